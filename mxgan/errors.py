@@ -1,0 +1,113 @@
+"""Every exception that mxgan raises on purpose.
+
+::
+
+    MXGANError                    anything below; `exit_code` is what the command line returns
+    ├── ArgumentError             a bad call: unknown name, value out of range (also a ValueError)
+    │   └── ShapeError            arrays or symbols whose shapes do not fit together
+    ├── RuntimeUnavailableError   MXNet, OpenCV or a library under them cannot be loaded (also an ImportError)
+    ├── DatasetError              a data set that cannot be used
+    │   ├── DatasetNotFoundError  files that are not where they were looked for
+    │   ├── CorruptFileError      a file whose content is broken, with the place in it
+    │   └── DownloadError         a download that did not arrive whole
+    ├── CheckpointError           parameters that cannot be saved, read, or put into this network
+    ├── RunFolderError            a run folder that cannot be made, or that belongs to another run
+    └── DisplayError              a window was asked for and there is no display
+
+A message has at most two sentences of fact (what was given, what is allowed) and one of remedy.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Optional, Union
+
+__all__ = [
+    "ArgumentError",
+    "CheckpointError",
+    "CorruptFileError",
+    "DatasetError",
+    "DatasetNotFoundError",
+    "DisplayError",
+    "DownloadError",
+    "MXGANError",
+    "RunFolderError",
+    "RuntimeUnavailableError",
+    "ShapeError",
+    "unknown_name",
+]
+
+
+class MXGANError(Exception):
+    """Base of every error raised by mxgan; catch it to catch them all."""
+
+    exit_code = 1
+
+
+class ArgumentError(MXGANError, ValueError):
+    """A bad call: the message names the argument, the value given, the values allowed and the remedy."""
+
+    exit_code = 2
+
+
+class ShapeError(ArgumentError):
+    """Shapes that do not fit together, found before anything is bound."""
+
+
+class RuntimeUnavailableError(MXGANError, ImportError):
+    """MXNet, OpenCV or a library beneath them cannot be loaded; the message says what to install."""
+
+
+class DatasetError(MXGANError):
+    """A data set that cannot be used."""
+
+
+class DatasetNotFoundError(DatasetError, FileNotFoundError):
+    """Data files that are not where they were looked for; the message names the folder and the files."""
+
+
+class CorruptFileError(DatasetError):
+    """A file whose content is broken.
+
+    Parameters
+    ----------
+    path : the file.
+    problem : what is wrong, in a few words.
+    offset : the byte at which it was noticed, where one can be named.
+    remedy : what to do.
+    """
+
+    def __init__(self, path: Union[str, Path], problem: str, offset: Optional[int] = None, remedy: str = "") -> None:
+        self.path, self.problem, self.offset = Path(path), problem, offset
+        where = f"{path}" if offset is None else f"{path}, byte {offset}"
+        super().__init__(f"{where}: {problem}." + (f" {remedy}" if remedy else ""))
+
+
+class DownloadError(DatasetError):
+    """A download that did not arrive whole from any mirror."""
+
+
+class CheckpointError(MXGANError):
+    """Parameters that cannot be saved, read, or put into this network."""
+
+
+class RunFolderError(MXGANError):
+    """A run folder that cannot be made, cannot be written, or already holds another run."""
+
+
+class DisplayError(MXGANError):
+    """A window was asked for, and this session has no display to open it on."""
+
+
+def unknown_name(kind: str, given: str, known: Iterable[str]) -> ArgumentError:
+    """The error for a name that is in no table, with the nearest known one suggested.
+
+    >>> str(unknown_name("recipe", "dcgam", ["dcgan", "wgan"]))
+    "unknown recipe 'dcgam'; did you mean 'dcgan'? Known: dcgan, wgan."
+    """
+    known = list(known)
+    near = difflib.get_close_matches(str(given), known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    return ArgumentError(f"unknown {kind} {given!r}{hint} Known: {', '.join(known)}.")
