@@ -1,0 +1,120 @@
+"""The optimiser of one network: how it is made, and its state as plain arrays and numbers.
+
+MXNet's own `save_optimizer_states` is a pickle and loses Adam's step count, so that 2 + 2 steps are not 4. Here the
+state is exported by parameter name, counts included, and put back exactly. Besides modules.py, this is the only
+place that touches MXNet's private parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mxgan.errors import ArgumentError, CheckpointError
+from mxgan.runtime import mx
+
+__all__ = ["OptimizerConfig", "export_state", "import_state", "init_optimizer"]
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """An optimiser of mx.optimizer by its registered name, with its settings.
+
+    Parameters
+    ----------
+    name : as registered in MXNet: "adam", "sgd", "rmsprop", …
+    learning_rate : above 0.
+    settings : further arguments of the optimiser's constructor. The gradient is divided by the batch size, as
+        `Module.init_optimizer` does.
+    """
+
+    name: str = "adam"
+    learning_rate: float = 2e-4
+    settings: Mapping[str, Any] = field(default_factory=lambda: {"beta1": 0.5, "wd": 0.0})
+
+    def __post_init__(self) -> None:
+        if not 0 < self.learning_rate < float("inf"):
+            raise ArgumentError(f"learning_rate is {self.learning_rate!r}; give a number above 0.")
+        for beta in ("beta1", "beta2"):
+            if not 0 <= self.settings.get(beta, 0) < 1:
+                raise ArgumentError(f"{beta} is {self.settings[beta]!r}; give a number from 0 to below 1.")
+
+
+def init_optimizer(module, config: OptimizerConfig, devices: int) -> None:
+    """Give a bound Module its optimiser; ArgumentError where MXNet does not know it or its settings.
+
+    With several devices the store only sums gradients ('local'; with no store the replicas would drift apart), and
+    the update runs beside each replica (MXNET_UPDATE_ON_KVSTORE=0, set in runtime.py), where its state can be read.
+    """
+    settings = {"learning_rate": config.learning_rate, **config.settings}
+    try:
+        module.init_optimizer(
+            kvstore="local" if devices > 1 else None,
+            optimizer=config.name,
+            optimizer_params=tuple(settings.items()),
+        )
+    except (ValueError, TypeError, AssertionError) as error:
+        raise ArgumentError(f"the optimiser {config.name!r} with {settings} was refused by MXNet: {error}") from error
+
+
+def export_state(module) -> tuple:
+    """(arrays, counts): the optimiser's state by parameter, exact.
+
+    Returns
+    -------
+    arrays : {"PARAMETER.K": NDArray}, K counting the arrays that the optimiser keeps for that parameter.
+    counts : {"num_update": int, "index_update_count": {parameter: int}}, JSON values.
+    """
+    updater, devices = module._updater, len(module._context)
+    arrays, counts = {}, {}
+    for index, parameter in enumerate(module._exec_group.param_names):
+        for k, array in enumerate(_flat(updater.states.get(index * devices))):
+            arrays[f"{parameter}.{k}"] = array
+        count = updater.optimizer._index_update_count.get(index * devices)
+        if count is not None:
+            counts[parameter] = count
+    return arrays, {"num_update": updater.optimizer.num_update, "index_update_count": counts}
+
+
+def import_state(module, arrays: Mapping, counts: Mapping) -> None:
+    """Put back what `export_state` gave, on every device; CheckpointError where it is of another optimiser."""
+    updater, optimizer, devices = module._updater, module._updater.optimizer, module._context
+    left = dict(arrays)
+    optimizer.num_update = counts["num_update"]
+    optimizer._all_index_update_counts = {device.device_id: {} for device in devices}
+    optimizer._index_update_count = optimizer._all_index_update_counts[devices[0].device_id]
+    for position, parameter in enumerate(module._exec_group.param_names):
+        kept = []
+        while f"{parameter}.{len(kept)}" in left:
+            kept.append(left.pop(f"{parameter}.{len(kept)}"))
+        count = counts["index_update_count"].get(parameter)
+        if count is None:
+            continue
+        for k, device in enumerate(devices):
+            index = position * len(devices) + k
+            state = optimizer.create_state_multi_precision(index, module._exec_group.param_arrays[position][k])
+            _copy_state(parameter, kept, _flat(state))
+            updater.states[index], updater.states_synced[index] = state, True
+            optimizer._all_index_update_counts[device.device_id][index] = count
+    if left:
+        raise CheckpointError(f"the optimiser's state has entries of no parameter here: {', '.join(sorted(left)[:4])}.")
+
+
+def _copy_state(parameter: str, source: list, target: list) -> None:
+    if [array.shape for array in source] != [array.shape for array in target]:
+        raise CheckpointError(
+            f"the optimiser's state of {parameter!r} is {[a.shape for a in source]} in the file and "
+            f"{[a.shape for a in target]} here; resume with the optimiser that saved it."
+        )
+    for given, place in zip(source, target):
+        given.copyto(place)
+
+
+def _flat(state) -> list:
+    """The NDArrays in an optimiser's state: None, one, or nested tuples of them, in order."""
+    if state is None:
+        return []
+    if isinstance(state, mx.nd.NDArray):
+        return [state]
+    return [array for part in state for array in _flat(part)]
