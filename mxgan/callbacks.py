@@ -1,0 +1,244 @@
+"""What happens around the steps: each concern one callback, on a base of no-op hooks."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Optional, Union
+
+import numpy as np
+
+from mxgan.checkpoint import save_checkpoint
+from mxgan.data.latents import draw_latents
+from mxgan.errors import ArgumentError, RunFolderError
+from mxgan.metrics import AdversarialMetrics
+from mxgan.run_folder import RunFolder
+from mxgan.runtime import mx
+from mxgan.sampling import Sampler
+from mxgan.visualize import Display, image_grid, save_png, standardize
+
+__all__ = ["Callback", "Checkpointer", "Logger", "MonitorOutputs", "Pictures", "ProgressBar"]
+
+logger = logging.getLogger(__name__)
+
+
+class Callback:
+    """Hooks that do nothing; override what is needed. `trainer` has step, epoch, iteration, pair, data."""
+
+    def on_fit_begin(self, trainer) -> None:
+        """Before the first step of `fit`."""
+
+    def on_step_begin(self, trainer) -> None:
+        """Before each step."""
+
+    def on_step_end(self, trainer, batch, result) -> None:
+        """After each step; `result` is a StepResult, `batch` the real mx.io.DataBatch."""
+
+    def on_epoch_end(self, trainer) -> None:
+        """After the last step of an epoch; `trainer.epoch` counts it already."""
+
+    def on_fit_end(self, trainer) -> None:
+        """When `fit` has done what was asked, or was told to stop; not after an error."""
+
+    def close(self, trainer) -> None:
+        """At the very end, error or not: let go of what is held."""
+
+    def state(self) -> dict:
+        """What a checkpoint must hold for this callback to go on exactly, as JSON values."""
+        return {}
+
+    def restore(self, state: dict) -> None:
+        """Go on from what `state` gave."""
+
+
+class Logger(Callback):
+    """Every `every` steps: the metrics since the last time, to history.jsonl and, in the original's words, the log.
+
+    Predictions are read from the device only then, so that steps in between wait for nothing.
+    """
+
+    def __init__(self, history: Optional[Path] = None, every: int = 10) -> None:
+        self.every, self.latest = every, {}
+        self.metrics = AdversarialMetrics()
+        self._path, self._pending = history, []
+        self._steps_timed, self._since = 0, time.perf_counter()
+
+    def on_fit_begin(self, trainer) -> None:
+        self._steps_timed, self._since = 0, time.perf_counter()
+
+    def on_step_end(self, trainer, batch, result) -> None:
+        self._pending.append(result._replace(fake=None, input_gradient=None))
+        self._steps_timed += 1
+        if trainer.step % self.every == 0:
+            self._log(trainer)
+
+    def _count_pending(self) -> None:
+        for result in self._pending:
+            self.metrics.update(result)
+        self._pending = []
+
+    def _log(self, trainer) -> None:
+        self._count_pending()
+        seconds = time.perf_counter() - self._since
+        self.latest = {
+            "step": trainer.step,
+            "epoch": trainer.epoch,
+            "images_per_second": round(self._steps_timed * trainer.pair.batch_size / seconds, 2),
+            **self.metrics.values(),
+        }
+        logger.info("%s", self.metrics.original_line(trainer.epoch, trainer.iteration))
+        if self._path:
+            append_line(self._path, json.dumps(self.latest))
+        self.metrics.reset()
+        self._steps_timed, self._since = 0, time.perf_counter()
+
+    def state(self) -> dict:
+        self._count_pending()
+        return self.metrics.state()
+
+    def restore(self, state: dict) -> None:
+        self.metrics.restore(state)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append one line to a text file; RunFolderError when it cannot be written."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        raise RunFolderError(f"{path} cannot be written: {error.strerror}. Free space or allow writing.") from error
+
+
+class ProgressBar(Callback):
+    """One line on standard error: steps, images a second, accuracy, both entropies."""
+
+    def __init__(self, logger_callback: Logger, total: Optional[int], disable: Optional[bool] = None) -> None:
+        self._source, self._total, self._disable, self._bar = logger_callback, total, disable, None
+
+    def on_fit_begin(self, trainer) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(
+            total=self._total, initial=trainer.step, unit="step", dynamic_ncols=True, disable=self._disable
+        )
+
+    def on_step_end(self, trainer, batch, result) -> None:
+        self._bar.update(1)
+        latest = self._source.latest
+        if latest.get("step") == trainer.step:
+            self._bar.set_postfix_str(
+                f"{latest['images_per_second']:.0f} images/s, accuracy {latest['facc']:.2f}, "
+                f"entropy G {latest['fentropy_g']:.2f} D {latest['fentropy_d']:.3f}"
+            )
+
+    def close(self, trainer) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+class Pictures(Callback):
+    """Every `every` steps and at the end: gout (fixed latents), diff (input gradient) and data, to PNG and windows."""
+
+    def __init__(self, folder: RunFolder, sampler: Sampler, display: Display, every: int = 100, seed: int = 0):
+        self.every, self._folder, self._sampler, self._display = every, folder, sampler, display
+        self._latents = draw_latents((sampler.batch_size, *sampler.latent_shape), seed, 0, stream="fixed latents")
+        self._shown: tuple = ()
+        self._drawn_at: Optional[int] = None
+
+    def on_step_end(self, trainer, batch, result) -> None:
+        self._shown = (batch.data[0], result.input_gradient)
+        if trainer.step % self.every == 0:
+            self._draw(trainer)
+
+    def on_fit_end(self, trainer) -> None:
+        if self._shown and self._drawn_at != trainer.step:
+            self._draw(trainer)
+
+    def _draw(self, trainer) -> None:
+        data, gradient = self._shown
+        self._sampler.copy_from(trainer.pair)
+        pictures = {
+            "gout": self._sampler.sample(self._latents),
+            "diff": standardize(gradient.asnumpy()),
+            "data": data.asnumpy(),
+        }
+        self._drawn_at = trainer.step
+        for title, images in pictures.items():
+            if not np.isfinite(images).all():
+                logger.warning("step %d: %s is not finite, so it is not drawn", trainer.step, title)
+                continue
+            grid = image_grid(images)
+            save_png(self._folder.picture(title, trainer.step), grid)
+            self._display.show(title, grid)
+
+    def close(self, trainer) -> None:
+        self._display.close()
+
+
+class Checkpointer(Callback):
+    """Saves every `every` steps, or at each epoch's end, and at the end; keeps the newest `keep`.
+
+    Parameters
+    ----------
+    every : a number of steps, or "epoch".
+    keep : how many checkpoints stay, at least 1; None: all.
+    """
+
+    def __init__(
+        self, folder: RunFolder, dataset: str, stamp: str, every: Union[int, str] = 1000, keep: Optional[int] = 5
+    ) -> None:
+        if every != "epoch" and (not isinstance(every, int) or every < 1):
+            raise ArgumentError(f"checkpoint-every is {every!r}; give a number of steps above 0, or 'epoch'.")
+        if keep is not None and keep < 1:
+            raise ArgumentError(f"keep is {keep}; give at least 1.")
+        self.every, self.keep, self._folder, self._names = every, keep, folder, (dataset, stamp)
+
+    def on_step_end(self, trainer, batch, result) -> None:
+        if self.every != "epoch" and trainer.step % self.every == 0:
+            self.save(trainer)
+
+    def on_epoch_end(self, trainer) -> None:
+        if self.every == "epoch":
+            self.save(trainer)
+
+    def on_fit_end(self, trainer) -> None:
+        self.save(trainer)
+
+    def save(self, trainer) -> None:
+        """Save now, unless this step is saved already."""
+        if trainer.step in self._folder.checkpoint_steps():
+            return
+        position = {"step": trainer.step, "epoch": trainer.epoch, "iteration": trainer.iteration}
+        states = {type(callback).__name__: callback.state() for callback in trainer.callbacks}
+        save_checkpoint(self._folder, trainer.pair, *self._names, position, states)
+        self._folder.prune_checkpoints(self.keep)
+
+
+class MonitorOutputs(Callback):
+    """mx.mon.Monitor over outputs and gradients: every `every` steps, the norm of each over √size, to the log."""
+
+    def __init__(self, every: int = 10, pattern: str = ".*(output|gradient)") -> None:
+        self.monitor = mx.mon.Monitor(every, norm_over_root_size, pattern=pattern, sort=True)
+        self._installed = False
+
+    def on_fit_begin(self, trainer) -> None:
+        if not self._installed:
+            self._installed = True
+            for module in trainer.pair.modules():
+                module.install_monitor(self.monitor)
+
+    def on_step_begin(self, trainer) -> None:
+        self.monitor.tic()
+
+    def on_step_end(self, trainer, batch, result) -> None:
+        if self.monitor.activated:
+            for name, gradient in trainer.pair.gradients().items():
+                self.monitor.queue.append((self.monitor.step, f"{name}_gradient", norm_over_root_size(gradient)))
+        self.monitor.toc_print()
+
+
+def norm_over_root_size(array):
+    """Root mean square of an NDArray, as the original's monitor prints it."""
+    return mx.nd.norm(array) / np.sqrt(array.size)

@@ -1,0 +1,124 @@
+"""Frozen dataclasses as configuration: to JSON and back, one setting changed by name, errors with suggestions."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from mxgan.errors import ArgumentError, unknown_name
+
+__all__ = ["from_dict", "override", "setting_paths", "to_dict"]
+
+
+def to_dict(config: Any) -> Any:
+    """A dataclass as plain JSON values; one whose class has a `name` (a row of a table) carries it along."""
+    if dataclasses.is_dataclass(config):
+        values = {field.name: to_dict(getattr(config, field.name)) for field in dataclasses.fields(config)}
+        named = getattr(type(config), "name", None)
+        return {"name": named, **values} if isinstance(named, str) and "name" not in values else values
+    if isinstance(config, Mapping):
+        return {key: to_dict(value) for key, value in config.items()}
+    return list(config) if isinstance(config, tuple) else config
+
+
+def from_dict(cls: type, values: Mapping, where: str = "configuration") -> Any:
+    """The dataclass `cls` out of what `to_dict` made of it.
+
+    A value for a field whose annotation is itself a dataclass is built likewise; a class may build its own parts
+    first by a classmethod `parts_from_dict`.
+
+    Raises
+    ------
+    ArgumentError : a key that `cls` has no field for (with the nearest), a value of another type, one out of range.
+    """
+    if not isinstance(values, Mapping):
+        raise ArgumentError(f"{where} is {values!r}; an object with named values is wanted.")
+    values = dict(getattr(cls, "parts_from_dict", lambda given: given)(values))
+    types = typing.get_type_hints(cls)
+    known = [field.name for field in dataclasses.fields(cls)]
+    for key, value in values.items():
+        if key not in known:
+            raise unknown_name(f"setting in {where}", key, known)
+        if dataclasses.is_dataclass(types[key]) and not dataclasses.is_dataclass(value):
+            values[key] = from_dict(types[key], value, key)
+        else:
+            check_type(key, value, types[key])
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise ArgumentError(f"{where} is incomplete: {error}.") from error
+
+
+def setting_paths(config: Any, prefix: str = "") -> dict:
+    """{dotted path: value} of every setting in a configuration."""
+    if dataclasses.is_dataclass(config):
+        config = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    found = {}
+    for key, value in config.items():
+        if dataclasses.is_dataclass(value) or isinstance(value, Mapping):
+            found.update(setting_paths(value, f"{prefix}{key}."))
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
+
+
+def override(config: Any, key: str, value: Any) -> Any:
+    """`config` with one setting changed.
+
+    Parameters
+    ----------
+    key : a dotted path, or the end of one that no other setting ends with: "network.ngf", or just "ngf".
+    value : the new value; a string is read as JSON where the old value is no string ("32", "true", "null").
+
+    Raises
+    ------
+    ArgumentError : no such setting (with the nearest), several that end so, or a value of another type.
+    """
+    paths = setting_paths(config)
+    matches = [key] if key in paths else [path for path in paths if path.endswith(f".{key}")]
+    if not matches:
+        raise unknown_name("setting", key, sorted(paths))
+    if len(matches) > 1:
+        raise ArgumentError(f"the setting {key!r} is ambiguous; give one of {', '.join(matches)}.")
+    return _replaced(config, matches[0].split("."), value, matches[0])
+
+
+def _replaced(config: Any, path: list, value: Any, whole: str) -> Any:
+    head, *rest = path
+    old = config[head] if isinstance(config, Mapping) else getattr(config, head)
+    if rest:
+        new = _replaced(old, rest, value, whole)
+    elif isinstance(config, Mapping):
+        new = _read(value, old)
+        check_type(whole, new, float if isinstance(old, float) else type(old))
+    else:
+        new = _read(value, old)
+        check_type(whole, new, typing.get_type_hints(type(config))[head])
+    if isinstance(config, Mapping):
+        return {**config, head: new}
+    return dataclasses.replace(config, **{head: new})
+
+
+def _read(value: Any, old: Any) -> Any:
+    if not isinstance(value, str) or isinstance(old, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def check_type(name: str, value: Any, wanted: Any) -> None:
+    """Raise ArgumentError unless `value` is of the annotated type; a whole number will do for a float."""
+    options = typing.get_args(wanted) if typing.get_origin(wanted) is typing.Union else (wanted,)
+    allowed = tuple(typing.get_origin(option) or option for option in options)
+    if Any in allowed or (isinstance(value, allowed) and not (isinstance(value, bool) and bool not in allowed)):
+        return
+    if float in allowed and isinstance(value, int) and not isinstance(value, bool):
+        return
+    words = {"bool": "true or false", "int": "a whole number", "float": "a number", "str": "text", "NoneType": "null"}
+    names = [words.get(option.__name__, option.__name__) for option in allowed]
+    raise ArgumentError(f"{name} is {value!r}; give {' or '.join(names)}.")

@@ -1,0 +1,127 @@
+"""The layout of a run on disk, in one place::
+
+NAME/config.json          everything needed to run it again
+NAME/history.jsonl        one JSON object per logged step
+NAME/samples/             gout-STEP.png, diff-STEP.png, data-STEP.png
+NAME/checkpoints/STEP/    see checkpoint.py
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Optional, Union
+
+from mxgan.errors import CheckpointError, CorruptFileError, RunFolderError
+
+__all__ = ["RunFolder", "write_whole"]
+
+
+class RunFolder:
+    """A run's folder. `create` makes a new one and refuses one that holds anything; `open` takes an existing run."""
+
+    def __init__(self, path: Union[str, Path]) -> None:
+        self.path = Path(path)
+        self.config_path = self.path / "config.json"
+        self.history_path = self.path / "history.jsonl"
+        self.samples = self.path / "samples"
+        self.checkpoints = self.path / "checkpoints"
+
+    @classmethod
+    def create(cls, path: Union[str, Path]) -> RunFolder:
+        """Make the folder; RunFolderError when something is there already, or it cannot be made."""
+        folder = cls(path)
+        try:
+            if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
+                raise RunFolderError(
+                    f"{folder.path} exists and is not empty; nothing in it was touched. Give another --run-dir, or "
+                    f"go on with that run by --resume {folder.path}."
+                )
+            for part in (folder.samples, folder.checkpoints):
+                part.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunFolderError(
+                f"the run folder {folder.path} cannot be made: {error.strerror}. Give a --run-dir that can be written."
+            ) from error
+        return folder
+
+    @classmethod
+    def open(cls, path: Union[str, Path]) -> RunFolder:
+        """Take an existing run; RunFolderError when there is none."""
+        folder = cls(path)
+        if not folder.config_path.is_file():
+            raise RunFolderError(f"{folder.path} is not a run folder: it has no config.json.")
+        return folder
+
+    def read_config(self) -> dict:
+        """What config.json holds; CorruptFileError when it is not JSON of the expected form."""
+        try:
+            config = json.loads(self.config_path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise CorruptFileError(self.config_path, f"cannot be read as JSON ({error})") from error
+        if not isinstance(config, dict) or not isinstance(config.get("run"), dict):
+            raise CorruptFileError(self.config_path, "is not the configuration of a run (no 'run' in it)")
+        return config
+
+    def picture(self, title: str, step: int) -> Path:
+        """Where the picture `title` of `step` goes."""
+        return self.samples / f"{title}-{step:06d}.png"
+
+    def latest_picture(self, title: str = "gout") -> Optional[Path]:
+        """The newest picture `title`, None while there is none."""
+        return max(self.samples.glob(f"{title}-*.png"), default=None)
+
+    def checkpoint_steps(self) -> list:
+        """The steps that have a checkpoint, ascending."""
+        if not self.checkpoints.is_dir():
+            return []
+        return sorted(int(entry.name) for entry in self.checkpoints.iterdir() if entry.name.isdigit())
+
+    def checkpoint(self, step: int) -> Path:
+        """The folder of the checkpoint of `step`."""
+        return self.checkpoints / f"{step:06d}"
+
+    def latest_checkpoint(self) -> Path:
+        """The folder of the newest checkpoint; CheckpointError while there is none."""
+        steps = self.checkpoint_steps()
+        if not steps:
+            raise CheckpointError(f"{self.path} has no checkpoint yet; it was stopped before its first.")
+        return self.checkpoint(steps[-1])
+
+    def prune_checkpoints(self, keep: Optional[int]) -> None:
+        """Delete all but the newest `keep` checkpoints; None keeps all."""
+        for step in self.checkpoint_steps()[: -keep if keep else 0]:
+            shutil.rmtree(self.checkpoint(step))
+
+    def cut_history(self, step: int) -> None:
+        """Drop the lines of history after `step`: steps that a resumed run does again."""
+        if not self.history_path.exists():
+            return
+        lines = self.history_path.read_text(encoding="utf-8").splitlines()
+        kept = []
+        for number, line in enumerate(lines, start=1):
+            try:
+                if json.loads(line)["step"] <= step:
+                    kept.append(line + "\n")
+            except (ValueError, KeyError, TypeError) as error:
+                if number < len(lines):  # a last line cut short by a crash is expected; one before it is not
+                    raise CorruptFileError(
+                        self.history_path, f"line {number} is not a JSON object with 'step'"
+                    ) from error
+        write_whole(self.history_path, "".join(kept))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file beside and rename it, so that it is there whole or not at all; RunFolderError if it cannot."""
+    beside = path.with_name(f".{path.name}.writing")
+    try:
+        with beside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise RunFolderError(f"{path} cannot be written: {error.strerror}. Free space or allow writing.") from error

@@ -1,0 +1,111 @@
+"""`Trainer`: step → epoch → fit. It knows no network, no loss and no data set by name."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Optional
+
+from mxgan.callbacks import Callback
+from mxgan.data.latents import RandIter, generator
+from mxgan.errors import ArgumentError
+from mxgan.modules import AdversarialPair, StepResult
+from mxgan.noise import InstanceNoise
+from mxgan.runtime import mx
+
+__all__ = ["Trainer"]
+
+logger = logging.getLogger(__name__)
+
+
+class Trainer:
+    """Drives an `AdversarialPair` over a data iterator and tells callbacks how it goes.
+
+    Parameters
+    ----------
+    pair : bound, with parameters and optimisers.
+    data : an mx.io.DataIter whose batches fit the pair. With `seek(epoch, batch)` (every iterator of mxgan.data)
+        a resumed run sees the batches it would have seen; another iterator is only `reset` at each epoch.
+    latents : iterator over `rand` with `seek(step)`; None: `RandIter` with this seed.
+    noise : instance noise as a function of the step.
+    callbacks : in the order in which they are told.
+    seed : every draw of the run is a function of it and of the step.
+
+    Attributes
+    ----------
+    step : steps done in all. epoch : epochs done. iteration : steps done in this epoch.
+    stopping : why `fit` is to end early, None while it is not.
+    """
+
+    def __init__(
+        self,
+        pair: AdversarialPair,
+        data,
+        *,
+        latents=None,
+        noise: InstanceNoise = InstanceNoise(),
+        callbacks: Sequence[Callback] = (),
+        seed: int = 0,
+    ) -> None:
+        self.pair, self.data, self.noise, self.seed = pair, data, noise, seed
+        self.latents = latents or RandIter(pair.batch_size, pair.latent_shape, seed)
+        self.callbacks = list(callbacks)
+        self.step = self.epoch = self.iteration = 0
+        self.stopping: Optional[str] = None
+        self._last: Optional[StepResult] = None
+
+    def fit(self, steps: Optional[int] = None, epochs: Optional[int] = None) -> None:
+        """Train until `steps` steps or `epochs` epochs are done in all, or `stop` was called; one is needed."""
+        if (steps is None) == (epochs is None):
+            raise ArgumentError(f"give either steps or epochs; got steps={steps} and epochs={epochs}.")
+        try:
+            self._tell("on_fit_begin")
+            while not self._done(steps, epochs):
+                self.train_epoch(steps)
+            self._tell("on_fit_end")
+        finally:
+            self._tell("close")
+
+    def train_epoch(self, steps: Optional[int] = None) -> None:
+        """Train to the end of the epoch under way, or until `steps` are done in all."""
+        seek = getattr(self.data, "seek", None)
+        if seek:
+            seek(self.epoch, self.iteration)
+        else:
+            self.data.reset()
+        while not self._done(steps, None):
+            try:
+                batch = self.data.next()
+            except StopIteration:
+                self.epoch, self.iteration = self.epoch + 1, 0
+                self._tell("on_epoch_end")
+                return
+            self._tell("on_step_begin")
+            result = self.train_step(batch)
+            self.step, self.iteration = self.step + 1, self.iteration + 1
+            self._tell("on_step_end", batch, result)
+
+    def train_step(self, batch) -> StepResult:
+        """One step on one batch; the latents and MXNet's own random numbers are those of this step number."""
+        mx.random.seed(int(generator("mxnet", self.seed, self.step).integers(2**31)))
+        self.latents.seek(self.step)
+        result = self.pair.step(self.latents.next().data[0], batch.data[0], noise=self.noise.sigma_at(self.step))
+        if self._last is not None:  # at most two steps in flight: the engine would queue batches without end
+            self._last.generator_prediction.wait_to_read()
+        self._last = result
+        return result
+
+    def stop(self, reason: str) -> None:
+        """End `fit` after the step under way; may be called from a callback or a signal handler."""
+        self.stopping = reason
+
+    def _done(self, steps: Optional[int], epochs: Optional[int]) -> bool:
+        return (
+            self.stopping is not None
+            or (steps is not None and self.step >= steps)
+            or (epochs is not None and self.epoch >= epochs)
+        )
+
+    def _tell(self, hook: str, *details) -> None:
+        for callback in self.callbacks:
+            getattr(callback, hook)(self, *details)
