@@ -1,0 +1,55 @@
+"""The training loop of MXNet's DCGAN example, by hand, for those who want every part in sight.
+
+    python examples/your_own_loop.py
+
+Prints the line that the original prints, and saves two .params files and a picture in the folder `own_loop`.
+"""
+
+from pathlib import Path
+
+import mxgan
+from mxgan.runtime import mx
+from mxgan.visualize import save_grid
+
+BATCH, WIDTH, CHANNELS, LATENT, STEPS = 64, 16, 3, 100, 100
+
+generator, discriminator = mxgan.make_dcgan_sym(ngf=WIDTH, ndf=WIDTH, nc=CHANNELS)
+
+pair = mxgan.AdversarialPair(
+    generator,
+    discriminator,
+    latent_shape=(LATENT, 1, 1),
+    image_shape=(CHANNELS, 64, 64),
+    batch_size=BATCH,
+    contexts=[mx.cpu()],
+    real_label=0.9,
+)
+pair.init_params(mx.init.Normal(0.02), seed=0)
+adam = mxgan.OptimizerConfig("adam", learning_rate=2e-4, settings={"beta1": 0.5, "wd": 0.0})
+pair.init_optimizers(adam, adam)
+
+data = mxgan.open_dataset("digits", batch_size=BATCH, channels=CHANNELS)
+latents = mxgan.RandIter(BATCH, LATENT)
+metrics = mxgan.AdversarialMetrics()
+
+step = epoch = 0
+while step < STEPS:
+    data.seek(epoch)
+    for batch in data:
+        result = pair.step(latents.next().data[0], batch.data[0], noise=0.5)
+        metrics.update(result)
+        step += 1
+        if step % 10 == 0:
+            print(metrics.original_line(epoch, step))
+            metrics.reset()
+        if step == STEPS:
+            break
+    epoch += 1
+
+folder = Path("own_loop")
+folder.mkdir(exist_ok=True)
+for half, parameters in zip("GD", pair.get_params()):
+    mxgan.save_params(folder / f"digits_{half}-{epoch:04d}.params", *parameters)
+sampler = mxgan.Sampler(generator, (LATENT, 1, 1))
+sampler.copy_from(pair)
+print(save_grid(folder / "samples.png", sampler.draw(64)))

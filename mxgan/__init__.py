@@ -1,0 +1,70 @@
+"""Generative adversarial networks on Apache MXNet's symbolic Module API.
+
+The flow, and the module of each part::
+
+    data/          images as (N, C, H, W) in [-1, 1]          latents `rand`
+       │                                                         │
+    networks/      symbols: rand → image, image → raw score      │
+       │           objectives.py adds the heads                  │
+    modules.py     AdversarialPair: bound Modules, one step  ◄───┘
+       │           optimizers.py, metrics.py
+    trainer.py     step → epoch → fit, telling callbacks.py: history, pictures, checkpoints
+       │
+    recipes.py     every published recipe as one value
+    session.py     configuration → trainer
+    cli.py         strings → configuration
+
+Names below are loaded when first used, so that `import mxgan` costs nothing and works without MXNet.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from mxgan.version import __version__
+
+_HOME = {
+    "AdversarialMetrics": "mxgan.metrics",
+    "AdversarialPair": "mxgan.modules",
+    "Callback": "mxgan.callbacks",
+    "DATASETS": "mxgan.data",
+    "DCGAN": "mxgan.networks",
+    "ImageArrayIter": "mxgan.data",
+    "ImagenetIter": "mxgan.data",
+    "MXGANError": "mxgan.errors",
+    "NETWORKS": "mxgan.networks",
+    "OBJECTIVES": "mxgan.objectives",
+    "OptimizerConfig": "mxgan.optimizers",
+    "RECIPES": "mxgan.recipes",
+    "RandIter": "mxgan.data",
+    "Recipe": "mxgan.recipes",
+    "RunConfig": "mxgan.session",
+    "Sampler": "mxgan.sampling",
+    "Session": "mxgan.session",
+    "StepResult": "mxgan.modules",
+    "Trainer": "mxgan.trainer",
+    "facc": "mxgan.metrics",
+    "fentropy": "mxgan.metrics",
+    "load_params": "mxgan.checkpoint",
+    "load_sampler": "mxgan.session",
+    "make_dcgan_sym": "mxgan.networks",
+    "open_dataset": "mxgan.data",
+    "pack_folder": "mxgan.data",
+    "resume": "mxgan.session",
+    "save_params": "mxgan.checkpoint",
+    "start": "mxgan.session",
+}
+
+__all__ = ["__version__", *_HOME]
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"module 'mxgan' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list:
+    return sorted(__all__)

@@ -1,0 +1,343 @@
+"""The command line: strings in, one configuration out; the work is done by session.py and below.
+
+`training_options` is shared with the programs under examples/, so that their flags are those of `mxgan train`.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import signal
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Optional
+
+import click
+import numpy as np
+
+from mxgan.errors import ArgumentError, MXGANError
+from mxgan.version import __version__
+
+__all__ = ["example", "main"]
+
+INTERRUPTED = 128 + signal.SIGINT
+
+# Flag of `mxgan train` → the settings of the run that it changes; the rest of them by --set.
+_SETTINGS_OF_FLAG = {
+    "batch_size": ["recipe.batch_size"],
+    "ngf": ["recipe.network.ngf"],
+    "ndf": ["recipe.network.ndf"],
+    "nc": ["recipe.network.nc"],
+    "beta1": ["recipe.generator_optimizer.settings.beta1", "recipe.discriminator_optimizer.settings.beta1"],
+    **{
+        name: [name]
+        for name in (
+            "dataset", "data_dir", "seed", "gpu", "log_every", "sample_every", "checkpoint_every", "keep", "monitor",
+        )
+    },
+}  # fmt: skip
+
+
+class StepsOrEpoch(click.ParamType):
+    """A number of steps, or the word epoch."""
+
+    name = "N|epoch"
+
+    def convert(self, value, param, ctx):
+        if value == "epoch" or isinstance(value, int):
+            return value
+        if not value.isdigit() or int(value) < 1:
+            self.fail(f"{value!r} is neither a number of steps above 0 nor 'epoch'.", param, ctx)
+        return int(value)
+
+
+_positive = click.IntRange(min=1)
+_OPTIONS = (
+    click.option("--recipe", metavar="NAME", help="One of `mxgan recipes`.", show_default=True),
+    click.option("--dataset", metavar="NAME", help="mnist, digits or recordio.", show_default=True),
+    click.option("--data-dir", type=click.Path(), help="Folder of the data, or the .rec file."),
+    click.option("--steps", type=_positive, help="Train for so many steps."),
+    click.option("--epochs", type=_positive, help="Train for so many epochs."),
+    click.option("--batch-size", type=_positive, help="Images in a step."),
+    click.option("--ngf", type=_positive, help="Base width of the generator."),
+    click.option("--ndf", type=_positive, help="Base width of the discriminator."),
+    click.option("--nc", type=click.Choice(["1", "3"]), help="Channels of the images."),
+    click.option("--lr", type=float, help="Learning rate of G; D's keeps its ratio to it."),
+    click.option("--beta1", type=float, help="Adam's first decay rate, of both networks."),
+    click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Decides every draw of the run."),
+    click.option("--gpu", metavar="0,1", help="GPUs to train on; left out: the CPU."),
+    click.option("--run-dir", type=click.Path(), help="A new folder for everything the run writes."),
+    click.option("--resume", metavar="RUN", type=click.Path(), help="Go on with this run folder."),
+    click.option("--display", type=click.Choice(["auto", "window", "none"]), default="auto", show_default=True,
+                 help="Windows gout, diff and data."),
+    click.option("--log-every", type=_positive, help="Steps between lines of the log."),
+    click.option("--sample-every", type=_positive, help="Steps between pictures."),
+    click.option("--checkpoint-every", type=StepsOrEpoch(), help="Steps between checkpoints."),
+    click.option("--keep", type=_positive, help="Checkpoints that stay."),
+    click.option("--monitor", type=click.IntRange(min=0), help="Steps between printouts of mx.mon.Monitor."),
+    click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any other setting of the recipe."),
+    click.option("--dry-run", is_flag=True, help="Print the resolved configuration and stop."),
+    click.option("--debug", is_flag=True, help="Show tracebacks."),
+)  # fmt: skip
+
+
+def training_options(command):
+    """Give a click command all flags of `mxgan train`."""
+    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(_OPTIONS), command)
+
+
+@contextmanager
+def readable_errors(debug: bool):
+    """Turn an MXGANError into its text on standard error and its exit code."""
+    try:
+        yield
+    except MXGANError as error:
+        if debug:
+            raise
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except MemoryError as error:
+        if debug:
+            raise
+        click.echo("Error: out of memory. Give a smaller --batch-size, --ngf or --ndf.", err=True)
+        raise SystemExit(1) from error
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="mxgan")
+def main() -> None:
+    """Generative adversarial networks on Apache MXNet's symbolic Module API."""
+
+
+@main.command()
+@training_options
+def train(debug: bool, **flags) -> None:
+    """Train a recipe on a data set; ends with a picture and the run folder's path."""
+    with readable_errors(debug):
+        _train(flags)
+
+
+def example(description: str, recipe: str, dataset: str, data_flag: Optional[str] = None, **settings):
+    """A program with the flags of `mxgan train` and defaults of its own.
+
+    Parameters
+    ----------
+    description : what --help says.
+    recipe, dataset : the defaults of --recipe and --dataset.
+    data_flag : another name for --data-dir, such as "--rec".
+    settings : defaults of further `RunConfig` settings: ``epochs=100``.
+    """
+
+    @click.command(help=description, context_settings={"max_content_width": 110})
+    @training_options
+    def program(debug: bool, data_again: Optional[str] = None, **flags) -> None:
+        flags["data_dir"] = flags["data_dir"] or data_again
+        with readable_errors(debug):
+            _train(flags, {"recipe": recipe, "dataset": dataset, **settings})
+
+    if data_flag:
+        click.option(data_flag, "data_again", type=click.Path(), help="The same as --data-dir.")(program)
+    return program
+
+
+def _train(flags: dict, defaults: Optional[dict] = None) -> None:
+    from mxgan import session
+
+    show_log()
+    run_dir, display = flags.pop("run_dir"), flags.pop("display")
+    again, dry_run = flags.pop("resume"), flags.pop("dry_run")
+    if again:
+        _only_the_end(flags, run_dir)
+        current = session.resume(again, flags["steps"], flags["epochs"], display)
+    else:
+        config = resolve(flags, defaults or {})
+        if dry_run:
+            print_config(config)
+            return
+        current = session.start(config, run_dir, display)
+    with stop_on_signals(current.trainer):
+        current.run()
+    report(current)
+
+
+def _only_the_end(flags: dict, run_dir: Optional[str]) -> None:
+    """A resumed run keeps its settings; only its end may be given anew."""
+    given = [name for name, value in {**flags, "run_dir": run_dir}.items() if value not in (None, ())]
+    refused = [name for name in given if name not in ("steps", "epochs")]
+    if refused:
+        flag = "--" + refused[0].replace("_", "-").replace("settings", "set")
+        raise ArgumentError(
+            f"--resume keeps the run's own settings, so {flag} cannot go with it; only --steps or --epochs."
+        )
+
+
+def resolve(flags: dict, defaults: dict):
+    """The RunConfig that the flags ask for, on top of the recipe and of `defaults`."""
+    from mxgan.config import override
+    from mxgan.recipes import get_recipe
+    from mxgan.session import RunConfig
+
+    given = {name: value for name, value in flags.items() if value is not None}
+    settings = {"recipe": "dcgan", "epochs": 100, **defaults}
+    if "steps" in given and "epochs" not in given:
+        del settings["epochs"]
+    settings.update({name: given.pop(name) for name in ("recipe", "steps", "epochs") if name in given})
+    config = RunConfig(**{**settings, "recipe": get_recipe(settings["recipe"])})
+    if "nc" in given:
+        given["nc"] = int(given["nc"])
+    for name, paths in _SETTINGS_OF_FLAG.items():
+        for path in paths if name in given else ():
+            config = override(config, path, given[name])
+    if "lr" in given:
+        config = _with_learning_rate(config, given["lr"])
+    for setting in given.get("settings", ()):
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise ArgumentError(f"--set {setting!r} is not of the form KEY=VALUE.")
+        config = override(config, key, value)
+    return config
+
+
+def _with_learning_rate(config, rate: float):
+    """G's learning rate set, D's in its old ratio to it."""
+    from mxgan.config import override
+
+    recipe = config.recipe
+    ratio = recipe.discriminator_optimizer.learning_rate / recipe.generator_optimizer.learning_rate
+    config = override(config, "recipe.generator_optimizer.learning_rate", rate)
+    return override(config, "recipe.discriminator_optimizer.learning_rate", rate * ratio)
+
+
+def print_config(config) -> None:
+    """Print a configuration as JSON."""
+    import json
+
+    from mxgan.config import to_dict
+
+    click.echo(json.dumps(to_dict(config), indent=1))
+
+
+def show_log() -> None:
+    """Send mxgan's log to standard output, above a progress bar where there is one."""
+    from tqdm import tqdm
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            tqdm.write(self.format(record), file=sys.stdout)
+
+    for name in ("mxgan", "root"):  # mx.mon.Monitor logs to the root logger
+        log = logging.getLogger(None if name == "root" else name)
+        log.handlers = [Handler()]
+        log.setLevel(logging.INFO)
+    logging.getLogger("mxgan").propagate = False
+
+
+@contextmanager
+def stop_on_signals(trainer):
+    """Let Ctrl-C and SIGTERM end the training after the step under way; a second one ends at once."""
+
+    def ask(number, frame) -> None:
+        if trainer.stopping:
+            raise KeyboardInterrupt
+        trainer.stop(signal.Signals(number).name)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def report(current) -> None:
+    """The last lines: what was made and where; how to go on when it was stopped."""
+    trainer, folder = current.trainer, current.folder
+    picture = folder.latest_picture()
+    if picture:
+        click.echo(f"picture: {picture}")
+    click.echo(f"run folder: {folder.path}")
+    if trainer.stopping:
+        click.echo(f"Stopped by {trainer.stopping} after step {trainer.step}, and saved. Go on by:")
+        click.echo(f"  mxgan train --resume {folder.path}")
+        sys.exit(INTERRUPTED)
+
+
+@main.command()
+@click.argument("source", type=click.Path())
+@click.option("--num", default=64, show_default=True, help="How many images.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option("--output", type=click.Path(), default="samples.png", show_default=True,
+              help="FILE.png: one grid; FILE.npz: the array `images`; FOLDER: one PNG each.")  # fmt: skip
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def sample(source: str, num: int, seed: int, output: str, debug: bool) -> None:
+    """Draw images from a run folder or from a generator's .params file."""
+    with readable_errors(debug):
+        from mxgan.session import load_sampler
+
+        target = Path(output)
+        if target.exists() and not target.is_dir():
+            raise ArgumentError(f"{target} exists; give another --output.")
+        images = load_sampler(source).draw(num, seed)
+        write_images(target, images)
+        click.echo(f"{num} images: {target}")
+
+
+def write_images(target: Path, images: np.ndarray) -> None:
+    """Write images (N, C, H, W) in [-1, 1] as a grid, as an array, or as a folder of files, by the target's name."""
+    from mxgan.visualize import save_grid
+
+    try:
+        if target.suffix == ".npz":
+            np.savez_compressed(target, images=images)
+        elif target.suffix == ".png":
+            save_grid(target, images)
+        elif target.suffix:
+            raise ArgumentError(f"--output {target}: give a name that ends in .png or .npz, or a folder.")
+        else:
+            target.mkdir(parents=True, exist_ok=True)
+            if any(target.iterdir()):
+                raise ArgumentError(f"the folder {target} is not empty; give another --output.")
+            for i, image in enumerate(images):
+                save_grid(target / f"{i:06d}.png", image[None])
+    except OSError as error:
+        raise ArgumentError(f"--output {target} cannot be written: {error.strerror}.") from error
+
+
+@main.command()
+def recipes() -> None:
+    """List the recipes with their sources."""
+    from mxgan.recipes import RECIPES
+
+    for name, recipe in RECIPES.items():
+        click.echo(f"{name:16} {recipe.summary}\n{'':16} {recipe.source}")
+
+
+@main.command()
+@click.argument("folder", type=click.Path())
+@click.argument("output", type=click.Path())
+@click.option("--resize", type=int, default=256, show_default=True, help="Length of the shorter side, in pixels.")
+@click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="JPEG quality.")
+@click.option("--overwrite", is_flag=True, help="Replace OUTPUT where it exists.")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def pack(folder: str, output: str, resize: int, quality: int, overwrite: bool, debug: bool) -> None:
+    """Pack the images of FOLDER into the RecordIO file OUTPUT (.rec) and its index (.idx)."""
+    with readable_errors(debug):
+        from mxgan.data import pack_folder
+
+        packed = pack_folder(folder, output, resize=resize, quality=quality, overwrite=overwrite)
+        for path, reason in packed.skipped:
+            click.echo(f"skipped {path}: {reason}", err=True)
+        click.echo(f"{packed.written} images: {output}; {len(packed.skipped)} skipped")
+
+
+@main.command()
+@click.option("--data-dir", type=click.Path(), help="Where to look for MNIST.")
+def doctor(data_dir: Optional[str]) -> None:
+    """Say what is installed and found here, and what to do about each fault."""
+    from mxgan.doctor import examine, render
+
+    findings = examine(data_dir)
+    click.echo(render(findings))
+    if any(finding.status == "fault" for finding in findings):
+        sys.exit(1)
