@@ -7,7 +7,9 @@ place that touches MXNet's private parts.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,18 +46,32 @@ class OptimizerConfig:
 def init_optimizer(module, config: OptimizerConfig, devices: int) -> None:
     """Give a bound Module its optimiser; ArgumentError where MXNet does not know it or its settings.
 
-    With several devices the store only sums gradients ('local'; with no store the replicas would drift apart), and
-    the update runs beside each replica (MXNET_UPDATE_ON_KVSTORE=0, set in runtime.py), where its state can be read.
+    With several devices a 'local' store sums the gradients (with none, MXNet lets the replicas drift apart), and
+    the update runs beside each replica, where the optimiser's state can be read.
     """
     settings = {"learning_rate": config.learning_rate, **config.settings}
     try:
-        module.init_optimizer(
-            kvstore="local" if devices > 1 else None,
-            optimizer=config.name,
-            optimizer_params=tuple(settings.items()),
-        )
+        with _update_beside_replicas():
+            module.init_optimizer(
+                kvstore="local" if devices > 1 else None,
+                optimizer=config.name,
+                optimizer_params=tuple(settings.items()),
+            )
     except (ValueError, TypeError, AssertionError) as error:
         raise ArgumentError(f"the optimiser {config.name!r} with {settings} was refused by MXNet: {error}") from error
+
+
+@contextmanager
+def _update_beside_replicas():
+    """MXNet's only switch for this is an environment variable; it goes back to what it was."""
+    before = os.environ.get("MXNET_UPDATE_ON_KVSTORE")
+    os.environ["MXNET_UPDATE_ON_KVSTORE"] = "0"
+    try:
+        yield
+    finally:
+        del os.environ["MXNET_UPDATE_ON_KVSTORE"]
+        if before is not None:
+            os.environ["MXNET_UPDATE_ON_KVSTORE"] = before
 
 
 def export_state(module) -> tuple:
@@ -67,13 +83,13 @@ def export_state(module) -> tuple:
     counts : {"num_update": int, "index_update_count": {parameter: int}}, JSON values.
     """
     updater, devices = module._updater, len(module._context)
+    updates = updater.optimizer._all_index_update_counts.get(module._context[0].device_id, {})
     arrays, counts = {}, {}
     for index, parameter in enumerate(module._exec_group.param_names):
         for k, array in enumerate(_flat(updater.states.get(index * devices))):
             arrays[f"{parameter}.{k}"] = array
-        count = updater.optimizer._index_update_count.get(index * devices)
-        if count is not None:
-            counts[parameter] = count
+        if index * devices in updates:
+            counts[parameter] = updates[index * devices]
     return arrays, {"num_update": updater.optimizer.num_update, "index_update_count": counts}
 
 

@@ -13,6 +13,7 @@ import mxgan
 from mxgan.data.latents import draw_latents
 from mxgan.runtime import mx
 from tests.oracle.original_loop import OriginalLoop, symbols
+from tests.support import assert_same, params_of
 
 CASES = [(8, 8, 16, 3), (16, 4, 12, 3), (4, 24, 7, 3)]  # ngf, ndf, batch size, channels
 
@@ -28,16 +29,6 @@ def make_pair(ngf: int, ndf: int, batch_size: int, nc: int, seed: int = 3, **set
     pair.init_params(mx.init.Normal(0.02), seed=seed)
     pair.init_optimizers(mxgan.OptimizerConfig(), mxgan.OptimizerConfig())
     return pair
-
-
-def params_of(pair) -> dict:
-    return {name: value.asnumpy() for half in pair.get_params() for group in half for name, value in group.items()}
-
-
-def assert_same(found: dict, expected: dict) -> None:
-    assert found.keys() == expected.keys()
-    for name, value in expected.items():
-        np.testing.assert_array_equal(found[name], value, err_msg=name)
 
 
 @pytest.mark.parametrize("ngf, ndf, batch_size, nc", CASES)

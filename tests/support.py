@@ -1,0 +1,66 @@
+"""What several tests need: a tiny pair, its parameters as arrays, and a tiny run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+import mxgan
+from mxgan.data.latents import draw_latents
+from mxgan.runtime import mx
+
+ADAM = mxgan.OptimizerConfig()
+
+
+def make_pair(ngf=4, ndf=4, batch_size=4, nc=3, size=16, seed=3, optimizer=ADAM, **settings):
+    """A small DCGAN, bound, with parameters and optimisers."""
+    from mxgan.objectives import get_objective
+
+    network = mxgan.DCGAN(ngf=ngf, ndf=ndf, nc=nc, image_size=size, latent_size=10)
+    head = get_objective("gan").discriminator_head
+    pair = mxgan.AdversarialPair(
+        network.generator(),
+        head(network.discriminator(), mx.sym.var("label")),
+        latent_shape=network.latent_shape,
+        image_shape=network.image_shape,
+        batch_size=batch_size,
+        **settings,
+    )
+    pair.init_params(mx.init.Normal(0.02), seed=seed)
+    pair.init_optimizers(optimizer, optimizer)
+    return pair
+
+
+def params_of(pair) -> dict:
+    """Every parameter and BatchNorm statistic of both networks as NumPy arrays."""
+    return {name: value.asnumpy() for half in pair.get_params() for group in half for name, value in group.items()}
+
+
+def assert_same(found: dict, expected: dict) -> None:
+    """The same names, and the same bits under each."""
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+def inputs(pair, step: int) -> tuple:
+    """(latents, images) for one step of `pair`, a function of the step."""
+    batch = (pair.batch_size,)
+    images = np.tanh(draw_latents(batch + pair.image_shape, 1, step))
+    return mx.nd.array(draw_latents(batch + pair.latent_shape, 2, step)), mx.nd.array(images)
+
+
+def train(pair, first: int, last: int) -> None:
+    """Steps first … last - 1."""
+    for step in range(first, last):
+        pair.step(*inputs(pair, step))
+
+
+def tiny_config(**settings) -> mxgan.RunConfig:
+    """A run of seconds: 16×16 digits, width 4, batch 32, instance noise on."""
+    recipe = replace(
+        mxgan.RECIPES["dcgan"], network=mxgan.DCGAN(ngf=4, ndf=4, image_size=16, latent_size=10), batch_size=32
+    )
+    settings = {"log_every": 4, "sample_every": 8, "checkpoint_every": 8, **settings}
+    return mxgan.RunConfig(recipe=recipe, dataset="digits", **settings)
