@@ -79,12 +79,13 @@ def save_params(path: Union[str, Path], arg_params: dict, aux_params: dict) -> N
     path = Path(path)
     beside = path.with_name(f".{path.name}.writing")
     try:
-        _save_arrays(beside, arrays)
-        os.replace(beside, path)
+        try:
+            _save_arrays(beside, arrays)
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be written: {error.strerror}.") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _save_arrays(path: Path, arrays: dict) -> None:

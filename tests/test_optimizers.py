@@ -48,7 +48,7 @@ def test_adam_without_its_count_is_another_run():
     second.set_params(*first.get_params())
     for half, module in first.halves().items():
         arrays, counts = export_state(module)
-        zeros = {name: 0 for name in counts["index_update_count"]}
+        zeros = dict.fromkeys(counts["index_update_count"], 0)
         import_state(second.halves()[half], arrays, {"num_update": 0, "index_update_count": zeros})
     train(second, 2, 4)
     assert not np.array_equal(params_of(second)["d1_weight"], params_of(whole)["d1_weight"])

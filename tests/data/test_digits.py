@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+
+from mxgan.data.digits import load_digits, open_digits
+from mxgan.errors import ArgumentError
+
+
+def test_the_real_digits():
+    images, labels = load_digits()
+    assert images.shape == (1797, 8, 8)
+    assert images.dtype == np.uint8
+    assert images.min() == 0
+    assert images.max() == 255
+    assert np.unique(images).tolist() == np.rint(np.arange(17) * 255 / 16).astype(int).tolist()
+    assert np.bincount(labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+
+
+def test_as_an_iterator():
+    digits = open_digits(batch_size=64, image_size=16, channels=1)
+    assert digits.batches_per_epoch == 29
+    assert digits.next().data[0].shape == (64, 1, 16, 16)
+    assert digits.describe() == "digits: 1,797 images, given as 16x16 grey (scikit-learn, 8x8)"
+    assert digits.fingerprint["name"] == "digits"
+    assert digits.fingerprint["count"] == 1797
+
+
+def test_takes_no_folder():
+    with pytest.raises(
+        ArgumentError, match="data_dir is '/there', but the data set 'digits' is embedded; leave it out"
+    ):
+        open_digits(data_dir="/there", batch_size=4)

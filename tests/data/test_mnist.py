@@ -1,0 +1,173 @@
+import gzip
+import hashlib
+
+import numpy as np
+import pytest
+
+from mxgan.data import mnist
+from mxgan.data.download import Limits, RemoteFile
+from mxgan.data.mnist import find_mnist, load_mnist, open_mnist
+from mxgan.errors import ArgumentError, CorruptFileError, DatasetNotFoundError, DownloadError
+from tests.data.mirror import running_mirror
+
+TRAIN = np.random.default_rng(0).integers(0, 256, (7, 28, 28)).astype(np.uint8)
+TEST = TRAIN[:3, ::-1].copy()
+LABELS = np.arange(7, dtype=np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path, write_idx):
+    def fill(place, packed=".gz", dot="-"):
+        for part, images in (("train", TRAIN), ("t10k", TEST)):
+            write_idx(place / f"{part}-images{dot}idx3-ubyte{packed}", images)
+            write_idx(place / f"{part}-labels{dot}idx1-ubyte{packed}", LABELS[: len(images)])
+        return place
+
+    return fill
+
+
+@pytest.mark.parametrize("packed", ["", ".gz"])
+@pytest.mark.parametrize("dot", ["-", "."])
+def test_reads_a_given_folder(tmp_path, folder, packed, dot):
+    images, labels, place = load_mnist("train", str(folder(tmp_path / "mine", packed, dot)))
+    assert np.array_equal(images, TRAIN)
+    assert np.array_equal(labels, LABELS)
+    assert place == tmp_path / "mine"
+
+
+@pytest.mark.parametrize("split, expected", [("train", TRAIN), ("test", TEST), ("all", np.concatenate([TRAIN, TEST]))])
+def test_splits(tmp_path, folder, split, expected):
+    images, labels, _ = load_mnist(split, folder(tmp_path))
+    assert np.array_equal(images, expected)
+    assert len(labels) == len(images)
+
+
+def test_search_order(tmp_path, folder, cache, monkeypatch):
+    assert find_mnist() is None
+    assert find_mnist(data_dir=folder(tmp_path / "given")) == tmp_path / "given"
+    folder(cache / "mnist")
+    assert find_mnist() == cache / "mnist"
+    monkeypatch.setenv("MXGAN_DATA", str(folder(tmp_path / "shared")))
+    assert find_mnist() == tmp_path / "shared"
+    folder(tmp_path / "shared" / "mnist")
+    assert find_mnist() == tmp_path / "shared" / "mnist"
+    # a given folder is the only one looked at
+    (tmp_path / "empty").mkdir()
+    assert find_mnist(data_dir=tmp_path / "empty") is None
+
+
+def test_a_given_folder_without_files_is_named(tmp_path):
+    with pytest.raises(DatasetNotFoundError) as caught:
+        load_mnist("all", tmp_path / "nowhere")
+    text = str(caught.value)
+    assert f"{tmp_path}/nowhere has no train-images-idx3-ubyte.gz, t10k-images-idx3-ubyte.gz" in text
+    assert "--dataset digits" in text
+
+
+def test_images_alone_will_do(tmp_path, write_idx):
+    write_idx(tmp_path / "train-images-idx3-ubyte", TRAIN)
+    images = open_mnist(data_dir=tmp_path, batch_size=2)
+    assert images.provide_label == []
+    assert images.next().label == []
+
+
+def test_labels_that_do_not_match(tmp_path, folder, write_idx):
+    path = write_idx(folder(tmp_path) / "train-labels-idx1-ubyte.gz", LABELS[:5])
+    with pytest.raises(CorruptFileError, match="has 5 labels for 7 images") as caught:
+        load_mnist("train", tmp_path)
+    assert caught.value.path == path
+
+
+def test_a_corrupt_file_is_named(tmp_path, folder):
+    path = folder(tmp_path) / "train-images-idx3-ubyte.gz"
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(CorruptFileError, match=r"train-images-idx3-ubyte\.gz"):
+        load_mnist("train", tmp_path)
+
+
+def test_unknown_split():
+    with pytest.raises(ArgumentError, match="unknown split 'tset'; did you mean 'test'"):
+        load_mnist("tset")
+
+
+@pytest.fixture
+def mirror(folder, tmp_path, monkeypatch):
+    """A mirror of a small MNIST; the table of known sums is the small one's."""
+    files = {path.name: path.read_bytes() for path in folder(tmp_path / "source").iterdir()}
+    known = {}
+    for key, remote in mnist._FILES.items():
+        content = gzip.decompress(files[remote.name])
+        known[key] = RemoteFile(remote.name, len(content), hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(mnist, "_FILES", known)
+    files["other"] = files["t10k-images-idx3-ubyte.gz"]
+    with running_mirror(files) as server:
+        yield server
+
+
+QUICK = Limits(connect=1, read=0.5, stall=0.5, stall_bytes=100)
+
+
+def test_downloads_into_the_cache_once(mirror, cache):
+    bases = [mirror.base("missing"), mirror.base("good")]
+    images, labels, place = load_mnist("train", mirrors=bases, limits=QUICK, progress=False)
+    assert np.array_equal(images, TRAIN)
+    assert np.array_equal(labels, LABELS)
+    assert place == cache / "mnist"
+    mirror.requests.clear()
+    load_mnist("train", mirrors=bases, progress=False)
+    assert mirror.requests == []
+    load_mnist("all", mirrors=bases, progress=False)
+    assert len(mirror.requests) == 4  # two files of the test set, each from the second mirror
+
+
+def test_a_download_that_broke_off_between_files_is_finished(mirror, cache):
+    bases = [mirror.base("good")]
+    load_mnist(mirrors=bases, progress=False)
+    (cache / "mnist" / "train-labels-idx1-ubyte.gz").unlink()
+    assert load_mnist(mirrors=bases, progress=False)[1] is not None
+
+
+def test_offline_is_one_error_with_a_way_out(mirror, cache):
+    with pytest.raises(DownloadError) as caught:
+        load_mnist(mirrors=[mirror.base("html"), mirror.base("broken")], limits=QUICK, progress=False)
+    text = str(caught.value)
+    assert str(cache / "mnist") in text
+    assert "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz" in text
+    assert "--dataset digits" in text
+    assert "\n" not in text
+    assert not list((cache / "mnist").glob("*.gz"))
+
+
+def test_a_bar_is_drawn_only_where_asked_for(mirror, capsys):
+    load_mnist("test", mirrors=[mirror.base("good")], progress=False)
+    assert capsys.readouterr().err == ""
+    load_mnist("train", mirrors=[mirror.base("good")], progress=True)
+    assert "train-images-idx3-ubyte.gz" in capsys.readouterr().err
+
+
+def test_the_real_mnist(mxgan_data):
+    images, labels, folder = load_mnist("all", mxgan_data / "mnist")
+    assert images.shape == (70_000, 28, 28)
+    assert labels.shape == (70_000,)
+    assert np.bincount(labels[:60_000]).tolist() == [
+        5923,
+        6742,
+        5958,
+        6131,
+        5842,
+        5421,
+        5918,
+        6265,
+        5851,
+        5949,
+    ]
+    for key, remote in mnist._FILES.items():
+        content = gzip.decompress((folder / remote.name).read_bytes())
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (remote.unpacked_size, remote.sha256), key
+
+
+def test_the_real_mnist_costs_a_byte_a_pixel(mxgan_data):
+    images = open_mnist(data_dir=mxgan_data / "mnist", split="all", batch_size=64)
+    assert images.images.nbytes == 70_000 * 28 * 28
+    assert images.batches_per_epoch == 1094
+    assert images.next().data[0].shape == (64, 3, 64, 64)

@@ -1,0 +1,228 @@
+import os
+import struct
+
+import numpy as np
+import pytest
+
+from mxgan.data import record_files
+from mxgan.data.record_files import MAGIC, read_records, scan
+from mxgan.data.records import ImagenetIter
+from mxgan.errors import CorruptFileError, DatasetNotFoundError
+
+MAGIC_BYTES = struct.pack("<I", MAGIC)
+
+
+def test_finds_what_was_written(write_records):
+    path = write_records(7)
+    found = scan(path)
+    assert len(found.offsets) == 7
+    assert found.offsets[0] == 0
+    assert found.smallest_side == 60
+    assert found.label_width == 1
+    index = [line.split("\t") for line in path.with_suffix(".idx").read_text().splitlines()]
+    assert found.offsets == tuple(int(offset) for _, offset in index)
+
+
+def test_payloads_that_hold_the_magic_word(write_records, encode_photo):
+    image = encode_photo(1)
+    image += bytes(-(len(image) + 24) % 4) + MAGIC_BYTES * 2 + b"abcd" + MAGIC_BYTES + b"e"
+    path = write_records([encode_photo(0), image, encode_photo(2)])
+    assert len(scan(path).offsets) == 3
+    assert [payload[24:] for _, payload in read_records(path)][1] == image
+    assert len(list(ImagenetIter(path, 3, (3, 8, 8)))) == 1
+
+
+def second_record(content):
+    length = struct.unpack_from("<I", content, 4)[0] & (2**29 - 1)
+    return 8 + (length + 3) // 4 * 4
+
+
+def put(content, offset, *words):
+    return content[:offset] + struct.pack(f"<{len(words)}I", *words) + content[offset + 4 * len(words) :]
+
+
+# What is done to the file, the offset that must be named, and the words that must be there.
+FAULTS = {
+    "empty": (lambda c, at: b"", 0, "is empty"),
+    "text": (lambda c, at: b"hello, I am no record" * 9, 0, "0x6c6c6568 where a record's 0xced7230a belongs"),
+    "zeros": (lambda c, at: bytes(4096), 0, "0x00000000 where"),
+    "wrong magic": (lambda c, at: put(c, at, 0xCED7230B), "second", "0xced7230b where"),
+    "length too long": (lambda c, at: put(c, at + 4, 2**29 - 1), "second", "more than the file has"),
+    "length too short": (
+        lambda c, at: put(c, at + 4, 100),
+        None,
+        "where a record's|is refused|cannot be decoded",
+    ),
+    "cut in a payload": (lambda c, at: c[: at + 300], "second", "more than the file has"),
+    "cut in a head": (lambda c, at: c[: at + 6], "second", "ends inside a record's head"),
+    "a byte more": (lambda c, at: c + b"\0", "end", "ends inside a record's head"),
+    "a middle part alone": (
+        lambda c, at: put(c, at + 4, 2 << 29 | 60),
+        "second",
+        "a part of kind 2 outside a record",
+    ),
+    "a first part alone": (lambda c, at: put(c, at + 4, 1 << 29 | 60), None, "belongs|inside a record"),
+    "an unknown kind": (lambda c, at: put(c, at + 4, 5 << 29 | 60), "second", "a part of kind 5 outside"),
+    "labels beyond the end": (lambda c, at: put(c, at + 8, 10**6), "second", "claims 1000000 labels"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("index", ["with .idx", "without .idx"])
+def test_broken_structure_is_named_with_its_place(write_records, fault, index):
+    path = write_records(4)
+    content = path.read_bytes()
+    second = second_record(content)
+    change, offset, problem = FAULTS[fault]
+    path.write_bytes(change(content, second))
+    if index == "without .idx":
+        path.with_suffix(".idx").unlink()
+    with pytest.raises(CorruptFileError, match=problem) as caught:
+        ImagenetIter(path, 2, (3, 16, 16))
+    assert caught.value.path == path
+    assert "mxgan pack" in str(caught.value)
+    if offset is not None:
+        assert caught.value.offset == {"second": second, "end": len(content)}.get(offset, offset)
+
+
+def bomb(width, height):
+    """A PNG whose header claims a size that its few bytes do not hold."""
+    import zlib
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+
+
+IMAGES = {
+    "nothing": (lambda photo: b"", "no image in a format"),
+    "text": (lambda photo: b"hello" * 100, "no image in a format"),
+    "JPEG in name only": (lambda photo: b"\xff\xd8\xff" + b"x" * 3000, "is refused"),
+    "half a JPEG": (lambda photo: photo(1)[:600], "cannot be decoded|is refused"),
+    "half a PNG": (lambda photo: photo(1, ".png")[:-40], "cannot be decoded|is refused"),
+    "WebP": (lambda photo: photo(1, ".webp"), "format WEBP; MXNet reads JPEG, PNG, BMP"),
+    "too many pixels": (
+        lambda photo: bomb(9_000, 9_000),
+        "9000x9000 pixels are more than the 67,108,864 allowed",
+    ),
+    "far too many": (lambda photo: bomb(60_000, 60_000), "pixels are more than the 67,108,864 allowed"),
+    "more pixels than there are": (lambda photo: bomb(5_000, 5_000), "cannot be decoded"),
+    "a long strip": (lambda photo: photo(1, height=2, width=2000), "more than 64 times as long"),
+}
+
+
+@pytest.mark.parametrize("fault", IMAGES)
+def test_a_record_that_mxnet_could_not_decode_is_named(write_records, encode_photo, fault):
+    make, problem = IMAGES[fault]
+    path = write_records([encode_photo(0), encode_photo(2), make(encode_photo), encode_photo(3)])
+    third = int(path.with_suffix(".idx").read_text().splitlines()[2].split()[1])
+    with pytest.raises(CorruptFileError, match=problem) as caught:
+        scan(path)
+    assert caught.value.offset == third
+    assert caught.value.path == path
+
+
+def test_a_payload_without_an_image_head(tmp_path):
+    path = tmp_path / "short.rec"
+    path.write_bytes(struct.pack("<II", MAGIC, 8) + b"12345678")
+    with pytest.raises(CorruptFileError, match="8 bytes, too short for an image's head"):
+        scan(path)
+
+
+def test_label_counts_must_agree(write_records):
+    path = write_records(3, labels=[np.ones(2), np.ones(2), np.ones(3)])
+    with pytest.raises(CorruptFileError, match="3 labels among records with 2"):
+        scan(path)
+    assert scan(write_records(2, labels=[np.ones(2)] * 2)).label_width == 2
+
+
+INDEXES = {
+    "empty": (lambda text: "", "names 0 of 4 records", None),
+    "text": (lambda text: "hello\n", "a line that is not a key and an offset", 0),
+    "binary": (lambda text: "\0\1\2\3" * 20, "a line that is not", 0),
+    "negative": (lambda text: text.replace("1\t", "1\t-", 1), "a line that is not", None),
+    "a field missing": (lambda text: text.rsplit("\t", 1)[0], "a line that is not", None),
+    "another file's": (lambda text: text.replace("\t", "\t4"), "where no record begins", None),
+    "a record missing": (lambda text: "".join(text.splitlines(True)[1:]), "names 3 of 4 records", None),
+    "beyond the end": (lambda text: text + "4\t99999996\n", "offset 99999996, where no record begins", None),
+    "a record twice": (lambda text: text + "7\t0\n", "offset 0 a second time", None),
+    "a key twice": (lambda text: text.replace("3\t", "2\t"), "key 2 or offset", None),
+    "huge": (lambda text: text * 1000, "too large for an index of 4 records", None),
+}
+
+
+@pytest.mark.parametrize("fault", INDEXES)
+def test_a_wrong_index_is_named(write_records, fault):
+    path = write_records(4)
+    index = path.with_suffix(".idx")
+    change, problem, offset = INDEXES[fault]
+    index.write_text(change(index.read_text()))
+    for _ in range(2):  # the second time the .rec is remembered and the .idx is compared all the same
+        with pytest.raises(CorruptFileError, match=problem) as caught:
+            ImagenetIter(path, 2, (3, 16, 16))
+        assert caught.value.path == index
+        assert "Delete it" in str(caught.value)
+    assert offset is None or caught.value.offset == offset
+
+
+def test_an_index_in_another_order_will_do(write_records):
+    path = write_records(4)
+    index = path.with_suffix(".idx")
+    index.write_text("".join(reversed(index.read_text().splitlines(keepends=True))))
+    assert len(scan(path).offsets) == 4
+
+
+def test_no_file_and_no_permission(tmp_path):
+    with pytest.raises(DatasetNotFoundError, match=r"nothing\.rec cannot be read: No such file"):
+        scan(tmp_path / "nothing.rec")
+    with pytest.raises(DatasetNotFoundError, match="cannot be read: Is a directory"):
+        scan(tmp_path)
+
+
+def test_images_are_decoded_once_and_again_after_a_change(write_records, monkeypatch):
+    path = write_records(3)
+    decoded = []
+    honest = record_files.decode_bgr
+    monkeypatch.setattr(record_files, "decode_bgr", lambda data: decoded.append(1) or honest(data))
+    first = scan(path)
+    assert len(decoded) == 3
+    assert scan(path) == first
+    assert len(decoded) == 3
+    content, status = path.read_bytes(), path.stat()
+    path.write_bytes(content[:-20] + bytes(20))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))  # same size, same time, other bytes
+    with pytest.raises(CorruptFileError):
+        scan(path)
+
+
+def test_what_is_remembered_is_not_trusted_when_damaged(write_records, cache):
+    path = write_records(3)
+    found = scan(path)
+    (entry,) = (cache / "records").iterdir()
+    entry.write_text(entry.read_text().replace(f"[0, {found.offsets[1]}", "[0, 4"))
+    assert scan(path) == found
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(write_records, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert len(scan(write_records(3)).offsets) == 3
+
+
+def test_damage_at_random_ends_in_a_named_error_or_none(write_records):
+    """Bytes changed anywhere: the file is refused, or MXNet reads it to the end."""
+    path = write_records(6)
+    content, random = path.read_bytes(), np.random.default_rng(0)
+    outcomes = []
+    for _ in range(60):
+        damaged = np.frombuffer(content, np.uint8).copy()
+        places = random.integers(0, len(damaged), random.integers(1, 4))
+        damaged[places] = random.integers(0, 256, len(places))
+        path.write_bytes(damaged.tobytes())
+        try:
+            outcomes.append(sum(batch.data[0].shape[0] for batch in ImagenetIter(path, 3, (3, 16, 16))))
+        except CorruptFileError as error:
+            outcomes.append(str(path) in str(error))
+    assert set(outcomes) == {True, 6}
