@@ -91,34 +91,44 @@ def _replaced(config: Any, path: list, value: Any, whole: str) -> Any:
     old = config[head] if isinstance(config, Mapping) else getattr(config, head)
     if rest:
         new = _replaced(old, rest, value, whole)
-    elif isinstance(config, Mapping):
-        new = _read(value, old)
-        check_type(whole, new, float if isinstance(old, float) else type(old))
     else:
-        new = _read(value, old)
-        check_type(whole, new, typing.get_type_hints(type(config))[head])
+        wanted = type(old) if isinstance(config, Mapping) else typing.get_type_hints(type(config))[head]
+        new = _read(value, wanted)
+        check_type(whole, new, wanted)
     if isinstance(config, Mapping):
         return {**config, head: new}
     return dataclasses.replace(config, **{head: new})
 
 
-def _read(value: Any, old: Any) -> Any:
-    if not isinstance(value, str) or isinstance(old, str):
-        return value
+def _read(text: Any, wanted: Any) -> Any:
+    """A string as the JSON value that it spells, unless it is the string that is wanted."""
+    if not isinstance(text, str):
+        return text
     try:
-        return json.loads(value)
+        value = json.loads(text)
     except ValueError:
-        return value
+        return text
+    return value if _fits(value, wanted) or not _fits(text, wanted) else text
+
+
+def _allowed(wanted: Any) -> tuple:
+    options = typing.get_args(wanted) if typing.get_origin(wanted) is typing.Union else (wanted,)
+    return tuple(typing.get_origin(option) or option for option in options)
+
+
+def _fits(value: Any, wanted: Any) -> bool:
+    allowed = _allowed(wanted)
+    if Any in allowed:
+        return True
+    if isinstance(value, bool):
+        return bool in allowed
+    return isinstance(value, allowed) or (float in allowed and isinstance(value, int))
 
 
 def check_type(name: str, value: Any, wanted: Any) -> None:
     """Raise ArgumentError unless `value` is of the annotated type; a whole number will do for a float."""
-    options = typing.get_args(wanted) if typing.get_origin(wanted) is typing.Union else (wanted,)
-    allowed = tuple(typing.get_origin(option) or option for option in options)
-    if Any in allowed or (isinstance(value, allowed) and not (isinstance(value, bool) and bool not in allowed)):
-        return
-    if float in allowed and isinstance(value, int) and not isinstance(value, bool):
+    if _fits(value, wanted):
         return
     words = {"bool": "true or false", "int": "a whole number", "float": "a number", "str": "text", "NoneType": "null"}
-    names = [words.get(option.__name__, option.__name__) for option in allowed]
+    names = [words.get(option.__name__, option.__name__) for option in _allowed(wanted)]
     raise ArgumentError(f"{name} is {value!r}; give {' or '.join(names)}.")

@@ -63,9 +63,10 @@ class Recipe:
 
 RECIPES = {
     "dcgan": Recipe(
-        summary="DCGAN, kept in balance: one-sided label smoothing and a slower discriminator",
-        source="Radford et al. 2016; smoothing from Salimans et al. 2016, section 3.4",
+        summary="DCGAN kept in balance: instance noise and one-sided label smoothing",
+        source="Radford et al. 2016; noise from Sønderby et al. 2017, section 4; smoothing from Salimans et al. 2016, 3.4",
         real_label=0.9,
+        instance_noise=InstanceNoise(0.3),
     ),
     "dcgan-original": Recipe(
         summary="DCGAN with the settings of MXNet's own example, whose discriminator wins",

@@ -1,0 +1,263 @@
+"""The command line as a user meets it: flags, exit codes, the last lines, Ctrl-C."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from mxgan.cli import main
+from mxgan.recipes import RECIPES
+from mxgan.run_folder import RunFolder
+
+TINY = ["--dataset", "digits", "--ngf", "4", "--ndf", "4", "--set", "image_size=16", "--batch-size", "32"]
+
+
+def mxgan(*arguments, **settings):
+    return CliRunner().invoke(main, [str(a) for a in arguments], catch_exceptions=False, **settings)
+
+
+def dry_run(*arguments) -> dict:
+    result = mxgan("train", "--dry-run", *arguments)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.output)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli") / "run"
+    result = mxgan("train", *TINY, "--steps", 12, "--display", "none", "--run-dir", folder)
+    assert result.exit_code == 0, result.output
+    return folder, result.output
+
+
+def test_training_ends_with_a_picture_and_the_run_folder(finished):
+    folder, output = finished
+    lines = output.splitlines()
+    picture = next(line for line in lines if line.startswith("picture: "))
+    assert picture == f"picture: {folder / 'samples' / 'gout-000012.png'}"
+    assert f"run folder: {folder}" in lines
+    assert (folder / "samples" / "gout-000012.png").stat().st_size > 0
+    assert any(line.startswith("epoch: 0 iter: 10 metric: ('facc', ") for line in lines)
+
+
+def test_the_flags_reach_the_configuration():
+    found = dry_run(
+        "--recipe", "dcgan-original", "--dataset", "mnist", "--data-dir", "d", "--steps", 7, "--batch-size", 5,
+        "--ngf", 6, "--ndf", 8, "--nc", 1, "--lr", 0.001, "--beta1", 0.25, "--seed", 9, "--gpu", "0,1",
+        "--log-every", 3, "--sample-every", 4, "--checkpoint-every", "epoch", "--keep", 2, "--monitor", 1,
+        "--set", "image_size=32", "--set", "discriminator_optimizer.learning_rate=0.0005",
+    )  # fmt: skip
+    recipe = found["recipe"]
+    assert recipe["network"]["image_size"] == 32
+    assert [recipe["network"][key] for key in ("ngf", "ndf", "nc")] == [6, 8, 1]
+    assert recipe["batch_size"] == 5
+    assert recipe["real_label"] == 1.0
+    assert recipe["generator_optimizer"]["learning_rate"] == 0.001
+    assert recipe["discriminator_optimizer"]["learning_rate"] == 0.0005
+    for half in ("generator", "discriminator"):
+        assert recipe[f"{half}_optimizer"]["settings"]["beta1"] == 0.25
+    for key, value in {
+        "dataset": "mnist", "data_dir": "d", "steps": 7, "epochs": None, "seed": 9, "gpu": "0,1", "log_every": 3,
+        "sample_every": 4, "checkpoint_every": "epoch", "keep": 2, "monitor": 1,
+    }.items():  # fmt: skip
+        assert found[key] == value, key
+
+
+def test_the_defaults_are_the_originals():
+    recipe = dry_run("--recipe", "dcgan-original")["recipe"]
+    assert [recipe["network"][key] for key in ("ngf", "ndf", "nc", "image_size", "latent_size")] == [64, 64, 3, 64, 100]
+    assert recipe["network"]["fix_gamma"] is True
+    assert recipe["batch_size"] == 64
+    for half in ("generator", "discriminator"):
+        assert recipe[f"{half}_optimizer"]["learning_rate"] == 2e-4
+        assert recipe[f"{half}_optimizer"]["settings"] == {"beta1": 0.5, "wd": 0.0}
+    assert recipe["initial_sigma"] == 0.02
+    assert recipe["real_label"] == 1.0
+    assert recipe["instance_noise"]["sigma"] == 0
+
+
+def test_lr_keeps_the_ratio_between_the_networks():
+    recipe = dry_run("--lr", 1e-3, "--set", "discriminator_optimizer.learning_rate=0.002")["recipe"]
+    assert recipe["generator_optimizer"]["learning_rate"] == 1e-3
+    assert recipe["discriminator_optimizer"]["learning_rate"] == 0.002
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--recipe", "dcgam"], "unknown recipe 'dcgam'; did you mean 'dcgan'?"),
+        (["--dataset", "minst"], "unknown dataset 'minst'; did you mean 'mnist'?"),
+        (["--steps", "0"], "--steps"),
+        (["--steps", "ten"], "--steps"),
+        (["--batch-size", "-1"], "--batch-size"),
+        (["--ngf", "0"], "--ngf"),
+        (["--nc", "2"], "--nc"),
+        (["--lr", "-1"], "learning_rate is -1.0; give a number above 0"),
+        (["--lr", "nan"], "learning_rate is nan"),
+        (["--beta1", "1.5"], "beta1 is 1.5; give a number from 0 to below 1"),
+        (["--seed", "-1"], "--seed"),
+        (["--gpu", "x"], "gpu"),
+        (["--display", "big"], "--display"),
+        (["--checkpoint-every", "never"], "neither a number of steps above 0 nor 'epoch'"),
+        (["--set", "ngf"], "--set 'ngf' is not of the form KEY=VALUE"),
+        (["--set", "ngff=3"], "unknown setting 'ngff'"),
+        (["--set", "image_size=48"], "image_size 48 is not a power of two"),
+        (["--set", "learning_rate=1"], "is ambiguous; give one of"),
+        (["--set", "generator_optimizer.name=adamm"], "'adamm'"),
+        (["--steps", "1", "--epochs", "1"], "give either steps or epochs"),
+        (["--resume", "nowhere"], "--ngf cannot go with it; only --steps or --epochs"),
+        (["--dataset", "mnist", "--data-dir", "nowhere"], "nowhere"),
+        (["--dataset", "recordio"], "recordio"),
+        (["--bogus"], "--bogus"),
+    ],
+)
+def test_a_bad_call_gets_one_or_two_lines_and_no_traceback(arguments, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = mxgan("train", *TINY[2:], "--run-dir", tmp_path / "run", *arguments)
+    assert result.exit_code in (1, 2)
+    assert words in result.output
+    assert "Traceback" not in result.output
+    said = [line for line in result.output.splitlines() if not line.startswith(("Usage:", "Try "))]
+    assert len([line for line in said if line]) <= 2, result.output
+    assert not (tmp_path / "run").exists()
+
+
+def test_resuming_nothing():
+    result = mxgan("train", "--resume", "nowhere")
+    assert result.exit_code == 1
+    assert result.output == "Error: nowhere is not a run folder: it has no config.json.\n"
+
+
+def test_no_gpu_is_said_and_not_replaced_by_the_cpu(tmp_path):
+    from mxgan.runtime import mx
+
+    if mx.context.num_gpus():
+        pytest.skip("this machine has a GPU")
+    result = mxgan("train", *TINY, "--steps", 1, "--gpu", 0, "--run-dir", tmp_path / "run")
+    assert result.exit_code in (1, 2)
+    assert "GPU" in result.output
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_existing_folder_is_refused(finished):
+    folder, _ = finished
+    result = mxgan("train", *TINY, "--steps", 1, "--run-dir", folder)
+    assert result.exit_code == 1
+    assert "exists and is not empty; nothing in it was touched" in result.output
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    result = mxgan("train", *TINY, "--steps", 1, "--run-dir", tmp_path / "file" / "run")
+    assert result.exit_code == 1
+    assert "cannot be made" in result.output
+
+
+def test_resume_through_the_command_line(finished, tmp_path):
+    folder = tmp_path / "run"
+    assert mxgan("train", *TINY, "--steps", 5, "--display", "none", "--run-dir", folder).exit_code == 0
+    result = mxgan("train", "--resume", folder, "--steps", 12, "--display", "none")
+    assert result.exit_code == 0, result.output
+    picture = "samples/gout-000012.png"
+    assert (folder / picture).read_bytes() == (finished[0] / picture).read_bytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_saves_and_says_how_to_go_on(number, tmp_path):
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "mxgan", "train", *TINY, "--steps", "100000", "--display", "none"]
+    process = subprocess.Popen(
+        [*command, "--run-dir", str(folder)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    history = folder / "history.jsonl"
+    deadline = time.monotonic() + 120
+    while not (history.exists() and history.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    assert "Traceback" not in output
+    (step,) = RunFolder(folder).checkpoint_steps()
+    assert f"Stopped by {signal.Signals(number).name} after step {step}, and saved. Go on by:" in output
+    assert f"mxgan train --resume {folder}" in output
+    assert mxgan("train", "--resume", folder, "--steps", step + 1, "--display", "none").exit_code == 0
+
+
+def test_samples_as_grid_array_and_folder(finished, tmp_path):
+    folder, _ = finished
+    import cv2
+
+    assert mxgan("sample", folder, "--num", 9, "--output", tmp_path / "grid.png").exit_code == 0
+    assert cv2.imread(str(tmp_path / "grid.png")).shape == (48, 48, 3)
+    assert mxgan("sample", folder, "--num", 9, "--output", tmp_path / "array.npz").exit_code == 0
+    images = np.load(tmp_path / "array.npz")["images"]
+    assert images.shape == (9, 3, 16, 16)
+    assert images.dtype == np.float32
+    assert mxgan("sample", folder, "--num", 3, "--output", tmp_path / "many").exit_code == 0
+    assert sorted(p.name for p in (tmp_path / "many").iterdir()) == ["000000.png", "000001.png", "000002.png"]
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["nowhere"], "nowhere does not exist; give a run folder or a .params file"),
+        (["{run}", "--num", "0"], "the number of samples is 0"),
+        (["{run}", "--output", "{run}/config.json"], "exists; give another --output"),
+        (["{run}", "--output", "{run}"], "is not empty; give another --output"),
+        (["{run}", "--output", "{run}/a.jpg"], "give a name that ends in .png or .npz, or a folder"),
+        (["{run}", "--output", "{run}/none/a.npz"], "cannot be written"),
+    ],
+)
+def test_bad_calls_of_sample(arguments, words, finished):
+    folder, _ = finished
+    before = (folder / "config.json").read_bytes()
+    result = mxgan("sample", *(argument.replace("{run}", str(folder)) for argument in arguments))
+    assert result.exit_code in (1, 2)
+    assert words in result.output
+    assert (folder / "config.json").read_bytes() == before
+
+
+def test_recipes_are_listed_with_their_sources():
+    output = mxgan("recipes").output
+    for name, recipe in RECIPES.items():
+        assert name in output
+        assert recipe.source in output
+
+
+def test_pack_and_train_on_what_was_packed(tmp_path):
+    import cv2
+
+    for number in range(4):
+        pixels = np.random.default_rng(number).integers(0, 255, (300, 280, 3)).astype(np.uint8)
+        cv2.imwrite(str(tmp_path / f"{number}.jpg"), pixels)
+    (tmp_path / "broken.jpg").write_bytes(b"not a picture")
+    packed = mxgan("pack", tmp_path, tmp_path / "train.rec")
+    assert packed.exit_code == 0, packed.output
+    assert "4 images" in packed.output
+    assert "1 skipped" in packed.output
+    assert "broken.jpg" in packed.output
+    result = mxgan(
+        "train", *TINY[2:], "--dataset", "recordio", "--data-dir", tmp_path / "train.rec", "--batch-size", 4,
+        "--steps", 2, "--display", "none", "--run-dir", tmp_path / "run",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+
+
+def test_doctor_never_fails_by_a_traceback():
+    result = mxgan("doctor")
+    assert result.exit_code in (0, 1)
+    for word in ("Python", "MXNet", "NumPy", "OpenCV"):
+        assert word in result.output
+
+
+def test_help_and_version_need_no_mxnet():
+    code = "import sys, mxgan.cli; from click.testing import CliRunner as C; r = C().invoke(mxgan.cli.main, ['--help'])"
+    code += "; assert r.exit_code == 0; sys.exit('mxnet' in sys.modules or 'cv2' in sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0
