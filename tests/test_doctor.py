@@ -110,7 +110,9 @@ def test_display_that_is_not_there(monkeypatch):
     assert doctor._display()[:2][1].startswith("none (DISPLAY is not set)")
 
 
-@pytest.mark.skipif(shutil.which("xvfb-run") is None, reason="the virtual display Xvfb is not installed")
+@pytest.mark.skipif(
+    not (shutil.which("xvfb-run") and shutil.which("xauth")), reason="needs the packages xvfb and xauth"
+)
 def test_display_that_works():
     command = ["xvfb-run", "-a", sys.executable, "-c", "from mxgan import doctor; print(doctor._display())"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
