@@ -1,0 +1,139 @@
+"""What every data set of images has in common: a position that is a function of (seed, epoch, batch)."""
+
+from __future__ import annotations
+
+import operator
+
+from mxgan.errors import ArgumentError, unknown_name
+from mxgan.runtime import mx
+
+__all__ = ["LAST_BATCH", "EpochIter", "whole_number"]
+
+LAST_BATCH = ("pad", "discard")
+
+
+def whole_number(name: str, value, minimum: int = 1, maximum: int = 2**31 - 1) -> int:
+    """`value` as an int, or an ArgumentError that names the argument and its range."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool) or not minimum <= number <= maximum:
+        raise ArgumentError(f"{name} is {value!r}; give a whole number from {minimum} to {maximum}.")
+    return number
+
+
+class EpochIter(mx.io.DataIter):
+    """Base of the image iterators; a subclass says how one batch is made.
+
+    Parameters
+    ----------
+    batch_size : images in a batch, at least 1.
+    data_shape : (C, H, W) of one image; C is 1 or 3.
+    num_images : images in the data set, at least 1.
+    labels : whether batches carry labels.
+    label_width : numbers in one label.
+    seed : the run's seed; with the epoch it decides the order.
+    last_batch : "pad" fills the last batch up and says by how much in `batch.pad`; "discard" leaves it out.
+
+    Notes
+    -----
+    `seek(epoch, batch)` goes anywhere; `reset()` goes back to the start of the *current* epoch, so that its
+    order comes again: a training loop calls `seek(epoch)` where the next epoch begins.
+    """
+
+    name = "images"
+
+    def __init__(
+        self, batch_size, data_shape, *, num_images, labels=True, label_width=1, seed=0, last_batch="pad"
+    ) -> None:
+        super().__init__(whole_number("batch_size", batch_size))
+        channels, height, width = data_shape
+        if channels not in (1, 3):
+            raise ArgumentError(f"channels is {channels!r}; give 1 (grey) or 3 (RGB).")
+        if last_batch not in LAST_BATCH:
+            raise unknown_name("last_batch", last_batch, LAST_BATCH)
+        size = [whole_number("image_size", side, maximum=4096) for side in (height, width)]
+        self.seed = whole_number("seed", seed, minimum=0, maximum=2**63 - 1)
+        self.last_batch, self.num_images = last_batch, num_images
+        if last_batch == "discard" and num_images < batch_size:
+            raise ArgumentError(
+                f"batch_size {batch_size} is more than the {num_images} images there are, and last_batch is "
+                "'discard': no batch would be left. Give a smaller batch_size or last_batch='pad'."
+            )
+        self.provide_data = [mx.io.DataDesc("data", (self.batch_size, int(channels), *size))]
+        label_shape = (self.batch_size,) if label_width == 1 else (self.batch_size, label_width)
+        self.provide_label = [mx.io.DataDesc("softmax_label", label_shape)] if labels else []
+        self.epoch, self.cursor, self._current = 0, 0, None
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Batches that one epoch gives."""
+        whole, rest = divmod(self.num_images, self.batch_size)
+        return whole + (1 if rest and self.last_batch == "pad" else 0)
+
+    @property
+    def position(self) -> tuple:
+        """(epoch, batch) of the batch that comes next; give it to `seek` to be here again."""
+        return self.epoch, self.cursor
+
+    def seek(self, epoch: int, batch: int = 0) -> None:
+        """Make the next batch the one at (epoch, batch), whatever was read before."""
+        epoch = whole_number("epoch", epoch, minimum=0)
+        self.cursor = whole_number("batch", batch, minimum=0, maximum=self.batches_per_epoch)
+        self.epoch = epoch
+
+    def reset(self) -> None:
+        """Go back to the start of the current epoch."""
+        self.seek(self.epoch)
+
+    def iter_next(self) -> bool:
+        if self.cursor >= self.batches_per_epoch:
+            return False
+        self._current = self._load(self.epoch, self.cursor)
+        self.cursor += 1
+        return True
+
+    def next(self):
+        if not self.iter_next():
+            raise StopIteration
+        return self._current
+
+    def getdata(self):
+        return self._current.data
+
+    def getlabel(self):
+        return self._current.label
+
+    def getindex(self):
+        return self._current.index
+
+    def getpad(self) -> int:
+        return self._current.pad
+
+    @property
+    def fingerprint(self) -> dict:
+        """JSON values that tell this data set from another: name, count, sha256."""
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """One line for a person."""
+        channels, height, width = self.provide_data[0].shape[1:]
+        colour = "RGB" if channels == 3 else "grey"
+        return f"{self.name}: {self.num_images:,} images, given as {height}x{width} {colour}{self._origin()}"
+
+    def _origin(self) -> str:
+        return ""
+
+    def _load(self, epoch: int, batch: int) -> mx.io.DataBatch:
+        raise NotImplementedError
+
+    def _batch(self, data, labels, pad: int, index=None):
+        return mx.io.DataBatch(
+            data=[data],
+            label=labels,
+            pad=pad,
+            index=index,
+            provide_data=self.provide_data,
+            provide_label=self.provide_label,
+        )

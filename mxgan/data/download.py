@@ -1,0 +1,235 @@
+"""Fetching a file that is known by the sha256 of its content, whole or not at all.
+
+Bytes gather in NAME.part, where a later call goes on (HTTP Range). NAME itself appears only by renaming,
+after the unpacked content has been checked. One process at a time works in a folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import logging
+import os
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from mxgan.errors import DownloadError
+
+__all__ = ["LIMITS", "Limits", "RemoteFile", "download"]
+
+logger = logging.getLogger(__name__)
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A gzip file: its name at every mirror, and size in bytes and sha256 of what it unpacks to."""
+
+    name: str
+    unpacked_size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a mirror may take, in seconds.
+
+    `connect` and `read` bound one wait each; a mirror that sends fewer than `stall_bytes` within `stall`
+    seconds is given up although it still sends.
+    """
+
+    connect: float = 10.0
+    read: float = 20.0
+    stall: float = 30.0
+    stall_bytes: int = 30_000
+
+
+LIMITS = Limits()
+
+
+class _MirrorFailed(Exception):
+    """This mirror did not deliver; the next one may."""
+
+
+def download(
+    remote: RemoteFile,
+    folder: Path,
+    mirrors: Sequence[str],
+    *,
+    limits: Limits = LIMITS,
+    progress: bool = True,
+) -> Path:
+    """Fetch `remote` into `folder` from the first of `mirrors` (addresses ending in "/") that delivers it.
+
+    Returns
+    -------
+    The path of the checked file. A file that is already there is returned as it is.
+
+    Raises
+    ------
+    DownloadError naming every mirror and its fault, or the folder that cannot be written. What has arrived by
+    then stays in NAME.part, unless it proved wrong.
+    """
+    target = folder / remote.name
+    part = folder / f"{remote.name}.part"
+    faults = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _only_one_process(folder / ".lock"):
+            for mirror in mirrors:
+                if target.is_file():
+                    return target
+                try:
+                    _fetch(mirror + remote.name, part, remote, limits, progress)
+                    os.replace(part, target)
+                except _MirrorFailed as fault:
+                    logger.info("%s%s: %s", mirror, remote.name, fault)
+                    faults.append(f"{mirror}: {fault}")
+                    if part.is_file() and not _size(part):
+                        part.unlink()
+            if target.is_file():
+                return target
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()  # a full disk gets its room back
+        raise DownloadError(f"{folder} cannot be written: {error.strerror or error}.") from error
+    raise DownloadError(f"{remote.name} could not be fetched ({'; '.join(faults)}).")
+
+
+def _fetch(url: str, part: Path, remote: RemoteFile, limits: Limits, progress: bool) -> None:
+    """Bring `part` to the whole, checked content; twice when what an earlier attempt left does not fit."""
+    for _ in range(2):
+        resumed = _size(part) > 0
+        _receive(url, part, remote, limits, progress)
+        problem = _check(part, remote)
+        if problem is None:
+            return
+        part.unlink()
+        if not resumed:
+            break
+    raise _MirrorFailed(problem)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _receive(url: str, part: Path, remote: RemoteFile, limits: Limits, progress: bool) -> None:
+    import requests  # half a second, and only a download needs it
+    import urllib3
+
+    start = _size(part)
+    headers = {"Accept-Encoding": "identity"}  # a .gz must arrive as it is
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    failure: Optional[Exception] = None
+    try:
+        with requests.get(url, headers=headers, stream=True, timeout=(limits.connect, limits.read)) as response:
+            if response.status_code == 416:
+                return  # nothing comes after what is there: the check decides
+            start = _start_of(response, start)
+            _copy(response, part, start, remote, limits, progress)
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        failure = error
+    if failure is not None:
+        raise _MirrorFailed(_in_short(failure))
+
+
+def _start_of(response, wanted: int) -> int:
+    """The offset at which the body belongs: 0 from a server that ignores Range."""
+    if response.status_code == 206:
+        if not response.headers.get("Content-Range", "").startswith(f"bytes {wanted}-"):
+            raise _MirrorFailed("answered with another range than the one asked for")
+        return wanted
+    if response.status_code != 200:
+        raise _MirrorFailed(f"HTTP {response.status_code} {response.reason}")
+    return 0
+
+
+def _copy(response, part: Path, start: int, remote: RemoteFile, limits: Limits, progress: bool) -> None:
+    from tqdm import tqdm
+
+    length = response.headers.get("Content-Length", "")
+    total = start + int(length) if length.isdigit() else None
+    most = remote.unpacked_size + 2**20  # gzip never needs more than the content and a little
+    bar = tqdm(desc=remote.name, total=total, initial=start, unit="B", unit_scale=True, disable=not progress)
+    with part.open("r+b" if start else "wb") as stream, bar:
+        stream.seek(start)
+        for chunk in _chunks(response, limits):
+            if stream.tell() == 0 and not chunk.startswith(_GZIP_MAGIC[: len(chunk)]):
+                raise _MirrorFailed(f"sent {response.headers.get('Content-Type', 'something')}, not a gzip file")
+            stream.write(chunk)
+            bar.update(len(chunk))
+            if stream.tell() > most:
+                stream.truncate(0)
+                raise _MirrorFailed(f"sent more than {most} bytes")
+        if total is not None and stream.tell() < total:
+            raise _MirrorFailed(f"ended after {stream.tell()} of {total} bytes")
+
+
+def _chunks(response, limits: Limits) -> Iterator[bytes]:
+    """The body as it comes in, each piece after one wait on the network, with the pace watched."""
+    read = getattr(response.raw, "read1", None) or response.raw.read  # urllib3 has read1 since 2.x
+    amount = 2**16 if hasattr(response.raw, "read1") else 2**10
+    began, received = time.monotonic(), 0
+    while True:
+        chunk = read(amount, decode_content=False)
+        if not chunk:
+            return
+        yield chunk
+        received += len(chunk)
+        elapsed = time.monotonic() - began
+        if elapsed >= limits.stall:
+            if received < limits.stall_bytes:
+                raise _MirrorFailed(f"stalled: {received} bytes in {elapsed:.0f} s")
+            began, received = time.monotonic(), 0
+
+
+def _check(part: Path, remote: RemoteFile) -> Optional[str]:
+    """What is wrong with the content, or None; never unpacks more than there ought to be."""
+    digest, size = hashlib.sha256(), 0
+    try:
+        with gzip.open(part, "rb") as stream:
+            while size <= remote.unpacked_size:
+                chunk = stream.read(2**20)
+                if not chunk:
+                    break
+                digest.update(chunk)
+                size += len(chunk)
+    except (EOFError, zlib.error, gzip.BadGzipFile, FileNotFoundError) as error:
+        return f"sent a broken gzip file ({error})"
+    if size != remote.unpacked_size or digest.hexdigest() != remote.sha256:
+        return "sent other content (its sha256 is not the known one)"
+    return None
+
+
+def _in_short(error: BaseException) -> str:
+    """The innermost cause in a few words; requests wraps urllib3, which wraps the system's error."""
+    while True:
+        inner = getattr(error, "reason", None) or (error.args[-1] if error.args else None)
+        if not isinstance(inner, BaseException):
+            return str(error).split(": ")[-1]
+        error = inner
+
+
+@contextlib.contextmanager
+def _only_one_process(lock: Path) -> Iterator[None]:
+    """Wait until no other process downloads into this folder, where the system can tell."""
+    with lock.open("w") as stream:
+        with contextlib.suppress(ImportError):  # Windows has no fcntl
+            import fcntl
+
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                logger.info("another process is downloading into %s; waiting for it", lock.parent)
+                fcntl.flock(stream, fcntl.LOCK_EX)
+            except OSError as error:  # some network file systems have no locks
+                logger.info("%s cannot be locked (%s)", lock.parent, error)
+        yield

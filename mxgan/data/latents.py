@@ -1,0 +1,83 @@
+"""Random draws that are functions of (stream, seed, index), and the latent iterator `RandIter` built on them.
+
+A draw never depends on how many draws came before it, so a run that was stopped and resumed sees the same
+numbers as one that was not, and so does the same run on another device.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Union
+
+import numpy as np
+
+from mxgan.errors import ArgumentError
+from mxgan.runtime import mx
+
+__all__ = ["RandIter", "draw_latents", "generator"]
+
+
+def generator(stream: str, seed: int, index: int) -> np.random.Generator:
+    """A NumPy generator whose numbers depend on `stream`, `seed` and `index` alone.
+
+    Parameters
+    ----------
+    stream : what the numbers are for ("latents", "shuffle", …); two streams never share numbers.
+    seed : the run's seed, 0 … 2**63 - 1.
+    index : step or epoch, 0 … 2**63 - 1.
+
+    Returns
+    -------
+    numpy.random.Generator on Philox4x64 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"),
+    keyed by the seed; stream and index are the two high words of its 256-bit counter, which leaves 2**128
+    numbers to each.
+    """
+    for name, value in (("seed", seed), ("index", index)):
+        if not 0 <= value < 2**63:
+            raise ArgumentError(f"{name} {value} is out of range; give a whole number from 0 to 2**63 - 1.")
+    stream_word = int.from_bytes(hashlib.sha256(stream.encode()).digest()[:8], "little")
+    return np.random.Generator(np.random.Philox(key=int(seed), counter=[0, 0, stream_word, int(index)]))
+
+
+def draw_latents(shape: tuple, seed: int, index: int, stream: str = "latents") -> np.ndarray:
+    """Standard normal latents of `shape`, float32, for one step: the same on every machine."""
+    return generator(stream, seed, index).standard_normal(shape, dtype=np.float32)
+
+
+class RandIter(mx.io.DataIter):
+    """Endless standard normal latents under the name `rand`, one batch a step.
+
+    Parameters
+    ----------
+    batch_size : latents in a batch, > 0.
+    ndim : length of a latent vector (Z in the original), > 0; or the whole shape of one latent.
+    seed : the run's seed.
+
+    Yields
+    ------
+    mx.io.DataBatch with one float32 array, (batch_size, ndim, 1, 1) or (batch_size, *shape). `seek(step)`
+    goes to any step.
+    """
+
+    def __init__(self, batch_size: int, ndim: Union[int, Sequence[int]], seed: int = 0) -> None:
+        latent_shape = (ndim, 1, 1) if isinstance(ndim, int) else tuple(ndim)
+        if batch_size < 1 or min(latent_shape, default=0) < 1:
+            raise ArgumentError(f"batch_size {batch_size} and ndim {ndim} must all be at least 1.")
+        super().__init__(batch_size)
+        self.seed, self.step = seed, 0
+        self.provide_data = [mx.io.DataDesc("rand", (batch_size, *latent_shape))]
+        self.provide_label = []
+
+    def seek(self, step: int) -> None:
+        """Make the next batch the one of `step`."""
+        self.step = step
+
+    def reset(self) -> None:
+        """Start again at step 0."""
+        self.seek(0)
+
+    def next(self):
+        latents = draw_latents(self.provide_data[0].shape, self.seed, self.step)
+        self.step += 1
+        return mx.io.DataBatch(data=[mx.nd.array(latents)], label=[], pad=0, provide_data=self.provide_data)

@@ -1,0 +1,209 @@
+"""A folder of images made into one RecordIO file, as MXNet's im2rec does it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional, Union
+
+from mxgan.data.base import whole_number
+from mxgan.data.decoding import decode_bgr, read_header
+from mxgan.data.parallel import ordered_map
+from mxgan.data.record_files import check_index, read_records
+from mxgan.errors import ArgumentError, CorruptFileError, DatasetError, DatasetNotFoundError
+from mxgan.runtime import cv2, mx
+
+__all__ = ["PackReport", "pack_folder"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PackReport:
+    """What `pack_folder` did: files written, images in them, and (path, reason) of each file left out."""
+
+    output: Path
+    index: Path
+    written: int
+    skipped: list
+    classes: list
+
+    def summary(self) -> str:
+        """One line for a person, and one for each file left out."""
+        lines = [f"{self.output}: {self.written} images, {len(self.classes)} classes, {len(self.skipped)} left out"]
+        return "\n".join(lines + [f"  {path}: {reason}" for path, reason in self.skipped])
+
+
+def pack_folder(
+    folder: Union[str, Path],
+    output: Union[str, Path],
+    *,
+    resize: Optional[int] = 256,
+    quality: int = 95,
+    progress: bool = True,
+    overwrite: bool = False,
+    threads: Optional[int] = None,
+) -> PackReport:
+    """Write every image under `folder` into `output` (.rec) and the .idx beside it.
+
+    Parameters
+    ----------
+    folder : searched through with its subfolders, in sorted order. Where it has subfolders, the first one on
+        an image's path is its class, and labels count the classes from 0 by sorted name (images that lie
+        beside the subfolders are the class "", before all others).
+    output : must end in ".rec"; its folder must exist.
+    resize : longer images are scaled down until the shorter edge has this length; None keeps the size.
+    quality : of the JPEGs written, 1 … 100. Grey, alpha and 16-bit images become 8-bit RGB, alpha is dropped.
+    overwrite : replace an `output` that exists.
+
+    Raises
+    ------
+    ArgumentError, DatasetNotFoundError, and DatasetError when no image can be read or `output` cannot be
+    written. Both files appear whole at the end or not at all.
+    """
+    folder, output = Path(folder), Path(output)
+    resize = whole_number("resize", resize, maximum=16384) if resize is not None else None
+    quality = whole_number("quality", quality, maximum=100)
+    index = output.with_suffix(".idx")
+    _check_output(output, index, overwrite)
+    paths = _list_files(folder, {output.resolve(), index.resolve()})
+    classes = sorted({_class_of(path, folder) for path in paths})
+    skipped: list = []
+    with _work_folder(output) as work:
+        new = work / "new.rec"
+        records = _encoded(folder, paths, classes, (resize, quality), skipped, progress, threads)
+        written = _write(new, records)
+        if not written:
+            raise DatasetError(f"{folder} has no image that can be read ({len(skipped)} files tried).")
+        _check_written(new, written, output)
+        _put_in_place(new, output, index)
+    return PackReport(output, index, written, skipped, classes)
+
+
+def _check_output(output: Path, index: Path, overwrite: bool) -> None:
+    if output.suffix != ".rec":
+        raise ArgumentError(f"output is {str(output)!r}; give a name that ends in .rec.")
+    for path in (output, index):
+        if path.is_dir() or (path.exists() and not overwrite):
+            raise ArgumentError(f"{path} exists already; give another output, or overwrite (--overwrite).")
+
+
+def _list_files(folder: Path, leave_out: set) -> list:
+    if not folder.is_dir():
+        raise DatasetNotFoundError(f"{folder} is no folder; give one with images in it.")
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(place, name) for name in names if not name.startswith(".")]
+    return sorted(path for path in found if path.resolve() not in leave_out)
+
+
+def _class_of(path: Path, folder: Path) -> str:
+    parts = path.relative_to(folder).parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+def _encoded(folder, paths, classes, settings, skipped, progress, threads) -> Iterator[tuple]:
+    """(label, JPEG) of each file that can be read; the others go to `skipped`."""
+    from tqdm import tqdm
+
+    jobs = ((path, *_read(path), settings) for path in paths)
+    results = ordered_map(_encode, jobs, threads)
+    for path, jpeg, reason in tqdm(results, desc="packing", total=len(paths), unit="img", disable=not progress):
+        if reason is None:
+            yield float(classes.index(_class_of(path, folder))), jpeg
+        else:
+            logger.info("%s left out: %s", path, reason)
+            skipped.append((path, reason))
+
+
+def _read(path: Path) -> tuple:
+    """The bytes of an image file whose header is sound, or the reason against it."""
+    try:
+        if not path.is_file():
+            return None, "no regular file"
+        read_header(path)
+        return path.read_bytes(), None
+    except DatasetError as error:
+        return None, str(error)
+    except OSError as error:
+        return None, error.strerror or str(error)
+
+
+def _encode(job: tuple) -> tuple:
+    path, content, reason, (resize, quality) = job
+    if reason is not None:
+        return path, None, reason
+    try:
+        pixels = _shrink(decode_bgr(content), resize)
+        return path, cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes(), None
+    except (DatasetError, cv2.error) as error:
+        return path, None, str(error)
+
+
+def _shrink(pixels, resize: Optional[int]):
+    height, width = pixels.shape[:2]
+    if resize is None or min(height, width) <= resize:
+        return pixels
+    scale = resize / min(height, width)
+    size = (max(resize, round(width * scale)), max(resize, round(height * scale)))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+@contextlib.contextmanager
+def _work_folder(output: Path) -> Iterator[Path]:
+    """A folder beside the output, so that renaming is one step; removed whatever happens."""
+    try:
+        work = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
+    except OSError as error:
+        raise DatasetError(f"{output.parent} cannot be written: {error.strerror}.") from error
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _write(path: Path, records: Iterator[tuple]) -> int:
+    count = 0
+    writer = mx.recordio.MXIndexedRecordIO(str(path.with_suffix(".idx")), str(path), "w")
+    try:
+        for count, (label, jpeg) in enumerate(records, start=1):
+            header = mx.recordio.IRHeader(0, label, count - 1, 0)
+            writer.write_idx(count - 1, mx.recordio.pack(header, jpeg))
+        writer.close()
+    except (OSError, mx.MXNetError) as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise DatasetError(f"{path.parent.parent} cannot be written: {reason}. Is the disk full?") from error
+    return count
+
+
+def _check_written(new: Path, written: int, output: Path) -> None:
+    # MXNet does not notice when closing a file fails, so what counts is what can be read back.
+    try:
+        offsets = tuple(offset for offset, _ in read_records(new))
+        check_index(new.with_suffix(".idx"), offsets)
+    except CorruptFileError as error:
+        offsets, cause = (), error
+    else:
+        cause = None
+    if len(offsets) != written:
+        raise DatasetError(f"{output} could not be written whole. Is the disk full?") from cause
+
+
+def _put_in_place(new: Path, output: Path, index: Path) -> None:
+    try:
+        for path in (new, new.with_suffix(".idx")):
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
+        # Whenever this is cut off, no new .rec stands beside an old .idx.
+        index.unlink() if index.exists() else None
+        os.replace(new, output)
+        os.replace(new.with_suffix(".idx"), index)
+    except OSError as error:
+        raise DatasetError(f"{output} cannot be written: {error.strerror}.") from error

@@ -1,0 +1,78 @@
+"""What a scan of a .rec file has found, kept in the user's cache so that a large file is decoded once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Optional
+
+from mxgan.data.cache import cache_folder
+
+__all__ = ["RecordFile", "cache_entry", "recall", "remember"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RecordFile:
+    """A .rec file that was found whole.
+
+    Parameters
+    ----------
+    offsets : the byte at which each record begins.
+    label_width : labels of each record.
+    smallest_side : of all images, in pixels; `smallest_at` is that record's offset.
+    sha256 : of the whole file.
+    """
+
+    size: int
+    modified_ns: int
+    offsets: tuple
+    label_width: int
+    smallest_side: int
+    smallest_at: int
+    sha256: str
+
+
+def cache_entry(path: Path) -> Path:
+    """Where the result for this content is kept.
+
+    Its name comes from size, time of change and bytes of the file: all of them up to 256 MiB, beyond that 64
+    blocks of 64 KiB spread over it, since reading a hundred gigabytes at every start would take minutes.
+    """
+    status = path.stat()
+    block = -(-status.st_size // 64) if status.st_size <= 2**28 else 2**16
+    digest = hashlib.sha256(f"1 {status.st_size} {status.st_mtime_ns}".encode())
+    with path.open("rb") as stream:
+        for i in range(64):
+            stream.seek(max(0, status.st_size - block) * i // 63)
+            digest.update(stream.read(block))
+    return cache_folder("records", f"{digest.hexdigest()}.json")
+
+
+def recall(entry: Path) -> Optional[RecordFile]:
+    """What is remembered under `entry`, or None where there is nothing, or nothing that can be trusted."""
+    try:
+        text, _, check = entry.read_text().rpartition("\n")
+        if hashlib.sha256(text.encode()).hexdigest() != check:
+            return None  # offsets that are not the file's own would end the process
+        values = json.loads(text)
+        return RecordFile(**{**values, "offsets": tuple(values["offsets"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def remember(entry: Path, found: RecordFile) -> None:
+    """Keep `found` under `entry`; a cache that cannot be written costs time, so it is no error."""
+    text = json.dumps(asdict(found))
+    beside = entry.with_suffix(f".{os.getpid()}")
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(f"{text}\n{hashlib.sha256(text.encode()).hexdigest()}")
+        os.replace(beside, entry)
+    except OSError as error:
+        logger.info("the scan cannot be remembered: %s cannot be written (%s)", entry, error)

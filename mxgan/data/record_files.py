@@ -1,0 +1,209 @@
+"""RecordIO files (.rec, .idx) read and checked in Python, before MXNet sees them.
+
+MXNet's own reader ends the process (SIGABRT, SIGSEGV, SIGFPE) on a broken length, magic word, index or image,
+so nothing is handed to it that has not been read here to the last byte, every image decoded once. What was
+found is remembered in the user's cache under the file's size, time of change and a sample of its bytes.
+
+The format: records follow each other, each ``magic (u32) | kind and length (u32) | payload | 0 … 3 bytes``,
+up to a multiple of four. A payload that holds the magic word itself is cut there into parts of kind
+1, 2, …, 2, 3.
+The payload of an image: ``label count (u32) | label (f32) | id (2 u64) | labels (f32 each) | encoded image``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Union
+
+from mxgan.data.decoding import decode_bgr, read_header
+from mxgan.data.parallel import ordered_map
+from mxgan.data.record_cache import RecordFile, cache_entry, recall, remember
+from mxgan.errors import CorruptFileError, DatasetError, DatasetNotFoundError
+
+__all__ = ["MAGIC", "RecordFile", "check_index", "read_records", "scan"]
+
+MAGIC = 0xCED7230A
+FORMATS = ("JPEG", "PNG", "BMP")  # those that the OpenCV inside MXNet decodes, WebP and GIF not
+
+_MAGIC_BYTES = struct.pack("<I", MAGIC)
+_HEAD = struct.Struct("<II")
+_IMAGE_HEAD = struct.Struct("<IfQQ")
+_WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
+_REMEDY = "Make it again with `mxgan pack`."
+
+
+def scan(path: Union[str, Path], *, progress: bool = False) -> RecordFile:
+    """Read a .rec file through, decode every image once, and check the .idx beside it if there is one.
+
+    Raises
+    ------
+    CorruptFileError with file and offset at the first fault; DatasetNotFoundError where nothing can be read.
+    """
+    path = Path(path)
+    try:
+        remembered = cache_entry(path)
+        found = recall(remembered)
+        if found is None:
+            found = _scan_content(path, progress)
+            remember(remembered, found)
+    except OSError as error:
+        raise DatasetNotFoundError(f"{path} cannot be read: {error.strerror or error}.") from error
+    index = path.with_suffix(".idx")
+    if index.exists():
+        check_index(index, found.offsets)
+    return found
+
+
+def _scan_content(path: Path, progress: bool) -> RecordFile:
+    from tqdm import tqdm
+
+    before, digest = path.stat(), hashlib.sha256()
+    offsets, widths, smallest = [], [], (2**31, 0)
+    with tqdm(
+        desc=f"checking {path.name}", total=before.st_size, unit="B", unit_scale=True, disable=not progress
+    ) as bar:
+        stream = _prepared(path, digest)
+        for offset, length, width, side in ordered_map(_decode, stream):
+            offsets.append(offset)
+            widths.append(width)
+            smallest = min(smallest, (side, offset))
+            bar.update(length)
+    after = path.stat()
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise CorruptFileError(path, "changed while it was read")
+    for offset, width in zip(offsets, widths):
+        if width != widths[0]:
+            raise CorruptFileError(path, f"a record with {width} labels among records with {widths[0]}", offset)
+    return RecordFile(
+        before.st_size,
+        before.st_mtime_ns,
+        tuple(offsets),
+        widths[0],
+        smallest[0],
+        smallest[1],
+        digest.hexdigest(),
+    )
+
+
+def read_records(path: Union[str, Path], digest=None) -> Iterator[tuple]:
+    """(offset, payload) of each record of a file, the structure checked on the way.
+
+    Parameters
+    ----------
+    digest : a hashlib object that is fed every byte of the file, if given.
+
+    Raises
+    ------
+    CorruptFileError; also for a file without any record.
+    """
+    path = Path(path)
+    size = path.stat().st_size
+    if size == 0:
+        raise CorruptFileError(path, "is empty", 0, _REMEDY)
+    with path.open("rb", buffering=2**20) as stream:
+        offset = 0
+        while offset < size:
+            payload, end = _read_record(stream, path, offset, size, digest)
+            yield offset, payload
+            offset = end
+
+
+def _read_record(stream: BinaryIO, path: Path, start: int, size: int, digest) -> tuple:
+    """One record of one or several parts, and the offset after it."""
+    parts, offset = [], start
+    while True:
+        kind, payload, end = _read_part(stream, path, offset, size, digest)
+        if kind not in ((_MIDDLE, _LAST) if parts else (_WHOLE, _FIRST)):
+            place = "inside" if parts else "outside"
+            raise CorruptFileError(path, f"a part of kind {kind} {place} a record", offset, _REMEDY)
+        parts.append(payload)
+        if kind in (_WHOLE, _LAST):
+            return _MAGIC_BYTES.join(parts), end
+        offset = end
+        if offset >= size:
+            raise CorruptFileError(path, "ends inside a record of several parts", offset, _REMEDY)
+
+
+def _read_part(stream: BinaryIO, path: Path, offset: int, size: int, digest) -> tuple:
+    if offset + _HEAD.size > size:
+        raise CorruptFileError(path, "ends inside a record's head", offset, _REMEDY)
+    head = stream.read(_HEAD.size)
+    magic, word = _HEAD.unpack(head)
+    if magic != MAGIC:
+        raise CorruptFileError(path, f"{magic:#010x} where a record's {MAGIC:#010x} belongs", offset, _REMEDY)
+    kind, length = word >> 29, word & (2**29 - 1)
+    padded = (length + 3) & ~3
+    end = offset + _HEAD.size + padded
+    if end > size:
+        missing = end - size
+        raise CorruptFileError(path, f"a record of {length} bytes, {missing} more than the file has", offset, _REMEDY)
+    body = stream.read(padded)
+    if len(body) != padded:
+        raise CorruptFileError(path, "became shorter while it was read", offset)
+    if digest is not None:
+        digest.update(head)
+        digest.update(body)
+    return kind, body[:length], end
+
+
+def _prepared(path: Path, digest) -> Iterator[tuple]:
+    """Each record with its labels counted and its image's header read, for `_decode` in a thread."""
+    for offset, payload in read_records(path, digest):
+        if len(payload) < _IMAGE_HEAD.size:
+            raise CorruptFileError(
+                path, f"a record of {len(payload)} bytes, too short for an image's head", offset, _REMEDY
+            )
+        labels = _IMAGE_HEAD.unpack_from(payload)[0]
+        if _IMAGE_HEAD.size + 4 * labels > len(payload):
+            raise CorruptFileError(path, f"a record that claims {labels} labels and is too short", offset, _REMEDY)
+        encoded = payload[_IMAGE_HEAD.size + 4 * labels :]
+        try:
+            header = read_header(encoded)
+        except DatasetError as error:
+            raise CorruptFileError(path, f"a record whose image is refused: {error}", offset, _REMEDY) from error
+        if header.format not in FORMATS:
+            known = ", ".join(FORMATS)
+            raise CorruptFileError(
+                path, f"an image in the format {header.format}; MXNet reads {known}", offset, _REMEDY
+            )
+        yield path, offset, len(payload), max(1, labels), min(header.width, header.height), encoded
+
+
+def _decode(record: tuple) -> tuple:
+    path, offset, length, width, side, encoded = record
+    try:
+        decode_bgr(encoded)
+    except DatasetError as error:
+        raise CorruptFileError(path, f"a record whose image {error}", offset, _REMEDY) from error
+    return offset, length, width, side
+
+
+def check_index(path: Union[str, Path], offsets: tuple) -> None:
+    """Compare an .idx file ("key, tab, offset" a line) with the offsets of the records.
+
+    Raises
+    ------
+    CorruptFileError with the place of the first line that is wrong, or naming what is missing.
+    """
+    path = Path(path)
+    remedy = "Delete it (it is worked out again) or make both again with `mxgan pack`."
+    if path.stat().st_size > 64 * (len(offsets) + 1):
+        raise CorruptFileError(path, f"is too large for an index of {len(offsets)} records", remedy=remedy)
+    known, keys, seen, place = set(offsets), set(), set(), 0
+    for line in path.read_bytes().splitlines(keepends=True):
+        fields = line.split()
+        if len(fields) != 2 or not all(field.isdigit() for field in fields):
+            raise CorruptFileError(path, "a line that is not a key and an offset", place, remedy)
+        key, offset = map(int, fields)
+        if offset not in known:
+            raise CorruptFileError(path, f"offset {offset}, where no record begins", place, remedy)
+        if key in keys or offset in seen:
+            raise CorruptFileError(path, f"key {key} or offset {offset} a second time", place, remedy)
+        keys.add(key)
+        seen.add(offset)
+        place += len(line)
+    if len(seen) != len(known):
+        raise CorruptFileError(path, f"names {len(seen)} of {len(known)} records", place, remedy)

@@ -1,0 +1,195 @@
+"""Photographs out of a RecordIO file, through MXNet's own decoder, with the original's random crops."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Optional, Union
+
+import numpy as np
+
+from mxgan.data.base import EpochIter, whole_number
+from mxgan.data.latents import generator
+from mxgan.data.parallel import usable_cores
+from mxgan.data.record_files import RecordFile, scan
+from mxgan.errors import ArgumentError, DatasetError, DatasetNotFoundError
+from mxgan.runtime import mx
+
+__all__ = ["ImagenetIter", "find_record_file", "open_records"]
+
+
+class ImagenetIter(EpochIter):
+    """Random crops (N, C, H, W) in [-1, 1] of the images in a .rec file, RGB or grey.
+
+    Parameters
+    ----------
+    path : the .rec file. It is scanned first (see `record_files`): a broken one is an error, not a crash.
+    batch_size, seed, last_batch : as in `EpochIter`. A last batch is filled up from a further shuffle.
+    data_shape : (C, H, W) with C 3 or 1.
+    threads : for decoding, by default the cores of this process; MXNet takes at most half of the machine's
+        cores whatever is asked for. The images do not depend on it.
+    rand_crop : cut a square of `min_crop_size` … `max_crop_size` pixels from a random place and scale it to
+        (H, W); else the middle `max_crop_size`.
+    rand_mirror : turn half of the images left to right.
+    resize : the shorter edge is first brought to this length, `max_crop_size` unless given; 0 takes images as
+        they are, as the original did, and then each must be at least `max_crop_size` in both directions.
+    progress : a bar while the file is scanned.
+
+    Notes
+    -----
+    Each epoch has an inner `mx.io.ImageRecordIter` of its own, its order and crops drawn from (seed, epoch).
+    A crop belongs to a place in the batch: within an epoch, images at the same place of two batches are
+    cropped alike. `seek` to the middle of an epoch is exact and has to decode the batches before it.
+    """
+
+    name = "recordio"
+
+    def __init__(
+        self,
+        path: Union[str, Path],
+        batch_size: int,
+        data_shape: tuple = (3, 64, 64),
+        *,
+        seed: int = 0,
+        threads: Optional[int] = None,
+        rand_crop: bool = True,
+        rand_mirror: bool = True,
+        min_crop_size: int = 192,
+        max_crop_size: int = 256,
+        resize: Optional[int] = None,
+        last_batch: str = "pad",
+        progress: bool = False,
+    ) -> None:
+        self.threads = usable_cores() if threads is None else whole_number("threads", threads, maximum=256)
+        most = whole_number("max_crop_size", max_crop_size, maximum=4096)
+        least = whole_number("min_crop_size", min_crop_size, maximum=most)
+        self.resize = most if resize is None else whole_number("resize", resize, minimum=0, maximum=4096)
+        if 0 < self.resize < most:
+            raise ArgumentError(f"resize {resize} is less than max_crop_size {most}; give at least that, or 0.")
+        self.path = Path(path)
+        self.file = scan(self.path, progress=progress)
+        super().__init__(
+            batch_size,
+            data_shape,
+            num_images=len(self.file.offsets),
+            label_width=self.file.label_width,
+            seed=seed,
+            last_batch=last_batch,
+        )
+        if not self.resize:
+            _check_sizes(self.path, self.file, most)
+        self._augmentation = {
+            "rand_crop": bool(rand_crop),
+            "rand_mirror": bool(rand_mirror),
+            "min_crop_size": least if rand_crop else most,
+            "max_crop_size": most,
+            "resize": self.resize or -1,
+        }
+        self._folder = self._prepare()
+        self._inner, self._inner_position = None, None
+
+    def _prepare(self) -> Path:
+        """A folder for MXNet with a link to the .rec and an .idx of its own, gone when this iterator is.
+
+        MXNet takes a path for an address and stumbles over "#", ";" and "?" in it, so it gets a link without.
+        Without an .idx it neither shuffles a large file well nor gives the same bits with other threads; this
+        one is made of the offsets that the scan has seen.
+        """
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="mxgan-"))
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            (folder / "images.rec").symlink_to(self.path.resolve())
+            lines = (f"{key}\t{offset}\n" for key, offset in enumerate(self.file.offsets))
+            (folder / "images.idx").write_text("".join(lines))
+        except OSError as error:
+            raise DatasetError(f"{tempfile.gettempdir()} cannot be written: {error.strerror}.") from error
+        return folder
+
+    def _open(self, epoch: int):
+        status = self.path.stat() if self.path.exists() else None
+        if status is None or (status.st_size, status.st_mtime_ns) != (self.file.size, self.file.modified_ns):
+            raise DatasetError(f"{self.path} was changed or removed while it was in use. Start again.")
+        draws = generator("records", self.seed, epoch).integers(2**30, size=2)
+        _, channels, height, width = self.provide_data[0].shape
+        return mx.io.ImageRecordIter(
+            path_imgrec=str(self._folder / "images.rec"),
+            path_imgidx=str(self._folder / "images.idx"),
+            data_shape=(channels, height, width),
+            label_width=self.file.label_width,
+            batch_size=min(self.batch_size, self.num_images),
+            round_batch=True,
+            shuffle=True,
+            seed=int(draws[0]),
+            seed_aug=int(draws[1]),
+            preprocess_threads=self.threads,
+            device_id=-1,  # plain memory; 0 would ask for a GPU's
+            **self._augmentation,
+            **dict.fromkeys(("mean_r", "mean_g", "mean_b"), 127.5),
+            scale=1 / 127.5,
+            verbose=False,
+        )
+
+    def _load(self, epoch: int, batch: int):
+        if self._inner_position is None or self._inner_position[0] != epoch or self._inner_position[1] > batch:
+            self._inner = None  # its threads end before the next one's begin
+            self._inner, self._inner_position = self._open(epoch), (epoch, 0)
+        try:
+            for _ in range(self._inner_position[1], batch + 1):
+                inner = self._inner.next()
+        except (mx.MXNetError, StopIteration) as error:
+            self._inner_position = None
+            reason = str(error).strip().splitlines()[-1:] or ["it ended early"]
+            raise DatasetError(
+                f"MXNet could not read {self.path}, which was found whole before: {reason[0]}"
+            ) from error
+        self._inner_position = (epoch, batch + 1)
+        return self._own(inner)
+
+    def _own(self, inner):
+        """The inner batch in memory of its own (MXNet reuses it four batches later), cycled to full size."""
+        count = inner.data[0].shape[0]
+        if count == self.batch_size:
+            return self._batch(inner.data[0].copy(), [inner.label[0].copy()], inner.pad)
+        rows = mx.nd.array(np.arange(self.batch_size) % count)
+        return self._batch(inner.data[0].take(rows), [inner.label[0].take(rows)], self.batch_size - count)
+
+    @property
+    def fingerprint(self) -> dict:
+        """Name, count, and the sha256 of the whole .rec file as it was when it was scanned."""
+        return {"name": self.name, "count": self.num_images, "sha256": self.file.sha256}
+
+    def _origin(self) -> str:
+        return f" ({self.path})"
+
+
+def _check_sizes(path: Path, file: RecordFile, least: int) -> None:
+    if file.smallest_side < least:
+        raise ArgumentError(
+            f"resize is 0 and {path} has an image of {file.smallest_side} pixels (byte {file.smallest_at}), "
+            f"less than max_crop_size {least}. Leave resize out, or give a smaller max_crop_size."
+        )
+
+
+def find_record_file(data_dir: Union[str, Path]) -> Path:
+    """The .rec file that `data_dir` is, or the only one in the folder that it is."""
+    place = Path(data_dir)
+    if place.is_file():
+        return place
+    found = sorted(place.glob("*.rec")) if place.is_dir() else []
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(path.name for path in found[:5])
+        raise DatasetError(f"{place} holds {len(found)} .rec files ({names}); name one of them.")
+    raise DatasetNotFoundError(f"{place} is no .rec file and no folder with one. Make one with `mxgan pack`.")
+
+
+def open_records(
+    *, batch_size: int, image_size: int = 64, channels: int = 3, data_dir=None, **settings
+) -> ImagenetIter:
+    """The .rec file at `data_dir` as an iterator; `settings` are those of `ImagenetIter`."""
+    if data_dir is None:
+        raise ArgumentError("the data set 'recordio' wants data_dir: a .rec file, or a folder that holds one.")
+    return ImagenetIter(find_record_file(data_dir), batch_size, (channels, image_size, image_size), **settings)
