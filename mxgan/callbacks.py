@@ -17,7 +17,8 @@ from mxgan.metrics import AdversarialMetrics
 from mxgan.run_folder import RunFolder
 from mxgan.runtime import mx
 from mxgan.sampling import Sampler
-from mxgan.visualize import Display, image_grid, save_png, standardize
+from mxgan.visualize import image_grid, save_png, standardize
+from mxgan.windows import Display
 
 __all__ = ["Callback", "Checkpointer", "Logger", "MonitorOutputs", "Pictures", "ProgressBar"]
 

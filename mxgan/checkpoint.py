@@ -23,9 +23,10 @@ from typing import Union
 import numpy as np
 
 from mxgan.errors import CheckpointError, CorruptFileError
+from mxgan.files import write_whole
 from mxgan.modules import AdversarialPair
 from mxgan.optimizers import export_state, import_state
-from mxgan.run_folder import RunFolder, write_whole
+from mxgan.run_folder import RunFolder
 from mxgan.runtime import mx
 
 __all__ = ["load_checkpoint", "load_params", "save_checkpoint", "save_params"]

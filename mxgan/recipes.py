@@ -64,7 +64,7 @@ class Recipe:
 RECIPES = {
     "dcgan": Recipe(
         summary="DCGAN kept in balance: instance noise and one-sided label smoothing",
-        source="Radford et al. 2016; noise from Sønderby et al. 2017, section 4; smoothing from Salimans et al. 2016, 3.4",
+        source="Radford et al. 2016; noise: Sønderby et al. 2017, section 4; smoothing: Salimans et al. 2016, 3.4",
         real_label=0.9,
         instance_noise=InstanceNoise(0.3),
     ),

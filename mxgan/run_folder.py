@@ -9,14 +9,14 @@ NAME/checkpoints/STEP/    see checkpoint.py
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Optional, Union
 
 from mxgan.errors import CheckpointError, CorruptFileError, RunFolderError
+from mxgan.files import write_whole
 
-__all__ = ["RunFolder", "write_whole"]
+__all__ = ["RunFolder"]
 
 
 class RunFolder:
@@ -111,17 +111,3 @@ class RunFolder:
                         self.history_path, f"line {number} is not a JSON object with 'step'"
                     ) from error
         write_whole(self.history_path, "".join(kept))
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file beside and rename it, so that it is there whole or not at all; RunFolderError if it cannot."""
-    beside = path.with_name(f".{path.name}.writing")
-    try:
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise RunFolderError(f"{path} cannot be written: {error.strerror}. Free space or allow writing.") from error

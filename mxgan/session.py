@@ -15,14 +15,15 @@ from mxgan.checkpoint import load_checkpoint, load_params, parameter_file, read_
 from mxgan.config import from_dict, to_dict
 from mxgan.data import open_dataset
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError
+from mxgan.files import write_whole
 from mxgan.modules import AdversarialPair
 from mxgan.objectives import get_objective
 from mxgan.recipes import RECIPES, Recipe
-from mxgan.run_folder import RunFolder, write_whole
+from mxgan.run_folder import RunFolder
 from mxgan.runtime import mx
 from mxgan.sampling import Sampler, network_of_params
 from mxgan.trainer import Trainer
-from mxgan.visualize import Display
+from mxgan.windows import Display
 
 __all__ = ["RunConfig", "Session", "load_sampler", "resume", "start"]
 
