@@ -283,6 +283,14 @@ def sample(source: str, num: int, seed: int, output: str, debug: bool) -> None:
         click.echo(f"{num} images: {target}")
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder unless it is there; ArgumentError where it cannot be made."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArgumentError(f"the folder {path} cannot be made: {error.strerror}.") from error
+
+
 def write_images(target: Path, images: np.ndarray) -> None:
     """Write images (N, C, H, W) in [-1, 1] as a grid, as an array, or as a folder of files, by the target's name."""
     from mxgan.visualize import save_grid
@@ -295,7 +303,7 @@ def write_images(target: Path, images: np.ndarray) -> None:
         elif target.suffix:
             raise ArgumentError(f"--output {target}: give a name that ends in .png or .npz, or a folder.")
         else:
-            target.mkdir(parents=True, exist_ok=True)
+            make_folder(target)
             if any(target.iterdir()):
                 raise ArgumentError(f"the folder {target} is not empty; give another --output.")
             for i, image in enumerate(images):
@@ -311,6 +319,30 @@ def recipes() -> None:
 
     for name, recipe in RECIPES.items():
         click.echo(f"{name:16} {recipe.summary}\n{'':16} {recipe.source}")
+
+
+@main.command()
+@click.option("--recipe", metavar="NAME", default="dcgan", show_default=True, help="One of `mxgan recipes`.")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any setting of the recipe.")
+@click.option("--graph", type=click.Path(), help="A folder for generator.png and discriminator.png.")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def summary(recipe: str, settings: tuple, graph: Optional[str], debug: bool) -> None:
+    """Print the layers of a recipe's two networks, with shapes and parameters; draw them on demand."""
+    with readable_errors(debug):
+        from mxgan.networks.graph import render_graph
+        from mxgan.networks.summary import summary as table
+
+        chosen = resolve({"recipe": recipe, "settings": settings}, {}).recipe
+        network, batch = chosen.network, (chosen.batch_size,)
+        halves = {
+            "generator": (network.generator(), {"rand": batch + network.latent_shape}),
+            "discriminator": (network.discriminator(), {"data": batch + network.image_shape}),
+        }
+        for half, (symbol, shapes) in halves.items():
+            click.echo(f"{half}\n{table(symbol, shapes)}\n")
+            if graph:
+                make_folder(Path(graph))
+                click.echo(f"drawn: {render_graph(symbol, Path(graph) / f'{half}.png', shapes, half)}\n")
 
 
 @main.command()

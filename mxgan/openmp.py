@@ -18,7 +18,7 @@ from typing import Optional
 
 from mxgan.errors import ArgumentError
 
-__all__ = ["Threads", "thread_environment", "threads"]
+__all__ = ["Threads", "thread_environment", "threads", "usable_cpus"]
 
 logger = logging.getLogger(__name__)
 
@@ -56,13 +56,14 @@ def threads() -> Threads:
                     f"{variable}={text!r}: MXNet takes one whole number from 1 to 9999. Set one, or unset it."
                 )
             return Threads(int(text), f"{variable} is set")
-    cpus, quota = _affinity(), _cgroup_quota()
+    cpus, quota = usable_cpus(), _cgroup_quota()
     if quota is not None and math.ceil(quota) < cpus:
         return Threads(max(1, math.ceil(quota)), f"the control group allows {quota:g} of {cpus} CPUs")
     return Threads(cpus, f"this process may run on {cpus} CPU{'s' * (cpus != 1)}")
 
 
-def _affinity() -> int:
+def usable_cpus() -> int:
+    """CPUs that this process may run on: its affinity where the system has one, else all."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -111,7 +112,7 @@ def thread_environment() -> Iterator[None]:
         changes["GOMP_SPINCOUNT"] = SPIN_COUNT
     if "OMP_NUM_THREADS" not in os.environ or loaded not in (None, chosen.count):
         changes.update(OMP_NUM_THREADS=None, MXNET_OMP_MAX_THREADS=str(chosen.count))
-        limit = loaded or _affinity()
+        limit = loaded or usable_cpus()
         if chosen.count > limit:
             reason = f"{chosen.reason}, but OpenMP was already started with {limit}"
             chosen = Threads(limit, reason)

@@ -249,6 +249,21 @@ def test_pack_and_train_on_what_was_packed(tmp_path):
     assert result.exit_code == 0, result.output
 
 
+def test_summary_prints_both_networks_and_draws_them(tmp_path):
+    import shutil
+
+    arguments = ["summary", "--set", "image_size=16", "--set", "ngf=4", "--set", "batch_size=2"]
+    output = mxgan(*arguments).output
+    assert "2×8×4×4" in output  # g1 of a 16×16 generator of width 4
+    assert "discriminator" in output
+    assert "total" in output
+    result = mxgan(*arguments, "--graph", tmp_path / "graphs")
+    if shutil.which("dot") is None:
+        assert "graphviz" in result.output
+        return
+    assert {path.name for path in (tmp_path / "graphs").iterdir()} == {"generator.png", "discriminator.png"}
+
+
 def test_doctor_never_fails_by_a_traceback():
     result = mxgan("doctor")
     assert result.exit_code in (0, 1)

@@ -278,7 +278,7 @@ def test_threads_follow_affinity():
 
 @pytest.mark.parametrize("quota, count", [(0.5, 1), (1.0, 1), (2.2, 3), (7.0, 7), (8.0, 8), (64.0, 8), (None, 8)])
 def test_threads_follow_the_control_group(undecided, quota, count):
-    undecided.setattr(openmp, "_affinity", lambda: 8)
+    undecided.setattr(openmp, "usable_cpus", lambda: 8)
     undecided.setattr(openmp, "_cgroup_quota", lambda: quota)
     assert runtime.threads().count == count
 
@@ -341,7 +341,7 @@ def tasks(before="", **variables):
     return [int(word) for word in python(COUNT_TASKS.format(before=before), **variables).split()]
 
 
-@pytest.mark.skipif(not LINUX or openmp._affinity() < 2, reason="needs Linux and two CPUs")
+@pytest.mark.skipif(not LINUX or openmp.usable_cpus() < 2, reason="needs Linux and two CPUs")
 @pytest.mark.parametrize("before", ["", LOAD_OPENMP], ids=["alone", "OpenMP loaded before"])
 def test_mxnet_really_uses_that_many_threads(before):
     count_one, tasks_one = tasks(before, MXNET_OMP_MAX_THREADS="1")
@@ -350,7 +350,7 @@ def test_mxnet_really_uses_that_many_threads(before):
     assert tasks_two == tasks_one + 1  # one more in the team of the thread that computes
 
 
-@pytest.mark.skipif(not LINUX or openmp._affinity() < 2, reason="needs Linux and two CPUs")
+@pytest.mark.skipif(not LINUX or openmp.usable_cpus() < 2, reason="needs Linux and two CPUs")
 def test_a_number_set_too_late_for_openmp_still_reaches_mxnet():
     assert tasks(SET_LATE) == tasks(LOAD_OPENMP, MXNET_OMP_MAX_THREADS="1")
 

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Optional
 
-__all__ = ["ordered_map", "usable_cores"]
+from mxgan.openmp import usable_cpus
 
-
-def usable_cores() -> int:
-    """Cores that this process may run on: its affinity where the system has one, else all."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+__all__ = ["ordered_map"]
 
 
 def ordered_map(function: Callable, items: Iterable, threads: Optional[int] = None) -> Iterator[Any]:
@@ -24,7 +18,7 @@ def ordered_map(function: Callable, items: Iterable, threads: Optional[int] = No
     At most four items a thread are under way, so a stream of any length needs little memory. It pays for
     functions that release Python's lock, such as OpenCV's.
     """
-    threads = threads or usable_cores()
+    threads = threads or usable_cpus()
     failure = None
     with ThreadPoolExecutor(threads) as pool:
         pending: deque = deque()

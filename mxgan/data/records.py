@@ -12,9 +12,9 @@ import numpy as np
 
 from mxgan.data.base import EpochIter, whole_number
 from mxgan.data.latents import generator
-from mxgan.data.parallel import usable_cores
 from mxgan.data.record_files import RecordFile, scan
 from mxgan.errors import ArgumentError, DatasetError, DatasetNotFoundError
+from mxgan.openmp import usable_cpus
 from mxgan.runtime import mx
 
 __all__ = ["ImagenetIter", "find_record_file", "open_records"]
@@ -62,7 +62,7 @@ class ImagenetIter(EpochIter):
         last_batch: str = "pad",
         progress: bool = False,
     ) -> None:
-        self.threads = usable_cores() if threads is None else whole_number("threads", threads, maximum=256)
+        self.threads = usable_cpus() if threads is None else whole_number("threads", threads, maximum=256)
         most = whole_number("max_crop_size", max_crop_size, maximum=4096)
         least = whole_number("min_crop_size", min_crop_size, maximum=most)
         self.resize = most if resize is None else whole_number("resize", resize, minimum=0, maximum=4096)

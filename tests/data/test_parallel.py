@@ -3,7 +3,8 @@ import time
 
 import pytest
 
-from mxgan.data.parallel import ordered_map, usable_cores
+from mxgan.data.parallel import ordered_map
+from mxgan.openmp import usable_cpus
 
 
 def test_results_keep_the_order_of_the_items():
@@ -39,5 +40,5 @@ def test_an_error_reaches_the_caller_and_ends_the_threads(where):
     assert threading.active_count() == before
 
 
-def test_usable_cores():
-    assert usable_cores() >= 1
+def test_usable_cpus():
+    assert usable_cpus() >= 1

@@ -1,0 +1,94 @@
+"""The programs under examples/, run as a user runs them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
+TINY = ["--ngf", "4", "--ndf", "4", "--batch-size", "8", "--steps", "2", "--display", "none"]
+
+
+def run(name: str, *arguments, folder: Path) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / name), *map(str, arguments)],
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_every_example_is_short_and_is_run_here():
+    names = {path.name for path in EXAMPLES.glob("*.py")}
+    assert names == {"dcgan_mnist.py", "dcgan_imagenet.py", "your_own_loop.py"}
+    for name in names:
+        assert len((EXAMPLES / name).read_text().splitlines()) <= 75, name
+
+
+@pytest.mark.parametrize("nc", [1, 3])
+def test_dcgan_mnist_on_the_embedded_digits(nc, tmp_path):
+    output = run("dcgan_mnist.py", "--dataset", "digits", "--nc", nc, *TINY, "--run-dir", "run", folder=tmp_path)
+    assert "picture: run/samples/gout-000002.png" in output
+    assert cv2.imread(str(tmp_path / "run" / "samples" / "gout-000002.png")).shape == (512, 512, 3)
+
+
+def test_dcgan_mnist_on_mnist(mxgan_data, tmp_path):
+    output = run("dcgan_mnist.py", "--data-dir", mxgan_data / "mnist", *TINY, "--run-dir", "run", folder=tmp_path)
+    assert "60,000 images" in output
+    assert list((tmp_path / "run" / "checkpoints" / "000002").glob("mnist_G_*-0000.params"))
+
+
+def test_dcgan_imagenet_on_made_photographs(tmp_path):
+    from mxgan.data import pack_folder
+
+    for number in range(8):
+        pixels = np.random.default_rng(number).integers(0, 255, (260, 300, 3)).astype(np.uint8)
+        cv2.imwrite(str(tmp_path / f"{number}.jpg"), pixels)
+    pack_folder(tmp_path, tmp_path / "train.rec", progress=False)
+    output = run("dcgan_imagenet.py", "--rec", "train.rec", *TINY, "--run-dir", "run", folder=tmp_path)
+    assert "picture: run/samples/gout-000002.png" in output
+
+
+def test_dcgan_imagenet_on_real_photographs(mxgan_data, tmp_path):
+    from mxgan.data import pack_folder
+
+    assert pack_folder(mxgan_data / "imagenet_sample", tmp_path / "train.rec", progress=False).written == 240
+    output = run("dcgan_imagenet.py", "--rec", "train.rec", *TINY, "--run-dir", "run", folder=tmp_path)
+    assert "240 images" in output
+
+
+def test_your_own_loop(tmp_path):
+    output = run("your_own_loop.py", folder=tmp_path)
+    assert output.count("metric: ('facc', ") == 10
+    assert {path.suffix for path in (tmp_path / "own_loop").iterdir()} == {".params", ".png"}
+
+
+PEAK = """
+import resource, sys
+from mxgan import cli
+try:
+    cli.main(sys.argv[1:])
+except SystemExit as end:
+    assert not end.code, end.code
+print("peak megabytes:", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def test_training_on_all_of_mnist_stays_under_900_megabytes(mxgan_data, tmp_path):
+    """At the original's own settings: width 64, batch 64, 3×64×64; the original's data alone takes 3 GB."""
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, "train", "--recipe", "dcgan-original", "--dataset", "mnist", "--data-dir",
+         str(mxgan_data / "mnist"), "--steps", "3", "--sample-every", "2", "--checkpoint-every", "2", "--display",
+         "none", "--run-dir", str(tmp_path / "run")],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert "peak megabytes:" in done.stdout, done.stdout + done.stderr
+    assert float(done.stdout.rpartition(":")[2]) < 900
