@@ -1,11 +1,7 @@
-"""The command line: strings in, one configuration out; the work is done by session.py and below.
-
-`training_options` is shared with the programs under examples/, so that their flags are those of `mxgan train`.
-"""
+"""The command line: flags.py turns strings into a configuration, session.py and those below it do the work."""
 
 from __future__ import annotations
 
-import functools
 import logging
 import signal
 import sys
@@ -17,74 +13,12 @@ import click
 import numpy as np
 
 from mxgan.errors import ArgumentError, MXGANError
+from mxgan.flags import check_resume_flags, resolve, training_options
 from mxgan.version import __version__
 
 __all__ = ["example", "main"]
 
 INTERRUPTED = 128 + signal.SIGINT
-
-# Flag of `mxgan train` → the settings of the run that it changes; the rest of them by --set.
-_SETTINGS_OF_FLAG = {
-    "batch_size": ["recipe.batch_size"],
-    "ngf": ["recipe.network.ngf"],
-    "ndf": ["recipe.network.ndf"],
-    "nc": ["recipe.network.nc"],
-    "beta1": ["recipe.generator_optimizer.settings.beta1", "recipe.discriminator_optimizer.settings.beta1"],
-    **{
-        name: [name]
-        for name in (
-            "dataset", "data_dir", "seed", "gpu", "log_every", "sample_every", "checkpoint_every", "keep", "monitor",
-        )
-    },
-}  # fmt: skip
-
-
-class StepsOrEpoch(click.ParamType):
-    """A number of steps, or the word epoch."""
-
-    name = "N|epoch"
-
-    def convert(self, value, param, ctx):
-        if value == "epoch" or isinstance(value, int):
-            return value
-        if not value.isdigit() or int(value) < 1:
-            self.fail(f"{value!r} is neither a number of steps above 0 nor 'epoch'.", param, ctx)
-        return int(value)
-
-
-_positive = click.IntRange(min=1)
-_OPTIONS = (
-    click.option("--recipe", metavar="NAME", help="One of `mxgan recipes`.", show_default=True),
-    click.option("--dataset", metavar="NAME", help="mnist, digits or recordio.", show_default=True),
-    click.option("--data-dir", type=click.Path(), help="Folder of the data, or the .rec file."),
-    click.option("--steps", type=_positive, help="Train for so many steps."),
-    click.option("--epochs", type=_positive, help="Train for so many epochs."),
-    click.option("--batch-size", type=_positive, help="Images in a step."),
-    click.option("--ngf", type=_positive, help="Base width of the generator."),
-    click.option("--ndf", type=_positive, help="Base width of the discriminator."),
-    click.option("--nc", type=click.Choice(["1", "3"]), help="Channels of the images."),
-    click.option("--lr", type=float, help="Learning rate of G; D's keeps its ratio to it."),
-    click.option("--beta1", type=float, help="Adam's first decay rate, of both networks."),
-    click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Decides every draw of the run."),
-    click.option("--gpu", metavar="0,1", help="GPUs to train on; left out: the CPU."),
-    click.option("--run-dir", type=click.Path(), help="A new folder for everything the run writes."),
-    click.option("--resume", metavar="RUN", type=click.Path(), help="Go on with this run folder."),
-    click.option("--display", type=click.Choice(["auto", "window", "none"]), default="auto", show_default=True,
-                 help="Windows gout, diff and data."),
-    click.option("--log-every", type=_positive, help="Steps between lines of the log."),
-    click.option("--sample-every", type=_positive, help="Steps between pictures."),
-    click.option("--checkpoint-every", type=StepsOrEpoch(), help="Steps between checkpoints."),
-    click.option("--keep", type=_positive, help="Checkpoints that stay."),
-    click.option("--monitor", type=click.IntRange(min=0), help="Steps between printouts of mx.mon.Monitor."),
-    click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any other setting of the recipe."),
-    click.option("--dry-run", is_flag=True, help="Print the resolved configuration and stop."),
-    click.option("--debug", is_flag=True, help="Show tracebacks."),
-)  # fmt: skip
-
-
-def training_options(command):
-    """Give a click command all flags of `mxgan train`."""
-    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(_OPTIONS), command)
 
 
 @contextmanager
@@ -148,7 +82,7 @@ def _train(flags: dict, defaults: Optional[dict] = None) -> None:
     run_dir, display = flags.pop("run_dir"), flags.pop("display")
     again, dry_run = flags.pop("resume"), flags.pop("dry_run")
     if again:
-        _only_the_end(flags, run_dir)
+        check_resume_flags(flags, run_dir)
         current = session.resume(again, flags["steps"], flags["epochs"], display)
     else:
         config = resolve(flags, defaults or {})
@@ -159,54 +93,6 @@ def _train(flags: dict, defaults: Optional[dict] = None) -> None:
     with stop_on_signals(current.trainer):
         current.run()
     report(current)
-
-
-def _only_the_end(flags: dict, run_dir: Optional[str]) -> None:
-    """A resumed run keeps its settings; only its end may be given anew."""
-    given = [name for name, value in {**flags, "run_dir": run_dir}.items() if value not in (None, ())]
-    refused = [name for name in given if name not in ("steps", "epochs")]
-    if refused:
-        flag = "--" + refused[0].replace("_", "-").replace("settings", "set")
-        raise ArgumentError(
-            f"--resume keeps the run's own settings, so {flag} cannot go with it; only --steps or --epochs."
-        )
-
-
-def resolve(flags: dict, defaults: dict):
-    """The RunConfig that the flags ask for, on top of the recipe and of `defaults`."""
-    from mxgan.config import override
-    from mxgan.recipes import get_recipe
-    from mxgan.session import RunConfig
-
-    given = {name: value for name, value in flags.items() if value is not None}
-    settings = {"recipe": "dcgan", "epochs": 100, **defaults}
-    if "steps" in given and "epochs" not in given:
-        del settings["epochs"]
-    settings.update({name: given.pop(name) for name in ("recipe", "steps", "epochs") if name in given})
-    config = RunConfig(**{**settings, "recipe": get_recipe(settings["recipe"])})
-    if "nc" in given:
-        given["nc"] = int(given["nc"])
-    for name, paths in _SETTINGS_OF_FLAG.items():
-        for path in paths if name in given else ():
-            config = override(config, path, given[name])
-    if "lr" in given:
-        config = _with_learning_rate(config, given["lr"])
-    for setting in given.get("settings", ()):
-        key, equals, value = setting.partition("=")
-        if not equals or not key:
-            raise ArgumentError(f"--set {setting!r} is not of the form KEY=VALUE.")
-        config = override(config, key, value)
-    return config
-
-
-def _with_learning_rate(config, rate: float):
-    """G's learning rate set, D's in its old ratio to it."""
-    from mxgan.config import override
-
-    recipe = config.recipe
-    ratio = recipe.discriminator_optimizer.learning_rate / recipe.generator_optimizer.learning_rate
-    config = override(config, "recipe.generator_optimizer.learning_rate", rate)
-    return override(config, "recipe.discriminator_optimizer.learning_rate", rate * ratio)
 
 
 def print_config(config) -> None:

@@ -39,6 +39,7 @@ ORDER = [
     "recipes",
     "session",
     "doctor",
+    "flags",
     "cli",
     "__main__",
 ]
