@@ -264,7 +264,7 @@ def test_a_lost_display_is_one_warning_and_no_zombie(screen, caplog):
     for _ in range(3):
         display.show("gout", image_grid(RED))
     assert len(caplog.messages) == 1
-    assert caplog.messages[0].startswith("The windows are gone (The X11 connection broke")
+    assert caplog.messages[0].startswith("The windows are gone (")  # what Qt says depends on what it was doing
     assert caplog.messages[0].endswith("pictures go to out.")
     assert not display.is_open
     assert not Path(f"/proc/{pid}").exists()
