@@ -23,19 +23,26 @@ INTERRUPTED = 128 + signal.SIGINT
 
 @contextmanager
 def readable_errors(debug: bool):
-    """Turn an MXGANError into its text on standard error and its exit code."""
+    """Turn an error into one line on standard error and an exit code; with `debug`, into a traceback."""
     try:
         yield
-    except MXGANError as error:
-        if debug:
+    except Exception as error:
+        if debug or isinstance(error, click.ClickException):
             raise
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code)
-    except MemoryError as error:
-        if debug:
-            raise
-        click.echo("Error: out of memory. Give a smaller --batch-size, --ngf or --ndf.", err=True)
-        raise SystemExit(1) from error
+        click.echo(f"Error: {_in_words(error)}", err=True)
+        sys.exit(getattr(error, "exit_code", 1))
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, MXGANError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "out of memory. Give a smaller --batch-size, --ngf or --ndf."
+    first_line = (str(error).strip().splitlines() or ["no message"])[0]
+    return (
+        f"{type(error).__name__}: {first_line}\n"
+        "This was not foreseen: a fault of mxgan, or of MXNet beneath it. --debug shows where it arose."
+    )
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -128,6 +128,19 @@ def test_a_bad_call_gets_one_or_two_lines_and_no_traceback(arguments, words, tmp
     assert not (tmp_path / "run").exists()
 
 
+def test_an_error_nobody_foresaw_is_two_lines_and_a_traceback_on_demand(capsys):
+    from mxgan.cli import readable_errors
+
+    with pytest.raises(SystemExit) as ended, readable_errors(debug=False):
+        raise RuntimeError("boom\nand much more")
+    assert ended.value.code == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "Error: RuntimeError: boom"
+    assert second.endswith("--debug shows where it arose.")
+    with pytest.raises(RuntimeError, match="boom"), readable_errors(debug=True):
+        raise RuntimeError("boom")
+
+
 def test_resuming_nothing():
     result = mxgan("train", "--resume", "nowhere")
     assert result.exit_code == 1
