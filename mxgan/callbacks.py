@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from pathlib import Path
 from typing import Optional, Union
@@ -12,8 +13,9 @@ import numpy as np
 
 from mxgan.checkpoint import save_checkpoint
 from mxgan.data.latents import draw_latents
-from mxgan.errors import ArgumentError, RunFolderError
+from mxgan.errors import OutputError
 from mxgan.metrics import AdversarialMetrics
+from mxgan.progress import progress_bar
 from mxgan.run_folder import RunFolder
 from mxgan.runtime import mx
 from mxgan.sampling import Sampler
@@ -54,6 +56,9 @@ class Callback:
         """Go on from what `state` gave."""
 
 
+MOST_PENDING = 200  # predictions kept on the device before they are counted in
+
+
 class Logger(Callback):
     """Every `every` steps: the metrics since the last time, to history.jsonl and, in the original's words, the log.
 
@@ -72,15 +77,22 @@ class Logger(Callback):
     def on_step_end(self, trainer, batch, result) -> None:
         self._pending.append(result._replace(fake=None, input_gradient=None))
         self._steps_timed += 1
+        if len(self._pending) >= MOST_PENDING:
+            self._count_pending()
         if trainer.step % self.every == 0:
             self._log(trainer)
+
+    def on_fit_end(self, trainer) -> None:
+        """Log the steps that are left over; their sums stay, for a run that is resumed to go on with."""
+        if self._steps_timed:
+            self._log(trainer, whole=False)
 
     def _count_pending(self) -> None:
         for result in self._pending:
             self.metrics.update(result)
         self._pending = []
 
-    def _log(self, trainer) -> None:
+    def _log(self, trainer, whole: bool = True) -> None:
         self._count_pending()
         seconds = time.perf_counter() - self._since
         self.latest = {
@@ -91,8 +103,9 @@ class Logger(Callback):
         }
         logger.info("%s", self.metrics.original_line(trainer.epoch, trainer.iteration))
         if self._path:
-            append_line(self._path, json.dumps(self.latest))
-        self.metrics.reset()
+            append_line(self._path, json.dumps({key: finite_or_none(value) for key, value in self.latest.items()}))
+        if whole:
+            self.metrics.reset()
         self._steps_timed, self._since = 0, time.perf_counter()
 
     def state(self) -> dict:
@@ -103,27 +116,28 @@ class Logger(Callback):
         self.metrics.restore(state)
 
 
+def finite_or_none(value: float) -> Optional[float]:
+    """JSON knows no NaN and no infinity."""
+    return value if math.isfinite(value) else None
+
+
 def append_line(path: Path, line: str) -> None:
-    """Append one line to a text file; RunFolderError when it cannot be written."""
+    """Append one line to a text file; OutputError when it cannot be written."""
     try:
         with path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
     except OSError as error:
-        raise RunFolderError(f"{path} cannot be written: {error.strerror}. Free space or allow writing.") from error
+        raise OutputError(f"{path} cannot be written: {error.strerror}. Free space or allow writing.") from error
 
 
 class ProgressBar(Callback):
     """One line on standard error: steps, images a second, accuracy, both entropies."""
 
-    def __init__(self, logger_callback: Logger, total: Optional[int], disable: Optional[bool] = None) -> None:
-        self._source, self._total, self._disable, self._bar = logger_callback, total, disable, None
+    def __init__(self, source: Logger, total: int, progress: Optional[bool] = None) -> None:
+        self._source, self._total, self._progress, self._bar = source, total, progress, None
 
     def on_fit_begin(self, trainer) -> None:
-        from tqdm import tqdm
-
-        self._bar = tqdm(
-            total=self._total, initial=trainer.step, unit="step", dynamic_ncols=True, disable=self._disable
-        )
+        self._bar = progress_bar(self._progress, total=self._total, initial=trainer.step, unit="step")
 
     def on_step_end(self, trainer, batch, result) -> None:
         self._bar.update(1)
@@ -190,10 +204,6 @@ class Checkpointer(Callback):
     def __init__(
         self, folder: RunFolder, dataset: str, stamp: str, every: Union[int, str] = 1000, keep: Optional[int] = 5
     ) -> None:
-        if every != "epoch" and (not isinstance(every, int) or every < 1):
-            raise ArgumentError(f"checkpoint-every is {every!r}; give a number of steps above 0, or 'epoch'.")
-        if keep is not None and keep < 1:
-            raise ArgumentError(f"keep is {keep}; give at least 1.")
         self.every, self.keep, self._folder, self._names = every, keep, folder, (dataset, stamp)
 
     def on_step_end(self, trainer, batch, result) -> None:

@@ -23,7 +23,7 @@ from typing import Union
 import numpy as np
 
 from mxgan.errors import CheckpointError, CorruptFileError
-from mxgan.files import write_whole
+from mxgan.files import sync, write_whole
 from mxgan.modules import AdversarialPair
 from mxgan.optimizers import export_state, import_state
 from mxgan.run_folder import RunFolder
@@ -82,6 +82,7 @@ def save_params(path: Union[str, Path], arg_params: dict, aux_params: dict) -> N
     try:
         try:
             _save_arrays(beside, arrays)
+            sync(beside)
             os.replace(beside, path)
         finally:
             beside.unlink(missing_ok=True)
@@ -120,6 +121,7 @@ def save_checkpoint(
         beside.mkdir(parents=True)
         counts = {}
         for (half, module), parameters in zip(pair.halves().items(), pair.get_params()):
+            _check_finite(half, parameters, position["step"], folder)
             prefix = f"{dataset}_{half[0].upper()}_{stamp}"
             (beside / f"{prefix}-symbol.json").write_text(module.symbol.tojson(), encoding="utf-8")
             save_params(beside / f"{prefix}-{position['epoch']:04d}.params", *parameters)
@@ -134,6 +136,19 @@ def save_checkpoint(
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return target
+
+
+def _check_finite(half: str, parameters: tuple, step: int, folder: RunFolder) -> None:
+    """A run that has diverged must not push its good checkpoints out."""
+    for group in parameters:
+        for name, value in group.items():
+            if not np.isfinite(value.asnumpy()).all():
+                steps = folder.checkpoint_steps()
+                last = f"The last good checkpoint is that of step {steps[-1]}." if steps else "There is no good one."
+                raise CheckpointError(
+                    f"training has diverged: by step {step} the parameter {name!r} of the {half} is not finite, and "
+                    f"nothing was saved. {last} Try a smaller learning rate."
+                )
 
 
 def load_checkpoint(folder: Path, pair: AdversarialPair) -> dict:
@@ -167,12 +182,15 @@ def read_state(folder: Path) -> dict:
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
         sums, _ = state["sha256"].items(), state["optimizers"]["generator"]
+        _ = state["step"], state["epoch"], state["iteration"], state["callbacks"].items()
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CorruptFileError(path, f"cannot be read ({error})") from error
     for name, expected in sums:
         file = folder / Path(name).name
-        if not file.is_file() or _sha256(file) != expected:
-            raise CorruptFileError(file, "is missing or is not what was saved", remedy="Use an earlier checkpoint.")
+        problem = "is missing" if not file.is_file() else None if _sha256(file) == expected else "is not what was saved"
+        if problem:
+            remedy = f"To go on from the checkpoint before it, delete the folder {folder}."
+            raise CorruptFileError(file, problem, remedy=remedy)
     return state
 
 

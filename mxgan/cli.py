@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import os
+import re
 import signal
 import sys
 from contextlib import contextmanager
@@ -13,7 +16,7 @@ import click
 import numpy as np
 
 from mxgan.errors import ArgumentError, MXGANError
-from mxgan.flags import check_resume_flags, resolve, training_options
+from mxgan.flags import changes_on_resume, resolve, training_options
 from mxgan.version import __version__
 
 __all__ = ["example", "main"]
@@ -36,8 +39,8 @@ def readable_errors(debug: bool):
 def _in_words(error: Exception) -> str:
     if isinstance(error, MXGANError):
         return str(error)
-    if isinstance(error, MemoryError):
-        return "out of memory. Give a smaller --batch-size, --ngf or --ndf."
+    if isinstance(error, MemoryError) or re.search(r"bad_alloc|out of memory|allocate", str(error), re.IGNORECASE):
+        return "out of memory. Give a smaller batch, narrower networks or fewer samples."
     first_line = (str(error).strip().splitlines() or ["no message"])[0]
     return (
         f"{type(error).__name__}: {first_line}\n"
@@ -89,14 +92,14 @@ def _train(flags: dict, defaults: Optional[dict] = None) -> None:
     run_dir, display = flags.pop("run_dir"), flags.pop("display")
     again, dry_run = flags.pop("resume"), flags.pop("dry_run")
     if again:
-        check_resume_flags(flags, run_dir)
-        current = session.resume(again, flags["steps"], flags["epochs"], display)
+        changes = changes_on_resume(flags, run_dir)
+        _, _, config = session.resumed_config(again, changes)
     else:
         config = resolve(flags, defaults or {})
-        if dry_run:
-            print_config(config)
-            return
-        current = session.start(config, run_dir, display)
+    if dry_run:
+        print_config(config)
+        return
+    current = session.resume(again, display=display, **changes) if again else session.start(config, run_dir, display)
     with stop_on_signals(current.trainer):
         current.run()
     report(current)
@@ -117,7 +120,11 @@ def show_log() -> None:
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            tqdm.write(self.format(record), file=sys.stdout)
+            try:
+                tqdm.write(self.format(record), file=sys.stdout)
+            except OSError as error:  # a pipe that was closed, a full disk: no reason to lose the training
+                sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+                click.echo(f"Standard output takes no more ({error.strerror}); the training goes on.", err=True)
 
     for name in ("mxgan", "root"):  # mx.mon.Monitor logs to the root logger
         log = logging.getLogger(None if name == "root" else name)
@@ -128,14 +135,14 @@ def show_log() -> None:
 
 @contextmanager
 def stop_on_signals(trainer):
-    """Let Ctrl-C and SIGTERM end the training after the step under way; a second one ends at once."""
+    """Let Ctrl-C, SIGTERM and a closed terminal end the training after the step under way; a second one, at once."""
 
     def ask(number, frame) -> None:
         if trainer.stopping:
             raise KeyboardInterrupt
         trainer.stop(signal.Signals(number).name)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
@@ -169,11 +176,17 @@ def sample(source: str, num: int, seed: int, output: str, debug: bool) -> None:
         from mxgan.session import load_sampler
 
         target = Path(output)
-        if target.exists() and not target.is_dir():
-            raise ArgumentError(f"{target} exists; give another --output.")
+        if not target.is_dir():
+            check_absent(target)
         images = load_sampler(source).draw(num, seed)
         write_images(target, images)
         click.echo(f"{num} images: {target}")
+
+
+def check_absent(path: Path) -> None:
+    """Raise ArgumentError where a file would be overwritten."""
+    if path.exists():
+        raise ArgumentError(f"{path} exists; give another name, or move it away.")
 
 
 def make_folder(path: Path) -> None:
@@ -186,23 +199,23 @@ def make_folder(path: Path) -> None:
 
 def write_images(target: Path, images: np.ndarray) -> None:
     """Write images (N, C, H, W) in [-1, 1] as a grid, as an array, or as a folder of files, by the target's name."""
+    from mxgan.files import write_whole
     from mxgan.visualize import save_grid
 
-    try:
-        if target.suffix == ".npz":
-            np.savez_compressed(target, images=images)
-        elif target.suffix == ".png":
-            save_grid(target, images)
-        elif target.suffix:
-            raise ArgumentError(f"--output {target}: give a name that ends in .png or .npz, or a folder.")
-        else:
-            make_folder(target)
-            if any(target.iterdir()):
-                raise ArgumentError(f"the folder {target} is not empty; give another --output.")
-            for i, image in enumerate(images):
-                save_grid(target / f"{i:06d}.png", image[None])
-    except OSError as error:
-        raise ArgumentError(f"--output {target} cannot be written: {error.strerror}.") from error
+    if target.suffix == ".npz":
+        content = io.BytesIO()
+        np.savez_compressed(content, images=images)
+        write_whole(target, content.getvalue())
+    elif target.suffix == ".png":
+        save_grid(target, images)
+    elif target.suffix:
+        raise ArgumentError(f"--output {target}: give a name that ends in .png or .npz, or a folder.")
+    else:
+        make_folder(target)
+        if any(target.iterdir()):
+            raise ArgumentError(f"the folder {target} is not empty; give another --output.")
+        for i, image in enumerate(images):
+            save_grid(target / f"{i:06d}.png", image[None])
 
 
 @main.command()
@@ -234,8 +247,10 @@ def summary(recipe: str, settings: tuple, graph: Optional[str], debug: bool) -> 
         for half, (symbol, shapes) in halves.items():
             click.echo(f"{half}\n{table(symbol, shapes)}\n")
             if graph:
-                make_folder(Path(graph))
-                click.echo(f"drawn: {render_graph(symbol, Path(graph) / f'{half}.png', shapes, half)}\n")
+                target = Path(graph) / f"{half}.png"
+                check_absent(target)
+                make_folder(target.parent)
+                click.echo(f"drawn: {render_graph(symbol, target, shapes, half)}\n")
 
 
 @main.command()
@@ -251,9 +266,7 @@ def pack(folder: str, output: str, resize: int, quality: int, overwrite: bool, d
         from mxgan.data import pack_folder
 
         packed = pack_folder(folder, output, resize=resize, quality=quality, overwrite=overwrite)
-        for path, reason in packed.skipped:
-            click.echo(f"skipped {path}: {reason}", err=True)
-        click.echo(f"{packed.written} images: {output}; {len(packed.skipped)} skipped")
+        click.echo(packed.summary())
 
 
 @main.command()

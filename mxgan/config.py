@@ -70,34 +70,61 @@ def override(config: Any, key: str, value: Any) -> Any:
 
     Parameters
     ----------
-    key : a dotted path, or the end of one that no other setting ends with: "network.ngf", or just "ngf".
+    key : a dotted path, or the end of one that no other setting ends with: "network.ngf", or just "ngf". A mapping
+        (an optimiser's settings) may also be given as a whole, or a new name below it.
     value : the new value; a string is read as JSON where the old value is no string ("32", "true", "null").
 
     Raises
     ------
     ArgumentError : no such setting (with the nearest), several that end so, or a value of another type.
     """
-    paths = setting_paths(config)
-    matches = [key] if key in paths else [path for path in paths if path.endswith(f".{key}")]
+    known, mappings = setting_paths(config), _mapping_paths(config)
+    parent, _, leaf = key.rpartition(".")
+    matches = _ending(known, key) or _ending(mappings, key) or [f"{path}.{leaf}" for path in _ending(mappings, parent)]
     if not matches:
-        raise unknown_name("setting", key, sorted(paths))
+        raise unknown_name("setting", key, sorted(known))
     if len(matches) > 1:
         raise ArgumentError(f"the setting {key!r} is ambiguous; give one of {', '.join(matches)}.")
     return _replaced(config, matches[0].split("."), value, matches[0])
 
 
+def _ending(paths, key: str) -> list:
+    """The path that is `key`, or else all that end with it."""
+    if key in paths:
+        return [key]
+    return [path for path in paths if key and path.endswith(f".{key}")]
+
+
+def _mapping_paths(config: Any, prefix: str = "") -> list:
+    found = []
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            found += _mapping_paths(value, f"{prefix}{field.name}.")
+        elif isinstance(value, Mapping):
+            found.append(f"{prefix}{field.name}")
+    return found
+
+
 def _replaced(config: Any, path: list, value: Any, whole: str) -> Any:
     head, *rest = path
-    old = config[head] if isinstance(config, Mapping) else getattr(config, head)
     if rest:
+        old = config[head] if isinstance(config, Mapping) else getattr(config, head)
         new = _replaced(old, rest, value, whole)
     else:
-        wanted = type(old) if isinstance(config, Mapping) else typing.get_type_hints(type(config))[head]
+        wanted = _type_of(config, head)
         new = _read(value, wanted)
         check_type(whole, new, wanted)
     if isinstance(config, Mapping):
         return {**config, head: new}
     return dataclasses.replace(config, **{head: new})
+
+
+def _type_of(config: Any, key: str) -> Any:
+    """What a setting must be: its annotation; in a mapping the type that it has, and anything for a new name."""
+    if isinstance(config, Mapping):
+        return type(config[key]) if key in config else Any
+    return typing.get_type_hints(type(config))[key]
 
 
 def _read(text: Any, wanted: Any) -> Any:
@@ -108,7 +135,7 @@ def _read(text: Any, wanted: Any) -> Any:
         value = json.loads(text)
     except ValueError:
         return text
-    return value if _fits(value, wanted) or not _fits(text, wanted) else text
+    return value if wanted is Any or _fits(value, wanted) or not _fits(text, wanted) else text
 
 
 def _allowed(wanted: Any) -> tuple:

@@ -8,10 +8,11 @@
     ├── RuntimeUnavailableError   MXNet, OpenCV or a library under them cannot be loaded (also an ImportError)
     ├── DatasetError              a data set that cannot be used
     │   ├── DatasetNotFoundError  files that are not where they were looked for
-    │   ├── CorruptFileError      a file whose content is broken, with the place in it
     │   └── DownloadError         a download that did not arrive whole
+    ├── CorruptFileError          a file whose content is broken, with the place in it
     ├── CheckpointError           parameters that cannot be saved, read, or put into this network
-    ├── RunFolderError            a run folder that cannot be made, or that belongs to another run
+    ├── OutputError               a file or folder that cannot be written
+    │   └── RunFolderError        a run folder that cannot be made or used
     └── DisplayError              a window was asked for and there is no display
 
 A message has at most two sentences of fact (what was given, what is allowed) and one of remedy.
@@ -33,6 +34,7 @@ __all__ = [
     "DisplayError",
     "DownloadError",
     "MXGANError",
+    "OutputError",
     "RunFolderError",
     "RuntimeUnavailableError",
     "ShapeError",
@@ -68,7 +70,7 @@ class DatasetNotFoundError(DatasetError, FileNotFoundError):
     """Data files that are not where they were looked for; the message names the folder and the files."""
 
 
-class CorruptFileError(DatasetError):
+class CorruptFileError(MXGANError):
     """A file whose content is broken.
 
     Parameters
@@ -93,12 +95,19 @@ class CheckpointError(MXGANError):
     """Parameters that cannot be saved, read, or put into this network."""
 
 
-class RunFolderError(MXGANError):
-    """A run folder that cannot be made, cannot be written, or already holds another run."""
+class OutputError(MXGANError):
+    """A file or folder that cannot be written."""
+
+
+class RunFolderError(OutputError):
+    """A run folder that cannot be made, that holds another run, or that another process is using."""
 
 
 class DisplayError(MXGANError):
     """A window was asked for, and this session has no display to open it on."""
+
+
+MOST_LISTED = 12
 
 
 def unknown_name(kind: str, given: str, known: Iterable[str]) -> ArgumentError:
@@ -110,4 +119,5 @@ def unknown_name(kind: str, given: str, known: Iterable[str]) -> ArgumentError:
     known = list(known)
     near = difflib.get_close_matches(str(given), known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
-    return ArgumentError(f"unknown {kind} {given!r}{hint} Known: {', '.join(known)}.")
+    listed = ", ".join(known[:MOST_LISTED]) + (f", … ({len(known)} in all)" if len(known) > MOST_LISTED else "")
+    return ArgumentError(f"unknown {kind} {given!r}{hint} Known: {listed}.")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import os
 from typing import Optional
 
 import click
 
 from mxgan.errors import ArgumentError
 
-__all__ = ["check_resume_flags", "resolve", "training_options"]
+__all__ = ["changes_on_resume", "resolve", "training_options", "with_learning_rate"]
 
 # Flag of `mxgan train` → the settings of the run that it changes; the rest of them by --set.
 _SETTINGS_OF_FLAG = {
@@ -25,6 +26,12 @@ _SETTINGS_OF_FLAG = {
         )
     },
 }  # fmt: skip
+
+
+# Flags that may go with --resume: those of mxgan.session.MAY_CHANGE, which is not imported so that --help is quick.
+_CHANGEABLE = (
+    "steps", "epochs", "data_dir", "gpu", "log_every", "sample_every", "checkpoint_every", "keep", "monitor",
+)  # fmt: skip
 
 
 class StepsOrEpoch(click.ParamType):
@@ -75,15 +82,22 @@ def training_options(command):
     return functools.reduce(lambda wrapped, option: option(wrapped), reversed(_OPTIONS), command)
 
 
-def check_resume_flags(flags: dict, run_dir: Optional[str]) -> None:
-    """A resumed run keeps its settings; only its end may be given anew."""
-    given = [name for name, value in {**flags, "run_dir": run_dir}.items() if value not in (None, ())]
-    refused = [name for name in given if name not in ("steps", "epochs")]
+def changes_on_resume(flags: dict, run_dir: Optional[str]) -> dict:
+    """The settings that the flags change in a run that is resumed; ArgumentError for one that cannot change."""
+    given = {name: value for name, value in {**flags, "run_dir": run_dir}.items() if value not in (None, ())}
+    refused = [name for name in given if name not in _CHANGEABLE]
     if refused:
-        flag = "--" + refused[0].replace("_", "-").replace("settings", "set")
+        flag, *allowed = (f"--{name.replace('_', '-')}" for name in (refused[0], *_CHANGEABLE))
+        flag = "--set" if flag == "--settings" else flag
         raise ArgumentError(
-            f"--resume keeps the run's own settings, so {flag} cannot go with it; only --steps or --epochs."
+            f"{flag} cannot go with --resume: a run keeps its settings. Only {', '.join(allowed)} can change."
         )
+    return _with_absolute_paths(given)
+
+
+def _with_absolute_paths(given: dict) -> dict:
+    """Data are found again when a run is resumed from another folder."""
+    return {**given, "data_dir": os.path.abspath(given["data_dir"])} if "data_dir" in given else given
 
 
 def resolve(flags: dict, defaults: dict):
@@ -92,7 +106,7 @@ def resolve(flags: dict, defaults: dict):
     from mxgan.recipes import get_recipe
     from mxgan.session import RunConfig
 
-    given = {name: value for name, value in flags.items() if value is not None}
+    given = _with_absolute_paths({name: value for name, value in flags.items() if value is not None})
     settings = {"recipe": "dcgan", "epochs": 100, **defaults}
     if "steps" in given and "epochs" not in given:
         del settings["epochs"]
@@ -104,7 +118,7 @@ def resolve(flags: dict, defaults: dict):
         for path in paths if name in given else ():
             config = override(config, path, given[name])
     if "lr" in given:
-        config = _with_learning_rate(config, given["lr"])
+        config = with_learning_rate(config, given["lr"])
     for setting in given.get("settings", ()):
         key, equals, value = setting.partition("=")
         if not equals or not key:
@@ -113,7 +127,7 @@ def resolve(flags: dict, defaults: dict):
     return config
 
 
-def _with_learning_rate(config, rate: float):
+def with_learning_rate(config, rate: float):
     """G's learning rate set, D's in its old ratio to it."""
     from mxgan.config import override
 

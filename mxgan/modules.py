@@ -8,7 +8,7 @@ Three executors over two sets of parameters::
 
 The original runs one discriminator executor for everything, and so computes input gradients in its first two
 passes and parameter gradients in its third only to throw them away. Splitting it gives the same numbers to the
-last bit. This is the only module that touches MXNet's private executor groups.
+last bit. This module and optimizers.py are the only ones that touch MXNet's private parts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Optional
 
-from mxgan.errors import ArgumentError
+import numpy as np
+
+from mxgan.errors import ArgumentError, ShapeError
 from mxgan.optimizers import OptimizerConfig, init_optimizer
 from mxgan.runtime import mx
 from mxgan.shapes import check_pair, check_parameters, parameter_shapes
@@ -35,6 +37,8 @@ class StepResult(NamedTuple):
     fake_prediction, real_prediction : NDArray (N, 1), D on the fake and on the real batch, before D's update.
     generator_prediction : NDArray (N, 1), D on the same fake after D's update.
     input_gradient : NDArray (N, C, H, W), the gradient of the generator's loss at D's input.
+
+    `fake` and `input_gradient` are the executors' own arrays: valid until the next step, copy what is to stay.
     """
 
     fake: Any
@@ -112,7 +116,6 @@ class AdversarialPair:
         self.generator.bind([latents])
         self.discriminator.bind([images], [labels])
         self._gradients_pending = False
-        self._sampler = None
         self._constant_labels: dict = {}
 
     def _data_shapes(self) -> tuple:
@@ -164,8 +167,8 @@ class AdversarialPair:
     def _parameter_shapes(self, half: str) -> tuple:
         latents, images, labels = self._data_shapes()
         if half == "generator":
-            return parameter_shapes(self.generator.symbol, **dict([latents]))
-        return parameter_shapes(self.discriminator.symbol, **dict([images, labels]))
+            return parameter_shapes(self.generator.symbol, dict([latents]))
+        return parameter_shapes(self.discriminator.symbol, dict([images, labels]))
 
     def _bind_critic_for_inputs(self) -> None:
         """Bind over the discriminator's own arrays, once it has parameters to share."""
@@ -188,7 +191,13 @@ class AdversarialPair:
         latents : NDArray (N, *latent_shape).
         images : NDArray (N, *image_shape), float32 in [-1, 1]; not changed.
         noise : standard deviation of the instance noise on everything that D sees, 0 for none; drawn by mx.random.
+
+        Raises
+        ------
+        ShapeError : latents or images of another shape or type; nothing has been changed then.
         """
+        self._check_inputs(latents, images)
+        self._gradients_pending = False  # of a step that failed half-way
         fake = self.generate(latents)
         seen = noisy(fake, noise)
         fake_prediction = self.accumulate_discriminator(seen, FAKE)
@@ -196,6 +205,17 @@ class AdversarialPair:
         self.update_discriminator()
         generator_prediction, input_gradient = self.update_generator(seen)
         return StepResult(fake, fake_prediction, real_prediction, generator_prediction, input_gradient)
+
+    def _check_inputs(self, latents, images) -> None:
+        if not (self.generator.optimizer_initialized and self.discriminator.optimizer_initialized):
+            raise ArgumentError(
+                "the pair has no parameters or no optimisers yet; call init_params and init_optimizers."
+            )
+        for given, (name, shape) in zip((latents, images), self._data_shapes()):
+            found = getattr(given, "shape", None)
+            if not isinstance(given, mx.nd.NDArray) or found != shape or given.dtype != np.float32:
+                kind = f"{type(given).__name__} {found} {np.dtype(given.dtype).name if found else ''}".strip()
+                raise ShapeError(f"{name!r} is {kind}; give a float32 mx.nd.NDArray {shape}.")
 
     def generate(self, latents):
         """Training-mode forward pass of the generator, kept for the backward pass: NDArray (N, C, H, W)."""

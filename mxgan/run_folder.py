@@ -61,8 +61,10 @@ class RunFolder:
             config = json.loads(self.config_path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
             raise CorruptFileError(self.config_path, f"cannot be read as JSON ({error})") from error
-        if not isinstance(config, dict) or not isinstance(config.get("run"), dict):
-            raise CorruptFileError(self.config_path, "is not the configuration of a run (no 'run' in it)")
+        wanted = {"run": dict, "stamp": str, "data": dict, "versions": dict}
+        for key, kind in wanted.items():
+            if not isinstance(config, dict) or not isinstance(config.get(key), kind):
+                raise CorruptFileError(self.config_path, f"is not the configuration of a run: no {key!r} in it")
         return config
 
     def picture(self, title: str, step: int) -> Path:
@@ -71,7 +73,8 @@ class RunFolder:
 
     def latest_picture(self, title: str = "gout") -> Optional[Path]:
         """The newest picture `title`, None while there is none."""
-        return max(self.samples.glob(f"{title}-*.png"), default=None)
+        found = {int(path.stem.rpartition("-")[2]): path for path in self.samples.glob(f"{title}-*[0-9].png")}
+        return found[max(found)] if found else None
 
     def checkpoint_steps(self) -> list:
         """The steps that have a checkpoint, ascending."""
@@ -95,15 +98,16 @@ class RunFolder:
         for step in self.checkpoint_steps()[: -keep if keep else 0]:
             shutil.rmtree(self.checkpoint(step))
 
-    def cut_history(self, step: int) -> None:
-        """Drop the lines of history after `step`: steps that a resumed run does again."""
+    def cut_history(self, step: int, every: int) -> None:
+        """Drop the lines after `step`, steps that a resumed run does again, and a remainder's, not at `every`."""
         if not self.history_path.exists():
             return
         lines = self.history_path.read_text(encoding="utf-8").splitlines()
         kept = []
         for number, line in enumerate(lines, start=1):
             try:
-                if json.loads(line)["step"] <= step:
+                at = json.loads(line)["step"]
+                if at <= step and at % every == 0:
                     kept.append(line + "\n")
             except (ValueError, KeyError, TypeError) as error:
                 if number < len(lines):  # a last line cut short by a crash is expected; one before it is not

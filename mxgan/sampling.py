@@ -32,9 +32,11 @@ class Sampler:
             raise ArgumentError(f"batch_size is {batch_size}; give at least 1.")
         self.latent_shape, self.batch_size = tuple(latent_shape), batch_size
         self._shape = (batch_size, *self.latent_shape)
-        self._wanted = parameter_shapes(generator, rand=self._shape)
+        self._wanted = parameter_shapes(generator, {"rand": self._shape})
         self.module = mx.mod.Module(generator, ("rand",), None, context=context or mx.cpu())
-        self.module.bind([("rand", self._shape)], for_training=False)
+        # Bound as for training: a graph bound for inference gets MXNet's oneDNN backend, which keeps the first value
+        # of a weight that is worked out in the graph (blocks.single_channel_deconvolution) for all later ones.
+        self.module.bind([("rand", self._shape)], for_training=True)
 
     def set_params(self, arg_params: dict, aux_params: dict) -> None:
         """Take these parameters; CheckpointError when they are not this generator's."""

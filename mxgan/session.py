@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, Optional, Union
+from typing import Any, NamedTuple, Optional, Union
 
 from mxgan import runtime
 from mxgan.callbacks import Checkpointer, Logger, MonitorOutputs, Pictures, ProgressBar
@@ -15,7 +16,7 @@ from mxgan.checkpoint import load_checkpoint, load_params, parameter_file, read_
 from mxgan.config import from_dict, to_dict
 from mxgan.data import open_dataset
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError
-from mxgan.files import write_whole
+from mxgan.files import FolderLock, write_whole
 from mxgan.modules import AdversarialPair
 from mxgan.objectives import get_objective
 from mxgan.recipes import RECIPES, Recipe
@@ -25,11 +26,17 @@ from mxgan.sampling import Sampler, network_of_params
 from mxgan.trainer import Trainer
 from mxgan.windows import Display
 
-__all__ = ["RunConfig", "Session", "load_sampler", "resume", "start"]
+__all__ = ["MAY_CHANGE", "RunConfig", "Session", "load_sampler", "resume", "resumed_config", "start"]
 
 logger = logging.getLogger(__name__)
 
 GRID_SAMPLES = 64
+
+# What a resumed run may change without becoming another run.
+MAY_CHANGE = (
+    "steps", "epochs", "data_dir", "gpu", "log_every", "sample_every", "checkpoint_every", "keep", "monitor",
+)  # fmt: skip
+BITS_DEPEND_ON = ("mxnet", "wheel", "threads", "cpu_features")
 
 
 @dataclass(frozen=True)
@@ -69,20 +76,32 @@ class RunConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ArgumentError(f"{name} is {value}; give at least 1.")
+        if self.keep is not None and self.keep < 1:
+            raise ArgumentError(f"keep is {self.keep}; give at least 1, or null for all.")
+        if self.checkpoint_every != "epoch" and not (
+            isinstance(self.checkpoint_every, int) and self.checkpoint_every > 0
+        ):
+            raise ArgumentError(
+                f"checkpoint_every is {self.checkpoint_every!r}; give a number of steps above 0, or 'epoch'."
+            )
         if self.monitor < 0:
             raise ArgumentError(f"monitor is {self.monitor}; give a number of steps, or 0 for none.")
 
 
 class Session(NamedTuple):
-    """A run that is ready to train: `run()` does."""
+    """A run that is ready to train: `run()` does. It holds its folder until then, so that no other process can."""
 
     trainer: Trainer
     folder: RunFolder
     config: RunConfig
+    lock: FolderLock
 
     def run(self) -> None:
         """Train to the end that the configuration sets."""
-        self.trainer.fit(steps=self.config.steps, epochs=self.config.epochs)
+        try:
+            self.trainer.fit(steps=self.config.steps, epochs=self.config.epochs)
+        finally:
+            self.lock.release()
 
 
 def start(
@@ -93,58 +112,98 @@ def start(
     Parameters
     ----------
     run_dir : a folder that is empty or does not exist; None: runs/DATASET-STAMP.
-    display : "auto", "window" or "none"; see `mxgan.visualize.Display`.
-    progress : whether to draw a progress bar; None: where standard error is a terminal.
+    display : "auto", "window" or "none"; see `mxgan.windows.Display`.
+    progress : whether to draw progress bars; None: where standard error is a terminal.
 
     Raises
     ------
     MXGANError : whatever does not fit, before anything is trained; the folder is made last.
     """
     stamp = datetime.now().strftime("%Y_%m_%d-%H_%M")
-    data, pair = _objects(config)
-    folder = RunFolder.create(run_dir or Path("runs") / f"{config.dataset}-{stamp}-{datetime.now():%S}")
+    path = Path(run_dir or Path("runs") / f"{config.dataset}-{stamp}-{datetime.now():%S}")
+    data, pair = _objects(config, progress)
+    windows = Display(display, RunFolder(path).samples)
+    folder = RunFolder.create(path)
+    lock = FolderLock(folder.path)
     record = {
         "run": to_dict(config),
         "stamp": stamp,
         "data": data.fingerprint,
         "versions": runtime.versions(),
     }
-    write_whole(folder.config_path, json.dumps(record, indent=1) + "\n")
-    return Session(_trainer(config, folder, stamp, data, pair, display, progress), folder, config)
+    _write_record(folder, record)
+    return Session(_trainer(config, folder, stamp, data, pair, windows, progress), folder, config, lock)
 
 
-def resume(
-    run: Union[str, Path],
-    steps: Optional[int] = None,
-    epochs: Optional[int] = None,
-    display: str = "auto",
-    progress: Optional[bool] = None,
-) -> Session:
+def resume(run: Union[str, Path], *, display: str = "auto", progress: Optional[bool] = None, **changes: Any) -> Session:
     """Go on with a run from its newest checkpoint, as if it had never stopped.
 
     Parameters
     ----------
-    steps, epochs : a new end, counted from the run's beginning; None: the one that it was started with.
+    changes : settings of `RunConfig` among MAY_CHANGE, kept from now on: `steps` or `epochs` for a new end, counted
+        from the run's beginning, `data_dir` for data that have moved, and what is written how often.
+
+    Raises
+    ------
+    ArgumentError : a setting that may not change, other data, or an end that is reached already.
+    CheckpointError, CorruptFileError, RunFolderError : what cannot be read, and why.
     """
+    folder, record, config = resumed_config(run, changes)
+    lock = FolderLock(folder.path)
+    try:
+        data, pair = _objects(config, progress)
+        if record["data"] != data.fingerprint:
+            raise ArgumentError(
+                f"the data set is not the one that {folder.path} was trained on: {record['data']} then, "
+                f"{data.fingerprint} now. Put the same files back, or give the data_dir where they are."
+            )
+        state = load_checkpoint(folder.latest_checkpoint(), pair)
+        _check_end(folder, config, state)
+        trainer = _trainer(config, folder, record["stamp"], data, pair, Display(display, folder.samples), progress)
+        trainer.step, trainer.epoch, trainer.iteration = state["step"], state["epoch"], state["iteration"]
+        for callback in trainer.callbacks:
+            callback.restore(state["callbacks"].get(type(callback).__name__, {}))
+        folder.cut_history(trainer.step, config.log_every)
+        _warn_of_other_bits(record["versions"])
+        _write_record(folder, {**record, "run": to_dict(config)})
+    except BaseException:
+        lock.release()
+        raise
+    return Session(trainer, folder, config, lock)
+
+
+def resumed_config(run: Union[str, Path], changes: Mapping[str, Any]) -> tuple:
+    """(folder, content of config.json, configuration with the changes) of a run that is to be gone on with."""
     folder = RunFolder.open(run)
     record = folder.read_config()
     config = _config_of(folder, record)
-    if steps or epochs:
-        config = replace(config, steps=steps, epochs=epochs)
-    checkpoint = folder.latest_checkpoint()
-    data, pair = _objects(config)
-    if record.get("data") != data.fingerprint:
-        raise ArgumentError(
-            f"the data set is not the one that {folder.path} was trained on: {record.get('data')} then, "
-            f"{data.fingerprint} now. Put the same files back."
-        )
-    state = load_checkpoint(checkpoint, pair)
-    trainer = _trainer(config, folder, record["stamp"], data, pair, display, progress)
-    trainer.step, trainer.epoch, trainer.iteration = state["step"], state["epoch"], state["iteration"]
-    for callback in trainer.callbacks:
-        callback.restore(state["callbacks"].get(type(callback).__name__, {}))
-    folder.cut_history(trainer.step)
-    return Session(trainer, folder, config)
+    for name in changes:
+        if name not in MAY_CHANGE:
+            raise ArgumentError(
+                f"{name} cannot change when a run is resumed; only {', '.join(MAY_CHANGE)} can. Start a new run."
+            )
+    if "steps" in changes or "epochs" in changes:
+        changes = {"steps": None, "epochs": None, **changes}
+    return folder, record, replace(config, **changes)
+
+
+def _check_end(folder: RunFolder, config: RunConfig, state: Mapping) -> None:
+    for unit, end, done in (("step", config.steps, state["step"]), ("epoch", config.epochs, state["epoch"])):
+        if end is not None and done >= end:
+            raise ArgumentError(
+                f"the run {folder.path} is at {unit} {done} already, and its end is {end}; give {unit}s above {done}."
+            )
+
+
+def _warn_of_other_bits(before: Mapping) -> None:
+    now = json.loads(json.dumps(runtime.versions()))
+    other = [f"{key} {before.get(key)} then, {now[key]} now" for key in BITS_DEPEND_ON if before.get(key) != now[key]]
+    if other:
+        logger.warning("The bits may differ from those of an undisturbed run: %s.", "; ".join(other))
+
+
+def _write_record(folder: RunFolder, record: Mapping) -> None:
+    write_whole(folder.config_path, json.dumps(record, indent=1) + "\n")
 
 
 def _config_of(folder: RunFolder, record: dict) -> RunConfig:
@@ -154,7 +213,7 @@ def _config_of(folder: RunFolder, record: dict) -> RunConfig:
         raise CorruptFileError(folder.config_path, f"does not fit this version of mxgan: {error}") from error
 
 
-def _objects(config: RunConfig) -> tuple:
+def _objects(config: RunConfig, progress: Optional[bool]) -> tuple:
     """(data iterator, pair with parameters and optimisers) for a configuration."""
     recipe, network = config.recipe, config.recipe.network
     channels, image_size, _ = network.image_shape
@@ -165,6 +224,7 @@ def _objects(config: RunConfig) -> tuple:
         channels=channels,
         seed=config.seed,
         data_dir=config.data_dir,
+        progress=progress,
     )
     objective, score, label = get_objective(recipe.objective), network.discriminator(), mx.sym.Variable("label")
     pair = AdversarialPair(
@@ -183,15 +243,15 @@ def _objects(config: RunConfig) -> tuple:
     return data, pair
 
 
-def _trainer(config, folder: RunFolder, stamp: str, data, pair, display: str, progress) -> Trainer:
+def _trainer(config, folder: RunFolder, stamp: str, data, pair, windows: Display, progress) -> Trainer:
     network = config.recipe.network
     sampler = Sampler(network.generator(), network.latent_shape, GRID_SAMPLES, pair.contexts[0])
     log = Logger(folder.history_path, config.log_every)
     total = config.steps or config.epochs * data.batches_per_epoch
     callbacks = [
         log,
-        ProgressBar(log, total, disable=None if progress is None else not progress),
-        Pictures(folder, sampler, Display(display, folder.samples), config.sample_every, config.seed),
+        ProgressBar(log, total, progress),
+        Pictures(folder, sampler, windows, config.sample_every, config.seed),
         Checkpointer(folder, config.dataset, stamp, config.checkpoint_every, config.keep),
     ]
     if config.monitor:

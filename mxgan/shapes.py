@@ -2,43 +2,73 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from numbers import Integral
 
 import numpy as np
 
-from mxgan.errors import CheckpointError, ShapeError
+from mxgan.errors import CheckpointError, ShapeError, unknown_name
 from mxgan.runtime import mx
 
 __all__ = ["check_pair", "check_parameters", "infer", "parameter_shapes"]
 
 
-def infer(symbol, **inputs: tuple) -> tuple:
-    """`symbol.infer_shape(**inputs)` with a ShapeError that names the inputs where nothing fits.
+def infer(symbol, inputs: Mapping[str, tuple]) -> tuple:
+    """Every shape in a symbol out of those of its inputs.
 
-    Returns (argument shapes by name, output shapes, auxiliary shapes by name).
+    Parameters
+    ----------
+    inputs : {input: shape}, batch included; labels may be left out where the head operator decides them.
+
+    Returns
+    -------
+    ({argument: shape}, [output shapes], {auxiliary state: shape}).
+
+    Raises
+    ------
+    ArgumentError : no such input, with the nearest. ShapeError : the shapes do not fit, with the layer where MXNet
+    tells it, or do not decide all others.
     """
-    unknown = [name for name in inputs if name not in symbol.list_arguments()]
-    if unknown:
-        raise ShapeError(
-            f"the symbol {symbol.name!r} has no input {unknown[0]!r}; its arguments are "
-            f"{', '.join(symbol.list_arguments())}."
-        )
+    names = symbol.list_arguments()
+    for name, shape in inputs.items():
+        if name not in names:
+            raise unknown_name("input", name, names)
+        if not _is_shape(shape):
+            raise ShapeError(f"shape {shape!r} of input {name!r}: expected a tuple of whole numbers above 0.")
+    sizes = {name: tuple(map(int, shape)) for name, shape in inputs.items()}
+    given = ", ".join(f"{name} {shape}" for name, shape in sizes.items()) or "none"
     try:
-        arguments, outputs, auxiliary = symbol.infer_shape(**inputs)
+        arguments, outputs, auxiliary = symbol.infer_shape_partial(**sizes)
     except mx.MXNetError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise ShapeError(f"the symbol {symbol.name!r} does not take {_listed(inputs)}: {reason}") from error
-    if arguments is None:
-        raise ShapeError(f"the shapes {_listed(inputs)} do not settle those of {symbol.name!r}; give every input's.")
-    return (
-        dict(zip(symbol.list_arguments(), arguments)),
-        outputs,
-        dict(zip(symbol.list_auxiliary_states(), auxiliary)),
-    )
+        raise ShapeError(f"{_where(str(error))}. Input shapes given: {given}.") from error
+    unknown = [name for name, shape in zip(names, arguments) if not _known(shape)]
+    if unknown or not all(map(_known, outputs)):
+        listed = ", ".join(unknown[:3]) + (", …" if len(unknown) > 3 else "")
+        raise ShapeError(
+            f"the input shapes given ({given}) do not decide all others (unknown: {listed}). "
+            "Give the shape of every input, batch included."
+        )
+    return dict(zip(names, arguments)), outputs, dict(zip(symbol.list_auxiliary_states(), auxiliary))
 
 
-def _listed(shapes: Mapping[str, tuple]) -> str:
-    return ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items())
+def _is_shape(shape) -> bool:
+    sizes = shape if isinstance(shape, (tuple, list)) else ()
+    return len(sizes) > 0 and all(isinstance(size, Integral) and size > 0 for size in sizes)
+
+
+def _known(shape: tuple) -> bool:
+    return len(shape) > 0 and all(size > 0 for size in shape)
+
+
+def _where(message: str) -> str:
+    """MXNet's message cut down to the node and what is wrong there."""
+    place = r"(?:\[[^\]]*\] )?(?:\S+:\d+: )?(?:Check failed: .* : )?"  # time, C++ file and line, condition
+    found = re.search(rf"Error in operator (\S+): {place}(.*)", message)
+    if found:
+        return f"layer {found.group(1)!r} does not fit its input: {found.group(2).strip().rstrip('.')}"
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return f"the shapes do not fit together: {lines[-1].rstrip('.') if lines else 'MXNet gave no reason'}"
 
 
 def check_pair(generator, discriminator, latents: tuple, images: tuple, labels: tuple) -> None:
@@ -46,23 +76,20 @@ def check_pair(generator, discriminator, latents: tuple, images: tuple, labels: 
 
     Each of `latents`, `images` and `labels` is (input name, shape with the batch).
     """
-    for shape in (latents, images, labels):
-        if any(not isinstance(extent, int) or extent < 1 for extent in shape[1]):
-            raise ShapeError(f"the shape of {shape[0]!r} is {shape[1]}; every extent must be a whole number above 0.")
-    _, (made, *_), _ = infer(generator, **dict([latents]))
+    _, (made, *_), _ = infer(generator, dict([latents]))
     if made != images[1]:
         raise ShapeError(
             f"the generator makes {made} of latents {latents[1]}, and the discriminator is to be fed {images[1]}; "
             "make batch, channels and size of the two agree."
         )
-    _, (prediction, *_), _ = infer(discriminator, **dict([images, labels]))
+    _, (prediction, *_), _ = infer(discriminator, dict([images, labels]))
     if prediction[0] != labels[1][0]:
         raise ShapeError(f"the discriminator gives {prediction}, not one row for each of {labels[1][0]} images.")
 
 
-def parameter_shapes(symbol, **inputs: tuple) -> tuple:
+def parameter_shapes(symbol, inputs: Mapping[str, tuple]) -> tuple:
     """({parameter: shape}, {auxiliary state: shape}) of `symbol` bound to `inputs`."""
-    arguments, _, auxiliary = infer(symbol, **inputs)
+    arguments, _, auxiliary = infer(symbol, inputs)
     return {name: shape for name, shape in arguments.items() if name not in inputs}, auxiliary
 
 

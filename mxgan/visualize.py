@@ -11,7 +11,7 @@ from typing import Optional, Union
 
 import numpy as np
 
-from mxgan.errors import ArgumentError, RunFolderError, ShapeError
+from mxgan.errors import ArgumentError, OutputError, ShapeError
 from mxgan.files import write_whole
 from mxgan.runtime import cv2
 
@@ -112,14 +112,14 @@ def save_png(path: Union[str, Path], grid: np.ndarray) -> Path:
 
     Raises
     ------
-    RunFolderError when the file cannot be written; what was there before is then untouched.
+    OutputError when the file cannot be written; what was there before is then untouched.
     """
     path, grid = Path(path), checked_grid(grid)
     if path.suffix.lower() != ".png":
         raise ArgumentError(f"picture {path}: only PNG is written; give a name that ends in .png.")
     encoded, data = cv2.imencode(".png", bgr(grid))
     if not encoded:
-        raise RunFolderError(f"picture {path}: OpenCV could not encode {grid.shape} as PNG.")
+        raise OutputError(f"picture {path}: OpenCV could not encode {grid.shape} as PNG.")
     write_whole(path, data.tobytes())
     return path
 

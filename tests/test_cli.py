@@ -48,7 +48,7 @@ def test_training_ends_with_a_picture_and_the_run_folder(finished):
 
 def test_the_flags_reach_the_configuration():
     found = dry_run(
-        "--recipe", "dcgan-original", "--dataset", "mnist", "--data-dir", "d", "--steps", 7, "--batch-size", 5,
+        "--recipe", "dcgan-original", "--dataset", "mnist", "--data-dir", "/d", "--steps", 7, "--batch-size", 5,
         "--ngf", 6, "--ndf", 8, "--nc", 1, "--lr", 0.001, "--beta1", 0.25, "--seed", 9, "--gpu", "0,1",
         "--log-every", 3, "--sample-every", 4, "--checkpoint-every", "epoch", "--keep", 2, "--monitor", 1,
         "--set", "image_size=32", "--set", "discriminator_optimizer.learning_rate=0.0005",
@@ -63,7 +63,7 @@ def test_the_flags_reach_the_configuration():
     for half in ("generator", "discriminator"):
         assert recipe[f"{half}_optimizer"]["settings"]["beta1"] == 0.25
     for key, value in {
-        "dataset": "mnist", "data_dir": "d", "steps": 7, "epochs": None, "seed": 9, "gpu": "0,1", "log_every": 3,
+        "dataset": "mnist", "data_dir": "/d", "steps": 7, "epochs": None, "seed": 9, "gpu": "0,1", "log_every": 3,
         "sample_every": 4, "checkpoint_every": "epoch", "keep": 2, "monitor": 1,
     }.items():  # fmt: skip
         assert found[key] == value, key
@@ -83,9 +83,32 @@ def test_the_defaults_are_the_originals():
 
 
 def test_lr_keeps_the_ratio_between_the_networks():
-    recipe = dry_run("--lr", 1e-3, "--set", "discriminator_optimizer.learning_rate=0.002")["recipe"]
-    assert recipe["generator_optimizer"]["learning_rate"] == 1e-3
-    assert recipe["discriminator_optimizer"]["learning_rate"] == 0.002
+    from mxgan.config import override
+    from mxgan.flags import with_learning_rate
+    from mxgan.session import RunConfig
+
+    config = override(RunConfig(steps=1), "discriminator_optimizer.learning_rate", 5e-5)
+    changed = with_learning_rate(config, 1e-3).recipe
+    assert changed.generator_optimizer.learning_rate == 1e-3
+    assert changed.discriminator_optimizer.learning_rate == pytest.approx(2.5e-4)
+
+
+def test_another_optimiser_is_reached_from_the_command_line(tmp_path):
+    settings = ["--set", "generator_optimizer.name=sgd", "--set", 'generator_optimizer.settings={"momentum": 0.9}']
+    result = mxgan("train", *TINY, *settings, "--steps", 1, "--display", "none", "--run-dir", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+
+
+def test_the_default_recipe_has_what_keeps_it_in_balance():
+    recipe = dry_run()["recipe"]
+    assert recipe["real_label"] == 0.9
+    assert recipe["instance_noise"] == {"sigma": 0.3, "steps": None}
+
+
+def test_the_flags_of_resume_are_those_that_may_change():
+    from mxgan import flags, session
+
+    assert flags._CHANGEABLE == session.MAY_CHANGE
 
 
 @pytest.mark.parametrize(
@@ -102,7 +125,7 @@ def test_lr_keeps_the_ratio_between_the_networks():
         (["--lr", "nan"], "learning_rate is nan"),
         (["--beta1", "1.5"], "beta1 is 1.5; give a number from 0 to below 1"),
         (["--seed", "-1"], "--seed"),
-        (["--gpu", "x"], "gpu"),
+        (["--gpu", "x"], "'x'"),
         (["--display", "big"], "--display"),
         (["--checkpoint-every", "never"], "neither a number of steps above 0 nor 'epoch'"),
         (["--set", "ngf"], "--set 'ngf' is not of the form KEY=VALUE"),
@@ -111,9 +134,9 @@ def test_lr_keeps_the_ratio_between_the_networks():
         (["--set", "learning_rate=1"], "is ambiguous; give one of"),
         (["--set", "generator_optimizer.name=adamm"], "'adamm'"),
         (["--steps", "1", "--epochs", "1"], "give either steps or epochs"),
-        (["--resume", "nowhere"], "--ngf cannot go with it; only --steps or --epochs"),
-        (["--dataset", "mnist", "--data-dir", "nowhere"], "nowhere"),
-        (["--dataset", "recordio"], "recordio"),
+        (["--resume", "nowhere"], " cannot go with --resume: a run keeps its settings. Only --steps,"),
+        (["--dataset", "mnist", "--data-dir", "nowhere"], "nowhere has no train-images-idx3-ubyte"),
+        (["--dataset", "recordio"], "the data set 'recordio' wants data_dir: a .rec file"),
         (["--bogus"], "--bogus"),
     ],
 )
@@ -181,7 +204,29 @@ def test_resume_through_the_command_line(finished, tmp_path):
     assert (folder / picture).read_bytes() == (finished[0] / picture).read_bytes()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_closed_standard_output_loses_no_training(tmp_path):
+    command = [sys.executable, "-m", "mxgan", "train", *TINY, "--steps", "40", "--display", "none"]
+    process = subprocess.Popen(
+        [*command, "--run-dir", str(tmp_path / "run")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    with process:
+        errors = process.stderr.read()
+    assert process.returncode == 0, errors
+    assert "Standard output takes no more" in errors
+    assert RunFolder(tmp_path / "run").checkpoint_steps() == [40]
+
+
+def test_a_dry_run_of_resume_trains_nothing(finished):
+    folder, _ = finished
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    result = mxgan("train", "--resume", folder, "--steps", 99, "--dry-run")
+    assert json.loads(result.output)["steps"] == 99
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ctrl_c_saves_and_says_how_to_go_on(number, tmp_path):
     folder = tmp_path / "run"
     command = [sys.executable, "-m", "mxgan", "train", *TINY, "--steps", "100000", "--display", "none"]
@@ -221,7 +266,7 @@ def test_samples_as_grid_array_and_folder(finished, tmp_path):
     [
         (["nowhere"], "nowhere does not exist; give a run folder or a .params file"),
         (["{run}", "--num", "0"], "the number of samples is 0"),
-        (["{run}", "--output", "{run}/config.json"], "exists; give another --output"),
+        (["{run}", "--output", "{run}/config.json"], "exists; give another name"),
         (["{run}", "--output", "{run}"], "is not empty; give another --output"),
         (["{run}", "--output", "{run}/a.jpg"], "give a name that ends in .png or .npz, or a folder"),
         (["{run}", "--output", "{run}/none/a.npz"], "cannot be written"),
@@ -253,7 +298,7 @@ def test_pack_and_train_on_what_was_packed(tmp_path):
     packed = mxgan("pack", tmp_path, tmp_path / "train.rec")
     assert packed.exit_code == 0, packed.output
     assert "4 images" in packed.output
-    assert "1 skipped" in packed.output
+    assert "1 left out" in packed.output
     assert "broken.jpg" in packed.output
     result = mxgan(
         "train", *TINY[2:], "--dataset", "recordio", "--data-dir", tmp_path / "train.rec", "--batch-size", 4,
@@ -275,6 +320,9 @@ def test_summary_prints_both_networks_and_draws_them(tmp_path):
         assert "graphviz" in result.output
         return
     assert {path.name for path in (tmp_path / "graphs").iterdir()} == {"generator.png", "discriminator.png"}
+    again = mxgan(*arguments, "--graph", tmp_path / "graphs")
+    assert again.exit_code == 2
+    assert "generator.png exists; give another name" in again.output
 
 
 def test_doctor_never_fails_by_a_traceback():

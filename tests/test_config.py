@@ -52,6 +52,7 @@ def test_a_run_goes_through_json():
         ("word", "12", "word", "12"),
         ("inner.rate", "1", "inner.rate", 1),
         ("beta", "0.75", "settings.beta", 0.75),
+        ("settings.momentum", "0.9", "settings.momentum", 0.9),
     ],
 )
 def test_override_changes_one_setting(key, value, path, expected):
@@ -59,6 +60,12 @@ def test_override_changes_one_setting(key, value, path, expected):
     after = override(before, key, value)
     assert {**setting_paths(before), path: expected} == setting_paths(after)
     assert before == Outer()
+
+
+def test_a_mapping_is_set_as_a_whole():
+    assert override(Outer(), "settings", '{"momentum": 0.9}').settings == {"momentum": 0.9}
+    with pytest.raises(ArgumentError, match="settings is 3"):
+        override(tiny_config(steps=1), "generator_optimizer.settings", "3")
 
 
 @pytest.mark.parametrize(

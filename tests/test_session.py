@@ -9,9 +9,9 @@ import pytest
 
 import mxgan
 from mxgan.callbacks import Callback
-from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, DatasetError, RunFolderError
+from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, DatasetError, DisplayError, RunFolderError
 from mxgan.run_folder import RunFolder
-from tests.support import assert_same, params_of, tiny_config
+from tests.support import params_of, tiny_config
 
 
 def run(config, folder):
@@ -43,7 +43,7 @@ def finished(tmp_path_factory):
 
 def test_the_run_folder_holds_what_its_contract_says(finished):
     session, folder = finished
-    assert {p.name for p in folder.iterdir()} == {"config.json", "history.jsonl", "samples", "checkpoints"}
+    assert {p.name for p in folder.iterdir()} == {"config.json", "history.jsonl", "samples", "checkpoints", ".lock"}
     config = json.loads((folder / "config.json").read_text())
     assert config["run"]["recipe"]["network"] == {"name": "dcgan", **vars(session.config.recipe.network)}
     assert config["versions"]["mxnet"] == "1.9.1"
@@ -141,7 +141,11 @@ def test_an_existing_run_folder_is_never_overwritten(finished):
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
 
 
-def test_a_bad_configuration_leaves_no_folder(tmp_path):
+def test_a_bad_configuration_leaves_no_folder(tmp_path, monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    with pytest.raises(DisplayError):
+        mxgan.start(tiny_config(steps=5), tmp_path / "run", display="window")
     with pytest.raises(DatasetError):
         mxgan.start(replace(tiny_config(steps=5), dataset="mnist", data_dir=str(tmp_path / "none")), tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -175,6 +179,85 @@ def test_resuming_what_is_no_run(tmp_path):
         mxgan.resume(tmp_path / "run", display="none", progress=False)
 
 
+def test_gammas_that_were_trained_come_out_of_the_file_alone(tmp_path):
+    config = tiny_config(steps=20)
+    network = replace(config.recipe.network, fix_gamma=False)
+    config = replace(config, recipe=replace(config.recipe, network=network, initial_sigma=0.2))
+    run(config, tmp_path / "run")
+    (path,) = (tmp_path / "run" / "checkpoints" / "000020").glob("*_G_*.params")
+    gamma = mxgan.load_params(path)[0]["gbn1_gamma"].asnumpy()
+    assert np.abs(gamma - 1).max() > 1e-3
+    np.testing.assert_allclose(
+        mxgan.load_sampler(path).draw(4), mxgan.load_sampler(tmp_path / "run").draw(4), atol=1e-6
+    )
+
+
+def test_a_run_that_diverges_keeps_its_good_checkpoints(tmp_path):
+    config = tiny_config(steps=40, checkpoint_every=4, keep=1)
+    wild = replace(config.recipe.generator_optimizer, learning_rate=1e30)
+    with pytest.raises(CheckpointError, match="training has diverged: by step .* is not finite, and nothing was saved"):
+        run(replace(config, recipe=replace(config.recipe, generator_optimizer=wild)), tmp_path / "wild")
+    assert RunFolder(tmp_path / "wild").checkpoint_steps() == []
+    session = mxgan.start(replace(config, steps=20), tmp_path / "late", "none", progress=False)
+
+    class Spoil(Callback):
+        def on_step_end(self, trainer, batch, result):
+            if trainer.step == 10:
+                generator, discriminator = trainer.pair.get_params()
+                generator[0]["g1_weight"][:] = np.nan
+                trainer.pair.set_params(generator, discriminator)
+
+    session.trainer.callbacks.insert(0, Spoil())
+    with pytest.raises(CheckpointError, match="The last good checkpoint is that of step 8"):
+        session.run()
+    assert RunFolder(tmp_path / "late").checkpoint_steps() == [8]
+    for line in (tmp_path / "late" / "history.jsonl").read_text().splitlines():
+        json.loads(line, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
+
+
+def test_two_processes_cannot_use_one_run(finished, tmp_path):
+    session = mxgan.start(tiny_config(steps=2), tmp_path / "run", "none", progress=False)
+    with pytest.raises(RunFolderError, match="no checkpoint|in use by another process"):
+        mxgan.resume(tmp_path / "run", steps=4, display="none", progress=False)
+    session.run()
+    again = mxgan.resume(tmp_path / "run", steps=4, display="none", progress=False)
+    with pytest.raises(RunFolderError, match="in use by another process; wait for it to end, or stop it"):
+        mxgan.resume(tmp_path / "run", steps=6, display="none", progress=False)
+    again.run()
+    assert RunFolder(tmp_path / "run").checkpoint_steps() == [2, 4]
+
+
+def test_a_new_end_is_kept_and_one_that_is_reached_is_said(tmp_path):
+    run(tiny_config(steps=2), tmp_path / "run")
+    with pytest.raises(ArgumentError, match="is at step 2 already, and its end is 2; give steps above 2"):
+        mxgan.resume(tmp_path / "run", display="none", progress=False)
+    session = mxgan.resume(tmp_path / "run", steps=9, keep=1, display="none", progress=False)
+    session.trainer.callbacks.append(StopAt(4))
+    session.run()
+    session = mxgan.resume(tmp_path / "run", display="none", progress=False)
+    assert (session.config.steps, session.config.keep) == (9, 1)
+    session.run()
+    assert RunFolder(tmp_path / "run").checkpoint_steps() == [9]
+
+
+def test_what_may_not_change_is_refused(finished):
+    _, folder = finished
+    with pytest.raises(ArgumentError, match="seed cannot change when a run is resumed; only steps, epochs, data_dir"):
+        mxgan.resume(folder, seed=3)
+
+
+def test_other_threads_are_warned_of(tmp_path, caplog):
+    run(tiny_config(steps=2), tmp_path / "run")
+    path = tmp_path / "run" / "config.json"
+    record = json.loads(path.read_text())
+    record["versions"]["threads"] = {"count": 64, "reason": "a larger machine"}
+    path.write_text(json.dumps(record))
+    with caplog.at_level("WARNING"):
+        mxgan.resume(tmp_path / "run", steps=3, display="none", progress=False).run()
+    (message,) = [r.getMessage() for r in caplog.records if "bits may differ" in r.getMessage()]
+    assert "a larger machine" in message
+
+
 def test_resuming_on_other_data_is_refused(tmp_path):
     run(tiny_config(steps=2), tmp_path / "run")
     path = tmp_path / "run" / "config.json"
@@ -185,6 +268,11 @@ def test_resuming_on_other_data_is_refused(tmp_path):
         mxgan.resume(tmp_path / "run", display="none", progress=False)
 
 
+def test_steps_left_over_at_the_end_are_logged_too(tmp_path):
+    run(tiny_config(steps=3), tmp_path / "run")
+    assert [line["step"] for line in history(tmp_path / "run")] == [3]
+
+
 @pytest.mark.parametrize(
     "settings, words",
     [
@@ -193,6 +281,8 @@ def test_resuming_on_other_data_is_refused(tmp_path):
         ({"steps": 0}, "steps is 0; give at least 1"),
         ({"steps": 1, "log_every": 0}, "log_every is 0"),
         ({"steps": 1, "monitor": -1}, "monitor is -1"),
+        ({"steps": 1, "keep": 0}, "keep is 0"),
+        ({"steps": 1, "checkpoint_every": 0}, "checkpoint_every is 0"),
     ],
 )
 def test_bad_run_settings(settings, words):
@@ -229,7 +319,6 @@ def test_samples_come_from_the_run_or_from_the_file_alone(finished):
     sampler = mxgan.Sampler(session.config.recipe.network.generator(), (10, 1, 1))
     sampler.copy_from(session.trainer.pair)
     np.testing.assert_allclose(sampler.draw(12, seed=4), images, atol=1e-6)
-    assert_same(params_of(session.trainer.pair), params_of(session.trainer.pair))
 
 
 def test_sampling_from_what_is_not_a_generator(finished, tmp_path):
@@ -264,3 +353,18 @@ def test_saving_where_one_cannot_keeps_what_was_there(tmp_path):
     with pytest.raises(CheckpointError):
         mxgan.save_params(tmp_path / "a.params", {"w": mx.nd.zeros(2)}, {})
     assert mxgan.load_params(tmp_path / "a.params")[0]["w"].asnumpy().tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("nc", [1, 3])
+def test_a_sampler_follows_its_pair(nc):
+    """MXNet's inference backend keeps a weight that is worked out in the graph, as the grey layer's is, for ever."""
+    from tests.support import make_pair, train
+
+    pair = make_pair(nc=nc)
+    sampler = mxgan.Sampler(pair.generator.symbol, (10, 1, 1), batch_size=4)
+    for step in range(3):
+        train(pair, step * 5, step * 5 + 5)
+        sampler.copy_from(pair)
+        fresh = mxgan.Sampler(pair.generator.symbol, (10, 1, 1), batch_size=4)
+        fresh.copy_from(pair)
+        np.testing.assert_array_equal(sampler.draw(4), fresh.draw(4))

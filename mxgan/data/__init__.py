@@ -14,6 +14,8 @@ besides MXNet's own `provide_data`, `next` and `reset` (see `EpochIter`).
 
 from __future__ import annotations
 
+from typing import Optional
+
 from mxgan.data.base import EpochIter
 from mxgan.data.digits import load_digits, open_digits
 from mxgan.data.images import ImageArrayIter
@@ -48,6 +50,7 @@ def open_dataset(
     seed: int = 0,
     data_dir=None,
     last_batch: str = "pad",
+    progress: Optional[bool] = None,
     **settings,
 ) -> EpochIter:
     """Open a data set by its name.
@@ -59,6 +62,7 @@ def open_dataset(
     image_size : side of the square images given out, in pixels.
     channels : 3 (RGB; grey is repeated) or 1 (grey).
     data_dir : where the files are: see `load_mnist` and `find_record_file`; "digits" has none.
+    progress : whether a download or a scan draws a progress bar; None: where standard error is a terminal.
     settings : what one data set alone knows: `split` (mnist), `threads`, `rand_crop`, … (recordio).
 
     Examples
@@ -75,5 +79,6 @@ def open_dataset(
         seed=seed,
         data_dir=data_dir,
         last_batch=last_batch,
+        progress=progress,
         **settings,
     )

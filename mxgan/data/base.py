@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import operator
-
+from mxgan.checks import whole_number
 from mxgan.errors import ArgumentError, unknown_name
 from mxgan.runtime import mx
 
-__all__ = ["LAST_BATCH", "EpochIter", "whole_number"]
+__all__ = ["LAST_BATCH", "EpochIter"]
 
 LAST_BATCH = ("pad", "discard")
-
-
-def whole_number(name: str, value, minimum: int = 1, maximum: int = 2**31 - 1) -> int:
-    """`value` as an int, or an ArgumentError that names the argument and its range."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool) or not minimum <= number <= maximum:
-        raise ArgumentError(f"{name} is {value!r}; give a whole number from {minimum} to {maximum}.")
-    return number
 
 
 class EpochIter(mx.io.DataIter):

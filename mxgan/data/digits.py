@@ -21,8 +21,8 @@ def load_digits() -> tuple:
     return np.rint(source.images * (255 / 16)).astype(np.uint8), source.target.astype(np.uint8)
 
 
-def open_digits(*, data_dir=None, **settings) -> ImageArrayIter:
-    """The digits as an iterator; `settings` are those of `ImageArrayIter`."""
+def open_digits(*, data_dir=None, progress=None, **settings) -> ImageArrayIter:
+    """The digits as an iterator; `settings` are those of `ImageArrayIter`; there is no progress to show."""
     if data_dir is not None:
         raise ArgumentError(f"data_dir is {str(data_dir)!r}, but the data set 'digits' is embedded; leave it out.")
     images, labels = load_digits()

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Optional
 
 from mxgan.errors import DownloadError
+from mxgan.progress import progress_bar
 
 __all__ = ["LIMITS", "Limits", "RemoteFile", "download"]
 
@@ -63,7 +64,7 @@ def download(
     mirrors: Sequence[str],
     *,
     limits: Limits = LIMITS,
-    progress: bool = True,
+    progress: Optional[bool] = True,
 ) -> Path:
     """Fetch `remote` into `folder` from the first of `mirrors` (addresses ending in "/") that delivers it.
 
@@ -102,7 +103,7 @@ def download(
     raise DownloadError(f"{remote.name} could not be fetched ({'; '.join(faults)}).")
 
 
-def _fetch(url: str, part: Path, remote: RemoteFile, limits: Limits, progress: bool) -> None:
+def _fetch(url: str, part: Path, remote: RemoteFile, limits: Limits, progress: Optional[bool]) -> None:
     """Bring `part` to the whole, checked content; twice when what an earlier attempt left does not fit."""
     for _ in range(2):
         resumed = _size(part) > 0
@@ -120,7 +121,7 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
-def _receive(url: str, part: Path, remote: RemoteFile, limits: Limits, progress: bool) -> None:
+def _receive(url: str, part: Path, remote: RemoteFile, limits: Limits, progress: Optional[bool]) -> None:
     import requests  # half a second, and only a download needs it
     import urllib3
 
@@ -152,13 +153,12 @@ def _start_of(response, wanted: int) -> int:
     return 0
 
 
-def _copy(response, part: Path, start: int, remote: RemoteFile, limits: Limits, progress: bool) -> None:
-    from tqdm import tqdm
+def _copy(response, part: Path, start: int, remote: RemoteFile, limits: Limits, progress: Optional[bool]) -> None:
 
     length = response.headers.get("Content-Length", "")
     total = start + int(length) if length.isdigit() else None
     most = remote.unpacked_size + 2**20  # gzip never needs more than the content and a little
-    bar = tqdm(desc=remote.name, total=total, initial=start, unit="B", unit_scale=True, disable=not progress)
+    bar = progress_bar(progress, desc=remote.name, total=total, initial=start, unit="B", unit_scale=True)
     with part.open("r+b" if start else "wb") as stream, bar:
         stream.seek(start)
         for chunk in _chunks(response, limits):

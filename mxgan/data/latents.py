@@ -12,6 +12,7 @@ from typing import Union
 
 import numpy as np
 
+from mxgan.checks import whole_number
 from mxgan.errors import ArgumentError
 from mxgan.runtime import mx
 
@@ -61,10 +62,9 @@ class RandIter(mx.io.DataIter):
     """
 
     def __init__(self, batch_size: int, ndim: Union[int, Sequence[int]], seed: int = 0) -> None:
-        latent_shape = (ndim, 1, 1) if isinstance(ndim, int) else tuple(ndim)
-        if batch_size < 1 or min(latent_shape, default=0) < 1:
-            raise ArgumentError(f"batch_size {batch_size} and ndim {ndim} must all be at least 1.")
-        super().__init__(batch_size)
+        latent_shape = tuple(ndim) if isinstance(ndim, (tuple, list)) else (ndim, 1, 1)
+        latent_shape = tuple(whole_number("ndim", extent) for extent in latent_shape)
+        super().__init__(whole_number("batch_size", batch_size))
         self.seed, self.step = seed, 0
         self.provide_data = [mx.io.DataDesc("rand", (batch_size, *latent_shape))]
         self.provide_label = []

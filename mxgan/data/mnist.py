@@ -85,7 +85,7 @@ def _candidates(data_dir: Union[str, Path, None]) -> list:
     return ([Path(shared, "mnist"), Path(shared)] if shared else []) + [cache_folder("mnist")]
 
 
-def _fetch(split: str, mirrors: Sequence[str], limits: Limits, progress: bool) -> Path:
+def _fetch(split: str, mirrors: Sequence[str], limits: Limits, progress: Optional[bool]) -> Path:
     folder = cache_folder("mnist")
     logger.info("MNIST is not here; fetching it into %s", folder)
     remotes = [_FILES[f"{part}-{kind}"] for part in SPLITS[split] for kind in ("images", "labels")]
@@ -104,7 +104,7 @@ def load_mnist(
     *,
     mirrors: Sequence[str] = MIRRORS,
     limits: Limits = LIMITS,
-    progress: bool = True,
+    progress: Optional[bool] = None,
 ) -> tuple:
     """Images, labels and folder of MNIST, or of other data in files of the same names.
 
@@ -153,7 +153,7 @@ def _join(folder: Path, parts: list) -> tuple:
     return np.concatenate(images), np.concatenate(labels) if has_labels else None
 
 
-def open_mnist(*, data_dir=None, split: str = "train", progress: bool = True, **settings) -> ImageArrayIter:
+def open_mnist(*, data_dir=None, split: str = "train", progress: Optional[bool] = None, **settings) -> ImageArrayIter:
     """MNIST as an iterator; `settings` are those of `ImageArrayIter`."""
     images, labels, folder = load_mnist(split, data_dir, progress=progress)
     return ImageArrayIter(images, labels, name="mnist", origin=f"{split}, {folder}", **settings)

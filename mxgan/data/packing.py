@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Union
 
-from mxgan.data.base import whole_number
+from mxgan.checks import whole_number
 from mxgan.data.decoding import decode_bgr, read_header
 from mxgan.data.parallel import ordered_map
 from mxgan.data.record_files import check_index, read_records
 from mxgan.errors import ArgumentError, CorruptFileError, DatasetError, DatasetNotFoundError
+from mxgan.progress import progress_bar
 from mxgan.runtime import cv2, mx
 
 __all__ = ["PackReport", "pack_folder"]
@@ -46,7 +47,7 @@ def pack_folder(
     *,
     resize: Optional[int] = 256,
     quality: int = 95,
-    progress: bool = True,
+    progress: Optional[bool] = True,
     overwrite: bool = False,
     threads: Optional[int] = None,
 ) -> PackReport:
@@ -80,7 +81,8 @@ def pack_folder(
         records = _encoded(folder, paths, classes, (resize, quality), skipped, progress, threads)
         written = _write(new, records)
         if not written:
-            raise DatasetError(f"{folder} has no image that can be read ({len(skipped)} files tried).")
+            reasons = "".join(f"\n  {path}: {reason}" for path, reason in skipped[:5])
+            raise DatasetError(f"{folder} has no image that can be read ({len(skipped)} files tried).{reasons}")
         _check_written(new, written, output)
         _put_in_place(new, output, index)
     return PackReport(output, index, written, skipped, classes)
@@ -111,11 +113,10 @@ def _class_of(path: Path, folder: Path) -> str:
 
 def _encoded(folder, paths, classes, settings, skipped, progress, threads) -> Iterator[tuple]:
     """(label, JPEG) of each file that can be read; the others go to `skipped`."""
-    from tqdm import tqdm
 
     jobs = ((path, *_read(path), settings) for path in paths)
     results = ordered_map(_encode, jobs, threads)
-    for path, jpeg, reason in tqdm(results, desc="packing", total=len(paths), unit="img", disable=not progress):
+    for path, jpeg, reason in progress_bar(progress, results, desc="packing", total=len(paths), unit="img"):
         if reason is None:
             yield float(classes.index(_class_of(path, folder))), jpeg
         else:

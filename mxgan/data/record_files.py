@@ -16,12 +16,13 @@ import hashlib
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Union
+from typing import BinaryIO, Optional, Union
 
 from mxgan.data.decoding import decode_bgr, read_header
 from mxgan.data.parallel import ordered_map
 from mxgan.data.record_cache import RecordFile, cache_entry, recall, remember
 from mxgan.errors import CorruptFileError, DatasetError, DatasetNotFoundError
+from mxgan.progress import progress_bar
 
 __all__ = ["MAGIC", "RecordFile", "check_index", "read_records", "scan"]
 
@@ -35,7 +36,7 @@ _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
 _REMEDY = "Make it again with `mxgan pack`."
 
 
-def scan(path: Union[str, Path], *, progress: bool = False) -> RecordFile:
+def scan(path: Union[str, Path], *, progress: Optional[bool] = False) -> RecordFile:
     """Read a .rec file through, decode every image once, and check the .idx beside it if there is one.
 
     Raises
@@ -57,14 +58,10 @@ def scan(path: Union[str, Path], *, progress: bool = False) -> RecordFile:
     return found
 
 
-def _scan_content(path: Path, progress: bool) -> RecordFile:
-    from tqdm import tqdm
-
+def _scan_content(path: Path, progress: Optional[bool]) -> RecordFile:
     before, digest = path.stat(), hashlib.sha256()
     offsets, widths, smallest = [], [], (2**31, 0)
-    with tqdm(
-        desc=f"checking {path.name}", total=before.st_size, unit="B", unit_scale=True, disable=not progress
-    ) as bar:
+    with progress_bar(progress, desc=f"checking {path.name}", total=before.st_size, unit="B", unit_scale=True) as bar:
         stream = _prepared(path, digest)
         for offset, length, width, side in ordered_map(_decode, stream):
             offsets.append(offset)

@@ -10,7 +10,8 @@ from typing import Optional, Union
 
 import numpy as np
 
-from mxgan.data.base import EpochIter, whole_number
+from mxgan.checks import whole_number
+from mxgan.data.base import EpochIter
 from mxgan.data.latents import generator
 from mxgan.data.record_files import RecordFile, scan
 from mxgan.errors import ArgumentError, DatasetError, DatasetNotFoundError
@@ -60,7 +61,7 @@ class ImagenetIter(EpochIter):
         max_crop_size: int = 256,
         resize: Optional[int] = None,
         last_batch: str = "pad",
-        progress: bool = False,
+        progress: Optional[bool] = False,
     ) -> None:
         self.threads = usable_cpus() if threads is None else whole_number("threads", threads, maximum=256)
         most = whole_number("max_crop_size", max_crop_size, maximum=4096)

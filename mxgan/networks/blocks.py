@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
+from mxgan.checks import whole_number
 from mxgan.errors import ArgumentError
 from mxgan.runtime import mx
 
-__all__ = ["check_switch", "check_width", "powers_of_two_layers", "single_channel_deconvolution", "upsample"]
-
-
-def check_width(name: str, value: int) -> None:
-    """Raise ArgumentError unless `value` is a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ArgumentError(f"{name} is {value!r}; give a whole number of at least 1.")
-
-
-def check_switch(name: str, value: bool) -> None:
-    """Raise ArgumentError unless `value` is True or False."""
-    if not isinstance(value, bool):
-        raise ArgumentError(f"{name} is {value!r}; give True or False.")
+__all__ = ["powers_of_two_layers", "single_channel_deconvolution", "upsample"]
 
 
 def powers_of_two_layers(image_size: int) -> int:
@@ -27,7 +16,7 @@ def powers_of_two_layers(image_size: int) -> int:
     ------
     ArgumentError : `image_size` is not a power of two from 16 up.
     """
-    check_width("image_size", image_size)
+    image_size = whole_number("image_size", image_size)
     if image_size < 16 or image_size & (image_size - 1):
         raise ArgumentError(f"image_size {image_size} is not a power of two of at least 16 (16, 32, 64, 128, …).")
     return image_size.bit_length() - 2

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mxgan.checks import check_switch, whole_number
 from mxgan.errors import ArgumentError, CheckpointError
-from mxgan.networks.blocks import check_switch, check_width, powers_of_two_layers, upsample
+from mxgan.networks.blocks import powers_of_two_layers, upsample
 from mxgan.objectives import get_objective
 from mxgan.runtime import mx
 
@@ -46,7 +47,7 @@ class DCGAN:
 
     def __post_init__(self) -> None:
         for field in ("ngf", "ndf", "nc", "latent_size"):
-            check_width(field, getattr(self, field))
+            whole_number(field, getattr(self, field))
         for field in ("no_bias", "fix_gamma"):
             check_switch(field, getattr(self, field))
         if self.nc not in (1, 3):
@@ -106,8 +107,9 @@ class DCGAN:
     def from_parameters(cls, shapes: Mapping[str, tuple]) -> DCGAN:
         """The DCGAN whose generator has parameters of these shapes, read off a .params file.
 
-        Only what the generator fixes is recovered; `ndf` stays at its default, and `fix_gamma` and `eps`, which
-        leave no trace in shapes, at MXNet's. Raises CheckpointError where the shapes are of no DCGAN.
+        Only what the generator fixes is recovered; `ndf` and `eps` stay at their defaults. Gammas are taken as
+        they are: those that `fix_gamma` held are 1 in the file. Raises CheckpointError where the shapes are of
+        no DCGAN.
         """
         weights = sorted((n for n in shapes if n[0] == "g" and n[1:].partition("_")[2] == "weight"), key=len)
         depth = len(weights)
@@ -123,6 +125,7 @@ class DCGAN:
             latent_size=first[0],
             image_size=2 ** (depth + 1),
             no_bias="g1_bias" not in shapes,
+            fix_gamma=False,
         )
 
 

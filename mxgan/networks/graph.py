@@ -50,7 +50,7 @@ def render_graph(
 
     Raises
     ------
-    RuntimeUnavailableError when the program `dot` is missing or fails; RunFolderError when `path` cannot be
+    RuntimeUnavailableError when the program `dot` is missing or fails; OutputError when `path` cannot be
     written.
     """
     path = Path(path)

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Optional
 
-from mxgan.errors import ShapeError, unknown_name
 from mxgan.runtime import mx
+from mxgan.shapes import infer
 
 __all__ = ["KINDS", "LayerRow", "Node", "layers", "nodes_of", "numbers", "summary", "times"]
 
@@ -140,7 +138,7 @@ def _first_inputs(nodes: list) -> set:
 
 def _add_shapes(nodes: list, symbol: mx.sym.Symbol, shapes: Mapping) -> None:
     internals = symbol.get_internals()
-    outputs = [(output.name, shape) for output, shape in zip(internals, _infer(internals, symbol, shapes))]
+    outputs = [(output.name, shape) for output, shape in zip(internals, infer(internals, shapes)[1])]
     position = 0
     for node in nodes:
         # An entry for each output, in the order of the nodes: those of one node stand together.
@@ -180,46 +178,3 @@ def _trained_or_fixed(node: Node, position: int) -> str:
     # MXNet leaves out attributes that were not given; fix_gamma is then true.
     is_held = node.attributes.get("fix_gamma", "True") in ("True", "true", "1")
     return "fixed" if is_gamma and is_held else "trained"
-
-
-def _infer(internals: mx.sym.Symbol, symbol: mx.sym.Symbol, shapes: Mapping) -> list:
-    """The shape of every internal output, or a ShapeError that names what was given."""
-    arguments = symbol.list_arguments()
-    for name, shape in shapes.items():
-        if name not in arguments:
-            raise unknown_name("input", name, arguments)
-        if not _is_shape(shape):
-            raise ShapeError(f"shape {shape!r} of input {name!r}: expected a tuple of whole numbers above 0.")
-    sizes = {name: tuple(map(int, shape)) for name, shape in shapes.items()}
-    given = ", ".join(f"{name} {shape}" for name, shape in sizes.items()) or "none"
-    try:
-        argument_shapes, output_shapes, _ = internals.infer_shape_partial(**sizes)
-    except mx.MXNetError as error:
-        raise ShapeError(f"{_where(str(error))}. Input shapes given: {given}.") from error
-    unknown = [name for name, shape in zip(arguments, argument_shapes) if not _known(shape)]
-    if unknown or not all(map(_known, output_shapes)):
-        listed = ", ".join(unknown[:3]) + (", …" if len(unknown) > 3 else "")
-        raise ShapeError(
-            f"the input shapes given ({given}) do not decide all others (unknown: {listed}). "
-            "Give the shape of every input, batch included."
-        )
-    return output_shapes
-
-
-def _is_shape(shape) -> bool:
-    sizes = shape if isinstance(shape, (tuple, list)) else ()
-    return len(sizes) > 0 and all(isinstance(size, Integral) and size > 0 for size in sizes)
-
-
-def _known(shape: Shape) -> bool:
-    return len(shape) > 0 and all(size > 0 for size in shape)
-
-
-def _where(message: str) -> str:
-    """MXNet's message cut down to the node and what is wrong there."""
-    place = r"(?:\[[^\]]*\] )?(?:\S+:\d+: )?(?:Check failed: .* : )?"  # time, C++ file and line, condition
-    found = re.search(rf"Error in operator (\S+): {place}(.*)", message)
-    if found:
-        return f"layer {found.group(1)!r} does not fit its input: {found.group(2).strip().rstrip('.')}"
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    return f"the shapes do not fit together: {lines[-1].rstrip('.') if lines else 'MXNet gave no reason'}"

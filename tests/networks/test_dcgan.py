@@ -81,7 +81,7 @@ def test_the_grey_layer_equals_one_channel_of_a_deconvolution(no_bias):
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        ({"ngf": 0}, "ngf is 0; give a whole number of at least 1"),
+        ({"ngf": 0}, "ngf is 0; give a whole number from 1 to"),
         ({"ndf": -3}, "ndf is -3"),
         ({"ngf": 2.5}, "ngf is 2.5"),
         ({"nc": 2}, "nc is 2; give 1 (grey) or 3 (RGB)"),

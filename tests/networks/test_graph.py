@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from mxgan.errors import ArgumentError, RunFolderError, RuntimeUnavailableError
+from mxgan.errors import ArgumentError, OutputError, RuntimeUnavailableError
 from mxgan.networks.graph import render_graph
 from tests.networks.test_summary import IMAGES, LATENTS, small_discriminator, small_generator
 
@@ -81,5 +81,5 @@ def test_a_graphviz_that_fails_is_quoted(tmp_path, monkeypatch):
 def test_bad_paths_are_refused(tmp_path):
     with pytest.raises(ArgumentError, match=r"g\.bmp: the suffix must be one of \.dot, \.pdf, \.png, \.svg"):
         render_graph(small_generator(), tmp_path / "g.bmp", LATENTS)
-    with pytest.raises(RunFolderError, match=r"g\.dot cannot be written: No such file"):
+    with pytest.raises(OutputError, match=r"g\.dot cannot be written: No such file"):
         render_graph(small_generator(), tmp_path / "no" / "g.dot", LATENTS)

@@ -1,0 +1,27 @@
+"""Arguments checked where they enter."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from mxgan.errors import ArgumentError
+
+__all__ = ["check_switch", "whole_number"]
+
+
+def whole_number(name: str, value: Any, minimum: int = 1, maximum: int = 2**31 - 1) -> int:
+    """`value` as an int, or an ArgumentError that names the argument and its range."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool) or not minimum <= number <= maximum:
+        raise ArgumentError(f"{name} is {value!r}; give a whole number from {minimum} to {maximum}.")
+    return number
+
+
+def check_switch(name: str, value: Any) -> None:
+    """Raise ArgumentError unless `value` is True or False."""
+    if not isinstance(value, bool):
+        raise ArgumentError(f"{name} is {value!r}; give True or False.")
