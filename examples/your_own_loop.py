@@ -13,6 +13,9 @@ from mxgan.visualize import save_grid
 
 BATCH, WIDTH, CHANNELS, LATENT, STEPS = 64, 16, 3, 100, 100
 
+folder = Path("own_loop")
+folder.mkdir()  # fails where it exists: nothing is overwritten
+
 generator, discriminator = mxgan.make_dcgan_sym(ngf=WIDTH, ndf=WIDTH, nc=CHANNELS)
 
 pair = mxgan.AdversarialPair(
@@ -46,8 +49,6 @@ while step < STEPS:
             break
     epoch += 1
 
-folder = Path("own_loop")
-folder.mkdir(exist_ok=True)
 for half, parameters in zip("GD", pair.get_params()):
     mxgan.save_params(folder / f"digits_{half}-{epoch:04d}.params", *parameters)
 sampler = mxgan.Sampler(generator, (LATENT, 1, 1))

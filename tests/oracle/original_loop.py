@@ -45,8 +45,9 @@ def symbols(ngf: int, ndf: int, nc: int, no_bias: bool = True, fix_gamma: bool =
 class OriginalLoop:
     """The example's training loop as an object: `step` returns its six numbers' ingredients as NumPy arrays."""
 
-    def __init__(self, ngf: int, ndf: int, nc: int, batch_size: int, lr: float = 2e-4, beta1: float = 0.5) -> None:
-        generator, discriminator = symbols(ngf, ndf, nc)
+    def __init__(self, ngf, ndf, nc, batch_size, lr=2e-4, beta1=0.5, real_label=1.0, **layers) -> None:
+        generator, discriminator = symbols(ngf, ndf, nc, **layers)
+        self.real_label = real_label
         self.batch_size = batch_size
         self.mod_g = mx.mod.Module(generator, data_names=("rand",), label_names=None, context=mx.cpu())
         self.mod_g.bind(data_shapes=[("rand", (batch_size, 100, 1, 1))])
@@ -83,7 +84,7 @@ class OriginalLoop:
         fake_prediction = self.mod_d.get_outputs()[0].asnumpy()
         kept = [[g.copyto(g.context) for g in devices] for devices in self.mod_d._exec_group.grad_arrays]
 
-        self.mod_d.forward(mx.io.DataBatch([mx.nd.array(images)], [ones]), is_train=True)
+        self.mod_d.forward(mx.io.DataBatch([mx.nd.array(images)], [ones * self.real_label]), is_train=True)
         self.mod_d.backward()
         real_prediction = self.mod_d.get_outputs()[0].asnumpy()
         for real_devices, fake_devices in zip(self.mod_d._exec_group.grad_arrays, kept):
