@@ -1,20 +1,24 @@
 """The training loop of MXNet's DCGAN example, by hand, for those who want every part in sight.
 
-    python examples/your_own_loop.py
+    python examples/your_own_loop.py            # 400 steps; another number may follow
 
 Prints the line that the original prints, and saves two .params files and a picture in the folder `own_loop`.
 """
 
+import sys
 from pathlib import Path
 
 import mxgan
 from mxgan.runtime import mx
 from mxgan.visualize import save_grid
 
-BATCH, WIDTH, CHANNELS, LATENT, STEPS = 64, 16, 3, 100, 100
+BATCH, WIDTH, CHANNELS, LATENT = 64, 32, 3, 100
+STEPS = int(sys.argv[1]) if len(sys.argv) > 1 else 400
 
 folder = Path("own_loop")
-folder.mkdir()  # fails where it exists: nothing is overwritten
+if folder.exists():
+    raise SystemExit(f"{folder} exists, and is not overwritten; move it away.")
+folder.mkdir()
 
 generator, discriminator = mxgan.make_dcgan_sym(ngf=WIDTH, ndf=WIDTH, nc=CHANNELS)
 
@@ -39,7 +43,7 @@ step = epoch = 0
 while step < STEPS:
     data.seek(epoch)
     for batch in data:
-        result = pair.step(latents.next().data[0], batch.data[0], noise=0.5)
+        result = pair.step(latents.next().data[0], batch.data[0], noise=0.3)
         metrics.update(result)
         step += 1
         if step % 10 == 0:

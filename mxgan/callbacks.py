@@ -228,9 +228,13 @@ class Checkpointer(Callback):
 
 
 class MonitorOutputs(Callback):
-    """mx.mon.Monitor over outputs and gradients: every `every` steps, the norm of each over √size, to the log."""
+    """mx.mon.Monitor over outputs and gradients: every `every` steps, the norm of each over √size, to the log.
 
-    def __init__(self, every: int = 10, pattern: str = ".*(output|gradient)") -> None:
+    D's outputs come three times a step: on the fake batch, on the real one, and on the fake one for G. What MXNet
+    itself calls `…_backward_output` is left out: parts of it are never computed, and hold what was in memory.
+    """
+
+    def __init__(self, every: int = 10, pattern: str = r"(?!.*_backward).*(output|gradient)") -> None:
         self.monitor = mx.mon.Monitor(every, norm_over_root_size, pattern=pattern, sort=True)
         self._installed = False
 

@@ -66,8 +66,11 @@ def _load_arrays(path: Path) -> dict:
     try:
         arrays = mx.nd.load(str(path))
     except _LOAD_ERRORS as error:
-        reason = (str(error).strip().splitlines() or ["unreadable"])[0]
-        raise CorruptFileError(path, f"is not a whole MXNet parameter file ({reason})") from error
+        reason = (str(error).strip().splitlines() or ["unreadable"])[-1]
+        remedy = "Give a file that Module.save_params or mxgan has written."
+        raise CorruptFileError(
+            path, f"is not a whole MXNet parameter file ({reason.rstrip('.')})", None, remedy
+        ) from error
     if not isinstance(arrays, dict):
         raise CorruptFileError(path, "holds arrays without names")
     return arrays

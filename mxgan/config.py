@@ -82,7 +82,7 @@ def override(config: Any, key: str, value: Any) -> Any:
     parent, _, leaf = key.rpartition(".")
     matches = _ending(known, key) or _ending(mappings, key) or [f"{path}.{leaf}" for path in _ending(mappings, parent)]
     if not matches:
-        raise unknown_name("setting", key, sorted(known))
+        raise unknown_name("setting", key, sorted(known), "--dry-run prints them all.")
     if len(matches) > 1:
         raise ArgumentError(f"the setting {key!r} is ambiguous; give one of {', '.join(matches)}.")
     return _replaced(config, matches[0].split("."), value, matches[0])

@@ -110,7 +110,7 @@ class DisplayError(MXGANError):
 MOST_LISTED = 12
 
 
-def unknown_name(kind: str, given: str, known: Iterable[str]) -> ArgumentError:
+def unknown_name(kind: str, given: str, known: Iterable[str], remedy: str = "") -> ArgumentError:
     """The error for a name that is in no table, with the nearest known one suggested.
 
     >>> str(unknown_name("recipe", "dcgam", ["dcgan", "wgan"]))
@@ -120,4 +120,4 @@ def unknown_name(kind: str, given: str, known: Iterable[str]) -> ArgumentError:
     near = difflib.get_close_matches(str(given), known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     listed = ", ".join(known[:MOST_LISTED]) + (f", … ({len(known)} in all)" if len(known) > MOST_LISTED else "")
-    return ArgumentError(f"unknown {kind} {given!r}{hint} Known: {listed}.")
+    return ArgumentError(f"unknown {kind} {given!r}{hint} Known: {listed}. {remedy}".rstrip())

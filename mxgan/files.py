@@ -57,7 +57,9 @@ class FolderLock:
         try:
             self._file = (folder / ".lock").open("w")
         except OSError as error:
-            raise RunFolderError(f"the run folder {folder} cannot be written: {error.strerror}.") from error
+            raise RunFolderError(
+                f"the run folder {folder} cannot be written: {error.strerror}. Allow writing there, or copy the run."
+            ) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -68,7 +68,7 @@ def driver() -> ctypes.CDLL:
         raise RuntimeUnavailableError(
             "mxnet-cu112 is installed, but NVIDIA's driver is not: libcuda.so.1 cannot be loaded. "
             "Install the driver, or use the CPU: pip uninstall -y mxnet-cu112, "
-            'then pip install "mxgan[cpu]".'
+            'then pip install ".[cpu]" in the clone of mxgan.'
         ) from error
 
 
@@ -108,7 +108,7 @@ def preload_libraries() -> list[Path]:
         except OSError as error:
             raise RuntimeUnavailableError(
                 f"the CUDA library {path.name} cannot be loaded: {error}. "
-                'Install it again: pip install --force-reinstall "mxgan[cu112]".'
+                'Install it again: pip install --force-reinstall ".[cu112]" in the clone of mxgan.'
             ) from error
     return found
 

@@ -29,16 +29,25 @@ class RunFolder:
         self.samples = self.path / "samples"
         self.checkpoints = self.path / "checkpoints"
 
+    @staticmethod
+    def refuse_used(path: Path) -> None:
+        """Raise RunFolderError where something is already."""
+        try:
+            used = path.exists() and (not path.is_dir() or any(path.iterdir()))
+        except OSError as error:
+            raise RunFolderError(f"{path} cannot be looked at: {error.strerror}. Give another --run-dir.") from error
+        if used:
+            raise RunFolderError(
+                f"{path} exists and is not empty; nothing in it was touched. Give another --run-dir, or go on with "
+                f"that run by --resume {path}."
+            )
+
     @classmethod
     def create(cls, path: Union[str, Path]) -> RunFolder:
         """Make the folder; RunFolderError when something is there already, or it cannot be made."""
         folder = cls(path)
+        cls.refuse_used(folder.path)
         try:
-            if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
-                raise RunFolderError(
-                    f"{folder.path} exists and is not empty; nothing in it was touched. Give another --run-dir, or "
-                    f"go on with that run by --resume {folder.path}."
-                )
             for part in (folder.samples, folder.checkpoints):
                 part.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -51,8 +60,10 @@ class RunFolder:
     def open(cls, path: Union[str, Path]) -> RunFolder:
         """Take an existing run; RunFolderError when there is none."""
         folder = cls(path)
+        if not folder.path.exists():
+            raise RunFolderError(f"{folder.path} does not exist; give the folder of a run, such as runs/NAME.")
         if not folder.config_path.is_file():
-            raise RunFolderError(f"{folder.path} is not a run folder: it has no config.json.")
+            raise RunFolderError(f"{folder.path} is not a run folder: it has no config.json. Give the folder of a run.")
         return folder
 
     def read_config(self) -> dict:

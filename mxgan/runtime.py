@@ -34,7 +34,10 @@ from mxgan.version import __version__
 __all__ = ["Threads", "contexts", "cpu_features", "cv2", "mx", "threads", "versions", "wheel"]  # noqa: F822
 
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 9), (3, 12)
-INSTALL = {"mxnet": 'pip install "mxgan[cpu]"', "mxnet-cu112": 'pip install "mxgan[cu112]"'}
+INSTALL = {
+    "mxnet": 'pip install ".[cpu]" in the clone of mxgan',
+    "mxnet-cu112": 'pip install ".[cu112]" in the clone of mxgan',
+}
 SWITCH_TO_GPU = f"pip uninstall -y mxnet, then {INSTALL['mxnet-cu112']}"
 OPENCV_WHEELS = ("opencv-python", "opencv-contrib-python", "opencv-python-headless")
 

@@ -96,6 +96,11 @@ class Session(NamedTuple):
     config: RunConfig
     lock: FolderLock
 
+    @property
+    def last_step(self) -> int:
+        """The step at which the run ends."""
+        return self.config.steps or self.config.epochs * self.trainer.data.batches_per_epoch
+
     def run(self) -> None:
         """Train to the end that the configuration sets."""
         try:
@@ -121,6 +126,7 @@ def start(
     """
     stamp = datetime.now().strftime("%Y_%m_%d-%H_%M")
     path = Path(run_dir or Path("runs") / f"{config.dataset}-{stamp}-{datetime.now():%S}")
+    RunFolder.refuse_used(path)
     data, pair = _objects(config, progress)
     windows = Display(display, RunFolder(path).samples)
     folder = RunFolder.create(path)
@@ -191,7 +197,8 @@ def _check_end(folder: RunFolder, config: RunConfig, state: Mapping) -> None:
     for unit, end, done in (("step", config.steps, state["step"]), ("epoch", config.epochs, state["epoch"])):
         if end is not None and done >= end:
             raise ArgumentError(
-                f"the run {folder.path} is at {unit} {done} already, and its end is {end}; give {unit}s above {done}."
+                f"the run {folder.path} is at {unit} {done} already, and its end is {end}; give {unit}s (--{unit}s) "
+                f"above {done}."
             )
 
 

@@ -41,7 +41,8 @@ def test_training_ends_with_a_picture_and_the_run_folder(finished):
     lines = output.splitlines()
     picture = next(line for line in lines if line.startswith("picture: "))
     assert picture == f"picture: {folder / 'samples' / 'gout-000012.png'}"
-    assert f"run folder: {folder}" in lines
+    assert f"run folder: {folder}; from step 0 to 12" in lines
+    assert lines[-1] == f"run folder: {folder}"
     assert (folder / "samples" / "gout-000012.png").stat().st_size > 0
     assert any(line.startswith("epoch: 0 iter: 10 metric: ('facc', ") for line in lines)
 
@@ -135,8 +136,8 @@ def test_the_flags_of_resume_are_those_that_may_change():
         (["--set", "generator_optimizer.name=adamm"], "'adamm'"),
         (["--steps", "1", "--epochs", "1"], "give either steps or epochs"),
         (["--resume", "nowhere"], " cannot go with --resume: a run keeps its settings. Only --steps,"),
-        (["--dataset", "mnist", "--data-dir", "nowhere"], "nowhere has no train-images-idx3-ubyte"),
-        (["--dataset", "recordio"], "the data set 'recordio' wants data_dir: a .rec file"),
+        (["--dataset", "mnist", "--data-dir", "nowhere"], "nowhere is no folder, and train-images-idx3-ubyte"),
+        (["--dataset", "recordio"], "the data set 'recordio' wants a data_dir (--data-dir): a .rec file"),
         (["--bogus"], "--bogus"),
     ],
 )
@@ -167,7 +168,7 @@ def test_an_error_nobody_foresaw_is_two_lines_and_a_traceback_on_demand(capsys):
 def test_resuming_nothing():
     result = mxgan("train", "--resume", "nowhere")
     assert result.exit_code == 1
-    assert result.output == "Error: nowhere is not a run folder: it has no config.json.\n"
+    assert result.output == "Error: nowhere does not exist; give the folder of a run, such as runs/NAME.\n"
 
 
 def test_no_gpu_is_said_and_not_replaced_by_the_cpu(tmp_path):

@@ -76,7 +76,7 @@ def test_report_of_some_findings():
 
 def test_with_nothing_installed_it_still_reports():
     text = report("-S")  # without site-packages
-    assert 'Install it for the CPU: pip install "mxgan[cpu]"' in text
+    assert 'Install it for the CPU: pip install ".[cpu]"' in text
     for topic in ("NumPy", "MXNet", "Digits"):
         assert f"fault  {topic} " in text
 

@@ -47,7 +47,9 @@ _FILES = {
         "t10k-labels-idx1-ubyte.gz", 10008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
     ),
 }
-_REMEDY = "Put the files there, or use --dataset digits, which needs no files."
+_REMEDY = (
+    "Put the files there, name their folder by --data-dir or MXGAN_DATA, or use --dataset digits, which needs none."
+)
 
 
 def _locate(folder: Path, key: str) -> Optional[Path]:
@@ -125,6 +127,8 @@ def load_mnist(
     folder = find_mnist(split, data_dir)
     if folder is None and data_dir is not None:
         names = ", ".join(_FILES[f"{part}-images"].name for part in SPLITS[split])
+        if not Path(data_dir).is_dir():
+            raise DatasetNotFoundError(f"{data_dir} is no folder, and {names} should be in it. {_REMEDY}")
         raise DatasetNotFoundError(f"{data_dir} has no {names} (with or without .gz). {_REMEDY}")
     if folder is None:
         folder = _fetch(split, mirrors, limits, progress)

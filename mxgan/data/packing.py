@@ -74,7 +74,7 @@ def pack_folder(
     index = output.with_suffix(".idx")
     _check_output(output, index, overwrite)
     paths = _list_files(folder, {output.resolve(), index.resolve()})
-    classes = sorted({_class_of(path, folder) for path in paths})
+    classes = _classes(paths, folder)
     skipped: list = []
     with _work_folder(output) as work:
         new = work / "new.rec"
@@ -109,6 +109,14 @@ def _list_files(folder: Path, leave_out: set) -> list:
 def _class_of(path: Path, folder: Path) -> str:
     parts = path.relative_to(folder).parts
     return parts[0] if len(parts) > 1 else ""
+
+
+def _classes(paths: list, folder: Path) -> list:
+    """The subfolders by name; and "", for the top, where an image lies beside them: a stray text file is no class."""
+    found = {_class_of(path, folder) for path in paths}
+    if len(found) > 1 and not any(_read(path)[1] is None for path in paths if not _class_of(path, folder)):
+        found.discard("")
+    return sorted(found)
 
 
 def _encoded(folder, paths, classes, settings, skipped, progress, threads) -> Iterator[tuple]:

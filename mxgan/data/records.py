@@ -182,7 +182,7 @@ def find_record_file(data_dir: Union[str, Path]) -> Path:
     if len(found) == 1:
         return found[0]
     if found:
-        names = ", ".join(path.name for path in found[:5])
+        names = ", ".join([path.name for path in found[:5]] + ["…"] * (len(found) > 5))
         raise DatasetError(f"{place} holds {len(found)} .rec files ({names}); name one of them.")
     raise DatasetNotFoundError(f"{place} is no .rec file and no folder with one. Make one with `mxgan pack`.")
 
@@ -192,5 +192,7 @@ def open_records(
 ) -> ImagenetIter:
     """The .rec file at `data_dir` as an iterator; `settings` are those of `ImagenetIter`."""
     if data_dir is None:
-        raise ArgumentError("the data set 'recordio' wants data_dir: a .rec file, or a folder that holds one.")
+        raise ArgumentError(
+            "the data set 'recordio' wants a data_dir (--data-dir): a .rec file, or a folder that holds one."
+        )
     return ImagenetIter(find_record_file(data_dir), batch_size, (channels, image_size, image_size), **settings)

@@ -58,10 +58,12 @@ def test_search_order(tmp_path, folder, cache, monkeypatch):
 
 def test_a_given_folder_without_files_is_named(tmp_path):
     with pytest.raises(DatasetNotFoundError) as caught:
-        load_mnist("all", tmp_path / "nowhere")
+        load_mnist("all", tmp_path)
     text = str(caught.value)
-    assert f"{tmp_path}/nowhere has no train-images-idx3-ubyte.gz, t10k-images-idx3-ubyte.gz" in text
+    assert f"{tmp_path} has no train-images-idx3-ubyte.gz, t10k-images-idx3-ubyte.gz" in text
     assert "--dataset digits" in text
+    with pytest.raises(DatasetNotFoundError, match="nowhere is no folder, and train-images-idx3-ubyte.gz should"):
+        load_mnist("train", tmp_path / "nowhere")
 
 
 def test_images_alone_will_do(tmp_path, write_idx):

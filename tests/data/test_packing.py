@@ -247,3 +247,13 @@ def test_file_names_that_are_not_ascii(tmp_path, make_photo):
     assert report.written == 1
     assert report.classes == ["猫"]
     assert len(list(ImagenetIter(tmp_path / "größer.rec", 1, (3, 8, 8)))) == 1
+
+
+def test_a_stray_file_beside_class_folders_is_no_class(tmp_path):
+    for name in ("a/0.png", "b/0.png"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / "in" / name), np.zeros((20, 20, 3), np.uint8))
+    (tmp_path / "in" / "notes.txt").write_text("not an image")
+    assert pack_folder(tmp_path / "in", tmp_path / "out.rec", progress=False).classes == ["a", "b"]
+    cv2.imwrite(str(tmp_path / "in" / "top.png"), np.zeros((20, 20, 3), np.uint8))
+    assert pack_folder(tmp_path / "in", tmp_path / "top.rec", progress=False).classes == ["", "a", "b"]

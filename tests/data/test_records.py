@@ -209,7 +209,7 @@ def test_which_file(write_records, tmp_path):
     write_records(3, "more.rec")
     with pytest.raises(DatasetError, match=r"holds 2 .rec files \(more.rec, photos.rec\); name one of them"):
         find_record_file(tmp_path)
-    with pytest.raises(ArgumentError, match=r"wants data_dir: a \.rec file"):
+    with pytest.raises(ArgumentError, match=r"wants a data_dir \(--data-dir\): a \.rec file"):
         open_dataset("recordio", batch_size=2)
 
 
