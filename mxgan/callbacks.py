@@ -153,12 +153,15 @@ class ProgressBar(Callback):
             self._bar.close()
 
 
+GRID_SAMPLES = 64
+
+
 class Pictures(Callback):
     """Every `every` steps and at the end: gout (fixed latents), diff (input gradient) and data, to PNG and windows."""
 
     def __init__(self, folder: RunFolder, sampler: Sampler, display: Display, every: int = 100, seed: int = 0):
         self.every, self._folder, self._sampler, self._display = every, folder, sampler, display
-        self._latents = draw_latents((sampler.batch_size, *sampler.latent_shape), seed, 0, stream="fixed latents")
+        self._latents = draw_latents((GRID_SAMPLES, *sampler.latent_shape), seed, 0, stream="fixed latents")
         self._shown: tuple = ()
         self._drawn_at: Optional[int] = None
 

@@ -30,7 +30,7 @@ __all__ = ["MAY_CHANGE", "RunConfig", "Session", "load_sampler", "resume", "resu
 
 logger = logging.getLogger(__name__)
 
-GRID_SAMPLES = 64
+SAMPLER_BATCH = 16  # a grid is drawn in parts: a larger executor would only cost memory
 
 # What a resumed run may change without becoming another run.
 MAY_CHANGE = (
@@ -252,7 +252,7 @@ def _objects(config: RunConfig, progress: Optional[bool]) -> tuple:
 
 def _trainer(config, folder: RunFolder, stamp: str, data, pair, windows: Display, progress) -> Trainer:
     network = config.recipe.network
-    sampler = Sampler(network.generator(), network.latent_shape, GRID_SAMPLES, pair.contexts[0])
+    sampler = Sampler(network.generator(), network.latent_shape, SAMPLER_BATCH, pair.contexts[0])
     log = Logger(folder.history_path, config.log_every)
     total = config.steps or config.epochs * data.batches_per_epoch
     callbacks = [

@@ -7,6 +7,7 @@ windows alive between two pictures, and stops when the pipe closes, however the 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -170,7 +171,7 @@ class _Windows:
         """The thread that waits for the child, so that the training does not."""
         self._opened = _READY in iter(self.process.stdout.readline, b"")
         self._answered.set()
-        try:
+        with contextlib.suppress(OSError):  # the child is gone; `show` finds that out and says it
             while self._opened:
                 with self._changed:
                     self._changed.wait_for(lambda: self._mail or self._stopping)
@@ -179,8 +180,6 @@ class _Windows:
                     left = memoryview(self._mail.pop(next(iter(self._mail))))
                 while left:
                     left = left[self.process.stdin.write(left) :]
-        except OSError:
-            pass  # the child is gone; `show` finds that out and says it
 
     def last_words(self) -> str:
         """What the child wrote before it went: the first line, or the last one of a traceback."""
