@@ -83,7 +83,7 @@ print("peak megabytes:", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 10
 
 
 def test_training_on_all_of_mnist_stays_under_900_megabytes(mxgan_data, tmp_path):
-    """At the original's widths and batch, 64 and 64, 3×64×64, with pictures and checkpoints; its data alone takes 3 GB."""
+    """At the original's widths and batch, 3×64×64, with pictures and checkpoints; its data alone takes 3 GB."""
     done = subprocess.run(
         [sys.executable, "-c", PEAK, "train", "--recipe", "dcgan", "--dataset", "mnist", "--data-dir",
          str(mxgan_data / "mnist"), "--steps", "6", "--sample-every", "2", "--checkpoint-every", "3", "--display",
