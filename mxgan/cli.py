@@ -134,6 +134,7 @@ def show_log() -> None:
         def emit(self, record: logging.LogRecord) -> None:
             try:
                 tqdm.write(self.format(record), file=sys.stdout)
+                sys.stdout.flush()  # for whoever follows it through a pipe
             except OSError as error:  # a pipe that was closed, a full disk: no reason to lose the training
                 sys.stdout = open(os.devnull, "w")  # noqa: SIM115
                 click.echo(f"Standard output takes no more ({error.strerror}); the training goes on.", err=True)

@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 DISPLAY_MODES = ("auto", "window", "none")
 OPEN_SECONDS = 20.0  # a remote X server may take seconds to answer; one that drops packets never does
+NO_PLUGIN = "Qt's X11 plugin lacks a system library; on Debian or Ubuntu: apt-get install libsm6 libice6"
 SMALLEST_WINDOW = 384  # pixels: a smaller grid is magnified by a whole factor
 
 _READY = b"mxgan windows ready\n"
@@ -158,7 +159,7 @@ class _Windows:
         if not self._opened:
             problem = self.last_words() if in_time else f"the display did not answer in {OPEN_SECONDS:g} s"
             self.stop()
-            raise _NoDisplay(problem)
+            raise _NoDisplay(NO_PLUGIN if "Could not load the Qt platform plugin" in problem else problem)
 
     def post(self, name: str, grid: np.ndarray) -> None:
         """Leave a picture for the child; never waits: one not yet sent is dropped for a newer."""
