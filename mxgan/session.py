@@ -99,7 +99,7 @@ class Session(NamedTuple):
     @property
     def last_step(self) -> int:
         """The step at which the run ends."""
-        return self.config.steps or self.config.epochs * self.trainer.data.batches_per_epoch
+        return _last_step(self.config, self.trainer.data)
 
     def run(self) -> None:
         """Train to the end that the configuration sets."""
@@ -250,14 +250,17 @@ def _objects(config: RunConfig, progress: Optional[bool]) -> tuple:
     return data, pair
 
 
+def _last_step(config: RunConfig, data) -> int:
+    return config.steps or config.epochs * data.batches_per_epoch
+
+
 def _trainer(config, folder: RunFolder, stamp: str, data, pair, windows: Display, progress) -> Trainer:
     network = config.recipe.network
     sampler = Sampler(network.generator(), network.latent_shape, SAMPLER_BATCH, pair.contexts[0])
     log = Logger(folder.history_path, config.log_every)
-    total = config.steps or config.epochs * data.batches_per_epoch
     callbacks = [
         log,
-        ProgressBar(log, total, progress),
+        ProgressBar(log, _last_step(config, data), progress),
         Pictures(folder, sampler, windows, config.sample_every, config.seed),
         Checkpointer(folder, config.dataset, stamp, config.checkpoint_every, config.keep),
     ]

@@ -240,6 +240,7 @@ def test_the_newest_picture_wins_over_those_that_wait(screen):
         for value in range(200):
             display.show("gout", np.full((600, 600, 3), value, np.uint8))
         wait_until(lambda: coloured(screen, [199, 199, 199]) > 300_000)
+        assert display.is_open
 
 
 def test_a_window_that_the_user_closed_stays_closed(screen):
@@ -308,6 +309,7 @@ def test_windows_end_when_the_program_is_killed(screen):
         wait_until(lambda: set(screen.windows()) == {"gout"})
         program.kill()
     wait_until(lambda: not is_running(windows))
+    assert not screen.windows()
 
 
 def test_a_forgotten_display_is_closed(screen):
