@@ -47,7 +47,7 @@ while step < STEPS:
         metrics.update(result)
         step += 1
         if step % 10 == 0:
-            print(metrics.original_line(epoch, step))
+            print(metrics.line(epoch, step))
             metrics.reset()
         if step == STEPS:
             break

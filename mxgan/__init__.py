@@ -6,12 +6,12 @@ The flow, and the module of each part::
        │                                                         │
     networks/      symbols: rand → image, image → raw score      │
        │           objectives.py adds the heads                  │
-    modules.py     AdversarialPair: bound Modules, one step  ◄───┘
-       │           optimizers.py, metrics.py
+    modules.py     AdversarialPair: bound Modules            ◄───┘
+       │           steps.py one step, in the order of schedule.py; penalties.py, optimizers.py, metrics.py
     trainer.py     step → epoch → fit, telling callbacks.py: history, pictures, checkpoints
        │
     recipes.py     every published recipe as one value
-    session.py     configuration → trainer
+    session.py     configuration → trainer (assembly.py): new, resumed, or for sampling
     cli.py         strings → configuration
 
 Names below are loaded when first used, so that `import mxgan` costs nothing and works without MXNet.
@@ -32,16 +32,18 @@ _HOME = {
     "ImageArrayIter": "mxgan.data",
     "ImagenetIter": "mxgan.data",
     "MXGANError": "mxgan.errors",
+    "GradientPenalty": "mxgan.penalties",
     "NETWORKS": "mxgan.networks",
     "OBJECTIVES": "mxgan.objectives",
     "OptimizerConfig": "mxgan.optimizers",
     "RECIPES": "mxgan.recipes",
     "RandIter": "mxgan.data",
-    "Recipe": "mxgan.recipes",
-    "RunConfig": "mxgan.session",
+    "Recipe": "mxgan.recipe",
+    "RunConfig": "mxgan.run_config",
     "Sampler": "mxgan.sampling",
+    "Schedule": "mxgan.schedule",
     "Session": "mxgan.session",
-    "StepResult": "mxgan.modules",
+    "StepResult": "mxgan.steps",
     "Trainer": "mxgan.trainer",
     "facc": "mxgan.metrics",
     "fentropy": "mxgan.metrics",

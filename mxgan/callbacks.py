@@ -12,17 +12,13 @@ from typing import Optional, Union
 import numpy as np
 
 from mxgan.checkpoint import save_checkpoint
-from mxgan.data.latents import draw_latents
 from mxgan.errors import OutputError
 from mxgan.metrics import AdversarialMetrics
 from mxgan.progress import progress_bar
 from mxgan.run_folder import RunFolder
 from mxgan.runtime import mx
-from mxgan.sampling import Sampler
-from mxgan.visualize import image_grid, save_png, standardize
-from mxgan.windows import Display
 
-__all__ = ["Callback", "Checkpointer", "Logger", "MonitorOutputs", "Pictures", "ProgressBar"]
+__all__ = ["Callback", "Checkpointer", "Logger", "MonitorOutputs", "Periodic", "ProgressBar"]
 
 logger = logging.getLogger(__name__)
 
@@ -65,9 +61,11 @@ class Logger(Callback):
     Predictions are read from the device only then, so that steps in between wait for nothing.
     """
 
-    def __init__(self, history: Optional[Path] = None, every: int = 10) -> None:
+    def __init__(
+        self, history: Optional[Path] = None, every: int = 10, metrics: Optional[AdversarialMetrics] = None
+    ) -> None:
         self.every, self.latest = every, {}
-        self.metrics = AdversarialMetrics()
+        self.metrics = metrics or AdversarialMetrics()
         self._path, self._pending = history, []
         self._steps_timed, self._since = 0, time.perf_counter()
 
@@ -98,10 +96,10 @@ class Logger(Callback):
         self.latest = {
             "step": trainer.step,
             "epoch": trainer.epoch,
-            "images_per_second": round(self._steps_timed * trainer.pair.batch_size / seconds, 2),
+            "images_per_second": round(self._steps_timed * images_per_step(trainer.pair) / seconds, 2),
             **self.metrics.values(),
         }
-        logger.info("%s", self.metrics.original_line(trainer.epoch, trainer.iteration))
+        logger.info("%s", self.metrics.line(trainer.epoch, trainer.iteration))
         if self._path:
             append_line(self._path, json.dumps({key: finite_or_none(value) for key, value in self.latest.items()}))
         if whole:
@@ -114,6 +112,11 @@ class Logger(Callback):
 
     def restore(self, state: dict) -> None:
         self.metrics.restore(state)
+
+
+def images_per_step(pair) -> int:
+    """Real images that one step trains on."""
+    return pair.batch_size * pair.schedule.real_batches
 
 
 def finite_or_none(value: float) -> Optional[float]:
@@ -131,7 +134,7 @@ def append_line(path: Path, line: str) -> None:
 
 
 class ProgressBar(Callback):
-    """One line on standard error: steps, images a second, accuracy, both entropies."""
+    """One line on standard error: steps, images a second, accuracy, both losses."""
 
     def __init__(self, source: Logger, total: int, progress: Optional[bool] = None) -> None:
         self._source, self._total, self._progress, self._bar = source, total, progress, None
@@ -145,7 +148,7 @@ class ProgressBar(Callback):
         if latest.get("step") == trainer.step:
             self._bar.set_postfix_str(
                 f"{latest['images_per_second']:.0f} images/s, accuracy {latest['facc']:.2f}, "
-                f"entropy G {latest['fentropy_g']:.2f} D {latest['fentropy_d']:.3f}"
+                f"loss G {latest['loss_g']:.2f} D {latest['loss_d']:.3f}"
             )
 
     def close(self, trainer) -> None:
@@ -153,49 +156,40 @@ class ProgressBar(Callback):
             self._bar.close()
 
 
-GRID_SAMPLES = 64
+class Periodic(Callback):
+    """Base of what is done every `every` steps, or at each epoch's end, and once more at the end of `fit`.
 
+    Parameters
+    ----------
+    every : a number of steps, or "epoch".
+    """
 
-class Pictures(Callback):
-    """Every `every` steps and at the end: gout (fixed latents), diff (input gradient) and data, to PNG and windows."""
+    def __init__(self, every: Union[int, str]) -> None:
+        self.every = every
+        self._done_at: Optional[int] = None
 
-    def __init__(self, folder: RunFolder, sampler: Sampler, display: Display, every: int = 100, seed: int = 0):
-        self.every, self._folder, self._sampler, self._display = every, folder, sampler, display
-        self._latents = draw_latents((GRID_SAMPLES, *sampler.latent_shape), seed, 0, stream="fixed latents")
-        self._shown: tuple = ()
-        self._drawn_at: Optional[int] = None
+    def due(self, trainer) -> None:
+        """Do it now; never called twice at one step."""
+        raise NotImplementedError
 
     def on_step_end(self, trainer, batch, result) -> None:
-        self._shown = (batch.data[0], result.input_gradient)
-        if trainer.step % self.every == 0:
-            self._draw(trainer)
+        if self.every != "epoch" and trainer.step % self.every == 0:
+            self._do(trainer)
+
+    def on_epoch_end(self, trainer) -> None:
+        if self.every == "epoch":
+            self._do(trainer)
 
     def on_fit_end(self, trainer) -> None:
-        if self._shown and self._drawn_at != trainer.step:
-            self._draw(trainer)
+        self._do(trainer)
 
-    def _draw(self, trainer) -> None:
-        data, gradient = self._shown
-        self._sampler.copy_from(trainer.pair)
-        pictures = {
-            "gout": self._sampler.sample(self._latents),
-            "diff": standardize(gradient.asnumpy()),
-            "data": data.asnumpy(),
-        }
-        self._drawn_at = trainer.step
-        for title, images in pictures.items():
-            if not np.isfinite(images).all():
-                logger.warning("step %d: %s is not finite, so it is not drawn", trainer.step, title)
-                continue
-            grid = image_grid(images)
-            save_png(self._folder.picture(title, trainer.step), grid)
-            self._display.show(title, grid)
-
-    def close(self, trainer) -> None:
-        self._display.close()
+    def _do(self, trainer) -> None:
+        if self._done_at != trainer.step:
+            self._done_at = trainer.step
+            self.due(trainer)
 
 
-class Checkpointer(Callback):
+class Checkpointer(Periodic):
     """Saves every `every` steps, or at each epoch's end, and at the end; keeps the newest `keep`.
 
     Parameters
@@ -207,20 +201,10 @@ class Checkpointer(Callback):
     def __init__(
         self, folder: RunFolder, dataset: str, stamp: str, every: Union[int, str] = 1000, keep: Optional[int] = 5
     ) -> None:
-        self.every, self.keep, self._folder, self._names = every, keep, folder, (dataset, stamp)
+        super().__init__(every)
+        self.keep, self._folder, self._names = keep, folder, (dataset, stamp)
 
-    def on_step_end(self, trainer, batch, result) -> None:
-        if self.every != "epoch" and trainer.step % self.every == 0:
-            self.save(trainer)
-
-    def on_epoch_end(self, trainer) -> None:
-        if self.every == "epoch":
-            self.save(trainer)
-
-    def on_fit_end(self, trainer) -> None:
-        self.save(trainer)
-
-    def save(self, trainer) -> None:
+    def due(self, trainer) -> None:
         """Save now, unless this step is saved already."""
         if trainer.step in self._folder.checkpoint_steps():
             return

@@ -186,10 +186,11 @@ def report(current) -> None:
 @click.argument("source", type=click.Path())
 @click.option("--num", default=64, show_default=True, help="How many images.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option("--class", "only", type=click.IntRange(0), help="Of a conditional generator: this class alone.")
 @click.option("--output", type=click.Path(), default="samples.png", show_default=True,
               help="FILE.png: one grid; FILE.npz: the array `images`; FOLDER: one PNG each.")  # fmt: skip
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
-def sample(source: str, num: int, seed: int, output: str, debug: bool) -> None:
+def sample(source: str, num: int, seed: int, only: Optional[int], output: str, debug: bool) -> None:
     """Draw images from a run folder or from a generator's .params file."""
     with readable_errors(debug):
         from mxgan.session import load_sampler
@@ -197,7 +198,7 @@ def sample(source: str, num: int, seed: int, output: str, debug: bool) -> None:
         target, sampler = Path(output), load_sampler(source)
         if not target.is_dir():
             check_absent(target)
-        images = sampler.draw(num, seed)
+        images = sampler.draw(num, seed, only)
         write_images(target, images)
         click.echo(f"{num} images: {target}")
 
@@ -239,11 +240,15 @@ def write_images(target: Path, images: np.ndarray) -> None:
 
 @main.command()
 def recipes() -> None:
-    """List the recipes with their sources."""
+    """List the recipes with their sources and defaults."""
+    import textwrap
+
     from mxgan.recipes import RECIPES
 
     for name, recipe in RECIPES.items():
-        click.echo(f"{name:16} {recipe.summary}\n{'':16} {recipe.source}")
+        click.echo(f"{name}: {recipe.summary}")
+        for text in (f"Source: {recipe.source}.", f"Defaults: {recipe.describe()}."):
+            click.echo(textwrap.fill(text, 110, initial_indent="  ", subsequent_indent="    "))
 
 
 @main.command()
@@ -264,6 +269,8 @@ def summary(recipe: str, settings: tuple, graph: Optional[str], debug: bool) -> 
             "discriminator": (network.discriminator(), {"data": batch + network.image_shape}),
         }
         for half, (symbol, shapes) in halves.items():
+            if "class_label" in symbol.list_arguments():
+                shapes["class_label"] = batch
             click.echo(f"{half}\n{table(symbol, shapes)}\n")
             if graph:
                 target = Path(graph) / f"{half}.png"

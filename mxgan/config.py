@@ -45,7 +45,7 @@ def from_dict(cls: type, values: Mapping, where: str = "configuration") -> Any:
         if dataclasses.is_dataclass(types[key]) and not dataclasses.is_dataclass(value):
             values[key] = from_dict(types[key], value, key)
         else:
-            check_type(key, value, types[key])
+            values[key] = _typed(key, value, types[key])
     try:
         return cls(**values)
     except TypeError as error:
@@ -113,8 +113,7 @@ def _replaced(config: Any, path: list, value: Any, whole: str) -> Any:
         new = _replaced(old, rest, value, whole)
     else:
         wanted = _type_of(config, head)
-        new = _read(value, wanted)
-        check_type(whole, new, wanted)
+        new = _typed(whole, _read(value, wanted), wanted)
     if isinstance(config, Mapping):
         return {**config, head: new}
     return dataclasses.replace(config, **{head: new})
@@ -138,24 +137,50 @@ def _read(text: Any, wanted: Any) -> Any:
     return value if wanted is Any or _fits(value, wanted) or not _fits(text, wanted) else text
 
 
-def _allowed(wanted: Any) -> tuple:
-    options = typing.get_args(wanted) if typing.get_origin(wanted) is typing.Union else (wanted,)
-    return tuple(typing.get_origin(option) or option for option in options)
+def _options(wanted: Any) -> tuple:
+    """The alternatives of a Union, or the type itself."""
+    return typing.get_args(wanted) if typing.get_origin(wanted) is typing.Union else (wanted,)
+
+
+def _class_of(option: Any) -> Any:
+    return typing.get_origin(option) or option
 
 
 def _fits(value: Any, wanted: Any) -> bool:
-    allowed = _allowed(wanted)
-    if Any in allowed:
+    return any(_fits_one(value, option) for option in _options(wanted))
+
+
+def _fits_one(value: Any, option: Any) -> bool:
+    if option is Any:
         return True
     if isinstance(value, bool):
-        return bool in allowed
-    return isinstance(value, allowed) or (float in allowed and isinstance(value, int))
+        return option is bool
+    if option is float:
+        return isinstance(value, (float, int))
+    if _class_of(option) is tuple and isinstance(value, (tuple, list)):
+        element, *_ = typing.get_args(option) or (Any,)
+        return all(_fits(each, element) for each in value)
+    return isinstance(value, _class_of(option))
 
 
-def check_type(name: str, value: Any, wanted: Any) -> None:
-    """Raise ArgumentError unless `value` is of the annotated type; a whole number will do for a float."""
-    if _fits(value, wanted):
-        return
-    words = {"bool": "true or false", "int": "a whole number", "float": "a number", "str": "text", "NoneType": "null"}
-    names = [words.get(option.__name__, option.__name__) for option in _allowed(wanted)]
-    raise ArgumentError(f"{name} is {value!r}; give {' or '.join(names)}.")
+_WORDS = {"bool": "true or false", "int": "a whole number", "float": "a number", "str": "text", "NoneType": "null"}
+_PLURALS = {"int": "whole numbers", "float": "numbers", "str": "texts"}
+
+
+def _typed(name: str, value: Any, wanted: Any) -> Any:
+    """`value` as a setting of the annotated type holds it: JSON's list as a tuple, the rest as it is.
+
+    A whole number will do for a float. Raises ArgumentError for a value of another type.
+    """
+    if not _fits(value, wanted):
+        raise ArgumentError(f"{name} is {value!r}; give {' or '.join(map(_described, _options(wanted)))}.")
+    is_tuple = any(_class_of(option) is tuple for option in _options(wanted))
+    return tuple(value) if isinstance(value, list) and is_tuple else value
+
+
+def _described(option: Any) -> str:
+    if _class_of(option) is not tuple:
+        return _WORDS.get(_class_of(option).__name__, _class_of(option).__name__)
+    element, *_ = typing.get_args(option) or (Any,)
+    name = getattr(element, "__name__", "values")
+    return f"a list of {_PLURALS.get(name, name)}"

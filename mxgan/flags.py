@@ -22,13 +22,13 @@ _SETTINGS_OF_FLAG = {
     **{
         name: [name]
         for name in (
-            "dataset", "data_dir", "seed", "gpu", "log_every", "sample_every", "checkpoint_every", "keep", "monitor",
+            "dataset", "data_dir", "limit", "seed", "gpu", "log_every", "sample_every", "checkpoint_every", "keep", "monitor",
         )
     },
 }  # fmt: skip
 
 
-# Flags that may go with --resume: those of mxgan.session.MAY_CHANGE, which is not imported so that --help is quick.
+# Flags that may go with --resume: those of mxgan.run_config.MAY_CHANGE, which is not imported so that --help is quick.
 _CHANGEABLE = (
     "steps", "epochs", "data_dir", "gpu", "log_every", "sample_every", "checkpoint_every", "keep", "monitor",
 )  # fmt: skip
@@ -50,8 +50,9 @@ class StepsOrEpoch(click.ParamType):
 _positive = click.IntRange(min=1)
 _OPTIONS = (
     click.option("--recipe", metavar="NAME", help="One of `mxgan recipes`.", show_default=True),
-    click.option("--dataset", metavar="NAME", help="mnist, digits or recordio.", show_default=True),
+    click.option("--dataset", metavar="NAME", help="mnist, digits, folder or recordio.", show_default=True),
     click.option("--data-dir", type=click.Path(), help="Folder of the data, or the .rec file."),
+    click.option("--limit", type=_positive, metavar="N", help="Only the first N images."),
     click.option("--steps", type=_positive, help="Train for so many steps."),
     click.option("--epochs", type=_positive, help="Train for so many epochs."),
     click.option("--batch-size", type=_positive, help="Images in a step."),
@@ -67,7 +68,7 @@ _OPTIONS = (
     click.option("--display", type=click.Choice(["auto", "window", "none"]), default="auto", show_default=True,
                  help="Windows gout, diff and data."),
     click.option("--log-every", type=_positive, help="Steps between lines of the log."),
-    click.option("--sample-every", type=_positive, help="Steps between pictures."),
+    click.option("--sample-every", type=StepsOrEpoch(), help="Steps between pictures."),
     click.option("--checkpoint-every", type=StepsOrEpoch(), help="Steps between checkpoints."),
     click.option("--keep", type=_positive, help="Checkpoints that stay."),
     click.option("--monitor", type=click.IntRange(min=0), help="Steps between printouts of mx.mon.Monitor."),
@@ -104,14 +105,15 @@ def resolve(flags: dict, defaults: dict):
     """The RunConfig that the flags ask for, on top of the recipe and of `defaults`."""
     from mxgan.config import override
     from mxgan.recipes import get_recipe
-    from mxgan.session import RunConfig
+    from mxgan.run_config import RunConfig
 
     given = _with_absolute_paths({name: value for name, value in flags.items() if value is not None})
-    settings = {"recipe": "dcgan", "epochs": 100, **defaults}
+    recipe = get_recipe(given.pop("recipe", defaults.get("recipe", "dcgan")))
+    settings = {"epochs": 100, **recipe.published_run, **defaults, "recipe": recipe}
     if "steps" in given and "epochs" not in given:
         del settings["epochs"]
-    settings.update({name: given.pop(name) for name in ("recipe", "steps", "epochs") if name in given})
-    config = RunConfig(**{**settings, "recipe": get_recipe(settings["recipe"])})
+    settings.update({name: given.pop(name) for name in ("steps", "epochs") if name in given})
+    config = RunConfig(**settings)
     if "nc" in given:
         given["nc"] = int(given["nc"])
     for name, paths in _SETTINGS_OF_FLAG.items():

@@ -1,27 +1,35 @@
-"""What a step reports: the original's accuracy and entropies as mx.metric metrics, and D's mean predictions.
+"""What a step reports: the original's accuracy and entropies as mx.metric metrics, D's mean predictions, losses.
 
 The labels here are the hard ones, 0 for fake and 1 for real, also when training smooths them.
 """
 
 from __future__ import annotations
 
+import functools
+from typing import Optional
+
 import numpy as np
 
-from mxgan.modules import StepResult
+from mxgan.objectives import Objective, cross_entropy, get_objective
 from mxgan.runtime import mx
+from mxgan.steps import StepResult
 
 __all__ = ["AdversarialMetrics", "facc", "fentropy"]
 
 
-def facc(label: np.ndarray, pred: np.ndarray) -> float:
-    """Share of predictions on the right side of 0.5; `label` (N,) is 0 or 1, `pred` (N, 1) a probability."""
-    return ((pred.ravel() > 0.5) == label.ravel()).mean()
+def facc(label: np.ndarray, pred: np.ndarray, threshold: float = 0.5) -> float:
+    """Share of predictions on the right side of `threshold`; `label` (N,) is 0 or 1, `pred` (N, 1)."""
+    return ((pred.ravel() > threshold) == label.ravel()).mean()
 
 
 def fentropy(label: np.ndarray, pred: np.ndarray) -> float:
     """Mean binary cross-entropy in nats, with the original's guard of 1e-12 inside the logarithms."""
-    pred, label = pred.ravel(), label.ravel()
-    return -(label * np.log(pred + 1e-12) + (1.0 - label) * np.log(1.0 - pred + 1e-12)).mean()
+    return cross_entropy(pred.ravel(), label.ravel()).mean()
+
+
+def mean_absolute_error(label: np.ndarray, pred: np.ndarray) -> float:
+    """Mean of |prediction − label|, which some publications plot as the loss of D."""
+    return np.abs(pred.ravel() - label.ravel()).mean()
 
 
 def mean_prediction(label: np.ndarray, pred: np.ndarray) -> float:
@@ -29,15 +37,37 @@ def mean_prediction(label: np.ndarray, pred: np.ndarray) -> float:
     return pred.mean()
 
 
-class AdversarialMetrics:
-    """The original's three metrics, mACC, mG and mD, and D(x) and D(G(z)), over the steps since `reset`.
+def class_accuracy(label: np.ndarray, pred: np.ndarray) -> float:
+    """Share of the rows of `pred` (N, K) that are largest at their class, of those whose class is known (≥ 0)."""
+    known = label >= 0
+    return (pred[known].argmax(axis=1) == label[known]).mean()
 
-    mACC and mD see D's prediction on the fake and then the real batch before D's update; mG sees it on the fake
-    batch after the update, under the label "real".
+
+def mean_loss(loss, label: np.ndarray, pred: np.ndarray) -> float:
+    """Mean of an objective's per-sample loss."""
+    return loss(pred.ravel(), label.ravel()).mean()
+
+
+class AdversarialMetrics:
+    """The original's three metrics, mACC, mG and mD, and what else an objective has, over the steps since `reset`.
+
+    mACC and mD see D's prediction on the fake and the real batch before D's update; mG sees it on the fake batch
+    after the update, under the label "real". An objective whose prediction is no probability has no entropies: they
+    are NaN; its own losses are there for every objective.
+
+    Parameters
+    ----------
+    objective : the row of OBJECTIVES that is trained on; None: "gan".
     """
 
-    def __init__(self) -> None:
-        self.mACC = mx.metric.CustomMetric(facc)
+    def __init__(self, objective: Optional[Objective] = None) -> None:
+        self.objective = objective or get_objective("gan")
+        losses = [
+            functools.partial(mean_loss, loss)
+            for loss in (self.objective.generator_loss, self.objective.discriminator_loss)
+        ]
+        threshold = self.objective.threshold
+        self.mACC = mx.metric.CustomMetric(functools.partial(facc, threshold=threshold), name="facc")
         self.mG = mx.metric.CustomMetric(fentropy)
         self.mD = mx.metric.CustomMetric(fentropy)
         self._named = {
@@ -46,38 +76,69 @@ class AdversarialMetrics:
             "fentropy_d": self.mD,
             "d_real": mx.metric.CustomMetric(mean_prediction, name="d_real"),
             "d_fake": mx.metric.CustomMetric(mean_prediction, name="d_fake"),
+            "loss_g": mx.metric.CustomMetric(losses[0], name="loss_g"),
+            "loss_d": mx.metric.CustomMetric(losses[1], name="loss_d"),
+            "mae_d": mx.metric.CustomMetric(mean_absolute_error, name="mae_d"),
+        }
+        self._occasional = {
+            "penalty": mx.metric.CustomMetric(mean_prediction, name="penalty"),
+            **{
+                f"class_accuracy_{kind}": mx.metric.CustomMetric(class_accuracy, name=kind)
+                for kind in ("real", "fake", "labelled")
+            },
         }
 
     def update(self, result: StepResult) -> None:
         """Count one step in; waits until the device has computed its predictions."""
         fake, real, judged = result.fake_prediction, result.real_prediction, result.generator_prediction
         zeros, ones = mx.nd.zeros(fake.shape), mx.nd.ones(fake.shape)
-        for metric in (self.mD, self.mACC):
+        named = self._named
+        both = ["facc", "loss_d"] + (["fentropy_d", "mae_d"] if self.objective.probability else [])
+        for metric in (named[name] for name in both):
             metric.update([zeros], [fake])
             metric.update([ones], [real])
-        self.mG.update([ones], [judged])
-        self._named["d_real"].update([ones], [real])
-        self._named["d_fake"].update([zeros], [fake])
+        for metric in (named[name] for name in ["loss_g"] + ["fentropy_g"] * self.objective.probability):
+            metric.update([ones], [judged])
+        named["d_real"].update([ones], [real])
+        named["d_fake"].update([zeros], [fake])
+        if result.penalty is not None:
+            self._occasional["penalty"].update([result.penalty], [result.penalty])
+        for kind, (probabilities, classes) in result.classified.items():
+            self._occasional[f"class_accuracy_{kind}"].update([classes], [probabilities])
 
     def values(self) -> dict:
-        """{"facc", "fentropy_g", "fentropy_d", "d_real", "d_fake"}: float means over the steps; NaN over none."""
-        return {name: float(metric.get()[1]) for name, metric in self._named.items()}
+        """{name: float mean over the steps}; NaN over none, and for what the objective does not have.
 
-    def original_line(self, epoch: int, iteration: int) -> str:
-        """The line that MXNet's DCGAN example prints, word for word."""
-        found = " ".join(str((m.get()[0], float(m.get()[1]))) for m in (self.mACC, self.mG, self.mD))
+        Always facc, fentropy_g, fentropy_d, d_real, d_fake, loss_g, loss_d (of the fake and of the real batch, their
+        mean) and mae_d; the objective's estimates; penalty and class_accuracy_{real, fake, labelled} where seen.
+        """
+        found = {name: float(metric.get()[1]) for name, metric in self._named.items()}
+        for name, estimate in self.objective.estimates.items():
+            found[name] = estimate(found["d_real"], found["d_fake"])
+        seen = {name: metric for name, metric in self._occasional.items() if metric.num_inst}
+        return {**found, **{name: float(metric.get()[1]) for name, metric in seen.items()}}
+
+    def line(self, epoch: int, iteration: int) -> str:
+        """The line that MXNet's DCGAN example prints, word for word; with losses where there is no entropy."""
+        shown = (self.mACC, self.mG, self.mD)
+        if not self.objective.probability:
+            shown = tuple(self._named[name] for name in ("facc", "loss_g", "loss_d"))
+        found = " ".join(str((metric.get()[0], float(metric.get()[1]))) for metric in shown)
         return f"epoch: {epoch} iter: {iteration} metric: {found}"
 
     def reset(self) -> None:
         """Forget the steps so far."""
-        for metric in self._named.values():
+        for metric in self._all().values():
             metric.reset()
+
+    def _all(self) -> dict:
+        return {**self._named, **self._occasional}
 
     def state(self) -> dict:
         """The sums so far as JSON values, from which `restore` goes on exactly."""
-        return {name: [float(metric.sum_metric), metric.num_inst] for name, metric in self._named.items()}
+        return {name: [float(metric.sum_metric), metric.num_inst] for name, metric in self._all().items()}
 
     def restore(self, state: dict) -> None:
         """Go on from what `state` gave."""
-        for name, metric in self._named.items():
+        for name, metric in self._all().items():
             metric.sum_metric, metric.num_inst = state[name]

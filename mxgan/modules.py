@@ -1,4 +1,4 @@
-"""`AdversarialPair`: generator and discriminator bound into Modules, and the halves of one training step.
+"""`AdversarialPair`: generator and discriminator bound into Modules, and what one training step is made of.
 
 Three executors over two sets of parameters::
 
@@ -8,52 +8,26 @@ Three executors over two sets of parameters::
 
 The original runs one discriminator executor for everything, and so computes input gradients in its first two
 passes and parameter gradients in its third only to throw them away. Splitting it gives the same numbers to the
-last bit. This module and optimizers.py are the only ones that touch MXNet's private parts.
+last bit. Networks that take classes have the further input `class_label`. This module, penalties.py and
+optimizers.py are the only ones that touch MXNet's private parts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
-import numpy as np
-
-from mxgan.errors import ArgumentError, ShapeError
+from mxgan.errors import ArgumentError
+from mxgan.objectives import IGNORED_CLASS
 from mxgan.optimizers import OptimizerConfig, init_optimizer
+from mxgan.penalties import BoundPenalty, GradientPenalty, clip_weights
 from mxgan.runtime import mx
+from mxgan.schedule import Schedule
 from mxgan.shapes import check_pair, check_parameters, parameter_shapes
+from mxgan.spectral import state_names, with_states
+from mxgan.steps import REAL, Step, StepResult, checked_batches
 
-__all__ = ["AdversarialPair", "StepResult"]
-
-FAKE, REAL = 0.0, 1.0
-
-
-class StepResult(NamedTuple):
-    """What one training step leaves behind, on the device and perhaps not yet computed.
-
-    Attributes
-    ----------
-    fake : NDArray (N, C, H, W), the generator's output, before any instance noise.
-    fake_prediction, real_prediction : NDArray (N, 1), D on the fake and on the real batch, before D's update.
-    generator_prediction : NDArray (N, 1), D on the same fake after D's update.
-    input_gradient : NDArray (N, C, H, W), the gradient of the generator's loss at D's input.
-
-    `fake` and `input_gradient` are the executors' own arrays: valid until the next step, copy what is to stay.
-    """
-
-    fake: Any
-    fake_prediction: Any
-    real_prediction: Any
-    generator_prediction: Any
-    input_gradient: Any
-
-
-def noisy(images, sigma: float):
-    """`images` plus normal noise of standard deviation `sigma`, a new array; the same array when sigma is 0."""
-    if not sigma:
-        return images
-    return images + mx.nd.random.normal(0, sigma, shape=images.shape, ctx=images.context)
-
+__all__ = ["AdversarialPair"]
 
 class AdversarialPair:
     """A generator and a discriminator as `mx.mod.Module`s over one batch shape.
@@ -69,6 +43,10 @@ class AdversarialPair:
         `discriminator`; None: `discriminator` itself.
     contexts : devices; the batch is split among them.
     real_label : target of D on real images; below 1 it is one-sided label smoothing (Salimans et al. 2016, 3.4).
+    schedule : order and numbers of the updates in a step; by default those of MXNet's own DCGAN example.
+    labelled : whether each of D's rounds has a batch for its classifier alone.
+    penalty : (configuration, raw score symbol) of a penalty on D's gradient at its input.
+    weight_clip : bound of every weight of D, from its first step on (Arjovsky et al. 2017, algorithm 1).
 
     Raises
     ------
@@ -94,38 +72,60 @@ class AdversarialPair:
         generator_head=None,
         contexts: Optional[Sequence] = None,
         real_label: float = REAL,
+        schedule: Schedule = Schedule(),
+        labelled: bool = False,
+        penalty: Optional[tuple] = None,
+        weight_clip: Optional[float] = None,
     ) -> None:
         self.contexts = list(contexts or [mx.cpu()])
         self.batch_size, self.real_label = batch_size, real_label
         self.latent_shape, self.image_shape = tuple(latent_shape), tuple(image_shape)
-        if batch_size < len(self.contexts):
-            raise ArgumentError(
-                f"batch_size {batch_size} is less than one image for each of {len(self.contexts)} devices."
-            )
-        if not 0.5 < real_label <= 1:
-            raise ArgumentError(f"real_label is {real_label}; give a number above 0.5 and at most 1.")
-        latents, images, labels = self._data_shapes()
-        check_pair(generator, discriminator, latents, images, labels)
+        self.schedule, self.labelled, self.weight_clip = schedule, labelled, weight_clip
+        self._check_settings()
+        generator_head = discriminator if generator_head is None else generator_head
+        self._takes_classes = tuple("class_label" in each.list_arguments() for each in (generator, discriminator))
+        check_pair(generator, discriminator, self._inputs("generator"), self._inputs("discriminator"))
 
-        self.generator = mx.mod.Module(generator, data_names=("rand",), label_names=None, context=self.contexts)
-        self.discriminator = self._discriminator_module(discriminator)
-        parameters = [n for n in discriminator.list_arguments() if n not in ("data", "label")]
-        self.critic_for_inputs = self._discriminator_module(
-            discriminator if generator_head is None else generator_head, parameters
-        )
-        self.generator.bind([latents])
-        self.discriminator.bind([images], [labels])
+        self._states = state_names(discriminator)
+        self.generator = self._module(generator, "generator")
+        self.discriminator = self._module(with_states(discriminator), "discriminator", list(self._states))
+        inputs = self._inputs("discriminator")
+        everything = [name for name in generator_head.list_arguments() if name not in inputs]
+        self.critic_for_inputs = self._module(with_states(generator_head), "discriminator", everything)
+        self._bind(self.generator, "generator")
+        self._bind(self.discriminator, "discriminator")
+        self._penalty_of, self._penalty = penalty, None
+        self._plan = schedule.plan(labelled, penalty is not None)
         self._gradients_pending = False
         self._constant_labels: dict = {}
 
-    def _data_shapes(self) -> tuple:
-        batch = (self.batch_size,)
-        return ("rand", batch + self.latent_shape), ("data", batch + self.image_shape), ("label", batch)
+    def _check_settings(self) -> None:
+        if self.batch_size < len(self.contexts):
+            raise ArgumentError(
+                f"batch_size {self.batch_size} is less than one image for each of {len(self.contexts)} devices."
+            )
+        if not 0.5 < self.real_label <= 1:
+            raise ArgumentError(f"real_label is {self.real_label}; give a number above 0.5 and at most 1.")
+        if self.weight_clip is not None and not self.weight_clip > 0:
+            raise ArgumentError(f"weight_clip is {self.weight_clip}; give a number above 0, or null for none.")
 
-    def _discriminator_module(self, symbol, fixed: Optional[list] = None):
-        return mx.mod.Module(
-            symbol, data_names=("data",), label_names=("label",), context=self.contexts, fixed_param_names=fixed
-        )
+    def _inputs(self, half: str) -> dict:
+        """{input: shape} of a half, batch included; its first input is the data, the rest are labels to MXNet."""
+        batch = (self.batch_size,)
+        takes_classes = dict(zip(("generator", "discriminator"), self._takes_classes))[half]
+        inputs = {
+            "generator": {"rand": batch + self.latent_shape},
+            "discriminator": {"data": batch + self.image_shape, "label": batch},
+        }[half]
+        return {**inputs, "class_label": batch} if takes_classes else inputs
+
+    def _module(self, symbol, half: str, fixed: Optional[list] = None):
+        data, *labels = self._inputs(half)
+        return mx.mod.Module(symbol, (data,), labels or None, context=self.contexts, fixed_param_names=fixed or None)
+
+    def _bind(self, module, half: str, **settings) -> None:
+        data, *labels = self._inputs(half).items()
+        module.bind([data], labels or None, **settings)
 
     # ---- parameters ----
 
@@ -134,7 +134,8 @@ class AdversarialPair:
         mx.random.seed(seed)
         self.generator.init_params(initializer)
         self.discriminator.init_params(initializer)
-        self._bind_critic_for_inputs()
+        self._bind_critics()
+        self._clip()
 
     def set_params(self, generator: tuple, discriminator: Optional[tuple] = None) -> None:
         """Put parameters in: (arg_params, aux_params) of each network.
@@ -153,7 +154,7 @@ class AdversarialPair:
         for module, (arguments, auxiliary), _ in given:
             module.init_params(arg_params=arguments, aux_params=auxiliary, force_init=True)
         if self.discriminator.params_initialized:
-            self._bind_critic_for_inputs()
+            self._bind_critics()
 
     def get_params(self) -> tuple:
         """((arg_params, aux_params) of the generator, the same of the discriminator), copied to the CPU.
@@ -164,17 +165,22 @@ class AdversarialPair:
         mx.nd.waitall()
         return self.generator.get_params(), self.discriminator.get_params()
 
-    def _parameter_shapes(self, half: str) -> tuple:
-        latents, images, labels = self._data_shapes()
-        if half == "generator":
-            return parameter_shapes(self.generator.symbol, dict([latents]))
-        return parameter_shapes(self.discriminator.symbol, dict([images, labels]))
+    def parameter_shapes(self) -> dict:
+        """{parameter: shape} of both networks."""
+        return {**self._parameter_shapes("generator")[0], **self._parameter_shapes("discriminator")[0]}
 
-    def _bind_critic_for_inputs(self) -> None:
-        """Bind over the discriminator's own arrays, once it has parameters to share."""
-        if not self.critic_for_inputs.binded:
-            _, images, labels = self._data_shapes()
-            self.critic_for_inputs.bind([images], [labels], inputs_need_grad=True, shared_module=self.discriminator)
+    def _parameter_shapes(self, half: str) -> tuple:
+        return parameter_shapes(self.halves()[half].symbol, self._inputs(half))
+
+    def _bind_critics(self) -> None:
+        """Bind what shares the discriminator's own arrays, once it has parameters to share."""
+        if self.critic_for_inputs.binded:
+            return
+        self._bind(self.critic_for_inputs, "discriminator", inputs_need_grad=True, shared_module=self.discriminator)
+        if self._penalty_of is not None:
+            config, score = self._penalty_of
+            shapes = {name: shape for name, shape in self._inputs("discriminator").items() if name != "label"}
+            self._penalty = BoundPenalty(config, score, self.discriminator, shapes)
 
     def init_optimizers(self, generator: OptimizerConfig, discriminator: OptimizerConfig) -> None:
         """Give each network its optimiser; ArgumentError where MXNet does not know it or its settings."""
@@ -183,80 +189,124 @@ class AdversarialPair:
 
     # ---- one training step ----
 
-    def step(self, latents, images, noise: float = 0.0) -> StepResult:
-        """One step in the order of MXNet's DCGAN example: D on fake and real, one update; then G through D.
+    def step(self, latents, images, noise: float = 0.0, labelled=()) -> StepResult:
+        """One step in the order of the schedule; by default D on fake and real, one update, then G through D.
 
         Parameters
         ----------
-        latents : NDArray (N, *latent_shape).
-        images : NDArray (N, *image_shape), float32 in [-1, 1]; not changed.
+        latents : NDArray (N, *latent_shape), or an mx.io.DataBatch of it and of classes (N,) where the generator
+            takes them; a list of `schedule.latent_batches` such where that is not 1.
+        images : NDArray (N, *image_shape), float32 in [-1, 1], or a DataBatch with classes; a list of
+            `schedule.real_batches` such where that is not 1. Not changed.
         noise : standard deviation of the instance noise on everything that D sees, 0 for none; drawn by mx.random.
+        labelled : like `images`, with classes, where the pair has labelled batches.
 
         Raises
         ------
-        ShapeError : latents or images of another shape or type; nothing has been changed then.
+        ShapeError, ArgumentError : inputs of another shape, type or number; nothing has been changed then.
         """
-        self._check_inputs(latents, images)
-        self._gradients_pending = False  # of a step that failed half-way
-        fake = self.generate(latents)
-        seen = noisy(fake, noise)
-        fake_prediction = self.accumulate_discriminator(seen, FAKE)
-        real_prediction = self.accumulate_discriminator(noisy(images, noise), self.real_label)
-        self.update_discriminator()
-        generator_prediction, input_gradient = self.update_generator(seen)
-        return StepResult(fake, fake_prediction, real_prediction, generator_prediction, input_gradient)
-
-    def _check_inputs(self, latents, images) -> None:
         if not (self.generator.optimizer_initialized and self.discriminator.optimizer_initialized):
             raise ArgumentError(
                 "the pair has no parameters or no optimisers yet; call init_params and init_optimizers."
             )
-        for given, (name, shape) in zip((latents, images), self._data_shapes()):
-            found = getattr(given, "shape", None)
-            if not isinstance(given, mx.nd.NDArray) or found != shape or given.dtype != np.float32:
-                kind = f"{type(given).__name__} {found} {np.dtype(given.dtype).name if found else ''}".strip()
-                raise ShapeError(f"{name!r} is {kind}; give a float32 mx.nd.NDArray {shape}.")
+        conditional, classifies = self._takes_classes
+        rand, data = self._inputs("generator")["rand"], self._inputs("discriminator")["data"]
+        real, known = self.schedule.real_batches, self.schedule.real_batches if self.labelled else 0
+        step = Step(
+            self,
+            checked_batches("rand", latents, rand, self.schedule.latent_batches, conditional),
+            checked_batches("data", images, data, real, classifies and not self.labelled),
+            checked_batches("labelled data", labelled, data, known, True),
+            noise,
+        )
+        self._gradients_pending = False  # of a step that failed half-way
+        return step.run(self._plan)
 
-    def generate(self, latents):
+    def generate(self, latents, classes=None):
         """Training-mode forward pass of the generator, kept for the backward pass: NDArray (N, C, H, W)."""
-        self.generator.forward(mx.io.DataBatch([latents]), is_train=True)
+        labels = None if classes is None else [classes]
+        self.generator.forward(mx.io.DataBatch([latents], labels), is_train=True)
         return self.generator.get_outputs()[0]
 
-    def accumulate_discriminator(self, images, label: float):
+    def accumulate_discriminator(self, images, label: float, classes=None, weight: float = 1.0) -> tuple:
         """Forward and backward of D on `images` under `label`; its gradients add to those since the last update.
 
-        Returns a copy of the prediction (N, 1).
+        `weight` is a factor of this batch's loss. Returns copies of the prediction (N, 1), and of the class
+        probabilities (N, K) or None where D does not classify.
         """
         gradients = self._discriminator_gradients()
         kept = [gradient.copy() for gradient in gradients] if self._gradients_pending else None
-        self.discriminator.forward(mx.io.DataBatch([images], [self._labels(label)]), is_train=True)
+        self.discriminator.forward(self._judged(images, label, classes), is_train=True)
         self.discriminator.backward()  # overwrites the gradients
+        for gradient in gradients if weight != 1.0 else ():
+            gradient *= weight
         if kept:
             for gradient, earlier in zip(gradients, kept):
                 gradient += earlier
         self._gradients_pending = True
-        return self.discriminator.get_outputs()[0].copy()
+        prediction, *others = self.discriminator.get_outputs()
+        self._advance_states(self.discriminator)
+        return prediction.copy(), others[0].copy() if self._classifies else None
+
+    def accumulate_penalty(self, real, fake, classes=None):
+        """Add the gradients of the penalty on D's gradient; the penalty of each sample, NDArray (N,)."""
+        return self._penalty.add_gradients(real, fake, classes)
 
     def update_discriminator(self) -> None:
-        """One optimiser step of D with the gradients accumulated so far."""
+        """One optimiser step of D with the gradients accumulated so far, and its weights clipped where that is set."""
         self.discriminator.update()
         self._gradients_pending = False
+        self._clip()
 
-    def update_generator(self, fake) -> tuple:
+    def _clip(self) -> None:
+        if self.weight_clip is not None:
+            clip_weights(self.discriminator, self.weight_clip)
+            self.discriminator._params_dirty = True  # the device's arrays are ahead of the Module's copies
+
+    def update_generator(self, fake, classes=None) -> tuple:
         """One optimiser step of G: D's gradient at its input, for the label "real", goes back through G.
 
-        `fake` must be what the last `generate` returned, or that plus noise. Returns (prediction (N, 1), input
-        gradient (N, C, H, W)).
+        `fake` must be what the last `generate` returned, or that plus noise, and `classes` what it was given.
+        Returns (prediction (N, 1), input gradient (N, C, H, W)).
         """
         critic = self.critic_for_inputs
-        critic.forward(mx.io.DataBatch([fake], [self._labels(REAL)]), is_train=True)
+        critic.forward(self._judged(fake, REAL, classes), is_train=True)
         critic.backward()
         input_gradients = critic.get_input_grads()
         self.generator.backward(input_gradients)
         self.generator.update()
+        self._advance_states(critic)
         return critic.get_outputs()[0].copy(), input_gradients[0]
 
-    def _labels(self, value: float):
+    def classify(self, images):
+        """D's class probabilities (N, K) of a batch, BatchNorm by its moving statistics; changes nothing."""
+        if not self._classifies:
+            raise ArgumentError("this discriminator does not classify; it has no class logits.")
+        self.discriminator.forward(self._judged(images, REAL, None), is_train=False)
+        return self.discriminator.get_outputs()[1].copy()
+
+    def _judged(self, images, label: float, classes):
+        """D's batch: images, one adversarial label for all, and classes, unknown where none are given."""
+        labels = [self._constant(label)]
+        if self._takes_classes[1]:
+            labels.append(self._constant(IGNORED_CLASS) if classes is None else classes)
+        return mx.io.DataBatch([images], labels)
+
+    def _advance_states(self, module) -> None:
+        """Put the states that a forward pass of D has worked out (spectral norm's vectors) in their place."""
+        executors = module._exec_group.execs if self._states else ()
+        for executor in executors:
+            made = dict(zip(module.symbol.list_outputs(), executor.outputs))
+            for argument, output in self._states.items():
+                made[output].copyto(executor.arg_dict[argument])
+        if self._states:
+            self.discriminator._params_dirty = True
+
+    @property
+    def _classifies(self) -> bool:
+        return "closs_output" in self.discriminator.symbol.list_outputs()
+
+    def _constant(self, value: float):
         if value not in self._constant_labels:
             self._constant_labels[value] = mx.nd.full((self.batch_size,), value)
         return self._constant_labels[value]

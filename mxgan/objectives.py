@@ -3,18 +3,25 @@
 A network ends in its raw score (N, 1). An objective adds one head for the discriminator's own training and one
 for the generator's; both take the score and a `label` (N,) that is 1 for "should be called real" and 0 for "should
 be called fake" (soft values between are label smoothing), and both emit the prediction (N, 1) that the metrics
-read, larger meaning more real. A new objective is one row in `OBJECTIVES` and one in its contract test.
+read, larger meaning more real. A discriminator that classifies too emits class logits (N, K) beside its score:
+`with_heads` gives those a cross-entropy. A new objective is one row in `OBJECTIVES` and one in its contract test.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Callable
+
+import numpy as np
 
 from mxgan.errors import unknown_name
 from mxgan.runtime import mx
 
-__all__ = ["OBJECTIVES", "Objective", "get_objective"]
+__all__ = ["IGNORED_CLASS", "OBJECTIVES", "Objective", "get_objective", "with_heads"]
+
+IGNORED_CLASS = -1.0  # a sample with this class label has no classification loss
+IGNORED_LABEL = -1.0  # and one with this adversarial label has no adversarial loss
 
 
 @dataclass(frozen=True)
@@ -23,15 +30,25 @@ class Objective:
 
     Attributes
     ----------
-    discriminator_head, generator_head : (score (N, 1), label (N,)) → a symbol with one output, the prediction
-        (N, 1), whose backward pass is the gradient of the loss averaged over nothing: per sample, as MXNet's
+    discriminator_head, generator_head : (score (N, 1), label (N,)) → a symbol whose first output is the prediction
+        (N, 1), and whose backward pass is the gradient of the loss averaged over nothing: per sample, as MXNet's
         head operators give it (the optimiser divides by the batch).
+    discriminator_loss, generator_loss : the same losses as NumPy functions of (prediction (N,), label (N,)), each
+        (N,), in nats where they are entropies: what the log shows, and what the contract test differentiates.
     source : paper and equation.
+    threshold : the prediction above which D calls an image real.
+    probability : whether the prediction is one, so that its entropy means something.
+    estimates : what else is to be logged: {name: function of (mean D(x), mean D(G(z)))}.
     """
 
     discriminator_head: Callable
     generator_head: Callable
+    discriminator_loss: Callable
+    generator_loss: Callable
     source: str
+    threshold: float = 0.0
+    probability: bool = False
+    estimates: Mapping[str, Callable] = field(default_factory=dict)
 
 
 def logistic_head(score, label):
@@ -39,11 +56,83 @@ def logistic_head(score, label):
     return mx.sym.LogisticRegressionOutput(data=score, label=label, name="dloss")
 
 
+def cross_entropy(prediction: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """−y log p − (1−y) log(1−p), with the original's guard of 1e-12 inside the logarithms."""
+    return -(label * np.log(prediction + 1e-12) + (1.0 - label) * np.log(1.0 - prediction + 1e-12))
+
+
+def least_squares_head(score, label):
+    """The score itself; gradient score − label, that of half the squared error."""
+    return mx.sym.LinearRegressionOutput(data=score, label=label, name="dloss")
+
+
+def half_squared_error(prediction: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """½ (s − y)²."""
+    return 0.5 * (prediction - label) ** 2
+
+
+def _score_with_loss(score, loss):
+    """The score as first output, and a loss (N, 1) whose gradient is taken."""
+    return mx.sym.Group([mx.sym.BlockGrad(score, name="dloss"), mx.sym.MakeLoss(loss, name="dloss_value")])
+
+
+def _sign(label):
+    """+1 for real, −1 for fake, (N, 1)."""
+    return mx.sym.expand_dims(2 * label - 1, axis=1)
+
+
+def hinge_head(score, label):
+    """The score; loss max(0, 1 − s) on real and max(0, 1 + s) on fake images."""
+    return _score_with_loss(score, mx.sym.relu(1 - mx.sym.broadcast_mul(_sign(label), score)))
+
+
+def hinge_loss(prediction: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """max(0, 1 − (2y − 1) s)."""
+    return np.maximum(0.0, 1.0 - (2.0 * label - 1.0) * prediction)
+
+
+def linear_head(score, label):
+    """The score; loss −s on real and +s on fake images."""
+    return _score_with_loss(score, -mx.sym.broadcast_mul(_sign(label), score))
+
+
+def linear_loss(prediction: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """−(2y − 1) s."""
+    return -(2.0 * label - 1.0) * prediction
+
+
 OBJECTIVES = {
     "gan": Objective(
         logistic_head,
         logistic_head,
+        cross_entropy,
+        cross_entropy,
         "Goodfellow et al. 2014, eq. 1 for D; G maximises log D(G(z)), section 3 (the non-saturating form)",
+        threshold=0.5,
+        probability=True,
+    ),
+    "least-squares": Objective(
+        least_squares_head,
+        least_squares_head,
+        half_squared_error,
+        half_squared_error,
+        "Mao et al. 2017, eq. 2 with a = 0, b = c = 1 (eq. 9)",
+        threshold=0.5,
+    ),
+    "hinge": Objective(
+        hinge_head,
+        linear_head,
+        hinge_loss,
+        linear_loss,
+        "Lim and Ye 2017, eq. 6 and 7; Miyato et al. 2018, eq. 16 and 17",
+    ),
+    "wasserstein": Objective(
+        linear_head,
+        linear_head,
+        linear_loss,
+        linear_loss,
+        "Arjovsky et al. 2017, eq. 2 and algorithm 1",
+        estimates={"wasserstein": lambda d_real, d_fake: d_real - d_fake},
     ),
 }
 
@@ -53,3 +142,41 @@ def get_objective(name: str) -> Objective:
     if name not in OBJECTIVES:
         raise unknown_name("objective", name, OBJECTIVES)
     return OBJECTIVES[name]
+
+
+def with_heads(objective: Objective, network_output, labelled: bool = False) -> tuple:
+    """(symbol that trains D, symbol that G is trained through) over a discriminator's output.
+
+    Parameters
+    ----------
+    network_output : the raw score (N, 1), or a group of it and class logits (N, K). Those get a softmax and the
+        cross-entropy with `class_label` (N,) (Odena et al. 2017, eq. 3), as second output `closs` (N, K); samples
+        of class −1 are left out of it.
+    labelled : whether some batches are for the classifier alone: their adversarial label is −1, and no gradient
+        goes back from their scores.
+    """
+    score, *logits = network_output
+    label = mx.sym.Variable("label")
+    if labelled:
+        counts = mx.sym.expand_dims(label, axis=1) >= 0  # (N, 1)
+        score = mx.sym.where(counts, score, mx.sym.BlockGrad(score))
+    return tuple(
+        _grouped(head(score, label), [_class_head(each) for each in logits])
+        for head in (objective.discriminator_head, objective.generator_head)
+    )
+
+
+def _class_head(logits):
+    return mx.sym.SoftmaxOutput(
+        logits,
+        mx.sym.Variable("class_label"),
+        use_ignore=True,
+        ignore_label=IGNORED_CLASS,
+        name="closs",
+    )
+
+
+def _grouped(head, class_heads: list):
+    """Predictions first, as `StepResult` reads them; what only carries a loss behind."""
+    prediction, *losses = head
+    return mx.sym.Group([prediction, *class_heads, *losses]) if class_heads else head

@@ -16,7 +16,45 @@ from typing import Any
 from mxgan.errors import ArgumentError, CheckpointError
 from mxgan.runtime import mx
 
-__all__ = ["OptimizerConfig", "export_state", "import_state", "init_optimizer"]
+__all__ = ["AdaDeltaWithRate", "OptimizerConfig", "export_state", "import_state", "init_optimizer"]
+
+
+class AdaDeltaWithRate(mx.optimizer.Optimizer):
+    """Zeiler's ADADELTA times a learning rate, as PyTorch defines it; registered as "adadelta_lr".
+
+    MXNet's own "adadelta" has no learning rate: it takes one and ignores it. Here, with all arithmetic elementwise::
+
+        v ← ρ v + (1 − ρ) g²        Δ = g √(u + ε) / √(v + ε)        u ← ρ u + (1 − ρ) Δ²        w ← w − lr Δ
+
+    Parameters
+    ----------
+    learning_rate, rho, epsilon : lr, ρ and ε; the defaults are PyTorch's.
+    kwargs : those of every mx.optimizer.Optimizer (rescale_grad, clip_gradient, wd, …).
+
+    Source: Zeiler 2012, algorithm 1; the learning rate is not of the paper.
+    """
+
+    def __init__(self, learning_rate: float = 1.0, rho: float = 0.9, epsilon: float = 1e-6, **kwargs) -> None:
+        super().__init__(learning_rate=learning_rate, **kwargs)
+        self.rho, self.epsilon = rho, epsilon
+
+    def create_state(self, index, weight):
+        return tuple(mx.nd.zeros(weight.shape, weight.context, dtype=weight.dtype) for _ in range(2))  # v, u
+
+    def update(self, index, weight, grad, state):
+        self._update_count(index)
+        gradient = grad * self.rescale_grad
+        if self.clip_gradient is not None:
+            gradient = mx.nd.clip(gradient, -self.clip_gradient, self.clip_gradient)
+        gradient = gradient + self._get_wd(index) * weight
+        squares, steps = state
+        squares[:] = self.rho * squares + (1 - self.rho) * gradient * gradient
+        step = gradient * mx.nd.sqrt(steps + self.epsilon) / mx.nd.sqrt(squares + self.epsilon)
+        steps[:] = self.rho * steps + (1 - self.rho) * step * step
+        weight[:] = weight - self._get_lr(index) * step
+
+
+mx.optimizer.Optimizer.opt_registry["adadelta_lr"] = AdaDeltaWithRate
 
 
 @dataclass(frozen=True)
@@ -25,7 +63,7 @@ class OptimizerConfig:
 
     Parameters
     ----------
-    name : as registered in MXNet: "adam", "sgd", "rmsprop", …
+    name : as registered in MXNet: "adam", "sgd", "rmsprop", …; "adadelta_lr" is `AdaDeltaWithRate`.
     learning_rate : above 0.
     settings : further arguments of the optimiser's constructor. The gradient is divided by the batch size, as
         `Module.init_optimizer` does.

@@ -2,75 +2,129 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
-from mxgan.config import from_dict
-from mxgan.errors import ArgumentError, unknown_name
-from mxgan.networks import DCGAN, get_network
+from mxgan.errors import unknown_name
+from mxgan.networks import DCGAN, MLP, CBR, AuxiliaryDCGAN, ConditionalDCGAN, EncoderDecoder, SemiSupervisedDCGAN
 from mxgan.noise import InstanceNoise
-from mxgan.objectives import get_objective
 from mxgan.optimizers import OptimizerConfig
+from mxgan.recipe import Recipe
+from mxgan.schedule import Schedule
 
-__all__ = ["RECIPES", "Recipe", "get_recipe"]
+__all__ = ["RECIPES", "get_recipe"]
+
+BALANCED = {"real_label": 0.9, "instance_noise": InstanceNoise(0.3)}  # what keeps a plain D from winning
+MNIST_SIZED = {"nc": 1, "image_size": 32, "ngf": 32, "ndf": 32}
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """All that decides a training but the data and the seed.
-
-    Parameters
-    ----------
-    summary : one line for a person.
-    source : where it was published, and where this differs.
-    network : a row of NETWORKS with its widths and sizes.
-    objective : a row of OBJECTIVES.
-    generator_optimizer, discriminator_optimizer : see `OptimizerConfig`.
-    initial_sigma : standard deviation of the normal initial weights.
-    batch_size : images in a step.
-    real_label : D's target on real images; below 1 it is one-sided label smoothing.
-    instance_noise : noise on what D sees, none by default; see `InstanceNoise`.
-    """
-
-    summary: str
-    source: str
-    network: Any = field(default_factory=DCGAN)
-    objective: str = "gan"
-    generator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    discriminator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    initial_sigma: float = 0.02
-    batch_size: int = 64
-    real_label: float = 1.0
-    instance_noise: InstanceNoise = field(default_factory=InstanceNoise)
-
-    def __post_init__(self) -> None:
-        get_objective(self.objective)
-        if self.batch_size < 1:
-            raise ArgumentError(f"batch_size is {self.batch_size}; give at least 1.")
-        if not 0 < self.initial_sigma < float("inf"):
-            raise ArgumentError(f"initial_sigma is {self.initial_sigma}; give a number above 0.")
-
-    @classmethod
-    def parts_from_dict(cls, values: Mapping) -> dict:
-        """Build the network by the name that its JSON object carries."""
-        network = values.get("network")
-        if not isinstance(network, Mapping):
-            return dict(values)
-        options = {key: value for key, value in network.items() if key != "name"}
-        return {**values, "network": from_dict(get_network(network.get("name")), options, "network")}
+def both(optimizer: OptimizerConfig) -> dict:
+    """The same optimiser for G and D."""
+    return {"generator_optimizer": optimizer, "discriminator_optimizer": optimizer}
 
 
 RECIPES = {
     "dcgan": Recipe(
         summary="DCGAN kept in balance: instance noise and one-sided label smoothing",
         source="Radford et al. 2016; noise: Sønderby et al. 2017, section 4; smoothing: Salimans et al. 2016, 3.4",
-        real_label=0.9,
-        instance_noise=InstanceNoise(0.3),
+        **BALANCED,
     ),
     "dcgan-original": Recipe(
         summary="DCGAN with the settings of MXNet's own example, whose discriminator wins",
         source="example/gan/dcgan.py of MXNet before 1.0",
+    ),
+    "mlp-gan": Recipe(
+        summary="multilayer perceptrons on flat 28×28 images in [0, 1]",
+        source="Goodfellow et al. 2014, in the form of the PyTorch exercises: latent 64, Adam 1e-5, 200 epochs",
+        network=MLP(),
+        **both(OptimizerConfig("adam", 1e-5, {"beta1": 0.9, "beta2": 0.999})),
+        initializer="torch",
+        batch_size=128,
+        schedule=Schedule(fresh_fakes=True, mean_of_losses=True),
+        published_run={"epochs": 200, "log_every": 500, "sample_every": 500},
+    ),
+    "mlp-gan-64": Recipe(
+        summary="multilayer perceptrons on 3×64×64 images, BatchNorm with an epsilon of 0.8",
+        source="Goodfellow et al. 2014, in the widths of the PyTorch-GAN collection; anime faces there",
+        network=MLP(
+            nc=3, image_size=64, latent_size=100, generator_widths=(128, 256, 512, 1024),
+            discriminator_widths=(512, 256), norm_first=False, eps=0.8, slope=0.2, output="tanh",
+        ),
+        initializer="torch",
+    ),
+    "cbr-gan": Recipe(
+        summary="nine convolutions each way on 32×32, Adadelta, five steps of G for one of D, latents drawn once",
+        source="a classroom notebook (convolution, BatchNorm, ReLU); first 900 images of a folder",
+        network=CBR(),
+        **both(OptimizerConfig("adadelta_lr", 1e-3, {"rho": 0.9, "epsilon": 1e-6})),
+        initializer="torch",
+        batch_size=100,
+        schedule=Schedule(generator_updates=5, fresh_fakes=True, fixed_latents=True),
+        pictures=("grids", "strip", "losses"),
+        published_run={"log_every": 1, "sample_every": "epoch", "limit": 900},
+    ),
+    "encoder-decoder-gan": Recipe(
+        summary="5×5 'same' convolutions and global pooling on 64×64; D updated on reals, then on fakes",
+        source="a Keras tutorial on CelebA: first 10,000 faces, batches drawn with replacement",
+        network=EncoderDecoder(),
+        **both(OptimizerConfig("adam", 2e-4, {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7})),
+        initializer="glorot",
+        batch_size=32,
+        schedule=Schedule(separate_updates=True, fresh_fakes=True),
+        sampling="replacement",
+        steps_per_epoch=200,
+        pictures=("grids", "scores", "losses"),
+        run_name="{dataset}-encoder-decoder-c{recipe.network.capacity}-b{recipe.batch_size}"
+        "-d{recipe.schedule.discriminator_updates}-g{recipe.schedule.generator_updates}",
+        published_run={"sample_every": 80, "limit": 10000},
+    ),
+    "wgan": Recipe(
+        summary="Wasserstein critic with clipped weights, five critic steps for one of G",
+        source="Arjovsky et al. 2017, algorithm 1: clip 0.01, RMSProp 5e-5, on DCGAN's networks",
+        network=DCGAN(fix_gamma=False),
+        objective="wasserstein",
+        **both(OptimizerConfig("rmsprop", 5e-5, {"gamma1": 0.99, "epsilon": 1e-8})),
+        schedule=Schedule(discriminator_updates=5, fresh_fakes=True),
+        weight_clip=0.01,
+    ),
+    "wgan-gp": Recipe(
+        summary="Wasserstein critic with an exact gradient penalty and no BatchNorm",
+        source="Gulrajani et al. 2017, algorithm 1: λ = 10, Adam (1e-4, 0, 0.9), five critic steps",
+        network=DCGAN(fix_gamma=False, discriminator_norm="none"),
+        objective="wasserstein",
+        **both(OptimizerConfig("adam", 1e-4, {"beta1": 0.0, "beta2": 0.9, "wd": 0.0})),
+        schedule=Schedule(discriminator_updates=5, fresh_fakes=True),
+        penalty="gradient_penalty",
+        penalty_weight=10.0,
+    ),
+    "lsgan": Recipe(
+        summary="least squares: D's score is drawn to 1 on real and to 0 on fake images",
+        source="Mao et al. 2017, eq. 9; on DCGAN's networks, in the balance of the recipe dcgan",
+        objective="least-squares",
+        **BALANCED,
+    ),
+    "hinge": Recipe(
+        summary="hinge loss with a spectrally normalised discriminator",
+        source="Lim and Ye 2017; Miyato et al. 2018, eq. 16 and 17, on DCGAN's networks",
+        network=DCGAN(discriminator_norm="none", fix_gamma=False),
+        objective="hinge",
+        spectral_norm=True,
+    ),
+    "cgan": Recipe(
+        summary="G and D are told the class: asking for a digit gives that digit",
+        source="Mirza and Osindero 2014, on DCGAN's networks at 32×32, in the balance of the recipe dcgan",
+        network=ConditionalDCGAN(**MNIST_SIZED),
+        **BALANCED,
+    ),
+    "acgan": Recipe(
+        summary="D also predicts the class, and G is trained on both of its answers",
+        source="Odena et al. 2017, eq. 2 and 3, on DCGAN's networks at 32×32, in the balance of the recipe dcgan",
+        network=AuxiliaryDCGAN(**MNIST_SIZED),
+        **BALANCED,
+    ),
+    "ssgan": Recipe(
+        summary="D classifies with ten labels of each class and learns the rest from unlabelled and made images",
+        source="Salimans et al. 2016, section 5 (K + 1 classes, the last logit 0); section 3.2 by minibatch_kernels",
+        network=SemiSupervisedDCGAN(**MNIST_SIZED),
+        labelled_per_class=10,
+        instance_noise=InstanceNoise(0.3),
     ),
 }
 

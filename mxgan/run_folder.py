@@ -2,7 +2,8 @@
 
 NAME/config.json          everything needed to run it again
 NAME/history.jsonl        one JSON object per logged step
-NAME/samples/             gout-STEP.png, diff-STEP.png, data-STEP.png
+NAME/evaluation.jsonl     one JSON object per evaluation: the test accuracy of a D that classifies
+NAME/samples/             gout-STEP.png, diff-STEP.png, data-STEP.png, and other pictures that a recipe names
 NAME/checkpoints/STEP/    see checkpoint.py
 """
 
@@ -26,6 +27,7 @@ class RunFolder:
         self.path = Path(path)
         self.config_path = self.path / "config.json"
         self.history_path = self.path / "history.jsonl"
+        self.evaluation_path = self.path / "evaluation.jsonl"
         self.samples = self.path / "samples"
         self.checkpoints = self.path / "checkpoints"
 
@@ -109,20 +111,22 @@ class RunFolder:
         for step in self.checkpoint_steps()[: -keep if keep else 0]:
             shutil.rmtree(self.checkpoint(step))
 
-    def cut_history(self, step: int, every: int) -> None:
-        """Drop the lines after `step`, steps that a resumed run does again, and a remainder's, not at `every`."""
-        if not self.history_path.exists():
-            return
-        lines = self.history_path.read_text(encoding="utf-8").splitlines()
-        kept = []
-        for number, line in enumerate(lines, start=1):
-            try:
-                at = json.loads(line)["step"]
-                if at <= step and at % every == 0:
-                    kept.append(line + "\n")
-            except (ValueError, KeyError, TypeError) as error:
-                if number < len(lines):  # a last line cut short by a crash is expected; one before it is not
-                    raise CorruptFileError(
-                        self.history_path, f"line {number} is not a JSON object with 'step'"
-                    ) from error
-        write_whole(self.history_path, "".join(kept))
+    def cut_history(self, step: int, log_every: int, sample_every: Union[int, str]) -> None:
+        """Drop the lines after `step`, steps that a resumed run does again, and a remainder's, not at its interval."""
+        for path, every in ((self.history_path, log_every), (self.evaluation_path, sample_every)):
+            if path.exists():
+                _cut_lines(path, step, 1 if every == "epoch" else every)
+
+
+def _cut_lines(path: Path, step: int, every: int) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    kept = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            at = json.loads(line)["step"]
+            if at <= step and at % every == 0:
+                kept.append(line + "\n")
+        except (ValueError, KeyError, TypeError) as error:
+            if number < len(lines):  # a last line cut short by a crash is expected; one before it is not
+                raise CorruptFileError(path, f"line {number} is not a JSON object with 'step'") from error
+    write_whole(path, "".join(kept))

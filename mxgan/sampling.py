@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Optional
 
 import numpy as np
 
@@ -23,20 +24,24 @@ class Sampler:
     ----------
     generator : symbol with the one input `rand`.
     latent_shape : shape of one latent, such as (100, 1, 1).
+    classes : of a conditional generator, which has `class_label` as a second input; 0 for others.
     batch_size : latents in one forward pass; any number can be sampled.
     context : where it runs; None: the CPU.
     """
 
-    def __init__(self, generator, latent_shape: Sequence[int], batch_size: int = 64, context=None) -> None:
+    def __init__(
+        self, generator, latent_shape: Sequence[int], batch_size: int = 64, context=None, classes: int = 0
+    ) -> None:
         if batch_size < 1:
             raise ArgumentError(f"batch_size is {batch_size}; give at least 1.")
-        self.latent_shape, self.batch_size = tuple(latent_shape), batch_size
+        self.latent_shape, self.batch_size, self.classes = tuple(latent_shape), batch_size, classes
         self._shape = (batch_size, *self.latent_shape)
-        self._wanted = parameter_shapes(generator, {"rand": self._shape})
-        self.module = mx.mod.Module(generator, ("rand",), None, context=context or mx.cpu())
+        labels = {"class_label": (batch_size,)} if classes else {}
+        self._wanted = parameter_shapes(generator, {"rand": self._shape, **labels})
+        self.module = mx.mod.Module(generator, ("rand",), tuple(labels) or None, context=context or mx.cpu())
         # Bound as for training: a graph bound for inference gets MXNet's oneDNN backend, which keeps the first value
         # of a weight that is worked out in the graph (blocks.single_channel_deconvolution) for all later ones.
-        self.module.bind([("rand", self._shape)], for_training=True)
+        self.module.bind([("rand", self._shape)], list(labels.items()) or None, for_training=True)
 
     def set_params(self, arg_params: dict, aux_params: dict) -> None:
         """Take these parameters; CheckpointError when they are not this generator's."""
@@ -49,23 +54,44 @@ class Sampler:
         (arg_params, aux_params), _ = pair.get_params()
         self.module.init_params(arg_params=arg_params, aux_params=aux_params, force_init=True)
 
-    def sample(self, latents: np.ndarray) -> np.ndarray:
-        """Images (N, C, H, W), float32, of latents (N, *latent_shape); any N ≥ 1."""
+    def sample(self, latents: np.ndarray, classes: Optional[np.ndarray] = None) -> np.ndarray:
+        """Images (N, C, H, W), float32, of latents (N, *latent_shape) and of classes (N,) where there are; any N ≥ 1."""
         if latents.shape[1:] != self.latent_shape or not len(latents):
             raise ArgumentError(f"latents are {latents.shape}; give (N, {', '.join(map(str, self.latent_shape))}).")
+        self._check_classes(classes, len(latents))
         images = []
         for start in range(0, len(latents), self.batch_size):
-            some = latents[start : start + self.batch_size]
-            filled = np.resize(some, self._shape)  # the last batch is filled by repeating
-            self.module.forward(mx.io.DataBatch([mx.nd.array(filled)]), is_train=False)
-            images.append(self.module.get_outputs()[0].asnumpy()[: len(some)])
+            rows = np.resize(np.arange(start, min(start + self.batch_size, len(latents))), self.batch_size)
+            labels = [mx.nd.array(classes[rows], dtype=np.float32)] if self.classes else None
+            self.module.forward(mx.io.DataBatch([mx.nd.array(latents[rows])], labels), is_train=False)
+            images.append(self.module.get_outputs()[0].asnumpy()[: len(latents) - start])
         return np.concatenate(images)
 
-    def draw(self, num: int, seed: int = 0) -> np.ndarray:
-        """`num` images from standard normal latents that depend on the seed alone; the first k of any num agree."""
+    def _check_classes(self, classes: Optional[np.ndarray], count: int) -> None:
+        if not self.classes:
+            if classes is not None:
+                raise ArgumentError("this generator takes no classes; leave them out.")
+            return
+        allowed = f"{count} whole numbers from 0 to {self.classes - 1}, one for each image"
+        if classes is None:
+            raise ArgumentError(f"this generator is conditional; give classes: {allowed}.")
+        whole = np.issubdtype(classes.dtype, np.integer)
+        if classes.shape != (count,) or not whole or classes.min() < 0 or classes.max() >= self.classes:
+            raise ArgumentError(f"classes are {classes.dtype} {classes.shape} {classes.ravel()[:4]}…; give {allowed}.")
+
+    def draw(self, num: int, seed: int = 0, only: Optional[int] = None) -> np.ndarray:
+        """`num` images from standard normal latents that depend on the seed alone; the first k of any num agree.
+
+        Of a conditional generator image i is of the class i mod K, or all are of the class `only`.
+        """
         if num < 1:
             raise ArgumentError(f"the number of samples is {num}; give at least 1.")
-        return self.sample(draw_latents((num, *self.latent_shape), seed, 0, stream="samples"))
+        latents = draw_latents((num, *self.latent_shape), seed, 0, stream="samples")
+        if only is not None and not 0 <= only < self.classes:
+            known = f"0 to {self.classes - 1}" if self.classes else "none: this generator is not conditional"
+            raise ArgumentError(f"class {only} is not one of this generator's ({known}).")
+        classes = np.arange(num) % self.classes if self.classes else None
+        return self.sample(latents, classes if only is None else np.full(num, only))
 
 
 def network_of_params(arg_params: dict):
@@ -77,4 +103,4 @@ def network_of_params(arg_params: dict):
             return network.from_parameters(shapes)
         except CheckpointError as error:
             refusals.append(f"{network.name}: {error}")
-    raise CheckpointError(" ".join(refusals))
+    raise CheckpointError("the parameters are those of no generator known here. " + " ".join(refusals))

@@ -71,20 +71,21 @@ def _where(message: str) -> str:
     return f"the shapes do not fit together: {lines[-1].rstrip('.') if lines else 'MXNet gave no reason'}"
 
 
-def check_pair(generator, discriminator, latents: tuple, images: tuple, labels: tuple) -> None:
+def check_pair(generator, discriminator, latents: Mapping[str, tuple], images: Mapping[str, tuple]) -> None:
     """Raise ShapeError unless latents lead to images of the given shape, and those to one prediction each.
 
-    Each of `latents`, `images` and `labels` is (input name, shape with the batch).
+    `latents` and `images` are {input: shape with the batch} of the two networks, the data first.
     """
-    _, (made, *_), _ = infer(generator, dict([latents]))
-    if made != images[1]:
+    (taken, *_), (wanted, *_) = latents.values(), images.values()
+    _, (made, *_), _ = infer(generator, latents)
+    if made != wanted:
         raise ShapeError(
-            f"the generator makes {made} of latents {latents[1]}, and the discriminator is to be fed {images[1]}; "
+            f"the generator makes {made} of latents {taken}, and the discriminator is to be fed {wanted}; "
             "make batch, channels and size of the two agree."
         )
-    _, (prediction, *_), _ = infer(discriminator, dict([images, labels]))
-    if prediction[0] != labels[1][0]:
-        raise ShapeError(f"the discriminator gives {prediction}, not one row for each of {labels[1][0]} images.")
+    _, (prediction, *_), _ = infer(discriminator, images)
+    if prediction[0] != wanted[0]:
+        raise ShapeError(f"the discriminator gives {prediction}, not one row for each of {wanted[0]} images.")
 
 
 def parameter_shapes(symbol, inputs: Mapping[str, tuple]) -> tuple:

@@ -9,9 +9,10 @@ from typing import Optional
 from mxgan.callbacks import Callback
 from mxgan.data.latents import RandIter, generator
 from mxgan.errors import ArgumentError
-from mxgan.modules import AdversarialPair, StepResult
+from mxgan.modules import AdversarialPair
 from mxgan.noise import InstanceNoise
 from mxgan.runtime import mx
+from mxgan.steps import StepResult
 
 __all__ = ["Trainer"]
 
@@ -25,8 +26,10 @@ class Trainer:
     ----------
     pair : bound, with parameters and optimisers.
     data : an mx.io.DataIter whose batches fit the pair. With `seek(epoch, batch)` (every iterator of mxgan.data)
-        a resumed run sees the batches it would have seen; another iterator is only `reset` at each epoch.
-    latents : iterator over `rand` with `seek(step)`; None: `RandIter` with this seed.
+        a resumed run sees the batches it would have seen; another iterator is only `reset` at each epoch. A step
+        takes `pair.schedule.real_batches` of them; those left over at an epoch's end, too few for a step, it leaves.
+    latents : iterator over `rand` with `seek(batch)`; None: `RandIter` with this seed.
+    labelled : iterator over labelled images with `seek(epoch, batch)`, for a pair that takes such.
     noise : instance noise as a function of the step.
     callbacks : in the order in which they are told.
     seed : every draw of the run is a function of it and of the step.
@@ -43,12 +46,15 @@ class Trainer:
         data,
         *,
         latents=None,
+        labelled=None,
         noise: InstanceNoise = InstanceNoise(),
         callbacks: Sequence[Callback] = (),
         seed: int = 0,
     ) -> None:
         self.pair, self.data, self.noise, self.seed = pair, data, noise, seed
         self.latents = latents or RandIter(pair.batch_size, pair.latent_shape, seed)
+        self.labelled = labelled
+        self._check_epoch(getattr(data, "batches_per_epoch", None))
         self.callbacks = list(callbacks)
         self.step = self.epoch = self.iteration = 0
         self.stopping: Optional[str] = None
@@ -70,30 +76,54 @@ class Trainer:
         """Train to the end of the epoch under way, or until `steps` are done in all."""
         seek = getattr(self.data, "seek", None)
         if seek:
-            seek(self.epoch, self.iteration)
+            seek(self.epoch, self.iteration * self.pair.schedule.real_batches)
         else:
             self.data.reset()
         while not self._done(steps, None):
             try:
-                batch = self.data.next()
+                batches = [self.data.next() for _ in range(self.pair.schedule.real_batches)]
             except StopIteration:
+                self._check_epoch(self.iteration * self.pair.schedule.real_batches)
                 self.epoch, self.iteration = self.epoch + 1, 0
                 self._tell("on_epoch_end")
                 return
             self._tell("on_step_begin")
-            result = self.train_step(batch)
+            result = self.train_step(batches)
             self.step, self.iteration = self.step + 1, self.iteration + 1
-            self._tell("on_step_end", batch, result)
+            self._tell("on_step_end", batches[-1], result)
 
-    def train_step(self, batch) -> StepResult:
-        """One step on one batch; the latents and MXNet's own random numbers are those of this step number."""
+    def train_step(self, batches: Sequence) -> StepResult:
+        """One step on its real batches; latents and MXNet's own random numbers are those of this step number."""
         mx.random.seed(int(generator("mxnet", self.seed, self.step).integers(2**31)))
-        self.latents.seek(self.step)
-        result = self.pair.step(self.latents.next().data[0], batch.data[0], noise=self.noise.sigma_at(self.step))
+        result = self.pair.step(
+            self._latents(), batches, noise=self.noise.sigma_at(self.step), labelled=self._labelled_batches()
+        )
         if self._last is not None:  # at most two steps in flight: the engine would queue batches without end
             self._last.generator_prediction.wait_to_read()
         self._last = result
         return result
+
+    def _latents(self) -> list:
+        schedule = self.pair.schedule
+        self.latents.seek(0 if schedule.fixed_latents else self.step * schedule.latent_batches)
+        return [self.latents.next() for _ in range(schedule.latent_batches)]
+
+    def _labelled_batches(self) -> list:
+        if self.labelled is None:
+            return []
+        wanted, batches = self.pair.schedule.real_batches, []
+        for position in range(self.step * wanted, (self.step + 1) * wanted):
+            self.labelled.seek(*divmod(position, self.labelled.batches_per_epoch))
+            batches.append(self.labelled.next())
+        return batches
+
+    def _check_epoch(self, batches: Optional[int]) -> None:
+        wanted = self.pair.schedule.real_batches
+        if batches is not None and batches < wanted:
+            raise ArgumentError(
+                f"an epoch of the data has {batches} whole batches of {self.pair.batch_size}, and one step takes "
+                f"{wanted}; give a smaller batch_size, fewer discriminator_updates, or more data."
+            )
 
     def stop(self, reason: str) -> None:
         """End `fit` after the step under way; may be called from a callback or a signal handler."""

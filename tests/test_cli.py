@@ -107,9 +107,9 @@ def test_the_default_recipe_has_what_keeps_it_in_balance():
 
 
 def test_the_flags_of_resume_are_those_that_may_change():
-    from mxgan import flags, session
+    from mxgan import flags, run_config
 
-    assert flags._CHANGEABLE == session.MAY_CHANGE
+    assert flags._CHANGEABLE == run_config.MAY_CHANGE
 
 
 @pytest.mark.parametrize(

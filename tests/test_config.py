@@ -23,11 +23,13 @@ class Outer:
     depth: Optional[int] = None
     flag: bool = False
     word: str = "a"
+    widths: tuple[int, ...] = (4, 8)
+    steps: Optional[tuple[float, ...]] = None
     settings: Any = field(default_factory=lambda: {"beta": 0.5})
 
 
 def test_json_round_trip():
-    config = Outer(Inner(7), depth=3, settings={"beta": 0.25})
+    config = Outer(Inner(7), depth=3, widths=(1, 2, 3), steps=(0.5, 2.0), settings={"beta": 0.25})
     assert from_dict(Outer, json.loads(json.dumps(to_dict(config)))) == config
 
 
@@ -50,6 +52,11 @@ def test_a_run_goes_through_json():
         ("depth", "null", "depth", None),
         ("flag", "true", "flag", True),
         ("word", "12", "word", "12"),
+        ("widths", "[64, 128]", "widths", (64, 128)),
+        ("widths", (7,), "widths", (7,)),
+        ("widths", "[]", "widths", ()),
+        ("steps", "[1, 0.5]", "steps", (1, 0.5)),
+        ("steps", "null", "steps", None),
         ("inner.rate", "1", "inner.rate", 1),
         ("beta", "0.75", "settings.beta", 0.75),
         ("settings.momentum", "0.9", "settings.momentum", 0.9),
@@ -80,6 +87,12 @@ def test_a_mapping_is_set_as_a_whole():
         ("inner.rate", "fast", "give a number"),
         ("flag", "maybe", "give true or false"),
         ("depth", "deep", "give a whole number or null"),
+        ("widths", "64", "widths is 64; give a list of whole numbers."),
+        ("widths", "[64, 2.5]", "widths is [64, 2.5]; give a list of whole numbers."),
+        ("widths", "[64, true]", "widths is [64, True]; give a list of whole numbers."),
+        ("widths", "[64", "widths is '[64'; give a list of whole numbers."),
+        ("widths", "null", "widths is None; give a list of whole numbers."),
+        ("steps", '["a"]', "steps is ['a']; give a list of numbers or null."),
         ("beta", "high", "settings.beta is 'high'; give a number"),
     ],
 )
@@ -96,6 +109,7 @@ def test_bad_overrides_are_named(key, value, words):
         ({"inner": {"widht": 3}}, "unknown setting in inner 'widht'; did you mean 'width'?"),
         ({"inner": 5}, "inner is 5; an object with named values is wanted"),
         ({"flag": 1}, "flag is 1; give true or false"),
+        ({"widths": [64, "128"]}, "widths is [64, '128']; give a list of whole numbers"),
         ([], "configuration is []"),
     ],
 )

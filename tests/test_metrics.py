@@ -42,7 +42,7 @@ def test_the_line_is_the_originals_word_for_word():
     metrics.update(result([0.1], [0.9], [0.5]))
     number = r"[0-9.e-]+"
     pattern = rf"epoch: 3 iter: 40 metric: \('facc', {number}\) \('fentropy', {number}\) \('fentropy', {number}\)"
-    assert re.fullmatch(pattern, metrics.original_line(3, 40))
+    assert re.fullmatch(pattern, metrics.line(3, 40))
 
 
 def test_the_metrics_are_mxnets():

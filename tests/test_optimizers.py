@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mxgan.errors import ArgumentError, CheckpointError
-from mxgan.optimizers import OptimizerConfig, export_state, import_state
+from mxgan.optimizers import OptimizerConfig, export_state, import_state, init_optimizer
 from mxgan.runtime import mx
 from tests.support import assert_same, make_pair, params_of, train
 
@@ -15,6 +15,7 @@ CONFIGS = [
     OptimizerConfig("rmsprop", 1e-3, {}),
     OptimizerConfig("rmsprop", 1e-3, {"centered": True}),
     OptimizerConfig("adadelta", 1.0, {}),
+    OptimizerConfig("adadelta_lr", 1e-3, {}),
 ]
 
 
@@ -86,3 +87,83 @@ def test_learning_rates_that_cannot_be(rate):
 def test_decay_rates_that_cannot_be():
     with pytest.raises(ArgumentError, match=r"beta1 is 1\.0; give a number from 0 to below 1"):
         OptimizerConfig(settings={"beta1": 1.0})
+
+
+# What the published recipes were trained with: (ours, PyTorch's name and arguments)
+AS_IN_TORCH = [
+    (OptimizerConfig("adadelta_lr", 1e-3, {}), "Adadelta", {"lr": 1e-3}),
+    (OptimizerConfig("adadelta_lr", 1.0, {"rho": 0.8, "epsilon": 1e-4}), "Adadelta", {"rho": 0.8, "eps": 1e-4}),
+    (OptimizerConfig("rmsprop", 5e-5, {"gamma1": 0.99, "epsilon": 1e-16}), "RMSprop", {"lr": 5e-5}),
+    (OptimizerConfig("adam", 1e-4, {"beta1": 0.0, "beta2": 0.9}), "Adam", {"lr": 1e-4, "betas": (0.0, 0.9)}),
+    (OptimizerConfig("adam", 1e-5, {}), "Adam", {"lr": 1e-5}),
+]
+
+
+def linear_regression(config, images, targets, weight, bias):
+    """Weights after each step of a Module of one FullyConnected; the loss is half the mean squared error."""
+    score = mx.sym.FullyConnected(mx.sym.var("data"), num_hidden=1, name="d1")
+    module = mx.mod.Module(mx.sym.LinearRegressionOutput(score, mx.sym.var("label")), ("data",), ("label",))
+    module.bind([("data", images[0].shape)], [("label", targets[0].shape)])
+    module.init_params(arg_params={"d1_weight": mx.nd.array(weight), "d1_bias": mx.nd.array(bias)})
+    init_optimizer(module, config, 1)
+    for x, y in zip(images, targets):
+        module.forward(mx.io.DataBatch([mx.nd.array(x)], [mx.nd.array(y)]), is_train=True)
+        module.backward()
+        module.update()
+        parameters, _ = module.get_params()
+        yield parameters["d1_weight"].asnumpy(), parameters["d1_bias"].asnumpy()
+
+
+@pytest.mark.parametrize("config, name, arguments", AS_IN_TORCH, ids=lambda c: getattr(c, "name", None))
+def test_twenty_steps_equal_those_of_torch(config, name, arguments):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    images, targets = rng.standard_normal((20, 8, 5)).astype("f"), rng.standard_normal((20, 8)).astype("f")
+    weight, bias = rng.standard_normal((1, 5)).astype("f"), rng.standard_normal(1).astype("f")
+    linear = torch.nn.Linear(5, 1)
+    linear.load_state_dict({"weight": torch.tensor(weight), "bias": torch.tensor(bias)})
+    optimizer = getattr(torch.optim, name)(linear.parameters(), **arguments)
+    steps = linear_regression(config, images, targets, weight, bias)
+    for x, y, (found_weight, found_bias) in zip(images, targets, steps):
+        optimizer.zero_grad()
+        (0.5 * (linear(torch.tensor(x))[:, 0] - torch.tensor(y)) ** 2).mean().backward()
+        optimizer.step()
+        np.testing.assert_allclose(found_weight, linear.weight.detach().numpy(), rtol=0, atol=5e-7)
+        np.testing.assert_allclose(found_bias, linear.bias.detach().numpy(), rtol=0, atol=5e-7)
+    assert np.abs(found_weight - weight).max() > 20 * 5e-7
+
+
+def test_mxnets_rmsprop_has_its_epsilon_inside_the_root():
+    """So that PyTorch's 1e-8 is 1e-16 here; 1e-8 itself would hold back gradients far below 1e-4."""
+    weight, gradient = mx.nd.zeros(1), mx.nd.array([1e-6])
+    settings = {"learning_rate": 1.0, "gamma1": 0.99}
+    for epsilon, expected in ((1e-16, 1e-6 / np.sqrt(1e-14 + 1e-16)), (1e-8, 1e-6 / np.sqrt(1e-14 + 1e-8))):
+        weight[:] = 0
+        mx.optimizer.get_updater(mx.optimizer.create("rmsprop", epsilon=epsilon, **settings))(0, gradient, weight)
+        np.testing.assert_allclose(weight.asnumpy(), -expected, rtol=1e-5)
+
+
+def test_mxnets_adadelta_ignores_the_learning_rate_and_ours_does_not():
+    moved = {}
+    for name in ("adadelta", "adadelta_lr"):
+        for rate in (0.5, 1.0):
+            weight = mx.nd.zeros(3)
+            optimizer = mx.optimizer.create(name, learning_rate=rate, rho=0.9, epsilon=1e-6)
+            mx.optimizer.get_updater(optimizer)(0, mx.nd.array([1.0, -2.0, 0.0]), weight)
+            moved[name, rate] = weight.asnumpy()
+    np.testing.assert_array_equal(moved["adadelta", 0.5], moved["adadelta", 1.0])
+    np.testing.assert_array_equal(moved["adadelta_lr", 0.5] * 2, moved["adadelta_lr", 1.0])
+    np.testing.assert_array_equal(moved["adadelta_lr", 1.0], moved["adadelta", 1.0])
+
+
+def test_adadelta_takes_what_every_optimiser_takes():
+    """The first step in closed form: w − lr g √ε / √((1−ρ) g² + ε), g clipped after rescaling, then decayed."""
+    weight, gradient = mx.nd.array([2.0, -1.0]), mx.nd.array([8.0, -1.0])
+    optimizer = mx.optimizer.create(
+        "adadelta_lr", learning_rate=0.25, epsilon=1e-2, rescale_grad=0.125, clip_gradient=0.5, wd=0.125
+    )
+    mx.optimizer.get_updater(optimizer)(0, gradient, weight)
+    g = np.array([0.5 + 0.25, -0.125 - 0.125])
+    expected = np.array([2.0, -1.0]) - 0.25 * g * np.sqrt(1e-2) / np.sqrt(0.1 * g**2 + 1e-2)
+    np.testing.assert_allclose(weight.asnumpy(), expected, rtol=1e-6)
+    np.testing.assert_array_equal(gradient.asnumpy(), [8.0, -1.0])  # MXNet's own changes it

@@ -3,13 +3,15 @@
 ::
 
     open_dataset(name) ─┬─ mnist     idx.py, download.py ─┐
-                        ├─ digits    digits.py ───────────┴─ images.py   arrays in memory, one byte a pixel
+                        ├─ digits    digits.py ───────────┼─ images.py   arrays, one byte a pixel
+                        ├─ folder    folder_cache.py ─────┘
                         └─ recordio  record_files.py ─────── records.py  MXNet's ImageRecordIter
     pack_folder         packing.py   a folder of images → .rec, .idx
+    labelled_subset     subset.py    some images of each class
     RandIter            latents.py   the generator's input
 
-Every iterator has `seek(epoch, batch)`, `batches_per_epoch`, `num_images`, `fingerprint` and `describe()`
-besides MXNet's own `provide_data`, `next` and `reset` (see `EpochIter`).
+Every iterator has `seek(epoch, batch)`, `batches_per_epoch`, `num_images`, `num_classes`, `fingerprint` and
+`describe()` besides MXNet's own `provide_data`, `next` and `reset` (see `EpochIter`).
 """
 
 from __future__ import annotations
@@ -18,12 +20,14 @@ from typing import Optional
 
 from mxgan.data.base import EpochIter
 from mxgan.data.digits import load_digits, open_digits
+from mxgan.data.folder import load_folder, open_folder
 from mxgan.data.images import ImageArrayIter
 from mxgan.data.latents import RandIter
 from mxgan.data.mnist import load_mnist, open_mnist
 from mxgan.data.packing import PackReport, pack_folder
 from mxgan.data.records import ImagenetIter, open_records
-from mxgan.errors import unknown_name
+from mxgan.data.subset import labelled_subset
+from mxgan.errors import ArgumentError, unknown_name
 
 __all__ = [
     "DATASETS",
@@ -32,13 +36,24 @@ __all__ = [
     "ImagenetIter",
     "PackReport",
     "RandIter",
+    "labelled_subset",
     "load_digits",
+    "load_folder",
     "load_mnist",
     "open_dataset",
     "pack_folder",
 ]
 
-DATASETS = {"mnist": open_mnist, "digits": open_digits, "recordio": open_records}
+DATASETS = {"mnist": open_mnist, "digits": open_digits, "folder": open_folder, "recordio": open_records}
+
+_OF_ARRAYS = ("limit", "sampling", "epoch_batches", "shuffle")
+# What each data set knows besides the arguments that all have.
+_SETTINGS = {
+    "mnist": (*_OF_ARRAYS, "split"),
+    "digits": (*_OF_ARRAYS, "split"),
+    "folder": (*_OF_ARRAYS, "most_broken", "threads"),
+    "recordio": ("threads", "rand_crop", "rand_mirror", "min_crop_size", "max_crop_size", "resize"),
+}
 
 
 def open_dataset(
@@ -51,6 +66,9 @@ def open_dataset(
     data_dir=None,
     last_batch: str = "pad",
     progress: Optional[bool] = None,
+    limit: Optional[int] = None,
+    sampling: str = "shuffle",
+    epoch_batches: Optional[int] = None,
     **settings,
 ) -> EpochIter:
     """Open a data set by its name.
@@ -61,9 +79,16 @@ def open_dataset(
     batch_size, seed, last_batch : see `EpochIter`.
     image_size : side of the square images given out, in pixels.
     channels : 3 (RGB; grey is repeated) or 1 (grey).
-    data_dir : where the files are: see `load_mnist` and `find_record_file`; "digits" has none.
-    progress : whether a download or a scan draws a progress bar; None: where standard error is a terminal.
-    settings : what one data set alone knows: `split` (mnist), `threads`, `rand_crop`, … (recordio).
+    data_dir : where the files are: see `load_mnist`, `load_folder` and `find_record_file`; "digits" has none.
+    progress : whether a download, decoding or a scan draws a progress bar; None: where standard error is a terminal.
+    limit : take the first so many images alone; where there are fewer, all. Not for recordio.
+    sampling, epoch_batches : see `EpochIter`; recordio knows "shuffle" alone.
+    settings : what some data sets alone know: `split` (mnist, digits), `shuffle` (all but recordio), `most_broken`
+        (folder), `threads` (folder, recordio), `rand_crop`, … (recordio). None is as if it were not given.
+
+    Raises
+    ------
+    ArgumentError : a name that is not known, or a setting that this data set does not know, with those that do.
 
     Examples
     --------
@@ -72,6 +97,10 @@ def open_dataset(
     """
     if name not in DATASETS:
         raise unknown_name("dataset", name, DATASETS)
+    settings.update(limit=limit, epoch_batches=epoch_batches, sampling=None if sampling == "shuffle" else sampling)
+    settings = {key: value for key, value in settings.items() if value is not None}
+    for key, value in settings.items():
+        _check_setting(name, key, value)
     return DATASETS[name](
         batch_size=batch_size,
         image_size=image_size,
@@ -81,4 +110,15 @@ def open_dataset(
         last_batch=last_batch,
         progress=progress,
         **settings,
+    )
+
+
+def _check_setting(name: str, key: str, value) -> None:
+    if key in _SETTINGS[name]:
+        return
+    knowing = [dataset for dataset, settings in _SETTINGS.items() if key in settings]
+    if not knowing:
+        raise unknown_name(f"setting of the dataset {name!r}", key, _SETTINGS[name])
+    raise ArgumentError(
+        f"{key} is {value!r}, but the data set {name!r} knows no {key}; leave it out, or use {', '.join(knowing)}."
     )

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 from mxgan.checks import whole_number
 from mxgan.errors import ArgumentError, unknown_name
 from mxgan.runtime import mx
 
-__all__ = ["LAST_BATCH", "EpochIter"]
+__all__ = ["LAST_BATCH", "SAMPLING", "EpochIter", "checked_shape"]
 
 LAST_BATCH = ("pad", "discard")
+SAMPLING = ("shuffle", "replacement")
+
+
+def checked_shape(data_shape) -> tuple:
+    """(C, H, W) as whole numbers, or an ArgumentError: C is 1 or 3, the sides are 1 … 4096 pixels."""
+    channels, height, width = data_shape
+    if channels not in (1, 3):
+        raise ArgumentError(f"channels is {channels!r}; give 1 (grey) or 3 (RGB).")
+    return int(channels), *(whole_number("image_size", side, maximum=4096) for side in (height, width))
 
 
 class EpochIter(mx.io.DataIter):
@@ -23,6 +34,9 @@ class EpochIter(mx.io.DataIter):
     label_width : numbers in one label.
     seed : the run's seed; with the epoch it decides the order.
     last_batch : "pad" fills the last batch up and says by how much in `batch.pad`; "discard" leaves it out.
+    sampling : "shuffle" gives each image once an epoch; "replacement" draws every row of every batch from all
+        images, so that each batch is full, `pad` is 0, and an epoch gives some images twice and others not.
+    epoch_batches : batches in an epoch, 1 … 100,000, with "replacement" alone; None: as many as shuffling would give.
 
     Notes
     -----
@@ -33,32 +47,58 @@ class EpochIter(mx.io.DataIter):
     name = "images"
 
     def __init__(
-        self, batch_size, data_shape, *, num_images, labels=True, label_width=1, seed=0, last_batch="pad"
+        self,
+        batch_size,
+        data_shape,
+        *,
+        num_images,
+        labels=True,
+        label_width=1,
+        seed=0,
+        last_batch="pad",
+        sampling="shuffle",
+        epoch_batches=None,
     ) -> None:
         super().__init__(whole_number("batch_size", batch_size))
-        channels, height, width = data_shape
-        if channels not in (1, 3):
-            raise ArgumentError(f"channels is {channels!r}; give 1 (grey) or 3 (RGB).")
-        if last_batch not in LAST_BATCH:
-            raise unknown_name("last_batch", last_batch, LAST_BATCH)
-        size = [whole_number("image_size", side, maximum=4096) for side in (height, width)]
+        shape = checked_shape(data_shape)
         self.seed = whole_number("seed", seed, minimum=0, maximum=2**63 - 1)
         self.last_batch, self.num_images = last_batch, num_images
-        if last_batch == "discard" and num_images < batch_size:
-            raise ArgumentError(
-                f"batch_size {batch_size} is more than the {num_images} images there are, and last_batch is "
-                "'discard': no batch would be left. Give a smaller batch_size or last_batch='pad'."
-            )
-        self.provide_data = [mx.io.DataDesc("data", (self.batch_size, int(channels), *size))]
+        self.sampling, self.epoch_batches = sampling, epoch_batches
+        self._check_epoch()
+        self.provide_data = [mx.io.DataDesc("data", (self.batch_size, *shape))]
         label_shape = (self.batch_size,) if label_width == 1 else (self.batch_size, label_width)
         self.provide_label = [mx.io.DataDesc("softmax_label", label_shape)] if labels else []
         self.epoch, self.cursor, self._current = 0, 0, None
 
+    def _check_epoch(self) -> None:
+        for name, value, known in (("last_batch", self.last_batch, LAST_BATCH), ("sampling", self.sampling, SAMPLING)):
+            if value not in known:
+                raise unknown_name(name, value, known)
+        if self.epoch_batches is not None:
+            whole_number("epoch_batches", self.epoch_batches, maximum=100_000)
+            if self.sampling != "replacement":
+                raise ArgumentError(
+                    f"epoch_batches is {self.epoch_batches}, but with sampling {self.sampling!r} an epoch gives each "
+                    "image once; leave epoch_batches out, or give sampling='replacement'."
+                )
+        if not self.batches_per_epoch:
+            raise ArgumentError(
+                f"batch_size {self.batch_size} is more than the {self.num_images} images there are, and last_batch is "
+                "'discard': no batch would be left. Give a smaller batch_size or last_batch='pad'."
+            )
+
     @property
     def batches_per_epoch(self) -> int:
         """Batches that one epoch gives."""
+        if self.epoch_batches is not None:
+            return self.epoch_batches
         whole, rest = divmod(self.num_images, self.batch_size)
         return whole + (1 if rest and self.last_batch == "pad" else 0)
+
+    @property
+    def num_classes(self) -> Optional[int]:
+        """How many classes the labels tell apart, where they are known to be whole numbers from 0; else None."""
+        return None
 
     @property
     def position(self) -> tuple:

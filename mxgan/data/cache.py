@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
-__all__ = ["cache_folder"]
+from mxgan.files import write_whole
+
+__all__ = ["cache_folder", "read_checked", "write_checked"]
 
 
 def cache_folder(*parts: str) -> Path:
@@ -25,3 +30,28 @@ def cache_folder(*parts: str) -> Path:
     else:
         base = Path.home() / ".cache"
     return base.joinpath("mxgan", *parts)
+
+
+def write_checked(path: Path, values: Any) -> None:
+    """Write JSON values and their sha256 to a file, whole or not at all; its folder is made.
+
+    Raises
+    ------
+    OutputError, or OSError where the folder cannot be made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(values)
+    write_whole(path, f"{text}\n{hashlib.sha256(text.encode()).hexdigest()}")
+
+
+def read_checked(path: Path) -> Any:
+    """What `write_checked` wrote.
+
+    Raises
+    ------
+    OSError where there is no such file, ValueError where it holds anything else.
+    """
+    text, _, check = path.read_text(encoding="utf-8").rpartition("\n")
+    if hashlib.sha256(text.encode()).hexdigest() != check:
+        raise ValueError("its checksum is wrong")
+    return json.loads(text)

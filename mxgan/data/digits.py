@@ -5,25 +5,36 @@ from __future__ import annotations
 import numpy as np
 
 from mxgan.data.images import ImageArrayIter
-from mxgan.errors import ArgumentError
+from mxgan.errors import ArgumentError, unknown_name
 
-__all__ = ["load_digits", "open_digits"]
+__all__ = ["SPLITS", "load_digits", "open_digits"]
+
+_TEST = 360
+SPLITS = {"train": slice(None, -_TEST), "test": slice(-_TEST, None), "all": slice(None)}
 
 
-def load_digits() -> tuple:
-    """The 1,797 digits of Alpaydin and Kaynak's test set: images uint8 (1797, 8, 8), labels uint8 (1797,).
+def load_digits(split: str = "all") -> tuple:
+    """The 1,797 digits of Alpaydin and Kaynak's test set: images uint8 (N, 8, 8), labels uint8 (N,).
 
     The source counts 0 … 16 black pixels in blocks of 4x4; here 16 becomes 255.
+
+    Parameters
+    ----------
+    split : "all", "test" (the last 360 in scikit-learn's fixed order) or "train" (the 1,437 before them); the source
+        itself knows no such split.
     """
+    if split not in SPLITS:
+        raise unknown_name("split", split, SPLITS)
     from sklearn.datasets import load_digits as load  # a second of imports, so only where it is wanted
 
-    source = load()
-    return np.rint(source.images * (255 / 16)).astype(np.uint8), source.target.astype(np.uint8)
+    source, rows = load(), SPLITS[split]
+    return np.rint(source.images[rows] * (255 / 16)).astype(np.uint8), source.target[rows].astype(np.uint8)
 
 
-def open_digits(*, data_dir=None, progress=None, **settings) -> ImageArrayIter:
+def open_digits(*, data_dir=None, split: str = "all", progress=None, **settings) -> ImageArrayIter:
     """The digits as an iterator; `settings` are those of `ImageArrayIter`; there is no progress to show."""
     if data_dir is not None:
         raise ArgumentError(f"data_dir is {str(data_dir)!r}, but the data set 'digits' is embedded; leave it out.")
-    images, labels = load_digits()
-    return ImageArrayIter(images, labels, name="digits", origin="scikit-learn, 8x8", **settings)
+    images, labels = load_digits(split)
+    part = "" if split == "all" else f"{split}, "
+    return ImageArrayIter(images, labels, name="digits", origin=f"{part}scikit-learn, 8x8", **settings)

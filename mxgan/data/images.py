@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import logging
+from collections.abc import Sequence
 from typing import Optional
 
 import numpy as np
 
+from mxgan.checks import whole_number
 from mxgan.data.base import EpochIter
 from mxgan.data.latents import generator
-from mxgan.errors import ShapeError
+from mxgan.errors import ArgumentError, ShapeError
 from mxgan.runtime import cv2, mx
 
-__all__ = ["ImageArrayIter", "to_unit_range"]
+__all__ = ["ImageArrayIter", "content_digest", "to_unit_range"]
+
+logger = logging.getLogger(__name__)
 
 # x / 127.5 - 1 for each byte; looking up gives the same bits as dividing, in less than the time.
 _UNIT_RANGE = np.arange(256, dtype=np.float32) / np.float32(127.5) - np.float32(1)
@@ -25,6 +30,15 @@ def to_unit_range(pixels: np.ndarray) -> np.ndarray:
     return cv2.LUT(flat, _UNIT_RANGE).reshape(pixels.shape)
 
 
+def content_digest(images: np.ndarray, labels: Optional[np.ndarray]) -> str:
+    """The sha256 of an array's shape and bytes, and of the labels as float32."""
+    digest = hashlib.sha256(repr(images.shape).encode())
+    digest.update(np.ascontiguousarray(images))
+    if labels is not None:
+        digest.update(np.ascontiguousarray(labels, dtype=np.float32))
+    return digest.hexdigest()
+
+
 class ImageArrayIter(EpochIter):
     """Shuffled batches (N, C, H, W) in [-1, 1] of an array of images.
 
@@ -32,15 +46,28 @@ class ImageArrayIter(EpochIter):
     ----------
     images : uint8, (N, height, width) grey or (N, height, width, 3) RGB. Kept by reference, never written to.
     labels : (N,) numbers, or None.
-    batch_size, seed, last_batch : as in `EpochIter`. A last batch is filled up from its epoch's beginning.
+    batch_size, seed, last_batch, sampling, epoch_batches : as in `EpochIter`. A last batch is filled up from its
+        epoch's beginning.
     image_size : side of the square images given out; the resizing is OpenCV's bilinear one, on bytes.
     channels : 3 repeats a grey image, 1 turns RGB into grey.
     shuffle : a permutation drawn from (seed, epoch), else the array's own order.
+    limit : take the first so many images alone; where there are fewer, all.
+    class_names : the classes that the labels count, where they have names.
+    digest : `content_digest` of what is given out, where it is known already.
     name, origin : for `describe` and `fingerprint`.
 
     Raises
     ------
     ShapeError for arrays of other shapes or types, ArgumentError for numbers out of range.
+
+    Notes
+    -----
+    To go once through all images, as for a test: ``shuffle=False``, one epoch, and of each batch the first
+    ``batch_size - batch.pad`` rows, which only the last batch has fewer of.
+
+    >>> data = open_dataset("digits", split="test", batch_size=64, shuffle=False)
+    >>> sum(data.batch_size - batch.pad for batch in data)
+    360
     """
 
     def __init__(
@@ -54,10 +81,18 @@ class ImageArrayIter(EpochIter):
         seed: int = 0,
         shuffle: bool = True,
         last_batch: str = "pad",
+        sampling: str = "shuffle",
+        epoch_batches: Optional[int] = None,
+        limit: Optional[int] = None,
+        class_names: Sequence[str] = (),
+        digest: Optional[str] = None,
         name: str = "images",
         origin: str = "",
     ) -> None:
         _check_arrays(images, labels)
+        self.class_names = tuple(class_names)
+        self._num_classes = _count_classes(labels, self.class_names)  # before `limit`, which may leave some out
+        images, labels = _limited(images, labels, limit, name)
         super().__init__(
             batch_size,
             (channels, image_size, image_size),
@@ -65,25 +100,41 @@ class ImageArrayIter(EpochIter):
             labels=labels is not None,
             seed=seed,
             last_batch=last_batch,
+            sampling=sampling,
+            epoch_batches=epoch_batches,
         )
+        if sampling == "replacement" and not shuffle:
+            raise ArgumentError("shuffle is False, but sampling 'replacement' has no order to keep; give one of them.")
         self.images, self.labels = images, labels
         self.shuffle, self.name, self.origin = shuffle, name, origin
+        self._known_digest = digest
         self._order_of: tuple = (None, None)
 
+    @property
+    def num_classes(self) -> Optional[int]:
+        """len(class_names) where there are names, else the largest label (before `limit`) + 1; None without labels,
+        or where one is no whole number from 0."""
+        return self._num_classes
+
     def order(self, epoch: int) -> np.ndarray:
-        """Row numbers in the order in which `epoch` gives them, (N,)."""
+        """Row numbers in the order in which `epoch` gives them: (N,), or (batches * batch_size,) with replacement."""
         if not self.shuffle:
             return np.arange(self.num_images)
         if self._order_of[0] != epoch:
-            self._order_of = (epoch, generator("shuffle", self.seed, epoch).permutation(self.num_images))
+            self._order_of = (epoch, self._drawn(epoch))
         return self._order_of[1]
 
+    def _drawn(self, epoch: int) -> np.ndarray:
+        draws = generator(self.sampling, self.seed, epoch)
+        if self.sampling == "shuffle":
+            return draws.permutation(self.num_images)
+        return draws.integers(self.num_images, size=self.batches_per_epoch * self.batch_size)
+
     def _load(self, epoch: int, batch: int):
-        start = batch * self.batch_size
-        places = np.arange(start, start + self.batch_size)
-        rows = self.order(epoch)[places % self.num_images]
+        order, start = self.order(epoch), batch * self.batch_size
+        rows = order[np.arange(start, start + self.batch_size) % len(order)]
         labels = [] if self.labels is None else [mx.nd.array(self.labels[rows], dtype=np.float32)]
-        pad = max(0, start + self.batch_size - self.num_images)
+        pad = max(0, start + self.batch_size - len(order))
         return self._batch(mx.nd.array(self._pixels(rows)), labels, pad, rows)
 
     def _pixels(self, rows: np.ndarray) -> np.ndarray:
@@ -101,11 +152,7 @@ class ImageArrayIter(EpochIter):
 
     @functools.cached_property
     def _digest(self) -> str:
-        digest = hashlib.sha256(repr(self.images.shape).encode())
-        digest.update(np.ascontiguousarray(self.images))
-        if self.labels is not None:
-            digest.update(np.ascontiguousarray(self.labels, dtype=np.float32))
-        return digest.hexdigest()
+        return self._known_digest or content_digest(self.images, self.labels)
 
     @property
     def fingerprint(self) -> dict:
@@ -126,3 +173,24 @@ def _check_arrays(images: np.ndarray, labels: Optional[np.ndarray]) -> None:
         )
     if labels is not None and np.shape(labels) != (len(images),):
         raise ShapeError(f"labels have shape {np.shape(labels)}; for {len(images)} images give ({len(images)},).")
+
+
+def _limited(images: np.ndarray, labels: Optional[np.ndarray], limit: Optional[int], name: str) -> tuple:
+    if limit is None:
+        return images, labels
+    if whole_number("limit", limit) > len(images):
+        logger.info("%s has %d images, fewer than the limit of %d: all are used", name, len(images), limit)
+        return images, labels
+    return images[:limit], None if labels is None else labels[:limit]
+
+
+def _count_classes(labels: Optional[np.ndarray], class_names: tuple) -> Optional[int]:
+    values = None if labels is None else np.asarray(labels)
+    if values is None or values.dtype.kind not in "biuf":
+        return None
+    if not (np.isfinite(values).all() and (values >= 0).all() and (values == np.floor(values)).all()):
+        return None
+    count = int(values.max()) + 1
+    if class_names and count > len(class_names):
+        raise ShapeError(f"the largest label is {count - 1}, but there are {len(class_names)} class_names.")
+    return len(class_names) or count

@@ -54,20 +54,21 @@ class RandIter(mx.io.DataIter):
     batch_size : latents in a batch, > 0.
     ndim : length of a latent vector (Z in the original), > 0; or the whole shape of one latent.
     seed : the run's seed.
+    classes : for a conditional generator: how many classes the batch's `class_label` is drawn from, each as likely.
 
     Yields
     ------
-    mx.io.DataBatch with one float32 array, (batch_size, ndim, 1, 1) or (batch_size, *shape). `seek(step)`
-    goes to any step.
+    mx.io.DataBatch with one float32 array, (batch_size, ndim, 1, 1) or (batch_size, *shape), and with the class
+    labels (batch_size,), 0 … classes − 1, where there are classes. `seek(step)` goes to any step.
     """
 
-    def __init__(self, batch_size: int, ndim: Union[int, Sequence[int]], seed: int = 0) -> None:
+    def __init__(self, batch_size: int, ndim: Union[int, Sequence[int]], seed: int = 0, classes: int = 0) -> None:
         latent_shape = tuple(ndim) if isinstance(ndim, (tuple, list)) else (ndim, 1, 1)
         latent_shape = tuple(whole_number("ndim", extent) for extent in latent_shape)
         super().__init__(whole_number("batch_size", batch_size))
-        self.seed, self.step = seed, 0
+        self.seed, self.step, self.classes = seed, 0, whole_number("classes", classes, minimum=0)
         self.provide_data = [mx.io.DataDesc("rand", (batch_size, *latent_shape))]
-        self.provide_label = []
+        self.provide_label = [mx.io.DataDesc("class_label", (batch_size,))] if classes else []
 
     def seek(self, step: int) -> None:
         """Make the next batch the one of `step`."""
@@ -79,5 +80,9 @@ class RandIter(mx.io.DataIter):
 
     def next(self):
         latents = draw_latents(self.provide_data[0].shape, self.seed, self.step)
+        labels = []
+        if self.classes:
+            drawn = generator("classes", self.seed, self.step).integers(self.classes, size=self.batch_size)
+            labels.append(mx.nd.array(drawn, dtype=np.float32))
         self.step += 1
-        return mx.io.DataBatch(data=[mx.nd.array(latents)], label=[], pad=0, provide_data=self.provide_data)
+        return mx.io.DataBatch(data=[mx.nd.array(latents)], label=labels, pad=0, provide_data=self.provide_data)

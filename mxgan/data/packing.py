@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Optional, Union
 
 from mxgan.checks import whole_number
-from mxgan.data.decoding import decode_bgr, read_header
+from mxgan.data.decoding import decode_bgr
+from mxgan.data.image_files import class_names, class_of, list_files, read_image_file, reasons_text
 from mxgan.data.parallel import ordered_map
 from mxgan.data.record_files import check_index, read_records
-from mxgan.errors import ArgumentError, CorruptFileError, DatasetError, DatasetNotFoundError
+from mxgan.errors import ArgumentError, CorruptFileError, DatasetError
 from mxgan.progress import progress_bar
 from mxgan.runtime import cv2, mx
 
@@ -73,16 +74,16 @@ def pack_folder(
     quality = whole_number("quality", quality, maximum=100)
     index = output.with_suffix(".idx")
     _check_output(output, index, overwrite)
-    paths = _list_files(folder, {output.resolve(), index.resolve()})
-    classes = _classes(paths, folder)
+    paths = list_files(folder, {output.resolve(), index.resolve()})
+    classes = class_names(paths, folder)
     skipped: list = []
     with _work_folder(output) as work:
         new = work / "new.rec"
         records = _encoded(folder, paths, classes, (resize, quality), skipped, progress, threads)
         written = _write(new, records)
         if not written:
-            reasons = "".join(f"\n  {path}: {reason}" for path, reason in skipped[:5])
-            raise DatasetError(f"{folder} has no image that can be read ({len(skipped)} files tried).{reasons}")
+            tried = f"{len(skipped)} files tried"
+            raise DatasetError(f"{folder} has no image that can be read ({tried}).{reasons_text(skipped)}")
         _check_written(new, written, output)
         _put_in_place(new, output, index)
     return PackReport(output, index, written, skipped, classes)
@@ -96,64 +97,27 @@ def _check_output(output: Path, index: Path, overwrite: bool) -> None:
             raise ArgumentError(f"{path} exists already; give another output, or overwrite (--overwrite).")
 
 
-def _list_files(folder: Path, leave_out: set) -> list:
-    if not folder.is_dir():
-        raise DatasetNotFoundError(f"{folder} is no folder; give one with images in it.")
-    found = []
-    for place, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(place, name) for name in names if not name.startswith(".")]
-    return sorted(path for path in found if path.resolve() not in leave_out)
-
-
-def _class_of(path: Path, folder: Path) -> str:
-    parts = path.relative_to(folder).parts
-    return parts[0] if len(parts) > 1 else ""
-
-
-def _classes(paths: list, folder: Path) -> list:
-    """The subfolders by name; and "", for the top, where an image lies beside them: a stray text file is no class."""
-    found = {_class_of(path, folder) for path in paths}
-    if len(found) > 1 and not any(_read(path)[1] is None for path in paths if not _class_of(path, folder)):
-        found.discard("")
-    return sorted(found)
-
-
 def _encoded(folder, paths, classes, settings, skipped, progress, threads) -> Iterator[tuple]:
     """(label, JPEG) of each file that can be read; the others go to `skipped`."""
-
-    jobs = ((path, *_read(path), settings) for path in paths)
+    jobs = ((read_image_file(path), settings) for path in paths)
     results = ordered_map(_encode, jobs, threads)
     for path, jpeg, reason in progress_bar(progress, results, desc="packing", total=len(paths), unit="img"):
         if reason is None:
-            yield float(classes.index(_class_of(path, folder))), jpeg
+            yield float(classes.index(class_of(path, folder))), jpeg
         else:
             logger.info("%s left out: %s", path, reason)
             skipped.append((path, reason))
 
 
-def _read(path: Path) -> tuple:
-    """The bytes of an image file whose header is sound, or the reason against it."""
-    try:
-        if not path.is_file():
-            return None, "no regular file"
-        read_header(path)
-        return path.read_bytes(), None
-    except DatasetError as error:
-        return None, str(error)
-    except OSError as error:
-        return None, error.strerror or str(error)
-
-
 def _encode(job: tuple) -> tuple:
-    path, content, reason, (resize, quality) = job
-    if reason is not None:
-        return path, None, reason
+    file, (resize, quality) = job
+    if file.reason is not None:
+        return file.path, None, file.reason
     try:
-        pixels = _shrink(decode_bgr(content), resize)
-        return path, cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes(), None
+        pixels = _shrink(decode_bgr(file.content, file.header), resize)
+        return file.path, cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes(), None
     except (DatasetError, cv2.error) as error:
-        return path, None, str(error)
+        return file.path, None, str(error)
 
 
 def _shrink(pixels, resize: Optional[int]):

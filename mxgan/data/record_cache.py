@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Optional
 
-from mxgan.data.cache import cache_folder
+from mxgan.data.cache import cache_folder, read_checked, write_checked
+from mxgan.errors import OutputError
 
 __all__ = ["RecordFile", "cache_entry", "recall", "remember"]
 
@@ -57,10 +56,7 @@ def cache_entry(path: Path) -> Path:
 def recall(entry: Path) -> Optional[RecordFile]:
     """What is remembered under `entry`, or None where there is nothing, or nothing that can be trusted."""
     try:
-        text, _, check = entry.read_text().rpartition("\n")
-        if hashlib.sha256(text.encode()).hexdigest() != check:
-            return None  # offsets that are not the file's own would end the process
-        values = json.loads(text)
+        values = read_checked(entry)  # offsets that are not the file's own would end the process
         return RecordFile(**{**values, "offsets": tuple(values["offsets"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None
@@ -68,11 +64,7 @@ def recall(entry: Path) -> Optional[RecordFile]:
 
 def remember(entry: Path, found: RecordFile) -> None:
     """Keep `found` under `entry`; a cache that cannot be written costs time, so it is no error."""
-    text = json.dumps(asdict(found))
-    beside = entry.with_suffix(f".{os.getpid()}")
     try:
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(f"{text}\n{hashlib.sha256(text.encode()).hexdigest()}")
-        os.replace(beside, entry)
-    except OSError as error:
-        logger.info("the scan cannot be remembered: %s cannot be written (%s)", entry, error)
+        write_checked(entry, asdict(found))
+    except (OSError, OutputError) as error:
+        logger.info("the scan cannot be remembered: %s", error)

@@ -166,13 +166,13 @@ def _prepared(path: Path, digest) -> Iterator[tuple]:
             raise CorruptFileError(
                 path, f"an image in the format {header.format}; MXNet reads {known}", offset, _REMEDY
             )
-        yield path, offset, len(payload), max(1, labels), min(header.width, header.height), encoded
+        yield path, offset, len(payload), max(1, labels), min(header.width, header.height), header, encoded
 
 
 def _decode(record: tuple) -> tuple:
-    path, offset, length, width, side, encoded = record
+    path, offset, length, width, side, header, encoded = record
     try:
-        decode_bgr(encoded)
+        decode_bgr(encoded, header)
     except DatasetError as error:
         raise CorruptFileError(path, f"a record whose image {error}", offset, _REMEDY) from error
     return offset, length, width, side

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from mxgan.errors import unknown_name
+from mxgan.networks.cbr import CBR
+from mxgan.networks.conditional import AuxiliaryDCGAN, ConditionalDCGAN, SemiSupervisedDCGAN
 from mxgan.networks.dcgan import DCGAN, make_dcgan_sym
+from mxgan.networks.encoder_decoder import EncoderDecoder
+from mxgan.networks.mlp import MLP
 
-__all__ = ["DCGAN", "NETWORKS", "get_network", "make_dcgan_sym"]
+__all__ = [
+    "CBR",
+    "DCGAN",
+    "MLP",
+    "NETWORKS",
+    "AuxiliaryDCGAN",
+    "ConditionalDCGAN",
+    "EncoderDecoder",
+    "SemiSupervisedDCGAN",
+    "get_network",
+    "make_dcgan_sym",
+]
 
-NETWORKS = {row.name: row for row in (DCGAN,)}
+_ROWS = (DCGAN, MLP, CBR, EncoderDecoder, ConditionalDCGAN, AuxiliaryDCGAN, SemiSupervisedDCGAN)
+NETWORKS = {row.name: row for row in _ROWS}
 
 
 def get_network(name: str) -> type:

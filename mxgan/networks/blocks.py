@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 from mxgan.checks import whole_number
 from mxgan.errors import ArgumentError
 from mxgan.runtime import mx
 
-__all__ = ["powers_of_two_layers", "single_channel_deconvolution", "upsample"]
+__all__ = [
+    "from_unit_range",
+    "layer_norm",
+    "leaky",
+    "powers_of_two_layers",
+    "single_channel_deconvolution",
+    "to_unit_range",
+    "upsample",
+]
 
 
 def powers_of_two_layers(image_size: int) -> int:
@@ -22,36 +32,66 @@ def powers_of_two_layers(image_size: int) -> int:
     return image_size.bit_length() - 2
 
 
-def upsample(data, name: str, in_channels: int, num_filter: int, out_size: int, no_bias: bool = True):
-    """A transposed 4×4 convolution that doubles height and width: (N, in_channels, s/2, s/2) → (N, num_filter, s, s).
+def upsample(
+    data, name: str, in_channels: int, num_filter: int, out_size: int, no_bias: bool = True, kernel=4, stride=2, pad=1
+):
+    """A transposed convolution; as it stands a 4×4 one that doubles height and width.
 
-    The parameters are `NAME_weight` (in_channels, num_filter, 4, 4) and, with a bias, `NAME_bias` (num_filter,),
-    whatever operator does the work.
+    (N, in_channels, s, s) → (N, num_filter, out_size, out_size) with out_size = (s − 1) · stride − 2 · pad + kernel,
+    which the caller must give. The parameters are `NAME_weight` (in_channels, num_filter, kernel, kernel) and, with a
+    bias, `NAME_bias` (num_filter,), whatever operator does the work.
     """
+    geometry = {"kernel": (kernel, kernel), "stride": (stride, stride), "pad": (pad, pad)}
     if num_filter == 1:
-        return single_channel_deconvolution(data, name, in_channels, out_size, no_bias)
-    return mx.sym.Deconvolution(
-        data, name=name, kernel=(4, 4), stride=(2, 2), pad=(1, 1), num_filter=num_filter, no_bias=no_bias
-    )
+        return single_channel_deconvolution(data, name, in_channels, out_size, no_bias, **geometry)
+    return mx.sym.Deconvolution(data, name=name, num_filter=num_filter, no_bias=no_bias, **geometry)
 
 
-def single_channel_deconvolution(data, name: str, in_channels: int, out_size: int, no_bias: bool):
+def single_channel_deconvolution(
+    data, name: str, in_channels: int, out_size: int, no_bias: bool, kernel=(4, 4), stride=(2, 2), pad=(1, 1)
+):
     """`upsample` to one channel, out of operators that run.
 
     oneDNN in MXNet 1.9.1 cannot execute a Deconvolution with num_filter=1 ("could not create a primitive
     descriptor for a reorder primitive"). A transposed convolution is a product of each pixel with the kernel,
     here a 1×1 Convolution by the transposed weight, followed by the sum of the overlapping patches, `col2im`.
     """
-    weight = mx.sym.Variable(f"{name}_weight", shape=(in_channels, 1, 4, 4))
-    as_1x1 = mx.sym.expand_dims(mx.sym.transpose(mx.sym.Flatten(weight)), axis=2)  # (16, in_channels, 1)
-    as_1x1 = mx.sym.expand_dims(as_1x1, axis=3)  # (16, in_channels, 1, 1)
+    weight = mx.sym.Variable(f"{name}_weight", shape=(in_channels, 1, *kernel))
+    as_1x1 = mx.sym.expand_dims(mx.sym.transpose(mx.sym.Flatten(weight)), axis=2)  # (k·k, in_channels, 1)
+    as_1x1 = mx.sym.expand_dims(as_1x1, axis=3)  # (k·k, in_channels, 1, 1)
     patches = mx.sym.Convolution(
-        data, weight=as_1x1, kernel=(1, 1), num_filter=16, no_bias=True, name=f"{name}_patches"
-    )  # (N, 16, s/2, s/2)
-    columns = mx.sym.Reshape(patches, shape=(0, 0, -1))  # (N, 16, s/2 · s/2)
-    geometry = {"output_size": (out_size, out_size), "kernel": (4, 4), "stride": (2, 2), "pad": (1, 1)}
+        data, weight=as_1x1, kernel=(1, 1), num_filter=math.prod(kernel), no_bias=True, name=f"{name}_patches"
+    )  # (N, k·k, s, s)
+    columns = mx.sym.Reshape(patches, shape=(0, 0, -1))  # (N, k·k, s · s)
+    geometry = {"output_size": (out_size, out_size), "kernel": kernel, "stride": stride, "pad": pad}
     if no_bias:
-        return mx.sym.col2im(columns, name=name, **geometry)  # (N, 1, s, s)
+        return mx.sym.col2im(columns, name=name, **geometry)  # (N, 1, out_size, out_size)
     bias = mx.sym.Reshape(mx.sym.Variable(f"{name}_bias", shape=(1,)), shape=(1, 1, 1, 1))
     image = mx.sym.col2im(columns, name=f"{name}_image", **geometry)
     return mx.sym.broadcast_add(image, bias, name=name)
+
+
+def layer_norm(data, name: str, shape: tuple, eps: float):
+    """Each sample of (N, *shape) to mean 0 and variance 1, then `NAME_gamma` and `NAME_beta` for each of its numbers.
+
+    Source: Ba et al. 2016; for critics under a gradient penalty: Gulrajani et al. 2017, section 4.
+    """
+    flat = mx.sym.LayerNorm(mx.sym.Flatten(data), name=name, eps=eps)  # (N, C · H · W)
+    return mx.sym.Reshape(flat, shape=(-1, *shape))
+
+
+def to_unit_range(images):
+    """[-1, 1], as images are everywhere outside a network, to [0, 1], as some were published."""
+    return (images + 1) / 2
+
+
+def from_unit_range(images):
+    """[0, 1] to [-1, 1]."""
+    return 2 * images - 1
+
+
+def leaky(data, name: str, slope: float):
+    """LeakyReLU, or ReLU where the slope is 0."""
+    if slope == 0:
+        return mx.sym.Activation(data, name=name, act_type="relu")
+    return mx.sym.LeakyReLU(data, name=name, act_type="leaky", slope=slope)

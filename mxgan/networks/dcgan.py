@@ -9,17 +9,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mxgan.checks import check_switch, whole_number
-from mxgan.errors import ArgumentError, CheckpointError
-from mxgan.networks.blocks import powers_of_two_layers, upsample
+from mxgan.checks import check_switch
+from mxgan.errors import unknown_name
+from mxgan.networks.base import Network, check_channels, check_positive, check_sizes
+from mxgan.networks.blocks import layer_norm, powers_of_two_layers, upsample
 from mxgan.objectives import get_objective
 from mxgan.runtime import mx
 
-__all__ = ["DCGAN", "make_dcgan_sym"]
+__all__ = ["DCGAN", "DISCRIMINATOR_NORMS", "make_dcgan_sym"]
+
+# (network, output of layer i, i, shape of one sample) → the same, normalised
+DISCRIMINATOR_NORMS = {
+    "batch": lambda network, layer, i, shape: batch_norm(network, layer, f"dbn{i}"),
+    "layer": lambda network, layer, i, shape: layer_norm(layer, f"dln{i}", shape, network.eps),
+    "none": lambda network, layer, i, shape: layer,
+}
+
+
+def batch_norm(network: DCGAN, data, name: str):
+    """BatchNorm with the network's settings."""
+    return mx.sym.BatchNorm(data, name=name, fix_gamma=network.fix_gamma, eps=network.eps)
 
 
 @dataclass(frozen=True)
-class DCGAN:
+class DCGAN(Network):
     """A DCGAN generator and discriminator for square images.
 
     Parameters
@@ -32,9 +45,13 @@ class DCGAN:
     no_bias : leave the bias out of every (transposed) convolution.
     fix_gamma : hold every BatchNorm scale at 1, as MXNet's example does; the paper trains it.
     eps : BatchNorm epsilon; just above 1e-5, the least that cuDNN takes.
+    discriminator_norm : what follows the discriminator's layers d2 …: "batch"; or for a critic under a gradient
+        penalty, which must judge each image alone (Gulrajani et al. 2017, section 4), "layer" or "none".
     """
 
     name = "dcgan"
+    title = "a DCGAN"
+    recognised_by = "g1_weight, g2_weight, … of at least three layers, widths halving"
 
     ngf: int = 64
     ndf: int = 64
@@ -44,17 +61,17 @@ class DCGAN:
     no_bias: bool = True
     fix_gamma: bool = True
     eps: float = 1e-5 + 1e-12
+    discriminator_norm: str = "batch"
 
     def __post_init__(self) -> None:
-        for field in ("ngf", "ndf", "nc", "latent_size"):
-            whole_number(field, getattr(self, field))
+        check_sizes(self, "ngf", "ndf", "latent_size")
+        check_channels(self.nc)
         for field in ("no_bias", "fix_gamma"):
             check_switch(field, getattr(self, field))
-        if self.nc not in (1, 3):
-            raise ArgumentError(f"nc is {self.nc}; give 1 (grey) or 3 (RGB).")
-        if not self.eps > 0:
-            raise ArgumentError(f"eps is {self.eps}; give a number above 0.")
+        check_positive(self, "eps")
         powers_of_two_layers(self.image_size)
+        if self.discriminator_norm not in DISCRIMINATOR_NORMS:
+            raise unknown_name("discriminator_norm", self.discriminator_norm, DISCRIMINATOR_NORMS)
 
     @property
     def latent_shape(self) -> tuple:
@@ -66,67 +83,68 @@ class DCGAN:
         """Shape of one image: (nc, image_size, image_size)."""
         return (self.nc, self.image_size, self.image_size)
 
+    @property
+    def depth(self) -> int:
+        """L, the number of layers of either network."""
+        return powers_of_two_layers(self.image_size)
+
     def generator(self):
         """`rand` (N, latent_size, 1, 1) → image (N, nc, image_size, image_size) in [-1, 1]; layers g1 … gL."""
-        depth = powers_of_two_layers(self.image_size)
-        channels = self.ngf * 2 ** (depth - 2)
-        layer = mx.sym.Deconvolution(
-            mx.sym.Variable("rand"), name="g1", kernel=(4, 4), num_filter=channels, no_bias=self.no_bias
-        )  # (N, ngf · 2^(L-2), 4, 4)
-        for i in range(1, depth):
-            layer = mx.sym.Activation(self._batch_norm(layer, f"gbn{i}"), name=f"gact{i}", act_type="relu")
-            narrower = self.nc if i == depth - 1 else channels // 2
+        channels = self.ngf * 2 ** (self.depth - 2)
+        layer = self._first_layer(channels)  # (N, ngf · 2^(L-2), 4, 4)
+        for i in range(1, self.depth):
+            layer = mx.sym.Activation(batch_norm(self, layer, f"gbn{i}"), name=f"gact{i}", act_type="relu")
+            narrower = self.nc if i == self.depth - 1 else channels // 2
             layer = upsample(layer, f"g{i + 1}", channels, narrower, 2 ** (i + 2), self.no_bias)
             channels = narrower
-        return mx.sym.Activation(layer, name=f"gact{depth}", act_type="tanh")
+        return mx.sym.Activation(layer, name=f"gact{self.depth}", act_type="tanh")
 
     def discriminator(self):
-        """`data` (N, nc, image_size, image_size) → raw score (N, 1); layers d1 … dL, no BatchNorm on the first."""
-        depth = powers_of_two_layers(self.image_size)
-        layer = mx.sym.Variable("data")
-        for i in range(1, depth):
+        """`data` (N, nc, image_size, image_size) → raw score (N, 1); layers d1 … dL, no norm on the first."""
+        score = self._convolution_to(1, self._features(mx.sym.Variable("data")), f"d{self.depth}")
+        return mx.sym.Flatten(score)  # (N, 1)
+
+    def _first_layer(self, channels: int):
+        return mx.sym.Deconvolution(
+            mx.sym.Variable("rand"), name="g1", kernel=(4, 4), num_filter=channels, no_bias=self.no_bias
+        )
+
+    def _features(self, layer):
+        """d1 … d(L-1): (N, any, image_size, image_size) → (N, ndf · 2^(L-2), 4, 4)."""
+        for i in range(1, self.depth):
+            channels, side = self.ndf * 2 ** (i - 1), self.image_size // 2**i
             layer = mx.sym.Convolution(
                 layer,
                 name=f"d{i}",
                 kernel=(4, 4),
                 stride=(2, 2),
                 pad=(1, 1),
-                num_filter=self.ndf * 2 ** (i - 1),
+                num_filter=channels,
                 no_bias=self.no_bias,
-            )  # (N, ndf · 2^(i-1), image_size / 2^i, image_size / 2^i)
+            )  # (N, channels, side, side)
             if i > 1:
-                layer = self._batch_norm(layer, f"dbn{i}")
+                layer = DISCRIMINATOR_NORMS[self.discriminator_norm](self, layer, i, (channels, side, side))
             layer = mx.sym.LeakyReLU(layer, name=f"dact{i}", act_type="leaky", slope=0.2)
-        layer = mx.sym.Convolution(layer, name=f"d{depth}", kernel=(4, 4), num_filter=1, no_bias=self.no_bias)
-        return mx.sym.Flatten(layer)  # (N, 1)
+        return layer
 
-    def _batch_norm(self, data, name: str):
-        return mx.sym.BatchNorm(data, name=name, fix_gamma=self.fix_gamma, eps=self.eps)
+    def _convolution_to(self, num_filter: int, features, name: str):
+        """(N, any, 4, 4) → (N, num_filter, 1, 1)."""
+        return mx.sym.Convolution(features, name=name, kernel=(4, 4), num_filter=num_filter, no_bias=self.no_bias)
 
     @classmethod
-    def from_parameters(cls, shapes: Mapping[str, tuple]) -> DCGAN:
-        """The DCGAN whose generator has parameters of these shapes, read off a .params file.
-
-        Only what the generator fixes is recovered; `ndf` and `eps` stay at their defaults. Gammas are taken as
-        they are: those that `fix_gamma` held are 1 in the file. Raises CheckpointError where the shapes are of
-        no DCGAN.
-        """
-        weights = sorted((n for n in shapes if n[0] == "g" and n[1:].partition("_")[2] == "weight"), key=len)
-        depth = len(weights)
-        if depth < 3 or any(f"g{i + 1}_weight" not in shapes for i in range(depth)):
-            raise CheckpointError(
-                f"these are not a DCGAN generator's parameters (g1_weight, g2_weight, … of at least three layers); "
-                f"found {', '.join(sorted(shapes)[:6]) or 'nothing'}."
-            )
-        first, last = shapes["g1_weight"], shapes[f"g{depth}_weight"]
-        return cls(
-            ngf=last[0],
-            nc=last[1],
-            latent_size=first[0],
-            image_size=2 ** (depth + 1),
-            no_bias="g1_bias" not in shapes,
-            fix_gamma=False,
-        )
+    def _fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
+        """Gammas are taken as they are: those that `fix_gamma` held are 1 in the file."""
+        depth = sum(name.startswith("g") and name.endswith("_weight") and name[1:-7].isdigit() for name in shapes)
+        latent_size, *_ = shapes["g1_weight"]
+        ngf, nc, *_ = shapes[f"g{depth}_weight"]
+        return {
+            "ngf": ngf,
+            "nc": nc,
+            "latent_size": latent_size,
+            "image_size": 2 ** (depth + 1),
+            "no_bias": "g1_bias" not in shapes,
+            "fix_gamma": False,
+        }
 
 
 def make_dcgan_sym(ngf, ndf, nc, no_bias=True, fix_gamma=True, eps=1e-5 + 1e-12):

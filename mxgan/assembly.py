@@ -1,0 +1,159 @@
+"""From a `RunConfig` to the objects of a run: data, pair, callbacks, trainer. The one place that puts them together."""
+
+from __future__ import annotations
+
+import logging
+from typing import NamedTuple, Optional
+
+from mxgan import runtime
+from mxgan.callbacks import Checkpointer, Logger, MonitorOutputs, ProgressBar
+from mxgan.classifier import ClassifierAccuracy
+from mxgan.data import RandIter, labelled_subset, open_dataset
+from mxgan.errors import ArgumentError
+from mxgan.initializers import get_initializer
+from mxgan.metrics import AdversarialMetrics
+from mxgan.modules import AdversarialPair
+from mxgan.objectives import get_objective, with_heads
+from mxgan.penalties import make_penalty
+from mxgan.pictures import Studio, get_picture
+from mxgan.recipe import Recipe
+from mxgan.run_config import RunConfig
+from mxgan.run_folder import RunFolder
+from mxgan.runtime import mx
+from mxgan.sampling import Sampler
+from mxgan.spectral import spectral_normalize
+from mxgan.trainer import Trainer
+from mxgan.windows import Display
+
+__all__ = ["Sources", "assemble_trainer", "bound_pair", "last_step", "open_sources"]
+
+logger = logging.getLogger(__name__)
+
+SAMPLER_BATCH = 16  # a grid is drawn in parts: a larger executor would only cost memory
+
+
+class Sources(NamedTuple):
+    """The data of a run: images to train on, and where D's classifier is trained on few labels, those and a test set."""
+
+    images: object
+    labelled: Optional[object] = None
+    test: Optional[object] = None
+
+
+def open_sources(config: RunConfig, progress: Optional[bool] = None) -> Sources:
+    """Open what a run trains on; MXGANError where it is not there or does not fit the recipe's network."""
+    recipe = config.recipe
+    settings = {"sampling": recipe.sampling}
+    if recipe.steps_per_epoch:
+        settings["epoch_batches"] = recipe.steps_per_epoch * recipe.schedule.real_batches
+    if not recipe.labelled_per_class:
+        sources = Sources(_open(config, progress, **settings))
+    else:
+        images = _open(config, progress, split="train", **settings)
+        few = labelled_subset(images, recipe.labelled_per_class, config.seed)
+        sources = Sources(images, few, _open(config, progress, split="test", shuffle=False))
+    _check_classes(config, sources.images)
+    logger.info("%s", sources.images.describe())
+    return sources
+
+
+def _open(config: RunConfig, progress: Optional[bool], **settings):
+    channels, image_size, _ = config.recipe.network.image_shape
+    return open_dataset(
+        config.dataset,
+        batch_size=config.recipe.batch_size,
+        image_size=image_size,
+        channels=channels,
+        seed=config.seed,
+        data_dir=config.data_dir,
+        limit=config.limit,
+        progress=progress,
+        **settings,
+    )
+
+
+def _check_classes(config: RunConfig, data) -> None:
+    wanted = config.recipe.network.classes
+    if wanted and data.num_classes != wanted:
+        found = "none, or unknown ones" if data.num_classes is None else str(data.num_classes)
+        raise ArgumentError(
+            f"the network {config.recipe.network.name!r} is of {wanted} classes, and the data set {config.dataset!r} "
+            f"has {found}; set classes (--set classes=N) or give data with labels (mnist, digits, folder)."
+        )
+
+
+def discriminator_symbols(recipe: Recipe) -> tuple:
+    """(symbol that trains D, symbol that G is trained through, raw score (N, 1)) of a recipe."""
+    network = recipe.network
+    output = network.discriminator()
+    if recipe.spectral_norm:
+        labels = {"class_label": (1,)} if "class_label" in output.list_arguments() else {}
+        output = spectral_normalize(output, {"data": (1, *network.image_shape), **labels})
+    heads = with_heads(get_objective(recipe.objective), output, bool(recipe.labelled_per_class))
+    return (*heads, output[0])
+
+
+def bound_pair(config: RunConfig) -> AdversarialPair:
+    """The recipe's two networks, bound, with their first parameters and their optimisers."""
+    recipe, network = config.recipe, config.recipe.network
+    discriminator, generator_head, score = discriminator_symbols(recipe)
+    penalty = (make_penalty(recipe.penalty, recipe.penalty_weight), score) if recipe.penalty else None
+    pair = AdversarialPair(
+        network.generator(),
+        discriminator,
+        generator_head=generator_head,
+        latent_shape=network.latent_shape,
+        image_shape=network.image_shape,
+        batch_size=recipe.batch_size,
+        contexts=runtime.contexts(config.gpu),
+        real_label=recipe.real_label,
+        schedule=recipe.schedule,
+        labelled=bool(recipe.labelled_per_class),
+        penalty=penalty,
+        weight_clip=recipe.weight_clip,
+    )
+    initializer = get_initializer(recipe.initializer, recipe.initial_sigma, pair.parameter_shapes())
+    pair.init_params(initializer, config.seed)
+    pair.init_optimizers(recipe.generator_optimizer, recipe.discriminator_optimizer)
+    return pair
+
+
+def last_step(config: RunConfig, data) -> int:
+    """The step at which a run ends."""
+    return config.steps or config.epochs * (data.batches_per_epoch // config.recipe.schedule.real_batches)
+
+
+def assemble_trainer(
+    config: RunConfig,
+    folder: RunFolder,
+    stamp: str,
+    sources: Sources,
+    pair: AdversarialPair,
+    windows: Display,
+    progress: Optional[bool],
+) -> Trainer:
+    """A trainer over the sources with the callbacks that write the run folder."""
+    recipe, network = config.recipe, config.recipe.network
+    classes = network.classes if network.conditional else 0
+    sampler = Sampler(network.generator(), network.latent_shape, SAMPLER_BATCH, pair.contexts[0], classes)
+    studio = Studio(folder, sampler, windows, config.sample_every, config.seed)
+    log = Logger(folder.history_path, config.log_every, AdversarialMetrics(get_objective(recipe.objective)))
+    callbacks = [
+        log,
+        ProgressBar(log, last_step(config, sources.images), progress),
+        *(get_picture(name)(studio) for name in recipe.pictures),
+        Checkpointer(folder, config.dataset, stamp, config.checkpoint_every, config.keep),
+    ]
+    if sources.test is not None:
+        callbacks.insert(-1, ClassifierAccuracy(folder.evaluation_path, sources.test, config.sample_every))
+    if config.monitor:
+        callbacks.insert(0, MonitorOutputs(config.monitor))
+    return Trainer(
+        pair,
+        sources.images,
+        latents=RandIter(recipe.batch_size, network.latent_shape, config.seed, classes),
+        labelled=sources.labelled,
+        noise=recipe.instance_noise,
+        callbacks=callbacks,
+        seed=config.seed,
+    )

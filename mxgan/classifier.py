@@ -1,0 +1,42 @@
+"""How well a D that classifies too does so: its accuracy on a test set, while it trains."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Union
+
+from mxgan.callbacks import Periodic, append_line
+
+__all__ = ["ClassifierAccuracy", "classifier_accuracy"]
+
+logger = logging.getLogger(__name__)
+
+
+def classifier_accuracy(pair, data) -> float:
+    """Share of the images of `data`, each seen once, that D puts into their class; BatchNorm by its moving statistics.
+
+    `data` is an iterator of mxgan.data over labelled images, of the pair's batch size.
+    """
+    data.seek(0)
+    right = 0
+    for batch in data:
+        classes = batch.label[0].asnumpy()
+        found = pair.classify(batch.data[0]).asnumpy().argmax(axis=1)
+        right += int((found == classes)[: len(classes) - batch.pad].sum())
+    return right / data.num_images
+
+
+class ClassifierAccuracy(Periodic):
+    """Every `every` steps and at the end: accuracy on `data`, to the log and a line of `path`."""
+
+    def __init__(self, path: Path, data, every: Union[int, str]) -> None:
+        super().__init__(every)
+        self._path, self._data = path, data
+
+    def due(self, trainer) -> None:
+        accuracy = classifier_accuracy(trainer.pair, self._data)
+        logger.info("step %d: test accuracy %.4f on %s images", trainer.step, accuracy, f"{self._data.num_images:,}")
+        line = {"step": trainer.step, "test_accuracy": accuracy, "images": self._data.num_images}
+        append_line(self._path, json.dumps(line))

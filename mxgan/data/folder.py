@@ -1,0 +1,197 @@
+"""Any folder of images as a data set: decoded in parallel, squared, and kept decoded in the user's cache."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Optional, Union
+
+import numpy as np
+
+from mxgan.checks import whole_number
+from mxgan.data.base import checked_shape
+from mxgan.data.decoding import decode_bgr
+from mxgan.data.folder_cache import FolderImages, FolderReport, cache_entry, recall, remember
+from mxgan.data.image_files import ImageFile, class_names, class_of, list_files, read_image_file, reasons_text
+from mxgan.data.images import ImageArrayIter, content_digest
+from mxgan.data.parallel import ordered_map
+from mxgan.errors import ArgumentError, DatasetError, OutputError
+from mxgan.progress import progress_bar
+from mxgan.runtime import cv2
+
+__all__ = ["load_folder", "open_folder", "square"]
+
+logger = logging.getLogger(__name__)
+
+
+def square(pixels: np.ndarray, size: int) -> np.ndarray:
+    """The middle of an image, (height, width, 3) uint8, as (size, size, 3).
+
+    The shorter side is brought to `size` and the longer one cut to it on both ends: by area when that shrinks the
+    image, else bilinear. The cut comes first here, so that nothing is scaled to be thrown away.
+    """
+    side = min(pixels.shape[:2])
+    top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
+    middle = pixels[top : top + side, left : left + side]
+    method = cv2.INTER_AREA if size < side else cv2.INTER_LINEAR
+    return cv2.resize(middle, (size, size), interpolation=method)
+
+
+def load_folder(
+    folder: Union[str, Path],
+    image_size: int = 64,
+    channels: int = 3,
+    *,
+    limit: Optional[int] = None,
+    most_broken: float = 0.1,
+    threads: Optional[int] = None,
+    progress: Optional[bool] = None,
+) -> FolderImages:
+    """The images under a folder, out of the cache where the same files were decoded before.
+
+    Parameters
+    ----------
+    folder : searched through with its subfolders, in sorted order; hidden files and folders are left out. Any sizes,
+        in the formats of `decoding.READABLE`; see `decode_bgr` for depth, alpha and EXIF. Where it has subfolders,
+        the first one on an image's path is its class; labels are those of `pack_folder`.
+    image_size, channels : of what comes out, see `square`; 3 is RGB, 1 grey.
+    limit : take the first so many images in sorted order, broken ones not counted; where there are fewer, all.
+    most_broken : share of the image files tried, 0 … 1, that may be broken. Files that are no images by name and by
+        content (notes, an index) do not count.
+    threads : for decoding, by default the cores of this process; the result does not depend on it.
+    progress : a bar while images are decoded; None: where standard error is a terminal.
+
+    Raises
+    ------
+    DatasetNotFoundError, ArgumentError, and DatasetError naming files and reasons: no image, or too many broken ones.
+    """
+    folder = Path(folder)
+    channels, image_size, _ = checked_shape((channels, image_size, image_size))
+    limit = None if limit is None else whole_number("limit", limit)
+    threads = None if threads is None else whole_number("threads", threads, maximum=256)
+    if isinstance(most_broken, bool) or not isinstance(most_broken, (int, float)) or not 0 <= most_broken <= 1:
+        raise ArgumentError(f"most_broken is {most_broken!r}; give a share from 0 to 1.")
+    paths = list_files(folder)
+    entry = cache_entry(folder, paths, (image_size, channels, limit))
+    found = recall(entry)
+    if found is None:
+        found = _decode_all(folder, paths, entry, (image_size, channels, limit), threads, progress)
+    _judge(folder, found, limit, most_broken)
+    return found
+
+
+def _decode_all(folder: Path, paths: list, entry: Path, settings: tuple, threads, progress) -> FolderImages:
+    """Every image of `paths`, kept in the cache, else in memory."""
+    names = class_names(paths, folder)
+    names = names if names != [""] else []
+
+    def start() -> tuple:
+        report = FolderReport(names, [], [])
+        return _decoded(folder, paths, settings, report, threads, progress), report
+
+    try:
+        images, report = start()
+        found = remember(entry, images, report)
+    except OutputError as error:
+        logger.warning("%s The images are kept in memory, and decoded again the next time.", error)
+        images, report = start()
+        array = np.array(list(images))
+        found = FolderImages(array, content_digest(array, report.label_array), report) if len(array) else None
+    if found is None:
+        raise DatasetError(
+            f"{folder} has no image that can be read ({len(paths)} files tried). Give a folder with images in it or "
+            f"in its subfolders.{reasons_text(report.broken)}"
+        )
+    return found
+
+
+def _decoded(folder, paths, settings, report: FolderReport, threads, progress) -> Iterator[np.ndarray]:
+    """Each image that can be read, in order, up to the limit; labels and broken files go to `report`."""
+    image_size, channels, limit = settings
+    jobs = ((file, image_size, channels) for file in _image_files(paths, report))
+    results = ordered_map(_decode, jobs, threads)
+    total = min(limit or len(paths), len(paths))
+    with progress_bar(progress, desc="decoding", total=total, unit="img") as bar, contextlib.closing(results):
+        count = 0
+        for path, pixels, reason in results:
+            if reason is not None:
+                report.broken.append((str(path.relative_to(folder)), reason))
+                continue
+            if report.class_names:
+                report.labels.append(report.class_names.index(class_of(path, folder)))
+            bar.update()
+            yield pixels
+            count += 1
+            if count == limit:
+                return
+
+
+def _image_files(paths: list, report: FolderReport) -> Iterator[ImageFile]:
+    for path in paths:
+        file = read_image_file(path)
+        if file.reason is not None and not file.is_broken:
+            report.ignored += 1
+            continue
+        yield file
+
+
+def _decode(job: tuple) -> tuple:
+    file, image_size, channels = job
+    if file.reason is not None:
+        return file.path, None, file.reason
+    try:
+        pixels = square(decode_bgr(file.content, file.header), image_size)
+    except (DatasetError, cv2.error) as error:
+        return file.path, None, str(error)
+    return file.path, cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGR2GRAY), None
+
+
+def _judge(folder: Path, found: FolderImages, limit: Optional[int], most_broken: float) -> None:
+    broken, count = found.report.broken, len(found.images)
+    share = f"{len(broken):,} of {count + len(broken):,} image files in {folder}"
+    if len(broken) > most_broken * (count + len(broken)):
+        raise DatasetError(
+            f"{share} cannot be read, and most_broken allows a share of {most_broken:g}. Replace or remove them, or "
+            f"give a larger most_broken.{reasons_text(broken)}"
+        )
+    if broken:
+        logger.warning("%s cannot be read and are left out:%s", share, reasons_text(broken))
+    if found.report.ignored:
+        logger.info("%s files in %s are no images and were ignored", f"{found.report.ignored:,}", folder)
+    if limit is not None and count < limit:
+        logger.info("%s has %d images, fewer than the limit of %d: all are used", folder, count, limit)
+
+
+def open_folder(
+    *,
+    batch_size: int,
+    image_size: int = 64,
+    channels: int = 3,
+    data_dir=None,
+    progress: Optional[bool] = None,
+    limit: Optional[int] = None,
+    most_broken: float = 0.1,
+    threads: Optional[int] = None,
+    **settings,
+) -> ImageArrayIter:
+    """The images under `data_dir` as an iterator: see `load_folder`; `settings` are those of `ImageArrayIter`."""
+    if data_dir is None:
+        raise ArgumentError("the data set 'folder' wants a data_dir (--data-dir): a folder with images.")
+    found = load_folder(
+        data_dir, image_size, channels, limit=limit, most_broken=most_broken, threads=threads, progress=progress
+    )
+    names = found.report.class_names
+    return ImageArrayIter(
+        found.images,
+        found.report.label_array,
+        batch_size=batch_size,
+        image_size=image_size,
+        channels=channels,
+        class_names=names,
+        digest=found.digest,
+        name="folder",
+        origin=f"{data_dir}" + (f", {len(names)} classes" if names else ""),
+        **settings,
+    )

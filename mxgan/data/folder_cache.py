@@ -1,0 +1,161 @@
+"""The decoded images of a folder, kept in the user's cache: NAME.pixels, which is mapped, and NAME.json beside it.
+
+NAME is made of what was asked for and of what the folder holds, so a folder that has changed is decoded again. The
+.json comes last and knows the sha256 of the pixels: whatever is cut off, damaged or foreign is noticed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import secrets
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+
+from mxgan.data.cache import cache_folder, read_checked, write_checked
+from mxgan.data.images import content_digest
+from mxgan.errors import OutputError
+from mxgan.files import sync
+
+__all__ = ["FolderImages", "FolderReport", "cache_entry", "recall", "remember"]
+
+logger = logging.getLogger(__name__)
+
+_FORMAT = 1  # to be raised whenever the same files would give other pixels
+
+
+@dataclass
+class FolderReport:
+    """What was found in a folder, filled in while its images are decoded.
+
+    Parameters
+    ----------
+    class_names : the class folders; empty where there are none.
+    labels : for each image that was read, the place of its class in `class_names`.
+    broken : (path, reason) of each image file that cannot be read.
+    ignored : files that are no images, by their names and their content.
+    """
+
+    class_names: list
+    labels: list
+    broken: list
+    ignored: int = 0
+
+    @property
+    def label_array(self) -> Optional[np.ndarray]:
+        """Labels as (N,) int64, None where there are no classes."""
+        return np.array(self.labels, np.int64) if self.class_names else None
+
+
+@dataclass(frozen=True)
+class FolderImages:
+    """The images of a folder.
+
+    Parameters
+    ----------
+    images : uint8 (N, size, size) or (N, size, size, 3), read-only; mapped from the cache where that can be written.
+    digest : `content_digest` of images and labels.
+    """
+
+    images: np.ndarray
+    digest: str
+    report: FolderReport
+
+
+def cache_entry(folder: Path, paths: list, settings: tuple) -> Path:
+    """The .json file for these files (path, size, time of change, mode) and these settings; it need not exist."""
+    asked = hashlib.sha256(repr((_FORMAT, os.fsencode(folder.resolve()), settings)).encode()).hexdigest()
+    listing = hashlib.sha256()
+    for path in paths:
+        try:
+            status = os.stat(path)
+            state = (status.st_size, status.st_mtime_ns, status.st_mode)
+        except OSError as error:
+            state = (error.errno,)
+        listing.update(repr((os.fsencode(path.relative_to(folder)), state)).encode())
+    return cache_folder("folders", f"{asked[:16]}-{listing.hexdigest()[:32]}.json")
+
+
+def recall(entry: Path) -> Optional[FolderImages]:
+    """What is kept under `entry`, or None where there is nothing, or nothing that can be trusted."""
+    if not entry.exists():
+        return None
+    try:
+        values = read_checked(entry)
+        report = FolderReport(**values["report"])
+        images = _mapped(entry.with_suffix(".pixels"), tuple(values["shape"]))
+        if content_digest(images, report.label_array) != values["sha256"]:
+            raise ValueError("the pixels are not those that were written")
+        return FolderImages(images, values["sha256"], report)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        logger.warning("%s cannot be used (%s): the folder is decoded again", entry, error)
+        return None
+
+
+def _mapped(path: Path, shape: tuple) -> np.ndarray:
+    if path.stat().st_size != np.prod(shape, dtype=np.int64):
+        raise ValueError(f"{path.name} has {path.stat().st_size} bytes, which is not {'x'.join(map(str, shape))}")
+    return np.asarray(np.memmap(path, np.uint8, "r", shape=shape))
+
+
+def remember(entry: Path, images: Iterable[np.ndarray], report: FolderReport) -> Optional[FolderImages]:
+    """Write images to the cache as they come, and map them; None where none came.
+
+    Parameters
+    ----------
+    images : uint8, all of one shape; `report` has to be complete once they have all come.
+
+    Raises
+    ------
+    OutputError : the cache cannot be written; nothing is left of it.
+    """
+    beside = entry.with_name(f".{entry.stem}.{secrets.token_hex(4)}.writing")
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        _remove_others(entry)
+        with _removed_at_the_end(beside):
+            shape = _write(beside, images)
+            if not shape[0]:
+                return None
+            os.replace(beside, entry.with_suffix(".pixels"))
+        mapped = _mapped(entry.with_suffix(".pixels"), shape)
+        digest = content_digest(mapped, report.label_array)
+        write_checked(entry, {"shape": shape, "sha256": digest, "report": vars(report)})
+    except OSError as error:
+        raise OutputError(f"{entry.parent} cannot be written: {error.strerror or error}.") from error
+    return FolderImages(mapped, digest, report)
+
+
+def _write(path: Path, images: Iterable[np.ndarray]) -> tuple:
+    count, shape = 0, ()
+    with path.open("wb") as stream:
+        for count, pixels in enumerate(images, start=1):
+            stream.write(np.ascontiguousarray(pixels))
+            shape = pixels.shape
+    sync(path)
+    return (count, *shape)
+
+
+@contextlib.contextmanager
+def _removed_at_the_end(path: Path) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _remove_others(entry: Path) -> None:
+    """What was kept of the same folder as it was before, and what a killed process has left an hour ago or more."""
+    asked = entry.stem.partition("-")[0]
+    outdated = [path for path in entry.parent.glob(f"{asked}-*") if path.stem != entry.stem]
+    for path in [*outdated, *entry.parent.glob(".*.writing")]:
+        with contextlib.suppress(FileNotFoundError):  # another process was faster
+            if path in outdated or path.stat().st_mtime < time.time() - 3600:
+                path.unlink()

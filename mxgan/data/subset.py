@@ -1,0 +1,60 @@
+"""A few labelled images of each class, as semi-supervised training has them."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import numpy as np
+
+from mxgan.checks import whole_number
+from mxgan.data.images import ImageArrayIter
+from mxgan.data.latents import generator
+from mxgan.errors import ArgumentError
+
+__all__ = ["labelled_subset"]
+
+
+def labelled_subset(
+    data: ImageArrayIter, per_class: int, seed: int, *, batch_size: Optional[int] = None, **settings
+) -> ImageArrayIter:
+    """`per_class` images of each class of `data`, drawn from (seed, "labelled") without replacement.
+
+    Parameters
+    ----------
+    data : with labels that are whole numbers from 0; it is not changed, nor its position.
+    per_class : images of each class; the result has ``per_class * data.num_classes``, copied, in the order of `data`.
+    batch_size : by default that of `data`. A batch larger than the subset holds images more than once.
+    settings : of `ImageArrayIter`, where they are to differ from those of `data` (`last_batch`: from "pad").
+
+    Raises
+    ------
+    ArgumentError : labels that are none, or a class with fewer images.
+    """
+    per_class, classes = whole_number("per_class", per_class), data.num_classes
+    if classes is None:
+        raise ArgumentError(f"{data.name} has no class labels (whole numbers from 0); give a data set that has.")
+    rows_of = [np.flatnonzero(data.labels == label) for label in range(classes)]
+    fewest = min(range(classes), key=lambda label: len(rows_of[label]))
+    if len(rows_of[fewest]) < per_class:
+        raise ArgumentError(
+            f"per_class is {per_class}, but {data.name} has only {len(rows_of[fewest])} images of class "
+            f"{fewest}{_name_of(data, fewest)}; give at most that, or more images."
+        )
+    draws = generator("labelled", seed, 0)
+    rows = np.sort(np.concatenate([draws.permutation(of_class)[:per_class] for of_class in rows_of]))
+    return ImageArrayIter(
+        data.images[rows],
+        data.labels[rows],
+        batch_size=data.batch_size if batch_size is None else batch_size,
+        **{**_settings_of(data), "origin": f"{per_class} of each of {classes} classes", **settings},
+    )
+
+
+def _name_of(data: ImageArrayIter, label: int) -> str:
+    return f" ({data.class_names[label]!r})" if data.class_names else ""
+
+
+def _settings_of(data: ImageArrayIter) -> dict:
+    _, channels, image_size, _ = data.provide_data[0].shape
+    same = ("seed", "shuffle", "sampling", "epoch_batches", "class_names", "name")
+    return {"image_size": image_size, "channels": channels, **{name: getattr(data, name) for name in same}}

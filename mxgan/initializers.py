@@ -1,0 +1,73 @@
+"""First parameters: what each framework draws them from, as initialisers for `Module.init_params`.
+
+BatchNorm starts at gamma 1 and beta 0 in all of them. Every draw is by mx.random, hence a function of its seed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from mxgan.errors import ArgumentError, unknown_name
+from mxgan.runtime import mx
+
+__all__ = ["INITIALIZERS", "get_initializer"]
+
+
+class TorchUniform(mx.init.Initializer):
+    """PyTorch's default for Linear, Conv and ConvTranspose: weights and biases U(−1/√fan_in, 1/√fan_in).
+
+    fan_in is the product of all but the first extent of the layer's weight, for transposed convolutions too, as
+    PyTorch counts it there. `shapes` is {parameter: shape}: a bias has the fan_in of the weight of its name.
+    """
+
+    def __init__(self, shapes: Mapping[str, tuple]) -> None:
+        super().__init__()
+        self._shapes = dict(shapes)
+
+    def _init_weight(self, name, arr) -> None:
+        _fill_uniform(arr, 1 / math.sqrt(math.prod(arr.shape[1:])))
+
+    def _init_bias(self, name, arr) -> None:
+        weight = name[: -len("bias")] + "weight"
+        if weight not in self._shapes:
+            raise ArgumentError(f"the initializer 'torch' draws {name} by the shape of {weight}, which it was not given.")
+        _fill_uniform(arr, 1 / math.sqrt(math.prod(self._shapes[weight][1:])))
+
+
+class GlorotUniform(mx.init.Initializer):
+    """Keras's default: weights U(−√(6/(fan_in + fan_out)), +√…), biases 0 (Glorot and Bengio 2010, eq. 16).
+
+    Each fan is a number of channels times the kernel's area, so that their order does not matter.
+    """
+
+    def _init_weight(self, name, arr) -> None:
+        outputs, inputs, *kernel = arr.shape
+        _fill_uniform(arr, math.sqrt(6 / ((outputs + inputs) * math.prod(kernel))))
+
+
+def _fill_uniform(arr, bound: float) -> None:
+    mx.random.uniform(-bound, bound, arr.shape, out=arr)
+
+
+# name → (sigma, {parameter: shape}) → initialiser
+INITIALIZERS = {
+    "normal": lambda sigma, shapes: mx.init.Normal(sigma),
+    "torch": lambda sigma, shapes: TorchUniform(shapes),
+    "glorot": lambda sigma, shapes: GlorotUniform(),
+}
+
+
+def get_initializer(name: str, sigma: float, shapes: Mapping[str, tuple]):
+    """The initialiser `name` of INITIALIZERS; ArgumentError with a suggestion when there is none.
+
+    Parameters
+    ----------
+    name : "normal": weights from N(0, sigma²), biases 0 (Radford et al. 2016, section 3); "torch" and "glorot":
+        see `TorchUniform` and `GlorotUniform`.
+    sigma : standard deviation of "normal"; the others do not read it.
+    shapes : {parameter: shape} of everything that will be initialised, for "torch".
+    """
+    if name not in INITIALIZERS:
+        raise unknown_name("initializer", name, INITIALIZERS)
+    return INITIALIZERS[name](sigma, shapes)

@@ -1,0 +1,90 @@
+"""What every network has: its shapes, its inputs, and the way it is recognised in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mxgan.checks import whole_number
+from mxgan.errors import ArgumentError, CheckpointError
+from mxgan.runtime import mx
+from mxgan.shapes import parameter_shapes
+
+__all__ = ["Network", "check_channels", "check_positive", "check_sizes", "check_widths"]
+
+
+class Network:
+    """A row of NETWORKS: a frozen dataclass that makes a generator and a discriminator symbol.
+
+    A subclass has a `name`, `latent_shape`, `image_shape`, `generator()`, `discriminator()` and `_fields_of(shapes)`.
+
+    Attributes
+    ----------
+    title : what errors call it.
+    recognised_by : the parameters that a generator's file is recognised by, for errors.
+    classes : how many classes its data have, 0 where none are needed.
+    conditional : whether the generator takes the class to draw, as a second input `class_label` (N,).
+    """
+
+    title = "a network"
+    recognised_by = ""
+    classes = 0
+    conditional = False
+
+    def generator_inputs(self, batch_size: int) -> dict:
+        """{input of the generator: shape}, batch included."""
+        inputs = {"rand": (batch_size, *self.latent_shape)}
+        return {**inputs, "class_label": (batch_size,)} if self.conditional else inputs
+
+    @classmethod
+    def from_parameters(cls, shapes: Mapping[str, tuple]) -> Network:
+        """The network whose generator has exactly these parameters, read off a .params file.
+
+        Only what the generator fixes is recovered; the discriminator's widths and what no shape tells stay at
+        their defaults. Raises CheckpointError where the names or shapes are of no such network.
+        """
+        shapes = {name: tuple(shape) for name, shape in shapes.items()}
+        try:
+            network = cls(**cls._fields_of(shapes))
+            wanted, _ = parameter_shapes(network.generator(), network.generator_inputs(1))
+        except (LookupError, ValueError, mx.MXNetError):  # names that are missing, sizes that cannot be
+            wanted = None
+        if wanted != shapes:
+            raise CheckpointError(
+                f"these are not {cls.title} generator's parameters ({cls.recognised_by}); "
+                f"found {', '.join(sorted(shapes)[:6]) or 'nothing'}."
+            )
+        return network
+
+    @classmethod
+    def _fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
+        """The dataclass's fields as the shapes have them; a LookupError or ValueError where they are not its own."""
+        raise NotImplementedError
+
+
+def check_sizes(network: Network, *fields: str) -> None:
+    """Raise ArgumentError unless each field is a whole number from 1 up."""
+    for field in fields:
+        whole_number(field, getattr(network, field))
+
+
+def check_widths(network: Network, *fields: str) -> None:
+    """Raise ArgumentError unless each field is a tuple, not empty, of whole numbers from 1 up."""
+    for field in fields:
+        widths = getattr(network, field)
+        if not isinstance(widths, tuple) or not widths:
+            raise ArgumentError(f"{field} is {widths!r}; give a tuple of at least one whole number, such as (256, 128).")
+        for i, width in enumerate(widths):
+            whole_number(f"{field}[{i}]", width)
+
+
+def check_channels(nc: int) -> None:
+    """Raise ArgumentError unless images of `nc` channels can be shown."""
+    if whole_number("nc", nc) not in (1, 3):
+        raise ArgumentError(f"nc is {nc}; give 1 (grey) or 3 (RGB).")
+
+
+def check_positive(network: Network, *fields: str) -> None:
+    """Raise ArgumentError unless each field is a number above 0."""
+    for field in fields:
+        if not 0 < getattr(network, field) < float("inf"):
+            raise ArgumentError(f"{field} is {getattr(network, field)}; give a number above 0.")

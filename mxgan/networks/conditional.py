@@ -1,0 +1,157 @@
+"""DCGANs that know classes: generators that are told one, discriminators that are told or that tell it.
+
+Layers keep DCGAN's names. What is added: `g1_class`, by which the class enters G, so that a file of a plain DCGAN
+cannot be mistaken for one of these; `dclass` and `dminibatch`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mxgan.checks import whole_number
+from mxgan.errors import ArgumentError
+from mxgan.networks.base import check_sizes
+from mxgan.networks.dcgan import DCGAN
+from mxgan.networks.minibatch import minibatch_discrimination
+from mxgan.runtime import mx
+
+__all__ = ["AuxiliaryDCGAN", "ConditionalDCGAN", "SemiSupervisedDCGAN"]
+
+
+def one_hot_planes(classes: int):
+    """`class_label` (N,) → (N, classes, 1, 1)."""
+    hot = mx.sym.one_hot(mx.sym.Variable("class_label"), depth=classes)
+    return mx.sym.Reshape(hot, shape=(-1, classes, 1, 1))
+
+
+class _GivenTheClass(DCGAN):
+    """A DCGAN whose generator takes `class_label` (N,), float numbers 0 … classes − 1, beside `rand`.
+
+    Latent and one-hot class, concatenated, go through one transposed convolution (Radford's first layer). It is
+    written as the sum of two, `g1` of the latent and `g1_class`, which is the same function of the same weights.
+    """
+
+    conditional = True
+
+    def _first_layer(self, channels: int):
+        of_class = mx.sym.Deconvolution(
+            one_hot_planes(self.classes), name="g1_class", kernel=(4, 4), num_filter=channels, no_bias=True
+        )
+        return super()._first_layer(channels) + of_class
+
+    @classmethod
+    def _fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
+        return {**super()._fields_of(shapes), "classes": shapes["g1_class_weight"][0]}
+
+
+@dataclass(frozen=True)
+class ConditionalDCGAN(_GivenTheClass):
+    """A DCGAN whose two networks are told the class: asked for a digit, G draws that digit.
+
+    D sees the image with `classes` further planes, the one of `class_label` filled with 1, the others with 0.
+
+    Parameters
+    ----------
+    classes : number of classes; the rest is as in `DCGAN`.
+
+    Source: Mirza and Osindero 2014, section 3.2 and figure 1, with the body of Radford et al. 2016.
+    """
+
+    name = "conditional-dcgan"
+    title = "a conditional DCGAN"
+    recognised_by = "g1_class_weight and those of a DCGAN"
+
+    classes: int = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes(self, "classes")
+
+    def discriminator(self):
+        """`data` (N, nc, image_size, image_size), `class_label` (N,) → raw score (N, 1)."""
+        size = (self.image_size, self.image_size)
+        planes = mx.sym.broadcast_axis(one_hot_planes(self.classes), axis=(2, 3), size=size)
+        seen = mx.sym.Concat(mx.sym.Variable("data"), planes, dim=1)  # (N, nc + classes, image_size, image_size)
+        return mx.sym.Flatten(self._convolution_to(1, self._features(seen), f"d{self.depth}"))
+
+
+@dataclass(frozen=True)
+class AuxiliaryDCGAN(_GivenTheClass):
+    """A DCGAN whose generator is told the class and whose discriminator tells it.
+
+    D's last features go into two convolutions: `dL` to the raw score and `dclass` to the class logits.
+
+    Parameters
+    ----------
+    classes : number of classes; the rest is as in `DCGAN`.
+
+    Source: Odena et al. 2017, section 3.
+    """
+
+    name = "auxiliary-dcgan"
+    title = "an auxiliary-classifier DCGAN"
+    recognised_by = "g1_class_weight and those of a DCGAN"
+
+    classes: int = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes(self, "classes")
+
+    def discriminator(self):
+        """`data` (N, nc, image_size, image_size) → raw score (N, 1) and class logits (N, classes)."""
+        features = self._features(mx.sym.Variable("data"))
+        score = self._convolution_to(1, features, f"d{self.depth}")
+        logits = self._convolution_to(self.classes, features, "dclass")
+        return mx.sym.Group([mx.sym.Flatten(score), mx.sym.Flatten(logits)])
+
+
+@dataclass(frozen=True)
+class SemiSupervisedDCGAN(DCGAN):
+    """A DCGAN whose discriminator is a classifier of K classes and, by that, of real and fake.
+
+    The paper's classifier has K + 1 logits, the last for "fake"; as it may, that one is fixed at 0. Then
+    D(x) = Z / (Z + 1) with Z = Σ exp(logits), that is, σ(score) with score = log Z. The generator is DCGAN's own
+    and takes no class.
+
+    Parameters
+    ----------
+    classes : K.
+    minibatch_kernels : B of minibatch discrimination before the logits, 0 for none; see `minibatch_discrimination`.
+        What D says of an image then depends on its batch.
+    minibatch_dims : C of minibatch discrimination.
+
+    Source: Salimans et al. 2016, section 5; minibatch discrimination: section 3.2.
+    """
+
+    name = "semi-supervised-dcgan"
+
+    classes: int = 10
+    minibatch_kernels: int = 0
+    minibatch_dims: int = 16
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes(self, "minibatch_dims")
+        if whole_number("classes", self.classes) < 2:
+            raise ArgumentError(f"classes is {self.classes}; a classifier needs at least 2.")
+        whole_number("minibatch_kernels", self.minibatch_kernels, minimum=0)
+
+    def discriminator(self):
+        """`data` (N, nc, image_size, image_size) → raw score (N, 1) and class logits (N, classes)."""
+        features = mx.sym.Flatten(self._features(mx.sym.Variable("data")))
+        if self.minibatch_kernels:
+            near = minibatch_discrimination(features, "dminibatch", self.minibatch_kernels, self.minibatch_dims)
+            features = mx.sym.Concat(features, near, dim=1)
+        logits = mx.sym.FullyConnected(
+            features, name=f"d{self.depth}", num_hidden=self.classes, no_bias=self.no_bias
+        )  # (N, classes)
+        return mx.sym.Group([log_sum_exp(logits), logits])
+
+
+def log_sum_exp(logits):
+    """log Σ_k exp(logits_k), (N, K) → (N, 1), the largest taken out before so that nothing overflows."""
+    largest = mx.sym.BlockGrad(mx.sym.max(logits, axis=1, keepdims=True))
+    total = mx.sym.sum(mx.sym.exp(mx.sym.broadcast_sub(logits, largest)), axis=1, keepdims=True)
+    return mx.sym.log(total) + largest

@@ -1,0 +1,122 @@
+"""`Recipe`: all that decides a training but the data and the seed, as one value; recipes.py has the published ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Optional, Tuple  # noqa: UP035 - Tuple: read at run time on Python 3.9
+
+from mxgan.checks import check_switch, whole_number
+from mxgan.config import from_dict, to_dict
+from mxgan.errors import ArgumentError
+from mxgan.initializers import get_initializer
+from mxgan.networks import DCGAN, get_network
+from mxgan.noise import InstanceNoise
+from mxgan.objectives import get_objective
+from mxgan.optimizers import OptimizerConfig
+from mxgan.penalties import make_penalty
+from mxgan.pictures import get_picture
+from mxgan.schedule import Schedule
+
+__all__ = ["Recipe"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way of training one pair of networks.
+
+    Parameters
+    ----------
+    summary : one line for a person.
+    source : where it was published, and where this differs.
+    network : a row of NETWORKS with its widths and sizes.
+    objective : a row of OBJECTIVES.
+    generator_optimizer, discriminator_optimizer : see `OptimizerConfig`.
+    initializer, initial_sigma : a row of INITIALIZERS; sigma is the standard deviation of "normal".
+    batch_size : images in a batch.
+    schedule : order and numbers of the updates in a step; see `Schedule`.
+    real_label : D's target on real images; below 1 it is one-sided label smoothing.
+    instance_noise : noise on what D sees, none by default; see `InstanceNoise`.
+    spectral_norm : divide D's weights by their largest singular value; see spectral.py.
+    penalty, penalty_weight : a row of PENALTIES on D's gradient and its weight in the paper's notation; None: none.
+    weight_clip : bound of D's weights; None: none.
+    labelled_per_class : for a D that classifies: it is told the classes of so many images of each; 0: of all.
+    sampling : "shuffle" each epoch, or draw every batch with "replacement".
+    steps_per_epoch : with replacement, how many steps an epoch is to have; None: as many as the images give.
+    pictures : rows of PICTURES, drawn every `sample_every` steps.
+    run_name : name of the run folder, `{recipe.…}` and `{dataset}` filled in; None: the data set's and the time.
+    published_run : settings of the run (epochs, log_every, sample_every) as published, each overruled by its flag.
+    """
+
+    summary: str
+    source: str
+    network: Any = field(default_factory=DCGAN)
+    objective: str = "gan"
+    generator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    discriminator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    initializer: str = "normal"
+    initial_sigma: float = 0.02
+    batch_size: int = 64
+    schedule: Schedule = field(default_factory=Schedule)
+    real_label: float = 1.0
+    instance_noise: InstanceNoise = field(default_factory=InstanceNoise)
+    spectral_norm: bool = False
+    penalty: Optional[str] = None
+    penalty_weight: float = 10.0
+    weight_clip: Optional[float] = None
+    labelled_per_class: int = 0
+    sampling: str = "shuffle"
+    steps_per_epoch: Optional[int] = None
+    pictures: Tuple[str, ...] = ("grids",)  # noqa: UP006
+    run_name: Optional[str] = None
+    published_run: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        get_objective(self.objective)
+        if self.batch_size < 1:
+            raise ArgumentError(f"batch_size is {self.batch_size}; give at least 1.")
+        if not 0 < self.initial_sigma < float("inf"):
+            raise ArgumentError(f"initial_sigma is {self.initial_sigma}; give a number above 0.")
+        get_initializer(self.initializer, self.initial_sigma, {})
+        if self.penalty is not None:
+            make_penalty(self.penalty, self.penalty_weight)
+        check_switch("spectral_norm", self.spectral_norm)
+        whole_number("labelled_per_class", self.labelled_per_class, minimum=0)
+        if self.labelled_per_class and not self.network.classes:
+            raise ArgumentError(
+                f"labelled_per_class is {self.labelled_per_class}, and the network {self.network.name!r} classifies "
+                "nothing; give 0, or a network that does."
+            )
+        for name in self.pictures:
+            get_picture(name)
+
+    @classmethod
+    def parts_from_dict(cls, values: Mapping) -> dict:
+        """Build the network by the name that its JSON object carries."""
+        network = values.get("network")
+        if not isinstance(network, Mapping):
+            return dict(values)
+        options = {key: value for key, value in network.items() if key != "name"}
+        return {**values, "network": from_dict(get_network(network.get("name")), options, "network")}
+
+    def describe(self) -> str:
+        """Everything that decides it, in a few lines for a person; settings that are as in a plain `Recipe` left out."""
+        plain, network = Recipe("", ""), to_dict(self.network)
+        parts = [f"network {network.pop('name')} ({_listed(network)})", f"objective {self.objective}"]
+        parts += [f"{half} {_optimizer(getattr(self, f'{half}_optimizer'))}" for half in ("generator", "discriminator")]
+        parts.append(f"batch_size {self.batch_size}")
+        named = ("summary", "source", "network", "objective", "generator_optimizer", "discriminator_optimizer")
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            if setting.name not in (*named, "batch_size") and value != getattr(plain, setting.name):
+                changed = to_dict(value)
+                parts.append(f"{setting.name} {_listed(changed) if isinstance(changed, dict) else changed}")
+        return "; ".join(parts)
+
+
+def _optimizer(config: OptimizerConfig) -> str:
+    return f"{config.name} {config.learning_rate:g} ({_listed(config.settings)})"
+
+
+def _listed(settings: Mapping) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items())

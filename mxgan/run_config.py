@@ -1,0 +1,65 @@
+"""`RunConfig`: everything that decides a run, as one value that config.json holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Optional, Union
+
+from mxgan.errors import ArgumentError
+from mxgan.recipe import Recipe
+from mxgan.recipes import RECIPES
+
+__all__ = ["MAY_CHANGE", "RunConfig"]
+
+# What a resumed run may change without becoming another run.
+MAY_CHANGE = (
+    "steps", "epochs", "data_dir", "gpu", "log_every", "sample_every", "checkpoint_every", "keep", "monitor",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One run: a recipe, the data, how long, what to write.
+
+    Parameters
+    ----------
+    recipe : all hyper-parameters.
+    dataset, data_dir, limit : see `mxgan.data.open_dataset`.
+    steps, epochs : when to end; exactly one of them.
+    seed : every draw is a function of it and of the step.
+    gpu : "0", "0,1", or None for the CPU.
+    log_every : steps between lines of history.
+    sample_every, checkpoint_every : steps between pictures, and between checkpoints, or "epoch".
+    keep : checkpoints that stay; None: all.
+    monitor : steps between printouts of mx.mon.Monitor; 0: none.
+    """
+
+    recipe: Recipe = field(default_factory=lambda: RECIPES["dcgan"])
+    dataset: str = "digits"
+    data_dir: Optional[str] = None
+    limit: Optional[int] = None
+    steps: Optional[int] = None
+    epochs: Optional[int] = None
+    seed: int = 0
+    gpu: Optional[str] = None
+    log_every: int = 10
+    sample_every: Union[int, str] = 100
+    checkpoint_every: Union[int, str] = 1000
+    keep: Optional[int] = 5
+    monitor: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.epochs is None):
+            raise ArgumentError(f"give either steps or epochs; got steps={self.steps} and epochs={self.epochs}.")
+        for name in ("steps", "epochs", "limit", "log_every"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ArgumentError(f"{name} is {value}; give at least 1.")
+        if self.keep is not None and self.keep < 1:
+            raise ArgumentError(f"keep is {self.keep}; give at least 1, or null for all.")
+        for name in ("sample_every", "checkpoint_every"):
+            value = getattr(self, name)
+            if value != "epoch" and not (isinstance(value, int) and value > 0):
+                raise ArgumentError(f"{name} is {value!r}; give a number of steps above 0, or 'epoch'.")
+        if self.monitor < 0:
+            raise ArgumentError(f"monitor is {self.monitor}; give a number of steps, or 0 for none.")
