@@ -111,7 +111,7 @@ OBJECTIVES = {
         threshold=0.5,
         probability=True,
     ),
-    "least-squares": Objective(
+    "least_squares": Objective(
         least_squares_head,
         least_squares_head,
         half_squared_error,
@@ -119,7 +119,7 @@ OBJECTIVES = {
         "Mao et al. 2017, eq. 2 with a = 0, b = c = 1 (eq. 9)",
         threshold=0.5,
     ),
-    "hinge": Objective(
+    "hinge_loss": Objective(
         hinge_head,
         linear_head,
         hinge_loss,

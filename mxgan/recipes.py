@@ -97,14 +97,14 @@ RECIPES = {
     "lsgan": Recipe(
         summary="least squares: D's score is drawn to 1 on real and to 0 on fake images",
         source="Mao et al. 2017, eq. 9; on DCGAN's networks, in the balance of the recipe dcgan",
-        objective="least-squares",
+        objective="least_squares",
         **BALANCED,
     ),
     "hinge": Recipe(
         summary="hinge loss with a spectrally normalised discriminator",
         source="Lim and Ye 2017; Miyato et al. 2018, eq. 16 and 17, on DCGAN's networks",
         network=DCGAN(discriminator_norm="none", fix_gamma=False),
-        objective="hinge",
+        objective="hinge_loss",
         spectral_norm=True,
     ),
     "cgan": Recipe(

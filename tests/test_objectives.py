@@ -19,8 +19,8 @@ LOSSES = {
         lambda s, y: y * softplus(-s) + (1 - y) * softplus(s),
         lambda s: 1 / (1 + np.exp(-s)),
     ),
-    "least-squares": (lambda s, y: (s - y) ** 2 / 2, lambda s, y: (s - y) ** 2 / 2, lambda s: s),
-    "hinge": (lambda s, y: np.maximum(0, 1 - (2 * y - 1) * s), lambda s, y: -(2 * y - 1) * s, lambda s: s),
+    "least_squares": (lambda s, y: (s - y) ** 2 / 2, lambda s, y: (s - y) ** 2 / 2, lambda s: s),
+    "hinge_loss": (lambda s, y: np.maximum(0, 1 - (2 * y - 1) * s), lambda s, y: -(2 * y - 1) * s, lambda s: s),
     "wasserstein": (lambda s, y: (1 - 2 * y) * s, lambda s, y: (1 - 2 * y) * s, lambda s: s),
 }
 SCORES = np.array([[-3.0], [-0.4], [0.0], [0.7], [2.5]])

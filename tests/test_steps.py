@@ -63,8 +63,8 @@ class TorchStep:
         sign = 1 if real else -1
         return {
             "gan": lambda: f.binary_cross_entropy_with_logits(s, self.torch.full_like(s, float(real))),
-            "least-squares": lambda: 0.5 * ((s - float(real)) ** 2).mean(),
-            "hinge": lambda: f.relu(1 - sign * s).mean() if half == "d" else -s.mean(),
+            "least_squares": lambda: 0.5 * ((s - float(real)) ** 2).mean(),
+            "hinge_loss": lambda: f.relu(1 - sign * s).mean() if half == "d" else -s.mean(),
             "wasserstein": lambda: -sign * s.mean(),
         }[self.objective]()
 
@@ -113,10 +113,10 @@ SCHEDULES = {
 }
 CASES = [
     *(("gan", name, {}) for name in SCHEDULES),
-    *((objective, "original", {}) for objective in ("least-squares", "hinge", "wasserstein")),
+    *((objective, "original", {}) for objective in ("least_squares", "hinge_loss", "wasserstein")),
     ("wasserstein", "five critic steps", {"weight_clip": 0.1}),
     ("gan", "separate updates", {"penalty": ("r1", 3.0)}),
-    ("hinge", "five critic steps", {"penalty": ("r1", 1.0)}),
+    ("hinge_loss", "five critic steps", {"penalty": ("r1", 1.0)}),
 ]
 
 
