@@ -19,7 +19,6 @@ from mxgan.pictures import Studio, get_picture
 from mxgan.recipe import Recipe
 from mxgan.run_config import RunConfig
 from mxgan.run_folder import RunFolder
-from mxgan.runtime import mx
 from mxgan.sampling import Sampler
 from mxgan.spectral import spectral_normalize
 from mxgan.trainer import Trainer
@@ -33,7 +32,7 @@ SAMPLER_BATCH = 16  # a grid is drawn in parts: a larger executor would only cos
 
 
 class Sources(NamedTuple):
-    """The data of a run: images to train on, and where D's classifier is trained on few labels, those and a test set."""
+    """The data of a run: images to train on; where D's classifier is told few labels, those, and a test set."""
 
     images: object
     labelled: Optional[object] = None

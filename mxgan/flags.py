@@ -22,7 +22,8 @@ _SETTINGS_OF_FLAG = {
     **{
         name: [name]
         for name in (
-            "dataset", "data_dir", "limit", "seed", "gpu", "log_every", "sample_every", "checkpoint_every", "keep", "monitor",
+            "dataset", "data_dir", "limit", "seed", "gpu", "log_every", "sample_every", "checkpoint_every", "keep",
+            "monitor",
         )
     },
 }  # fmt: skip

@@ -1,35 +1,27 @@
-"""`AdversarialPair`: generator and discriminator bound into Modules, and what one training step is made of.
+"""`AdversarialPair`: generator and discriminator in training, and the actions that one step is made of.
 
-Three executors over two sets of parameters::
-
-    generator           rand → image           trains the generator
-    discriminator       data, label → dloss    parameter gradients only
-    critic_for_inputs   data, label → dloss    input gradients only; shares the discriminator's parameters
-
-The original runs one discriminator executor for everything, and so computes input gradients in its first two
-passes and parameter gradients in its third only to throw them away. Splitting it gives the same numbers to the
-last bit. Networks that take classes have the further input `class_label`. This module, penalties.py and
-optimizers.py are the only ones that touch MXNet's private parts.
+The Modules are those of bound_pair.py. `Schedule` says in which order a step does what, steps.py carries it out by
+the methods here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Optional
 
+from mxgan.bound_pair import BoundPair
 from mxgan.errors import ArgumentError
 from mxgan.objectives import IGNORED_CLASS
 from mxgan.optimizers import OptimizerConfig, init_optimizer
-from mxgan.penalties import BoundPenalty, GradientPenalty, clip_weights
+from mxgan.penalties import BoundPenalty, clip_weights
 from mxgan.runtime import mx
 from mxgan.schedule import Schedule
-from mxgan.shapes import check_pair, check_parameters, parameter_shapes
-from mxgan.spectral import state_names, with_states
 from mxgan.steps import REAL, Step, StepResult, checked_batches
 
 __all__ = ["AdversarialPair"]
 
-class AdversarialPair:
+
+class AdversarialPair(BoundPair):
     """A generator and a discriminator as `mx.mod.Module`s over one batch shape.
 
     Parameters
@@ -77,110 +69,27 @@ class AdversarialPair:
         penalty: Optional[tuple] = None,
         weight_clip: Optional[float] = None,
     ) -> None:
-        self.contexts = list(contexts or [mx.cpu()])
-        self.batch_size, self.real_label = batch_size, real_label
-        self.latent_shape, self.image_shape = tuple(latent_shape), tuple(image_shape)
-        self.schedule, self.labelled, self.weight_clip = schedule, labelled, weight_clip
-        self._check_settings()
-        generator_head = discriminator if generator_head is None else generator_head
-        self._takes_classes = tuple("class_label" in each.list_arguments() for each in (generator, discriminator))
-        check_pair(generator, discriminator, self._inputs("generator"), self._inputs("discriminator"))
-
-        self._states = state_names(discriminator)
-        self.generator = self._module(generator, "generator")
-        self.discriminator = self._module(with_states(discriminator), "discriminator", list(self._states))
-        inputs = self._inputs("discriminator")
-        everything = [name for name in generator_head.list_arguments() if name not in inputs]
-        self.critic_for_inputs = self._module(with_states(generator_head), "discriminator", everything)
-        self._bind(self.generator, "generator")
-        self._bind(self.discriminator, "discriminator")
+        head = discriminator if generator_head is None else generator_head
+        super().__init__(generator, discriminator, head, latent_shape, image_shape, batch_size, contexts)
+        self.real_label, self.schedule = real_label, schedule
+        self.labelled, self.weight_clip = labelled, weight_clip
+        if not 0.5 < real_label <= 1:
+            raise ArgumentError(f"real_label is {real_label}; give a number above 0.5 and at most 1.")
+        if weight_clip is not None and not weight_clip > 0:
+            raise ArgumentError(f"weight_clip is {weight_clip}; give a number above 0, or null for none.")
         self._penalty_of, self._penalty = penalty, None
         self._plan = schedule.plan(labelled, penalty is not None)
+        self._classifies = "closs_output" in discriminator.list_outputs()
         self._gradients_pending = False
         self._constant_labels: dict = {}
 
-    def _check_settings(self) -> None:
-        if self.batch_size < len(self.contexts):
-            raise ArgumentError(
-                f"batch_size {self.batch_size} is less than one image for each of {len(self.contexts)} devices."
-            )
-        if not 0.5 < self.real_label <= 1:
-            raise ArgumentError(f"real_label is {self.real_label}; give a number above 0.5 and at most 1.")
-        if self.weight_clip is not None and not self.weight_clip > 0:
-            raise ArgumentError(f"weight_clip is {self.weight_clip}; give a number above 0, or null for none.")
-
-    def _inputs(self, half: str) -> dict:
-        """{input: shape} of a half, batch included; its first input is the data, the rest are labels to MXNet."""
-        batch = (self.batch_size,)
-        takes_classes = dict(zip(("generator", "discriminator"), self._takes_classes))[half]
-        inputs = {
-            "generator": {"rand": batch + self.latent_shape},
-            "discriminator": {"data": batch + self.image_shape, "label": batch},
-        }[half]
-        return {**inputs, "class_label": batch} if takes_classes else inputs
-
-    def _module(self, symbol, half: str, fixed: Optional[list] = None):
-        data, *labels = self._inputs(half)
-        return mx.mod.Module(symbol, (data,), labels or None, context=self.contexts, fixed_param_names=fixed or None)
-
-    def _bind(self, module, half: str, **settings) -> None:
-        data, *labels = self._inputs(half).items()
-        module.bind([data], labels or None, **settings)
-
-    # ---- parameters ----
-
-    def init_params(self, initializer, seed: int = 0) -> None:
-        """Draw the first parameters of both networks; a function of (initializer, seed) alone."""
-        mx.random.seed(seed)
-        self.generator.init_params(initializer)
-        self.discriminator.init_params(initializer)
-        self._bind_critics()
-        self._clip()
-
-    def set_params(self, generator: tuple, discriminator: Optional[tuple] = None) -> None:
-        """Put parameters in: (arg_params, aux_params) of each network.
-
-        Raises
-        ------
-        CheckpointError : names missing or unknown, shapes or dtypes that differ; nothing has been changed then.
-        """
-        given = [(self.generator, generator, self._parameter_shapes("generator"))]
-        if discriminator is not None:
-            given.append((self.discriminator, discriminator, self._parameter_shapes("discriminator")))
-        for module, (arguments, auxiliary), (argument_shapes, auxiliary_shapes) in given:
-            owner = "generator" if module is self.generator else "discriminator"
-            check_parameters(owner, argument_shapes, arguments)
-            check_parameters(owner, auxiliary_shapes, auxiliary)
-        for module, (arguments, auxiliary), _ in given:
-            module.init_params(arg_params=arguments, aux_params=auxiliary, force_init=True)
-        if self.discriminator.params_initialized:
-            self._bind_critics()
-
-    def get_params(self) -> tuple:
-        """((arg_params, aux_params) of the generator, the same of the discriminator), copied to the CPU.
-
-        MXNet's backward pass of BatchNorm writes the moving statistics without the engine knowing: a plain
-        `Module.get_params` may read them one step old. Hence the wait for everything.
-        """
-        mx.nd.waitall()
-        return self.generator.get_params(), self.discriminator.get_params()
-
-    def parameter_shapes(self) -> dict:
-        """{parameter: shape} of both networks."""
-        return {**self._parameter_shapes("generator")[0], **self._parameter_shapes("discriminator")[0]}
-
-    def _parameter_shapes(self, half: str) -> tuple:
-        return parameter_shapes(self.halves()[half].symbol, self._inputs(half))
-
-    def _bind_critics(self) -> None:
-        """Bind what shares the discriminator's own arrays, once it has parameters to share."""
-        if self.critic_for_inputs.binded:
-            return
-        self._bind(self.critic_for_inputs, "discriminator", inputs_need_grad=True, shared_module=self.discriminator)
-        if self._penalty_of is not None:
+    def _share_parameters(self) -> None:
+        super()._share_parameters()
+        if self._penalty is None and self._penalty_of is not None:
             config, score = self._penalty_of
             shapes = {name: shape for name, shape in self._inputs("discriminator").items() if name != "label"}
             self._penalty = BoundPenalty(config, score, self.discriminator, shapes)
+        self._clip()
 
     def init_optimizers(self, generator: OptimizerConfig, discriminator: OptimizerConfig) -> None:
         """Give each network its optimiser; ArgumentError where MXNet does not know it or its settings."""
@@ -209,7 +118,7 @@ class AdversarialPair:
             raise ArgumentError(
                 "the pair has no parameters or no optimisers yet; call init_params and init_optimizers."
             )
-        conditional, classifies = self._takes_classes
+        conditional, classifies = self._takes_classes.values()
         rand, data = self._inputs("generator")["rand"], self._inputs("discriminator")["data"]
         real, known = self.schedule.real_batches, self.schedule.real_batches if self.labelled else 0
         step = Step(
@@ -288,53 +197,11 @@ class AdversarialPair:
     def _judged(self, images, label: float, classes):
         """D's batch: images, one adversarial label for all, and classes, unknown where none are given."""
         labels = [self._constant(label)]
-        if self._takes_classes[1]:
+        if self._takes_classes["discriminator"]:
             labels.append(self._constant(IGNORED_CLASS) if classes is None else classes)
         return mx.io.DataBatch([images], labels)
-
-    def _advance_states(self, module) -> None:
-        """Put the states that a forward pass of D has worked out (spectral norm's vectors) in their place."""
-        executors = module._exec_group.execs if self._states else ()
-        for executor in executors:
-            made = dict(zip(module.symbol.list_outputs(), executor.outputs))
-            for argument, output in self._states.items():
-                made[output].copyto(executor.arg_dict[argument])
-        if self._states:
-            self.discriminator._params_dirty = True
-
-    @property
-    def _classifies(self) -> bool:
-        return "closs_output" in self.discriminator.symbol.list_outputs()
 
     def _constant(self, value: float):
         if value not in self._constant_labels:
             self._constant_labels[value] = mx.nd.full((self.batch_size,), value)
         return self._constant_labels[value]
-
-    # ---- for checkpoints and monitors ----
-
-    def halves(self) -> dict:
-        """{"generator": Module, "discriminator": Module}: what has parameters and an optimiser."""
-        return {"generator": self.generator, "discriminator": self.discriminator}
-
-    def modules(self) -> list:
-        """Every bound Module: the two halves and the one that pulls input gradients."""
-        return [self.generator, self.discriminator, self.critic_for_inputs]
-
-    def gradients(self) -> dict:
-        """Gradients of the last step by parameter, on the first device, and `data`, the one at D's input."""
-        found = {"data": self.critic_for_inputs.get_input_grads()[0]}
-        for module in self.halves().values():
-            group = module._exec_group
-            for name, devices in zip(group.param_names, group.grad_arrays):
-                found[name] = devices[0]
-        return found
-
-    def _discriminator_gradients(self) -> list:
-        """D's gradient arrays on every device; arguments without a gradient have none."""
-        return [
-            gradient
-            for devices in self.discriminator._exec_group.grad_arrays
-            for gradient in devices
-            if gradient is not None
-        ]

@@ -100,7 +100,7 @@ class Recipe:
         return {**values, "network": from_dict(get_network(network.get("name")), options, "network")}
 
     def describe(self) -> str:
-        """Everything that decides it, in a few lines for a person; settings that are as in a plain `Recipe` left out."""
+        """Everything that decides it, in a few lines for a person; what is as in a plain `Recipe` is left out."""
         plain, network = Recipe("", ""), to_dict(self.network)
         parts = [f"network {network.pop('name')} ({_listed(network)})", f"objective {self.objective}"]
         parts += [f"{half} {_optimizer(getattr(self, f'{half}_optimizer'))}" for half in ("generator", "discriminator")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mxgan.errors import unknown_name
-from mxgan.networks import DCGAN, MLP, CBR, AuxiliaryDCGAN, ConditionalDCGAN, EncoderDecoder, SemiSupervisedDCGAN
+from mxgan.networks import CBR, DCGAN, MLP, AuxiliaryDCGAN, ConditionalDCGAN, EncoderDecoder, SemiSupervisedDCGAN
 from mxgan.noise import InstanceNoise
 from mxgan.optimizers import OptimizerConfig
 from mxgan.recipe import Recipe
@@ -44,8 +44,15 @@ RECIPES = {
         summary="multilayer perceptrons on 3×64×64 images, BatchNorm with an epsilon of 0.8",
         source="Goodfellow et al. 2014, in the widths of the PyTorch-GAN collection; anime faces there",
         network=MLP(
-            nc=3, image_size=64, latent_size=100, generator_widths=(128, 256, 512, 1024),
-            discriminator_widths=(512, 256), norm_first=False, eps=0.8, slope=0.2, output="tanh",
+            nc=3,
+            image_size=64,
+            latent_size=100,
+            generator_widths=(128, 256, 512, 1024),
+            discriminator_widths=(512, 256),
+            norm_first=False,
+            eps=0.8,
+            slope=0.2,
+            output="tanh",
         ),
         initializer="torch",
     ),

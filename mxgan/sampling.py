@@ -55,7 +55,7 @@ class Sampler:
         self.module.init_params(arg_params=arg_params, aux_params=aux_params, force_init=True)
 
     def sample(self, latents: np.ndarray, classes: Optional[np.ndarray] = None) -> np.ndarray:
-        """Images (N, C, H, W), float32, of latents (N, *latent_shape) and of classes (N,) where there are; any N ≥ 1."""
+        """Images (N, C, H, W), float32, of latents (N, *latent_shape), and of classes (N,) if there are; any N ≥ 1."""
         if latents.shape[1:] != self.latent_shape or not len(latents):
             raise ArgumentError(f"latents are {latents.shape}; give (N, {', '.join(map(str, self.latent_shape))}).")
         self._check_classes(classes, len(latents))

@@ -164,4 +164,3 @@ def _check_array(name: str, given, shape: tuple) -> None:
     if not isinstance(given, mx.nd.NDArray) or found != shape or given.dtype != np.float32:
         kind = f"{type(given).__name__} {found} {np.dtype(given.dtype).name if found else ''}".strip()
         raise ShapeError(f"{name!r} is {kind}; give a float32 mx.nd.NDArray {shape}.")
-

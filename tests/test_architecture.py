@@ -36,6 +36,7 @@ ORDER = [
     "penalties",
     "steps",
     "optimizers",
+    "bound_pair",
     "modules",
     "metrics",
     "sampling",

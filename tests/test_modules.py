@@ -3,8 +3,8 @@ import pytest
 
 import mxgan
 from mxgan.errors import ArgumentError, CheckpointError, ShapeError
-from mxgan.steps import FAKE, REAL
 from mxgan.runtime import mx
+from mxgan.steps import FAKE, REAL
 from tests.support import assert_same, inputs, make_pair, params_of, train
 
 

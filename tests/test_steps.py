@@ -51,12 +51,14 @@ class TorchStep:
         both = {**g, **d}
         self.p = {k: torch.tensor(v.asnumpy(), dtype=torch.float64, requires_grad=True) for k, v in both.items()}
 
+    def linear(self, x, name: str):
+        return x @ self.p[f"{name}_weight"].T + self.p[f"{name}_bias"]
+
     def generator(self, z):
-        return self.torch.tanh(z @ self.p["g1_weight"].T + self.p["g1_bias"]) @ self.p["g2_weight"].T + self.p["g2_bias"]
+        return self.linear(self.torch.tanh(self.linear(z, "g1")), "g2")
 
     def score(self, x):
-        f = self.torch.nn.functional
-        return f.leaky_relu(x @ self.p["d1_weight"].T + self.p["d1_bias"], 0.2) @ self.p["d2_weight"].T + self.p["d2_bias"]
+        return self.linear(self.torch.nn.functional.leaky_relu(self.linear(x, "d1"), 0.2), "d2")
 
     def loss(self, half: str, s, real: bool):
         f = self.torch.nn.functional

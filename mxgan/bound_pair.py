@@ -1,0 +1,159 @@
+"""`BoundPair`: generator and discriminator bound into Modules over one batch shape, and their parameters.
+
+Three executors over two sets of parameters::
+
+    generator           rand → image           trains the generator
+    discriminator       data, label → dloss    parameter gradients only
+    critic_for_inputs   data, label → dloss    input gradients only; shares the discriminator's parameters
+
+The original runs one discriminator executor for everything, and so computes input gradients in its first two
+passes and parameter gradients in its third only to throw them away. Splitting it gives the same numbers to the
+last bit. Networks that take classes have the further input `class_label`. This module, modules.py, penalties.py and
+optimizers.py are the only ones that touch MXNet's private parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Optional
+
+from mxgan.errors import ArgumentError
+from mxgan.runtime import mx
+from mxgan.shapes import check_pair, check_parameters, parameter_shapes
+from mxgan.spectral import state_names, with_states
+
+__all__ = ["BoundPair"]
+
+
+class BoundPair:
+    """The Modules of an `AdversarialPair`, which has the parameters' meanings; nothing here trains."""
+
+    def __init__(
+        self,
+        generator,
+        discriminator,
+        generator_head,
+        latent_shape: Sequence[int],
+        image_shape: Sequence[int],
+        batch_size: int,
+        contexts: Optional[Sequence],
+    ) -> None:
+        self.contexts, self.batch_size = list(contexts or [mx.cpu()]), batch_size
+        self.latent_shape, self.image_shape = tuple(latent_shape), tuple(image_shape)
+        if batch_size < len(self.contexts):
+            raise ArgumentError(
+                f"batch_size {batch_size} is less than one image for each of {len(self.contexts)} devices."
+            )
+        self._takes_classes = {
+            half: "class_label" in symbol.list_arguments()
+            for half, symbol in (("generator", generator), ("discriminator", discriminator))
+        }
+        inputs = self._inputs("discriminator")
+        check_pair(generator, discriminator, self._inputs("generator"), inputs)
+        self._states = state_names(discriminator)
+        self.generator = self._module(generator, "generator")
+        self.discriminator = self._module(with_states(discriminator), "discriminator", list(self._states))
+        everything = [name for name in generator_head.list_arguments() if name not in inputs]
+        self.critic_for_inputs = self._module(with_states(generator_head), "discriminator", everything)
+        self._bind(self.generator, "generator")
+        self._bind(self.discriminator, "discriminator")
+
+    def _inputs(self, half: str) -> dict:
+        """{input: shape} of a half, batch included; its first input is the data, the rest are labels to MXNet."""
+        batch = (self.batch_size,)
+        inputs = {
+            "generator": {"rand": batch + self.latent_shape},
+            "discriminator": {"data": batch + self.image_shape, "label": batch},
+        }[half]
+        return {**inputs, "class_label": batch} if self._takes_classes[half] else inputs
+
+    def _module(self, symbol, half: str, fixed: Optional[list] = None):
+        data, *labels = self._inputs(half)
+        return mx.mod.Module(symbol, (data,), labels or None, context=self.contexts, fixed_param_names=fixed or None)
+
+    def _bind(self, module, half: str, **settings) -> None:
+        data, *labels = self._inputs(half).items()
+        module.bind([data], labels or None, **settings)
+
+    def init_params(self, initializer, seed: int = 0) -> None:
+        """Draw the first parameters of both networks; a function of (initializer, seed) alone."""
+        mx.random.seed(seed)
+        self.generator.init_params(initializer)
+        self.discriminator.init_params(initializer)
+        self._share_parameters()
+
+    def set_params(self, generator: tuple, discriminator: Optional[tuple] = None) -> None:
+        """Put parameters in: (arg_params, aux_params) of each network.
+
+        Raises
+        ------
+        CheckpointError : names missing or unknown, shapes or dtypes that differ; nothing has been changed then.
+        """
+        given = [(self.generator, generator, self._parameter_shapes("generator"))]
+        if discriminator is not None:
+            given.append((self.discriminator, discriminator, self._parameter_shapes("discriminator")))
+        for module, (arguments, auxiliary), (argument_shapes, auxiliary_shapes) in given:
+            owner = "generator" if module is self.generator else "discriminator"
+            check_parameters(owner, argument_shapes, arguments)
+            check_parameters(owner, auxiliary_shapes, auxiliary)
+        for module, (arguments, auxiliary), _ in given:
+            module.init_params(arg_params=arguments, aux_params=auxiliary, force_init=True)
+        if self.discriminator.params_initialized:
+            self._share_parameters()
+
+    def get_params(self) -> tuple:
+        """((arg_params, aux_params) of the generator, the same of the discriminator), copied to the CPU.
+
+        MXNet's backward pass of BatchNorm writes the moving statistics without the engine knowing: a plain
+        `Module.get_params` may read them one step old. Hence the wait for everything.
+        """
+        mx.nd.waitall()
+        return self.generator.get_params(), self.discriminator.get_params()
+
+    def parameter_shapes(self) -> dict:
+        """{parameter: shape} of both networks."""
+        return {**self._parameter_shapes("generator")[0], **self._parameter_shapes("discriminator")[0]}
+
+    def _parameter_shapes(self, half: str) -> tuple:
+        return parameter_shapes(self.halves()[half].symbol, self._inputs(half))
+
+    def _share_parameters(self) -> None:
+        """Bind what works on the discriminator's own arrays, once it has parameters to share."""
+        if not self.critic_for_inputs.binded:
+            self._bind(self.critic_for_inputs, "discriminator", inputs_need_grad=True, shared_module=self.discriminator)
+
+    def halves(self) -> dict:
+        """{"generator": Module, "discriminator": Module}: what has parameters and an optimiser."""
+        return {"generator": self.generator, "discriminator": self.discriminator}
+
+    def modules(self) -> list:
+        """Every bound Module: the two halves and the one that pulls input gradients."""
+        return [self.generator, self.discriminator, self.critic_for_inputs]
+
+    def gradients(self) -> dict:
+        """Gradients of the last step by parameter, on the first device, and `data`, the one at D's input."""
+        found = {"data": self.critic_for_inputs.get_input_grads()[0]}
+        for module in self.halves().values():
+            group = module._exec_group
+            for name, devices in zip(group.param_names, group.grad_arrays):
+                found[name] = devices[0]
+        return found
+
+    def _discriminator_gradients(self) -> list:
+        """D's gradient arrays on every device; arguments without a gradient have none."""
+        return [
+            gradient
+            for devices in self.discriminator._exec_group.grad_arrays
+            for gradient in devices
+            if gradient is not None
+        ]
+
+    def _advance_states(self, module) -> None:
+        """Put the states that a forward pass of D has worked out (spectral norm's vectors) in their place."""
+        executors = module._exec_group.execs if self._states else ()
+        for executor in executors:
+            made = dict(zip(module.symbol.list_outputs(), executor.outputs))
+            for argument, output in self._states.items():
+                made[output].copyto(executor.arg_dict[argument])
+        if self._states:
+            self.discriminator._params_dirty = True
