@@ -65,9 +65,8 @@ def _open(config: RunConfig, progress: Optional[bool], **settings):
         channels=channels,
         seed=config.seed,
         data_dir=config.data_dir,
-        limit=config.limit,
         progress=progress,
-        **settings,
+        **{"limit": config.limit, "split": config.split, "most_broken": config.most_broken, **settings},
     )
 
 

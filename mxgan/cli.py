@@ -73,7 +73,7 @@ def train(debug: bool, **flags) -> None:
         _train(flags)
 
 
-def example(description: str, recipe: str, dataset: str, data_flag: Optional[str] = None, **settings):
+def example(description: str, recipe: str, dataset: str, data_flag: Optional[str] = None, **defaults):
     """A program with the flags of `mxgan train` and defaults of its own.
 
     Parameters
@@ -81,7 +81,7 @@ def example(description: str, recipe: str, dataset: str, data_flag: Optional[str
     description : what --help says.
     recipe, dataset : the defaults of --recipe and --dataset.
     data_flag : another name for --data-dir, such as "--rec".
-    settings : defaults of further `RunConfig` settings: ``epochs=100``.
+    defaults : of further `RunConfig` settings, ``epochs=100``; and `settings`, a sequence of KEY=VALUE as --set takes.
     """
 
     @click.command(help=description, context_settings={"max_content_width": 110})
@@ -89,7 +89,7 @@ def example(description: str, recipe: str, dataset: str, data_flag: Optional[str
     def program(debug: bool, data_again: Optional[str] = None, **flags) -> None:
         flags["data_dir"] = flags["data_dir"] or data_again
         with readable_errors(debug):
-            _train(flags, {"recipe": recipe, "dataset": dataset, **settings})
+            _train(flags, {"recipe": recipe, "dataset": dataset, **defaults})
 
     if data_flag:
         click.option(data_flag, "data_again", type=click.Path(), help="The same as --data-dir.")(program)

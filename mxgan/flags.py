@@ -111,10 +111,11 @@ def resolve(flags: dict, defaults: dict):
     given = _with_absolute_paths({name: value for name, value in flags.items() if value is not None})
     recipe = get_recipe(given.pop("recipe", defaults.get("recipe", "dcgan")))
     settings = {"epochs": 100, **recipe.published_run, **defaults, "recipe": recipe}
+    own = settings.pop("settings", ())
     if "steps" in given and "epochs" not in given:
         del settings["epochs"]
     settings.update({name: given.pop(name) for name in ("steps", "epochs") if name in given})
-    config = RunConfig(**settings)
+    config = _with_settings(RunConfig(**settings), own)
     if "nc" in given:
         given["nc"] = int(given["nc"])
     for name, paths in _SETTINGS_OF_FLAG.items():
@@ -122,7 +123,14 @@ def resolve(flags: dict, defaults: dict):
             config = override(config, path, given[name])
     if "lr" in given:
         config = with_learning_rate(config, given["lr"])
-    for setting in given.get("settings", ()):
+    return _with_settings(config, given.get("settings", ()))
+
+
+def _with_settings(config, settings):
+    """The configuration with each KEY=VALUE put in, one after the other."""
+    from mxgan.config import override
+
+    for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals or not key:
             raise ArgumentError(f"--set {setting!r} is not of the form KEY=VALUE.")

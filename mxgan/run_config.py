@@ -24,7 +24,7 @@ class RunConfig:
     Parameters
     ----------
     recipe : all hyper-parameters.
-    dataset, data_dir, limit : see `mxgan.data.open_dataset`.
+    dataset, data_dir, limit, split, most_broken : see `mxgan.data.open_dataset`; None: the data set's own default.
     steps, epochs : when to end; exactly one of them.
     seed : every draw is a function of it and of the step.
     gpu : "0", "0,1", or None for the CPU.
@@ -38,6 +38,8 @@ class RunConfig:
     dataset: str = "digits"
     data_dir: Optional[str] = None
     limit: Optional[int] = None
+    split: Optional[str] = None
+    most_broken: Optional[float] = None
     steps: Optional[int] = None
     epochs: Optional[int] = None
     seed: int = 0

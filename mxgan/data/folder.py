@@ -98,6 +98,7 @@ def _decode_all(folder: Path, paths: list, entry: Path, settings: tuple, threads
         logger.warning("%s The images are kept in memory, and decoded again the next time.", error)
         images, report = start()
         array = np.array(list(images))
+        array.setflags(write=False)
         found = FolderImages(array, content_digest(array, report.label_array), report) if len(array) else None
     if found is None:
         raise DatasetError(

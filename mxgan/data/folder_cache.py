@@ -136,9 +136,9 @@ def remember(entry: Path, images: Iterable[np.ndarray], report: FolderReport) ->
 def _write(path: Path, images: Iterable[np.ndarray]) -> tuple:
     count, shape = 0, ()
     with path.open("wb") as stream:
-        for count, pixels in enumerate(images, start=1):
+        for pixels in images:
             stream.write(np.ascontiguousarray(pixels))
-            shape = pixels.shape
+            count, shape = count + 1, pixels.shape
     sync(path)
     return (count, *shape)
 

@@ -17,8 +17,11 @@ logger = logging.getLogger(__name__)
 
 # A file of another name that is no image is beside the point (notes, labels, an index); one of these is broken.
 _SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .apng .bmp .dib .gif .webp .tif .tiff .ppm .pgm .pbm .pnm "
-    ".jp2 .j2k .avif .heic .heif .jxl .tga .ico .psd .exr .hdr".split()
+    f".{ending}"
+    for ending in (
+        *("jpg", "jpeg", "jpe", "jfif", "png", "apng", "bmp", "dib", "gif", "webp", "tif", "tiff"),
+        *("ppm", "pgm", "pbm", "pnm", "jp2", "j2k", "jxl", "avif", "heic", "heif", "tga", "psd", "exr", "hdr"),
+    )
 )
 
 

@@ -1,7 +1,12 @@
+import io
+
+import numpy as np
 import pytest
+from PIL import Image
 
 from mxgan.data.decoding import ImageHeader, decode_bgr, read_header
 from mxgan.errors import DatasetError
+from mxgan.runtime import cv2
 
 
 @pytest.mark.parametrize("suffix, name", [(".jpg", "JPEG"), (".png", "PNG"), (".bmp", "BMP"), (".webp", "WEBP")])
@@ -26,11 +31,110 @@ def test_no_image(content):
         read_header(content)
 
 
+def decoded_rgb(encoded):
+    return decode_bgr(encoded, read_header(encoded))[..., ::-1]
+
+
+def by_pillow(pixels, kind, mode=None, **settings):
+    """A file made by Pillow, of uint8 or uint16 pixels, converted to a mode before."""
+    stream, image = io.BytesIO(), Image.fromarray(pixels)
+    (image.convert(mode) if mode else image).save(stream, kind, **settings)
+    return stream.getvalue()
+
+
 def test_pixels_are_in_opencv_s_order(make_photo, encode_photo):
-    assert (decode_bgr(encode_photo(2, ".png"))[..., ::-1] == make_photo(2)).all()
+    assert (decoded_rgb(encode_photo(2, ".png")) == make_photo(2)).all()
 
 
 @pytest.mark.parametrize("content", [b"", b"hello"])
-def test_what_cannot_be_decoded(content):
+@pytest.mark.parametrize("by_pillow", [False, True])
+def test_what_cannot_be_decoded(content, by_pillow):
     with pytest.raises(DatasetError, match="cannot be decoded"):
-        decode_bgr(content)
+        decode_bgr(content, ImageHeader("PNG", 1, 1, by_pillow))
+
+
+# How an upright picture is stored under each value of the EXIF tag "orientation" (EXIF 2.3, section 4.6.4): the
+# place of its first row and first column in the stored one.
+STORED = {
+    1: lambda upright: upright,
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.transpose(1, 0, 2),
+    6: lambda upright: np.rot90(upright, 1),
+    7: lambda upright: upright[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda upright: np.rot90(upright, -1),
+}
+
+
+@pytest.mark.parametrize(
+    "kind, settings", [("JPEG", {"quality": 95}), ("PNG", {}), ("WEBP", {"lossless": True}), ("TIFF", {})]
+)
+@pytest.mark.parametrize("orientation", STORED)
+def test_every_turn_that_exif_asks_for(make_photo, kind, settings, orientation):
+    upright, exif = make_photo(3), Image.Exif()
+    exif[0x0112] = orientation
+    stored = np.ascontiguousarray(STORED[orientation](upright))
+    pixels = decoded_rgb(by_pillow(stored, kind, exif=exif, **settings))
+    assert pixels.shape == upright.shape
+    assert np.abs(pixels.astype(int) - upright).mean() < (3 if kind == "JPEG" else 0.01)
+
+
+RAMP = np.arange(0, 65536, 64).astype(np.uint16).reshape(32, 32)
+
+
+@pytest.mark.parametrize(
+    "suffix, planes", [(".png", 1), (".png", 3), (".png", 4), (".tiff", 1), (".tiff", 3), (".tiff", 4), (".pgm", 1)]
+)
+def test_16_bits_are_scaled(suffix, planes):
+    encoded = cv2.imencode(suffix, RAMP if planes == 1 else np.dstack([RAMP] * planes))[1].tobytes()
+    pixels = decoded_rgb(encoded)
+    assert pixels.dtype == np.uint8
+    assert np.abs(pixels - (RAMP / 257)[..., None]).max() <= 1
+
+
+@pytest.mark.parametrize("white, kind", [(1023, ">u2"), (4095, ">u2"), (100, "u1"), (255, "u1")])
+def test_a_pgm_of_any_depth_is_scaled_to_its_own_white(white, kind):
+    levels = np.linspace(0, white, 32 * 32).reshape(32, 32)
+    encoded = f"P5\n32 32\n{white}\n".encode() + levels.astype(kind).tobytes()
+    assert np.abs(decoded_rgb(encoded) - (levels * 255 / white)[..., None]).max() <= 255 / white + 1
+
+
+def test_numbers_without_a_known_white_are_refused():
+    encoded = cv2.imencode(".tiff", RAMP.astype(np.float32) / 65535)[1].tobytes()
+    with pytest.raises(DatasetError, match="32-bit numbers, and nothing says which of them is white"):
+        read_header(encoded)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "BMP"])
+def test_alpha_is_dropped(make_photo, kind):
+    seen = np.dstack([make_photo(4), np.full((60, 80), 128, np.uint8)])
+    settings = {"lossless": True, "exact": True} if kind == "WEBP" else {}
+    assert (decoded_rgb(by_pillow(seen, kind, **settings)) == make_photo(4)).all()
+
+
+@pytest.mark.parametrize(
+    "kind, mode",
+    [("GIF", "P"), ("PNG", "P"), ("PNG", "1"), ("PNG", "LA"), ("TIFF", "1"), ("JPEG", "CMYK"), ("BMP", "L")],
+)
+def test_other_ways_to_store_colour(make_photo, kind, mode):
+    encoded = by_pillow(make_photo(5), kind, mode)
+    wanted = np.asarray(Image.open(io.BytesIO(encoded)).convert("RGB")).astype(int)
+    assert np.abs(decoded_rgb(encoded) - wanted).max() <= 3
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "TIFF", "PNG"])
+def test_of_several_pictures_the_first(kind):
+    pictures = [Image.fromarray(np.full((20, 30, 3), value, np.uint8)) for value in (10, 250)]
+    stream = io.BytesIO()
+    pictures[0].save(
+        stream, kind, save_all=True, append_images=pictures[1:], **({"lossless": True} if kind == "WEBP" else {})
+    )
+    assert (decoded_rgb(stream.getvalue()) == 10).all()
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PPM"])
+def test_a_file_that_is_cut_off(make_photo, kind):
+    encoded = by_pillow(make_photo(5), kind)
+    with pytest.raises(DatasetError, match="cannot be decoded"):
+        decoded_rgb(encoded[: len(encoded) // 3])

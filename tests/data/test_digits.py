@@ -29,3 +29,24 @@ def test_takes_no_folder():
         ArgumentError, match="data_dir is '/there', but the data set 'digits' is embedded; leave it out"
     ):
         open_digits(data_dir="/there", batch_size=4)
+
+
+def test_splits_are_parts_of_the_fixed_order():
+    images, labels = load_digits()
+    parts = [load_digits("train"), load_digits("test")]
+    assert [len(part) for part, _ in parts] == [1437, 360]
+    assert np.array_equal(np.concatenate([part for part, _ in parts]), images)
+    assert np.array_equal(np.concatenate([part for _, part in parts]), labels)
+    assert np.unique(parts[1][1]).tolist() == list(range(10))
+    assert open_digits(batch_size=4).num_images == 1797
+    test = open_digits(batch_size=64, split="test", shuffle=False)
+    assert test.describe() == "digits: 360 images, given as 64x64 RGB (test, scikit-learn, 8x8)"
+    assert sum(test.batch_size - batch.pad for batch in test) == 360
+    with pytest.raises(ArgumentError, match="unknown split 'trian'; did you mean 'train'"):
+        load_digits("trian")
+
+
+def test_limit_and_classes():
+    digits = open_digits(batch_size=4, limit=5, shuffle=False)
+    assert (digits.num_images, digits.num_classes) == (5, 10)
+    assert digits.next().label[0].asnumpy().tolist() == [0, 1, 2, 3]

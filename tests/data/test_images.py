@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mxgan.data.images import ImageArrayIter, to_unit_range
+from mxgan.data.images import ImageArrayIter, content_digest, to_unit_range
 from mxgan.errors import ArgumentError, ShapeError
 from mxgan.runtime import cv2, mx
 
@@ -124,6 +124,101 @@ def test_no_shuffle_keeps_the_order():
     assert rows.tolist() == [*range(10), 0, 1]
 
 
+def rows_of(images, epoch=0):
+    images.seek(epoch)
+    return np.concatenate([batch.index for batch in images])
+
+
+def test_once_through_all_images_as_the_docstring_says():
+    images = make(shuffle=False)
+    kept = np.concatenate([batch.label[0].asnumpy()[: images.batch_size - batch.pad] for batch in images])
+    assert np.array_equal(kept, LABELS)
+
+
+def test_replacement_draws_every_row_from_all_images():
+    images = make(sampling="replacement", epoch_batches=500, batch_size=40)
+    batches = [images.next() for _ in range(3)]
+    assert [batch.pad for batch in batches] == [0, 0, 0]
+    assert images.batches_per_epoch == 500
+    assert np.array_equal(batches[1].label[0].asnumpy(), LABELS[batches[1].index])
+    rows = rows_of(images).reshape(500, 40)
+    counts = np.bincount(rows.ravel(), minlength=10)
+    assert counts.size == 10
+    chi_square = ((counts - 2000) ** 2 / 2000).sum()
+    assert chi_square < 27.9  # 9 degrees of freedom, one draw in a thousand is beyond
+    assert len({tuple(batch) for batch in rows}) == 500
+    # rows of one batch are independent of each other: two neighbours are the same in one of ten cases
+    assert abs((rows[:, 1:] == rows[:, :-1]).mean() - 0.1) < 0.01
+
+
+def test_replacement_is_a_function_of_seed_and_epoch_and_seek_is_exact():
+    settings = {"sampling": "replacement", "epoch_batches": 7}
+    images = make(**settings)
+    all_rows = [rows_of(images, epoch) for epoch in (0, 1, 0)]
+    assert np.array_equal(all_rows[0], all_rows[2])
+    assert not np.array_equal(all_rows[0], all_rows[1])
+    assert not np.array_equal(all_rows[0], rows_of(make(**settings, seed=2)))
+    other = make(**settings)
+    for batch in (5, 0, 3):
+        other.seek(1, batch)
+        assert np.array_equal(other.next().index, all_rows[1][batch * 4 : batch * 4 + 4])
+    assert other.position == (1, 4)
+    other.seek(1, 7)
+    with pytest.raises(StopIteration):
+        other.next()
+
+
+@pytest.mark.parametrize(
+    "settings, batches", [({}, 3), ({"last_batch": "discard"}, 2), ({"batch_size": 25}, 1), ({"epoch_batches": 1}, 1)]
+)
+def test_an_epoch_with_replacement_has_full_batches(settings, batches):
+    images = make(sampling="replacement", **settings)
+    assert images.batches_per_epoch == batches
+    assert [batch.pad for batch in images] == [0] * batches
+
+
+def test_limit_takes_the_first_images(caplog):
+    images = make(limit=3, shuffle=False, batch_size=2)
+    assert images.num_images == 3
+    assert rows_of(images).tolist() == [0, 1, 2, 0]
+    assert images.num_classes == 10, "the classes of all images"
+    assert images.fingerprint == make(GREY[:3], LABELS[:3]).fingerprint
+    assert images.images.base is GREY
+    assert make(labels=None, limit=3).num_images == 3
+    with caplog.at_level("INFO"):
+        assert make(limit=11).num_images == 10
+    assert "images has 10 images, fewer than the limit of 11: all are used" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "labels, classes",
+    [
+        (LABELS, 10),
+        (np.full(10, 3.0), 4),
+        (np.arange(10) % 2 == 1, 2),
+        (LABELS + 0.5, None),
+        (LABELS.astype(int) - 1, None),
+        (np.full(10, np.nan), None),
+        (np.array(["a"] * 10), None),
+        (None, None),
+    ],
+)
+def test_classes_are_counted_where_labels_are_whole_numbers(labels, classes):
+    assert make(labels=labels).num_classes == classes
+
+
+def test_named_classes_count_even_where_no_image_is_of_one():
+    images = make(class_names=[*"abcdefghijkl"])
+    assert (images.num_classes, images.class_names) == (12, tuple("abcdefghijkl"))
+    with pytest.raises(ShapeError, match="the largest label is 9, but there are 2 class_names"):
+        make(class_names=["a", "b"])
+
+
+def test_a_digest_that_is_known_is_not_worked_out_again():
+    assert make(digest="known").fingerprint["sha256"] == "known"
+    assert make().fingerprint["sha256"] == content_digest(GREY, LABELS)
+
+
 def test_the_caller_s_arrays_are_kept_and_not_written_to():
     images, labels = GREY.copy(), LABELS.copy()
     given = make(images, labels)
@@ -172,6 +267,14 @@ def test_describe():
         ({"channels": 2}, r"channels is 2; give 1 \(grey\) or 3 \(RGB\)"),
         ({"seed": -1}, "seed is -1"),
         ({"last_batch": "padd"}, "unknown last_batch 'padd'; did you mean 'pad'"),
+        (
+            {"sampling": "replace"},
+            r"unknown sampling 'replace'; did you mean 'replacement'\? Known: shuffle, replacement",
+        ),
+        ({"epoch_batches": 5}, "epoch_batches is 5, but with sampling 'shuffle' an epoch gives each image once; leave"),
+        ({"epoch_batches": 0, "sampling": "replacement"}, "epoch_batches is 0; give a whole number from 1 to 100000"),
+        ({"shuffle": False, "sampling": "replacement"}, "shuffle is False, but sampling 'replacement' has no order"),
+        ({"limit": 0}, "limit is 0; give a whole number from 1"),
     ],
 )
 def test_arguments_out_of_range(settings, message):

@@ -42,6 +42,12 @@ def test_splits(tmp_path, folder, split, expected):
     assert len(labels) == len(images)
 
 
+def test_limit_and_replacement(tmp_path, folder):
+    data = open_mnist(data_dir=folder(tmp_path), batch_size=2, limit=3, sampling="replacement", epoch_batches=50)
+    assert (data.num_images, data.num_classes, data.batches_per_epoch) == (3, 7, 50)
+    assert set(np.concatenate([batch.index for batch in data])) == {0, 1, 2}
+
+
 def test_search_order(tmp_path, folder, cache, monkeypatch):
     assert find_mnist() is None
     assert find_mnist(data_dir=folder(tmp_path / "given")) == tmp_path / "given"

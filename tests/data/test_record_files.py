@@ -185,7 +185,7 @@ def test_images_are_decoded_once_and_again_after_a_change(write_records, monkeyp
     path = write_records(3)
     decoded = []
     honest = record_files.decode_bgr
-    monkeypatch.setattr(record_files, "decode_bgr", lambda data: decoded.append(1) or honest(data))
+    monkeypatch.setattr(record_files, "decode_bgr", lambda *image: decoded.append(1) or honest(*image))
     first = scan(path)
     assert len(decoded) == 3
     assert scan(path) == first

@@ -1,0 +1,13 @@
+"""The multilayer-perceptron GAN on 3×64×64 images of a folder; its BatchNorm has an epsilon of 0.8, as published.
+
+Perceptrons know no neighbourhood: expect colours and outlines under grain.
+
+python examples/mlp_gan_64.py --data-dir FOLDER_OF_IMAGES
+"""
+
+from mxgan.cli import example
+
+main = example("Train the 64×64 MLP GAN on a folder of images.", recipe="mlp-gan-64", dataset="folder")
+
+if __name__ == "__main__":
+    main()

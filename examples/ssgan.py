@@ -1,0 +1,14 @@
+"""Semi-supervised: D learns to classify from ten labelled images of each digit, and from all others without labels.
+
+The log and evaluation.jsonl have its accuracy on the test set.
+
+python examples/ssgan.py --steps 3000
+python examples/ssgan.py --steps 3000 --set minibatch_kernels=16     # with minibatch discrimination
+"""
+
+from mxgan.cli import example
+
+main = example("Train a semi-supervised GAN on MNIST.", recipe="ssgan", dataset="mnist", epochs=20)
+
+if __name__ == "__main__":
+    main()
