@@ -11,7 +11,7 @@ import numpy as np
 
 from mxgan.callbacks import Periodic
 from mxgan.data.latents import draw_latents
-from mxgan.errors import unknown_name
+from mxgan.errors import CorruptFileError, unknown_name
 from mxgan.figures import loss_figure, scored_figure
 from mxgan.files import write_whole
 from mxgan.run_folder import RunFolder
@@ -136,10 +136,17 @@ class LossCurves(_Picture):
 
 
 def read_losses(history: Path) -> tuple:
-    """(steps, {"G": values, "D": values}) of a history.jsonl; empty while it has no line."""
+    """(steps, {"G": values, "D": values}) of a history.jsonl, empty while there is none; CorruptFileError otherwise."""
     lines = history.read_text(encoding="utf-8").splitlines() if history.exists() else []
-    rows = [json.loads(line) for line in lines]
-    return [row["step"] for row in rows], {"G": [row["loss_g"] for row in rows], "D": [row["loss_d"] for row in rows]}
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            rows.append((row["step"], row["loss_g"], row["loss_d"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise CorruptFileError(history, f"line {number} has no step, loss_g and loss_d") from error
+    steps, g, d = ([row[column] for row in rows] for column in range(3))
+    return steps, {"G": g, "D": d}
 
 
 PICTURES = {"grids": Grids, "strip": Strip, "scores": Scores, "losses": LossCurves}

@@ -1,0 +1,184 @@
+"""Every recipe, made small, trained through the session that `mxgan train` uses; and the table itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import mxgan
+from mxgan.assembly import bound_pair
+from mxgan.config import from_dict, override, to_dict
+from mxgan.errors import ArgumentError
+from mxgan.pictures import PICTURES
+from mxgan.recipe import Recipe
+from tests.support import assert_same, params_of
+
+STEPS = 20
+DCGAN_SIZES = {"ngf": 4, "ndf": 4, "image_size": 16, "latent_size": 10}
+# network → its sizes here; schedule, objective, optimisers, penalties and what else a recipe has stay as published.
+SMALLER = {
+    "dcgan": DCGAN_SIZES,
+    "conditional-dcgan": DCGAN_SIZES,
+    "auxiliary-dcgan": DCGAN_SIZES,
+    "semi-supervised-dcgan": DCGAN_SIZES,
+    "mlp": {"image_size": 16},
+    "cbr": {"width": 1},
+    "encoder-decoder": {"capacity": 2},
+}
+
+
+def small(name: str, **settings) -> mxgan.RunConfig:
+    """A run of recipe `name`, its network narrow, on the embedded digits; pictures twice, log lines at each step."""
+    recipe = mxgan.RECIPES[name]
+    network = replace(recipe.network, **SMALLER[recipe.network.name])
+    recipe = replace(recipe, network=network, batch_size=8)
+    return mxgan.RunConfig(recipe=recipe, log_every=1, sample_every=10, checkpoint_every=12, **settings)
+
+
+@pytest.fixture(scope="module", params=sorted(mxgan.RECIPES))
+def whole_run(request, tmp_path_factory):
+    """(name of a recipe, its session after twenty steps, never stopped)."""
+    return request.param, trained(small(request.param, steps=STEPS), tmp_path_factory.mktemp("runs") / "whole")
+
+
+def trained(config, folder):
+    session = mxgan.start(config, folder, display="none", progress=False)
+    session.run()
+    return session
+
+
+def test_twenty_steps_and_the_same_bits_when_resumed_after_twelve(whole_run, tmp_path):
+    name, whole = whole_run
+    first, last = params_of(bound_pair(small(name, steps=STEPS))), params_of(whole.trainer.pair)
+    changed = {key for key in last if not np.array_equal(first[key], last[key])}
+    assert all(np.isfinite(value).all() for value in last.values())
+    assert {key[0] for key in changed} == {"g", "d"}  # parameters of both networks
+    assert {key for key in last if key.endswith("weight")} <= changed
+
+    trained(small(name, steps=12), tmp_path / "part")
+    session = mxgan.resume(tmp_path / "part", steps=STEPS, display="none", progress=False)
+    session.run()
+    assert_same(params_of(session.trainer.pair), last)
+
+
+def test_a_run_leaves_what_its_recipe_promises(whole_run):
+    _, session = whole_run
+    config, folder = session.config, session.folder
+    rows = [json.loads(line) for line in folder.history_path.read_text().splitlines()]
+    assert [row["step"] for row in rows] == list(range(1, STEPS + 1))
+    always = {"step", "epoch", "images_per_second", "facc", "fentropy_g", "fentropy_d", "loss_g", "loss_d"}
+    assert always <= set(rows[0])
+    assert all(np.isfinite(row[key]) for row in rows for key in ("loss_g", "loss_d", "facc"))
+    entropies = all(row["fentropy_g"] is not None for row in rows)
+    assert entropies == mxgan.OBJECTIVES[config.recipe.objective].probability
+    assert ("penalty" in rows[0]) == (config.recipe.penalty is not None)
+    titles = {path.name.rpartition("-")[0] for path in folder.samples.iterdir()}
+    wanted = {"grids": {"gout", "diff", "data"}, "strip": {"strip"}, "scores": {"scores"}, "losses": {"losses"}}
+    assert titles == set().union(*(wanted[picture] for picture in config.recipe.pictures))
+    assert set(wanted) == set(PICTURES)
+    assert folder.evaluation_path.exists() == bool(config.recipe.labelled_per_class)
+    images = mxgan.load_sampler(folder.path).draw(3, seed=1)
+    assert images.shape == (3, *config.recipe.network.image_shape)
+
+
+@pytest.mark.parametrize("name", sorted(mxgan.RECIPES))
+def test_a_recipe_goes_through_json_and_tells_of_itself(name):
+    recipe = mxgan.RECIPES[name]
+    assert from_dict(Recipe, json.loads(json.dumps(to_dict(recipe)))) == recipe
+    text = recipe.describe()
+    assert recipe.network.name in text
+    assert recipe.objective in text
+    assert recipe.source
+    assert recipe.summary
+
+
+def test_the_published_numbers():
+    """What the sources print, read off the table: a change of a default must not pass unseen."""
+    recipes = mxgan.RECIPES
+    mlp = recipes["mlp-gan"]
+    assert (mlp.generator_optimizer.learning_rate, mlp.batch_size) == (1e-5, 128)
+    assert mlp.published_run == {"epochs": 200, "log_every": 500, "sample_every": 500}
+    assert mlp.schedule.fresh_fakes
+    assert mlp.schedule.mean_of_losses
+    assert recipes["mlp-gan-64"].network.eps == 0.8
+    cbr = recipes["cbr-gan"]
+    assert (cbr.batch_size, cbr.schedule.generator_updates, cbr.schedule.fixed_latents) == (100, 5, True)
+    assert cbr.published_run["limit"] == 900
+    faces = recipes["encoder-decoder-gan"]
+    assert (faces.batch_size, faces.steps_per_epoch, faces.sampling) == (32, 200, "replacement")
+    assert faces.schedule.separate_updates
+    assert faces.published_run == {"sample_every": 80, "limit": 10000}
+    wgan, penalized = recipes["wgan"], recipes["wgan-gp"]
+    assert (wgan.weight_clip, wgan.schedule.discriminator_updates) == (0.01, 5)
+    assert (wgan.generator_optimizer.name, wgan.generator_optimizer.learning_rate) == ("rmsprop", 5e-5)
+    assert (penalized.penalty_weight, penalized.schedule.discriminator_updates) == (10.0, 5)
+    adam = penalized.discriminator_optimizer
+    assert (adam.learning_rate, adam.settings["beta1"], adam.settings["beta2"]) == (1e-4, 0.0, 0.9)
+    assert recipes["ssgan"].labelled_per_class * recipes["ssgan"].network.classes == 100
+
+
+@pytest.mark.parametrize(
+    "name, settings, words",
+    [
+        ("dcgan", {"labelled_per_class": 3}, "the network 'dcgan' classifies nothing"),
+        ("dcgan", {"penalty": "r3"}, "unknown penalty 'r3'. Known: gradient_penalty, r1"),
+        ("dcgan", {"pictures": ["gird"]}, "unknown picture 'gird'; did you mean 'grids'"),
+        ("dcgan", {"initializer": "nomal"}, "unknown initializer 'nomal'"),
+        ("dcgan", {"weight_clip": -1.0}, "weight_clip is -1.0"),
+        ("dcgan", {"penalty": "r1"}, "BatchNorm"),
+        ("cgan", {"network.classes": 7}, "the network 'conditional-dcgan' is of 7 classes"),
+    ],
+)
+def test_what_does_not_fit_is_said_before_a_folder_is_made(name, settings, words, tmp_path):
+
+    def start():
+        config = small(name, steps=1)
+        for key, value in settings.items():
+            config = override(config, f"recipe.{key}", tuple(value) if isinstance(value, list) else value)
+        return mxgan.start(config, tmp_path / "run", display="none")
+
+    with pytest.raises(ArgumentError) as caught:
+        start()
+    assert words in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["dcgan", "mlp-gan", "cgan", "acgan", "ssgan", "encoder-decoder-gan"])
+def test_spectral_norm_is_an_option_of_any_recipe(name, tmp_path):
+    config = override(small(name, steps=4), "recipe.spectral_norm", True)
+    session = trained(config, tmp_path / "run")
+    first, last = params_of(bound_pair(config)), params_of(session.trainer.pair)
+    vectors = [key for key in last if key.endswith("_u")]
+    assert len(vectors) >= 3
+    assert all(not np.array_equal(first[key], last[key]) for key in vectors)
+    resumed = mxgan.resume(tmp_path / "run", steps=6, display="none", progress=False)
+    assert_same(params_of(resumed.trainer.pair), last)
+    resumed.lock.release()
+
+
+@pytest.mark.parametrize("name", ["mlp-gan", "mlp-gan-64", "wgan-gp", "hinge"])
+def test_r1_is_an_option_of_any_recipe_without_batchnorm_in_d(name, tmp_path):
+    config = override(override(small(name, steps=3), "recipe.penalty", "r1"), "recipe.penalty_weight", 2.0)
+    history = trained(config, tmp_path / "run").folder.history_path.read_text()
+    rows = [json.loads(line) for line in history.splitlines()]
+    assert all(row["penalty"] > 0 for row in rows)
+
+
+def test_a_run_is_named_after_its_settings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = override(small("encoder-decoder-gan", steps=1), "discriminator_updates", 2)
+    session = mxgan.start(config, display="none", progress=False)
+    assert session.folder.path.name.startswith("digits-encoder-decoder-c2-b8-d2-g1-")
+    session.lock.release()
+
+
+def test_an_epoch_with_replacement_has_the_published_number_of_steps(tmp_path):
+    config = small("encoder-decoder-gan", epochs=1)
+    config = override(config, "discriminator_updates", 2)
+    session = mxgan.start(config, tmp_path / "run", display="none", progress=False)
+    assert session.last_step == 200
+    assert session.trainer.data.batches_per_epoch == 400
+    session.lock.release()
