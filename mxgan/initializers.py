@@ -31,7 +31,9 @@ class TorchUniform(mx.init.Initializer):
     def _init_bias(self, name, arr) -> None:
         weight = name[: -len("bias")] + "weight"
         if weight not in self._shapes:
-            raise ArgumentError(f"the initializer 'torch' draws {name} by the shape of {weight}, which it was not given.")
+            raise ArgumentError(
+                f"the initializer 'torch' draws {name} by the shape of {weight}, which it was not given."
+            )
         _fill_uniform(arr, 1 / math.sqrt(math.prod(self._shapes[weight][1:])))
 
 

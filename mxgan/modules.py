@@ -191,6 +191,7 @@ class AdversarialPair(BoundPair):
         """D's class probabilities (N, K) of a batch, BatchNorm by its moving statistics; changes nothing."""
         if not self._classifies:
             raise ArgumentError("this discriminator does not classify; it has no class logits.")
+        checked_batches("data", images, self._inputs("discriminator")["data"], 1, classes=False)
         self.discriminator.forward(self._judged(images, REAL, None), is_train=False)
         return self.discriminator.get_outputs()[1].copy()
 

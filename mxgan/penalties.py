@@ -6,7 +6,7 @@ discriminator's parameters give the same number::
     slopes     data → score                     backward: g = ∇ₓ D(x), for each sample
     adjoint    tangent, data → ⟨∇ₓ D(x), v⟩     backward: dP/dW, at v = dP/dg held fixed
 
-tangent.py says why that is exact. Like modules.py, this module touches MXNet's private executors: it adds to the
+mxgan/tangent says why that is exact. Like modules.py, this module touches MXNet's private executors: it adds to the
 gradient arrays of the discriminator's Module.
 """
 
@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Callable, Optional
 
+from mxgan.checks import check_switch
 from mxgan.errors import ArgumentError, ShapeError, unknown_name
 from mxgan.networks.summary import nodes_of
 from mxgan.runtime import mx
@@ -23,7 +24,7 @@ from mxgan.tangent import linearize
 
 __all__ = ["PENALTIES", "BoundPenalty", "GradientPenalty", "PenaltyRow", "clip_weights", "make_penalty"]
 
-_LEAST = 1e-12
+_LEAST = 1e-12  # norm to divide by
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,7 @@ class GradientPenalty:
             raise ArgumentError(f"target of the gradient penalty is {self.target!r}; give a number from 0.")
         if self.points not in _POINTS:
             raise unknown_name("points of the gradient penalty", self.points, _POINTS)
-        if self.one_sided not in (True, False):
-            raise ArgumentError(f"one_sided is {self.one_sided!r}; give True or False.")
+        check_switch("one_sided", self.one_sided)
 
     def evaluate(self, gradients) -> tuple:
         """(penalty (N,), its derivative (N, …)) with respect to `gradients`, an NDArray (N, …).
@@ -128,11 +128,12 @@ class BoundPenalty:
     score : symbol with one output, D's raw score (N, 1): no label, no head, no BatchNorm.
     discriminator : mx.mod.Module, bound for training and with its parameters in, that has all of the score's. What
         it holds fixed stays so.
-    shapes : {input: shape}, batch included: `data` and, where D is conditional, one more, `class_label` (N,).
+    shapes : {input: shape}, batch included: `data` and, where the score is conditional, one more, `class_label`
+        (N,). What the score does not take (it may be a label of D's heads) is ignored.
 
     Raises
     ------
-    ArgumentError : what `linearize` refuses, such as BatchNorm; further inputs.
+    ArgumentError : what `linearize` refuses, such as BatchNorm; a score of further inputs.
 
     MXNet gives two Modules that share parameters one gradient array for each of them. The adjoint pass is bound to
     *add* to it: nothing is copied, and what the discriminator's own passes left there stays. MXNet also shares the
@@ -141,9 +142,11 @@ class BoundPenalty:
 
     def __init__(self, penalty: GradientPenalty, score, discriminator, shapes: Mapping[str, tuple]) -> None:
         self.penalty, self._discriminator = penalty, discriminator
+        taken = score.list_arguments()
+        shapes = {name: shape for name, shape in shapes.items() if name == "data" or name in taken}
         self._shape, self._others = tuple(shapes["data"]), [name for name in shapes if name != "data"]
         if len(self._others) > 1:
-            raise ArgumentError(f"D takes {', '.join(self._others)} besides data; a penalty knows one more input.")
+            raise ArgumentError(f"D takes {', '.join(self._others)} besides data; a penalty can feed one more input.")
         linear = linearize(score, shapes, masks_as_inputs=True)
         self._mask_names = list(linear.masks)
         with_masks = mx.sym.Group([mx.sym.MakeLoss(linear.score), *linear.masks.values()])
@@ -246,6 +249,7 @@ def clip_weights(module, bound: float) -> None:
     if not 0 < bound < float("inf"):
         raise ArgumentError(f"the bound of weight clipping is {bound!r}; give a number above 0.")
     group, held = module._exec_group, _held_gammas(module.symbol)
+    module._params_dirty = True  # `get_params` is to read the devices' arrays
     for name, weights, gradients in zip(group.param_names, group.param_arrays, group.grad_arrays):
         for weight, gradient in zip(weights, gradients):
             if gradient is not None and name not in held:

@@ -2,8 +2,8 @@
 
 Miyato et al. 2018, algorithm 1: σ(W) is estimated by one step of power iteration for each forward pass, from a
 vector u that is kept from pass to pass. u is a Variable `NAME_u` here, without a gradient, and what the step makes of
-it is the internal output `NAME_u_next_output`. Whoever trains copies that back after each training forward pass of
-D's own losses; every other pass (G's, a penalty's, a user's) leaves u as it is.
+it is the internal output `NAME_u_next_output`. Whoever trains copies that back into `NAME_u` after a pass in training
+mode; the passes of a gradient penalty leave u as it is, for both of them must see the same weights.
 """
 
 from __future__ import annotations
@@ -70,19 +70,16 @@ def _normalised(name: str, shape: tuple, attributes: Mapping):
     weight = mx.sym.Variable(name, shape=shape, attr=kept)
     state = mx.sym.Variable(base + _STATE, shape=(1, shape[0]), init=mx.init.Normal(1))
     rows = mx.sym.Reshape(weight, shape=(shape[0], -1), name=f"{base}_sn_rows")  # (O, K)
-    held = mx.sym.BlockGrad(rows, name=f"{base}_sn_held")
-    right = _unit(mx.sym.dot(state, held), f"{base}_sn_v")  # (1, K)
-    right = mx.sym.BlockGrad(right, name=f"{base}_sn_right")
-    left = _unit(mx.sym.dot(right, held, transpose_b=True), f"{base}_sn_u")  # (1, O)
-    left = mx.sym.BlockGrad(left, name=base + _NEXT)
+    right = mx.sym.BlockGrad(_unit(mx.sym.dot(state, rows)), name=f"{base}_sn_v")  # (1, K)
+    left = mx.sym.BlockGrad(_unit(mx.sym.dot(right, rows, transpose_b=True)), name=base + _NEXT)  # (1, O)
     norm = mx.sym.dot(mx.sym.dot(left, rows), right, transpose_b=True, name=f"{base}_sn_sigma")  # (1, 1)
     # A product of matrices, (O · K, 1) by (1, 1): broadcasting would sum its gradient far more slowly.
     column = mx.sym.dot(mx.sym.Reshape(rows, shape=(-1, 1)), mx.sym.reciprocal(norm))
     return mx.sym.Reshape(column, shape=shape, name=f"{base}_sn")
 
 
-def _unit(row, name: str):
-    return mx.sym.L2Normalization(row, eps=_EPSILON, name=name)
+def _unit(row):
+    return mx.sym.L2Normalization(row, eps=_EPSILON)
 
 
 def state_names(symbol) -> dict:
@@ -98,7 +95,7 @@ def state_names(symbol) -> dict:
 
 
 def with_states(symbol):
-    """Group([*outputs, *next u]), the last in the order of `state_names`; or `symbol` where nothing is normalised."""
+    """`symbol` with the next u as further outputs, in the order of `state_names`; unchanged where there are none."""
     internals = symbol.get_internals()
     following = [internals[output] for output in state_names(symbol).values()]
     return mx.sym.Group([*symbol, *following]) if following else symbol

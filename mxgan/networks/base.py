@@ -72,7 +72,9 @@ def check_widths(network: Network, *fields: str) -> None:
     for field in fields:
         widths = getattr(network, field)
         if not isinstance(widths, tuple) or not widths:
-            raise ArgumentError(f"{field} is {widths!r}; give a tuple of at least one whole number, such as (256, 128).")
+            raise ArgumentError(
+                f"{field} is {widths!r}; give a tuple of at least one whole number, such as (256, 128)."
+            )
         for i, width in enumerate(widths):
             whole_number(f"{field}[{i}]", width)
 

@@ -25,6 +25,7 @@ def one_hot_planes(classes: int):
     return mx.sym.Reshape(hot, shape=(-1, classes, 1, 1))
 
 
+@dataclass(frozen=True)
 class _GivenTheClass(DCGAN):
     """A DCGAN whose generator takes `class_label` (N,), float numbers 0 … classes − 1, beside `rand`.
 
@@ -33,6 +34,13 @@ class _GivenTheClass(DCGAN):
     """
 
     conditional = True
+    recognised_by = "g1_class_weight and those of a DCGAN"
+
+    classes: int = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes(self, "classes")
 
     def _first_layer(self, channels: int):
         of_class = mx.sym.Deconvolution(
@@ -60,13 +68,6 @@ class ConditionalDCGAN(_GivenTheClass):
 
     name = "conditional-dcgan"
     title = "a conditional DCGAN"
-    recognised_by = "g1_class_weight and those of a DCGAN"
-
-    classes: int = 10
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_sizes(self, "classes")
 
     def discriminator(self):
         """`data` (N, nc, image_size, image_size), `class_label` (N,) → raw score (N, 1)."""
@@ -91,13 +92,6 @@ class AuxiliaryDCGAN(_GivenTheClass):
 
     name = "auxiliary-dcgan"
     title = "an auxiliary-classifier DCGAN"
-    recognised_by = "g1_class_weight and those of a DCGAN"
-
-    classes: int = 10
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_sizes(self, "classes")
 
     def discriminator(self):
         """`data` (N, nc, image_size, image_size) → raw score (N, 1) and class logits (N, classes)."""

@@ -61,7 +61,10 @@ class EncoderDecoder(Network):
         """`rand` (N, latent_size) → image (N, nc, image_size, image_size) in [-1, 1]; layers g1 … g6."""
         side, channels = self.image_size // 2**BLOCKS, 8 * self.capacity
         layer = mx.sym.FullyConnected(mx.sym.Variable("rand"), name="g1", num_hidden=channels * side * side)
-        layer = mx.sym.Reshape(batch_norm(layer, "gbn1"), shape=(-1, channels, side, side))
+        layer = mx.sym.Reshape(batch_norm(layer, "gbn1"), shape=(-1, side, side, channels))
+        # As Keras orders them. Without it, MXNet 1.9.1 fails in backward from 16 channels on ("Check failed:
+        # !is_view"): BatchNorm would be given a reshaped view of a gradient that is in oneDNN's own layout.
+        layer = mx.sym.transpose(layer, axes=(0, 3, 1, 2))  # (N, channels, side, side)
         for i, factor in enumerate((4, 2, 1, 1), start=2):
             layer = doubled(layer, f"g{i}", channels, factor * self.capacity, side)
             channels, side = factor * self.capacity, 2 * side  # (N, channels, side, side)

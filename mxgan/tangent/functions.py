@@ -53,18 +53,10 @@ ELEMENTARY = {
     "_power_scalar": with_number(lambda x, y, c: c * x ** (c - 1)),
     "_rdiv_scalar": with_number(lambda x, y, c: -y / x),
 }
-ACTIVATIONS = {
+_ACTIVATIONS = {  # all that MXNet has
     **{kind: ELEMENTARY[kind] for kind in ("relu", "sigmoid", "softsign", "tanh")},
     "softrelu": smooth(lambda x, y: mx.sym.sigmoid(x)),
 }
-
-
-def activation(point: Point):
-    """Activation, by its act_type."""
-    kind = point.get("act_type", None)
-    if kind not in ACTIVATIONS:
-        raise point.refusal("act_type", kind, ACTIVATIONS)
-    return ACTIVATIONS[kind](point)
 
 
 def leaky(point: Point):
@@ -79,4 +71,8 @@ def leaky(point: Point):
     raise point.refusal("act_type", kind, ("leaky", "elu"))
 
 
-FUNCTIONS = {**ELEMENTARY, "Activation": activation, "LeakyReLU": leaky}
+FUNCTIONS = {
+    **ELEMENTARY,
+    "Activation": lambda point: _ACTIVATIONS[point.get("act_type", None)](point),
+    "LeakyReLU": leaky,
+}

@@ -54,6 +54,17 @@ def upsampling(point: Point):
     return point.again(point.tangents[0])
 
 
+_REDUCTION = {"axis": None, "keepdims": False, "exclude": False}
+
+
+def extreme(point: Point):
+    """max, min over axes: the tangent where the extreme is; the sum of them where several tie, as MXNet has it."""
+    x, given = point.inputs[0], {name: point.get(name, default) for name, default in _REDUCTION.items()}
+    make = {"max": mx.sym.max, "min": mx.sym.min}[point.node.operator]
+    there = mx.sym.broadcast_equal(x, make(x, **{**given, "keepdims": True}))
+    return mx.sym.sum(point.tangents[0] * point.mask(there), **given)
+
+
 # ---- several inputs ----
 
 
@@ -116,6 +127,7 @@ RULES = {
     **dict.fromkeys(("_copy", "_minus_scalar", "_plus_scalar"), unchanged),
     "_rminus_scalar": lambda point: -point.tangents[0],
     **dict.fromkeys(("Convolution", "FullyConnected"), weighted),
+    **dict.fromkeys(("max", "min"), extreme),
     "Pooling": pooling,
     "UpSampling": upsampling,
     **dict.fromkeys(("Concat", "stack"), joined),

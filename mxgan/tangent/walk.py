@@ -16,7 +16,7 @@ __all__ = ["Linearization", "linearize", "tangent_graph"]
 
 _MIXES_SAMPLES = (
     "mixes the samples of a batch, so that a gradient for each sample does not exist (Gulrajani et al. 2017, "
-    "section 4). Set discriminator_norm=none or layer"
+    "section 4). Take a network with discriminator_norm=none or layer"
 )
 _DRAWS_AGAIN = "draws other numbers in each pass, so that the penalty would be of another network. Leave it out"
 # What has no tangent, and why: said instead of a list of operators.

@@ -3,14 +3,8 @@ import pytest
 
 import mxgan
 from mxgan.errors import ArgumentError, CheckpointError
-from mxgan.networks.blocks import single_channel_deconvolution, upsample
-from mxgan.runtime import mx
-
-
-def layer_shapes(symbol, **inputs):
-    internals = symbol.get_internals()
-    _, shapes, _ = internals.infer_shape(**inputs)
-    return dict(zip(internals.list_outputs(), shapes))
+from mxgan.shapes import parameter_shapes
+from tests.networks.helpers import assert_as_in_torch, drawn, layer_shapes, run
 
 
 @pytest.mark.parametrize("size", [16, 32, 64, 128])
@@ -51,31 +45,35 @@ def test_parameter_names_and_shapes_do_not_depend_on_how_grey_is_made():
         assert grey == colour
 
 
-@pytest.mark.parametrize("no_bias", [True, False])
-def test_the_grey_layer_equals_one_channel_of_a_deconvolution(no_bias):
-    rng = np.random.default_rng(0)
-    data, weight = rng.standard_normal((3, 5, 8, 8)), rng.standard_normal((5, 2, 4, 4))
-    bias, head = rng.standard_normal(2), rng.standard_normal((3, 2, 16, 16))
-    head[:, 1] = 0  # only channel 0 counts
+def test_a_critic_without_norm_has_the_same_convolutions_and_nothing_else():
+    with_norm, without = (
+        mxgan.DCGAN(ndf=6, image_size=32, discriminator_norm=norm).discriminator() for norm in ("batch", "none")
+    )
+    shapes, _ = parameter_shapes(with_norm, {"data": (2, 3, 32, 32)})
+    expected = {name: shape for name, shape in shapes.items() if not name.startswith("dbn")}
+    assert parameter_shapes(without, {"data": (2, 3, 32, 32)}) == (expected, {})
 
-    def run(symbol, weight, bias, head):
-        values = {"data": data, "up_weight": weight, **({} if no_bias else {"up_bias": bias})}
-        arrays = {name: mx.nd.array(value) for name, value in values.items()}
-        gradients = {name: mx.nd.zeros(value.shape) for name, value in arrays.items()}
-        executor = symbol.bind(mx.cpu(), arrays, gradients)
-        executor.forward(is_train=True)
-        executor.backward(mx.nd.array(head))
-        return executor.outputs[0].asnumpy(), {name: value.asnumpy() for name, value in gradients.items()}
 
-    plain = upsample(mx.sym.var("data"), "up", 5, 2, 16, no_bias)
-    grey = single_channel_deconvolution(mx.sym.var("data"), "up", 5, 16, no_bias)
-    expected, expected_gradients = run(plain, weight, bias, head)
-    found, gradients = run(grey, weight[:, :1], bias[:1], head[:, :1])
-    np.testing.assert_allclose(found, expected[:, :1], rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(gradients["data"], expected_gradients["data"], rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(gradients["up_weight"], expected_gradients["up_weight"][:, :1], rtol=1e-4, atol=1e-3)
-    if not no_bias:
-        np.testing.assert_allclose(gradients["up_bias"], expected_gradients["up_bias"][:1], rtol=1e-4)
+def test_a_critic_with_layer_norm_against_torch():
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    network = mxgan.DCGAN(ndf=16, image_size=16, nc=1, discriminator_norm="layer")
+    layers = [nn.Conv2d(1, 16, 4, 2, 1, bias=False), nn.LeakyReLU(0.2), nn.Conv2d(16, 32, 4, 2, 1, bias=False)]
+    layers += [nn.Flatten(), nn.LayerNorm(32 * 4 * 4, eps=network.eps), nn.Unflatten(1, (32, 4, 4)), nn.LeakyReLU(0.2)]
+    model = nn.Sequential(*layers, nn.Conv2d(32, 1, 4, bias=False), nn.Flatten())
+    images = np.tanh(np.random.default_rng(0).standard_normal((8, 1, 16, 16))).astype("f")
+    assert_as_in_torch(network.discriminator(), "data", images, model)
+
+
+@pytest.mark.parametrize("norm, alone", [("batch", False), ("layer", True), ("none", True)])
+def test_what_a_critic_says_of_an_image_depends_on_that_image_alone_but_with_batch_norm(norm, alone):
+    """Which is what a gradient penalty for each image asks for (Gulrajani et al. 2017, section 4)."""
+    symbol = mxgan.DCGAN(ndf=4, image_size=16, discriminator_norm=norm).discriminator()
+    images = np.random.default_rng(0).standard_normal((4, 3, 16, 16)).astype("f")
+    values = drawn(symbol, {"data": images.shape})
+    _, gradients, _ = run(symbol, {"data": images, **values}, [np.array([[1.0], [0.0], [0.0], [0.0]])])
+    assert np.abs(gradients["data"][0]).max() > 0
+    assert (np.abs(gradients["data"][1:]).max() == 0) == alone
 
 
 @pytest.mark.parametrize(
@@ -90,6 +88,7 @@ def test_the_grey_layer_equals_one_channel_of_a_deconvolution(no_bias):
         ({"latent_size": 0}, "latent_size is 0"),
         ({"eps": 0.0}, "eps is 0.0"),
         ({"no_bias": "yes"}, "no_bias is 'yes'; give True or False"),
+        ({"discriminator_norm": "bach"}, "unknown discriminator_norm 'bach'; did you mean 'batch'?"),
     ],
 )
 def test_bad_arguments_are_refused_before_anything_is_built(arguments, words):

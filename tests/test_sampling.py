@@ -1,0 +1,92 @@
+"""Sampling of conditional generators; of plain ones tests/test_session.py and test_checkpoint tell more."""
+
+import numpy as np
+import pytest
+
+import mxgan
+from mxgan.errors import ArgumentError, CheckpointError
+from mxgan.runtime import mx
+from mxgan.sampling import Sampler, network_of_params
+
+NETWORK = mxgan.NETWORKS["conditional-dcgan"](ngf=4, ndf=4, image_size=16, latent_size=10, classes=4)
+
+
+@pytest.fixture
+def sampler():
+    made = Sampler(NETWORK.generator(), NETWORK.latent_shape, batch_size=3, classes=4)
+    made.module.init_params(mx.init.Normal(0.5))
+    return made
+
+
+def test_each_image_is_of_its_own_class_whatever_the_batch(sampler):
+    latents = np.repeat(np.random.default_rng(0).normal(size=(1, 10, 1, 1)).astype(np.float32), 7, axis=0)
+    classes = np.array([0, 1, 2, 3, 2, 1, 0])
+    images = sampler.sample(latents, classes)
+    assert images.shape == (7, 3, 16, 16)
+    for one in range(7):
+        for other in range(7):
+            assert np.array_equal(images[one], images[other]) == (classes[one] == classes[other])
+
+
+def test_draw_goes_through_the_classes_or_keeps_to_one(sampler):
+    mixed, threes = sampler.draw(6, seed=5), sampler.draw(6, seed=5, only=3)
+    np.testing.assert_array_equal(mixed[3], threes[3])
+    assert not np.array_equal(mixed[2], threes[2])
+    np.testing.assert_array_equal(sampler.draw(2, seed=5, only=3), threes[:2])
+
+
+@pytest.mark.parametrize(
+    "classes, words",
+    [
+        (None, "this generator is conditional; give classes: 2 whole numbers from 0 to 3"),
+        (np.array([0, 4]), "give 2 whole numbers from 0 to 3"),
+        (np.array([0, -1]), "give 2 whole numbers from 0 to 3"),
+        (np.array([0.0, 1.0]), "classes are float64"),
+        (np.array([0]), "classes are int64 (1,)"),
+    ],
+)
+def test_classes_that_do_not_fit_are_named(sampler, classes, words):
+    with pytest.raises(ArgumentError) as caught:
+        sampler.sample(np.zeros((2, 10, 1, 1), np.float32), classes)
+    assert words in str(caught.value)
+
+
+def test_a_class_of_a_generator_that_has_none_is_an_error(sampler):
+    plain = mxgan.DCGAN(ngf=4, image_size=16, latent_size=10)
+    unconditional = Sampler(plain.generator(), plain.latent_shape, batch_size=2)
+    with pytest.raises(ArgumentError, match="class 3 is not one of this generator's .none: this generator is not"):
+        unconditional.draw(2, only=3)
+    with pytest.raises(ArgumentError, match="takes no classes; leave them out"):
+        unconditional.sample(np.zeros((2, 10, 1, 1), np.float32), np.array([0, 1]))
+    with pytest.raises(ArgumentError, match="class 4 is not one of this generator's .0 to 3"):
+        sampler.draw(2, only=4)
+
+
+SIZES = {"ngf": 3, "image_size": 32, "latent_size": 9}
+GENERATORS = {
+    "dcgan": mxgan.DCGAN(**SIZES),
+    "conditional-dcgan": mxgan.NETWORKS["conditional-dcgan"](**SIZES, classes=5),
+    "mlp": mxgan.NETWORKS["mlp"](image_size=12, latent_size=9, generator_widths=(7, 5)),
+    "cbr": mxgan.NETWORKS["cbr"](width=1),
+    "encoder-decoder": mxgan.NETWORKS["encoder-decoder"](capacity=2),
+}
+
+
+@pytest.mark.parametrize("name", sorted(GENERATORS))
+def test_a_params_file_alone_tells_its_network(name):
+    network = GENERATORS[name]
+    maker = Sampler(network.generator(), network.latent_shape, 2, classes=network.classes if network.conditional else 0)
+    maker.module.init_params(mx.init.Normal(0.02))
+    found = network_of_params(maker.module.get_params()[0])
+    assert found.name == name
+    assert found.latent_shape == network.latent_shape
+    assert found.image_shape == network.image_shape
+    assert (found.conditional, found.classes if found.conditional else 0) == (network.conditional, maker.classes)
+
+
+def test_parameters_of_no_network_list_what_each_wants():
+    with pytest.raises(CheckpointError) as caught:
+        network_of_params({"layer_weight": mx.nd.ones((2, 2))})
+    assert "those of no generator known here" in str(caught.value)
+    for name in ("dcgan", "mlp", "cbr", "encoder-decoder", "conditional-dcgan"):
+        assert f"{name}: " in str(caught.value)
