@@ -170,7 +170,6 @@ class AdversarialPair(BoundPair):
     def _clip(self) -> None:
         if self.weight_clip is not None:
             clip_weights(self.discriminator, self.weight_clip)
-            self.discriminator._params_dirty = True  # the device's arrays are ahead of the Module's copies
 
     def update_generator(self, fake, classes=None) -> tuple:
         """One optimiser step of G: D's gradient at its input, for the label "real", goes back through G.

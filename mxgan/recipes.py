@@ -87,6 +87,7 @@ RECIPES = {
         source="Arjovsky et al. 2017, algorithm 1: clip 0.01, RMSProp 5e-5, on DCGAN's networks",
         network=DCGAN(fix_gamma=False),
         objective="wasserstein",
+        # MXNet has epsilon inside the root: this is PyTorch's 1e-8 outside it
         **both(OptimizerConfig("rmsprop", 5e-5, {"gamma1": 0.99, "epsilon": 1e-16})),
         schedule=Schedule(discriminator_updates=5, fresh_fakes=True),
         weight_clip=0.01,

@@ -47,7 +47,9 @@ def test_the_labelled_images_are_ten_of_each_class_and_none_is_of_the_test_set(s
 
 def test_accuracy_is_the_share_of_right_images_each_counted_once(session):
     pair = session.trainer.pair
-    test = mxgan.open_dataset("digits", batch_size=50, image_size=16, channels=1, split="test", shuffle=False)  # 360: a padded end
+    test = mxgan.open_dataset(
+        "digits", batch_size=50, image_size=16, channels=1, split="test", shuffle=False
+    )  # 360: a padded end
     before = params_of(pair)
     accuracy = classifier_accuracy(pair, test)
     assert_same(params_of(pair), before)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
+
+import mxgan
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -26,11 +31,61 @@ def run(name: str, *arguments, folder: Path) -> str:
     return done.stdout
 
 
+OF_A_RECIPE = {  # program → what makes its networks small
+    "mlp_gan.py": [],
+    "mlp_gan_64.py": ["--set", "image_size=16"],
+    "cbr_gan.py": ["--set", "width=1"],
+    "encoder_decoder_gan.py": ["--set", "capacity=2"],
+    **{
+        f"{name}.py": ["--ngf", "4", "--ndf", "4", "--set", "image_size=16"]
+        for name in ("wgan", "wgan_gp", "lsgan", "hinge", "cgan", "acgan", "ssgan")
+    },
+}
+OTHERS = {"dcgan_mnist.py", "dcgan_imagenet.py", "your_own_loop.py", "divergences.py", "eight_gaussians.py"}
+
+
 def test_every_example_is_short_and_is_run_here():
     names = {path.name for path in EXAMPLES.glob("*.py")}
-    assert names == {"dcgan_mnist.py", "dcgan_imagenet.py", "your_own_loop.py"}
+    assert names == OTHERS | set(OF_A_RECIPE)
     for name in names:
-        assert len((EXAMPLES / name).read_text().splitlines()) <= 75, name
+        assert len((EXAMPLES / name).read_text().splitlines()) <= 70, name
+
+
+@pytest.mark.parametrize("name", sorted(OF_A_RECIPE))
+def test_each_recipe_has_an_example_that_trains(name, tmp_path, monkeypatch):
+    program = runpy.run_path(str(EXAMPLES / name))["main"]
+    monkeypatch.chdir(tmp_path)
+    size = ["--batch-size", "8", "--steps", "1", "--display", "none", "--dataset", "digits", "--run-dir", "run"]
+    result = CliRunner().invoke(program, [*size, *OF_A_RECIPE[name]])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "run" / "samples" / "gout-000001.png").is_file()
+
+
+def test_the_examples_cover_every_recipe():
+    text = "".join(path.read_text() for path in EXAMPLES.glob("*.py"))
+    for recipe in mxgan.RECIPES:
+        assert f'recipe="{recipe}"' in text or f"--recipe {recipe}" in text, recipe
+
+
+def test_a_flag_overrules_what_an_example_sets(tmp_path, monkeypatch):
+    program = runpy.run_path(str(EXAMPLES / "wgan.py"))["main"]
+    result = CliRunner().invoke(program, ["--ngf", "5", "--set", "nc=3", "--dry-run"])
+    network = json.loads(result.output)["recipe"]["network"]
+    assert (network["ngf"], network["ndf"], network["nc"], network["image_size"]) == (5, 32, 3, 32)
+
+
+def test_a_folder_of_photographs_is_trained_on(tmp_path, monkeypatch):
+    pixels = np.random.default_rng(0).integers(0, 255, (9, 40, 50, 3)).astype(np.uint8)
+    for number, image in enumerate(pixels):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), image)
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    size = ["--batch-size", "4", "--steps", "2", "--display", "none", "--set", "capacity=2", "--set", "most_broken=0.5"]
+    program = runpy.run_path(str(EXAMPLES / "encoder_decoder_gan.py"))["main"]
+    result = CliRunner().invoke(program, ["--data-dir", str(tmp_path), "--run-dir", str(tmp_path / "run"), *size])
+    assert result.exit_code == 0, result.output
+    assert "broken.png" in result.output
+    assert "9 images" in result.output
 
 
 @pytest.mark.parametrize("nc", [1, 3])

@@ -6,6 +6,7 @@ from mxgan.callbacks import Callback
 from mxgan.errors import ArgumentError
 from mxgan.noise import InstanceNoise
 from mxgan.runtime import mx
+from mxgan.schedule import Schedule
 from tests.support import assert_same, make_pair, params_of
 
 
@@ -126,3 +127,39 @@ def test_latents_of_ones_own_iterator():
     trainer = mxgan.Trainer(make_pair(), mxnets_own_iterator(), latents=Constant(4, 10), callbacks=[Look()])
     trainer.fit(steps=1)
     assert np.array_equal(seen[0][0], seen[0][3])
+
+
+def test_a_step_of_several_batches_leaves_what_is_too_few_at_an_epochs_end():
+    data = mxgan.open_dataset("digits", batch_size=4, image_size=16, limit=20)  # five batches
+    pair = make_pair(schedule=Schedule(discriminator_updates=2))
+    diary = Diary()
+    trainer = mxgan.Trainer(pair, data, callbacks=[diary])
+    trainer.fit(epochs=2)
+    assert (trainer.step, trainer.epoch) == (4, 2)
+    assert diary.lines.count("epoch 1") == 1
+    parts = mxgan.Trainer(make_pair(schedule=Schedule(discriminator_updates=2)), data)
+    for end in (1, 3, 4):  # also in the middle of an epoch
+        parts.fit(steps=end)
+    assert_same(params_of(parts.pair), params_of(pair))
+
+
+@pytest.mark.parametrize("data", [mxgan.ImageArrayIter(np.zeros((7, 8, 8), np.uint8), batch_size=4, image_size=16)])
+def test_an_epoch_too_short_for_one_step_is_an_error(data):
+    with pytest.raises(ArgumentError, match="has 2 whole batches of 4, and one step takes 3; give a smaller"):
+        mxgan.Trainer(make_pair(schedule=Schedule(discriminator_updates=3)), data)
+    endless = mxgan.Trainer(make_pair(schedule=Schedule(discriminator_updates=4)), mxnets_own_iterator())
+    with pytest.raises(ArgumentError, match="has 0 whole batches of 4, and one step takes 4"):
+        endless.fit(epochs=1)
+
+
+def test_fixed_latents_are_the_same_in_every_step():
+    seen = []
+    pair = make_pair(schedule=Schedule(fresh_fakes=True, fixed_latents=True))
+    generate = pair.generate
+    pair.generate = lambda latents, classes=None: seen.append(latents.asnumpy()) or generate(latents, classes)
+    mxgan.Trainer(pair, mxnets_own_iterator()).fit(steps=3)
+    assert len(seen) == 6
+    assert not np.array_equal(seen[0], seen[1])  # D's and G's differ
+    for step in range(1, 3):
+        np.testing.assert_array_equal(seen[2 * step], seen[0])
+        np.testing.assert_array_equal(seen[2 * step + 1], seen[1])
