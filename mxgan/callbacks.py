@@ -134,7 +134,7 @@ def append_line(path: Path, line: str) -> None:
 
 
 class ProgressBar(Callback):
-    """One line on standard error: steps, images a second, accuracy, both losses."""
+    """One line on standard error: steps, images a second, both losses."""
 
     def __init__(self, source: Logger, total: int, progress: Optional[bool] = None) -> None:
         self._source, self._total, self._progress, self._bar = source, total, progress, None
@@ -147,8 +147,7 @@ class ProgressBar(Callback):
         latest = self._source.latest
         if latest.get("step") == trainer.step:
             self._bar.set_postfix_str(
-                f"{latest['images_per_second']:.0f} images/s, accuracy {latest['facc']:.2f}, "
-                f"loss G {latest['loss_g']:.2f} D {latest['loss_d']:.3f}"
+                f"{latest['images_per_second']:.0f} images/s, loss G {latest['loss_g']:.2f} D {latest['loss_d']:.3f}"
             )
 
     def close(self, trainer) -> None:

@@ -6,6 +6,7 @@ The labels here are the hard ones, 0 for fake and 1 for real, also when training
 from __future__ import annotations
 
 import functools
+import math
 from typing import Optional
 
 import numpy as np
@@ -52,8 +53,8 @@ class AdversarialMetrics:
     """The original's three metrics, mACC, mG and mD, and what else an objective has, over the steps since `reset`.
 
     mACC and mD see D's prediction on the fake and the real batch before D's update; mG sees it on the fake batch
-    after the update, under the label "real". An objective whose prediction is no probability has no entropies: they
-    are NaN; its own losses are there for every objective.
+    after the update, under the label "real". An objective whose prediction is no probability has no entropies, and one
+    without a threshold no accuracy: they are NaN. The objective's own losses are always there.
 
     Parameters
     ----------
@@ -66,8 +67,8 @@ class AdversarialMetrics:
             functools.partial(mean_loss, loss)
             for loss in (self.objective.generator_loss, self.objective.discriminator_loss)
         ]
-        threshold = self.objective.threshold
-        self.mACC = mx.metric.CustomMetric(functools.partial(facc, threshold=threshold), name="facc")
+        accuracy = functools.partial(facc, threshold=self.objective.threshold)
+        self.mACC = mx.metric.CustomMetric(accuracy, name="facc")
         self.mG = mx.metric.CustomMetric(fentropy)
         self.mD = mx.metric.CustomMetric(fentropy)
         self._named = {
@@ -93,7 +94,8 @@ class AdversarialMetrics:
         fake, real, judged = result.fake_prediction, result.real_prediction, result.generator_prediction
         zeros, ones = mx.nd.zeros(fake.shape), mx.nd.ones(fake.shape)
         named = self._named
-        both = ["facc", "loss_d"] + (["fentropy_d", "mae_d"] if self.objective.probability else [])
+        both = ["loss_d"] + (["fentropy_d", "mae_d"] if self.objective.probability else [])
+        both += ["facc"] if self.objective.threshold is not None else []
         for metric in (named[name] for name in both):
             metric.update([zeros], [fake])
             metric.update([ones], [real])
@@ -120,10 +122,11 @@ class AdversarialMetrics:
 
     def line(self, epoch: int, iteration: int) -> str:
         """The line that MXNet's DCGAN example prints, word for word; with losses where there is no entropy."""
-        shown = (self.mACC, self.mG, self.mD)
+        shown = [(metric.get()[0], float(metric.get()[1])) for metric in (self.mACC, self.mG, self.mD)]
         if not self.objective.probability:
-            shown = tuple(self._named[name] for name in ("facc", "loss_g", "loss_d"))
-        found = " ".join(str((metric.get()[0], float(metric.get()[1]))) for metric in shown)
+            values = self.values()
+            shown = [(name, values[name]) for name in ("facc", "loss_g", "loss_d", *self.objective.estimates)]
+        found = " ".join(str(pair) for pair in shown if not math.isnan(pair[1]))
         return f"epoch: {epoch} iter: {iteration} metric: {found}"
 
     def reset(self) -> None:

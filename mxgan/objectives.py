@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Callable
+from typing import Callable, Optional
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class Objective:
     discriminator_loss, generator_loss : the same losses as NumPy functions of (prediction (N,), label (N,)), each
         (N,), in nats where they are entropies: what the log shows, and what the contract test differentiates.
     source : paper and equation.
-    threshold : the prediction above which D calls an image real.
+    threshold : the prediction above which D calls an image real; None where only differences mean something.
     probability : whether the prediction is one, so that its entropy means something.
     estimates : what else is to be logged: {name: function of (mean D(x), mean D(G(z)))}.
     """
@@ -46,7 +46,7 @@ class Objective:
     discriminator_loss: Callable
     generator_loss: Callable
     source: str
-    threshold: float = 0.0
+    threshold: Optional[float] = 0.0
     probability: bool = False
     estimates: Mapping[str, Callable] = field(default_factory=dict)
 
@@ -132,6 +132,7 @@ OBJECTIVES = {
         linear_loss,
         linear_loss,
         "Arjovsky et al. 2017, eq. 2 and algorithm 1",
+        threshold=None,
         estimates={"wasserstein": lambda d_real, d_fake: d_real - d_fake},
     ),
 }

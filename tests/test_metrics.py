@@ -45,6 +45,30 @@ def test_the_line_is_the_originals_word_for_word():
     assert re.fullmatch(pattern, metrics.line(3, 40))
 
 
+@pytest.mark.parametrize(
+    "name, line",
+    [
+        ("hinge_loss", r"\('facc', 0.5\) \('loss_g', -0.5\) \('loss_d', 1.0\)"),
+        ("wasserstein", r"\('loss_g', -0.5\) \('loss_d', -0.25\) \('wasserstein', 0.5\)"),
+    ],
+)
+def test_an_objective_without_probabilities_shows_its_losses(name, line):
+    metrics = mxgan.AdversarialMetrics(mxgan.OBJECTIVES[name])
+    metrics.update(result([-2.0, 1.0], [-1.0, 1.0], [0.5, 0.5]))  # hinge: 0, 2 on fake; 2, 0 on real
+    assert re.fullmatch(f"epoch: 1 iter: 2 metric: {line}", metrics.line(1, 2))
+    assert np.isnan(metrics.values()["fentropy_d"])
+
+
+def test_classes_that_are_unknown_do_not_count():
+    metrics, plain = mxgan.AdversarialMetrics(), result([0.1], [0.9], [0.5])
+    assert "class_accuracy_real" not in metrics.values()
+    probabilities, classes = mx.nd.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]]), mx.nd.array([0, 1, -1])
+    metrics.update(plain._replace(classified={"real": (probabilities, classes)}, penalty=mx.nd.array([1.0, 3.0])))
+    assert metrics.values()["class_accuracy_real"] == 0.5
+    assert metrics.values()["penalty"] == 2.0
+    assert "class_accuracy_fake" not in metrics.values()
+
+
 def test_the_metrics_are_mxnets():
     metrics = mxgan.AdversarialMetrics()
     assert all(isinstance(m, mx.metric.EvalMetric) for m in (metrics.mACC, metrics.mG, metrics.mD))

@@ -71,9 +71,10 @@ def test_a_run_leaves_what_its_recipe_promises(whole_run):
     assert [row["step"] for row in rows] == list(range(1, STEPS + 1))
     always = {"step", "epoch", "images_per_second", "facc", "fentropy_g", "fentropy_d", "loss_g", "loss_d"}
     assert always <= set(rows[0])
-    assert all(np.isfinite(row[key]) for row in rows for key in ("loss_g", "loss_d", "facc"))
-    entropies = all(row["fentropy_g"] is not None for row in rows)
-    assert entropies == mxgan.OBJECTIVES[config.recipe.objective].probability
+    assert all(np.isfinite(row[key]) for row in rows for key in ("loss_g", "loss_d"))
+    objective = mxgan.OBJECTIVES[config.recipe.objective]
+    for key, there in (("fentropy_g", objective.probability), ("facc", objective.threshold is not None)):
+        assert all((row[key] is not None) == there for row in rows)
     assert ("penalty" in rows[0]) == (config.recipe.penalty is not None)
     titles = {path.name.rpartition("-")[0] for path in folder.samples.iterdir()}
     wanted = {"grids": {"gout", "diff", "data"}, "strip": {"strip"}, "scores": {"scores"}, "losses": {"losses"}}
