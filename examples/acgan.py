@@ -7,7 +7,7 @@ python examples/acgan.py --steps 5000
 
 from mxgan.cli import example
 
-main = example("Train an auxiliary-classifier GAN on MNIST.", recipe="acgan", dataset="mnist", epochs=20)
+main = example("Train an auxiliary-classifier GAN on MNIST.", recipe="acgan", dataset="mnist")
 
 if __name__ == "__main__":
     main()

@@ -8,7 +8,7 @@ mxgan sample runs/cgan --class 7 --output sevens.png
 
 from mxgan.cli import example
 
-main = example("Train a conditional GAN on MNIST.", recipe="cgan", dataset="mnist", epochs=20)
+main = example("Train a conditional GAN on MNIST.", recipe="cgan", dataset="mnist")
 
 if __name__ == "__main__":
     main()

@@ -8,7 +8,7 @@ python examples/ssgan.py --steps 3000 --set minibatch_kernels=16     # with mini
 
 from mxgan.cli import example
 
-main = example("Train a semi-supervised GAN on MNIST.", recipe="ssgan", dataset="mnist", epochs=20)
+main = example("Train a semi-supervised GAN on MNIST.", recipe="ssgan", dataset="mnist")
 
 if __name__ == "__main__":
     main()

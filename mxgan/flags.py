@@ -110,7 +110,7 @@ def resolve(flags: dict, defaults: dict):
 
     given = _with_absolute_paths({name: value for name, value in flags.items() if value is not None})
     recipe = get_recipe(given.pop("recipe", defaults.get("recipe", "dcgan")))
-    settings = {"epochs": 100, **recipe.published_run, **defaults, "recipe": recipe}
+    settings = {"epochs": 100, **recipe.run_defaults, **defaults, "recipe": recipe}
     own = settings.pop("settings", ())
     if "steps" in given and "epochs" not in given:
         del settings["epochs"]

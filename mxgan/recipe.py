@@ -45,7 +45,8 @@ class Recipe:
     steps_per_epoch : with replacement, how many steps an epoch is to have; None: as many as the images give.
     pictures : rows of PICTURES, drawn every `sample_every` steps.
     run_name : name of the run folder, `{recipe.…}` and `{dataset}` filled in; None: the data set's and the time.
-    published_run : settings of the run (epochs, log_every, sample_every) as published, each overruled by its flag.
+    run_defaults : settings of the run (epochs, limit, log_every, sample_every), as published where the source says;
+        a flag overrules each.
     """
 
     summary: str
@@ -69,7 +70,7 @@ class Recipe:
     steps_per_epoch: Optional[int] = None
     pictures: Tuple[str, ...] = ("grids",)  # noqa: UP006
     run_name: Optional[str] = None
-    published_run: Mapping[str, Any] = field(default_factory=dict)
+    run_defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         get_objective(self.objective)

@@ -38,7 +38,7 @@ RECIPES = {
         initializer="torch",
         batch_size=128,
         schedule=Schedule(fresh_fakes=True, mean_of_losses=True),
-        published_run={"epochs": 200, "log_every": 500, "sample_every": 500},
+        run_defaults={"epochs": 200, "log_every": 500, "sample_every": 500},
     ),
     "mlp-gan-64": Recipe(
         summary="multilayer perceptrons on 3×64×64 images, BatchNorm with an epsilon of 0.8",
@@ -65,7 +65,7 @@ RECIPES = {
         batch_size=100,
         schedule=Schedule(generator_updates=5, fresh_fakes=True, fixed_latents=True),
         pictures=("grids", "strip", "losses"),
-        published_run={"log_every": 1, "sample_every": "epoch", "limit": 900},
+        run_defaults={"log_every": 1, "sample_every": "epoch", "limit": 900},
     ),
     "encoder-decoder-gan": Recipe(
         summary="5×5 'same' convolutions and global pooling on 64×64; D updated on reals, then on fakes",
@@ -80,7 +80,7 @@ RECIPES = {
         pictures=("grids", "scores", "losses"),
         run_name="{dataset}-encoder-decoder-c{recipe.network.capacity}-b{recipe.batch_size}"
         "-d{recipe.schedule.discriminator_updates}-g{recipe.schedule.generator_updates}",
-        published_run={"sample_every": 80, "limit": 10000},
+        run_defaults={"sample_every": 80, "limit": 10000},
     ),
     "wgan": Recipe(
         summary="Wasserstein critic with clipped weights, five critic steps for one of G",
@@ -120,12 +120,14 @@ RECIPES = {
         source="Mirza and Osindero 2014, on DCGAN's networks at 32×32, in the balance of the recipe dcgan",
         network=ConditionalDCGAN(**MNIST_SIZED),
         **BALANCED,
+        run_defaults={"epochs": 10},
     ),
     "acgan": Recipe(
         summary="D also predicts the class, and G is trained on both of its answers",
         source="Odena et al. 2017, eq. 2 and 3, on DCGAN's networks at 32×32, in the balance of the recipe dcgan",
         network=AuxiliaryDCGAN(**MNIST_SIZED),
         **BALANCED,
+        run_defaults={"epochs": 10},
     ),
     "ssgan": Recipe(
         summary="D classifies with ten labels of each class and learns the rest from unlabelled and made images",
@@ -133,6 +135,7 @@ RECIPES = {
         network=SemiSupervisedDCGAN(**MNIST_SIZED),
         labelled_per_class=10,
         instance_noise=InstanceNoise(0.3),
+        run_defaults={"epochs": 10, "sample_every": 500},
     ),
 }
 

@@ -101,17 +101,17 @@ def test_the_published_numbers():
     recipes = mxgan.RECIPES
     mlp = recipes["mlp-gan"]
     assert (mlp.generator_optimizer.learning_rate, mlp.batch_size) == (1e-5, 128)
-    assert mlp.published_run == {"epochs": 200, "log_every": 500, "sample_every": 500}
+    assert mlp.run_defaults == {"epochs": 200, "log_every": 500, "sample_every": 500}
     assert mlp.schedule.fresh_fakes
     assert mlp.schedule.mean_of_losses
     assert recipes["mlp-gan-64"].network.eps == 0.8
     cbr = recipes["cbr-gan"]
     assert (cbr.batch_size, cbr.schedule.generator_updates, cbr.schedule.fixed_latents) == (100, 5, True)
-    assert cbr.published_run["limit"] == 900
+    assert cbr.run_defaults["limit"] == 900
     faces = recipes["encoder-decoder-gan"]
     assert (faces.batch_size, faces.steps_per_epoch, faces.sampling) == (32, 200, "replacement")
     assert faces.schedule.separate_updates
-    assert faces.published_run == {"sample_every": 80, "limit": 10000}
+    assert faces.run_defaults == {"sample_every": 80, "limit": 10000}
     wgan, penalized = recipes["wgan"], recipes["wgan-gp"]
     assert (wgan.weight_clip, wgan.schedule.discriminator_updates) == (0.01, 5)
     assert (wgan.generator_optimizer.name, wgan.generator_optimizer.learning_rate) == ("rmsprop", 5e-5)
