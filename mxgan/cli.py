@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import re
@@ -14,9 +13,8 @@ from pathlib import Path
 from typing import Optional
 
 import click
-import numpy as np
 
-from mxgan.errors import ArgumentError, MXGANError
+from mxgan.errors import MXGANError
 from mxgan.flags import changes_on_resume, resolve, training_options
 from mxgan.version import __version__
 
@@ -193,6 +191,7 @@ def report(current) -> None:
 def sample(source: str, num: int, seed: int, only: Optional[int], output: str, debug: bool) -> None:
     """Draw images from a run folder or from a generator's .params file."""
     with readable_errors(debug):
+        from mxgan.outputs import check_absent, write_images
         from mxgan.session import load_sampler
 
         target, sampler = Path(output), load_sampler(source)
@@ -201,41 +200,6 @@ def sample(source: str, num: int, seed: int, only: Optional[int], output: str, d
         images = sampler.draw(num, seed, only)
         write_images(target, images)
         click.echo(f"{num} images: {target}")
-
-
-def check_absent(path: Path) -> None:
-    """Raise ArgumentError where a file would be overwritten."""
-    if path.exists():
-        raise ArgumentError(f"{path} exists; give another name, or move it away.")
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder unless it is there; ArgumentError where it cannot be made."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ArgumentError(f"the folder {path} cannot be made: {error.strerror}. Give another.") from error
-
-
-def write_images(target: Path, images: np.ndarray) -> None:
-    """Write images (N, C, H, W) in [-1, 1] as a grid, as an array, or as a folder of files, by the target's name."""
-    from mxgan.files import write_whole
-    from mxgan.visualize import save_grid
-
-    if target.suffix == ".npz":
-        content = io.BytesIO()
-        np.savez_compressed(content, images=images)
-        write_whole(target, content.getvalue())
-    elif target.suffix == ".png":
-        save_grid(target, images)
-    elif target.suffix:
-        raise ArgumentError(f"--output {target}: give a name that ends in .png or .npz, or a folder.")
-    else:
-        make_folder(target)
-        if any(target.iterdir()):
-            raise ArgumentError(f"the folder {target} is not empty; give another --output.")
-        for i, image in enumerate(images):
-            save_grid(target / f"{i:06d}.png", image[None])
 
 
 @main.command()
@@ -261,6 +225,7 @@ def summary(recipe: str, settings: tuple, graph: Optional[str], debug: bool) -> 
     with readable_errors(debug):
         from mxgan.networks.graph import render_graph
         from mxgan.networks.summary import summary as table
+        from mxgan.outputs import check_absent, make_folder
 
         chosen = resolve({"recipe": recipe, "settings": settings}, {}).recipe
         network, batch = chosen.network, (chosen.batch_size,)

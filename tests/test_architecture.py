@@ -44,6 +44,7 @@ ORDER = [
     "checkpoint",
     "visualize",
     "figures",
+    "outputs",
     "windows",
     "callbacks",
     "pictures",

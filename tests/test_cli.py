@@ -282,13 +282,6 @@ def test_bad_calls_of_sample(arguments, words, finished):
     assert (folder / "config.json").read_bytes() == before
 
 
-def test_recipes_are_listed_with_their_sources():
-    output = mxgan("recipes").output
-    for name, recipe in RECIPES.items():
-        assert name in output
-        assert recipe.source in output
-
-
 def test_pack_and_train_on_what_was_packed(tmp_path):
     import cv2
 
@@ -338,3 +331,43 @@ def test_help_and_version_need_no_mxnet():
     code += "; assert r.exit_code == 0; sys.exit('mxnet' in sys.modules or 'cv2' in sys.modules)"
     environment = {**os.environ, "PYTHONPATH": os.getcwd()}
     assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0
+
+
+def test_recipes_lists_each_with_its_source_and_defaults():
+    result = mxgan("recipes")
+    text = " ".join(result.output.split())
+    for name, recipe in RECIPES.items():
+        assert f"{name}: {recipe.summary}" in text
+        assert " ".join(f"Source: {recipe.source}.".split()) in text
+    assert text.count("Defaults: network ") == len(RECIPES)
+    assert "penalty gradient_penalty" in text
+    assert "schedule discriminator_updates 5" in text
+
+
+def test_a_class_is_asked_for_by_number(tmp_path):
+    run = tmp_path / "run"
+    trained = mxgan("train", "--recipe", "cgan", *TINY, "--steps", 1, "--display", "none", "--run-dir", run)
+    assert trained.exit_code == 0, trained.output
+    for arguments, words in (
+        (["--class", "7"], "3 images"),
+        (["--class", "10"], "class 10 is not one of"),
+        ([], "3 im"),
+    ):
+        result = mxgan("sample", run, "--num", 3, "--output", tmp_path / f"{len(words)}.npz", *arguments)
+        assert words in result.output
+        assert result.exit_code == (2 if "10" in arguments else 0)
+
+
+def test_summary_of_a_recipe_whose_networks_take_a_class():
+    result = mxgan("summary", "--recipe", "cgan")
+    assert result.exit_code == 0, result.output
+    assert "class_label" in result.output
+    assert "g1_class" in result.output
+
+
+def test_a_recipes_own_length_is_used_unless_a_flag_says_otherwise():
+    assert dry_run("--recipe", "mlp-gan")["epochs"] == 200
+    limited = dry_run("--recipe", "cbr-gan")
+    assert (limited["limit"], limited["sample_every"]) == (900, "epoch")
+    given = dry_run("--recipe", "cbr-gan", "--limit", "50", "--steps", "7", "--sample-every", "3")
+    assert (given["limit"], given["sample_every"], given["steps"], given["epochs"]) == (50, 3, 7, None)
