@@ -183,3 +183,11 @@ def test_an_epoch_with_replacement_has_the_published_number_of_steps(tmp_path):
     assert session.last_step == 200
     assert session.trainer.data.batches_per_epoch == 400
     session.lock.release()
+
+
+def test_minibatch_discrimination_is_an_option_of_ssgan(tmp_path):
+    config = override(small("ssgan", steps=4), "minibatch_kernels", 3)
+    session = trained(config, tmp_path / "run")
+    first, last = params_of(bound_pair(config)), params_of(session.trainer.pair)
+    assert set(last) - set(params_of(bound_pair(small("ssgan", steps=4))))  # the kernels
+    assert all(not np.array_equal(first[key], last[key]) for key in last if key.endswith("weight"))

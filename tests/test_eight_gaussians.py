@@ -1,0 +1,96 @@
+"""examples/eight_gaussians.py, run in this process: what it counts, and that it learns."""
+
+from __future__ import annotations
+
+import math
+import re
+import runpy
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import mxgan
+
+EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "eight_gaussians.py"
+VERDICT = r"modes found: (\d) of 8, share of good samples: (\d+)%"
+EVERY = [("--objective", name) for name in mxgan.OBJECTIVES]
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """The example with these arguments: what is in it at its end."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # it would set this, and leave it set
+
+    def run(*arguments) -> dict:
+        monkeypatch.setattr("sys.argv", [str(EXAMPLE), *map(str, arguments)])
+        return runpy.run_path(str(EXAMPLE))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [*EVERY, ("--objective", "wasserstein", "--penalty", 1), ("--objective", "wasserstein", "--clip", 0.1)],
+    ids=lambda arguments: " ".join(map(str, arguments)),
+)
+def test_it_trains_every_objective_and_draws(run, arguments, capsys):
+    run(*arguments, "--steps", 5, "--output", "drawn.png")
+    real, early, late, file = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(rf"real: {VERDICT}", real).group(1) == "8"
+    assert re.fullmatch(rf"{arguments[1]}, step 1: {VERDICT}", early)
+    assert re.fullmatch(rf"{arguments[1]}, step 5: {VERDICT}", late)
+    assert file == "drawn.png"
+    assert cv2.imread("drawn.png").shape == (540, 1500, 3)
+
+
+def test_clip_and_penalty_reach_the_critic(run):
+    parameters, _ = run("--objective", "wasserstein", "--clip", 0.01, "--steps", 5)["pair"].get_params()[1]
+    assert max(np.abs(value.asnumpy()).max() for value in parameters.values()) <= np.float32(0.01)
+    weights = [
+        run("--objective", "wasserstein", *penalty, "--steps", 5)["pair"].get_params()[1][0]["d1_weight"].asnumpy()
+        for penalty in ((), ("--penalty", 1))
+    ]
+    assert not np.array_equal(*weights)
+
+
+def test_what_counts_as_good_and_as_found(run, capsys):
+    example = run("--steps", 5)
+    modes, sigma = example["MODES"], example["SIGMA"]
+    np.testing.assert_allclose(np.hypot(*modes.T), 2)
+    np.testing.assert_allclose(np.hypot(*(modes - np.roll(modes, 1, axis=0)).T), 4 * math.sin(math.pi / 8))
+
+    def verdict(points) -> tuple:
+        capsys.readouterr()
+        example["draw"](Figure().subplots(), np.array(points), "points")
+        return re.fullmatch(rf"points: {VERDICT}\n", capsys.readouterr().out).groups()
+
+    assert verdict(np.repeat(modes[:3], 100, axis=0)) == ("3", "100")
+    assert verdict(modes + [0, 2.99 * sigma]) == ("8", "100")
+    assert verdict(modes + [0, 3.01 * sigma]) == ("0", "0")
+    assert verdict(np.repeat(modes[:2], [990, 10], axis=0)) == ("2", "100")  # 1 % is enough
+    assert verdict(np.repeat(modes[:2], [991, 9], axis=0)) == ("1", "100")
+    assert verdict(np.zeros((10, 2))) == ("0", "0")
+    expected = 1 - math.exp(-(3**2) / 2)  # of a normal distribution in the plane
+    assert verdict(example["real"]) == ("8", f"{100 * expected:.0f}")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--objective", "wasserstein", "--penalty", 1)])
+def test_it_learns(run, arguments):
+    """In a quarter of its usual steps most points come near a mode; of points spread evenly on the ring 31 % are."""
+    example = run(*arguments, "--steps", 400)
+    points = example["sampler"].draw(2000, seed=1)
+    distances = np.linalg.norm(points[:, None] - example["MODES"], axis=2)
+    near = distances.min(axis=1) < 0.25
+    print(near.mean(), np.bincount(distances.argmin(1)[near], minlength=8) / 2000)
+    assert near.mean() > 0.5
+    assert (np.bincount(distances.argmin(axis=1)[near], minlength=8) > 2000 * 0.02).all()
+
+
+def test_a_seed_decides_everything(run):
+    samples = [run("--steps", 5, "--seed", seed)["sampler"].draw(10, seed=0) for seed in (3, 3, 4)]
+    np.testing.assert_array_equal(samples[0], samples[1])
+    assert not np.array_equal(samples[0], samples[2])
