@@ -1,8 +1,6 @@
 """Eight Gaussians on a ring (Metz et al. 2017): which of them does a GAN find? Any row of OBJECTIVES.
 
 python examples/eight_gaussians.py --objective wasserstein --penalty 1    # WGAN-GP; --clip 0.1 instead: WGAN
-
-Good: within three sigma of a mode (Srivastava et al. 2017). A mode is found if 1 % of all samples are good ones of it.
 """
 
 import argparse
@@ -17,7 +15,7 @@ from mxgan.noise import InstanceNoise
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before MXNet is loaded: layers this small lose by being shared out
 mx = runtime.mx
-BATCH, UPDATES, RATE, SIGMA = 256, 3, 3e-3, 0.02  # D is updated three times in a step
+BATCH, UPDATES, RATE, ADAM, SIGMA = 256, 3, 3e-3, {"beta1": 0.0, "beta2": 0.9}, 0.02  # D is updated thrice a step
 MODES = 2 * np.array([(np.cos(angle), np.sin(angle)) for angle in np.arange(8) * np.pi / 4])
 
 
@@ -28,16 +26,16 @@ def mlp(data, letter, outputs):
 
 
 def draw(axes, points, title):
+    """Good: within three sigma of a mode (Srivastava et al. 2017); found: a mode of which 1 % are good samples."""
     distances = np.linalg.norm(points[:, None] - MODES, axis=2)
     shares = np.bincount(distances.argmin(1)[distances.min(1) <= 3 * SIGMA], minlength=8) / len(points)
     title += f"\nmodes found: {(shares >= 0.01).sum()} of 8, share of good samples: {shares.sum():.0%}"
     print(title.replace("\n", ": "))
     axes.set(title=title, xlim=(-3.1, 3.1), ylim=(-3.1, 3.1), aspect="equal")
     axes.scatter(*points.T, s=6, alpha=0.3, lw=0)
+    axes.scatter(*MODES.T, s=600, facecolor="none", edgecolor=np.where(shares >= 0.01, "tab:green", "tab:red"))
     for mode, share in zip(MODES, shares):
-        colour = "tab:green" if share >= 0.01 else "tab:red"
-        axes.scatter(*mode, s=600, facecolor="none", edgecolor=colour)
-        axes.text(*1.32 * mode, f"{share:.1%}", color=colour, ha="center", va="center")
+        axes.text(*1.32 * mode, f"{share:.1%}", ha="center", va="center")
 
 
 parser = argparse.ArgumentParser(description="Train a GAN on eight Gaussians on a ring, and draw the modes it finds.")
@@ -56,20 +54,17 @@ pair = mxgan.AdversarialPair(
     penalty=(mxgan.GradientPenalty(args.penalty), score) if args.penalty else None, weight_clip=args.clip,
 )  # fmt: skip
 pair.init_params(mx.init.Xavier(), args.seed)
-fading = [mx.lr_scheduler.PolyScheduler(args.steps * each, RATE, pwr=1) for each in (1, UPDATES)]  # else they circle
-adam = [mxgan.OptimizerConfig("adam", RATE, {"beta1": 0.0, "beta2": 0.9, "lr_scheduler": each}) for each in fading]
-pair.init_optimizers(*adam)
+rates = [mx.lr_scheduler.PolyScheduler(args.steps * each, RATE, pwr=1) for each in (1, UPDATES)]  # else they circle
+pair.init_optimizers(*(mxgan.OptimizerConfig("adam", RATE, {**ADAM, "lr_scheduler": rate}) for rate in rates))
 rng = np.random.default_rng(args.seed)
 real = rng.choice(MODES, 100 * BATCH) + rng.normal(0, SIGMA, (100 * BATCH, 2))
 noise = InstanceNoise(0.5, steps=1 + args.steps // 2)
 trainer = mxgan.Trainer(pair, mx.io.NDArrayIter(real, batch_size=BATCH), noise=noise, seed=args.seed)
 sampler = mxgan.Sampler(generator, (8,), batch_size=500)
-figure = Figure(figsize=(15, 5.4), constrained_layout=True)
-panels = figure.subplots(1, 3)
+panels = Figure(figsize=(15, 5.4), constrained_layout=True).subplots(1, 3)
 draw(panels[0], real[:2500], "real")
 for axes, step in zip(panels[1:], (args.steps // 5, args.steps)):
     trainer.fit(steps=step)
     sampler.copy_from(pair)
     draw(axes, sampler.draw(2500, args.seed), f"{args.objective}, step {step}")
-figure.savefig(args.output)
-print(args.output)
+panels[0].figure.savefig(args.output)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -39,11 +42,10 @@ def run(monkeypatch, tmp_path):
 )
 def test_it_trains_every_objective_and_draws(run, arguments, capsys):
     run(*arguments, "--steps", 5, "--output", "drawn.png")
-    real, early, late, file = capsys.readouterr().out.splitlines()
+    real, early, late = capsys.readouterr().out.splitlines()
     assert re.fullmatch(rf"real: {VERDICT}", real).group(1) == "8"
     assert re.fullmatch(rf"{arguments[1]}, step 1: {VERDICT}", early)
     assert re.fullmatch(rf"{arguments[1]}, step 5: {VERDICT}", late)
-    assert file == "drawn.png"
     assert cv2.imread("drawn.png").shape == (540, 1500, 3)
 
 
@@ -69,8 +71,8 @@ def test_what_counts_as_good_and_as_found(run, capsys):
         return re.fullmatch(rf"points: {VERDICT}\n", capsys.readouterr().out).groups()
 
     assert verdict(np.repeat(modes[:3], 100, axis=0)) == ("3", "100")
-    assert verdict(modes + [0, 2.99 * sigma]) == ("8", "100")
-    assert verdict(modes + [0, 3.01 * sigma]) == ("0", "0")
+    assert verdict(modes + np.array([0, 2.99 * sigma])) == ("8", "100")
+    assert verdict(modes + np.array([0, 3.01 * sigma])) == ("0", "0")
     assert verdict(np.repeat(modes[:2], [990, 10], axis=0)) == ("2", "100")  # 1 % is enough
     assert verdict(np.repeat(modes[:2], [991, 9], axis=0)) == ("1", "100")
     assert verdict(np.zeros((10, 2))) == ("0", "0")
@@ -78,16 +80,27 @@ def test_what_counts_as_good_and_as_found(run, capsys):
     assert verdict(example["real"]) == ("8", f"{100 * expected:.0f}")
 
 
-@pytest.mark.parametrize("arguments", [(), ("--objective", "wasserstein", "--penalty", 1)])
-def test_it_learns(run, arguments):
-    """In a quarter of its usual steps most points come near a mode; of points spread evenly on the ring 31 % are."""
-    example = run(*arguments, "--steps", 400)
-    points = example["sampler"].draw(2000, seed=1)
-    distances = np.linalg.norm(points[:, None] - example["MODES"], axis=2)
-    near = distances.min(axis=1) < 0.25
-    print(near.mean(), np.bincount(distances.argmin(1)[near], minlength=8) / 2000)
-    assert near.mean() > 0.5
-    assert (np.bincount(distances.argmin(axis=1)[near], minlength=8) > 2000 * 0.02).all()
+DISTANCE = """
+import runpy, sys
+import numpy as np
+from mxgan.divergences import wasserstein_discrete
+example = runpy.run_path(sys.argv.pop(1))
+even = np.full(200, 1 / 200)
+points = np.concatenate([example["real"][:200], example["sampler"].draw(200, seed=1)])
+print("distance", wasserstein_discrete(np.repeat([1 / 200, 0], 200), np.repeat([0, 1 / 200], 200), points).distance)
+"""
+
+
+@pytest.mark.parametrize("arguments", [(), ("--objective", "wasserstein", "--penalty", "1")], ids=["gan", "wgan-gp"])
+def test_it_learns(arguments, tmp_path):
+    """Samples come near the data within 200 steps: 1.8 lies between them at the first. In a process of one thread."""
+    done = subprocess.run(
+        [sys.executable, "-c", DISTANCE, str(EXAMPLE), *arguments, "--steps", "200"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(EXAMPLE.parent.parent), "OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.split()[-1]) < 0.9
 
 
 def test_a_seed_decides_everything(run):
