@@ -32,6 +32,7 @@ BASE = [
     "opencv-python>=4.5.5,<4.12",
     "matplotlib>=3.5",
     "scikit-learn>=1.0",
+    "scipy>=1.6",
     "tqdm>=4.60",
     "click>=8.0",
     "requests>=2.20",

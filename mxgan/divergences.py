@@ -29,6 +29,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import rel_entr, xlog1py, xlogy
 
 from mxgan.checks import whole_number
+from mxgan.distributions import distribution, non_negative, numbers, same_shape, sample_rows
 from mxgan.errors import ArgumentError, MXGANError, ShapeError
 
 __all__ = [
@@ -43,7 +44,6 @@ __all__ = [
     "wasserstein_discrete",
 ]
 
-SUM_TOLERANCE = 1e-6  # the rounding of float32 probabilities
 MOST_CELLS = 10**7
 
 
@@ -58,7 +58,7 @@ def kl_divergence(p, q) -> float:
 
     Source: Kullback & Leibler 1951, "On information and sufficiency".
     """
-    p, q = _same_shape(_distribution("p", p), _distribution("q", q))
+    p, q = same_shape(distribution("p", p), distribution("q", q))
     return max(0.0, float(rel_entr(p, q).sum()))  # rounding may leave a little below 0
 
 
@@ -70,7 +70,7 @@ def js_divergence(p, q) -> float:
 
     Source: Lin 1991, "Divergence measures based on the Shannon entropy", with weights ½.
     """
-    p, q = _same_shape(_distribution("p", p), _distribution("q", q))
+    p, q = same_shape(distribution("p", p), distribution("q", q))
     doubled = rel_entr(2 * p, p + q) + rel_entr(2 * q, p + q)  # m itself may underflow to 0
     return min(max(0.0, float(doubled.sum()) / 4), math.log(2))
 
@@ -156,7 +156,7 @@ def wasserstein_discrete(p, q, points=None, *, distances=None, order: float = 1)
     Source: Villani 2009, "Optimal Transport: Old and New", definition 6.1, between finite sets.
     """
     _check_order(order)
-    p, q = _distribution("p", p), _distribution("q", q)
+    p, q = distribution("p", p), distribution("q", q)
     distances = _ground_distances(points, distances)
     if p.shape + q.shape != distances.shape:
         raise ShapeError(
@@ -189,7 +189,7 @@ def optimal_discriminator(p, q) -> np.ndarray:
 
     Source: Goodfellow et al. 2014, proposition 1 (eq. 2).
     """
-    p, q = _same_shape(_non_negative("p", p), _non_negative("q", q))
+    p, q = same_shape(non_negative("p", p), non_negative("q", q))
     return np.divide(p, p + q, out=np.full(p.shape, 0.5), where=p + q > 0)
 
 
@@ -203,8 +203,8 @@ def value_of_game(discriminator, p, q) -> float:
 
     Source: Goodfellow et al. 2014, eq. 1; the value at D*, theorem 1 (eq. 6).
     """
-    p, q = _same_shape(_distribution("p", p), _distribution("q", q))
-    d = _non_negative("discriminator", discriminator)
+    p, q = same_shape(distribution("p", p), distribution("q", q))
+    d = non_negative("discriminator", discriminator)
     if d.shape != p.shape:
         raise ShapeError(f"discriminator {d.shape} does not fit p and q {p.shape}; give D at each outcome.")
     if d.max() > 1:
@@ -215,45 +215,11 @@ def value_of_game(discriminator, p, q) -> float:
 # ---- parts ----
 
 
-def _numbers(name: str, values) -> np.ndarray:
-    """`values` (an MXNet array too) as float64, at least one, all finite."""
-    try:
-        values = np.asarray(values.asnumpy() if hasattr(values, "asnumpy") else values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ArgumentError(f"{name} is no array of numbers: {error}.") from error
-    if values.ndim == 0 or values.size == 0:
-        raise ShapeError(f"{name} has shape {values.shape}; give an array of at least one number.")
-    if not np.isfinite(values).all():
-        raise ArgumentError(f"{name} holds NaN or infinity; give finite numbers.")
-    return values
-
-
-def _non_negative(name: str, values) -> np.ndarray:
-    values = _numbers(name, values)
-    if values.min() < 0:
-        raise ArgumentError(f"{name} holds {values.min():g}; give numbers of 0 or more.")
-    return values
-
-
-def _distribution(name: str, values) -> np.ndarray:
-    values = _non_negative(name, values)
-    total = values.sum()
-    if abs(total - 1) > SUM_TOLERANCE:
-        raise ArgumentError(f"{name} sums to {total:.8g}, a distribution to 1; divide it by its sum.")
-    return values / total
-
-
-def _same_shape(p: np.ndarray, q: np.ndarray) -> tuple:
-    if p.shape != q.shape:
-        raise ShapeError(f"p {p.shape} and q {q.shape} differ in shape; give both over the same outcomes.")
-    return p, q
-
-
 def _histograms(x, y, bins, pseudocount: float) -> tuple:
     """Probabilities of x and of y on one grid."""
     if not 0 <= pseudocount < math.inf:
         raise ArgumentError(f"pseudocount is {pseudocount!r}; give a finite number of 0 or more.")
-    x, y = _samples("x", x), _samples("y", y)
+    x, y = sample_rows("x", x), sample_rows("y", y)
     axes = x.shape[1]
     if axes != y.shape[1]:
         raise ShapeError(f"x has {axes} axes and y {y.shape[1]}; give samples of one space.")
@@ -270,14 +236,6 @@ def _histograms(x, y, bins, pseudocount: float) -> tuple:
     return x / x.sum(), y / y.sum()
 
 
-def _samples(name: str, values) -> np.ndarray:
-    """(N,) or (N, axes) as (N, axes)."""
-    values = _numbers(name, values)
-    if values.ndim > 2:
-        raise ShapeError(f"{name} has shape {values.shape}; give samples (N,) or (N, axes).")
-    return values.reshape(len(values), -1)
-
-
 def _check_order(order: float) -> None:
     if not 1 <= order < math.inf:
         raise ArgumentError(f"order is {order!r}; give a finite number of 1 or more.")
@@ -285,8 +243,8 @@ def _check_order(order: float) -> None:
 
 def _quantiles(name: str, values, weights) -> tuple:
     """Sorted samples and the levels up to which each is the quantile: the last level is 1."""
-    values = _numbers(name, values)
-    weights = np.ones(values.shape) if weights is None else _non_negative(f"{name}_weights", weights)
+    values = numbers(name, values)
+    weights = np.ones(values.shape) if weights is None else non_negative(f"{name}_weights", weights)
     if values.ndim != 1 or weights.shape != values.shape:
         raise ShapeError(f"{name} {values.shape} with weights {weights.shape}; give both as (N,).")
     order = np.argsort(values, kind="stable")
@@ -300,8 +258,8 @@ def _ground_distances(points, distances) -> np.ndarray:
     if (points is None) == (distances is None):
         raise ArgumentError("give either points or distances: where the outcomes lie, or how far apart.")
     if distances is not None:
-        return _non_negative("distances", distances)
-    points = _samples("points", points)
+        return non_negative("distances", distances)
+    points = sample_rows("points", points)
     return cdist(points, points)
 
 

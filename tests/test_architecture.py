@@ -23,6 +23,7 @@ ORDER = [
     "openmp",
     "nvidia",
     "runtime",
+    "distributions",
     "divergences",
     "shapes",
     "data",
