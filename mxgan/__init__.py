@@ -47,14 +47,15 @@ _HOME = {
     "Trainer": "mxgan.trainer",
     "facc": "mxgan.metrics",
     "fentropy": "mxgan.metrics",
-    "load_params": "mxgan.checkpoint",
+    "load_params": "mxgan.params_files",
     "load_sampler": "mxgan.session",
     "make_dcgan_sym": "mxgan.networks",
     "open_dataset": "mxgan.data",
     "pack_folder": "mxgan.data",
     "resume": "mxgan.session",
-    "save_params": "mxgan.checkpoint",
+    "save_params": "mxgan.params_files",
     "start": "mxgan.session",
+    "start_or_resume": "mxgan.session",
 }
 
 __all__ = ["__version__", *_HOME]

@@ -7,9 +7,11 @@ from typing import NamedTuple, Optional
 
 from mxgan import runtime
 from mxgan.callbacks import Checkpointer, Logger, MonitorOutputs, ProgressBar
+from mxgan.checkpoint import Names
 from mxgan.classifier import ClassifierAccuracy
 from mxgan.data import RandIter, labelled_subset, open_dataset
 from mxgan.errors import ArgumentError
+from mxgan.guard import FiniteGuard
 from mxgan.initializers import get_initializer
 from mxgan.metrics import AdversarialMetrics
 from mxgan.modules import AdversarialPair
@@ -136,16 +138,28 @@ def assemble_trainer(
     sampler = Sampler(network.generator(), network.latent_shape, SAMPLER_BATCH, pair.contexts[0], classes)
     studio = Studio(folder, sampler, windows, config.sample_every, config.seed)
     log = Logger(folder.history_path, config.log_every, AdversarialMetrics(get_objective(recipe.objective)))
+    guard, evaluations = FiniteGuard(folder), []
+    if sources.test is not None:
+        evaluations.append(ClassifierAccuracy(folder.evaluation_path, sources.test, config.sample_every))
+    checkpointer = Checkpointer(
+        folder,
+        Names(config.dataset, stamp),
+        config.checkpoint_every,
+        config.keep,
+        config.keep_best,
+        sources=[log, *evaluations],
+        before_saving=guard.examine_all,
+        save_first=config.on_nan == "rollback",
+    )
     callbacks = [
+        *([MonitorOutputs(config.monitor)] if config.monitor else []),
+        guard,  # before all that writes what it might find fault with
         log,
         ProgressBar(log, last_step(config, sources.images), progress),
         *(get_picture(name)(studio) for name in recipe.pictures),
-        Checkpointer(folder, config.dataset, stamp, config.checkpoint_every, config.keep),
+        *evaluations,
+        checkpointer,
     ]
-    if sources.test is not None:
-        callbacks.insert(-1, ClassifierAccuracy(folder.evaluation_path, sources.test, config.sample_every))
-    if config.monitor:
-        callbacks.insert(0, MonitorOutputs(config.monitor))
     return Trainer(
         pair,
         sources.images,

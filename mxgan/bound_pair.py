@@ -51,6 +51,7 @@ class BoundPair:
         inputs = self._inputs("discriminator")
         check_pair(generator, discriminator, self._inputs("generator"), inputs)
         self._states = state_names(discriminator)
+        self._symbol_json: dict = {}
         self.generator = self._module(generator, "generator")
         self.discriminator = self._module(with_states(discriminator), "discriminator", list(self._states))
         everything = [name for name in generator_head.list_arguments() if name not in inputs]
@@ -125,6 +126,17 @@ class BoundPair:
     def halves(self) -> dict:
         """{"generator": Module, "discriminator": Module}: what has parameters and an optimiser."""
         return {"generator": self.generator, "discriminator": self.discriminator}
+
+    def symbol_json(self, half: str) -> str:
+        """The symbol of one half as MXNet's JSON; made once, since MXNet leaks that text each time it makes it."""
+        if half not in self._symbol_json:
+            self._symbol_json[half] = self.halves()[half].symbol.tojson()
+        return self._symbol_json[half]
+
+    def parameters(self, half: str) -> dict:
+        """{parameter: NDArray} of one half in its network's order: the arrays themselves, on the first device."""
+        group = self.halves()[half]._exec_group
+        return {name: devices[0] for name, devices in zip(group.param_names, group.param_arrays)}
 
     def modules(self) -> list:
         """Every bound Module: the two halves and the one that pulls input gradients."""

@@ -6,17 +6,20 @@ import json
 import logging
 import math
 import time
+from collections.abc import Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Optional, Union
+from typing import Callable, Optional, Union
 
 import numpy as np
 
-from mxgan.checkpoint import save_checkpoint
-from mxgan.errors import OutputError
+from mxgan.checkpoint import Names, best_step, save_checkpoint
+from mxgan.errors import CheckpointError, unknown_name
+from mxgan.files import LineFile
 from mxgan.metrics import AdversarialMetrics
 from mxgan.progress import progress_bar
-from mxgan.run_folder import RunFolder
-from mxgan.runtime import mx
+from mxgan.run_folder import BEST, RunFolder
+from mxgan.runtime import mx, versions
 
 __all__ = ["Callback", "Checkpointer", "Logger", "MonitorOutputs", "Periodic", "ProgressBar"]
 
@@ -66,7 +69,8 @@ class Logger(Callback):
     ) -> None:
         self.every, self.latest = every, {}
         self.metrics = metrics or AdversarialMetrics()
-        self._path, self._pending = history, []
+        self._lines, self._pending = LineFile(history) if history else None, []
+        self._notes: dict = {}
         self._steps_timed, self._since = 0, time.perf_counter()
 
     def on_fit_begin(self, trainer) -> None:
@@ -85,6 +89,10 @@ class Logger(Callback):
         if self._steps_timed:
             self._log(trainer, whole=False)
 
+    def note(self, name: str, value) -> None:
+        """Have the next line of the history say `value`, a JSON value, under `name`."""
+        self._notes[name] = value
+
     def _count_pending(self) -> None:
         for result in self._pending:
             self.metrics.update(result)
@@ -100,18 +108,49 @@ class Logger(Callback):
             **self.metrics.values(),
         }
         logger.info("%s", self.metrics.line(trainer.epoch, trainer.iteration))
-        if self._path:
-            append_line(self._path, json.dumps({key: finite_or_none(value) for key, value in self.latest.items()}))
+        if self._lines:
+            line = {key: finite_or_none(value) for key, value in self.latest.items()}
+            self._lines.append(json.dumps({**line, **self._notes}), stays=whole)
         if whole:
             self.metrics.reset()
+            self._notes = {}
         self._steps_timed, self._since = 0, time.perf_counter()
 
     def state(self) -> dict:
         self._count_pending()
-        return self.metrics.state()
+        return {
+            "metrics": self.metrics.state(),
+            "notes": self._notes,
+            "bytes": self._lines.kept if self._lines else 0,
+        }
 
     def restore(self, state: dict) -> None:
-        self.metrics.restore(state)
+        self._pending, self.latest = [], {}
+        with fitting(self, state):
+            self.metrics.restore(state["metrics"])
+            self._notes = dict(state["notes"])
+            cut_back(self._lines, state["bytes"])
+
+
+@contextmanager
+def fitting(callback: Callback, state: dict):
+    """Turn what a state of another form raises while it is put back into a CheckpointError."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(
+            f"the checkpoint's state of {type(callback).__name__} is {state!r:.200}, which does not fit this version "
+            "of mxgan; go on from another checkpoint."
+        ) from error
+
+
+def cut_back(lines: Optional[LineFile], kept: int) -> None:
+    """Cut a history back to a checkpoint's; warn where it has become shorter than that."""
+    if not isinstance(kept, int) or kept < 0:
+        raise TypeError("bytes")
+    missing = lines.cut(kept) if lines else 0
+    if missing:
+        logger.warning("%s has lost %d bytes since the checkpoint was saved; it has a gap now.", lines.path, missing)
 
 
 def images_per_step(pair) -> int:
@@ -124,15 +163,6 @@ def finite_or_none(value: float) -> Optional[float]:
     return value if math.isfinite(value) else None
 
 
-def append_line(path: Path, line: str) -> None:
-    """Append one line to a text file; OutputError when it cannot be written."""
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}. Free space or allow writing.") from error
-
-
 class ProgressBar(Callback):
     """One line on standard error: steps, images a second, both losses."""
 
@@ -143,7 +173,7 @@ class ProgressBar(Callback):
         self._bar = progress_bar(self._progress, total=self._total, initial=trainer.step, unit="step")
 
     def on_step_end(self, trainer, batch, result) -> None:
-        self._bar.update(1)
+        self._bar.update(trainer.step - self._bar.n)  # less than nothing when the run was rolled back
         latest = self._source.latest
         if latest.get("step") == trainer.step:
             self._bar.set_postfix_str(
@@ -160,19 +190,28 @@ class Periodic(Callback):
 
     Parameters
     ----------
-    every : a number of steps, or "epoch".
+    every : a number of steps, "epoch", or "15min".
     """
 
     def __init__(self, every: Union[int, str]) -> None:
         self.every = every
+        self._seconds = 60 * int(every[: -len("min")]) if str(every).endswith("min") else None
         self._done_at: Optional[int] = None
+        self._since = time.monotonic()
 
     def due(self, trainer) -> None:
         """Do it now; never called twice at one step."""
         raise NotImplementedError
 
+    def on_fit_begin(self, trainer) -> None:
+        self._since = time.monotonic()
+
     def on_step_end(self, trainer, batch, result) -> None:
-        if self.every != "epoch" and trainer.step % self.every == 0:
+        if self._seconds is not None:
+            due = time.monotonic() - self._since >= self._seconds
+        else:
+            due = self.every != "epoch" and self.in_its_turn(trainer)
+        if due:
             self._do(trainer)
 
     def on_epoch_end(self, trainer) -> None:
@@ -182,41 +221,87 @@ class Periodic(Callback):
     def on_fit_end(self, trainer) -> None:
         self._do(trainer)
 
+    def in_its_turn(self, trainer) -> bool:
+        """Whether this step is one of those that `every` names; the last step of a `fit` may be none."""
+        return not (trainer.iteration if self.every == "epoch" else trainer.step % self.every)
+
     def _do(self, trainer) -> None:
         if self._done_at != trainer.step:
             self._done_at = trainer.step
             self.due(trainer)
+            self._since = time.monotonic()
+
+    def restore(self, state: dict) -> None:
+        self._done_at = None
 
 
 class Checkpointer(Periodic):
-    """Saves every `every` steps, or at each epoch's end, and at the end; keeps the newest `keep`.
+    """Saves every `every` steps, minutes or epochs, and at the end; keeps the newest `keep` and the best.
 
     Parameters
     ----------
-    every : a number of steps, or "epoch".
+    names : the first words of the files' names.
+    every : a number of steps, "epoch", or "15min".
     keep : how many checkpoints stay, at least 1; None: all.
+    keep_best : "METRIC:min" or "METRIC:max": the best by that metric stays too; None: no such.
+    sources : callbacks whose `latest` has metrics.
+    before_saving : called first; may raise so that nothing is saved.
+    save_first : save also before the first step.
     """
 
     def __init__(
-        self, folder: RunFolder, dataset: str, stamp: str, every: Union[int, str] = 1000, keep: Optional[int] = 5
+        self,
+        folder: RunFolder,
+        names: Names,
+        every: Union[int, str] = 1000,
+        keep: Optional[int] = 5,
+        keep_best: Optional[str] = None,
+        sources: Sequence = (),
+        before_saving: Optional[Callable] = None,
+        save_first: bool = False,
     ) -> None:
         super().__init__(every)
-        self.keep, self._folder, self._names = keep, folder, (dataset, stamp)
+        self.keep, self.keep_best = keep, keep_best
+        self._folder, self._names, self._sources = folder, names, sources
+        self._before_saving, self._save_first = before_saving, save_first
+
+    def on_fit_begin(self, trainer) -> None:
+        super().on_fit_begin(trainer)
+        if self._save_first and not self._folder.checkpoint_steps():
+            self._do(trainer)
 
     def due(self, trainer) -> None:
         """Save now, unless this step is saved already."""
+        if self._before_saving:
+            self._before_saving()
         if trainer.step in self._folder.checkpoint_steps():
             return
-        position = {"step": trainer.step, "epoch": trainer.epoch, "iteration": trainer.iteration}
-        states = {type(callback).__name__: callback.state() for callback in trainer.callbacks}
-        save_checkpoint(self._folder, trainer.pair, *self._names, position, states)
-        self._folder.prune_checkpoints(self.keep)
+        metrics = {name: value for source in self._sources for name, value in source.latest.items()}
+        self._check_metric(metrics)
+        state = {
+            "step": trainer.step,
+            "epoch": trainer.epoch,
+            "iteration": trainer.iteration,
+            "seed": trainer.seed,
+            "versions": versions(),
+            "metrics": {name: finite_or_none(value) for name, value in metrics.items()},
+            "callbacks": {type(callback).__name__: callback.state() for callback in trainer.callbacks},
+        }
+        save_checkpoint(self._folder, trainer.pair, self._names, state)
+        best = best_step(self._folder, self.keep_best) if self.keep_best else None
+        self._folder.prune_checkpoints(self.keep, best)
+
+    def _check_metric(self, metrics: dict) -> None:
+        wanted = BEST.fullmatch(self.keep_best).group(1) if self.keep_best else None
+        if wanted and metrics and wanted not in metrics:
+            raise unknown_name("metric in keep_best", wanted, sorted(metrics))
 
 
 class MonitorOutputs(Callback):
     """mx.mon.Monitor over outputs and gradients: every `every` steps, the norm of each over √size, to the log.
 
-    D's outputs come three times a step: on the fake batch, on the real one, and on the fake one for G. What MXNet
+    D's outputs come as often as a step's schedule has D judge: by default on the fake batch, on the real one, and on
+    the fake one for G. What MXNet
     itself calls `…_backward_output` is left out: parts of it are never computed, and hold what was in memory.
     """
 

@@ -1,13 +1,12 @@
-"""Saving and loading: MXNet .params files under the original's names, and a whole training state beside them.
-
-A checkpoint is the folder ``checkpoints/STEP/`` of a run::
+"""A whole training state as a folder ``checkpoints/STEP/`` of a run, under the original's names::
 
     DATASET_G_STAMP-symbol.json  DATASET_G_STAMP-EPOCH.params   generator, as mx.model.load_checkpoint takes it
     DATASET_D_STAMP-symbol.json  DATASET_D_STAMP-EPOCH.params   discriminator
     generator.optimizer  discriminator.optimizer                the optimisers' arrays (NDArray files, no pickle)
-    state.json                                                  step, epoch, counts, callbacks' state, sha256 of each
+    state.json                                                  everything else, and the sha256 of each file above
 
-It is written under another name and renamed, so a folder with a number for a name is whole.
+Written under another name, read back, put on the disk and renamed: a folder with a number for a name is whole.
+The symbols are for other programs; nothing here reads them, since config.json says how to build them.
 """
 
 from __future__ import annotations
@@ -16,124 +15,63 @@ import hashlib
 import json
 import os
 import shutil
-import struct
 from pathlib import Path
-from typing import Union
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
-from mxgan.errors import CheckpointError, CorruptFileError
+from mxgan.errors import CheckpointError, CorruptFileError, DivergedError
 from mxgan.files import sync, write_whole
 from mxgan.modules import AdversarialPair
 from mxgan.optimizers import export_state, import_state
-from mxgan.run_folder import RunFolder
-from mxgan.runtime import mx
+from mxgan.params_files import load_arrays, load_params, save_arrays, save_params
+from mxgan.run_folder import BEST, RunFolder
 
-__all__ = ["load_checkpoint", "load_params", "save_checkpoint", "save_params"]
+__all__ = ["Names", "best_step", "load_checkpoint", "parameter_file", "read_state", "save_checkpoint"]
 
-# Everything that MXNet 1.9.1 was seen to raise on a broken NDArray file.
-_LOAD_ERRORS = (
-    mx.MXNetError, UnicodeDecodeError, RuntimeError, ValueError, AttributeError, StopIteration, struct.error, OSError,
-)  # fmt: skip
-
-
-def load_params(path: Union[str, Path]) -> tuple:
-    """(arg_params, aux_params), name → NDArray, of a .params file as Module.save_params writes it.
-
-    Raises
-    ------
-    CheckpointError : no such file, or values that are not finite.
-    CorruptFileError : not an MXNet parameter file.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"{path} is not a file; give a .params file or a run folder.")
-    arg_params, aux_params = {}, {}
-    groups = {"arg": arg_params, "aux": aux_params}
-    for key, value in _load_arrays(path).items():
-        group, colon, name = key.partition(":")
-        if not colon or group not in groups:
-            raise CorruptFileError(path, f"the entry {key!r} is neither 'arg:NAME' nor 'aux:NAME'")
-        if not np.isfinite(value.asnumpy()).all():
-            raise CheckpointError(
-                f"{path}: the parameter {name!r} has values that are not finite; use an earlier file."
-            )
-        groups[group][name] = value
-    return arg_params, aux_params
+FORMAT = 2
+STATE_BYTES = 1 << 24
+_COUNTS = ("step", "epoch", "iteration", "seed")
 
 
-def _load_arrays(path: Path) -> dict:
-    try:
-        arrays = mx.nd.load(str(path))
-    except _LOAD_ERRORS as error:
-        reason = (str(error).strip().splitlines() or ["unreadable"])[-1]
-        remedy = "Give a file that Module.save_params or mxgan has written."
-        raise CorruptFileError(
-            path, f"is not a whole MXNet parameter file ({reason.rstrip('.')})", None, remedy
-        ) from error
-    if not isinstance(arrays, dict):
-        raise CorruptFileError(path, "holds arrays without names")
-    return arrays
+class Names(NamedTuple):
+    """The first words of the original's file names."""
+
+    dataset: str
+    stamp: str
 
 
-def save_params(path: Union[str, Path], arg_params: dict, aux_params: dict) -> None:
-    """Write a .params file as Module.save_params does, read it back, and only then give it its name."""
-    arrays = {f"arg:{name}": value for name, value in arg_params.items()}
-    arrays.update({f"aux:{name}": value for name, value in aux_params.items()})
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.writing")
-    try:
-        try:
-            _save_arrays(beside, arrays)
-            sync(beside)
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be written: {error.strerror}.") from error
-
-
-def _save_arrays(path: Path, arrays: dict) -> None:
-    """nd.save, checked: MXNet reports success on a full disk too."""
-    try:
-        mx.nd.save(str(path), arrays)
-        saved = mx.nd.load(str(path)) if arrays else {}
-    except _LOAD_ERRORS as error:
-        raise CheckpointError(f"{path} could not be saved whole: is the disk full or the folder read-only?") from error
-    if any(
-        not np.array_equal(saved[name].asnumpy(), value.asnumpy(), equal_nan=True) for name, value in arrays.items()
-    ):
-        raise CheckpointError(f"{path} does not read back as it was saved; check the disk.")
-
-
-def save_checkpoint(
-    folder: RunFolder, pair: AdversarialPair, dataset: str, stamp: str, position: dict, callbacks: dict
-) -> Path:
-    """Save a whole training state as the checkpoint of ``position["step"]``; returns its folder.
+def save_checkpoint(folder: RunFolder, pair: AdversarialPair, names: Names, state: dict) -> Path:
+    """Save a whole training state as the checkpoint of ``state["step"]``; returns its folder.
 
     Parameters
     ----------
-    dataset, stamp : the first words of the original's file names.
-    position : {"step", "epoch", "iteration"}.
-    callbacks : {callback's name: its state}, JSON values.
+    state : JSON values: step, epoch, iteration and seed; versions, what the bits depend on; metrics, the latest;
+        callbacks, {name: its state}. The optimisers' counts and the sums are added.
+
+    Raises
+    ------
+    DivergedError : a parameter or statistic is not finite; nothing was saved.
+    CheckpointError : it cannot be written; what was there before is untouched.
     """
-    target = folder.checkpoint(position["step"])
+    target = folder.checkpoint(state["step"])
     beside = target.with_name(f".{target.name}.writing")
     try:
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
         counts = {}
         for (half, module), parameters in zip(pair.halves().items(), pair.get_params()):
-            _check_finite(half, parameters, position["step"], folder)
-            prefix = f"{dataset}_{half[0].upper()}_{stamp}"
-            (beside / f"{prefix}-symbol.json").write_text(module.symbol.tojson(), encoding="utf-8")
-            save_params(beside / f"{prefix}-{position['epoch']:04d}.params", *parameters)
+            _check_finite(half, parameters, state["step"], folder)
+            prefix = f"{names.dataset}_{half[0].upper()}_{names.stamp}"
+            write_whole(beside / f"{prefix}-symbol.json", pair.symbol_json(half))
+            save_params(beside / f"{prefix}-{state['epoch']:04d}.params", *parameters)
             arrays, counts[half] = export_state(module)
-            _save_arrays(beside / f"{half}.optimizer", arrays)
+            save_arrays(beside / f"{half}.optimizer", arrays)
         sums = {entry.name: _sha256(entry) for entry in sorted(beside.iterdir())}
-        state = {**position, "optimizers": counts, "callbacks": callbacks, "sha256": sums}
-        write_whole(beside / "state.json", json.dumps(state, indent=1))
+        whole = {"format": FORMAT, **state, "learning_rate_scale": pair.learning_rate_scale}
+        write_whole(beside / "state.json", json.dumps({**whole, "optimizers": counts, "sha256": sums}, indent=1))
         os.replace(beside, target)
+        sync(target.parent)
     except OSError as error:
         raise CheckpointError(f"the checkpoint {target} cannot be written: {error.strerror}.") from error
     finally:
@@ -146,12 +84,7 @@ def _check_finite(half: str, parameters: tuple, step: int, folder: RunFolder) ->
     for group in parameters:
         for name, value in group.items():
             if not np.isfinite(value.asnumpy()).all():
-                steps = folder.checkpoint_steps()
-                last = f"The last good checkpoint is that of step {steps[-1]}." if steps else "There is no good one."
-                raise CheckpointError(
-                    f"training has diverged: by step {step} the parameter {name!r} of the {half} is not finite, and "
-                    f"nothing was saved. {last} Try a smaller learning rate."
-                )
+                raise DivergedError(step, half, name, f"{name!r} of the {half} is", folder.last_good())
 
 
 def load_checkpoint(folder: Path, pair: AdversarialPair) -> dict:
@@ -166,8 +99,9 @@ def load_checkpoint(folder: Path, pair: AdversarialPair) -> dict:
     files = {half: parameter_file(folder, half) for half in pair.halves()}
     pair.set_params(load_params(files["generator"]), load_params(files["discriminator"]))
     for half, module in pair.halves().items():
-        arrays = _load_arrays(folder / f"{half}.optimizer")
+        arrays = load_arrays(folder / f"{half}.optimizer") if state["optimizers"][half]["arrays"] else {}
         import_state(module, arrays, state["optimizers"][half])
+    pair.learning_rate_scale = state["learning_rate_scale"]
     return state
 
 
@@ -182,19 +116,62 @@ def parameter_file(folder: Path, half: str) -> Path:
 def read_state(folder: Path) -> dict:
     """state.json, after every file in the checkpoint was found to be what was saved."""
     path = folder / "state.json"
+    remedy = f"To go on from the checkpoint before it, delete the folder {folder}."
     try:
+        if path.stat().st_size > STATE_BYTES:
+            raise CorruptFileError(path, f"is larger than {STATE_BYTES >> 20} MB", remedy=remedy)
         state = json.loads(path.read_text(encoding="utf-8"))
-        sums, _ = state["sha256"].items(), state["optimizers"]["generator"]
-        _ = state["step"], state["epoch"], state["iteration"], state["callbacks"].items()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise CorruptFileError(path, f"cannot be read ({error})") from error
-    for name, expected in sums:
-        file = folder / Path(name).name
-        problem = "is missing" if not file.is_file() else None if _sha256(file) == expected else "is not what was saved"
-        if problem:
-            remedy = f"To go on from the checkpoint before it, delete the folder {folder}."
-            raise CorruptFileError(file, problem, remedy=remedy)
+    except (OSError, ValueError, RecursionError) as error:
+        raise CorruptFileError(path, f"cannot be read ({error})", remedy=remedy) from error
+    problem = _fault_of(state)
+    if problem:
+        raise CorruptFileError(path, problem, remedy=remedy)
+    for name, expected in state["sha256"].items():
+        _check_sum(folder, name, expected, remedy)
+    for needed in ("generator.optimizer", "discriminator.optimizer"):
+        if needed not in state["sha256"]:
+            raise CorruptFileError(path, f"does not list {needed}", remedy=remedy)
     return state
+
+
+def _fault_of(state: Any) -> Optional[str]:
+    """What is wrong with the values in a state.json; None where nothing is."""
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        found = state.get("format") if isinstance(state, dict) else None
+        return f"is of the format {found!r}, and this version of mxgan reads {FORMAT}"
+    for name in _COUNTS:
+        if not _is_count(state.get(name)):
+            return f"{name!r} is {state.get(name)!r}, not a whole number"
+    scale = state.get("learning_rate_scale")
+    if not isinstance(scale, (int, float)) or isinstance(scale, bool) or not 0 < scale <= 1:
+        return f"'learning_rate_scale' is {scale!r}, not above 0 and at most 1"
+    for name in ("optimizers", "callbacks", "versions", "metrics", "sha256"):
+        if not isinstance(state.get(name), dict):
+            return f"{name!r} is {state.get(name)!r:.60}, not an object"
+    return next((fault for half in ("generator", "discriminator") if (fault := _fault_of_counts(state, half))), None)
+
+
+def _fault_of_counts(state: dict, half: str) -> Optional[str]:
+    counts = state["optimizers"].get(half)
+    updates = counts.get("index_update_count") if isinstance(counts, dict) else None
+    whole = isinstance(updates, dict) and all(map(_is_count, (counts.get("num_update"), *updates.values())))
+    if not whole or not _is_count(counts.get("arrays")):
+        return f"the counts of the {half}'s optimiser are not whole numbers by parameter"
+    return None
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+
+
+def _check_sum(folder: Path, name: str, expected: Any, remedy: str) -> None:
+    file = folder / name
+    if Path(name).name != name:
+        raise CorruptFileError(folder / "state.json", f"{name!r} is not the name of a file beside it", remedy=remedy)
+    if not file.is_file():
+        raise CorruptFileError(file, "is missing", remedy=remedy)
+    if _sha256(file) != expected:
+        raise CorruptFileError(file, "is not what was saved", remedy=remedy)
 
 
 def _sha256(path: Path) -> str:
@@ -203,3 +180,26 @@ def _sha256(path: Path) -> str:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
+
+
+def best_step(folder: RunFolder, best: str) -> Optional[int]:
+    """The step whose checkpoint is the best one of those there by `best`, "METRIC:min" or "METRIC:max".
+
+    None while no checkpoint has that metric; of equals the newest.
+    """
+    metric, direction = BEST.fullmatch(best).groups()
+    sign = 1 if direction == "max" else -1
+    found = []
+    for step in folder.checkpoint_steps():
+        value = _metrics_of(folder.checkpoint(step)).get(metric)
+        if isinstance(value, (int, float)):
+            found.append((sign * value, step))
+    return max(found)[1] if found else None
+
+
+def _metrics_of(checkpoint: Path) -> dict:
+    path = checkpoint / "state.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["metrics"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CorruptFileError(path, f"cannot be read ({error})") from error

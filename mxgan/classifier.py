@@ -7,7 +7,8 @@ import logging
 from pathlib import Path
 from typing import Union
 
-from mxgan.callbacks import Periodic, append_line
+from mxgan.callbacks import Periodic, cut_back, fitting
+from mxgan.files import LineFile
 
 __all__ = ["ClassifierAccuracy", "classifier_accuracy"]
 
@@ -33,10 +34,19 @@ class ClassifierAccuracy(Periodic):
 
     def __init__(self, path: Path, data, every: Union[int, str]) -> None:
         super().__init__(every)
-        self._path, self._data = path, data
+        self._lines, self._data, self.latest = LineFile(path), data, {}
 
     def due(self, trainer) -> None:
         accuracy = classifier_accuracy(trainer.pair, self._data)
         logger.info("step %d: test accuracy %.4f on %s images", trainer.step, accuracy, f"{self._data.num_images:,}")
-        line = {"step": trainer.step, "test_accuracy": accuracy, "images": self._data.num_images}
-        append_line(self._path, json.dumps(line))
+        self.latest = {"test_accuracy": accuracy}
+        line = {"step": trainer.step, **self.latest, "images": self._data.num_images}
+        self._lines.append(json.dumps(line), stays=self.in_its_turn(trainer))
+
+    def state(self) -> dict:
+        return {"bytes": self._lines.kept}
+
+    def restore(self, state: dict) -> None:
+        super().restore(state)
+        with fitting(self, state):
+            cut_back(self._lines, state["bytes"])

@@ -14,8 +14,8 @@ from typing import Optional
 
 import click
 
-from mxgan.errors import MXGANError
-from mxgan.flags import changes_on_resume, resolve, training_options
+from mxgan.errors import ArgumentError, MXGANError, RunFinishedError
+from mxgan.flags import changed, resolve, training_options
 from mxgan.version import __version__
 
 __all__ = ["example", "main"]
@@ -98,21 +98,42 @@ def _train(flags: dict, defaults: Optional[dict] = None) -> None:
     from mxgan import session
 
     show_log()
-    run_dir, display = flags.pop("run_dir"), flags.pop("display")
-    again, dry_run = flags.pop("resume"), flags.pop("dry_run")
-    if again:
-        changes = changes_on_resume(flags, run_dir)
-        _, _, config = session.resumed_config(again, changes)
-    else:
+    run_dir, display, again = flags.pop("run_dir"), flags.pop("display"), flags.pop("resume")
+    dry_run, allow_changes = flags.pop("dry_run"), flags.pop("allow_changes")
+    if again in (None, "auto"):
         config = resolve(flags, defaults or {})
+    else:
+        config = changed(flags, _config_to_resume(again, run_dir))
     if dry_run:
         print_config(config)
         return
-    current = session.resume(again, display=display, **changes) if again else session.start(config, run_dir, display)
+    try:
+        current = {
+            None: lambda: session.start(config, run_dir, display),
+            "auto": lambda: session.start_or_resume(config, run_dir, display, allow_changes=allow_changes),
+        }.get(again, lambda: session.resume(again, config, display=display, allow_changes=allow_changes))()
+    except RunFinishedError as error:
+        if again != "auto":
+            raise
+        logger.info("Nothing left to train: %s", error)
+        return
     logger.info(f"run folder: {current.folder.path}; from step {current.trainer.step} to {current.last_step}")
     with stop_on_signals(current.trainer):
         current.run()
     report(current)
+
+
+def _config_to_resume(run: str, run_dir: Optional[str]):
+    """What a run's config.json says; no other folder can be given for it."""
+    from mxgan.resuming import recorded_config
+    from mxgan.run_folder import RunFolder
+
+    if run_dir is not None:
+        raise ArgumentError(
+            f"--run-dir cannot go with --resume {run}: a run stays in its folder. Leave --run-dir out, or give "
+            f"--resume auto --run-dir {run_dir}."
+        )
+    return recorded_config(RunFolder.open(run))
 
 
 def print_config(config) -> None:
@@ -185,16 +206,17 @@ def report(current) -> None:
 @click.option("--num", default=64, show_default=True, help="How many images.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option("--class", "only", type=click.IntRange(0), help="Of a conditional generator: this class alone.")
+@click.option("--checkpoint", metavar="STEP|latest|best", default="latest", show_default=True, help="Of a run folder.")
 @click.option("--output", type=click.Path(), default="samples.png", show_default=True,
               help="FILE.png: one grid; FILE.npz: the array `images`; FOLDER: one PNG each.")  # fmt: skip
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
-def sample(source: str, num: int, seed: int, only: Optional[int], output: str, debug: bool) -> None:
+def sample(source: str, num: int, seed: int, only: Optional[int], checkpoint: str, output: str, debug: bool) -> None:
     """Draw images from a run folder or from a generator's .params file."""
     with readable_errors(debug):
         from mxgan.outputs import check_absent, write_images
         from mxgan.session import load_sampler
 
-        target, sampler = Path(output), load_sampler(source)
+        target, sampler = Path(output), load_sampler(source, checkpoint=checkpoint)
         if not target.is_dir():
             check_absent(target)
         images = sampler.draw(num, seed, only)

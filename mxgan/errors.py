@@ -4,13 +4,15 @@
 
     MXGANError                    anything below; `exit_code` is what the command line returns
     ├── ArgumentError             a bad call: unknown name, value out of range (also a ValueError)
-    │   └── ShapeError            arrays or symbols whose shapes do not fit together
+    │   ├── ShapeError            arrays or symbols whose shapes do not fit together
+    │   └── RunFinishedError      a run that is at its end already
     ├── RuntimeUnavailableError   MXNet, OpenCV or a library under them cannot be loaded (also an ImportError)
     ├── DatasetError              a data set that cannot be used
     │   ├── DatasetNotFoundError  files that are not where they were looked for
     │   └── DownloadError         a download that did not arrive whole
     ├── CorruptFileError          a file whose content is broken, with the place in it
     ├── CheckpointError           parameters that cannot be saved, read, or put into this network
+    ├── DivergedError             a loss, a gradient or a weight that is no longer finite
     ├── OutputError               a file or folder that cannot be written
     │   └── RunFolderError        a run folder that cannot be made or used
     └── DisplayError              a window was asked for and there is no display
@@ -32,9 +34,11 @@ __all__ = [
     "DatasetError",
     "DatasetNotFoundError",
     "DisplayError",
+    "DivergedError",
     "DownloadError",
     "MXGANError",
     "OutputError",
+    "RunFinishedError",
     "RunFolderError",
     "RuntimeUnavailableError",
     "ShapeError",
@@ -56,6 +60,10 @@ class ArgumentError(MXGANError, ValueError):
 
 class ShapeError(ArgumentError):
     """Shapes that do not fit together, found before anything is bound."""
+
+
+class RunFinishedError(ArgumentError):
+    """A run that is to go on is at its end already; the message says how to give it a later one."""
 
 
 class RuntimeUnavailableError(MXGANError, ImportError):
@@ -95,6 +103,24 @@ class CheckpointError(MXGANError):
     """Parameters that cannot be saved, read, or put into this network."""
 
 
+class DivergedError(MXGANError):
+    """A loss, a gradient or a weight is no longer finite, and training cannot go on from it.
+
+    Parameters
+    ----------
+    step : the step in which it became so, counted from 1; None: before the first.
+    network : "generator" or "discriminator".
+    layer : the parameter or output that is not finite; where several are, the one nearest the loss.
+    what : in a few words, what is not finite.
+    remedy : what there is to go back to, and what to do.
+    """
+
+    def __init__(self, step: Optional[int], network: str, layer: str, what: str, remedy: str = "") -> None:
+        self.step, self.network, self.layer, self.what = step, network, layer, what
+        when = f"in step {step}" if step else "before the first step"
+        super().__init__(f"training has diverged: {when} {what} not finite.{' ' if remedy else ''}{remedy}")
+
+
 class OutputError(MXGANError):
     """A file or folder that cannot be written."""
 
@@ -107,7 +133,7 @@ class DisplayError(MXGANError):
     """A window was asked for, and this session has no display to open it on."""
 
 
-MOST_LISTED = 12
+MOST_LISTED = 16
 
 
 def unknown_name(kind: str, given: str, known: Iterable[str], remedy: str = "") -> ArgumentError:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import shutil
 from pathlib import Path
-from typing import Union
+from typing import Optional, Union
 
 from mxgan.errors import OutputError, RunFolderError
 
-__all__ = ["FolderLock", "sync", "write_whole"]
+__all__ = ["FolderLock", "LineFile", "clear_leftovers", "remove_folder", "sync", "write_whole"]
 
 
 def write_whole(path: Union[str, Path], content: Union[str, bytes]) -> None:
@@ -27,6 +28,7 @@ def write_whole(path: Union[str, Path], content: Union[str, bytes]) -> None:
             beside.write_bytes(content.encode() if isinstance(content, str) else content)
             sync(beside)
             os.replace(beside, path)
+            sync(path.parent)
         finally:
             beside.unlink(missing_ok=True)
     except OSError as error:
@@ -43,6 +45,93 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def remove_folder(path: Path) -> None:
+    """Delete a folder so that it is whole or gone under its name, however the process ends; of a link, the link alone.
+
+    Raises OutputError where it cannot be deleted.
+    """
+    doomed = path.with_name(f".{path.name}.{secrets.token_hex(4)}.deleting")
+    try:
+        os.replace(path, doomed)
+        sync(path.parent)
+        _delete(doomed)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be deleted: {error.strerror}. Allow writing in its folder.") from error
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Delete what a process that was killed left of its `.writing` and `.deleting` entries in a folder."""
+    try:
+        entries = list(folder.iterdir()) if folder.is_dir() else []
+        for entry in entries:
+            if entry.name.startswith(".") and entry.suffix in (".writing", ".deleting"):
+                _delete(entry)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be tidied: {error.strerror}. Allow writing there.") from error
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+class LineFile:
+    """A text file that grows by lines, and can be cut back to where it was.
+
+    Attributes
+    ----------
+    path : the file; it need not be there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._kept: Optional[int] = None
+
+    @property
+    def kept(self) -> int:
+        """Bytes up to the end of the last line that is to stay when a resumed run cuts back."""
+        if self._kept is None:
+            self._kept = self._size()
+        return self._kept
+
+    def append(self, line: str, stays: bool = True) -> None:
+        """Add one line; OutputError when it cannot be written, and then the file is as it was."""
+        before, _ = self._size(), self.kept
+        try:
+            try:
+                with self.path.open("a", encoding="utf-8") as file:
+                    file.write(line + "\n")
+            except OSError:
+                if self._size() > before:
+                    os.truncate(self.path, before)
+                raise
+        except OSError as error:
+            raise OutputError(
+                f"{self.path} cannot be written: {error.strerror}. Free space or allow writing."
+            ) from error
+        if stays:
+            self._kept = self._size()
+
+    def cut(self, kept: int) -> int:
+        """Drop everything after the first `kept` bytes; returns how many of those are missing, 0 as a rule."""
+        missing = kept - self._size()
+        try:
+            if missing < 0:
+                os.truncate(self.path, kept)
+        except OSError as error:
+            raise OutputError(f"{self.path} cannot be cut back: {error.strerror}. Allow writing it.") from error
+        self._kept = kept - max(0, missing)
+        return max(0, missing)
+
+    def _size(self) -> int:
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError:
+            return 0
 
 
 class FolderLock:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import Optional
+from dataclasses import replace
 
 import click
 
 from mxgan.errors import ArgumentError
 
-__all__ = ["changes_on_resume", "resolve", "training_options", "with_learning_rate"]
+__all__ = ["changed", "resolve", "training_options", "with_learning_rate"]
 
 # Flag of `mxgan train` → the settings of the run that it changes; the rest of them by --set.
 _SETTINGS_OF_FLAG = {
@@ -23,29 +23,25 @@ _SETTINGS_OF_FLAG = {
         name: [name]
         for name in (
             "dataset", "data_dir", "limit", "seed", "gpu", "log_every", "sample_every", "checkpoint_every", "keep",
-            "monitor",
+            "keep_best", "on_nan", "monitor",
         )
     },
 }  # fmt: skip
 
 
-# Flags that may go with --resume: those of mxgan.run_config.MAY_CHANGE, which is not imported so that --help is quick.
-_CHANGEABLE = (
-    "steps", "epochs", "data_dir", "gpu", "log_every", "sample_every", "checkpoint_every", "keep", "monitor",
-)  # fmt: skip
+class Interval(click.ParamType):
+    """A number of steps, the word epoch, or, where `minutes` are allowed, 15min."""
 
-
-class StepsOrEpoch(click.ParamType):
-    """A number of steps, or the word epoch."""
-
-    name = "N|epoch"
+    def __init__(self, minutes: bool = False) -> None:
+        self.name = "N|epoch|Nmin" if minutes else "N|epoch"
 
     def convert(self, value, param, ctx):
-        if value == "epoch" or isinstance(value, int):
+        if isinstance(value, int) or value == "epoch":
             return value
-        if not value.isdigit() or int(value) < 1:
-            self.fail(f"{value!r} is neither a number of steps above 0 nor 'epoch'.", param, ctx)
-        return int(value)
+        number = value[: -len("min")] if self.name.endswith("min") and value.endswith("min") else value
+        if not (number.isascii() and number.isdigit() and int(number) > 0):
+            self.fail(f"{value!r} is none of {self.name}, N being a number above 0.", param, ctx)
+        return int(value) if number == value else value
 
 
 _positive = click.IntRange(min=1)
@@ -65,13 +61,18 @@ _OPTIONS = (
     click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Decides every draw of the run."),
     click.option("--gpu", metavar="0,1", help="GPUs to train on; left out: the CPU."),
     click.option("--run-dir", type=click.Path(), help="A new folder for everything the run writes."),
-    click.option("--resume", metavar="RUN", type=click.Path(), help="Go on with this run folder."),
+    click.option("--resume", metavar="RUN|auto", type=click.Path(),
+                 help="Go on with this run folder; auto: with the one this command began, or begin it."),
+    click.option("--allow-changes", is_flag=True, help="With --resume: go on with other settings than the run's."),
     click.option("--display", type=click.Choice(["auto", "window", "none"]), default="auto", show_default=True,
                  help="Windows gout, diff and data."),
     click.option("--log-every", type=_positive, help="Steps between lines of the log."),
-    click.option("--sample-every", type=StepsOrEpoch(), help="Steps between pictures."),
-    click.option("--checkpoint-every", type=StepsOrEpoch(), help="Steps between checkpoints."),
+    click.option("--sample-every", type=Interval(), help="Steps between pictures."),
+    click.option("--checkpoint-every", type=Interval(minutes=True), help="Steps, or minutes, between checkpoints."),
     click.option("--keep", type=_positive, help="Checkpoints that stay."),
+    click.option("--keep-best", metavar="METRIC:min|max", help="The best checkpoint by this metric stays too."),
+    click.option("--on-nan", type=click.Choice(["stop", "rollback"]),
+                 help="What to do when a loss or weight is not finite."),
     click.option("--monitor", type=click.IntRange(min=0), help="Steps between printouts of mx.mon.Monitor."),
     click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any other setting of the recipe."),
     click.option("--dry-run", is_flag=True, help="Print the resolved configuration and stop."),
@@ -84,40 +85,32 @@ def training_options(command):
     return functools.reduce(lambda wrapped, option: option(wrapped), reversed(_OPTIONS), command)
 
 
-def changes_on_resume(flags: dict, run_dir: Optional[str]) -> dict:
-    """The settings that the flags change in a run that is resumed; ArgumentError for one that cannot change."""
-    given = {name: value for name, value in {**flags, "run_dir": run_dir}.items() if value not in (None, ())}
-    refused = [name for name in given if name not in _CHANGEABLE]
-    if refused:
-        flag, *allowed = (f"--{name.replace('_', '-')}" for name in (refused[0], *_CHANGEABLE))
-        flag = "--set" if flag == "--settings" else flag
-        raise ArgumentError(
-            f"{flag} cannot go with --resume: a run keeps its settings. Only {', '.join(allowed)} can change."
-        )
-    return _with_absolute_paths(given)
-
-
-def _with_absolute_paths(given: dict) -> dict:
-    """Data are found again when a run is resumed from another folder."""
-    return {**given, "data_dir": os.path.abspath(given["data_dir"])} if "data_dir" in given else given
-
-
 def resolve(flags: dict, defaults: dict):
     """The RunConfig that the flags ask for, on top of the recipe and of `defaults`."""
-    from mxgan.config import override
     from mxgan.recipes import get_recipe
     from mxgan.run_config import RunConfig
 
-    given = _with_absolute_paths({name: value for name, value in flags.items() if value is not None})
-    recipe = get_recipe(given.pop("recipe", defaults.get("recipe", "dcgan")))
+    recipe = get_recipe(flags.get("recipe") or defaults.get("recipe", "dcgan"))
     settings = {"epochs": 100, **recipe.run_defaults, **defaults, "recipe": recipe}
     own = settings.pop("settings", ())
-    if "steps" in given and "epochs" not in given:
-        del settings["epochs"]
-    settings.update({name: given.pop(name) for name in ("steps", "epochs") if name in given})
-    config = _with_settings(RunConfig(**settings), own)
+    return changed({**flags, "recipe": None}, _with_settings(RunConfig(**settings), own))
+
+
+def changed(flags: dict, config):
+    """`config` with what the flags say changed; a flag that is None says nothing."""
+    from mxgan.config import override
+    from mxgan.recipes import get_recipe
+
+    given = {name: value for name, value in flags.items() if value is not None}
+    if "data_dir" in given:
+        given["data_dir"] = os.path.abspath(given["data_dir"])  # found again when resumed from another folder
     if "nc" in given:
         given["nc"] = int(given["nc"])
+    if "recipe" in given:
+        config = replace(config, recipe=get_recipe(given["recipe"]))
+    ends = {name: given[name] for name in ("steps", "epochs") if name in given}
+    if ends:
+        config = replace(config, **{"steps": None, "epochs": None, **ends})
     for name, paths in _SETTINGS_OF_FLAG.items():
         for path in paths if name in given else ():
             config = override(config, path, given[name])

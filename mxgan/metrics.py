@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from typing import Optional
 
 import numpy as np
@@ -142,6 +143,11 @@ class AdversarialMetrics:
         return {name: [float(metric.sum_metric), metric.num_inst] for name, metric in self._all().items()}
 
     def restore(self, state: dict) -> None:
-        """Go on from what `state` gave."""
+        """Go on from what `state` gave; a metric that it does not have, an older version's, begins anew.
+
+        Raises TypeError or ValueError for a state of another form.
+        """
+        self.reset()
         for name, metric in self._all().items():
-            metric.sum_metric, metric.num_inst = state[name]
+            total, count = state.get(name, (0.0, 0))
+            metric.sum_metric, metric.num_inst = float(total), operator.index(count)

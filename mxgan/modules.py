@@ -12,7 +12,7 @@ from typing import Optional
 from mxgan.bound_pair import BoundPair
 from mxgan.errors import ArgumentError
 from mxgan.objectives import IGNORED_CLASS
-from mxgan.optimizers import OptimizerConfig, init_optimizer
+from mxgan.optimizers import OptimizerConfig, init_optimizer, set_learning_rate
 from mxgan.penalties import BoundPenalty, clip_weights
 from mxgan.runtime import mx
 from mxgan.schedule import Schedule
@@ -95,6 +95,19 @@ class AdversarialPair(BoundPair):
         """Give each network its optimiser; ArgumentError where MXNet does not know it or its settings."""
         init_optimizer(self.generator, generator, len(self.contexts))
         init_optimizer(self.discriminator, discriminator, len(self.contexts))
+        self._learning_rates = {"generator": generator.learning_rate, "discriminator": discriminator.learning_rate}
+        self.learning_rate_scale = 1.0
+
+    @property
+    def learning_rate_scale(self) -> float:
+        """Factor on both learning rates, 1 unless a run was rolled back; above 0 and at most 1."""
+        return self._learning_rate_scale
+
+    @learning_rate_scale.setter
+    def learning_rate_scale(self, scale: float) -> None:
+        self._learning_rate_scale = scale
+        for half, module in self.halves().items():
+            set_learning_rate(module, self._learning_rates[half] * scale)
 
     # ---- one training step ----
 

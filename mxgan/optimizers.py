@@ -13,10 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from mxgan.errors import ArgumentError, CheckpointError
 from mxgan.runtime import mx
 
-__all__ = ["AdaDeltaWithRate", "OptimizerConfig", "export_state", "import_state", "init_optimizer"]
+__all__ = ["AdaDeltaWithRate", "OptimizerConfig", "export_state", "import_state", "init_optimizer", "set_learning_rate"]
 
 
 class AdaDeltaWithRate(mx.optimizer.Optimizer):
@@ -99,6 +101,11 @@ def init_optimizer(module, config: OptimizerConfig, devices: int) -> None:
         raise ArgumentError(f"the optimiser {config.name!r} with {settings} was refused by MXNet: {error}") from error
 
 
+def set_learning_rate(module, rate: float) -> None:
+    """Have a Module's optimiser go on with another learning rate."""
+    module._optimizer.set_learning_rate(rate)
+
+
 @contextmanager
 def _update_beside_replicas():
     """MXNet's only switch for this is an environment variable; it goes back to what it was."""
@@ -118,7 +125,7 @@ def export_state(module) -> tuple:
     Returns
     -------
     arrays : {"PARAMETER.K": NDArray}, K counting the arrays that the optimiser keeps for that parameter.
-    counts : {"num_update": int, "index_update_count": {parameter: int}}, JSON values.
+    counts : {"num_update": int, "index_update_count": {parameter: int}, "arrays": how many}, JSON values.
     """
     updater, devices = module._updater, len(module._context)
     updates = updater.optimizer._all_index_update_counts.get(module._context[0].device_id, {})
@@ -128,13 +135,19 @@ def export_state(module) -> tuple:
             arrays[f"{parameter}.{k}"] = array
         if index * devices in updates:
             counts[parameter] = updates[index * devices]
-    return arrays, {"num_update": updater.optimizer.num_update, "index_update_count": counts}
+    return arrays, {
+        "num_update": updater.optimizer.num_update,
+        "index_update_count": counts,
+        "arrays": len(arrays),
+    }
 
 
 def import_state(module, arrays: Mapping, counts: Mapping) -> None:
     """Put back what `export_state` gave, on every device; CheckpointError where it is of another optimiser."""
     updater, optimizer, devices = module._updater, module._updater.optimizer, module._context
     left = dict(arrays)
+    updater.states.clear()  # of what was trained meanwhile, where the file is from before the first step
+    updater.states_synced.clear()
     optimizer.num_update = counts["num_update"]
     optimizer._all_index_update_counts = {device.device_id: {} for device in devices}
     optimizer._index_update_count = optimizer._all_index_update_counts[devices[0].device_id]
@@ -156,13 +169,17 @@ def import_state(module, arrays: Mapping, counts: Mapping) -> None:
 
 
 def _copy_state(parameter: str, source: list, target: list) -> None:
-    if [array.shape for array in source] != [array.shape for array in target]:
+    if [(array.shape, array.dtype) for array in source] != [(array.shape, array.dtype) for array in target]:
         raise CheckpointError(
-            f"the optimiser's state of {parameter!r} is {[a.shape for a in source]} in the file and "
-            f"{[a.shape for a in target]} here; resume with the optimiser that saved it."
+            f"the optimiser's state of {parameter!r} is {_described(source)} in the file and {_described(target)} "
+            "here; resume with the optimiser that saved it."
         )
     for given, place in zip(source, target):
         given.copyto(place)
+
+
+def _described(arrays: list) -> str:
+    return ", ".join(f"{np.dtype(array.dtype).name} {array.shape}" for array in arrays) or "nothing"
 
 
 def _flat(state) -> list:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Optional, Union
 
-from mxgan.errors import ArgumentError
+from mxgan.errors import ArgumentError, unknown_name
 from mxgan.recipe import Recipe
 from mxgan.recipes import RECIPES
+from mxgan.run_folder import BEST
 
 __all__ = ["MAY_CHANGE", "RunConfig"]
 
+MINUTES = re.compile(r"[1-9][0-9]{0,5}min")
+ON_NAN = ("stop", "rollback")
+
 # What a resumed run may change without becoming another run.
 MAY_CHANGE = (
-    "steps", "epochs", "data_dir", "gpu", "log_every", "sample_every", "checkpoint_every", "keep", "monitor",
+    "steps", "epochs", "data_dir", "gpu", "log_every", "sample_every", "checkpoint_every", "keep", "keep_best",
+    "on_nan", "monitor",
 )  # fmt: skip
 
 
@@ -29,8 +35,13 @@ class RunConfig:
     seed : every draw is a function of it and of the step.
     gpu : "0", "0,1", or None for the CPU.
     log_every : steps between lines of history.
-    sample_every, checkpoint_every : steps between pictures, and between checkpoints, or "epoch".
+    sample_every, checkpoint_every : steps between pictures, and between checkpoints, or "epoch"; checkpoints also at
+        intervals of time, "15min".
     keep : checkpoints that stay; None: all.
+    keep_best : "METRIC:min" or "METRIC:max", a metric of history.jsonl or evaluation.jsonl: the best checkpoint by it
+        stays too; None: no such.
+    on_nan : what is done when a loss, gradient or weight is not finite: "stop", or "rollback" to the last checkpoint
+        and go on with half the learning rates.
     monitor : steps between printouts of mx.mon.Monitor; 0: none.
     """
 
@@ -48,6 +59,8 @@ class RunConfig:
     sample_every: Union[int, str] = 100
     checkpoint_every: Union[int, str] = 1000
     keep: Optional[int] = 5
+    keep_best: Optional[str] = None
+    on_nan: str = "stop"
     monitor: int = 0
 
     def __post_init__(self) -> None:
@@ -59,9 +72,15 @@ class RunConfig:
                 raise ArgumentError(f"{name} is {value}; give at least 1.")
         if self.keep is not None and self.keep < 1:
             raise ArgumentError(f"keep is {self.keep}; give at least 1, or null for all.")
-        for name in ("sample_every", "checkpoint_every"):
+        for name, minutes in (("sample_every", ""), ("checkpoint_every", ", or minutes as in '15min'")):
             value = getattr(self, name)
-            if value != "epoch" and not (isinstance(value, int) and value > 0):
-                raise ArgumentError(f"{name} is {value!r}; give a number of steps above 0, or 'epoch'.")
+            if value == "epoch" or (minutes and MINUTES.fullmatch(str(value))):
+                continue
+            if not isinstance(value, int) or value < 1:
+                raise ArgumentError(f"{name} is {value!r}; give a number of steps above 0, or 'epoch'{minutes}.")
+        if self.keep_best is not None and not BEST.fullmatch(self.keep_best):
+            raise ArgumentError(f"keep_best is {self.keep_best!r}; give METRIC:min or METRIC:max, or null for none.")
+        if self.on_nan not in ON_NAN:
+            raise unknown_name("on_nan", self.on_nan, ON_NAN)
         if self.monitor < 0:
             raise ArgumentError(f"monitor is {self.monitor}; give a number of steps, or 0 for none.")

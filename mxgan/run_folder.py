@@ -10,14 +10,21 @@ NAME/checkpoints/STEP/    see checkpoint.py
 from __future__ import annotations
 
 import json
-import shutil
+import re
 from pathlib import Path
 from typing import Optional, Union
 
-from mxgan.errors import CheckpointError, CorruptFileError, RunFolderError
-from mxgan.files import write_whole
+from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, RunFolderError
+from mxgan.files import clear_leftovers, remove_folder
 
-__all__ = ["RunFolder"]
+__all__ = ["BEST", "RunFolder"]
+
+# What decides which checkpoint is the best: a metric, and whether more of it is better.
+BEST = re.compile(r"(\w+):(min|max)", re.ASCII)
+
+_NUMBER = re.compile(r"[0-9]{1,15}")
+_STAMP = re.compile(r"[0-9]{4}(_[0-9]{2}){2}-[0-9]{2}_[0-9]{2}")  # it is part of file names
+_CONFIG_BYTES = 1 << 24
 
 
 class RunFolder:
@@ -35,7 +42,7 @@ class RunFolder:
     def refuse_used(path: Path) -> None:
         """Raise RunFolderError where something is already."""
         try:
-            used = path.exists() and (not path.is_dir() or any(path.iterdir()))
+            used = path.exists() and (not path.is_dir() or any(map(_holds_something, path.iterdir())))
         except OSError as error:
             raise RunFolderError(f"{path} cannot be looked at: {error.strerror}. Give another --run-dir.") from error
         if used:
@@ -71,6 +78,8 @@ class RunFolder:
     def read_config(self) -> dict:
         """What config.json holds; CorruptFileError when it is not JSON of the expected form."""
         try:
+            if self.config_path.stat().st_size > _CONFIG_BYTES:
+                raise CorruptFileError(self.config_path, f"is larger than {_CONFIG_BYTES >> 20} MB")
             config = json.loads(self.config_path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
             raise CorruptFileError(self.config_path, f"cannot be read as JSON ({error})") from error
@@ -78,6 +87,8 @@ class RunFolder:
         for key, kind in wanted.items():
             if not isinstance(config, dict) or not isinstance(config.get(key), kind):
                 raise CorruptFileError(self.config_path, f"is not the configuration of a run: no {key!r} in it")
+        if not _STAMP.fullmatch(config["stamp"]):
+            raise CorruptFileError(self.config_path, f"the stamp {config['stamp']!r:.60} is not YYYY_MM_DD-HH_MM")
         return config
 
     def picture(self, title: str, step: int) -> Path:
@@ -86,47 +97,63 @@ class RunFolder:
 
     def latest_picture(self, title: str = "gout") -> Optional[Path]:
         """The newest picture `title`, None while there is none."""
-        found = {int(path.stem.rpartition("-")[2]): path for path in self.samples.glob(f"{title}-*[0-9].png")}
-        return found[max(found)] if found else None
+        found = {path.stem.rpartition("-")[2]: path for path in self.samples.glob(f"{title}-*.png")}
+        numbers = {int(number): path for number, path in found.items() if _NUMBER.fullmatch(number)}
+        return numbers[max(numbers)] if numbers else None
 
     def checkpoint_steps(self) -> list:
         """The steps that have a checkpoint, ascending."""
         if not self.checkpoints.is_dir():
             return []
-        return sorted(int(entry.name) for entry in self.checkpoints.iterdir() if entry.name.isdigit())
+        return sorted(
+            int(entry.name) for entry in self.checkpoints.iterdir() if _NUMBER.fullmatch(entry.name) and entry.is_dir()
+        )
 
     def checkpoint(self, step: int) -> Path:
         """The folder of the checkpoint of `step`."""
         return self.checkpoints / f"{step:06d}"
 
     def latest_checkpoint(self) -> Path:
-        """The folder of the newest checkpoint; CheckpointError while there is none."""
+        """The folder of the newest checkpoint, by its number; CheckpointError while there is none."""
         steps = self.checkpoint_steps()
         if not steps:
             raise CheckpointError(f"{self.path} has no checkpoint yet; it was stopped before its first.")
         return self.checkpoint(steps[-1])
 
-    def prune_checkpoints(self, keep: Optional[int]) -> None:
-        """Delete all but the newest `keep` checkpoints; None keeps all."""
+    def checkpoint_of(self, step: int) -> Path:
+        """The folder of the checkpoint of `step`; ArgumentError when there is none, with those there are."""
+        steps = self.checkpoint_steps()
+        if step not in steps:
+            raise ArgumentError(
+                f"{self.path} has no checkpoint of step {step}; there are {', '.join(map(str, steps)) or 'none'}."
+            )
+        return self.checkpoint(step)
+
+    def last_good(self) -> str:
+        """One sentence for a run that has diverged: what there is to go back to, and what to do."""
+        steps = self.checkpoint_steps()
+        last = f"The last good checkpoint is {self.checkpoint(steps[-1])}." if steps else "There is no good checkpoint."
+        return f"{last} Try a smaller learning rate (--lr), or --on-nan rollback."
+
+    def prune_checkpoints(self, keep: Optional[int], best: Optional[int] = None) -> None:
+        """Delete all but the newest `keep` checkpoints and that of step `best`; None keeps all."""
         for step in self.checkpoint_steps()[: -keep if keep else 0]:
-            shutil.rmtree(self.checkpoint(step))
+            if step != best:
+                remove_folder(self.checkpoint(step))
 
-    def cut_history(self, step: int, log_every: int, sample_every: Union[int, str]) -> None:
-        """Drop the lines after `step`, steps that a resumed run does again, and a remainder's, not at its interval."""
-        for path, every in ((self.history_path, log_every), (self.evaluation_path, sample_every)):
-            if path.exists():
-                _cut_lines(path, step, 1 if every == "epoch" else every)
+    def clear_leftovers(self) -> None:
+        """Delete what a killed process left half-written or half-deleted."""
+        for folder in (self.path, self.samples, self.checkpoints):
+            clear_leftovers(folder)
+
+    def forget_results(self) -> None:
+        """Delete the histories, for a run that begins again because it never got to a checkpoint."""
+        for path in (self.history_path, self.evaluation_path):
+            path.unlink(missing_ok=True)
 
 
-def _cut_lines(path: Path, step: int, every: int) -> None:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    kept = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            at = json.loads(line)["step"]
-            if at <= step and at % every == 0:
-                kept.append(line + "\n")
-        except (ValueError, KeyError, TypeError) as error:
-            if number < len(lines):  # a last line cut short by a crash is expected; one before it is not
-                raise CorruptFileError(path, f"line {number} is not a JSON object with 'step'") from error
-    write_whole(path, "".join(kept))
+def _holds_something(entry: Path) -> bool:
+    """Whether an entry of a folder is more than what a run leaves that was killed while it began."""
+    if entry.name in ("samples", "checkpoints") and entry.is_dir():
+        return any(entry.iterdir())
+    return entry.name != ".lock" and entry.suffix != ".writing"

@@ -43,6 +43,17 @@ class Sampler:
         # of a weight that is worked out in the graph (blocks.single_channel_deconvolution) for all later ones.
         self.module.bind([("rand", self._shape)], list(labels.items()) or None, for_training=True)
 
+    @classmethod
+    def of_params(cls, generator, latent_shape: Sequence[int], parameters: tuple, *settings, **named) -> Sampler:
+        """A sampler with these (arg_params, aux_params); compared with the generator before anything is bound."""
+        classes = named.get("classes", 0)
+        inputs = {"rand": (1, *latent_shape), **({"class_label": (1,)} if classes else {})}
+        for wanted, given in zip(parameter_shapes(generator, inputs), parameters):
+            check_parameters("generator", wanted, given)
+        sampler = cls(generator, latent_shape, *settings, **named)
+        sampler.set_params(*parameters)
+        return sampler
+
     def set_params(self, arg_params: dict, aux_params: dict) -> None:
         """Take these parameters; CheckpointError when they are not this generator's."""
         for wanted, given in zip(self._wanted, (arg_params, aux_params)):

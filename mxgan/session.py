@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
 
 from mxgan import runtime
-from mxgan.assembly import assemble_trainer, bound_pair, last_step, open_sources
-from mxgan.checkpoint import load_checkpoint, load_params, parameter_file, read_state
-from mxgan.config import from_dict, to_dict
-from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError
+from mxgan.assembly import Sources, assemble_trainer, bound_pair, last_step, open_sources
+from mxgan.checkpoint import best_step, load_checkpoint, parameter_file, read_state
+from mxgan.config import to_dict
+from mxgan.errors import ArgumentError, CheckpointError, RunFolderError, unknown_name
 from mxgan.files import FolderLock, write_whole
-from mxgan.run_config import MAY_CHANGE, RunConfig
+from mxgan.modules import AdversarialPair
+from mxgan.params_files import load_params
+from mxgan.resuming import (
+    Rollback,
+    check_end,
+    check_settings,
+    find_run,
+    put_back,
+    recorded_config,
+    warn_of_other_bits,
+)  # fmt: skip
+from mxgan.run_config import RunConfig
 from mxgan.run_folder import RunFolder
 from mxgan.sampling import Sampler, network_of_params
 from mxgan.trainer import Trainer
 from mxgan.windows import Display
 
-__all__ = ["Session", "load_sampler", "resume", "resumed_config", "start"]
+__all__ = ["Session", "load_sampler", "resume", "start", "start_or_resume"]
 
 logger = logging.getLogger(__name__)
-
-BITS_DEPEND_ON = ("mxnet", "wheel", "threads", "cpu_features")
 
 
 class Session(NamedTuple):
@@ -74,99 +82,144 @@ def start(
     windows = Display(display, RunFolder(path).samples)
     folder = RunFolder.create(path)
     lock = FolderLock(folder.path)
-    record = {
-        "run": to_dict(config),
-        "stamp": stamp,
-        "data": sources.images.fingerprint,
-        "versions": runtime.versions(),
-    }
-    _write_record(folder, record)
-    return Session(assemble_trainer(config, folder, stamp, sources, pair, windows, progress), folder, config, lock)
-
-
-def resume(run: Union[str, Path], *, display: str = "auto", progress: Optional[bool] = None, **changes: Any) -> Session:
-    """Go on with a run from its newest checkpoint, as if it had never stopped.
-
-    Parameters
-    ----------
-    changes : settings of `RunConfig` among MAY_CHANGE, kept from now on: `steps` or `epochs` for a new end, counted
-        from the run's beginning, `data_dir` for data that have moved, and what is written how often.
-
-    Raises
-    ------
-    ArgumentError : a setting that may not change, other data, or an end that is reached already.
-    CheckpointError, CorruptFileError, RunFolderError : what cannot be read, and why.
-    """
-    folder, record, config = resumed_config(run, changes)
-    lock = FolderLock(folder.path)
     try:
-        sources, pair = open_sources(config, progress), bound_pair(config)
-        found = sources.images.fingerprint
-        if record["data"] != found:
-            raise ArgumentError(
-                f"the data set is not the one that {folder.path} was trained on: {record['data']} then, "
-                f"{found} now. Put the same files back, or give the data_dir where they are."
-            )
-        state = load_checkpoint(folder.latest_checkpoint(), pair)
-        _check_end(folder, config, state)
-        windows = Display(display, folder.samples)
-        trainer = assemble_trainer(config, folder, record["stamp"], sources, pair, windows, progress)
-        trainer.step, trainer.epoch, trainer.iteration = state["step"], state["epoch"], state["iteration"]
-        for callback in trainer.callbacks:
-            callback.restore(state["callbacks"].get(type(callback).__name__, {}))
-        folder.cut_history(trainer.step, config.log_every, config.sample_every)
-        _warn_of_other_bits(record["versions"])
-        _write_record(folder, {**record, "run": to_dict(config)})
+        if folder.config_path.exists():
+            raise RunFolderError(f"another process has begun a run in {folder.path}; go on with it by --resume.")
+        folder.clear_leftovers()
+        record = {
+            "run": to_dict(config),
+            "stamp": stamp,
+            "data": sources.images.fingerprint,
+            "versions": runtime.versions(),
+        }
+        _write_record(folder, record)
+        return _session(config, folder, stamp, sources, pair, windows, progress, lock)
     except BaseException:
         lock.release()
         raise
+
+
+def _session(
+    config: RunConfig,
+    folder: RunFolder,
+    stamp: str,
+    sources: Sources,
+    pair: AdversarialPair,
+    windows: Display,
+    progress: Optional[bool],
+    lock: FolderLock,
+) -> Session:
+    trainer = assemble_trainer(config, folder, stamp, sources, pair, windows, progress)
+    if config.on_nan == "rollback":
+        trainer.recover = Rollback(trainer, folder)
     return Session(trainer, folder, config, lock)
 
 
-def resumed_config(run: Union[str, Path], changes: Mapping[str, Any]) -> tuple:
-    """(folder, content of config.json, configuration with the changes) of a run that is to be gone on with."""
+def resume(
+    run: Union[str, Path],
+    config: Optional[RunConfig] = None,
+    *,
+    display: str = "auto",
+    progress: Optional[bool] = None,
+    allow_changes: bool = False,
+    **changes: Any,
+) -> Session:
+    """Go on with a run from its newest checkpoint, or from its beginning where it has none, as if never stopped.
+
+    Parameters
+    ----------
+    config : the whole configuration that the run should have; None: the one that it has.
+    changes : single settings of `RunConfig`, kept from now on. Those among MAY_CHANGE may differ from the run's:
+        `steps` or `epochs` for a new end, counted from the run's beginning, `data_dir` for data that have moved, and
+        what is written how often.
+    allow_changes : let others differ too; config.json then lists them.
+
+    Raises
+    ------
+    ArgumentError : a setting that may not change, or other data. RunFinishedError : its end is reached already.
+    CheckpointError, CorruptFileError, RunFolderError : what cannot be read, and why.
+    """
     folder = RunFolder.open(run)
-    record = folder.read_config()
-    config = _config_of(folder, record)
+    before = recorded_config(folder)
+    config = _with_changes(config or before, changes)
+    changed = check_settings(folder, before, config, allow_changes)
+    lock = FolderLock(folder.path)
+    try:
+        folder.clear_leftovers()
+        record = folder.read_config()
+        newest = folder.latest_checkpoint() if folder.checkpoint_steps() else None
+        state = read_state(newest) if newest else None
+        if state:
+            check_end(folder, config, state)
+        sources = open_sources(config, progress)
+        _check_data(folder, record["data"], sources.images.fingerprint, allow_changes)
+        pair = bound_pair(config)
+        windows = Display(display, folder.samples)
+        session = _session(config, folder, record["stamp"], sources, pair, windows, progress, lock)
+        if state:
+            put_back(session.trainer, load_checkpoint(newest, pair))
+            warn_of_other_bits(state["versions"])
+        else:
+            logger.info("%s has no checkpoint; it begins again, at step 0.", folder.path)
+            folder.forget_results()
+        if changed:
+            told = {"step": session.trainer.step, "settings": {name: list(values) for name, values in changed.items()}}
+            record = {**record, "changes": [*record.get("changes", []), told]}
+        _write_record(folder, {**record, "run": to_dict(config), "data": sources.images.fingerprint})
+        return session
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _with_changes(config: RunConfig, changes: dict) -> RunConfig:
+    known = [field.name for field in fields(RunConfig)]
     for name in changes:
-        if name not in MAY_CHANGE:
-            raise ArgumentError(
-                f"{name} cannot change when a run is resumed; only {', '.join(MAY_CHANGE)} can. Start a new run."
-            )
+        if name not in known:
+            raise unknown_name("setting of a run", name, known)
     if "steps" in changes or "epochs" in changes:
         changes = {"steps": None, "epochs": None, **changes}
-    return folder, record, replace(config, **changes)
+    return replace(config, **changes)
 
 
-def _check_end(folder: RunFolder, config: RunConfig, state: Mapping) -> None:
-    for unit, end, done in (("step", config.steps, state["step"]), ("epoch", config.epochs, state["epoch"])):
-        if end is not None and done >= end:
-            raise ArgumentError(
-                f"the run {folder.path} is at {unit} {done} already, and its end is {end}; give {unit}s (--{unit}s) "
-                f"above {done}."
-            )
+def _check_data(folder: RunFolder, before: dict, found: dict, allow_changes: bool) -> None:
+    if before != json.loads(json.dumps(found)) and not allow_changes:
+        raise ArgumentError(
+            f"the data set is not the one that {folder.path} was trained on: {before} then, {found} now. Put the same "
+            "files back, or give the data_dir (--data-dir) where they are."
+        )
 
 
-def _warn_of_other_bits(before: Mapping) -> None:
-    now = json.loads(json.dumps(runtime.versions()))
-    other = [f"{key} {before.get(key)} then, {now[key]} now" for key in BITS_DEPEND_ON if before.get(key) != now[key]]
-    if other:
-        logger.warning("The bits may differ from those of an undisturbed run: %s.", "; ".join(other))
+def start_or_resume(
+    config: RunConfig,
+    run_dir: Union[str, Path, None] = None,
+    display: str = "auto",
+    progress: Optional[bool] = None,
+    allow_changes: bool = False,
+) -> Session:
+    """The run that `config` asks for: gone on with where it was begun already, else a new one; safe to call again.
+
+    Without `run_dir` the newest run in runs/ with these settings is gone on with. Raises what `start` and `resume` do;
+    RunFinishedError where there is nothing left to train.
+    """
+    run = find_run(config, run_dir)
+    if run is None:
+        logger.info("No such run yet; a new one begins.")
+        return start(config, run_dir, display, progress)
+    logger.info("Going on with %s.", run)
+    return resume(run, config, display=display, progress=progress, allow_changes=allow_changes)
 
 
-def _write_record(folder: RunFolder, record: Mapping) -> None:
+def _write_record(folder: RunFolder, record: dict) -> None:
     write_whole(folder.config_path, json.dumps(record, indent=1) + "\n")
 
 
-def _config_of(folder: RunFolder, record: dict) -> RunConfig:
-    try:
-        return from_dict(RunConfig, record["run"], "run")
-    except ArgumentError as error:
-        raise CorruptFileError(folder.config_path, f"does not fit this version of mxgan: {error}") from error
+def load_sampler(source: Union[str, Path], batch_size: int = 64, checkpoint: Union[str, int] = "latest") -> Sampler:
+    """A `Sampler` of a run folder's checkpoint, or of a generator's .params file alone.
 
-
-def load_sampler(source: Union[str, Path], batch_size: int = 64) -> Sampler:
-    """A `Sampler` of a run folder's newest checkpoint, or of a generator's .params file alone.
+    Parameters
+    ----------
+    checkpoint : of a run: "latest", "best" (of a run with `keep_best`), or a step that has one.
 
     Raises
     ------
@@ -175,16 +228,30 @@ def load_sampler(source: Union[str, Path], batch_size: int = 64) -> Sampler:
     source = Path(source)
     if source.is_dir():
         folder = RunFolder.open(source)
-        network = _config_of(folder, folder.read_config()).recipe.network
-        checkpoint = folder.latest_checkpoint()
-        read_state(checkpoint)
-        parameters = load_params(parameter_file(checkpoint, "generator"))
+        config = recorded_config(folder)
+        network = config.recipe.network
+        chosen = _chosen_checkpoint(folder, config, checkpoint)
+        read_state(chosen)
+        parameters = load_params(parameter_file(chosen, "generator"))
     elif source.exists():
         parameters = load_params(source)
         network = network_of_params(parameters[0])
     else:
         raise CheckpointError(f"{source} does not exist; give a run folder or a .params file of a generator.")
     classes = network.classes if network.conditional else 0
-    sampler = Sampler(network.generator(), network.latent_shape, batch_size, classes=classes)
-    sampler.set_params(*parameters)
-    return sampler
+    return Sampler.of_params(network.generator(), network.latent_shape, parameters, batch_size, classes=classes)
+
+
+def _chosen_checkpoint(folder: RunFolder, config: RunConfig, checkpoint: Union[str, int]) -> Path:
+    if checkpoint == "latest":
+        return folder.latest_checkpoint()
+    if checkpoint != "best":
+        if not str(checkpoint).isdecimal():
+            raise ArgumentError(f"checkpoint is {checkpoint!r}; give latest, best, or the number of a step.")
+        return folder.checkpoint_of(int(checkpoint))
+    if not config.keep_best:
+        raise ArgumentError(f"the run {folder.path} has no best checkpoint, for it has no keep_best (--keep-best).")
+    step = best_step(folder, config.keep_best)
+    if step is None:
+        raise CheckpointError(f"{folder.path} has no checkpoint with the metric of {config.keep_best!r}.")
+    return folder.checkpoint(step)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Optional
+from typing import Callable, Optional
 
 from mxgan.callbacks import Callback
 from mxgan.data.latents import RandIter, generator
-from mxgan.errors import ArgumentError
+from mxgan.errors import ArgumentError, DivergedError
 from mxgan.modules import AdversarialPair
 from mxgan.noise import InstanceNoise
 from mxgan.runtime import mx
@@ -38,6 +38,8 @@ class Trainer:
     ----------
     step : steps done in all. epoch : epochs done. iteration : steps done in this epoch.
     stopping : why `fit` is to end early, None while it is not.
+    recover : what is done about a DivergedError, a function of it that puts the trainer back to an earlier step;
+        None: it ends `fit`.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Trainer:
         self.callbacks = list(callbacks)
         self.step = self.epoch = self.iteration = 0
         self.stopping: Optional[str] = None
+        self.recover: Optional[Callable] = None
         self._last: Optional[StepResult] = None
 
     def fit(self, steps: Optional[int] = None, epochs: Optional[int] = None) -> None:
@@ -66,11 +69,24 @@ class Trainer:
             raise ArgumentError(f"give either steps or epochs; got steps={steps} and epochs={epochs}.")
         try:
             self._tell("on_fit_begin")
+            while not self._fitted(steps, epochs):
+                pass
+        finally:
+            self._tell("close")
+
+    def _fitted(self, steps: Optional[int], epochs: Optional[int]) -> bool:
+        """Train to the end; False when that was not reached because training diverged and was put back."""
+        try:
             while not self._done(steps, epochs):
                 self.train_epoch(steps)
             self._tell("on_fit_end")
-        finally:
-            self._tell("close")
+        except DivergedError as error:
+            if self.recover is None:
+                raise
+            self.recover(error)
+            self._last = None
+            return False
+        return True
 
     def train_epoch(self, steps: Optional[int] = None) -> None:
         """Train to the end of the epoch under way, or until `steps` are done in all."""

@@ -9,7 +9,7 @@ import pytest
 
 import mxgan
 from mxgan.callbacks import Callback
-from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, DatasetError, DisplayError, RunFolderError
+from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, DatasetError, DisplayError, DivergedError, RunFolderError
 from mxgan.run_folder import RunFolder
 from tests.support import params_of, tiny_config
 
@@ -174,9 +174,12 @@ def test_resuming_what_is_no_run(tmp_path):
     run(tiny_config(steps=2), tmp_path / "run")
     import shutil
 
+    whole = checkpoint_files(tmp_path / "run"), history(tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "checkpoints")
     with pytest.raises(CheckpointError, match="has no checkpoint yet"):
-        mxgan.resume(tmp_path / "run", display="none", progress=False)
+        mxgan.load_sampler(tmp_path / "run")
+    mxgan.resume(tmp_path / "run", display="none", progress=False).run()  # as the run that it was
+    assert (checkpoint_files(tmp_path / "run"), history(tmp_path / "run")) == whole
 
 
 def test_gammas_that_were_trained_come_out_of_the_file_alone(tmp_path):
@@ -195,7 +198,7 @@ def test_gammas_that_were_trained_come_out_of_the_file_alone(tmp_path):
 def test_a_run_that_diverges_keeps_its_good_checkpoints(tmp_path):
     config = tiny_config(steps=40, checkpoint_every=4, keep=1)
     wild = replace(config.recipe.generator_optimizer, learning_rate=1e30)
-    with pytest.raises(CheckpointError, match="training has diverged: by step .* is not finite, and nothing was saved"):
+    with pytest.raises(DivergedError, match="training has diverged: in step .*not finite. There is no good checkpoint"):
         run(replace(config, recipe=replace(config.recipe, generator_optimizer=wild)), tmp_path / "wild")
     assert RunFolder(tmp_path / "wild").checkpoint_steps() == []
     session = mxgan.start(replace(config, steps=20), tmp_path / "late", "none", progress=False)
@@ -208,7 +211,7 @@ def test_a_run_that_diverges_keeps_its_good_checkpoints(tmp_path):
                 trainer.pair.set_params(generator, discriminator)
 
     session.trainer.callbacks.insert(0, Spoil())
-    with pytest.raises(CheckpointError, match="The last good checkpoint is that of step 8"):
+    with pytest.raises(DivergedError, match="in step 10 'g1_weight' of the generator is not .*checkpoints/000008"):
         session.run()
     assert RunFolder(tmp_path / "late").checkpoint_steps() == [8]
     for line in (tmp_path / "late" / "history.jsonl").read_text().splitlines():
@@ -217,7 +220,7 @@ def test_a_run_that_diverges_keeps_its_good_checkpoints(tmp_path):
 
 def test_two_processes_cannot_use_one_run(finished, tmp_path):
     session = mxgan.start(tiny_config(steps=2), tmp_path / "run", "none", progress=False)
-    with pytest.raises(RunFolderError, match="no checkpoint|in use by another process"):
+    with pytest.raises(RunFolderError, match="in use by another process"):
         mxgan.resume(tmp_path / "run", steps=4, display="none", progress=False)
     session.run()
     again = mxgan.resume(tmp_path / "run", steps=4, display="none", progress=False)
@@ -242,13 +245,15 @@ def test_a_new_end_is_kept_and_one_that_is_reached_is_said(tmp_path):
 
 def test_what_may_not_change_is_refused(finished):
     _, folder = finished
-    with pytest.raises(ArgumentError, match="seed cannot change when a run is resumed; only steps, epochs, data_dir"):
+    with pytest.raises(ArgumentError, match=r"other settings.*:\n  seed: 0 in the run, 3 asked for\nA run keeps its"):
         mxgan.resume(folder, seed=3)
+    with pytest.raises(ArgumentError, match="unknown setting of a run 'sede'; did you mean 'seed'"):
+        mxgan.resume(folder, sede=3)
 
 
 def test_other_threads_are_warned_of(tmp_path, caplog):
     run(tiny_config(steps=2), tmp_path / "run")
-    path = tmp_path / "run" / "config.json"
+    path = tmp_path / "run" / "checkpoints" / "000002" / "state.json"
     record = json.loads(path.read_text())
     record["versions"]["threads"] = {"count": 64, "reason": "a larger machine"}
     path.write_text(json.dumps(record))
@@ -265,7 +270,7 @@ def test_resuming_on_other_data_is_refused(tmp_path):
     config["data"]["sha256"] = "0" * 64
     path.write_text(json.dumps(config))
     with pytest.raises(ArgumentError, match="the data set is not the one that"):
-        mxgan.resume(tmp_path / "run", display="none", progress=False)
+        mxgan.resume(tmp_path / "run", steps=3, display="none", progress=False)
 
 
 def test_steps_left_over_at_the_end_are_logged_too(tmp_path):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Union
 
@@ -12,28 +15,39 @@ import numpy as np
 from mxgan.errors import DatasetError
 from mxgan.runtime import cv2
 
-__all__ = ["MAX_ASPECT", "MAX_PIXELS", "READABLE", "ImageHeader", "decode_bgr", "read_header"]
+__all__ = ["MAX_ASPECT", "MAX_BYTES", "MAX_PIXELS", "READABLE", "ImageHeader", "decode_bgr", "decoding", "read_header"]
 
-MAX_PIXELS = 64 * 2**20  # 200 MB once decoded
+MAX_PIXELS = 64 * 2**20
+MAX_BYTES = 224 * 2**20  # what may be taken to decode an image, and so for all that are being decoded at once
 MAX_ASPECT = 64  # scaling the shorter edge of a longer strip to 256 would make a picture of hundreds of MB
 
 # What both Pillow (for the header) and OpenCV (for the pixels) know; other formats are not even tried.
 READABLE = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "PPM", "GIF")
 
 _ORIENTATION = 0x0112  # the EXIF tag
+_OPENCV_BYTES = {"WEBP": 8, "TIFF": 10}  # for each pixel at the peak, measured; the others: two copies of the pixels
+_PILLOW_BYTES = {"WEBP": 23, "TIFF": 12}  # frames on a canvas, and alpha; the others: their own pixels and the copy
+_BAND = 256  # rows that Pillow converts at a time
 
 
 class ImageHeader(NamedTuple):
     """What an image file says about itself; sizes in pixels, before a turn that its EXIF asks for.
 
     `by_pillow` where OpenCV 4 refuses the pixels or gets them wrong: it knows no GIF, turns no WebP, multiplies a
-    TIFF by its alpha, and takes any depth of a PGM for 8 or 16 bits.
+    TIFF by its alpha, and takes any depth of a PGM for 8 or 16 bits. `pixel_bytes` is the memory for each pixel that
+    decoding takes at its peak.
     """
 
     format: str
     width: int
     height: int
     by_pillow: bool = False
+    pixel_bytes: float = 6.0
+
+    @property
+    def decoding_bytes(self) -> int:
+        """Memory that decoding takes at its peak."""
+        return int(self.width * self.height * self.pixel_bytes)
 
 
 def read_header(source: Union[bytes, Path], max_pixels: int = MAX_PIXELS) -> ImageHeader:
@@ -51,7 +65,8 @@ def read_header(source: Union[bytes, Path], max_pixels: int = MAX_PIXELS) -> Ima
             warnings.simplefilter("ignore")  # Pillow warns of large images, which are refused below
             with Image.open(stream, formats=READABLE) as image:
                 kind = "JPEG" if image.format == "MPO" else image.format
-                header = ImageHeader(kind, *image.size, _is_for_pillow(image))
+                by_pillow = _is_for_pillow(image)
+                header = ImageHeader(kind, *image.size, by_pillow, _pixel_bytes(image, kind, by_pillow))
                 mode = image.mode
     except Image.UnidentifiedImageError as error:
         raise DatasetError("no image in a format that can be read") from error
@@ -61,7 +76,7 @@ def read_header(source: Union[bytes, Path], max_pixels: int = MAX_PIXELS) -> Ima
         raise DatasetError(error.strerror or str(error)) from error
     except Exception as error:  # Pillow's plugins raise many types on broken headers
         raise DatasetError(f"no readable image header ({error})") from error
-    _check_size(header, max_pixels)
+    _check_size(header, max_pixels, len(source) if isinstance(source, bytes) else source.stat().st_size)
     if mode == "F" or (mode == "I" and header.format == "TIFF"):
         raise DatasetError("its pixels are 32-bit numbers, and nothing says which of them is white")
     return header
@@ -73,7 +88,18 @@ def _is_for_pillow(image) -> bool:
     return image.format in ("GIF", "PPM") or (image.format == "TIFF" and image.mode == "RGBA")
 
 
-def _check_size(header: ImageHeader, max_pixels: int) -> None:
+def _pixel_bytes(image, kind: str, by_pillow: bool) -> float:
+    if by_pillow:
+        return _PILLOW_BYTES.get(kind, 8)
+    if kind != "JPEG" or "progressive" not in image.info:
+        return _OPENCV_BYTES.get(kind, 6)
+    # All coefficients of a progressive JPEG, two bytes each, are in memory beside the pixels.
+    sampling = [(across, down) for _, across, down, _ in image.layer]
+    most = max(across for across, _ in sampling) * max(down for _, down in sampling)
+    return max(6.0, 3 + 2 * sum(across * down for across, down in sampling) / most)
+
+
+def _check_size(header: ImageHeader, max_pixels: int, file_size: int) -> None:
     size = f"{header.width}x{header.height}"
     if min(header.width, header.height) < 1:
         raise DatasetError(f"its size is {size}")
@@ -81,6 +107,41 @@ def _check_size(header: ImageHeader, max_pixels: int) -> None:
         raise DatasetError(f"its {size} pixels are more than the {max_pixels:,} allowed")
     if max(header.width, header.height) > MAX_ASPECT * min(header.width, header.height):
         raise DatasetError(f"its {size} pixels are a strip more than {MAX_ASPECT} times as long as wide")
+    room = MAX_BYTES + file_size  # a large photograph may be; a small file that claims to be one may not
+    if header.decoding_bytes > room:
+        raise DatasetError(
+            f"decoding its {size} pixels takes {header.decoding_bytes / 1e6:.0f} MB, more than the {room / 1e6:.0f} MB "
+            f"allowed to a {header.format} of {file_size / 1e6:.1f} MB"
+        )
+
+
+class _Room:
+    """So many bytes, shared by threads: each waits until what it is about to take is there, or nobody else is."""
+
+    def __init__(self, whole: int) -> None:
+        self._whole, self._taken, self._changed = whole, 0, threading.Condition()
+
+    @contextmanager
+    def taken(self, count: int) -> Iterator[None]:
+        """Hold `count` bytes for the length of a with."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._taken or self._taken + count <= self._whole)
+            self._taken += count
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken -= count
+                self._changed.notify_all()
+
+
+_room = _Room(MAX_BYTES)
+
+
+def decoding(header: ImageHeader):
+    """``with decoding(header):`` around `decode_bgr` and what is done with its pixels, so that threads that decode
+    large images do it one after the other."""
+    return _room.taken(header.decoding_bytes)
 
 
 def decode_bgr(encoded: bytes, header: ImageHeader) -> np.ndarray:
@@ -110,8 +171,12 @@ def _decode_by_pillow(encoded: bytes) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(encoded), formats=READABLE) as image:
             upright = ImageOps.exif_transpose(image)
-            if upright.mode.startswith("I"):  # 16 bits, which Pillow would clip
-                upright = Image.fromarray((np.asarray(upright) // 257).astype(np.uint8))
-            return np.ascontiguousarray(np.asarray(upright.convert("RGB"))[..., ::-1])
+            pixels = np.empty((upright.height, upright.width, 3), np.uint8)
+            for top in range(0, upright.height, _BAND):  # a copy of the whole, in Pillow's four bytes, is not needed
+                band = upright.crop((0, top, upright.width, min(top + _BAND, upright.height)))
+                if band.mode.startswith("I"):  # 16 bits, which Pillow would clip
+                    band = Image.fromarray((np.asarray(band) // 257).astype(np.uint8))
+                pixels[top : top + _BAND] = np.asarray(band.convert("RGB"))[..., ::-1]
+            return pixels
     except Exception as error:  # as in `read_header`
         raise DatasetError(f"cannot be decoded ({error})") from error

@@ -12,7 +12,7 @@ import numpy as np
 
 from mxgan.checks import whole_number
 from mxgan.data.base import checked_shape
-from mxgan.data.decoding import decode_bgr
+from mxgan.data.decoding import decode_bgr, decoding
 from mxgan.data.folder_cache import FolderImages, FolderReport, cache_entry, recall, remember
 from mxgan.data.image_files import ImageFile, class_names, class_of, list_files, read_image_file, reasons_text
 from mxgan.data.images import ImageArrayIter, content_digest
@@ -143,7 +143,8 @@ def _decode(job: tuple) -> tuple:
     if file.reason is not None:
         return file.path, None, file.reason
     try:
-        pixels = square(decode_bgr(file.content, file.header), image_size)
+        with decoding(file.header):
+            pixels = square(decode_bgr(file.content, file.header), image_size)
     except (DatasetError, cv2.error) as error:
         return file.path, None, str(error)
     return file.path, cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGR2GRAY), None

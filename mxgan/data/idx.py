@@ -17,6 +17,7 @@ __all__ = ["read_idx"]
 
 _UNSIGNED_BYTE = 0x08
 _DEFLATE_LIMIT = 1032  # deflate never packs more than this many bytes into one
+_UNPACKED_LIMIT = 64 * 2**20  # and what is packed like that is a bomb: from here on, twice the file's size at most
 _REMEDY = "Fetch the file again."
 
 
@@ -42,7 +43,8 @@ def read_idx(path: Union[str, Path], dimensions: int) -> np.ndarray:
     packed = path.suffix == ".gz"
     try:
         with (gzip.open if packed else open)(path, "rb") as stream:
-            room = path.stat().st_size * (_DEFLATE_LIMIT if packed else 1)
+            size = path.stat().st_size
+            room = min(size * _DEFLATE_LIMIT, _UNPACKED_LIMIT + 2 * size) if packed else size
             return _parse(stream, path, dimensions, room)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise CorruptFileError(path, f"not a whole gzip file ({error})", remedy=_REMEDY) from error
@@ -71,7 +73,7 @@ def _parse(stream: BinaryIO, path: Path, dimensions: int, room: int) -> np.ndarr
             path,
             f"claims {math.prod(shape)} bytes of content, more than a file of its size can hold",
             4,
-            _REMEDY,
+            f"{_REMEDY[:-1]}, or unpack it.",
         )
     return _read_content(stream, path, shape, head_size)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Optional, Union
 
 from mxgan.checks import whole_number
-from mxgan.data.decoding import decode_bgr
+from mxgan.data.decoding import decode_bgr, decoding
 from mxgan.data.image_files import class_names, class_of, list_files, read_image_file, reasons_text
 from mxgan.data.parallel import ordered_map
 from mxgan.data.record_files import check_index, read_records
@@ -114,8 +114,9 @@ def _encode(job: tuple) -> tuple:
     if file.reason is not None:
         return file.path, None, file.reason
     try:
-        pixels = _shrink(decode_bgr(file.content, file.header), resize)
-        return file.path, cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes(), None
+        with decoding(file.header):
+            pixels = _shrink(decode_bgr(file.content, file.header), resize)
+            return file.path, cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes(), None
     except (DatasetError, cv2.error) as error:
         return file.path, None, str(error)
 

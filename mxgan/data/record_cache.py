@@ -25,6 +25,7 @@ class RecordFile:
     offsets : the byte at which each record begins.
     label_width : labels of each record.
     smallest_side : of all images, in pixels; `smallest_at` is that record's offset.
+    decoding_bytes : what decoding the largest image takes.
     sha256 : of the whole file.
     """
 
@@ -34,6 +35,7 @@ class RecordFile:
     label_width: int
     smallest_side: int
     smallest_at: int
+    decoding_bytes: int
     sha256: str
 
 

@@ -13,12 +13,13 @@ The payload of an image: ``label count (u32) | label (f32) | id (2 u64) | labels
 from __future__ import annotations
 
 import hashlib
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Optional, Union
 
-from mxgan.data.decoding import decode_bgr, read_header
+from mxgan.data.decoding import decode_bgr, decoding, read_header
 from mxgan.data.parallel import ordered_map
 from mxgan.data.record_cache import RecordFile, cache_entry, recall, remember
 from mxgan.errors import CorruptFileError, DatasetError, DatasetNotFoundError
@@ -44,6 +45,8 @@ def scan(path: Union[str, Path], *, progress: Optional[bool] = False) -> RecordF
     CorruptFileError with file and offset at the first fault; DatasetNotFoundError where nothing can be read.
     """
     path = Path(path)
+    if not path.is_file():
+        raise DatasetNotFoundError(f"{path} is no regular file; give a .rec file.")
     try:
         remembered = cache_entry(path)
         found = recall(remembered)
@@ -53,20 +56,21 @@ def scan(path: Union[str, Path], *, progress: Optional[bool] = False) -> RecordF
     except OSError as error:
         raise DatasetNotFoundError(f"{path} cannot be read: {error.strerror or error}.") from error
     index = path.with_suffix(".idx")
-    if index.exists():
+    if os.path.lexists(index):
         check_index(index, found.offsets)
     return found
 
 
 def _scan_content(path: Path, progress: Optional[bool]) -> RecordFile:
     before, digest = path.stat(), hashlib.sha256()
-    offsets, widths, smallest = [], [], (2**31, 0)
+    offsets, widths, smallest, largest = [], [], (2**31, 0), 0
     with progress_bar(progress, desc=f"checking {path.name}", total=before.st_size, unit="B", unit_scale=True) as bar:
         stream = _prepared(path, digest)
-        for offset, length, width, side in ordered_map(_decode, stream):
+        for offset, length, width, header in ordered_map(_decode, stream):
             offsets.append(offset)
             widths.append(width)
-            smallest = min(smallest, (side, offset))
+            smallest = min(smallest, (min(header.width, header.height), offset))
+            largest = max(largest, header.decoding_bytes)
             bar.update(length)
     after = path.stat()
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
@@ -81,6 +85,7 @@ def _scan_content(path: Path, progress: Optional[bool]) -> RecordFile:
         widths[0],
         smallest[0],
         smallest[1],
+        largest,
         digest.hexdigest(),
     )
 
@@ -166,16 +171,17 @@ def _prepared(path: Path, digest) -> Iterator[tuple]:
             raise CorruptFileError(
                 path, f"an image in the format {header.format}; MXNet reads {known}", offset, _REMEDY
             )
-        yield path, offset, len(payload), max(1, labels), min(header.width, header.height), header, encoded
+        yield path, offset, len(payload), max(1, labels), header, encoded
 
 
 def _decode(record: tuple) -> tuple:
-    path, offset, length, width, side, header, encoded = record
+    path, offset, length, width, header, encoded = record
     try:
-        decode_bgr(encoded, header)
+        with decoding(header):
+            decode_bgr(encoded, header)
     except DatasetError as error:
         raise CorruptFileError(path, f"a record whose image {error}", offset, _REMEDY) from error
-    return offset, length, width, side
+    return offset, length, width, header
 
 
 def check_index(path: Union[str, Path], offsets: tuple) -> None:
@@ -187,10 +193,16 @@ def check_index(path: Union[str, Path], offsets: tuple) -> None:
     """
     path = Path(path)
     remedy = "Delete it (it is worked out again) or make both again with `mxgan pack`."
+    if not path.is_file():
+        raise CorruptFileError(path, "is no regular file", remedy=remedy)
     if path.stat().st_size > 64 * (len(offsets) + 1):
         raise CorruptFileError(path, f"is too large for an index of {len(offsets)} records", remedy=remedy)
     known, keys, seen, place = set(offsets), set(), set(), 0
-    for line in path.read_bytes().splitlines(keepends=True):
+    try:
+        lines = path.read_bytes().splitlines(keepends=True)
+    except OSError as error:
+        raise CorruptFileError(path, f"cannot be read ({error.strerror or error})", remedy=remedy) from error
+    for line in lines:
         fields = line.split()
         if len(fields) != 2 or not all(field.isdigit() for field in fields):
             raise CorruptFileError(path, "a line that is not a key and an offset", place, remedy)

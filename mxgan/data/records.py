@@ -12,6 +12,7 @@ import numpy as np
 
 from mxgan.checks import whole_number
 from mxgan.data.base import EpochIter
+from mxgan.data.decoding import MAX_BYTES
 from mxgan.data.latents import generator
 from mxgan.data.record_files import RecordFile, scan
 from mxgan.errors import ArgumentError, DatasetError, DatasetNotFoundError
@@ -30,7 +31,7 @@ class ImagenetIter(EpochIter):
     batch_size, seed, last_batch : as in `EpochIter`. A last batch is filled up from a further shuffle.
     data_shape : (C, H, W) with C 3 or 1.
     threads : for decoding, by default the cores of this process; MXNet takes at most half of the machine's
-        cores whatever is asked for. The images do not depend on it.
+        cores whatever is asked for, and fewer decode images that are very large. The images do not depend on it.
     rand_crop : cut a square of `min_crop_size` … `max_crop_size` pixels from a random place and scale it to
         (H, W); else the middle `max_crop_size`.
     rand_mirror : turn half of the images left to right.
@@ -71,6 +72,7 @@ class ImagenetIter(EpochIter):
             raise ArgumentError(f"resize {resize} is less than max_crop_size {most}; give at least that, or 0.")
         self.path = Path(path)
         self.file = scan(self.path, progress=progress)
+        self.threads = max(1, min(self.threads, MAX_BYTES // self.file.decoding_bytes))  # each decodes one at a time
         super().__init__(
             batch_size,
             data_shape,

@@ -1,0 +1,141 @@
+"""What a symbol from a file may be made of: the operators, and the values of their attributes."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Optional
+
+__all__ = ["OPERATORS", "FileFault", "attributes_of", "quoted"]
+
+_NAMES = """
+    Activation BatchNorm Convolution Deconvolution Dropout Embedding FullyConnected GroupNorm InstanceNorm
+    L2Normalization LRN LayerNorm LeakyReLU Pad Pooling SoftmaxActivation UpSampling pad
+    Cast Concat Crop Flatten Reshape SliceChannel SwapAxis broadcast_axes broadcast_axis broadcast_like broadcast_to
+    cast col2im concat depth_to_space expand_dims flatten flip im2col one_hot reshape reshape_like reverse slice
+    slice_axis slice_like space_to_depth split squeeze stack swapaxes transpose where
+    BlockGrad LinearRegressionOutput LogisticRegressionOutput MAERegressionOutput MakeLoss Softmax SoftmaxOutput
+    _copy identity make_loss ones_like softmax_cross_entropy stop_gradient zeros_like
+    abs ceil clip cos erf exp expm1 floor hard_sigmoid log log10 log1p log2 log_softmax logical_not negative reciprocal
+    relu rint round rsqrt sigmoid sign sin smooth_l1 softmax softmin softsign sqrt square tanh
+    ElementWiseSum add_n batch_dot dot elemwise_add elemwise_div elemwise_mul elemwise_sub
+    max max_axis mean min min_axis norm prod sum sum_axis
+    broadcast_add broadcast_div broadcast_equal broadcast_greater broadcast_greater_equal broadcast_lesser
+    broadcast_lesser_equal broadcast_maximum broadcast_minimum broadcast_minus broadcast_mul broadcast_not_equal
+    broadcast_plus broadcast_power broadcast_sub
+    _add _div _equal _greater _greater_equal _lesser _lesser_equal _maximum _minimum _minus _mul _not_equal _plus
+    _power _sub _Div _Maximum _Minimum _Minus _Mul _Plus _Power
+    _div_scalar _equal_scalar _greater_equal_scalar _greater_scalar _lesser_equal_scalar _lesser_scalar
+    _maximum_scalar _minimum_scalar _minus_scalar _mul_scalar _not_equal_scalar _plus_scalar _power_scalar
+    _rdiv_scalar _rminus_scalar _rpower_scalar
+    _DivScalar _MaximumScalar _MinimumScalar _MinusScalar _MulScalar _PlusScalar _PowerScalar _RDivScalar
+    _RMinusScalar _RPowerScalar
+"""
+# Functions of their inputs and nothing else, that are used in networks. Not here, among others: _Native, _NDArray and
+# Custom, which call what an address or a name in the file says; _cvimread, which opens files; control flow and
+# _subgraph*, which hold further graphs; what draws random numbers; _contrib_*.
+OPERATORS = frozenset(_NAMES.split())
+
+_TAKEN = {"name", "attr", "out"}  # parameters of MXNet's functions that are no attributes
+_TYPE = r"[a-z]+\d{0,2}"
+LONGEST_VALUE = 1024
+MOST_NUMBERS = 64  # in one value
+_SIZE, _PADDING, _INT32 = (1, 2**20), (0, 2**20), (-(2**31), 2**31 - 1)
+# MXNet divides by some of these and makes as many names as others say, before it looks at them.
+_BOUNDS = {
+    **dict.fromkeys(("kernel", "stride", "dilate", "num_group", "num_groups", "block_size", "scale"), _SIZE),
+    **dict.fromkeys(("pad", "adj", "pad_width", "target_shape", "h_w", "offset"), _PADDING),
+    **dict.fromkeys(("num_filter", "num_hidden"), (0, 2**24)),
+    **dict.fromkeys(("input_dim", "output_dim", "depth", "output_size", "nsize"), (1, 2**31 - 1)),
+    **dict.fromkeys(("axis", "axes", "dim", "dim1", "dim2"), (-MOST_NUMBERS, MOST_NUMBERS)),
+    **dict.fromkeys(("lhs_axes", "rhs_axes"), (-MOST_NUMBERS, MOST_NUMBERS)),
+    "num_outputs": (1, 1024),
+    "p_value": (1, 3),
+}
+_INTEGER = re.compile(r"(?<![\w.])[-+]?\d+L?(?![\w.])")  # "3L" wrote Python 2
+_FLOAT = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
+_INITIALIZERS = {
+    "bilinear", "constant", "msraprelu", "normal", "one", "ones", "orthogonal", "uniform", "xavier", "zero", "zeros",
+}  # fmt: skip
+
+# Attributes that MXNet, and not the operator, looks at: what each must be in full. Files of before 0.9 have no __.
+_HIDDEN = {
+    "__ctx_group__": r"[\w.-]*",
+    "__dtype__": r"-1|\d|1[0-2]",
+    "__force_mirroring__": r"True|False|true|false|0|1",
+    "__init__": None,  # see _is_initializer
+    "__layout__": r"\w*",
+    "__lr_mult__": _FLOAT,
+    "__mirror_stage__": r"True|False|true|false|\d{1,9}",
+    "__profiler_scope__": r"[\w<>:./-]*",
+    "__shape__": r"[(\[]( ?-?\d{1,10}L?,?){0,32} ?[)\]]|None",
+    "__storage_type__": r"-1|0",
+    "__wd_mult__": _FLOAT,
+}
+_OLD_HIDDEN = ("ctx_group", "force_mirroring", "lr_mult", "mirror_stage", "wd_mult")
+
+
+class FileFault(Exception):
+    """What is wrong in a file, said where its name is not known; `offset` is the byte, where one can be named."""
+
+    def __init__(self, problem: str, offset: Optional[int] = None) -> None:
+        super().__init__(problem)
+        self.offset = offset
+
+
+def quoted(value: Any) -> str:
+    """Something out of a file as it can be shown: on one line, without control characters, not too long."""
+    text = ascii(value)
+    return text if len(text) <= 60 else f"{text[:56]} ..."
+
+
+def attributes_of(given: dict, inputs: int) -> tuple:
+    """({attribute: value}, {(input's name, attribute): value}) of a node with so many inputs, as MXNet 1.9 names them.
+
+    The second has what old files say at a layer of its inputs, as ``weight_lr_mult``.
+
+    Raises
+    ------
+    FileFault : a value that is no text, or not one that this attribute can have.
+    """
+    own, of_inputs = {}, {}
+    for key, value in given.items():
+        if not re.fullmatch(r"\w{1,64}", key, re.ASCII) or key in _TAKEN:
+            raise FileFault(f"has an attribute by the name {quoted(key)}")
+        if not isinstance(value, str) or len(value) > LONGEST_VALUE or not (value.isascii() and value.isprintable()):
+            raise FileFault(
+                f"has the attribute {key} {quoted(value)}, not a text of at most {LONGEST_VALUE} characters"
+            )
+        old = next((name for name in _OLD_HIDDEN if key == name or key.endswith(f"_{name}")), None)
+        hidden = f"__{old}__" if old else key
+        if not _is_allowed(hidden, value, inputs):
+            raise FileFault(f"has the attribute {key} {quoted(value)}, which is not taken from a file")
+        if old and key != old:
+            of_inputs[key[: -len(old) - 1], hidden] = value
+        else:
+            own[hidden] = value
+    return own, of_inputs
+
+
+def _is_allowed(key: str, value: str, inputs: int) -> bool:
+    if key.startswith("__"):
+        pattern = _HIDDEN.get(key, "(?!)")
+        return _is_initializer(value) if pattern is None else bool(re.fullmatch(pattern, value, re.ASCII))
+    if key == "dtype":
+        return bool(re.fullmatch(_TYPE, value))
+    numbers = [int(text.rstrip("L")) for text in _INTEGER.findall(value)]
+    if key == "num_args":  # MXNet makes up a name for each that is not there
+        return numbers == [inputs]
+    low, high = _BOUNDS.get(key, _INT32)
+    return len(numbers) <= MOST_NUMBERS and all(low <= number <= high for number in numbers)
+
+
+def _is_initializer(value: str) -> bool:
+    """Whether Module.init_params makes one of MXNet's plain initialisers of it: '["normal", {"sigma": 1}]'."""
+    try:
+        parsed = json.loads(value)
+        name, settings = parsed if isinstance(parsed, list) else (parsed, {})
+        plain = all(isinstance(setting, (int, float, str, bool)) for setting in settings.values())
+        return name.lower() in _INITIALIZERS and plain
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return re.fullmatch(r"\w{0,32}", value, re.ASCII) is not None and value.lower() in {*_INITIALIZERS, ""}
