@@ -138,6 +138,11 @@ class BoundPair:
         group = self.halves()[half]._exec_group
         return {name: devices[0] for name, devices in zip(group.param_names, group.param_arrays)}
 
+    def statistics(self, half: str) -> dict:
+        """{auxiliary state: NDArray} of one half: BatchNorm's moving means and variances, on the first device."""
+        group = self.halves()[half]._exec_group
+        return {name: devices[0] for name, devices in zip(group.aux_names, group.aux_arrays)}
+
     def modules(self) -> list:
         """Every bound Module: the two halves and the one that pulls input gradients."""
         return [self.generator, self.discriminator, self.critic_for_inputs]

@@ -61,7 +61,8 @@ class FiniteGuard(Callback):
     What comes out of each step, and every parameter after it, is summed on the device, and the sums are read two steps
     later, when they are there. A gradient that is not finite makes its weight so in the same step, with every
     optimiser of MXNet. Of several parameters of a network the one nearest the loss is named: gradients that are not
-    finite spread from there towards the input.
+    finite spread from there towards the input. BatchNorm's moving statistics are looked at too; MXNet writes them
+    behind its engine's back, so that theirs may be the step after.
     """
 
     def __init__(self, folder: RunFolder) -> None:
@@ -116,4 +117,9 @@ def _of_result(result, fields: dict) -> list:
 
 
 def _of_parameters(pair, half: str) -> list:
-    return [(_Seen(half, name, ""), array) for name, array in pair.parameters(half).items()]
+    weights = [(_Seen(half, name, ""), array) for name, array in pair.parameters(half).items()]
+    statistics = [
+        (_Seen(half, name, f"the statistics {name!r} of the {half} are"), array)
+        for name, array in pair.statistics(half).items()
+    ]
+    return weights + statistics

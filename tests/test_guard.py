@@ -78,6 +78,18 @@ def test_a_rate_that_is_too_high_is_found_where_it_strikes(tmp_path):
         session_of(config, tmp_path / "run").run()
 
 
+def test_statistics_that_are_not_finite(tmp_path):
+    class Overflow(Callback):
+        def on_step_end(self, trainer, batch, result):
+            if trainer.step == 5:
+                mx.nd.waitall()
+                trainer.pair.statistics("generator")["gbn2_moving_var"][:] = np.inf
+
+    session = session_of(tiny_config(steps=30), tmp_path / "run", Overflow())
+    with pytest.raises(DivergedError, match="in step [56] the statistics 'gbn2_moving_var' of the generator"):
+        session.run()
+
+
 def test_parameters_that_were_never_finite(tmp_path):
     session = session_of(tiny_config(steps=8), tmp_path / "run")
     session.trainer.pair.parameters("generator")["g1_weight"][:] = np.inf

@@ -1,9 +1,12 @@
 import io
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from mxgan.data import decoding
 from mxgan.data.decoding import ImageHeader, decode_bgr, read_header
 from mxgan.errors import DatasetError
 from mxgan.runtime import cv2
@@ -12,15 +15,56 @@ from mxgan.runtime import cv2
 @pytest.mark.parametrize("suffix, name", [(".jpg", "JPEG"), (".png", "PNG"), (".bmp", "BMP"), (".webp", "WEBP")])
 def test_format_and_size_without_decoding(tmp_path, encode_photo, suffix, name):
     encoded = encode_photo(1, suffix)
-    assert read_header(encoded) == ImageHeader(name, 80, 60)
+    assert read_header(encoded)[:4] == ImageHeader(name, 80, 60)[:4]
     (tmp_path / "image").write_bytes(encoded)
-    assert read_header(tmp_path / "image") == ImageHeader(name, 80, 60)
+    assert read_header(tmp_path / "image") == read_header(encoded)
 
 
 def test_the_limit_of_pixels_can_be_set(encode_photo):
     with pytest.raises(DatasetError, match="its 80x60 pixels are more than the 4,799 allowed"):
         read_header(encode_photo(1), max_pixels=4799)
     assert read_header(encode_photo(1), max_pixels=4800).width == 80
+
+
+@pytest.mark.parametrize(
+    "kind, settings, pixel_bytes",
+    [
+        ("JPEG", {}, 6),
+        ("JPEG", {"progressive": True, "subsampling": "4:2:0"}, 6),
+        ("JPEG", {"progressive": True, "subsampling": "4:4:4"}, 9),
+        ("PNG", {}, 6),
+        ("GIF", {}, 8),
+        ("TIFF", {}, 10),
+        ("WEBP", {}, 8),
+    ],
+)
+def test_what_decoding_takes(kind, settings, pixel_bytes):
+    header = read_header(by_pillow(np.zeros((10, 12, 3), np.uint8), kind, **settings))
+    assert header.decoding_bytes == pixel_bytes * 120
+
+
+def test_a_small_file_of_an_enormous_image(monkeypatch):
+    monkeypatch.setattr(decoding, "MAX_BYTES", 1_000_000)
+    bomb = by_pillow(np.zeros((500, 500, 3), np.uint8), "PNG")
+    with pytest.raises(DatasetError, match=r"decoding its 500x500 pixels takes 2 MB, more than the 1 MB .* PNG of 0.0 MB"):
+        read_header(bomb)
+    assert read_header(bomb + bytes(500_000)).width == 500  # a file of that size may
+
+
+def test_large_images_are_decoded_one_after_the_other():
+    header, inside, most = ImageHeader("PNG", 5000, 6000), [], []
+
+    def decode(_):
+        with decoding.decoding(header):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.01)
+            inside.pop()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(decode, range(8)))
+    assert max(most) == 1
+    assert len(most) == 8
 
 
 @pytest.mark.parametrize(
