@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
-from mxgan.errors import CheckpointError, CorruptFileError, DivergedError
+from mxgan.errors import CheckpointError, CorruptFileError, DivergedError, OutputError
 from mxgan.files import sync, write_whole
 from mxgan.modules import AdversarialPair
 from mxgan.optimizers import export_state, import_state
@@ -72,8 +72,13 @@ def save_checkpoint(folder: RunFolder, pair: AdversarialPair, names: Names, stat
         write_whole(beside / "state.json", json.dumps({**whole, "optimizers": counts, "sha256": sums}, indent=1))
         os.replace(beside, target)
         sync(target.parent)
-    except OSError as error:
-        raise CheckpointError(f"the checkpoint {target} cannot be written: {error.strerror}.") from error
+    except (OSError, OutputError, CheckpointError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        reason = cause.strerror if isinstance(cause, OSError) else "it does not read back as it was written"
+        raise CheckpointError(
+            f"the checkpoint {target} cannot be written: {reason}. Is the disk full, or the folder read-only? Earlier "
+            "checkpoints are untouched; make room, and go on with the run by --resume."
+        ) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return target

@@ -96,11 +96,14 @@ class AdversarialPair(BoundPair):
         init_optimizer(self.generator, generator, len(self.contexts))
         init_optimizer(self.discriminator, discriminator, len(self.contexts))
         self._learning_rates = {"generator": generator.learning_rate, "discriminator": discriminator.learning_rate}
-        self.learning_rate_scale = 1.0
+        self._learning_rate_scale = 1.0
 
     @property
     def learning_rate_scale(self) -> float:
-        """Factor on both learning rates, 1 unless a run was rolled back; above 0 and at most 1."""
+        """Factor on both learning rates, 1 unless a run was rolled back; above 0 and at most 1.
+
+        Setting it raises ArgumentError where an optimiser has a scheduler, which decides its rate alone.
+        """
         return self._learning_rate_scale
 
     @learning_rate_scale.setter

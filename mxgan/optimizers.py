@@ -102,8 +102,12 @@ def init_optimizer(module, config: OptimizerConfig, devices: int) -> None:
 
 
 def set_learning_rate(module, rate: float) -> None:
-    """Have a Module's optimiser go on with another learning rate."""
-    module._optimizer.set_learning_rate(rate)
+    """Have a Module's optimiser go on with another learning rate; ArgumentError where a scheduler decides it."""
+    optimizer = module._optimizer
+    if optimizer.lr_scheduler is None:
+        optimizer.set_learning_rate(rate)
+    elif rate != optimizer.lr_scheduler.base_lr:
+        raise ArgumentError(f"the learning rate cannot become {rate}: the optimiser's lr_scheduler decides it.")
 
 
 @contextmanager

@@ -103,11 +103,11 @@ class RunFolder:
 
     def checkpoint_steps(self) -> list:
         """The steps that have a checkpoint, ascending."""
-        if not self.checkpoints.is_dir():
-            return []
-        return sorted(
-            int(entry.name) for entry in self.checkpoints.iterdir() if _NUMBER.fullmatch(entry.name) and entry.is_dir()
-        )
+        try:
+            entries = list(self.checkpoints.iterdir()) if self.checkpoints.is_dir() else []
+        except OSError as error:
+            raise RunFolderError(f"{self.checkpoints} cannot be looked at: {error.strerror}.") from error
+        return sorted(int(entry.name) for entry in entries if _NUMBER.fullmatch(entry.name) and entry.is_dir())
 
     def checkpoint(self, step: int) -> Path:
         """The folder of the checkpoint of `step`."""
@@ -148,8 +148,11 @@ class RunFolder:
 
     def forget_results(self) -> None:
         """Delete the histories, for a run that begins again because it never got to a checkpoint."""
-        for path in (self.history_path, self.evaluation_path):
-            path.unlink(missing_ok=True)
+        try:
+            for path in (self.history_path, self.evaluation_path):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise RunFolderError(f"{self.path} cannot be written: {error.strerror}. Allow writing there.") from error
 
 
 def _holds_something(entry: Path) -> bool:

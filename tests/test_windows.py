@@ -309,7 +309,7 @@ def test_windows_end_when_the_program_is_killed(screen):
         wait_until(lambda: set(screen.windows()) == {"gout"})
         program.kill()
     wait_until(lambda: not is_running(windows))
-    assert not screen.windows()
+    wait_until(lambda: not screen.windows())
 
 
 def test_a_forgotten_display_is_closed(screen):

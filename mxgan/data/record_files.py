@@ -45,7 +45,7 @@ def scan(path: Union[str, Path], *, progress: Optional[bool] = False) -> RecordF
     CorruptFileError with file and offset at the first fault; DatasetNotFoundError where nothing can be read.
     """
     path = Path(path)
-    if not path.is_file():
+    if path.exists() and not path.is_file():
         raise DatasetNotFoundError(f"{path} is no regular file; give a .rec file.")
     try:
         remembered = cache_entry(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, Optional
 
@@ -36,23 +37,41 @@ _NAMES = """
 # _subgraph*, which hold further graphs; what draws random numbers; _contrib_*.
 OPERATORS = frozenset(_NAMES.split())
 
-_TAKEN = {"name", "attr", "out"}  # parameters of MXNet's functions that are no attributes
-_TYPE = r"[a-z]+\d{0,2}"
 LONGEST_VALUE = 1024
-MOST_NUMBERS = 64  # in one value
-_SIZE, _PADDING, _INT32 = (1, 2**20), (0, 2**20), (-(2**31), 2**31 - 1)
-# MXNet divides by some of these and makes as many names as others say, before it looks at them.
-_BOUNDS = {
-    **dict.fromkeys(("kernel", "stride", "dilate", "num_group", "num_groups", "block_size", "scale"), _SIZE),
-    **dict.fromkeys(("pad", "adj", "pad_width", "target_shape", "h_w", "offset"), _PADDING),
-    **dict.fromkeys(("num_filter", "num_hidden"), (0, 2**24)),
-    **dict.fromkeys(("input_dim", "output_dim", "depth", "output_size", "nsize"), (1, 2**31 - 1)),
-    **dict.fromkeys(("axis", "axes", "dim", "dim1", "dim2"), (-MOST_NUMBERS, MOST_NUMBERS)),
-    **dict.fromkeys(("lhs_axes", "rhs_axes"), (-MOST_NUMBERS, MOST_NUMBERS)),
-    "num_outputs": (1, 1024),
+LARGEST = 2**31 - 1  # of an integer, and of the product of the sizes in one value: more numbers MXNet cannot index
+_SIZE, _PADDING, _AXIS, _ANY = (1, 2**15), (0, 2**15), (-64, 64), (-LARGEST - 1, LARGEST)
+# Whole numbers, alone or in a tuple, None among them. MXNet divides by some, and makes as many names as others say,
+# before it looks at them.
+_NUMBERS = {
+    **dict.fromkeys(("kernel", "stride", "dilate"), _SIZE),
+    **dict.fromkeys(("scale", "block_size", "num_outputs"), (1, 2**10)),
+    **dict.fromkeys(("num_group", "num_groups", "nsize", "depth", "input_dim", "output_dim"), (1, 2**24)),
+    **dict.fromkeys(("num_filter", "num_hidden", "workspace"), (0, 2**24)),
+    **dict.fromkeys(("pad", "adj", "pad_width", "target_shape", "h_w", "offset", "output_size"), _PADDING),
+    **dict.fromkeys(("axis", "axes", "dim", "dim1", "dim2", "lhs_axes", "rhs_axes"), _AXIS),
+    **dict.fromkeys(("lhs_begin", "lhs_end", "rhs_begin", "rhs_end"), _AXIS),
+    **dict.fromkeys(("begin", "end", "step"), _ANY),
+    "num_args": (1, 2**10),
+    "ord": (1, 2),
     "p_value": (1, 3),
+    "shape": (-4, LARGEST),
+    "size": (0, LARGEST),
 }
-_INTEGER = re.compile(r"(?<![\w.])[-+]?\d+L?(?![\w.])")  # "3L" wrote Python 2
+_NUMBERS_FORM = r"[(\[]? ?(?:(?:-?\d{1,10}L?|None)(?:, ?|(?= ?[)\]]?$))){0,64} ?[)\]]?"  # "3L" wrote Python 2
+# MXNet ends the process over a switch that is None.
+_SWITCHES = (
+    "center_crop count_include_pad cudnn_off exclude fix_gamma flatten global_pool is_int keep_highest keepdims "
+    "multi_output no_bias out_grad output_mean_var preserve_shape reverse sparse_grad squeeze_axis transpose_a "
+    "transpose_b use_global_stats use_ignore use_length"
+)
+_WORDS = (
+    "act_type cudnn_tune dtype forward_stype layout mode multi_input_mode normalization out_dtype pool_type "
+    "pooling_convention sample_type"
+)
+_FLOATS = (
+    "a_max a_min alpha beta constant_value eps grad_scale ignore_label knorm lower_bound momentum off_value on_value p "
+    "scalar slope smooth_alpha temperature upper_bound valid_thresh"
+)
 _FLOAT = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
 _INITIALIZERS = {
     "bilinear", "constant", "msraprelu", "normal", "one", "ones", "orthogonal", "uniform", "xavier", "zero", "zeros",
@@ -63,7 +82,7 @@ _HIDDEN = {
     "__ctx_group__": r"[\w.-]*",
     "__dtype__": r"-1|\d|1[0-2]",
     "__force_mirroring__": r"True|False|true|false|0|1",
-    "__init__": None,  # see _is_initializer
+    "__init__": "",  # see _is_initializer
     "__layout__": r"\w*",
     "__lr_mult__": _FLOAT,
     "__mirror_stage__": r"True|False|true|false|\d{1,9}",
@@ -71,6 +90,13 @@ _HIDDEN = {
     "__shape__": r"[(\[]( ?-?\d{1,10}L?,?){0,32} ?[)\]]|None",
     "__storage_type__": r"-1|0",
     "__wd_mult__": _FLOAT,
+}
+_FORMS = {
+    **_HIDDEN,
+    **dict.fromkeys(_NUMBERS, _NUMBERS_FORM),
+    **dict.fromkeys(_SWITCHES.split(), r"True|False|true|false|0|1"),
+    **dict.fromkeys(_WORDS.split(), r"\w{1,32}"),
+    **dict.fromkeys(_FLOATS.split(), rf"{_FLOAT}|-?inf|nan|None"),
 }
 _OLD_HIDDEN = ("ctx_group", "force_mirroring", "lr_mult", "mirror_stage", "wd_mult")
 
@@ -100,16 +126,14 @@ def attributes_of(given: dict, inputs: int) -> tuple:
     """
     own, of_inputs = {}, {}
     for key, value in given.items():
-        if not re.fullmatch(r"\w{1,64}", key, re.ASCII) or key in _TAKEN:
-            raise FileFault(f"has an attribute by the name {quoted(key)}")
         if not isinstance(value, str) or len(value) > LONGEST_VALUE or not (value.isascii() and value.isprintable()):
             raise FileFault(
-                f"has the attribute {key} {quoted(value)}, not a text of at most {LONGEST_VALUE} characters"
+                f"has the attribute {quoted(key)} {quoted(value)}, not a text of at most {LONGEST_VALUE} characters"
             )
         old = next((name for name in _OLD_HIDDEN if key == name or key.endswith(f"_{name}")), None)
         hidden = f"__{old}__" if old else key
         if not _is_allowed(hidden, value, inputs):
-            raise FileFault(f"has the attribute {key} {quoted(value)}, which is not taken from a file")
+            raise FileFault(f"has the attribute {quoted(key)} {quoted(value)}, which is not taken from a file")
         if old and key != old:
             of_inputs[key[: -len(old) - 1], hidden] = value
         else:
@@ -118,16 +142,19 @@ def attributes_of(given: dict, inputs: int) -> tuple:
 
 
 def _is_allowed(key: str, value: str, inputs: int) -> bool:
-    if key.startswith("__"):
-        pattern = _HIDDEN.get(key, "(?!)")
-        return _is_initializer(value) if pattern is None else bool(re.fullmatch(pattern, value, re.ASCII))
-    if key == "dtype":
-        return bool(re.fullmatch(_TYPE, value))
-    numbers = [int(text.rstrip("L")) for text in _INTEGER.findall(value)]
-    if key == "num_args":  # MXNet makes up a name for each that is not there
-        return numbers == [inputs]
-    low, high = _BOUNDS.get(key, _INT32)
-    return len(numbers) <= MOST_NUMBERS and all(low <= number <= high for number in numbers)
+    if key == "__init__":
+        return _is_initializer(value)
+    if key not in _FORMS or not re.fullmatch(_FORMS[key], value, re.ASCII):
+        return False
+    if key not in _NUMBERS:
+        return True
+    numbers, (low, high) = [int(digits) for digits in re.findall(r"-?\d+", value)], _NUMBERS[key]
+    if key == "num_args" and numbers != [inputs]:  # MXNet makes up an input for each that is not there
+        return False
+    product = math.prod(abs(number) or 1 for number in numbers)
+    return all(low <= number <= high for number in numbers) and (
+        product <= LARGEST or high == _ANY[1] and low == _ANY[0]
+    )
 
 
 def _is_initializer(value: str) -> bool:
