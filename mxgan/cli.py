@@ -283,6 +283,7 @@ def _networks_of_recipe(recipe: str, settings: tuple) -> dict:
 def _network_of_file(path: str, given: tuple) -> dict:
     """{name of the file: (symbol, {input: shape})}, the shapes out of texts such as "rand=64,100,1,1"."""
     from mxgan.networks.symbol_files import load_symbol
+    from mxgan.networks.symbol_sizes import check_sizes
 
     shapes = {}
     for text in given:
@@ -290,7 +291,9 @@ def _network_of_file(path: str, given: tuple) -> dict:
         if not name or name in shapes or not re.fullmatch(r"[1-9][0-9]{0,8}(,[1-9][0-9]{0,8}){0,31}", sizes):
             raise ArgumentError(f"--shape {text!r}: give each input once, with sizes above 0, as rand=64,100,1,1.")
         shapes[name] = tuple(map(int, sizes.split(",")))
-    return {Path(path).stem: (load_symbol(path), shapes)}
+    symbol = load_symbol(path)
+    check_sizes(symbol, shapes)
+    return {Path(path).stem: (symbol, shapes)}
 
 
 @main.command()

@@ -12,6 +12,18 @@ from mxgan.runtime import mx
 
 ADAM = mxgan.OptimizerConfig()
 
+DCGAN_SIZES = {"ngf": 4, "ndf": 4, "image_size": 16, "latent_size": 10}
+# network → its sizes here; schedule, objective, optimisers, penalties and what else a recipe has stay as published.
+SMALLER = {
+    "dcgan": DCGAN_SIZES,
+    "conditional-dcgan": DCGAN_SIZES,
+    "auxiliary-dcgan": DCGAN_SIZES,
+    "semi-supervised-dcgan": DCGAN_SIZES,
+    "mlp": {"image_size": 16},
+    "cbr": {"width": 1},
+    "encoder-decoder": {"capacity": 2},
+}
+
 
 def make_pair(ngf=4, ndf=4, batch_size=4, nc=3, size=16, seed=3, optimizer=ADAM, **settings):
     """A small DCGAN, bound, with parameters and optimisers."""

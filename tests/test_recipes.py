@@ -14,20 +14,10 @@ from mxgan.config import from_dict, override, to_dict
 from mxgan.errors import ArgumentError
 from mxgan.pictures import PICTURES
 from mxgan.recipe import Recipe
-from tests.support import assert_same, params_of
+from tests.support import SMALLER, assert_same, params_of
+from tests.tiny_run import contents, differences
 
 STEPS = 20
-DCGAN_SIZES = {"ngf": 4, "ndf": 4, "image_size": 16, "latent_size": 10}
-# network → its sizes here; schedule, objective, optimisers, penalties and what else a recipe has stay as published.
-SMALLER = {
-    "dcgan": DCGAN_SIZES,
-    "conditional-dcgan": DCGAN_SIZES,
-    "auxiliary-dcgan": DCGAN_SIZES,
-    "semi-supervised-dcgan": DCGAN_SIZES,
-    "mlp": {"image_size": 16},
-    "cbr": {"width": 1},
-    "encoder-decoder": {"capacity": 2},
-}
 
 
 def small(name: str, **settings) -> mxgan.RunConfig:
@@ -58,10 +48,12 @@ def test_twenty_steps_and_the_same_bits_when_resumed_after_twelve(whole_run, tmp
     assert {key[0] for key in changed} == {"g", "d"}  # parameters of both networks
     assert {key for key in last if key.endswith("weight")} <= changed
 
-    trained(small(name, steps=12), tmp_path / "part")
-    session = mxgan.resume(tmp_path / "part", steps=STEPS, display="none", progress=False)
+    trained(small(name, steps=12), tmp_path / "whole")
+    session = mxgan.resume(tmp_path / "whole", steps=STEPS, display="none", progress=False)
     session.run()
     assert_same(params_of(session.trainer.pair), last)
+    found, expected = contents(session.folder.path), contents(whole.folder.path)
+    assert {name for name in differences(found, expected) if not name.endswith(("000012.png", "-symbol.json"))} == set()
 
 
 def test_a_run_leaves_what_its_recipe_promises(whole_run):

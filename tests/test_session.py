@@ -9,7 +9,15 @@ import pytest
 
 import mxgan
 from mxgan.callbacks import Callback
-from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, DatasetError, DisplayError, DivergedError, RunFolderError
+from mxgan.errors import (
+    ArgumentError,
+    CheckpointError,
+    CorruptFileError,
+    DatasetError,
+    DisplayError,
+    DivergedError,
+    RunFolderError,
+)
 from mxgan.run_folder import RunFolder
 from tests.support import params_of, tiny_config
 

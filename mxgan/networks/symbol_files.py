@@ -1,11 +1,13 @@
 """A network out of a symbol's .json that may come from a stranger.
 
-`mx.sym.load_json` ends the process by a signal on about one damaged file in a hundred, and runs operators that reach
-into memory or call code. So the file is parsed and checked here, and the graph made anew, a node at a time, with the
-operators' own functions. Checking it and then giving it to `load_json` would not do: that sets inputs as the file has
-them, before and without asking the operators how many they take, and brings old files up to date by looking into
-inputs that may not be there. The operators' functions parse the attributes and count the inputs of one node, and
-raise. What they do not look at, they are not given: sizes that are divided by, numbers of inputs and outputs.
+`mx.sym.load_json` takes damaged files that end the process by a signal, at once or when shapes are inferred, and
+operators that reach into memory or call code. So the file is parsed and checked here, and the graph made anew, a node
+at a time, with the operators' own functions. Checking it and then giving it to `load_json` would not do: that sets
+inputs as the file has them, without asking the operators how many they take, and brings old files up to date by
+looking into inputs that may not be there. The operators' functions parse the attributes and count the inputs of one
+node, and raise. What they do not look at, they are not given: sizes that are divided by, numbers of inputs and
+outputs. Sizes that overflow arise only with the shapes of the inputs: call `symbol_sizes.check_sizes` before MXNet
+infers any.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
 
-from mxgan.errors import CorruptFileError
+from mxgan.errors import CheckpointError, CorruptFileError
 from mxgan.ndarray_files import open_plain
 from mxgan.networks.symbol_rules import OPERATORS, FileFault, attributes_of, quoted
 from mxgan.runtime import mx
@@ -68,17 +70,16 @@ def load_symbol(path: Union[str, Path]):
     CorruptFileError : damage; an operator that is not in OPERATORS; an attribute, a size or a number of nodes that no
     network needs. The message names the node.
     CheckpointError : no such file; a folder, a pipe, a device.
-
-    >>> load_symbol("runs/NAME/checkpoints/000000100/mnist_G_STAMP-symbol.json").list_outputs()
-    ['gact5_output']
     """
     path = Path(path)
-    with open_plain(path) as stream:
-        content = stream.read(MOST_BYTES + 1)
     try:
+        with open_plain(path) as stream:
+            content = stream.read(MOST_BYTES + 1)
         return _build(_checked(_parsed(content)))
     except FileFault as fault:
         raise CorruptFileError(path, f"cannot be read as a symbol ({fault})", fault.offset, REMEDY) from fault
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def _parsed(content: bytes) -> Any:

@@ -152,9 +152,7 @@ def _is_allowed(key: str, value: str, inputs: int) -> bool:
     if key == "num_args" and numbers != [inputs]:  # MXNet makes up an input for each that is not there
         return False
     product = math.prod(abs(number) or 1 for number in numbers)
-    return all(low <= number <= high for number in numbers) and (
-        product <= LARGEST or high == _ANY[1] and low == _ANY[0]
-    )
+    return all(low <= number <= high for number in numbers) and (product <= LARGEST or (low, high) == _ANY)
 
 
 def _is_initializer(value: str) -> bool:

@@ -46,7 +46,9 @@ def test_what_decoding_takes(kind, settings, pixel_bytes):
 def test_a_small_file_of_an_enormous_image(monkeypatch):
     monkeypatch.setattr(decoding, "MAX_BYTES", 1_000_000)
     bomb = by_pillow(np.zeros((500, 500, 3), np.uint8), "PNG")
-    with pytest.raises(DatasetError, match=r"decoding its 500x500 pixels takes 2 MB, more than the 1 MB .* PNG of 0.0 MB"):
+    with pytest.raises(
+        DatasetError, match=r"decoding its 500x500 pixels takes 2 MB, more than the 1 MB .* PNG of 0.0 MB"
+    ):
         read_header(bomb)
     assert read_header(bomb + bytes(500_000)).width == 500  # a file of that size may
 

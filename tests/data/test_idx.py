@@ -52,7 +52,7 @@ def test_faults_are_named_with_their_place(tmp_path, write_idx, fault, packed):
     assert caught.value.path == path
     assert offset is None or caught.value.offset == offset
     assert str(caught.value).startswith(str(path))
-    assert str(caught.value).endswith("Fetch the file again.")
+    assert str(caught.value).endswith("etch the file again.")
 
 
 @pytest.mark.parametrize(
@@ -94,6 +94,14 @@ def test_no_memory_for_what_a_file_only_claims(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1e6
+
+
+def test_a_small_gzip_file_is_not_unpacked_to_gigabytes(tmp_path):
+    path = tmp_path / "images.gz"
+    zeros = gzip.compress(bytes(2**24))
+    path.write_bytes(gzip.compress(bytes([0, 0, 8, 3]) + struct.pack(">3I", 8, 2**12, 2**12)) + 8 * zeros)
+    with pytest.raises(CorruptFileError, match="claims 134217728 bytes .* If it is sound, unpack it; else fetch"):
+        read_idx(path, 3)
 
 
 def test_a_file_that_is_not_there_or_a_folder(tmp_path):

@@ -177,8 +177,21 @@ def test_an_index_in_another_order_will_do(write_records):
 def test_no_file_and_no_permission(tmp_path):
     with pytest.raises(DatasetNotFoundError, match=r"nothing\.rec cannot be read: No such file"):
         scan(tmp_path / "nothing.rec")
-    with pytest.raises(DatasetNotFoundError, match="cannot be read: Is a directory"):
+    with pytest.raises(DatasetNotFoundError, match="is no regular file; give a .rec file"):
         scan(tmp_path)
+    os.mkfifo(tmp_path / "pipe.rec")
+    with pytest.raises(DatasetNotFoundError, match="is no regular file; give a .rec file"):
+        scan(tmp_path / "pipe.rec")
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink(path, path)])
+def test_an_index_that_is_no_file(write_records, make):
+    path = write_records(3)
+    index = path.with_suffix(".idx")
+    index.unlink()
+    make(index)
+    with pytest.raises(CorruptFileError, match="is no regular file. Delete it"):
+        scan(path)
 
 
 def test_images_are_decoded_once_and_again_after_a_change(write_records, monkeypatch):
