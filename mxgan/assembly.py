@@ -13,6 +13,7 @@ from mxgan.data import RandIter, labelled_subset, open_dataset
 from mxgan.errors import ArgumentError
 from mxgan.guard import FiniteGuard
 from mxgan.initializers import get_initializer
+from mxgan.memory import Graph, check_memory
 from mxgan.metrics import AdversarialMetrics
 from mxgan.modules import AdversarialPair
 from mxgan.objectives import get_objective, with_heads
@@ -30,6 +31,7 @@ __all__ = ["Sources", "assemble_trainer", "bound_pair", "last_step", "open_sourc
 
 logger = logging.getLogger(__name__)
 
+PENALTY_EXECUTORS = 4  # what a gradient penalty binds, in passes over D
 SAMPLER_BATCH = 16  # a grid is drawn in parts: a larger executor would only cost memory
 
 
@@ -98,6 +100,8 @@ def bound_pair(config: RunConfig) -> AdversarialPair:
     recipe, network = config.recipe, config.recipe.network
     discriminator, generator_head, score = discriminator_symbols(recipe)
     penalty = (make_penalty(recipe.penalty, recipe.penalty_weight), score) if recipe.penalty else None
+    if config.gpu is None:
+        _check_memory(recipe, discriminator, generator_head, score if penalty else None)
     pair = AdversarialPair(
         network.generator(),
         discriminator,
@@ -116,6 +120,17 @@ def bound_pair(config: RunConfig) -> AdversarialPair:
     pair.init_params(initializer, config.seed)
     pair.init_optimizers(recipe.generator_optimizer, recipe.discriminator_optimizer)
     return pair
+
+
+def _check_memory(recipe: Recipe, discriminator, generator_head, penalized) -> None:
+    network, batch = recipe.network, recipe.batch_size
+    inputs = {"data": (batch, *network.image_shape), "class_label": (batch,), "label": (batch,)}
+    symbols = {"discriminator": discriminator, "discriminator for G": generator_head}
+    graphs = {"generator": Graph(network.generator(), network.generator_inputs(batch))}
+    for name, symbol in {**symbols, **({"gradient penalty": penalized} if penalized is not None else {})}.items():
+        taken = {key: shape for key, shape in inputs.items() if key in symbol.list_arguments()}
+        graphs[name] = Graph(symbol, taken, PENALTY_EXECUTORS if symbol is penalized else 1)
+    check_memory(graphs, training=True)
 
 
 def last_step(config: RunConfig, data) -> int:

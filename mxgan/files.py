@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
 import shutil
+import stat
 from pathlib import Path
 from typing import Optional, Union
 
@@ -103,8 +105,8 @@ class LineFile:
         before, _ = self._size(), self.kept
         try:
             try:
-                with self.path.open("a", encoding="utf-8") as file:
-                    file.write(line + "\n")
+                with open_own(self.path) as file:
+                    file.write((line + "\n").encode())
             except OSError:
                 if self._size() > before:
                     os.truncate(self.path, before)
@@ -121,7 +123,8 @@ class LineFile:
         missing = kept - self._size()
         try:
             if missing < 0:
-                os.truncate(self.path, kept)
+                with open_own(self.path) as file:
+                    file.truncate(kept)
         except OSError as error:
             raise OutputError(f"{self.path} cannot be cut back: {error.strerror}. Allow writing it.") from error
         self._kept = kept - max(0, missing)
@@ -134,6 +137,19 @@ class LineFile:
             return 0
 
 
+def open_own(path: Path):
+    """A file of a run opened to be appended to, made where it is not there.
+
+    OSError where it is anything but a plain file: a link would lead out of the run's folder, a pipe would hang.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    handle = os.open(path, flags, 0o644)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is not a plain file", str(path))
+    return os.fdopen(handle, "ab")
+
+
 class FolderLock:
     """Holds a folder for this process until `release`, or until the process ends, however it does.
 
@@ -144,7 +160,7 @@ class FolderLock:
 
     def __init__(self, folder: Path) -> None:
         try:
-            self._file = (folder / ".lock").open("w")
+            self._file = open_own(folder / ".lock")
         except OSError as error:
             raise RunFolderError(
                 f"the run folder {folder} cannot be written: {error.strerror}. Allow writing there, or copy the run."

@@ -10,6 +10,9 @@ from mxgan.errors import ArgumentError
 __all__ = ["InstanceNoise"]
 
 
+MOST_SIGMA = 1000  # images are in [-1, 1]; MXNet refuses what float32 cannot hold, in the middle of a step
+
+
 @dataclass(frozen=True)
 class InstanceNoise:
     """Normal noise on every image that D sees, real and fake, fading linearly to nothing.
@@ -32,8 +35,8 @@ class InstanceNoise:
     steps: Optional[int] = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.sigma < float("inf"):
-            raise ArgumentError(f"the instance noise's sigma is {self.sigma}; give 0 or more.")
+        if not 0 <= self.sigma <= MOST_SIGMA:
+            raise ArgumentError(f"the instance noise's sigma is {self.sigma}; give 0 to {MOST_SIGMA}.")
         if self.steps is not None and self.steps < 1:
             raise ArgumentError(f"the instance noise's steps is {self.steps}; give at least 1.")
 

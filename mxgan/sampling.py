@@ -9,6 +9,7 @@ import numpy as np
 
 from mxgan.data.latents import draw_latents
 from mxgan.errors import ArgumentError, CheckpointError
+from mxgan.memory import Graph, check_memory
 from mxgan.modules import AdversarialPair
 from mxgan.networks import NETWORKS
 from mxgan.runtime import mx
@@ -38,6 +39,8 @@ class Sampler:
         self._shape = (batch_size, *self.latent_shape)
         labels = {"class_label": (batch_size,)} if classes else {}
         self._wanted = parameter_shapes(generator, {"rand": self._shape, **labels})
+        if context is None or context.device_type == "cpu":
+            check_memory({"generator": Graph(generator, {"rand": self._shape, **labels})}, training=False)
         self.module = mx.mod.Module(generator, ("rand",), tuple(labels) or None, context=context or mx.cpu())
         # Bound as for training: a graph bound for inference gets MXNet's oneDNN backend, which keeps the first value
         # of a weight that is worked out in the graph (blocks.single_channel_deconvolution) for all later ones.
