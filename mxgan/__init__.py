@@ -48,7 +48,7 @@ _HOME = {
     "facc": "mxgan.metrics",
     "fentropy": "mxgan.metrics",
     "load_params": "mxgan.params_files",
-    "load_sampler": "mxgan.session",
+    "load_sampler": "mxgan.loading",
     "make_dcgan_sym": "mxgan.networks",
     "open_dataset": "mxgan.data",
     "pack_folder": "mxgan.data",

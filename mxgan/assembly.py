@@ -6,16 +6,18 @@ import logging
 from typing import NamedTuple, Optional
 
 from mxgan import runtime
-from mxgan.callbacks import Checkpointer, Logger, MonitorOutputs, ProgressBar
 from mxgan.checkpoint import Names
+from mxgan.checkpointer import Checkpointer
 from mxgan.classifier import ClassifierAccuracy
 from mxgan.data import RandIter, labelled_subset, open_dataset
 from mxgan.errors import ArgumentError
 from mxgan.guard import FiniteGuard
+from mxgan.history import Logger, ProgressBar
 from mxgan.initializers import get_initializer
 from mxgan.memory import Graph, check_memory
 from mxgan.metrics import AdversarialMetrics
 from mxgan.modules import AdversarialPair
+from mxgan.monitor import MonitorOutputs
 from mxgan.objectives import get_objective, with_heads
 from mxgan.penalties import make_penalty
 from mxgan.pictures import Studio, get_picture

@@ -213,8 +213,8 @@ def report(current) -> None:
 def sample(source: str, num: int, seed: int, only: Optional[int], checkpoint: str, output: str, debug: bool) -> None:
     """Draw images from a run folder or from a generator's .params file."""
     with readable_errors(debug):
+        from mxgan.loading import load_sampler
         from mxgan.outputs import check_absent, write_images
-        from mxgan.session import load_sampler
 
         target, sampler = Path(output), load_sampler(source, checkpoint=checkpoint)
         if not target.is_dir():

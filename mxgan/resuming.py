@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 from mxgan import runtime
-from mxgan.callbacks import Logger
 from mxgan.checkpoint import load_checkpoint
 from mxgan.config import from_dict, to_dict
 from mxgan.errors import ArgumentError, CorruptFileError, DivergedError, MXGANError, RunFinishedError
+from mxgan.history import Logger
 from mxgan.run_config import MAY_CHANGE, RunConfig
 from mxgan.run_folder import RunFolder
 from mxgan.trainer import Trainer

@@ -1,4 +1,4 @@
-"""From a configuration to a trainer that is ready to `fit`: new, resumed, or out of a run folder for sampling."""
+"""From a configuration to a trainer that is ready to `fit`: new, or gone on with."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from typing import Any, NamedTuple, Optional, Union
 
 from mxgan import runtime
 from mxgan.assembly import Sources, assemble_trainer, bound_pair, last_step, open_sources
-from mxgan.checkpoint import best_step, load_checkpoint, parameter_file, read_state
+from mxgan.checkpoint import load_checkpoint, read_state
 from mxgan.config import to_dict
-from mxgan.errors import ArgumentError, CheckpointError, RunFolderError, unknown_name
+from mxgan.errors import ArgumentError, RunFolderError, unknown_name
 from mxgan.files import FolderLock, write_whole
 from mxgan.modules import AdversarialPair
-from mxgan.params_files import load_params
 from mxgan.resuming import (
     Rollback,
     check_end,
@@ -28,11 +27,10 @@ from mxgan.resuming import (
 )  # fmt: skip
 from mxgan.run_config import RunConfig
 from mxgan.run_folder import RunFolder
-from mxgan.sampling import Sampler, network_of_params
 from mxgan.trainer import Trainer
 from mxgan.windows import Display
 
-__all__ = ["Session", "load_sampler", "resume", "start", "start_or_resume"]
+__all__ = ["Session", "resume", "start", "start_or_resume"]
 
 logger = logging.getLogger(__name__)
 
@@ -212,46 +210,3 @@ def start_or_resume(
 
 def _write_record(folder: RunFolder, record: dict) -> None:
     write_whole(folder.config_path, json.dumps(record, indent=1) + "\n")
-
-
-def load_sampler(source: Union[str, Path], batch_size: int = 64, checkpoint: Union[str, int] = "latest") -> Sampler:
-    """A `Sampler` of a run folder's checkpoint, or of a generator's .params file alone.
-
-    Parameters
-    ----------
-    checkpoint : of a run: "latest", "best" (of a run with `keep_best`), or a step that has one.
-
-    Raises
-    ------
-    CheckpointError, CorruptFileError, RunFolderError : what cannot be read, and why.
-    """
-    source = Path(source)
-    if source.is_dir():
-        folder = RunFolder.open(source)
-        config = recorded_config(folder)
-        network = config.recipe.network
-        chosen = _chosen_checkpoint(folder, config, checkpoint)
-        read_state(chosen)
-        parameters = load_params(parameter_file(chosen, "generator"))
-    elif source.exists():
-        parameters = load_params(source)
-        network = network_of_params(parameters[0])
-    else:
-        raise CheckpointError(f"{source} does not exist; give a run folder or a .params file of a generator.")
-    classes = network.classes if network.conditional else 0
-    return Sampler.of_params(network.generator(), network.latent_shape, parameters, batch_size, classes=classes)
-
-
-def _chosen_checkpoint(folder: RunFolder, config: RunConfig, checkpoint: Union[str, int]) -> Path:
-    if checkpoint == "latest":
-        return folder.latest_checkpoint()
-    if checkpoint != "best":
-        if not str(checkpoint).isdecimal():
-            raise ArgumentError(f"checkpoint is {checkpoint!r}; give latest, best, or the number of a step.")
-        return folder.checkpoint_of(int(checkpoint))
-    if not config.keep_best:
-        raise ArgumentError(f"the run {folder.path} has no best checkpoint, for it has no keep_best (--keep-best).")
-    step = best_step(folder, config.keep_best)
-    if step is None:
-        raise CheckpointError(f"{folder.path} has no checkpoint with the metric of {config.keep_best!r}.")
-    return folder.checkpoint(step)

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import mxgan
-from mxgan.callbacks import Callback, Checkpointer
+from mxgan.callbacks import Callback
 from mxgan.checkpoint import best_step, read_state
+from mxgan.checkpointer import Checkpointer
 from mxgan.config import override
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, RunFinishedError
 from mxgan.run_folder import RunFolder

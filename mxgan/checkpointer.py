@@ -1,0 +1,77 @@
+"""`Checkpointer`: when a run saves its state, and which of its checkpoints stay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Callable, Optional, Union
+
+from mxgan.callbacks import Periodic
+from mxgan.checkpoint import Names, best_step, save_checkpoint
+from mxgan.errors import unknown_name
+from mxgan.history import finite_or_none
+from mxgan.run_folder import BEST, RunFolder
+from mxgan.runtime import versions
+
+__all__ = ["Checkpointer"]
+
+
+class Checkpointer(Periodic):
+    """Saves every `every` steps, minutes or epochs, and at the end; keeps the newest `keep` and the best.
+
+    Parameters
+    ----------
+    names : the first words of the files' names.
+    every : a number of steps, "epoch", or "15min".
+    keep : how many checkpoints stay, at least 1; None: all.
+    keep_best : "METRIC:min" or "METRIC:max": the best by that metric stays too; None: no such.
+    sources : callbacks whose `latest` has metrics.
+    before_saving : called first; may raise so that nothing is saved.
+    save_first : save also before the first step.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        names: Names,
+        every: Union[int, str] = 1000,
+        keep: Optional[int] = 5,
+        keep_best: Optional[str] = None,
+        sources: Sequence = (),
+        before_saving: Optional[Callable] = None,
+        save_first: bool = False,
+    ) -> None:
+        super().__init__(every)
+        self.keep, self.keep_best = keep, keep_best
+        self._folder, self._names, self._sources = folder, names, sources
+        self._before_saving, self._save_first = before_saving, save_first
+
+    def on_fit_begin(self, trainer) -> None:
+        super().on_fit_begin(trainer)
+        if self._save_first and not self._folder.checkpoint_steps():
+            self._do(trainer)
+
+    def due(self, trainer) -> None:
+        """Save now, unless this step is saved already."""
+        if self._before_saving:
+            self._before_saving()
+        if trainer.step in self._folder.checkpoint_steps():
+            return
+        metrics = {name: value for source in self._sources for name, value in source.latest.items()}
+        self._check_metric(metrics)
+        state = {
+            "step": trainer.step,
+            "epoch": trainer.epoch,
+            "iteration": trainer.iteration,
+            "seed": trainer.seed,
+            "versions": versions(),
+            "metrics": {name: finite_or_none(value) for name, value in metrics.items()},
+            "callbacks": {type(callback).__name__: callback.state() for callback in trainer.callbacks},
+        }
+        save_checkpoint(self._folder, trainer.pair, self._names, state)
+        best = best_step(self._folder, self.keep_best) if self.keep_best else None
+        self._folder.prune_checkpoints(self.keep, best)
+
+    def _check_metric(self, metrics: dict) -> None:
+        wanted = BEST.fullmatch(self.keep_best).group(1) if self.keep_best else None
+        if wanted and metrics and wanted not in metrics:
+            raise unknown_name("metric in keep_best", wanted, sorted(metrics))
