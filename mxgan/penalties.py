@@ -6,8 +6,8 @@ discriminator's parameters give the same number::
     slopes     data → score                     backward: g = ∇ₓ D(x), for each sample
     adjoint    tangent, data → ⟨∇ₓ D(x), v⟩     backward: dP/dW, at v = dP/dg held fixed
 
-mxgan/tangent says why that is exact. Like modules.py, this module touches MXNet's private executors: it adds to the
-gradient arrays of the discriminator's Module.
+mxgan/tangent says why that is exact. Like bound_pair.py, this module touches MXNet's private executors: it adds to
+the gradient arrays of the discriminator's Module.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def make_penalty(name: str, weight: float) -> GradientPenalty:
     ArgumentError : no such penalty, with the nearest; a weight of 0 or below.
     """
     if name not in PENALTIES:
-        raise unknown_name("penalty", name, PENALTIES)
+        raise unknown_name("penalty", name, PENALTIES, "null (--set penalty=null) turns it off.")
     return PENALTIES[name].make(weight)
 
 
@@ -192,7 +192,7 @@ class BoundPenalty:
         real, fake : NDArray (N, C, H, W) or whatever shape D takes; not changed. One that `points` does not use may
             be None.
         classes : NDArray (N,), the class labels of the points, for a D that takes them: those of the real images
-            and, with points "between", also of the fakes. A D that takes none ignores them.
+            or of the fakes; with points "between" each pair must be of one class. A D that takes none ignores them.
         epsilon : NDArray (N, 1, …) in [0, 1], the share of the real image in points "between"; None: drawn by
             mx.random, so a function of its seed.
 

@@ -15,6 +15,7 @@ __all__ = ["MAY_CHANGE", "RunConfig"]
 MAY_CHANGE = (
     "steps", "epochs", "data_dir", "gpu", "log_every", "sample_every", "checkpoint_every", "keep", "monitor",
 )  # fmt: skip
+LONGEST_NAME = 200  # bytes; file systems allow 255, and the time comes behind
 
 
 @dataclass(frozen=True)
@@ -65,3 +66,15 @@ class RunConfig:
                 raise ArgumentError(f"{name} is {value!r}; give a number of steps above 0, or 'epoch'.")
         if self.monitor < 0:
             raise ArgumentError(f"monitor is {self.monitor}; give a number of steps, or 0 for none.")
+        if self.recipe.run_name is not None:
+            self._check_run_name(self.recipe.run_name)
+
+    def _check_run_name(self, pattern: str) -> None:
+        allowed = "give a folder's name, in which {dataset} and {recipe.SETTING} are filled in, or null"
+        try:
+            name = pattern.format(recipe=self.recipe, dataset=self.dataset)
+        except (LookupError, AttributeError, TypeError, ValueError, OverflowError, MemoryError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise ArgumentError(f"run_name is {pattern!r}, which cannot be filled in ({reason}); {allowed}.") from error
+        if not name.strip(". ") or len(name.encode()) > LONGEST_NAME or any(letter in name for letter in "/\\\0\n"):
+            raise ArgumentError(f"run_name makes {name[:80]!r}, which is no name of a folder; {allowed}.")
