@@ -12,7 +12,7 @@ from mxgan.errors import ArgumentError
 from mxgan.files import write_whole
 from mxgan.visualize import save_grid
 
-__all__ = ["check_absent", "make_folder", "write_images"]
+__all__ = ["check_absent", "make_folder", "new_picture", "write_images"]
 
 
 def check_absent(path: Path) -> None:
@@ -27,6 +27,21 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ArgumentError(f"the folder {path} cannot be made: {error.strerror}. Give another.") from error
+
+
+def new_picture(path: str) -> Path:
+    """The path of a PNG that is to be written, checked before the work for it is done: its folder is made.
+
+    Raises
+    ------
+    ArgumentError : another kind of file, one that is there already, or a folder that cannot be made.
+    """
+    target = Path(path)
+    if target.suffix != ".png":
+        raise ArgumentError(f"--output {path}: give a name that ends in .png.")
+    check_absent(target)
+    make_folder(target.parent)
+    return target
 
 
 def write_images(
