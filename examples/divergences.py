@@ -8,7 +8,9 @@ import argparse
 import numpy as np
 from matplotlib.figure import Figure
 
+from mxgan.cli import readable_errors
 from mxgan.divergences import js_divergence, kl_divergence, optimal_discriminator, value_of_game, wasserstein_1d
+from mxgan.outputs import new_picture
 
 REAL, FAKE, BEST, INK = "tab:blue", "tab:orange", "tab:green", "0.35"
 INFINITY = 4.4  # where the axis shows it
@@ -55,7 +57,8 @@ def draw_pair(axes, distance, lesson):
 
 parser = argparse.ArgumentParser(description="Draw KL, JS, Wasserstein and the optimal discriminator.")
 parser.add_argument("--output", default="divergences.png", help="picture to write (default: %(default)s)")
-output = parser.parse_args().output
+with readable_errors(debug=False):
+    output = new_picture(parser.parse_args().output)
 figure = Figure(figsize=(13, 6.2), constrained_layout=True)
 grid = figure.add_gridspec(2, 2)
 draw_distances(figure.add_subplot(grid[:, 0]))

@@ -8,9 +8,10 @@ import os
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 
 import mxgan
-from mxgan import runtime
+from mxgan import checks, cli, outputs, runtime
 from mxgan.noise import InstanceNoise
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before MXNet is loaded: layers this small lose by being shared out
@@ -26,26 +27,29 @@ def mlp(data, letter, outputs):
 
 
 def draw(axes, points, title):
-    """Good: within three sigma of a mode (Srivastava et al. 2017); found: a mode of which 1 % are good samples."""
+    """Good: within three sigma of a mode (Srivastava et al. 2017), in its circle; found: 1 % of all samples are."""
     distances = np.linalg.norm(points[:, None] - MODES, axis=2)
     shares = np.bincount(distances.argmin(1)[distances.min(1) <= 3 * SIGMA], minlength=8) / len(points)
     title += f"\nmodes found: {(shares >= 0.01).sum()} of 8, share of good samples: {shares.sum():.0%}"
     print(title.replace("\n", ": "))
     axes.set(title=title, xlim=(-3.1, 3.1), ylim=(-3.1, 3.1), aspect="equal")
     axes.scatter(*points.T, s=6, alpha=0.3, lw=0)
-    axes.scatter(*MODES.T, s=600, facecolor="none", edgecolor=np.where(shares >= 0.01, "tab:green", "tab:red"))
     for mode, share in zip(MODES, shares):
-        axes.text(*1.32 * mode, f"{share:.1%}", ha="center", va="center")
+        colour = "tab:green" if share >= 0.01 else "tab:red"
+        axes.add_patch(Circle(mode, 3 * SIGMA, fill=False, color=colour, lw=1.2))
+        axes.text(*1.32 * mode, f"{share:.1%}", color=colour, ha="center", va="center")
 
 
 parser = argparse.ArgumentParser(description="Train a GAN on eight Gaussians on a ring, and draw the modes it finds.")
 parser.add_argument("--objective", default="gan", choices=mxgan.OBJECTIVES)
 parser.add_argument("--penalty", type=float, help="weight of a gradient penalty on the critic")
 parser.add_argument("--clip", type=float, help="bound of the critic's weights")
-parser.add_argument("--steps", type=int, default=1500)
-parser.add_argument("--seed", type=int, default=0)
-parser.add_argument("--output", default="eight_gaussians.png")
+for name, default in (("--steps", 1500), ("--seed", 0), ("--output", "eight_gaussians.png")):
+    parser.add_argument(name, type=type(default), default=default)
 args = parser.parse_args()
+with cli.readable_errors(debug=False):
+    checks.whole_number("--steps", args.steps), checks.whole_number("--seed", args.seed, minimum=0)
+    target = outputs.new_picture(args.output)
 generator, score = mlp(mx.sym.var("rand"), "g", outputs=2), mlp(mx.sym.var("data"), "d", outputs=1)
 objective, label = mxgan.OBJECTIVES[args.objective], mx.sym.var("label")
 pair = mxgan.AdversarialPair(
@@ -67,4 +71,4 @@ for axes, step in zip(panels[1:], (args.steps // 5, args.steps)):
     trainer.fit(steps=step)
     sampler.copy_from(pair)
     draw(axes, sampler.draw(2500, args.seed), f"{args.objective}, step {step}")
-panels[0].figure.savefig(args.output)
+panels[0].figure.savefig(target)

@@ -5,7 +5,7 @@
 Prints the line that the original prints, and saves two .params files and a picture in the folder `own_loop`.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import mxgan
@@ -13,7 +13,12 @@ from mxgan.runtime import mx
 from mxgan.visualize import save_grid
 
 BATCH, WIDTH, CHANNELS, LATENT = 64, 32, 3, 100
-STEPS = int(sys.argv[1]) if len(sys.argv) > 1 else 400
+
+parser = argparse.ArgumentParser(description="MXNet's DCGAN loop by hand, on the embedded digits.")
+parser.add_argument("steps", type=int, nargs="?", default=400, help="how many (default: %(default)s)")
+steps = parser.parse_args().steps
+if steps < 1:
+    parser.error(f"steps is {steps}; give at least 1.")
 
 folder = Path("own_loop")
 if folder.exists():
@@ -40,7 +45,7 @@ latents = mxgan.RandIter(BATCH, LATENT)
 metrics = mxgan.AdversarialMetrics()
 
 step = epoch = 0
-while step < STEPS:
+while step < steps:
     data.seek(epoch)
     for batch in data:
         result = pair.step(latents.next().data[0], batch.data[0], noise=0.3)
@@ -49,7 +54,7 @@ while step < STEPS:
         if step % 10 == 0:
             print(metrics.line(epoch, step))
             metrics.reset()
-        if step == STEPS:
+        if step == steps:
             break
     epoch += 1
 

@@ -9,7 +9,7 @@ from mxgan import runtime
 from mxgan.checkpoint import Names
 from mxgan.checkpointer import Checkpointer
 from mxgan.classifier import ClassifierAccuracy
-from mxgan.data import RandIter, labelled_subset, open_dataset
+from mxgan.data import RandIter, data_sets_with, labelled_subset, open_dataset
 from mxgan.errors import ArgumentError
 from mxgan.guard import FiniteGuard
 from mxgan.history import Logger, ProgressBar
@@ -54,12 +54,31 @@ def open_sources(config: RunConfig, progress: Optional[bool] = None) -> Sources:
     if not recipe.labelled_per_class:
         sources = Sources(_open(config, progress, **settings))
     else:
+        _check_split(config)
         images = _open(config, progress, split="train", **settings)
         few = labelled_subset(images, recipe.labelled_per_class, config.seed)
-        sources = Sources(images, few, _open(config, progress, split="test", shuffle=False))
+        sources = Sources(images, few, _open(config, progress, split="test", shuffle=False, limit=None))
     _check_classes(config, sources.images)
     logger.info("%s", sources.images.describe())
+    if sources.images.num_images < recipe.batch_size:
+        counts = (sources.images.num_images, recipe.batch_size)
+        logger.warning("There are %d images, fewer than a batch of %d: each batch has some of them twice.", *counts)
     return sources
+
+
+def _check_split(config: RunConfig) -> None:
+    """Raise ArgumentError where a recipe that trains with few labels has no test part of its own to be measured on."""
+    few = f"labelled_per_class is {config.recipe.labelled_per_class}: the recipe trains with few labels on the training"
+    if config.split is not None:
+        raise ArgumentError(
+            f"{few} split and measures on the test split; split is {config.split!r}, leave it out (null)."
+        )
+    having = data_sets_with("split")
+    if config.dataset not in having:
+        raise ArgumentError(
+            f"{few} split and measures on the test split, which the data set {config.dataset!r} does not have; "
+            f"{' and '.join(having)} have one."
+        )
 
 
 def _open(config: RunConfig, progress: Optional[bool], **settings):
@@ -82,7 +101,21 @@ def _check_classes(config: RunConfig, data) -> None:
         found = "none, or unknown ones" if data.num_classes is None else str(data.num_classes)
         raise ArgumentError(
             f"the network {config.recipe.network.name!r} is of {wanted} classes, and the data set {config.dataset!r} "
-            f"has {found}; set classes (--set classes=N) or give data with labels (mnist, digits, folder)."
+            f"has {found}; set classes (--set classes=N) or give data with labels: mnist, digits, or a folder with one "
+            "subfolder for each class. The labels of recordio are not trained on."
+        )
+    _check_every_class(config, data, wanted)
+
+
+def _check_every_class(config: RunConfig, data, wanted: int) -> None:
+    missing = sorted(set(range(wanted)) - {int(label) for label in set(data.labels)}) if wanted else []
+    if missing:
+        names = [f"{label} ({data.class_names[label]!r})" if data.class_names else str(label) for label in missing]
+        limit = f" with limit {config.limit}" if config.limit else ""
+        raise ArgumentError(
+            f"the network {config.recipe.network.name!r} is of {wanted} classes, and the data set "
+            f"{config.dataset!r}{limit} has no image of the classes {', '.join(names)}; give a larger limit, or images "
+            "of every class."
         )
 
 
@@ -151,7 +184,7 @@ def assemble_trainer(
 ) -> Trainer:
     """A trainer over the sources with the callbacks that write the run folder."""
     recipe, network = config.recipe, config.recipe.network
-    classes = network.classes if network.conditional else 0
+    classes = network.generator_classes
     sampler = Sampler(network.generator(), network.latent_shape, SAMPLER_BATCH, pair.contexts[0], classes)
     studio = Studio(folder, sampler, windows, config.sample_every, config.seed)
     log = Logger(folder.history_path, config.log_every, AdversarialMetrics(get_objective(recipe.objective)))

@@ -8,8 +8,8 @@ Three executors over two sets of parameters::
 
 The original runs one discriminator executor for everything, and so computes input gradients in its first two
 passes and parameter gradients in its third only to throw them away. Splitting it gives the same numbers to the
-last bit. Networks that take classes have the further input `class_label`. This module, modules.py, penalties.py and
-optimizers.py are the only ones that touch MXNet's private parts.
+last bit. Networks that take classes have the further input `class_label`. What touches MXNet's private parts is this
+module, penalties.py, optimizers.py and tangent/ alone.
 """
 
 from __future__ import annotations
@@ -152,8 +152,9 @@ class BoundPair:
         found = {"data": self.critic_for_inputs.get_input_grads()[0]}
         for module in self.halves().values():
             group = module._exec_group
-            for name, devices in zip(group.param_names, group.grad_arrays):
-                found[name] = devices[0]
+            for name, (first, *_) in zip(group.param_names, group.grad_arrays):
+                if first is not None:  # spectral norm's vectors are not trained
+                    found[name] = first
         return found
 
     def _discriminator_gradients(self) -> list:

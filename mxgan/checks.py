@@ -7,7 +7,9 @@ from typing import Any
 
 from mxgan.errors import ArgumentError
 
-__all__ = ["check_switch", "whole_number"]
+__all__ = ["FLOAT32_MAX", "check_switch", "whole_number"]
+
+FLOAT32_MAX = 3.4e38  # MXNet refuses a larger number in an operator, in the middle of a step
 
 
 def whole_number(name: str, value: Any, minimum: int = 1, maximum: int = 2**31 - 1) -> int:

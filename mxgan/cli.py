@@ -191,7 +191,7 @@ def stop_on_signals(trainer):
 def report(current) -> None:
     """The last lines: what was made and where; how to go on when it was stopped."""
     trainer, folder = current.trainer, current.folder
-    picture = folder.latest_picture()
+    picture = folder.latest_picture() or _newest(folder.samples)
     if picture:
         logger.info(f"picture: {picture}")
     logger.info(f"run folder: {folder.path}")
@@ -201,6 +201,11 @@ def report(current) -> None:
         sys.exit(INTERRUPTED)
 
 
+def _newest(samples: Path) -> Optional[Path]:
+    """The picture of the last step, of whatever kind, where a recipe draws no gout."""
+    return max(samples.glob("*-*.png"), key=lambda path: path.stem.rpartition("-")[2], default=None)
+
+
 @main.command()
 @click.argument("source", type=click.Path())
 @click.option("--num", default=64, show_default=True, help="How many images.")
@@ -208,10 +213,14 @@ def report(current) -> None:
 @click.option("--class", "only", type=click.IntRange(0), help="Of a conditional generator: this class alone.")
 @click.option("--checkpoint", metavar="STEP|latest|best", default="latest", show_default=True, help="Of a run folder.")
 @click.option("--output", type=click.Path(), default="samples.png", show_default=True,
-              help="FILE.png: one grid; FILE.npz: the array `images`; FOLDER: one PNG each.")  # fmt: skip
+              help="FILE.png: one grid; FILE.npz: the array `images`, and `labels` of a conditional generator; "
+                   "FOLDER: one PNG each.")  # fmt: skip
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def sample(source: str, num: int, seed: int, only: Optional[int], checkpoint: str, output: str, debug: bool) -> None:
-    """Draw images from a run folder or from a generator's .params file."""
+    """Draw images from a run folder or from a generator's .params file.
+
+    Of a conditional generator image i is of class i mod K, and the grid has a column for each class.
+    """
     with readable_errors(debug):
         from mxgan.loading import load_sampler
         from mxgan.outputs import check_absent, write_images
@@ -219,8 +228,8 @@ def sample(source: str, num: int, seed: int, only: Optional[int], checkpoint: st
         target, sampler = Path(output), load_sampler(source, checkpoint=checkpoint)
         if not target.is_dir():
             check_absent(target)
-        images = sampler.draw(num, seed, only)
-        write_images(target, images)
+        images, labels = sampler.draw(num, seed, only), sampler.classes_of(num, only)
+        write_images(target, images, labels, columns=sampler.classes if sampler.classes and only is None else None)
         click.echo(f"{num} images: {target}")
 
 

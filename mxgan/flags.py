@@ -111,6 +111,7 @@ def changed(flags: dict, config):
     ends = {name: given[name] for name in ("steps", "epochs") if name in given}
     if ends:
         config = replace(config, **{"steps": None, "epochs": None, **ends})
+    _check_widths(config.recipe.network, given)
     for name, paths in _SETTINGS_OF_FLAG.items():
         for path in paths if name in given else ():
             config = override(config, path, given[name])
@@ -119,16 +120,57 @@ def changed(flags: dict, config):
     return _with_settings(config, given.get("settings", ()))
 
 
+def _check_widths(network, given: dict) -> None:
+    for name in ("ngf", "ndf", "nc"):
+        if name in given and not hasattr(network, name):
+            widths = " and ".join(
+                f"--set {field}={_spelt(getattr(network, field))}" for field in network.width_settings
+            )
+            raise ArgumentError(
+                f"--{name} is {given[name]}, but the network {network.name!r} has no {name}; its widths are {widths}."
+            )
+
+
+def _spelt(value) -> str:
+    """A setting as --set takes it."""
+    return f"[{','.join(map(str, value))}]" if isinstance(value, tuple) else str(value)
+
+
 def _with_settings(config, settings):
-    """The configuration with each KEY=VALUE put in, one after the other."""
+    """The configuration with each KEY=VALUE put in; what fits only together with a later one is put in after it."""
+    waiting, refusals = [_key_and_value(setting) for setting in settings], []
+    while waiting:
+        config, left, refusals = _put_in(config, waiting)
+        if len(left) == len(waiting):
+            raise refusals[0]
+        waiting = left
+    return config
+
+
+def _put_in(config, pairs: list) -> tuple:
+    """(configuration, pairs that it refused, why)."""
     from mxgan.config import override
 
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not equals or not key:
-            raise ArgumentError(f"--set {setting!r} is not of the form KEY=VALUE.")
-        config = override(config, key, value)
-    return config
+    left, refusals = [], []
+    for key, value in pairs:
+        try:
+            config = override(config, key, value)
+        except ArgumentError as error:
+            left.append((key, value))
+            refusals.append(error)
+    return config, left, refusals
+
+
+def _key_and_value(setting: str) -> tuple:
+    key, equals, value = setting.partition("=")
+    if not equals or not key:
+        raise ArgumentError(f"--set {setting!r} is not of the form KEY=VALUE.")
+    if "run_defaults" in key.split("."):
+        raise ArgumentError(
+            f"--set {setting!r}: run_defaults are what the recipe leaves to the flags; give the flag itself "
+            "(--epochs, --limit, --log-every, --sample-every)."
+        )
+    return key, value
 
 
 def with_learning_rate(config, rate: float):

@@ -40,8 +40,9 @@ def load_sampler(source: Union[str, Path], batch_size: int = 64, checkpoint: Uni
         network = network_of_params(parameters[0])
     else:
         raise CheckpointError(f"{source} does not exist; give a run folder or a .params file of a generator.")
-    classes = network.classes if network.conditional else 0
-    return Sampler.of_params(network.generator(), network.latent_shape, parameters, batch_size, classes=classes)
+    return Sampler.of_params(
+        network.generator(), network.latent_shape, parameters, batch_size, classes=network.generator_classes
+    )
 
 
 def _chosen_checkpoint(folder: RunFolder, config: RunConfig, checkpoint: Union[str, int]) -> Path:

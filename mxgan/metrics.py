@@ -6,7 +6,6 @@ The labels here are the hard ones, 0 for fake and 1 for real, also when training
 from __future__ import annotations
 
 import functools
-import math
 import operator
 from typing import Optional
 
@@ -54,8 +53,9 @@ class AdversarialMetrics:
     """The original's three metrics, mACC, mG and mD, and what else an objective has, over the steps since `reset`.
 
     mACC and mD see D's prediction on the fake and the real batch before D's update; mG sees it on the fake batch
-    after the update, under the label "real". An objective whose prediction is no probability has no entropies, and one
-    without a threshold no accuracy: they are NaN. The objective's own losses are always there.
+    after the update, under the label "real". An objective whose prediction is no probability has no entropies and no
+    mean absolute error, and one without a threshold no accuracy: they are NaN. Its own losses are always there; a
+    penalty is no part of them.
 
     Parameters
     ----------
@@ -125,10 +125,10 @@ class AdversarialMetrics:
         """The line that MXNet's DCGAN example prints, word for word; with losses where there is no entropy."""
         shown = [(metric.get()[0], float(metric.get()[1])) for metric in (self.mACC, self.mG, self.mD)]
         if not self.objective.probability:
+            accuracy = [] if self.objective.threshold is None else ["facc"]
             values = self.values()
-            shown = [(name, values[name]) for name in ("facc", "loss_g", "loss_d", *self.objective.estimates)]
-        found = " ".join(str(pair) for pair in shown if not math.isnan(pair[1]))
-        return f"epoch: {epoch} iter: {iteration} metric: {found}"
+            shown = [(name, values[name]) for name in (*accuracy, "loss_g", "loss_d", *self.objective.estimates)]
+        return f"epoch: {epoch} iter: {iteration} metric: {' '.join(map(str, shown))}"
 
     def reset(self) -> None:
         """Forget the steps so far."""

@@ -26,8 +26,9 @@ class AdversarialPair(BoundPair):
 
     Parameters
     ----------
-    generator : symbol with the one input `rand` and one output, the image.
-    discriminator : symbol with the inputs `data` and `label` that ends in a head operator.
+    generator : symbol with the input `rand`, and `class_label` if it is conditional, and one output, the image.
+    discriminator : symbol with the inputs `data`, `label`, and `class_label` where it is told the class or tells it,
+        that ends in a head operator.
     latent_shape : shape of one latent, such as (100, 1, 1).
     image_shape : shape of one image (C, H, W); the generator's output must have it.
     batch_size : samples in a step; at least one for each device.
@@ -36,8 +37,9 @@ class AdversarialPair(BoundPair):
     contexts : devices; the batch is split among them.
     real_label : target of D on real images; below 1 it is one-sided label smoothing (Salimans et al. 2016, 3.4).
     schedule : order and numbers of the updates in a step; by default those of MXNet's own DCGAN example.
-    labelled : whether each of D's rounds has a batch for its classifier alone.
-    penalty : (configuration, raw score symbol) of a penalty on D's gradient at its input.
+    labelled : whether each of D's rounds has a batch for its classifier alone; D must have one (output `closs`).
+    penalty : (configuration, raw score symbol) of a penalty on D's gradient at its input. Where its points lie
+        between real and fake images and the score takes classes, D's fakes are of the real batch's classes.
     weight_clip : bound of every weight of D, from its first step on (Arjovsky et al. 2017, algorithm 1).
 
     Raises
@@ -78,8 +80,16 @@ class AdversarialPair(BoundPair):
         if weight_clip is not None and not weight_clip > 0:
             raise ArgumentError(f"weight_clip is {weight_clip}; give a number above 0, or null for none.")
         self._penalty_of, self._penalty = penalty, None
+        self.penalty_points = penalty[0].points if penalty else None
+        told = penalty is not None and not labelled and "class_label" in penalty[1].list_arguments()
+        self.pairs_classes = told and self.penalty_points == "between"
         self._plan = schedule.plan(labelled, penalty is not None)
         self._classifies = "closs_output" in discriminator.list_outputs()
+        if labelled and not self._classifies:
+            raise ArgumentError(
+                "labelled is True, and the discriminator has no classifier (an output 'closs'); leave labelled out, "
+                "or give a discriminator with class logits to `with_heads`."
+            )
         self._gradients_pending = False
         self._constant_labels: dict = {}
 

@@ -38,6 +38,7 @@ class Objective:
     source : paper and equation.
     threshold : the prediction above which D calls an image real; None where only differences mean something.
     probability : whether the prediction is one, so that its entropy means something.
+    soft_labels : whether a label between 0 and 1 is a target that D can reach, so that smoothing means something.
     estimates : what else is to be logged: {name: function of (mean D(x), mean D(G(z)))}.
     """
 
@@ -48,6 +49,7 @@ class Objective:
     source: str
     threshold: Optional[float] = 0.0
     probability: bool = False
+    soft_labels: bool = False
     estimates: Mapping[str, Callable] = field(default_factory=dict)
 
 
@@ -110,6 +112,7 @@ OBJECTIVES = {
         "Goodfellow et al. 2014, eq. 1 for D; G maximises log D(G(z)), section 3 (the non-saturating form)",
         threshold=0.5,
         probability=True,
+        soft_labels=True,
     ),
     "least_squares": Objective(
         least_squares_head,
@@ -118,6 +121,7 @@ OBJECTIVES = {
         half_squared_error,
         "Mao et al. 2017, eq. 2 with a = 0, b = c = 1 (eq. 9)",
         threshold=0.5,
+        soft_labels=True,
     ),
     "hinge_loss": Objective(
         hinge_head,

@@ -1,20 +1,24 @@
 """The optimiser of one network: how it is made, and its state as plain arrays and numbers.
 
 MXNet's own `save_optimizer_states` is a pickle and loses Adam's step count, so that 2 + 2 steps are not 4. Here the
-state is exported by parameter name, counts included, and put back exactly. Besides modules.py, this is the only
-place that touches MXNet's private parts.
+state is exported by parameter name, counts included, and put back exactly. bound_pair.py says who else touches MXNet's
+private parts.
 """
 
 from __future__ import annotations
 
+import copy
+import math
 import os
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from mxgan.checks import FLOAT32_MAX
 from mxgan.errors import ArgumentError, CheckpointError
 from mxgan.runtime import mx
 
@@ -37,6 +41,7 @@ class AdaDeltaWithRate(mx.optimizer.Optimizer):
     """
 
     def __init__(self, learning_rate: float = 1.0, rho: float = 0.9, epsilon: float = 1e-6, **kwargs) -> None:
+        _check_ranges({"rho": rho, "epsilon": epsilon})
         super().__init__(learning_rate=learning_rate, **kwargs)
         self.rho, self.epsilon = rho, epsilon
 
@@ -76,11 +81,33 @@ class OptimizerConfig:
     settings: Mapping[str, Any] = field(default_factory=lambda: {"beta1": 0.5, "wd": 0.0})
 
     def __post_init__(self) -> None:
-        if not 0 < self.learning_rate < float("inf"):
+        if not 0 < self.learning_rate <= FLOAT32_MAX:
             raise ArgumentError(f"learning_rate is {self.learning_rate!r}; give a number above 0.")
-        for beta in ("beta1", "beta2"):
-            if not 0 <= self.settings.get(beta, 0) < 1:
-                raise ArgumentError(f"{beta} is {self.settings[beta]!r}; give a number from 0 to below 1.")
+        _check_ranges(self.settings)
+
+
+_SHARE = (lambda value: 0 <= value < 1, "a number from 0 to below 1")
+_FROM_ZERO = (lambda value: 0 <= value <= FLOAT32_MAX, "a number from 0 up")
+_RANGES = {**dict.fromkeys(("beta1", "beta2", "gamma1", "gamma2", "momentum", "rho"), _SHARE), "epsilon": _FROM_ZERO,
+           "wd": _FROM_ZERO}  # fmt: skip
+
+
+def _check_ranges(settings: Mapping) -> None:
+    for name, (allows, allowed) in _RANGES.items():
+        value = settings.get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, Real) or not allows(value):
+            raise ArgumentError(f"{name} is {value!r}; give {allowed}.")
+
+
+def _try_out(name: str, settings: Mapping) -> None:
+    """Two updates of one weight by such an optimiser: MXNet looks at some settings no earlier than that."""
+    trial = mx.optimizer.create(name, **copy.deepcopy(dict(settings)))
+    weight = mx.nd.ones((1,))
+    state = trial.create_state_multi_precision(0, weight)
+    for _ in range(2):
+        trial.update_multi_precision(0, weight, mx.nd.ones((1,)), state)
+    if not math.isfinite(weight.asscalar()):
+        raise ValueError("an update by it is not finite")
 
 
 def init_optimizer(module, config: OptimizerConfig, devices: int) -> None:
@@ -91,13 +118,14 @@ def init_optimizer(module, config: OptimizerConfig, devices: int) -> None:
     """
     settings = {"learning_rate": config.learning_rate, **config.settings}
     try:
+        _try_out(config.name, settings)
         with _update_beside_replicas():
             module.init_optimizer(
                 kvstore="local" if devices > 1 else None,
                 optimizer=config.name,
                 optimizer_params=tuple(settings.items()),
             )
-    except (ValueError, TypeError, AssertionError) as error:
+    except (ValueError, TypeError, AssertionError, AttributeError, mx.MXNetError) as error:
         raise ArgumentError(f"the optimiser {config.name!r} with {settings} was refused by MXNet: {error}") from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Optional
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from mxgan.errors import ArgumentError
 from mxgan.files import write_whole
 from mxgan.visualize import save_grid
 
-__all__ = ["check_absent", "make_folder", "write_images"]
+__all__ = ["check_absent", "make_folder", "new_picture", "write_images"]
 
 
 def check_absent(path: Path) -> None:
@@ -28,14 +29,34 @@ def make_folder(path: Path) -> None:
         raise ArgumentError(f"the folder {path} cannot be made: {error.strerror}. Give another.") from error
 
 
-def write_images(target: Path, images: np.ndarray) -> None:
-    """Write images (N, C, H, W) in [-1, 1] as a grid, as an array, or as a folder of files, by the target's name."""
+def new_picture(path: str) -> Path:
+    """The path of a PNG that is to be written, checked before the work for it is done: its folder is made.
+
+    Raises
+    ------
+    ArgumentError : another kind of file, one that is there already, or a folder that cannot be made.
+    """
+    target = Path(path)
+    if target.suffix != ".png":
+        raise ArgumentError(f"--output {path}: give a name that ends in .png.")
+    check_absent(target)
+    make_folder(target.parent)
+    return target
+
+
+def write_images(
+    target: Path, images: np.ndarray, labels: Optional[np.ndarray] = None, columns: Optional[int] = None
+) -> None:
+    """Write images (N, C, H, W) in [-1, 1] as a grid, as an array, or as a folder of files, by the target's name.
+
+    `labels` (N,) go into the array's file; `columns` is how many images a row of the grid has.
+    """
     if target.suffix == ".npz":
         content = io.BytesIO()
-        np.savez_compressed(content, images=images)
+        np.savez_compressed(content, images=images, **({} if labels is None else {"labels": labels}))
         write_whole(target, content.getvalue())
     elif target.suffix == ".png":
-        save_grid(target, images)
+        save_grid(target, images, columns)
     elif target.suffix:
         raise ArgumentError(f"--output {target}: give a name that ends in .png or .npz, or a folder.")
     else:

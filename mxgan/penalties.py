@@ -6,8 +6,8 @@ discriminator's parameters give the same number::
     slopes     data → score                     backward: g = ∇ₓ D(x), for each sample
     adjoint    tangent, data → ⟨∇ₓ D(x), v⟩     backward: dP/dW, at v = dP/dg held fixed
 
-mxgan/tangent says why that is exact. Like modules.py, this module touches MXNet's private executors: it adds to the
-gradient arrays of the discriminator's Module.
+mxgan/tangent says why that is exact. Like bound_pair.py, this module touches MXNet's private executors: it adds to
+the gradient arrays of the discriminator's Module.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from mxgan.checks import check_switch
+from mxgan.checks import FLOAT32_MAX, check_switch
 from mxgan.errors import ArgumentError, ShapeError, unknown_name
 from mxgan.networks.summary import nodes_of
 from mxgan.runtime import mx
@@ -48,9 +48,9 @@ class GradientPenalty:
     one_sided: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 < self.weight < float("inf"):
+        if not 0 < self.weight <= FLOAT32_MAX:
             raise ArgumentError(f"weight of the gradient penalty is {self.weight!r}; give a number above 0.")
-        if not 0 <= self.target < float("inf"):
+        if not 0 <= self.target <= FLOAT32_MAX:
             raise ArgumentError(f"target of the gradient penalty is {self.target!r}; give a number from 0.")
         if self.points not in _POINTS:
             raise unknown_name("points of the gradient penalty", self.points, _POINTS)
@@ -115,7 +115,7 @@ def make_penalty(name: str, weight: float) -> GradientPenalty:
     ArgumentError : no such penalty, with the nearest; a weight of 0 or below.
     """
     if name not in PENALTIES:
-        raise unknown_name("penalty", name, PENALTIES)
+        raise unknown_name("penalty", name, PENALTIES, "null (--set penalty=null) turns it off.")
     return PENALTIES[name].make(weight)
 
 
@@ -192,7 +192,7 @@ class BoundPenalty:
         real, fake : NDArray (N, C, H, W) or whatever shape D takes; not changed. One that `points` does not use may
             be None.
         classes : NDArray (N,), the class labels of the points, for a D that takes them: those of the real images
-            and, with points "between", also of the fakes. A D that takes none ignores them.
+            or of the fakes; with points "between" each pair must be of one class. A D that takes none ignores them.
         epsilon : NDArray (N, 1, …) in [0, 1], the share of the real image in points "between"; None: drawn by
             mx.random, so a function of its seed.
 
@@ -246,7 +246,7 @@ def clip_weights(module, bound: float) -> None:
     ------
     ArgumentError : a bound of 0 or below.
     """
-    if not 0 < bound < float("inf"):
+    if not 0 < bound <= FLOAT32_MAX:
         raise ArgumentError(f"the bound of weight clipping is {bound!r}; give a number above 0.")
     group, held = module._exec_group, _held_gammas(module.symbol)
     module._params_dirty = True  # `get_params` is to read the devices' arrays

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Optional, Tuple  # noqa: UP035 - Tuple: read at run time on Python 3.9
 
-from mxgan.checks import check_switch, whole_number
+from mxgan.checks import FLOAT32_MAX, check_switch, whole_number
 from mxgan.config import from_dict, to_dict
-from mxgan.errors import ArgumentError
+from mxgan.data.base import SAMPLING
+from mxgan.errors import ArgumentError, unknown_name
 from mxgan.initializers import get_initializer
 from mxgan.networks import DCGAN, get_network
+from mxgan.networks.base import Network
 from mxgan.noise import InstanceNoise
 from mxgan.objectives import get_objective
 from mxgan.optimizers import OptimizerConfig
@@ -35,7 +37,7 @@ class Recipe:
     initializer, initial_sigma : a row of INITIALIZERS; sigma is the standard deviation of "normal".
     batch_size : images in a batch.
     schedule : order and numbers of the updates in a step; see `Schedule`.
-    real_label : D's target on real images; below 1 it is one-sided label smoothing.
+    real_label : D's target on real images; below 1 it is one-sided label smoothing, for objectives with a target.
     instance_noise : noise on what D sees, none by default; see `InstanceNoise`.
     spectral_norm : divide D's weights by their largest singular value; see spectral.py.
     penalty, penalty_weight : a row of PENALTIES on D's gradient and its weight in the paper's notation; None: none.
@@ -46,7 +48,7 @@ class Recipe:
     pictures : rows of PICTURES, drawn every `sample_every` steps.
     run_name : name of the run folder, `{recipe.…}` and `{dataset}` filled in; None: the data set's and the time.
     run_defaults : settings of the run (epochs, limit, log_every, sample_every), as published where the source says;
-        a flag overrules each.
+        a flag overrules each, and --set does not reach them.
     """
 
     summary: str
@@ -73,23 +75,59 @@ class Recipe:
     run_defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.network, Network):
+            raise ArgumentError(f"network is {self.network!r:.60}; give a row of NETWORKS with its settings.")
         get_objective(self.objective)
         if self.batch_size < 1:
             raise ArgumentError(f"batch_size is {self.batch_size}; give at least 1.")
-        if not 0 < self.initial_sigma < float("inf"):
+        if not 0 < self.initial_sigma <= FLOAT32_MAX:
             raise ArgumentError(f"initial_sigma is {self.initial_sigma}; give a number above 0.")
         get_initializer(self.initializer, self.initial_sigma, {})
-        if self.penalty is not None:
-            make_penalty(self.penalty, self.penalty_weight)
         check_switch("spectral_norm", self.spectral_norm)
+        if self.weight_clip is not None and not 0 < self.weight_clip <= FLOAT32_MAX:
+            raise ArgumentError(f"weight_clip is {self.weight_clip}; give a number above 0, or null for none.")
+        self._check_labels()
+        self._check_penalty()
+        self._check_epoch()
+        for name in self.pictures:
+            get_picture(name)
+
+    def _check_labels(self) -> None:
         whole_number("labelled_per_class", self.labelled_per_class, minimum=0)
-        if self.labelled_per_class and not self.network.classes:
+        if self.labelled_per_class and not self.network.classifies:
             raise ArgumentError(
                 f"labelled_per_class is {self.labelled_per_class}, and the network {self.network.name!r} classifies "
                 "nothing; give 0, or a network that does."
             )
-        for name in self.pictures:
-            get_picture(name)
+        if not 0.5 < self.real_label <= 1:
+            raise ArgumentError(f"real_label is {self.real_label}; give a number above 0.5 and at most 1.")
+        if self.real_label != 1 and not get_objective(self.objective).soft_labels:
+            raise ArgumentError(
+                f"real_label is {self.real_label}, and the objective {self.objective!r} has no target that could be "
+                "smoothed; add --set real_label=1, or give another objective."
+            )
+
+    def _check_penalty(self) -> None:
+        if self.penalty is None:
+            return
+        make_penalty(self.penalty, self.penalty_weight)
+        if self.network.mixes_samples:
+            raise ArgumentError(
+                f"penalty is {self.penalty!r}, and the network has {self.network.mixes_samples}, which mixes the "
+                "samples of a batch, so that a gradient for each sample does not exist (Gulrajani et al. 2017, "
+                "section 4). Give --set minibatch_kernels=0 or --set penalty=null."
+            )
+
+    def _check_epoch(self) -> None:
+        if self.sampling not in SAMPLING:
+            raise unknown_name("sampling", self.sampling, SAMPLING)
+        if self.steps_per_epoch is not None:
+            whole_number("steps_per_epoch", self.steps_per_epoch, maximum=100_000)
+            if self.sampling != "replacement":
+                raise ArgumentError(
+                    f"steps_per_epoch is {self.steps_per_epoch}, and with sampling {self.sampling!r} an epoch gives "
+                    "each image once; add --set steps_per_epoch=null or --set sampling=replacement."
+                )
 
     @classmethod
     def parts_from_dict(cls, values: Mapping) -> dict:
@@ -101,7 +139,10 @@ class Recipe:
         return {**values, "network": from_dict(get_network(network.get("name")), options, "network")}
 
     def describe(self) -> str:
-        """Everything that decides it, in a few lines for a person; what is as in a plain `Recipe` is left out."""
+        """Everything that decides it, in a few lines for a person; what is as in a plain `Recipe` is left out.
+
+        The plain one has no penalty: where there is one, its weight is told too.
+        """
         plain, network = Recipe("", ""), to_dict(self.network)
         parts = [f"network {network.pop('name')} ({_listed(network)})", f"objective {self.objective}"]
         parts += [f"{half} {_optimizer(getattr(self, f'{half}_optimizer'))}" for half in ("generator", "discriminator")]
@@ -109,7 +150,8 @@ class Recipe:
         named = ("summary", "source", "network", "objective", "generator_optimizer", "discriminator_optimizer")
         for setting in fields(self):
             value = getattr(self, setting.name)
-            if setting.name not in (*named, "batch_size") and value != getattr(plain, setting.name):
+            told = value != getattr(plain, setting.name) or (setting.name == "penalty_weight" and self.penalty)
+            if setting.name not in (*named, "batch_size") and told:
                 changed = to_dict(value)
                 parts.append(f"{setting.name} {_listed(changed) if isinstance(changed, dict) else changed}")
         return "; ".join(parts)

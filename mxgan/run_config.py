@@ -21,6 +21,7 @@ MAY_CHANGE = (
     "steps", "epochs", "data_dir", "gpu", "log_every", "sample_every", "checkpoint_every", "keep", "keep_best",
     "on_nan", "monitor",
 )  # fmt: skip
+LONGEST_NAME = 200  # bytes; file systems allow 255, and the time comes behind
 
 
 @dataclass(frozen=True)
@@ -84,3 +85,15 @@ class RunConfig:
             raise unknown_name("on_nan", self.on_nan, ON_NAN)
         if self.monitor < 0:
             raise ArgumentError(f"monitor is {self.monitor}; give a number of steps, or 0 for none.")
+        if self.recipe.run_name is not None:
+            self._check_run_name(self.recipe.run_name)
+
+    def _check_run_name(self, pattern: str) -> None:
+        allowed = "give a folder's name, in which {dataset} and {recipe.SETTING} are filled in, or null"
+        try:
+            name = pattern.format(recipe=self.recipe, dataset=self.dataset)
+        except (LookupError, AttributeError, TypeError, ValueError, OverflowError, MemoryError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise ArgumentError(f"run_name is {pattern!r}, which cannot be filled in ({reason}); {allowed}.") from error
+        if not name.strip(". ") or len(name.encode()) > LONGEST_NAME or any(letter in name for letter in "/\\\0\n"):
+            raise ArgumentError(f"run_name makes {name[:80]!r}, which is no name of a folder; {allowed}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Optional
 
@@ -17,13 +18,15 @@ from mxgan.shapes import check_parameters, parameter_shapes
 
 __all__ = ["Sampler", "network_of_params"]
 
+logger = logging.getLogger(__name__)
+
 
 class Sampler:
     """A generator bound for inference (BatchNorm by its moving statistics), with parameters of its own.
 
     Parameters
     ----------
-    generator : symbol with the one input `rand`.
+    generator : symbol with the input `rand`, and `class_label` if it is conditional.
     latent_shape : shape of one latent, such as (100, 1, 1).
     classes : of a conditional generator, which has `class_label` as a second input; 0 for others.
     batch_size : latents in one forward pass; any number can be sampled.
@@ -104,17 +107,32 @@ class Sampler:
         if only is not None and not 0 <= only < self.classes:
             known = f"0 to {self.classes - 1}" if self.classes else "none: this generator is not conditional"
             raise ArgumentError(f"class {only} is not one of this generator's ({known}).")
-        classes = np.arange(num) % self.classes if self.classes else None
-        return self.sample(latents, classes if only is None else np.full(num, only))
+        return self.sample(latents, self.classes_of(num, only))
+
+    def classes_of(self, num: int, only: Optional[int] = None) -> Optional[np.ndarray]:
+        """The classes (N,) of the images that `draw` gives; None where the generator takes none."""
+        if not self.classes:
+            return None
+        return np.arange(num) % self.classes if only is None else np.full(num, only)
 
 
 def network_of_params(arg_params: dict):
-    """The network whose generator has these parameters, found by their names and shapes among NETWORKS."""
+    """The network whose generator has these parameters, found by their names and shapes among NETWORKS.
+
+    What no parameter tells and samples depend on is assumed, and said in the log.
+    """
     shapes = {key: value.shape for key, value in arg_params.items()}
-    refusals = []
-    for network in NETWORKS.values():
+    if shapes and all(name.startswith("d") for name in shapes):
+        raise CheckpointError("these are a discriminator's parameters; give the file with _G_ in its name.")
+    for row in NETWORKS.values():
         try:
-            return network.from_parameters(shapes)
-        except CheckpointError as error:
-            refusals.append(f"{network.name}: {error}")
-    raise CheckpointError("the parameters are those of no generator known here. " + " ".join(refusals))
+            network = row.from_parameters(shapes)
+        except CheckpointError:  # one of the others, or none
+            continue
+        if network.assumed:
+            assumed = ", ".join(f"{name} {getattr(network, name)}" for name in network.assumed)
+            logger.warning("The file does not tell all of its network: assumed are %s. Its run folder does.", assumed)
+        return network
+    found = f"{', '.join(sorted(shapes)[:4]) or 'nothing'}{', …' if len(shapes) > 4 else ''}"
+    known = "; ".join(f"{row.title}: {row.recognised_by}" for row in NETWORKS.values())
+    raise CheckpointError(f"the parameters ({found}) are those of no generator known here. Known are {known}.")

@@ -78,9 +78,14 @@ class Step:
         return StepResult(fake=self._fake, **self._left)
 
     def generate(self, index: int) -> None:
-        """Fakes from latents number `index`; with noise they are what D sees until the next ones."""
+        """Fakes from latents number `index`; with noise they are what D sees until the next ones.
+
+        Where D's penalty lies between a real and a fake image, they are of the real ones' classes.
+        """
         latents = self._latents[index]
         self._fake_classes = classes_of(latents)
+        if self._pair.pairs_classes and index < len(self._images):  # for D; G's own come after
+            self._fake_classes = classes_of(self._images[index])
         self._fake = self._pair.generate(latents.data[0], self._fake_classes)
         self._seen = noisy(self._fake, self._noise)
 
@@ -108,8 +113,9 @@ class Step:
         return prediction
 
     def penalize(self, index: int) -> None:
-        """The penalty on D's gradient, added to what D's losses gave."""
-        self._left["penalty"] = self._pair.accumulate_penalty(self._real, self._seen, self._real_classes)
+        """The penalty on D's gradient, added to what D's losses gave; under the classes of its points."""
+        classes = self._fake_classes if self._pair.penalty_points == "fake" else self._real_classes
+        self._left["penalty"] = self._pair.accumulate_penalty(self._real, self._seen, classes)
 
     def update_discriminator(self, index: int) -> None:
         """One optimiser step of D."""

@@ -367,3 +367,52 @@ def test_a_recipes_own_length_is_used_unless_a_flag_says_otherwise():
     assert (limited["limit"], limited["sample_every"]) == (900, "epoch")
     given = dry_run("--recipe", "cbr-gan", "--limit", "50", "--steps", "7", "--sample-every", "3")
     assert (given["limit"], given["sample_every"], given["steps"], given["epochs"]) == (50, 3, 7, None)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--recipe", "mlp-gan", "--ngf", "8"],
+         "--ngf is 8, but the network 'mlp' has no ngf; its widths are --set generator_widths=[128,256,512,784] and"),
+        (["--recipe", "cbr-gan", "--ndf", "8"], "the network 'cbr' has no ndf; its widths are --set width=3"),
+        (["--set", "run_defaults.limit=5"], "run_defaults are what the recipe leaves to the flags"),
+        (["--set", "recipe.run_defaults={}"], "run_defaults are what the recipe leaves to the flags"),
+        (["--set", "run_name={foo}"], "run_name is '{foo}', which cannot be filled in"),
+        (["--set", "sampling=bogus"], "unknown sampling 'bogus'"),
+        (["--set", "weight_clip=-1"], "weight_clip is -1"),
+        (["--set", "objective=hinge_loss"], "add --set real_label=1"),
+        (["--set", "objective=hinge_loss", "--set", "bogus=1"], "add --set real_label=1"),
+    ],
+)  # fmt: skip
+def test_a_dry_run_refuses_what_a_run_would(arguments, words):
+    result = mxgan("train", "--dry-run", *arguments)
+    assert result.exit_code == 2
+    assert words in result.output
+
+
+def test_the_order_of_settings_that_go_together_does_not_matter():
+    pairs = ["objective=hinge_loss", "real_label=1", "sampling=replacement", "steps_per_epoch=7"]
+    found = [dry_run(*(part for pair in order for part in ("--set", pair))) for order in (pairs, pairs[::-1])]
+    assert found[0] == found[1]
+    assert found[0]["recipe"]["objective"] == "hinge_loss"
+    assert dry_run("--set", "ngf=5", "--set", "ngf=6")["recipe"]["network"]["ngf"] == 6  # the last one counts
+
+
+def test_a_column_of_samples_is_a_class_and_an_array_has_labels(tmp_path):
+    import cv2
+
+    run = tmp_path / "run"
+    sizes = ["--recipe", "cgan", *TINY, "--nc", 1, "--steps", 1, "--display", "none"]
+    assert mxgan("train", *sizes, "--run-dir", run).exit_code == 0
+    assert mxgan("sample", run, "--num", 20, "--output", tmp_path / "grid.png").exit_code == 0
+    assert mxgan("sample", run, "--num", 20, "--output", tmp_path / "array.npz").exit_code == 0
+    assert mxgan("sample", run, "--num", 4, "--class", 3, "--output", tmp_path / "threes.npz").exit_code == 0
+    assert cv2.imread(str(tmp_path / "grid.png")).shape == (32, 160, 3)
+    assert np.load(tmp_path / "array.npz")["labels"].tolist() == [*range(10)] * 2
+    assert np.load(tmp_path / "threes.npz")["labels"].tolist() == [3] * 4
+
+
+def test_a_recipe_that_draws_no_gout_ends_with_what_it_drew(tmp_path):
+    arguments = [*TINY, "--set", 'pictures=["strip"]', "--steps", 2, "--display", "none", "--run-dir", tmp_path / "run"]
+    result = mxgan("train", *arguments)
+    assert f"picture: {tmp_path / 'run' / 'samples' / 'strip-000002.png'}" in result.output

@@ -30,6 +30,7 @@ def run(monkeypatch, tmp_path):
 
     def run(*arguments) -> dict:
         monkeypatch.setattr("sys.argv", [str(EXAMPLE), *map(str, arguments)])
+        Path("eight_gaussians.png").unlink(missing_ok=True)  # of the last call; it is not overwritten
         return runpy.run_path(str(EXAMPLE))
 
     return run
@@ -107,3 +108,34 @@ def test_a_seed_decides_everything(run):
     samples = [run("--steps", 5, "--seed", seed)["sampler"].draw(10, seed=0) for seed in (3, 3, 4)]
     np.testing.assert_array_equal(samples[0], samples[1])
     assert not np.array_equal(samples[0], samples[2])
+
+
+def test_the_circles_are_what_is_counted(run):
+    example = run("--steps", 5)
+    axes = Figure().subplots()
+    example["draw"](axes, np.repeat(example["MODES"][:3], 100, axis=0), "points")
+    assert [circle.radius for circle in axes.patches] == [3 * example["SIGMA"]] * 8
+    np.testing.assert_array_equal([circle.center for circle in axes.patches], example["MODES"])
+    colours = [text.get_color() for text in axes.texts]
+    assert colours == ["tab:green"] * 3 + ["tab:red"] * 5
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--steps", "0"], "--steps is 0; give a whole number from 1"),
+        (["--seed", "-1"], "--seed is -1; give a whole number from 0"),
+        (["--output", "drawn.xyz"], "--output drawn.xyz: give a name that ends in .png"),
+        (["--output", "there.png"], "there.png exists; give another name, or move it away"),
+        (["--output", "there.png/x.png"], "the folder there.png cannot be made"),
+    ],
+)
+def test_a_bad_call_is_said_before_anything_is_trained(run, arguments, words, capsys):
+    Path("there.png").write_bytes(b"kept")
+    with pytest.raises(SystemExit) as ended:
+        run(*arguments)
+    assert ended.value.code == 2
+    captured = capsys.readouterr()
+    assert words in captured.err
+    assert captured.out == ""
+    assert Path("there.png").read_bytes() == b"kept"

@@ -59,6 +59,15 @@ def test_an_objective_without_probabilities_shows_its_losses(name, line):
     assert np.isnan(metrics.values()["fentropy_d"])
 
 
+def test_what_is_not_a_number_keeps_its_place():
+    metrics = mxgan.AdversarialMetrics()
+    metrics.update(result([0.1], [0.9], [np.nan]))
+    assert re.search(r"\('facc', 1.0\) \('fentropy', nan\) \('fentropy', 0.1", metrics.line(0, 10))
+    critic = mxgan.AdversarialMetrics(mxgan.OBJECTIVES["wasserstein"])
+    critic.update(result([0.0], [np.nan], [0.5]))
+    assert critic.line(0, 1).endswith("('loss_g', -0.5) ('loss_d', nan) ('wasserstein', nan)")
+
+
 def test_classes_that_are_unknown_do_not_count():
     metrics, plain = mxgan.AdversarialMetrics(), result([0.1], [0.9], [0.5])
     assert "class_accuracy_real" not in metrics.values()

@@ -202,3 +202,8 @@ def test_a_pair_without_optimisers_says_so():
     )
     with pytest.raises(ArgumentError, match="call init_params and init_optimizers"):
         pair.step(mx.nd.ones((2, 100, 1, 1)), mx.nd.ones((2, 3, 64, 64)))
+
+
+def test_labelled_batches_want_a_discriminator_that_classifies():
+    with pytest.raises(ArgumentError, match="labelled is True, and the discriminator has no classifier"):
+        make_pair(labelled=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mxgan.errors import ArgumentError, CheckpointError
-from mxgan.optimizers import OptimizerConfig, export_state, import_state, init_optimizer
+from mxgan.optimizers import AdaDeltaWithRate, OptimizerConfig, export_state, import_state, init_optimizer
 from mxgan.runtime import mx
 from tests.support import assert_same, make_pair, params_of, train
 
@@ -167,3 +167,33 @@ def test_adadelta_takes_what_every_optimiser_takes():
     expected = np.array([2.0, -1.0]) - 0.25 * g * np.sqrt(1e-2) / np.sqrt(0.1 * g**2 + 1e-2)
     np.testing.assert_allclose(weight.asnumpy(), expected, rtol=1e-6)
     np.testing.assert_array_equal(gradient.asnumpy(), [8.0, -1.0])  # MXNet's own changes it
+
+
+@pytest.mark.parametrize(
+    "name, settings, words",
+    [
+        ("adam", {"beta2": "abc"}, "beta2 is 'abc'; give a number from 0 to below 1"),
+        ("adam", {"beta1": None}, "beta1 is None; give a number"),
+        ("adadelta_lr", {"rho": 7}, "rho is 7; give a number from 0 to below 1"),
+        ("adadelta_lr", {"epsilon": -1}, "epsilon is -1; give a number from 0 up"),
+        ("rmsprop", {"gamma1": 5}, "gamma1 is 5; give a number from 0 to below 1"),
+        ("adam", {"lr_scheduler": 3}, "was refused by MXNet: "),
+        ("adam", {"clip_gradient": "much"}, "was refused by MXNet: "),
+        ("sgd", {"rescale_grad": float("nan")}, "was refused by MXNet: an update by it is not finite"),
+    ],
+)
+def test_settings_that_cannot_be_are_named_before_anything_is_trained(name, settings, words):
+    with pytest.raises(ArgumentError) as caught:
+        make_pair(optimizer=OptimizerConfig(name, 1e-3, settings))
+    assert words in str(caught.value)
+
+
+def test_adadelta_itself_checks_its_settings():
+    with pytest.raises(ArgumentError, match="rho is 1.5"):
+        AdaDeltaWithRate(rho=1.5)
+
+
+def test_trying_an_optimiser_out_leaves_its_schedule_as_it_was():
+    schedule = mx.lr_scheduler.FactorScheduler(step=1, factor=0.5, base_lr=1e-3)
+    make_pair(optimizer=OptimizerConfig("adam", 1e-3, {"lr_scheduler": schedule}))
+    assert schedule.base_lr == 1e-3

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+
+from click.testing import CliRunner
 
 from mxgan.cli import main
 from mxgan.recipes import RECIPES
@@ -36,3 +40,14 @@ def test_commands_and_recipes_that_are_named_exist():
     assert "train" in named
     for recipe in RECIPES:
         assert f"| `{recipe}` |" in README
+
+
+def test_the_commands_of_the_sheet_are_accepted():
+    details = README.partition("<details>")[2].partition("</details>")[0]
+    commands = re.findall(r"^python examples/(\w+)\.py (.*)$", details, flags=re.MULTILINE)
+    assert len(commands) == 11
+    for program, arguments in commands:
+        example = runpy.run_path(str(ROOT / "examples" / f"{program}.py"))["main"]
+        found = CliRunner().invoke(example, [*arguments.split(), "--dry-run"])
+        assert found.exit_code == 0, f"{program} {arguments}: {found.output}"
+        assert json.loads(found.output)["dataset"] == "mnist"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 import mxgan
-from mxgan.assembly import bound_pair
+from mxgan.assembly import bound_pair, open_sources
 from mxgan.config import from_dict, override, to_dict
 from mxgan.errors import ArgumentError
 from mxgan.pictures import PICTURES
@@ -117,6 +118,23 @@ def test_the_published_numbers():
     "name, settings, words",
     [
         ("dcgan", {"labelled_per_class": 3}, "the network 'dcgan' classifies nothing"),
+        ("cgan", {"labelled_per_class": 3}, "the network 'conditional-dcgan' classifies nothing"),
+        ("dcgan", {"penalty": "none"}, "unknown penalty 'none'"),
+        ("dcgan", {"penalty": "none"}, "null (--set penalty=null) turns it off."),
+        ("dcgan", {"objective": "hinge_loss"}, "real_label is 0.9, and the objective 'hinge_loss' has no target"),
+        ("wgan", {"real_label": 0.9}, "'wasserstein' has no target that could be smoothed; add --set real_label=1"),
+        ("dcgan", {"real_label": 7.0}, "real_label is 7.0; give a number above 0.5 and at most 1"),
+        ("dcgan", {"sampling": "shufle"}, "unknown sampling 'shufle'; did you mean 'shuffle'"),
+        ("encoder-decoder-gan", {"steps_per_epoch": 0}, "steps_per_epoch is 0; give a whole number from 1"),
+        ("dcgan", {"steps_per_epoch": 5}, "add --set steps_per_epoch=null or --set sampling=replacement"),
+        (
+            "ssgan",
+            {"minibatch_kernels": 3, "penalty": "r1"},
+            "minibatch discrimination (minibatch_kernels), which mixes the samples of a batch, so that a gradient",
+        ),
+        ("ssgan", {"split": "nonsense"}, "measures on the test split; split is 'nonsense', leave it out (null)"),
+        ("ssgan", {"dataset": "folder"}, "which the data set 'folder' does not have; mnist and digits have one"),
+        ("cgan", {"limit": 3}, "the data set 'digits' with limit 3 has no image of the classes "),
         ("dcgan", {"penalty": "r3"}, "unknown penalty 'r3'. Known: gradient_penalty, r1"),
         ("dcgan", {"pictures": ["gird"]}, "unknown picture 'gird'; did you mean 'grids'"),
         ("dcgan", {"initializer": "nomal"}, "unknown initializer 'nomal'"),
@@ -130,7 +148,7 @@ def test_what_does_not_fit_is_said_before_a_folder_is_made(name, settings, words
     def start():
         config = small(name, steps=1)
         for key, value in settings.items():
-            config = override(config, f"recipe.{key}", tuple(value) if isinstance(value, list) else value)
+            config = override(config, key, tuple(value) if isinstance(value, list) else value)
         return mxgan.start(config, tmp_path / "run", display="none")
 
     with pytest.raises(ArgumentError) as caught:
@@ -175,6 +193,53 @@ def test_an_epoch_with_replacement_has_the_published_number_of_steps(tmp_path):
     assert session.last_step == 200
     assert session.trainer.data.batches_per_epoch == 400
     session.lock.release()
+
+
+def test_a_limit_is_not_of_the_test_set():
+    sources = open_sources(small("ssgan", steps=1, limit=400))
+    assert (sources.images.num_images, sources.test.num_images) == (400, 360)
+
+
+def test_fewer_images_than_a_batch_are_said(caplog):
+    caplog.set_level("WARNING")
+    open_sources(small("dcgan", steps=1, limit=5))
+    assert caplog.messages == ["There are 5 images, fewer than a batch of 8: each batch has some of them twice."]
+
+
+def test_classes_without_an_image_are_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for kind in ("cats", "dogs"):
+        (tmp_path / "photos" / kind).mkdir(parents=True)
+        for number in range(4):
+            cv2.imwrite(str(tmp_path / "photos" / kind / f"{number}.png"), np.zeros((16, 16, 3), np.uint8))
+    config = override(small("cgan", steps=1, dataset="folder", data_dir=str(tmp_path / "photos")), "classes", 2)
+    assert open_sources(config, progress=False).images.num_classes == 2
+    with pytest.raises(ArgumentError, match=r"with limit 4 has no image of the classes 1 \('dogs'\); give a larger"):
+        open_sources(replace(config, limit=4), progress=False)
+
+
+def test_the_weight_of_a_penalty_is_told_whether_or_not_it_is_the_usual_one():
+    assert "penalty_weight 10.0" in mxgan.RECIPES["wgan-gp"].describe()
+    assert "penalty_weight" not in mxgan.RECIPES["wgan"].describe()
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("{foo}", "run_name is '{foo}', which cannot be filled in (KeyError: 'foo'); give a folder's name"),
+        ("{0}", "cannot be filled in (IndexError: "),
+        ("{recipe.nothing}", "cannot be filled in (AttributeError: "),
+        ("{recipe[0]}", "cannot be filled in (TypeError: "),
+        ("{dataset", "cannot be filled in (ValueError: "),
+        ("a/b", "run_name makes 'a/b', which is no name of a folder"),
+        ("..", "run_name makes '..', which is no name of a folder"),
+        ("x{recipe}", "which is no name of a folder"),
+    ],
+)
+def test_a_name_of_a_run_that_cannot_be_one(name, words):
+    with pytest.raises(ArgumentError) as caught:
+        override(small("dcgan", steps=1), "run_name", name)
+    assert words in str(caught.value)
 
 
 def test_minibatch_discrimination_is_an_option_of_ssgan(tmp_path):

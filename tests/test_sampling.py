@@ -7,6 +7,7 @@ import mxgan
 from mxgan.errors import ArgumentError, CheckpointError
 from mxgan.runtime import mx
 from mxgan.sampling import Sampler, network_of_params
+from mxgan.shapes import parameter_shapes
 
 NETWORK = mxgan.NETWORKS["conditional-dcgan"](ngf=4, ndf=4, image_size=16, latent_size=10, classes=4)
 
@@ -33,6 +34,8 @@ def test_draw_goes_through_the_classes_or_keeps_to_one(sampler):
     np.testing.assert_array_equal(mixed[3], threes[3])
     assert not np.array_equal(mixed[2], threes[2])
     np.testing.assert_array_equal(sampler.draw(2, seed=5, only=3), threes[:2])
+    assert sampler.classes_of(6).tolist() == [0, 1, 2, 3, 0, 1]
+    assert sampler.classes_of(2, only=3).tolist() == [3, 3]
 
 
 @pytest.mark.parametrize(
@@ -75,18 +78,34 @@ GENERATORS = {
 @pytest.mark.parametrize("name", sorted(GENERATORS))
 def test_a_params_file_alone_tells_its_network(name):
     network = GENERATORS[name]
-    maker = Sampler(network.generator(), network.latent_shape, 2, classes=network.classes if network.conditional else 0)
+    maker = Sampler(network.generator(), network.latent_shape, 2, classes=network.generator_classes)
     maker.module.init_params(mx.init.Normal(0.02))
     found = network_of_params(maker.module.get_params()[0])
     assert found.name == name
     assert found.latent_shape == network.latent_shape
     assert found.image_shape == network.image_shape
-    assert (found.conditional, found.classes if found.conditional else 0) == (network.conditional, maker.classes)
+    assert found.generator_classes == maker.classes == (5 if name == "conditional-dcgan" else 0)
+
+
+def test_what_a_params_file_does_not_tell_is_said(caplog):
+    for name, said in (("mlp", "assumed are eps 1e-05, slope 0.0, output sigmoid"), ("cbr", "")):
+        caplog.clear()
+        network = GENERATORS[name]
+        shapes, _ = parameter_shapes(network.generator(), network.generator_inputs(1))
+        network_of_params({key: mx.nd.zeros(shape) for key, shape in shapes.items()})
+        assert [record.levelname for record in caplog.records] == ["WARNING"] * bool(said)
+        assert said in caplog.text
+
+
+def test_a_discriminators_parameters_are_known_as_such():
+    shapes, _ = parameter_shapes(mxgan.DCGAN(**SIZES).discriminator(), {"data": (1, 3, 32, 32)})
+    with pytest.raises(CheckpointError, match="a discriminator's parameters; give the file with _G_ in its name"):
+        network_of_params({key: mx.nd.zeros(shape) for key, shape in shapes.items()})
 
 
 def test_parameters_of_no_network_list_what_each_wants():
     with pytest.raises(CheckpointError) as caught:
         network_of_params({"layer_weight": mx.nd.ones((2, 2))})
-    assert "those of no generator known here" in str(caught.value)
-    for name in ("dcgan", "mlp", "cbr", "encoder-decoder", "conditional-dcgan"):
-        assert f"{name}: " in str(caught.value)
+    assert "the parameters (layer_weight) are those of no generator known here" in str(caught.value)
+    for network in GENERATORS.values():
+        assert f"{network.title}: {network.recognised_by}" in str(caught.value)

@@ -338,7 +338,7 @@ def test_samples_come_from_the_run_or_from_the_file_alone(finished):
 def test_sampling_from_what_is_not_a_generator(finished, tmp_path):
     _, folder = finished
     (path,) = (folder / "checkpoints" / "000060").glob("*_D_*.params")
-    with pytest.raises(CheckpointError, match="not a DCGAN generator's parameters"):
+    with pytest.raises(CheckpointError, match="a discriminator's parameters; give the file with _G_"):
         mxgan.load_sampler(path)
     with pytest.raises(CheckpointError, match="does not exist; give a run folder or a .params file"):
         mxgan.load_sampler(tmp_path / "none.params")

@@ -77,12 +77,38 @@ def test_fakes_are_judged_under_the_classes_they_were_asked_for_and_reals_under_
     np.testing.assert_array_equal(through, asked)
 
 
-def test_a_penalty_on_a_conditional_critic_is_under_the_classes_of_the_reals():
-    config = override(small("cgan", steps=1), "recipe.penalty", "r1")
-    config = override(config, "discriminator_norm", "none")
+@pytest.mark.parametrize("penalty, of", [("r1", 1), ("r2", 0), ("gradient_penalty", 1)])
+def test_a_penalty_on_a_conditional_critic_is_under_the_classes_of_its_points(penalty, of):
+    config = override(small("cgan", steps=1), "recipe.penalty", penalty)
+    config = override(override(config, "discriminator_norm", "none"), "discriminator_updates", 2)
     calls, _ = recorded(config)
-    ((_, _, classes),) = arguments_of(calls, "accumulate_penalty")
-    np.testing.assert_array_equal(classes, arguments_of(calls, "accumulate_discriminator")[1][2])
+    judged = arguments_of(calls, "accumulate_discriminator")  # fake, real, fake, real
+    fakes, reals = ([values[2] for values in judged[first::2]] for first in (0, 1))
+    told = [classes for _, _, classes in arguments_of(calls, "accumulate_penalty")]
+    np.testing.assert_array_equal(told, (fakes, reals)[of])
+    np.testing.assert_array_equal([values[1] for values in arguments_of(calls, "generate")], fakes)
+    assert np.array_equal(fakes, reals) == (penalty == "gradient_penalty")
+
+
+def test_fresh_fakes_for_g_keep_their_own_classes_under_a_penalty():
+    config = override(small("cgan", steps=1), "recipe.penalty", "gradient_penalty")
+    config = override(override(config, "discriminator_norm", "none"), "fresh_fakes", True)
+    calls, _ = recorded(config)
+    (_, of_d), (_, of_g) = arguments_of(calls, "generate")
+    latents = mxgan.RandIter(8, (10, 1, 1), config.seed, 10)
+    drawn = [latents.next().label[0].asnumpy() for _ in range(2)]
+    np.testing.assert_array_equal(of_g, drawn[1])
+    assert not np.array_equal(of_d, drawn[0])
+
+
+def test_gradients_are_of_what_is_trained_alone():
+    pair = bound_pair(small("hinge", steps=1))
+    latents, images = mx.nd.random.normal(shape=(8, 10, 1, 1)), mx.nd.random.uniform(-1, 1, (8, 3, 16, 16))
+    pair.step(latents, images)
+    found = pair.gradients()
+    assert {"data", "g1_weight", "d1_weight"} <= set(found)
+    assert all(gradient is not None for gradient in found.values())
+    assert not any(name.endswith("_u") for name in found)
 
 
 def test_labelled_batches_go_round_and_the_others_tell_no_class():

@@ -36,6 +36,7 @@ __all__ = [
     "ImagenetIter",
     "PackReport",
     "RandIter",
+    "data_sets_with",
     "labelled_subset",
     "load_digits",
     "load_folder",
@@ -53,6 +54,12 @@ _SETTINGS = {
     "digits": (*_OF_ARRAYS, "split"),
     "folder": (*_OF_ARRAYS, "most_broken", "threads"),
     "recordio": ("threads", "rand_crop", "rand_mirror", "min_crop_size", "max_crop_size", "resize"),
+}
+# How a run leaves out what its recipe may have set.
+_BY_SET = {
+    "limit": "leave it out (--set limit=null where the recipe has one)",
+    "sampling": "leave it out (--set sampling=shuffle --set steps_per_epoch=null where the recipe has it)",
+    "epoch_batches": "leave it out (--set steps_per_epoch=null where the recipe has steps_per_epoch)",
 }
 
 
@@ -113,12 +120,18 @@ def open_dataset(
     )
 
 
+def data_sets_with(setting: str) -> list:
+    """The data sets that know a setting, such as `split`."""
+    return [dataset for dataset, settings in _SETTINGS.items() if setting in settings]
+
+
 def _check_setting(name: str, key: str, value) -> None:
     if key in _SETTINGS[name]:
         return
-    knowing = [dataset for dataset, settings in _SETTINGS.items() if key in settings]
+    knowing = data_sets_with(key)
     if not knowing:
         raise unknown_name(f"setting of the dataset {name!r}", key, _SETTINGS[name])
+    remedy = _BY_SET.get(key, "leave it out")
     raise ArgumentError(
-        f"{key} is {value!r}, but the data set {name!r} knows no {key}; leave it out, or use {', '.join(knowing)}."
+        f"{key} is {value!r}, but the data set {name!r} knows no {key}; {remedy}, or use {', '.join(knowing)}."
     )

@@ -17,7 +17,7 @@ from mxgan.data.folder_cache import FolderImages, FolderReport, cache_entry, rec
 from mxgan.data.image_files import ImageFile, class_names, class_of, list_files, read_image_file, reasons_text
 from mxgan.data.images import ImageArrayIter, content_digest
 from mxgan.data.parallel import ordered_map
-from mxgan.errors import ArgumentError, DatasetError, OutputError
+from mxgan.errors import ArgumentError, DatasetError, DatasetNotFoundError, OutputError
 from mxgan.progress import progress_bar
 from mxgan.runtime import cv2
 
@@ -156,7 +156,7 @@ def _judge(folder: Path, found: FolderImages, limit: Optional[int], most_broken:
     if len(broken) > most_broken * (count + len(broken)):
         raise DatasetError(
             f"{share} cannot be read, and most_broken allows a share of {most_broken:g}. Replace or remove them, or "
-            f"give a larger most_broken.{reasons_text(broken)}"
+            f"give a larger most_broken (--set most_broken=0.5).{reasons_text(broken)}"
         )
     if broken:
         logger.warning("%s cannot be read and are left out:%s", share, reasons_text(broken))
@@ -181,6 +181,8 @@ def open_folder(
     """The images under `data_dir` as an iterator: see `load_folder`; `settings` are those of `ImageArrayIter`."""
     if data_dir is None:
         raise ArgumentError("the data set 'folder' wants a data_dir (--data-dir): a folder with images.")
+    if not Path(data_dir).is_dir():
+        raise DatasetNotFoundError(f"{data_dir} is no folder; give the one with the images (--data-dir).")
     found = load_folder(
         data_dir, image_size, channels, limit=limit, most_broken=most_broken, threads=threads, progress=progress
     )

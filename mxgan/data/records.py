@@ -186,7 +186,9 @@ def find_record_file(data_dir: Union[str, Path]) -> Path:
     if found:
         names = ", ".join([path.name for path in found[:5]] + ["…"] * (len(found) > 5))
         raise DatasetError(f"{place} holds {len(found)} .rec files ({names}); name one of them.")
-    raise DatasetNotFoundError(f"{place} is no .rec file and no folder with one. Make one with `mxgan pack`.")
+    raise DatasetNotFoundError(
+        f"{place} is no .rec file and no folder with one. Make one with `mxgan pack`, or give its place by --data-dir."
+    )
 
 
 def open_records(

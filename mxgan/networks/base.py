@@ -23,12 +23,28 @@ class Network:
     recognised_by : the parameters that a generator's file is recognised by, for errors.
     classes : how many classes its data have, 0 where none are needed.
     conditional : whether the generator takes the class to draw, as a second input `class_label` (N,).
+    classifies : whether the discriminator gives class logits beside its score.
+    width_settings : the fields that make it wider, for errors.
+    assumed : the fields that a sample depends on and no parameter's name or shape tells, for `from_parameters`.
     """
 
     title = "a network"
     recognised_by = ""
     classes = 0
     conditional = False
+    classifies = False
+    width_settings = ()
+    assumed = ()
+
+    @property
+    def generator_classes(self) -> int:
+        """How many classes the generator can be asked for; 0 where it takes none."""
+        return self.classes if self.conditional else 0
+
+    @property
+    def mixes_samples(self) -> str:
+        """What lets the discriminator's score of an image depend on its batch, BatchNorm aside; "" for nothing."""
+        return ""
 
     def generator_inputs(self, batch_size: int) -> dict:
         """{input of the generator: shape}, batch included."""

@@ -9,12 +9,12 @@ from mxgan.errors import ArgumentError
 from mxgan.runtime import mx
 
 __all__ = [
-    "from_unit_range",
+    "from_zero_to_one",
     "layer_norm",
     "leaky",
     "powers_of_two_layers",
     "single_channel_deconvolution",
-    "to_unit_range",
+    "to_zero_to_one",
     "upsample",
 ]
 
@@ -80,12 +80,12 @@ def layer_norm(data, name: str, shape: tuple, eps: float):
     return mx.sym.Reshape(flat, shape=(-1, *shape))
 
 
-def to_unit_range(images):
+def to_zero_to_one(images):
     """[-1, 1], as images are everywhere outside a network, to [0, 1], as some were published."""
     return (images + 1) / 2
 
 
-def from_unit_range(images):
+def from_zero_to_one(images):
     """[0, 1] to [-1, 1]."""
     return 2 * images - 1
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mxgan.networks.base import Network, check_channels, check_sizes
-from mxgan.networks.blocks import from_unit_range, to_unit_range, upsample
+from mxgan.networks.blocks import from_zero_to_one, to_zero_to_one, upsample
 from mxgan.runtime import mx
 
 __all__ = ["CBR"]
@@ -42,6 +42,7 @@ class CBR(Network):
     name = "cbr"
     title = "a CBR"
     recognised_by = "g1_weight … g9_weight and nine BatchNorms"
+    width_settings = ("width",)
 
     width: int = 3
     nc: int = 3
@@ -70,11 +71,11 @@ class CBR(Network):
             channels = narrower  # (N, channels, side, side)
             layer = mx.sym.BatchNorm(layer, name=f"gbn{i}", fix_gamma=False, eps=1e-5)
             layer = mx.sym.Activation(layer, name=f"gact{i}", act_type="sigmoid" if i == DEPTH else "relu")
-        return from_unit_range(layer)
+        return from_zero_to_one(layer)
 
     def discriminator(self):
         """`data` (N, nc, 32, 32) → raw score (N, 1); layers d1 … d9."""
-        layer = to_unit_range(mx.sym.Variable("data"))
+        layer = to_zero_to_one(mx.sym.Variable("data"))
         for i, (kernel, stride) in enumerate(DISCRIMINATOR, start=1):
             layer = mx.sym.Convolution(
                 layer,

@@ -90,6 +90,7 @@ class AuxiliaryDCGAN(_GivenTheClass):
     Source: Odena et al. 2017, section 3.
     """
 
+    classifies = True
     name = "auxiliary-dcgan"
     title = "an auxiliary-classifier DCGAN"
 
@@ -119,6 +120,7 @@ class SemiSupervisedDCGAN(DCGAN):
     Source: Salimans et al. 2016, section 5; minibatch discrimination: section 3.2.
     """
 
+    classifies = True
     name = "semi-supervised-dcgan"
 
     classes: int = 10
@@ -131,6 +133,11 @@ class SemiSupervisedDCGAN(DCGAN):
         if whole_number("classes", self.classes) < 2:
             raise ArgumentError(f"classes is {self.classes}; a classifier needs at least 2.")
         whole_number("minibatch_kernels", self.minibatch_kernels, minimum=0)
+
+    @property
+    def mixes_samples(self) -> str:
+        """Minibatch discrimination, where it is on."""
+        return "minibatch discrimination (minibatch_kernels)" if self.minibatch_kernels else ""
 
     def discriminator(self):
         """`data` (N, nc, image_size, image_size) → raw score (N, 1) and class logits (N, classes)."""

@@ -52,6 +52,7 @@ class DCGAN(Network):
     name = "dcgan"
     title = "a DCGAN"
     recognised_by = "g1_weight, g2_weight, … of at least three layers, widths halving"
+    width_settings = ("ngf", "ndf")
 
     ngf: int = 64
     ndf: int = 64

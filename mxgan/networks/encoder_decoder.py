@@ -35,6 +35,7 @@ class EncoderDecoder(Network):
     name = "encoder-decoder"
     title = "an encoder-decoder"
     recognised_by = "g1_weight of two dimensions, g2_weight … g6_weight of 5×5"
+    width_settings = ("capacity",)
 
     capacity: int = 16
     nc: int = 3

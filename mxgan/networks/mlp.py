@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from mxgan.checks import check_switch
 from mxgan.errors import ArgumentError
 from mxgan.networks.base import Network, check_channels, check_positive, check_sizes, check_widths
-from mxgan.networks.blocks import from_unit_range, leaky, to_unit_range
+from mxgan.networks.blocks import from_zero_to_one, leaky, to_zero_to_one
 from mxgan.runtime import mx
 
 __all__ = ["MLP"]
@@ -52,6 +52,8 @@ class MLP(Network):
     name = "mlp"
     title = "an MLP"
     recognised_by = "g1_weight … of two dimensions, the last to 1 or 3 channels of a square"
+    width_settings = ("generator_widths", "discriminator_widths")
+    assumed = ("eps", "slope", "output")
 
     nc: int = 1
     image_size: int = 28
@@ -96,12 +98,12 @@ class MLP(Network):
         layer = mx.sym.FullyConnected(layer, name=f"g{last}", num_hidden=math.prod(self.image_shape))
         layer = mx.sym.Activation(layer, name=f"gact{last}", act_type=self.output)
         image = mx.sym.Reshape(layer, shape=(-1, *self.image_shape))
-        return from_unit_range(image) if self.output == "sigmoid" else image
+        return from_zero_to_one(image) if self.output == "sigmoid" else image
 
     def discriminator(self):
         """`data` (N, nc, image_size, image_size) → raw score (N, 1); layers d1 … dL."""
         data = mx.sym.Variable("data")
-        layer = mx.sym.Flatten(to_unit_range(data) if self.output == "sigmoid" else data)
+        layer = mx.sym.Flatten(to_zero_to_one(data) if self.output == "sigmoid" else data)
         for i, width in enumerate(self.discriminator_widths, start=1):
             layer = leaky(mx.sym.FullyConnected(layer, name=f"d{i}", num_hidden=width), f"dact{i}", 0.2)
         return mx.sym.FullyConnected(layer, name=f"d{len(self.discriminator_widths) + 1}", num_hidden=1)

@@ -300,7 +300,7 @@ def test_too_many_broken_files(place, make_photo):
         load(place)
     text = str(caught.value)
     assert text.startswith(f"2 of 11 image files in {place} cannot be read, and most_broken allows a share of 0.1. ")
-    assert "Replace or remove them, or give a larger most_broken." in text
+    assert "Replace or remove them, or give a larger most_broken (--set most_broken=0.5)." in text
     assert "\n  a.jpg: no image in a format that can be read\n  b.jpg: " in text
     assert len(load(place, most_broken=0.5).images) == 9
     with pytest.raises(DatasetError, match="share of 0"):
@@ -398,3 +398,8 @@ def test_real_photographs(mxgan_data):
             corner = ((width - side) // 2, (height - side) // 2)
             middle = photo.crop((*corner, corner[0] + side, corner[1] + side)).resize((64, 64), Image.BOX)
         assert np.abs((image.transpose(1, 2, 0) + 1) * 127.5 - np.asarray(middle)).mean() < 2, path.name
+
+
+def test_a_folder_that_is_gone_names_the_flag(tmp_path):
+    with pytest.raises(DatasetNotFoundError, match="gone is no folder; give the one with the images .--data-dir"):
+        open_folder(batch_size=2, data_dir=tmp_path / "gone")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import mxgan.data
-from mxgan.data import DATASETS, EpochIter, open_dataset
+from mxgan.data import DATASETS, EpochIter, data_sets_with, open_dataset
 from mxgan.errors import ArgumentError
 
 
@@ -62,9 +62,9 @@ def test_limit_and_sampling(folders, name):
 @pytest.mark.parametrize(
     "name, setting, value, message",
     [
-        ("recordio", "limit", 5, "limit is 5, but the data set 'recordio' knows no limit; leave it out, or use mnist,"),
+        ("recordio", "limit", 5, "limit is 5, but the data set 'recordio' knows no limit; leave it out .--set limit="),
         ("recordio", "sampling", "replacement", "sampling is 'replacement', but the data set 'recordio' knows no samp"),
-        ("recordio", "epoch_batches", 5, "epoch_batches is 5, but .*leave it out, or use mnist, digits, folder"),
+        ("recordio", "epoch_batches", 5, "--set steps_per_epoch=null .*, or use mnist, digits, folder"),
         ("folder", "split", "test", "split is 'test', but the data set 'folder' knows no split.* use mnist, digits"),
         ("digits", "threads", 2, "threads is 2, but the data set 'digits' knows no threads.* use folder, recordio"),
         ("mnist", "spilt", "test", "unknown setting of the dataset 'mnist' 'spilt'; did you mean 'split'"),
@@ -115,3 +115,8 @@ def test_unknown_name():
 def test_public_names_exist():
     for name in mxgan.data.__all__:
         assert getattr(mxgan.data, name) is not None
+
+
+def test_the_data_sets_with_a_test_part():
+    assert data_sets_with("split") == ["mnist", "digits"]
+    assert data_sets_with("bogus") == []

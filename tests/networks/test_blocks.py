@@ -3,12 +3,12 @@ import pytest
 
 from mxgan.errors import ArgumentError
 from mxgan.networks.blocks import (
-    from_unit_range,
+    from_zero_to_one,
     layer_norm,
     leaky,
     powers_of_two_layers,
     single_channel_deconvolution,
-    to_unit_range,
+    to_zero_to_one,
     upsample,
 )
 from mxgan.runtime import mx
@@ -76,9 +76,9 @@ def test_layer_norm_takes_each_sample_to_mean_nought_and_variance_one():
 
 def test_ranges_go_there_and_back():
     values = {"data": np.array([[-1.0, 0.0, 1.0]])}
-    (inside,), _, _ = run(to_unit_range(mx.sym.var("data")), values)
+    (inside,), _, _ = run(to_zero_to_one(mx.sym.var("data")), values)
     np.testing.assert_array_equal(inside, [[0.0, 0.5, 1.0]])
-    (outside,), _, _ = run(from_unit_range(mx.sym.var("data")), {"data": inside})
+    (outside,), _, _ = run(from_zero_to_one(mx.sym.var("data")), {"data": inside})
     np.testing.assert_array_equal(outside, values["data"])
 
 
