@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 import mxgan
-from mxgan import checks, cli, outputs, runtime
+from mxgan import checks, outputs, runtime
 from mxgan.noise import InstanceNoise
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before MXNet is loaded: layers this small lose by being shared out
@@ -47,7 +47,7 @@ parser.add_argument("--clip", type=float, help="bound of the critic's weights")
 for name, default in (("--steps", 1500), ("--seed", 0), ("--output", "eight_gaussians.png")):
     parser.add_argument(name, type=type(default), default=default)
 args = parser.parse_args()
-with cli.readable_errors(debug=False):
+with terminal.readable_errors(debug=False):
     checks.whole_number("--steps", args.steps), checks.whole_number("--seed", args.seed, minimum=0)
     target = outputs.new_picture(args.output)
 generator, score = mlp(mx.sym.var("rand"), "g", outputs=2), mlp(mx.sym.var("data"), "d", outputs=1)

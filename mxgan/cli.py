@@ -3,54 +3,21 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
-import signal
 import sys
-import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Optional
 
 import click
 
-from mxgan.errors import ArgumentError, MXGANError, RunFinishedError
+from mxgan.errors import ArgumentError, RunFinishedError
 from mxgan.flags import changed, resolve, training_options
+from mxgan.terminal import INTERRUPTED, readable_errors, show_log, stop_on_signals
 from mxgan.version import __version__
 
 __all__ = ["example", "main"]
 
 logger = logging.getLogger(__name__)  # what training says: it may outlive its standard output
-
-INTERRUPTED = 128 + signal.SIGINT
-SAME_PRESS = 1.0  # seconds in which a second Ctrl-C counts as the first
-
-
-@contextmanager
-def readable_errors(debug: bool):
-    """Turn an error into one line on standard error and an exit code; with `debug`, into a traceback."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        click.echo("Ended at once; what was not saved is lost.", err=True)
-        sys.exit(INTERRUPTED)
-    except Exception as error:
-        if debug or isinstance(error, click.ClickException):
-            raise
-        click.echo(f"Error: {_in_words(error)}", err=True)
-        sys.exit(getattr(error, "exit_code", 1))
-
-
-def _in_words(error: Exception) -> str:
-    if isinstance(error, MXGANError):
-        return str(error)
-    if isinstance(error, MemoryError) or re.search(r"bad_alloc|out of memory|allocate", str(error), re.IGNORECASE):
-        return "out of memory. Give a smaller batch, narrower networks or fewer samples."
-    first_line = (str(error).strip().splitlines() or ["no message"])[0]
-    return (
-        f"{type(error).__name__}: {first_line}\n"
-        "This was not foreseen: a fault of mxgan, or of MXNet beneath it. --debug shows where it arose."
-    )
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -143,49 +110,6 @@ def print_config(config) -> None:
     from mxgan.config import to_dict
 
     click.echo(json.dumps(to_dict(config), indent=1))
-
-
-def show_log() -> None:
-    """Send mxgan's log to standard output, above a progress bar where there is one."""
-    from tqdm import tqdm
-
-    class Handler(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            try:
-                tqdm.write(self.format(record), file=sys.stdout)
-                sys.stdout.flush()  # for whoever follows it through a pipe
-            except OSError as error:  # a pipe that was closed, a full disk: no reason to lose the training
-                sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-                click.echo(f"Standard output takes no more ({error.strerror}); the training goes on.", err=True)
-
-    for name in ("mxgan", "root"):  # mx.mon.Monitor logs to the root logger
-        log = logging.getLogger(None if name == "root" else name)
-        log.handlers = [Handler()]
-        log.setLevel(logging.INFO)
-    logging.getLogger("mxgan").propagate = False
-
-
-@contextmanager
-def stop_on_signals(trainer):
-    """Let Ctrl-C, SIGTERM and a closed terminal end the training after the step under way; a second one, at once."""
-
-    asked = 0.0
-
-    def ask(number, frame) -> None:
-        nonlocal asked
-        if not trainer.stopping:
-            asked = time.monotonic()
-            trainer.stop(signal.Signals(number).name)
-            click.echo("Ending after this step, to save. Again: end at once, and lose what is not saved.", err=True)
-        elif time.monotonic() - asked > SAME_PRESS:
-            raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def report(current) -> None:

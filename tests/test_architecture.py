@@ -67,6 +67,7 @@ ORDER = [
     "loading",
     "doctor",
     "flags",
+    "terminal",
     "cli",
     "__main__",
 ]

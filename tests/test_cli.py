@@ -149,7 +149,7 @@ def test_a_bad_call_gets_one_or_two_lines_and_no_traceback(arguments, words, tmp
 
 
 def test_an_error_nobody_foresaw_is_two_lines_and_a_traceback_on_demand(capsys):
-    from mxgan.cli import readable_errors
+    from mxgan.terminal import readable_errors
 
     with pytest.raises(SystemExit) as ended, readable_errors(debug=False):
         raise RuntimeError("boom\nand much more")
