@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 import mxgan
-from mxgan import checks, outputs, runtime
+from mxgan import checks, outputs, runtime, terminal
 from mxgan.noise import InstanceNoise
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before MXNet is loaded: layers this small lose by being shared out

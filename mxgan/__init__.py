@@ -8,10 +8,10 @@ The flow, and the module of each part::
        │           objectives.py adds the heads                  │
     modules.py     AdversarialPair: bound Modules            ◄───┘
        │           steps.py one step, in the order of schedule.py; penalties.py, optimizers.py, metrics.py
-    trainer.py     step → epoch → fit, telling callbacks.py: history, pictures, checkpoints
+    trainer.py     step → epoch → fit, telling callbacks: history.py, guard.py, pictures.py, checkpointer.py
        │
     recipes.py     every published recipe as one value
-    session.py     configuration → trainer (assembly.py): new, resumed, or for sampling
+    session.py     configuration → trainer (assembly.py): new, or gone on with (resuming.py); loading.py: to sample
     cli.py         strings → configuration
 
 Names below are loaded when first used, so that `import mxgan` costs nothing and works without MXNet.

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 
 from mxgan.errors import CheckpointError, CorruptFileError, DivergedError, OutputError
-from mxgan.files import sync, write_whole
+from mxgan.files import read_json, sync, write_whole
 from mxgan.modules import AdversarialPair
 from mxgan.optimizers import export_state, import_state
 from mxgan.params_files import load_arrays, load_params, save_arrays, save_params
@@ -30,7 +30,6 @@ from mxgan.run_folder import BEST, RunFolder
 __all__ = ["Names", "best_step", "load_checkpoint", "parameter_file", "read_state", "save_checkpoint"]
 
 FORMAT = 2
-STATE_BYTES = 1 << 24
 _COUNTS = ("step", "epoch", "iteration", "seed")
 
 
@@ -122,12 +121,7 @@ def read_state(folder: Path) -> dict:
     """state.json, after every file in the checkpoint was found to be what was saved."""
     path = folder / "state.json"
     remedy = f"To go on from the checkpoint before it, delete the folder {folder}."
-    try:
-        if path.stat().st_size > STATE_BYTES:
-            raise CorruptFileError(path, f"is larger than {STATE_BYTES >> 20} MB", remedy=remedy)
-        state = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise CorruptFileError(path, f"cannot be read ({error})", remedy=remedy) from error
+    state = read_json(path, remedy=remedy)
     problem = _fault_of(state)
     if problem:
         raise CorruptFileError(path, problem, remedy=remedy)
@@ -173,9 +167,13 @@ def _check_sum(folder: Path, name: str, expected: Any, remedy: str) -> None:
     file = folder / name
     if Path(name).name != name:
         raise CorruptFileError(folder / "state.json", f"{name!r} is not the name of a file beside it", remedy=remedy)
-    if not file.is_file():
+    try:
+        found = _sha256(file) if file.is_file() else None
+    except OSError as error:
+        raise CorruptFileError(file, f"cannot be read: {error.strerror}", remedy=remedy) from error
+    if found is None:
         raise CorruptFileError(file, "is missing", remedy=remedy)
-    if _sha256(file) != expected:
+    if found != expected:
         raise CorruptFileError(file, "is not what was saved", remedy=remedy)
 
 
@@ -205,6 +203,6 @@ def best_step(folder: RunFolder, best: str) -> Optional[int]:
 def _metrics_of(checkpoint: Path) -> dict:
     path = checkpoint / "state.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))["metrics"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CorruptFileError(path, f"cannot be read ({error})") from error
+        return dict(read_json(path)["metrics"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptFileError(path, "has no metrics") from error

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import secrets
 import shutil
 import stat
 from pathlib import Path
-from typing import Optional, Union
+from typing import Any, BinaryIO, Optional, Union
 
-from mxgan.errors import OutputError, RunFolderError
+from mxgan.errors import CheckpointError, CorruptFileError, OutputError, RunFolderError
 
-__all__ = ["FolderLock", "LineFile", "clear_leftovers", "remove_folder", "sync", "write_whole"]
+__all__ = [
+    "FolderLock",
+    "LineFile",
+    "clear_leftovers",
+    "open_plain",
+    "read_json",
+    "remove_folder",
+    "sync",
+    "write_whole",
+]
 
 
 def write_whole(path: Union[str, Path], content: Union[str, bytes]) -> None:
@@ -47,6 +57,37 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """A file opened for reading; CheckpointError for what is not there and for what would hang or have no end."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            kind = "a folder" if path.is_dir() else "a pipe or a device"
+            raise CheckpointError(f"{path} is {kind}, not a file. Give the path of a file.")
+        # Not blocking, should a pipe have taken the file's place by now.
+        return open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}. Give the path of a file.") from error
+    except ValueError as error:  # a zero byte in the path
+        raise CheckpointError(f"{str(path)!r} cannot be the path of a file: {error}. Give another.") from error
+
+
+def read_json(path: Path, most: int = 1 << 24, remedy: str = "") -> Any:
+    """The JSON value in a plain file of at most `most` bytes.
+
+    Raises CorruptFileError, with the remedy, for anything else; also where there is no such file.
+    """
+    try:
+        with open_plain(path) as stream:
+            content = stream.read(most + 1)
+        if len(content) > most:
+            raise CorruptFileError(path, f"is larger than {most >> 20} MB", remedy=remedy)
+        return json.loads(content.decode())
+    except (OSError, CheckpointError) as error:
+        raise CorruptFileError(path, f"cannot be read as JSON: {str(error).rstrip('.')}", remedy=remedy) from error
+    except (ValueError, RecursionError) as error:
+        raise CorruptFileError(path, f"cannot be read as JSON ({error})", remedy=remedy) from error
 
 
 def remove_folder(path: Path) -> None:

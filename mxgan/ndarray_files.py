@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import math
 import os
-import stat
 import struct
 from collections import Counter
 from pathlib import Path
@@ -28,8 +27,9 @@ from typing import BinaryIO, Optional, Union
 import numpy as np
 
 from mxgan.errors import CheckpointError, CorruptFileError
+from mxgan.files import open_plain
 
-__all__ = ["open_plain", "read_arrays"]
+__all__ = ["read_arrays"]
 
 REMEDY = "Give a file that Module.save_params or mxgan has written."
 
@@ -80,20 +80,6 @@ def read_arrays(path: Union[str, Path]) -> dict:
             raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
         except MemoryError as error:
             raise reader.damage("there is not enough memory for what it holds") from error
-
-
-def open_plain(path: Path) -> BinaryIO:
-    """A file opened for reading; CheckpointError for what is not there and for what would hang or have no end."""
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            kind = "a folder" if path.is_dir() else "a pipe or a device"
-            raise CheckpointError(f"{path} is {kind}, not a file. Give the path of a file.")
-        # Not blocking, should a pipe have taken the file's place by now.
-        return open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}. Give the path of a file.") from error
-    except ValueError as error:  # a zero byte in the path
-        raise CheckpointError(f"{str(path)!r} cannot be the path of a file: {error}. Give another.") from error
 
 
 class _Reader:

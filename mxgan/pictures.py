@@ -13,7 +13,7 @@ from mxgan.callbacks import Periodic
 from mxgan.data.latents import draw_latents
 from mxgan.errors import CorruptFileError, unknown_name
 from mxgan.figures import loss_figure, scored_figure
-from mxgan.files import write_whole
+from mxgan.files import open_plain, write_whole
 from mxgan.run_folder import RunFolder
 from mxgan.sampling import Sampler
 from mxgan.visualize import image_grid, save_png, standardize
@@ -137,13 +137,16 @@ class LossCurves(_Picture):
 
 def read_losses(history: Path) -> tuple:
     """(steps, {"G": values, "D": values}) of a history.jsonl, empty while there is none; CorruptFileError otherwise."""
-    lines = history.read_text(encoding="utf-8").splitlines() if history.exists() else []
-    rows = []
+    lines, rows = [], []
+    if history.exists():
+        with open_plain(history) as stream:
+            lines = stream.read().splitlines()
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
-            rows.append((row["step"], row["loss_g"], row["loss_d"]))
-        except (ValueError, KeyError, TypeError) as error:
+            losses = (None if row[name] is None else float(row[name]) for name in ("loss_g", "loss_d"))
+            rows.append((int(row["step"]), *losses))
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise CorruptFileError(history, f"line {number} has no step, loss_g and loss_d") from error
     steps, g, d = ([row[column] for row in rows] for column in range(3))
     return steps, {"G": g, "D": d}

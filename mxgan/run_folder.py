@@ -9,13 +9,12 @@ NAME/checkpoints/STEP/    see checkpoint.py
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Optional, Union
 
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, RunFolderError
-from mxgan.files import clear_leftovers, remove_folder
+from mxgan.files import clear_leftovers, read_json, remove_folder
 
 __all__ = ["BEST", "RunFolder"]
 
@@ -24,7 +23,6 @@ BEST = re.compile(r"(\w+):(min|max)", re.ASCII)
 
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _STAMP = re.compile(r"[0-9]{4}(_[0-9]{2}){2}-[0-9]{2}_[0-9]{2}")  # it is part of file names
-_CONFIG_BYTES = 1 << 24
 
 
 class RunFolder:
@@ -77,12 +75,7 @@ class RunFolder:
 
     def read_config(self) -> dict:
         """What config.json holds; CorruptFileError when it is not JSON of the expected form."""
-        try:
-            if self.config_path.stat().st_size > _CONFIG_BYTES:
-                raise CorruptFileError(self.config_path, f"is larger than {_CONFIG_BYTES >> 20} MB")
-            config = json.loads(self.config_path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise CorruptFileError(self.config_path, f"cannot be read as JSON ({error})") from error
+        config = read_json(self.config_path)
         wanted = {"run": dict, "stamp": str, "data": dict, "versions": dict}
         for key, kind in wanted.items():
             if not isinstance(config, dict) or not isinstance(config.get(key), kind):

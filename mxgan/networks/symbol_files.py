@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
 
 from mxgan.errors import CheckpointError, CorruptFileError
-from mxgan.ndarray_files import open_plain
+from mxgan.files import open_plain
 from mxgan.networks.symbol_rules import OPERATORS, FileFault, attributes_of, quoted
 from mxgan.runtime import mx
 

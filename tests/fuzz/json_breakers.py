@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from random import Random
 from typing import Any
@@ -66,7 +67,7 @@ _OTHERS = (None, True, False, [], {}, [[]], {"name": "dcgan"}, [1, 2], ["x"], _D
 
 
 def hostile_value(rng: Random) -> Any:
-    return rng.choice(rng.choice((_NUMBERS, _TEXTS, _OTHERS)))
+    return copy.deepcopy(rng.choice(rng.choice((_NUMBERS, _TEXTS, _OTHERS))))
 
 
 def _places(value: Any, found: list) -> list:
