@@ -49,7 +49,7 @@ def fitting(callback: Callback, state: dict):
     """Turn what a state of another form raises while it is put back into a CheckpointError."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise CheckpointError(
             f"the checkpoint's state of {type(callback).__name__} is {state!r:.200}, which does not fit this version "
             "of mxgan; go on from another checkpoint."
@@ -87,12 +87,14 @@ class Periodic(Callback):
         self._since = time.monotonic()
 
     def on_step_end(self, trainer, batch, result) -> None:
-        if self._seconds is not None:
-            due = time.monotonic() - self._since >= self._seconds
-        else:
-            due = self.every != "epoch" and self.in_its_turn(trainer)
-        if due:
+        if self.is_due(trainer):
             self._do(trainer)
+
+    def is_due(self, trainer) -> bool:
+        """Whether it is to be done after the step that has just been done."""
+        if self._seconds is not None:
+            return time.monotonic() - self._since >= self._seconds
+        return self.every != "epoch" and self.in_its_turn(trainer)
 
     def on_epoch_end(self, trainer) -> None:
         if self.every == "epoch":

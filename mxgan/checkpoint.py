@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -27,7 +28,9 @@ from mxgan.optimizers import export_state, import_state
 from mxgan.params_files import load_arrays, load_params, save_arrays, save_params
 from mxgan.run_folder import BEST, RunFolder
 
-__all__ = ["Names", "best_step", "load_checkpoint", "parameter_file", "read_state", "save_checkpoint"]
+__all__ = ["Names", "best_step", "load_checkpoint", "parameter_file", "read_state", "rewrite_state", "save_checkpoint"]
+
+logger = logging.getLogger(__name__)
 
 FORMAT = 2
 _COUNTS = ("step", "epoch", "iteration", "seed")
@@ -45,8 +48,8 @@ def save_checkpoint(folder: RunFolder, pair: AdversarialPair, names: Names, stat
 
     Parameters
     ----------
-    state : JSON values: step, epoch, iteration and seed; versions, what the bits depend on; metrics, the latest;
-        callbacks, {name: its state}. The optimisers' counts and the sums are added.
+    state : JSON values: step, epoch, iteration and seed; versions, what the bits depend on; metrics, the newest of
+        each; callbacks, {name: its state}. The optimisers' counts and the sums are added.
 
     Raises
     ------
@@ -81,6 +84,11 @@ def save_checkpoint(folder: RunFolder, pair: AdversarialPair, names: Names, stat
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return target
+
+
+def rewrite_state(folder: Path, state: dict) -> None:
+    """Put another state.json into a checkpoint, whole or not at all; the other files are as they were."""
+    write_whole(folder / "state.json", json.dumps(state, indent=1))
 
 
 def _check_finite(half: str, parameters: tuple, step: int, folder: RunFolder) -> None:
@@ -188,16 +196,20 @@ def _sha256(path: Path) -> str:
 def best_step(folder: RunFolder, best: str) -> Optional[int]:
     """The step whose checkpoint is the best one of those there by `best`, "METRIC:min" or "METRIC:max".
 
-    None while no checkpoint has that metric; of equals the newest.
+    None while no checkpoint has that metric; of equals the earliest, for a metric stays until it is measured again.
     """
     metric, direction = BEST.fullmatch(best).groups()
     sign = 1 if direction == "max" else -1
     found = []
     for step in folder.checkpoint_steps():
-        value = _metrics_of(folder.checkpoint(step)).get(metric)
+        try:
+            value = _metrics_of(folder.checkpoint(step)).get(metric)
+        except CorruptFileError as error:
+            logger.warning("Not looked at for the best checkpoint: %s", error)
+            continue
         if isinstance(value, (int, float)):
-            found.append((sign * value, step))
-    return max(found)[1] if found else None
+            found.append((sign * value, -step))
+    return -max(found)[1] if found else None
 
 
 def _metrics_of(checkpoint: Path) -> dict:

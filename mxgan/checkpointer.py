@@ -24,7 +24,7 @@ class Checkpointer(Periodic):
     every : a number of steps, "epoch", or "15min".
     keep : how many checkpoints stay, at least 1; None: all.
     keep_best : "METRIC:min" or "METRIC:max": the best by that metric stays too; None: no such.
-    sources : callbacks whose `latest` has metrics.
+    sources : callbacks with `metric_names()` and `latest_whole`, {metric: its newest value}.
     before_saving : called first; may raise so that nothing is saved.
     save_first : save also before the first step.
     """
@@ -44,20 +44,33 @@ class Checkpointer(Periodic):
         self.keep, self.keep_best = keep, keep_best
         self._folder, self._names, self._sources = folder, names, sources
         self._before_saving, self._save_first = before_saving, save_first
+        self._owed = False
 
     def on_fit_begin(self, trainer) -> None:
+        self._check_metric()
         super().on_fit_begin(trainer)
         if self._save_first and not self._folder.checkpoint_steps():
             self._do(trainer)
 
+    def on_step_end(self, trainer, batch, result) -> None:
+        """After the last step of an epoch its end comes first: a checkpoint lies before it or after it."""
+        if trainer.ends_epoch and (self._owed or self.is_due(trainer)):
+            self._owed = True
+        else:
+            super().on_step_end(trainer, batch, result)
+
+    def on_epoch_end(self, trainer) -> None:
+        if self._owed or self.every == "epoch":
+            self._do(trainer)
+
     def due(self, trainer) -> None:
         """Save now, unless this step is saved already."""
+        self._owed = False
         if self._before_saving:
             self._before_saving()
         if trainer.step in self._folder.checkpoint_steps():
             return
-        metrics = {name: value for source in self._sources for name, value in source.latest.items()}
-        self._check_metric(metrics)
+        metrics = {name: value for source in self._sources for name, value in source.latest_whole.items()}
         state = {
             "step": trainer.step,
             "epoch": trainer.epoch,
@@ -71,7 +84,8 @@ class Checkpointer(Periodic):
         best = best_step(self._folder, self.keep_best) if self.keep_best else None
         self._folder.prune_checkpoints(self.keep, best)
 
-    def _check_metric(self, metrics: dict) -> None:
+    def _check_metric(self) -> None:
+        known = [name for source in self._sources for name in source.metric_names()]
         wanted = BEST.fullmatch(self.keep_best).group(1) if self.keep_best else None
-        if wanted and metrics and wanted not in metrics:
-            raise unknown_name("metric in keep_best", wanted, sorted(metrics))
+        if wanted and wanted not in known:
+            raise unknown_name("metric in keep_best", wanted, known)

@@ -34,19 +34,25 @@ class ClassifierAccuracy(Periodic):
 
     def __init__(self, path: Path, data, every: Union[int, str]) -> None:
         super().__init__(every)
-        self._lines, self._data, self.latest = LineFile(path), data, {}
+        self._lines, self._data, self.latest_whole = LineFile(path), data, {}
 
     def due(self, trainer) -> None:
         accuracy = classifier_accuracy(trainer.pair, self._data)
         logger.info("step %d: test accuracy %.4f on %s images", trainer.step, accuracy, f"{self._data.num_images:,}")
-        self.latest = {"test_accuracy": accuracy}
-        line = {"step": trainer.step, **self.latest, "images": self._data.num_images}
+        if self.in_its_turn(trainer):
+            self.latest_whole = {"test_accuracy": accuracy}
+        line = {"step": trainer.step, "test_accuracy": accuracy, "images": self._data.num_images}
         self._lines.append(json.dumps(line), stays=self.in_its_turn(trainer))
 
     def state(self) -> dict:
-        return {"bytes": self._lines.kept}
+        return {"bytes": self._lines.settled(), "latest": self.latest_whole}
+
+    def metric_names(self) -> list:
+        """What it measures."""
+        return ["test_accuracy"]
 
     def restore(self, state: dict) -> None:
         super().restore(state)
         with fitting(self, state):
+            self.latest_whole = dict(state["latest"])
             cut_back(self._lines, state["bytes"])

@@ -119,7 +119,7 @@ def report(current) -> None:
     if picture:
         logger.info(f"picture: {picture}")
     logger.info(f"run folder: {folder.path}")
-    if trainer.stopping:
+    if trainer.stopping and trainer.step < current.last_step:
         logger.info(f"Stopped by {trainer.stopping} after step {trainer.step}, and saved. Go on by:")
         logger.info(f"  mxgan train --resume {folder.path}")
         sys.exit(INTERRUPTED)

@@ -166,10 +166,24 @@ class LineFile:
             if missing < 0:
                 with open_own(self.path) as file:
                     file.truncate(kept)
+            elif missing > 0 and self.path.exists():
+                self._drop_half_a_line()
         except OSError as error:
             raise OutputError(f"{self.path} cannot be cut back: {error.strerror}. Allow writing it.") from error
-        self._kept = kept - max(0, missing)
+        self._kept = kept if missing <= 0 else self._size()
         return max(0, missing)
+
+    def settled(self) -> int:
+        """`kept`, once what was appended is on the disk."""
+        if self.path.exists():
+            sync(self.path)
+        return self.kept
+
+    def _drop_half_a_line(self) -> None:
+        with open_plain(self.path) as stream:
+            whole = stream.read().rfind(b"\n") + 1
+        with open_own(self.path) as file:
+            file.truncate(whole)
 
     def _size(self) -> int:
         try:

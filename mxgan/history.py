@@ -30,7 +30,7 @@ class Logger(Callback):
     def __init__(
         self, history: Optional[Path] = None, every: int = 10, metrics: Optional[AdversarialMetrics] = None
     ) -> None:
-        self.every, self.latest = every, {}
+        self.every, self.latest, self.latest_whole = every, {}, {}
         self.metrics = metrics or AdversarialMetrics()
         self._lines, self._pending = LineFile(history) if history else None, []
         self._notes: dict = {}
@@ -52,9 +52,9 @@ class Logger(Callback):
         if self._steps_timed:
             self._log(trainer, whole=False)
 
-    def note(self, name: str, value) -> None:
-        """Have the next line of the history say `value`, a JSON value, under `name`."""
-        self._notes[name] = value
+    def metric_names(self) -> list:
+        """What may be among the metrics of a line."""
+        return self.metrics.names()
 
     def _count_pending(self) -> None:
         for result in self._pending:
@@ -75,6 +75,7 @@ class Logger(Callback):
             line = {key: finite_or_none(value) for key, value in self.latest.items()}
             self._lines.append(json.dumps({**line, **self._notes}), stays=whole)
         if whole:
+            self.latest_whole = {name: finite_or_none(value) for name, value in self.metrics.values().items()}
             self.metrics.reset()
             self._notes = {}
         self._steps_timed, self._since = 0, time.perf_counter()
@@ -83,15 +84,17 @@ class Logger(Callback):
         self._count_pending()
         return {
             "metrics": self.metrics.state(),
+            "latest": self.latest_whole,
             "notes": self._notes,
-            "bytes": self._lines.kept if self._lines else 0,
+            "bytes": self._lines.settled() if self._lines else 0,
         }
 
     def restore(self, state: dict) -> None:
         self._pending, self.latest = [], {}
+        self._steps_timed, self._since = 0, time.perf_counter()
         with fitting(self, state):
             self.metrics.restore(state["metrics"])
-            self._notes = dict(state["notes"])
+            self._notes, self.latest_whole = dict(state["notes"]), dict(state["latest"])
             cut_back(self._lines, state["bytes"])
 
 

@@ -121,6 +121,10 @@ class AdversarialMetrics:
         seen = {name: metric for name, metric in self._occasional.items() if metric.num_inst}
         return {**found, **{name: float(metric.get()[1]) for name, metric in seen.items()}}
 
+    def names(self) -> list:
+        """Every name that `values` may ever have."""
+        return [*self._all(), *self.objective.estimates]
+
     def line(self, epoch: int, iteration: int) -> str:
         """The line that MXNet's DCGAN example prints, word for word; with losses where there is no entropy."""
         shown = [(metric.get()[0], float(metric.get()[1])) for metric in (self.mACC, self.mG, self.mD)]

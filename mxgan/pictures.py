@@ -55,9 +55,14 @@ class _Picture(Periodic):
         self._shown = (batch, result)
         super().on_step_end(trainer, batch, result)
 
-    def on_fit_end(self, trainer) -> None:
+    def _do(self, trainer) -> None:
+        """Nothing before the first step, as when an epoch ended with the checkpoint: its picture is there."""
         if self._shown is not None:
-            super().on_fit_end(trainer)
+            super()._do(trainer)
+
+    def restore(self, state: dict) -> None:
+        super().restore(state)
+        self._shown = None
 
     def _fixed_samples(self, trainer, latents: np.ndarray, classes) -> np.ndarray:
         self._studio.sampler.copy_from(trainer.pair)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 from mxgan import runtime
-from mxgan.checkpoint import load_checkpoint
+from mxgan.checkpoint import load_checkpoint, rewrite_state
 from mxgan.config import from_dict, to_dict
 from mxgan.errors import ArgumentError, CorruptFileError, DivergedError, MXGANError, RunFinishedError
 from mxgan.history import Logger
@@ -77,7 +77,8 @@ def check_settings(folder: RunFolder, before: RunConfig, wanted: RunConfig, allo
 def find_run(wanted: RunConfig, run_dir: Union[str, Path, None]) -> Optional[Path]:
     """The run that "the same command again" means, None where there is none yet.
 
-    With a `run_dir` the run in it, whatever its settings are; else the newest in runs/ that has the wanted settings.
+    With a `run_dir` the run in it, whatever its settings are; else the newest in runs/ that has the wanted settings and
+    the same `data_dir`.
     """
     if run_dir is not None:
         return Path(run_dir) if RunFolder(run_dir).config_path.is_file() else None
@@ -87,7 +88,8 @@ def find_run(wanted: RunConfig, run_dir: Union[str, Path, None]) -> Optional[Pat
         if not folder.config_path.is_file():
             continue
         try:
-            same = not differences(recorded_config(folder), wanted)
+            before = recorded_config(folder)
+            same = before.data_dir == wanted.data_dir and not differences(before, wanted)
         except MXGANError as error:
             logger.warning("%s cannot be looked at, and is passed over: %s", path, error)
             continue
@@ -108,8 +110,6 @@ def check_end(folder: RunFolder, config: RunConfig, state: Mapping) -> None:
 
 def put_back(trainer: Trainer, state: Mapping) -> None:
     """Have a trainer go on from a checkpoint's state, whose parameters its pair has already."""
-    if state["seed"] != trainer.seed:
-        raise ArgumentError(f"the checkpoint is of seed {state['seed']}, and the run of seed {trainer.seed}.")
     trainer.step, trainer.epoch, trainer.iteration = state["step"], state["epoch"], state["iteration"]
     for callback in trainer.callbacks:
         callback.restore(state["callbacks"].get(type(callback).__name__, {}))
@@ -126,8 +126,8 @@ def warn_of_other_bits(before: Mapping) -> None:
 class Rollback:
     """What a trainer does about a DivergedError: back to the last checkpoint, and on with smaller steps.
 
-    Both learning rates are halved each time, and stay so; the next line of the history tells of it. After
-    MOST_ROLLBACKS of them the error is raised.
+    Both learning rates are halved each time, and stay so, which the checkpoint is told too; the next line of the
+    history tells of it under `rollbacks`. After MOST_ROLLBACKS of them the error is raised.
     """
 
     def __init__(self, trainer: Trainer, folder: RunFolder) -> None:
@@ -137,11 +137,10 @@ class Rollback:
         pair = self._trainer.pair
         scale = pair.learning_rate_scale * SMALLER_STEP
         if scale < SMALLER_STEP**MOST_ROLLBACKS:
-            raise error
+            remedy = f"It was rolled back {MOST_ROLLBACKS} times; try another seed, or other settings."
+            raise DivergedError(error.step, error.network, error.layer, error.what, remedy) from error
         checkpoint = self._folder.latest_checkpoint()
         state: dict[str, Any] = load_checkpoint(checkpoint, pair)
-        pair.learning_rate_scale = scale
-        put_back(self._trainer, state)
         told = {
             "from_step": error.step,
             "to_step": state["step"],
@@ -150,9 +149,11 @@ class Rollback:
             "layer": error.layer,
             "learning_rate_scale": scale,
         }
-        for callback in self._trainer.callbacks:
-            if isinstance(callback, Logger):
-                callback.note("rollback", told)
+        notes = state["callbacks"][Logger.__name__]["notes"]
+        notes["rollbacks"] = [*notes.get("rollbacks", []), told]
+        state["learning_rate_scale"] = pair.learning_rate_scale = scale
+        rewrite_state(checkpoint, state)
+        put_back(self._trainer, state)
         logger.warning(
             "%s Back to step %d, and on with %g times the learning rates that the run began with.",
             str(error).partition(" not finite.")[0] + " not finite.",

@@ -10,11 +10,12 @@ NAME/checkpoints/STEP/    see checkpoint.py
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Optional, Union
 
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, RunFolderError
-from mxgan.files import clear_leftovers, read_json, remove_folder
+from mxgan.files import clear_leftovers, open_plain, read_json, remove_folder
 
 __all__ = ["BEST", "RunFolder"]
 
@@ -22,6 +23,7 @@ __all__ = ["BEST", "RunFolder"]
 BEST = re.compile(r"(\w+):(min|max)", re.ASCII)
 
 _NUMBER = re.compile(r"[0-9]{1,15}")
+_STEP = re.compile(rb'^\{"step": ([0-9]{1,15}),', re.MULTILINE)
 _STAMP = re.compile(r"[0-9]{4}(_[0-9]{2}){2}-[0-9]{2}_[0-9]{2}")  # it is part of file names
 
 
@@ -138,6 +140,27 @@ class RunFolder:
         """Delete what a killed process left half-written or half-deleted."""
         for folder in (self.path, self.samples, self.checkpoints):
             clear_leftovers(folder)
+
+    def check_never_saved(self, every: Union[int, str]) -> None:
+        """Raise RunFolderError where checkpoints, one every `every` steps, must have been and are gone."""
+        gone = not self.checkpoints.is_dir()
+        if not gone and isinstance(every, int) and self.history_path.exists():
+            with open_plain(self.history_path) as stream:
+                steps = [int(found) for found in _STEP.findall(stream.read())]
+            gone = max(steps, default=0) > every
+        if gone:
+            raise RunFolderError(
+                f"{self.path} has no checkpoints any more, and it had some. Put {self.checkpoints} back to go on; to "
+                "begin again, give another --run-dir."
+            )
+
+    def discard_empty(self) -> None:
+        """Take back what `create` made, of a run that did not begin; whatever holds something stays."""
+        with suppress(OSError):  # what cannot be removed holds something
+            for part in (self.samples, self.checkpoints):
+                part.rmdir()
+            (self.path / ".lock").unlink()
+            self.path.rmdir()
 
     def forget_results(self) -> None:
         """Delete the histories, for a run that begins again because it never got to a checkpoint."""

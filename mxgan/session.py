@@ -90,10 +90,12 @@ def start(
             "data": sources.images.fingerprint,
             "versions": runtime.versions(),
         }
+        session = _session(config, folder, stamp, sources, pair, windows, progress, lock)
         _write_record(folder, record)
-        return _session(config, folder, stamp, sources, pair, windows, progress, lock)
+        return session
     except BaseException:
         lock.release()
+        folder.discard_empty()
         raise
 
 
@@ -144,6 +146,7 @@ def resume(
     lock = FolderLock(folder.path)
     try:
         folder.clear_leftovers()
+        folder.samples.mkdir(exist_ok=True)
         record = folder.read_config()
         newest = folder.latest_checkpoint() if folder.checkpoint_steps() else None
         state = read_state(newest) if newest else None
@@ -158,6 +161,7 @@ def resume(
             put_back(session.trainer, load_checkpoint(newest, pair))
             warn_of_other_bits(state["versions"])
         else:
+            folder.check_never_saved(config.checkpoint_every)
             logger.info("%s has no checkpoint; it begins again, at step 0.", folder.path)
             folder.forget_results()
         if changed:
@@ -200,6 +204,10 @@ def start_or_resume(
     Without `run_dir` the newest run in runs/ with these settings is gone on with. Raises what `start` and `resume` do;
     RunFinishedError where there is nothing left to train.
     """
+    if allow_changes and run_dir is None:
+        raise ArgumentError(
+            "allow_changes (--allow-changes) wants to know which run to change: give its folder as run_dir (--run-dir)."
+        )
     run = find_run(config, run_dir)
     if run is None:
         logger.info("No such run yet; a new one begins.")

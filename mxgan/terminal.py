@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import click
 
@@ -17,6 +17,7 @@ from mxgan.errors import MXGANError
 __all__ = ["INTERRUPTED", "readable_errors", "show_log", "stop_on_signals"]
 
 INTERRUPTED = 128 + signal.SIGINT
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SAME_PRESS = 1.0  # seconds in which a second Ctrl-C counts as the first
 
 
@@ -47,6 +48,12 @@ def _in_words(error: Exception) -> str:
     )
 
 
+def _say(text: str) -> None:
+    """One line on standard error; where that is gone, with its terminal, nobody is left to tell."""
+    with suppress(OSError, ValueError, RuntimeError):  # RuntimeError: a signal came in the middle of another line
+        click.echo(text, err=True)
+
+
 def show_log() -> None:
     """Send mxgan's log to standard output, above a progress bar where there is one."""
     from tqdm import tqdm
@@ -58,7 +65,7 @@ def show_log() -> None:
                 sys.stdout.flush()  # for whoever follows it through a pipe
             except OSError as error:  # a pipe that was closed, a full disk: no reason to lose the training
                 sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-                click.echo(f"Standard output takes no more ({error.strerror}); the training goes on.", err=True)
+                _say(f"Standard output takes no more ({error.strerror}); the training goes on.")
 
     for name in ("mxgan", "root"):  # mx.mon.Monitor logs to the root logger
         log = logging.getLogger(None if name == "root" else name)
@@ -69,7 +76,10 @@ def show_log() -> None:
 
 @contextmanager
 def stop_on_signals(trainer):
-    """Let Ctrl-C, SIGTERM and a closed terminal end the training after the step under way; a second one, at once."""
+    """Let Ctrl-C, SIGTERM and a closed terminal end the training after the step under way; a second one, at once.
+
+    What the caller has this process ignore, as nohup does SIGHUP, stays ignored.
+    """
 
     asked = 0.0
 
@@ -78,11 +88,12 @@ def stop_on_signals(trainer):
         if not trainer.stopping:
             asked = time.monotonic()
             trainer.stop(signal.Signals(number).name)
-            click.echo("Ending after this step, to save. Again: end at once, and lose what is not saved.", err=True)
+            _say("Ending after this step, to save. Again: end at once, and lose what is not saved.")
         elif time.monotonic() - asked > SAME_PRESS:
             raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    heeded = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, ask) for number in heeded}
     try:
         yield
     finally:

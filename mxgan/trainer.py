@@ -8,7 +8,7 @@ from typing import Callable, Optional
 
 from mxgan.callbacks import Callback
 from mxgan.data.latents import RandIter, generator
-from mxgan.errors import ArgumentError, DivergedError
+from mxgan.errors import ArgumentError, DivergedError, OutputError
 from mxgan.modules import AdversarialPair
 from mxgan.noise import InstanceNoise
 from mxgan.runtime import mx
@@ -79,7 +79,7 @@ class Trainer:
         try:
             while not self._done(steps, epochs):
                 self.train_epoch(steps)
-            self._tell("on_fit_end")
+            self._tell_everyone("on_fit_end")
         except DivergedError as error:
             if self.recover is None:
                 raise
@@ -141,6 +141,12 @@ class Trainer:
                 f"{wanted}; give a smaller batch_size, fewer discriminator_updates, or more data."
             )
 
+    @property
+    def ends_epoch(self) -> bool:
+        """Whether the data have too few batches left for another step of this epoch, where their iterator tells."""
+        batches = getattr(self.data, "batches_per_epoch", None)
+        return batches is not None and (self.iteration + 1) * self.pair.schedule.real_batches > batches
+
     def stop(self, reason: str) -> None:
         """End `fit` after the step under way; may be called from a callback or a signal handler."""
         self.stopping = reason
@@ -151,6 +157,17 @@ class Trainer:
             or (steps is not None and self.step >= steps)
             or (epochs is not None and self.epoch >= epochs)
         )
+
+    def _tell_everyone(self, hook: str) -> None:
+        """Tell also those after one that could not write: a picture that fails must not cost the checkpoint."""
+        failed = None
+        for callback in self.callbacks:
+            try:
+                getattr(callback, hook)(self)
+            except OutputError as error:
+                failed = failed or error
+        if failed:
+            raise failed
 
     def _tell(self, hook: str, *details) -> None:
         for callback in self.callbacks:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -242,6 +243,36 @@ def test_ctrl_c_saves_and_says_how_to_go_on(number, tmp_path):
     assert f"Stopped by {signal.Signals(number).name} after step {step}, and saved. Go on by:" in output
     assert f"mxgan train --resume {folder}" in output
     assert mxgan("train", "--resume", folder, "--steps", step + 1, "--display", "none").exit_code == 0
+
+
+def test_a_terminal_that_goes_away_costs_nothing(tmp_path):
+    """A shell that is closed: SIGHUP, and standard output and error lead nowhere from then on."""
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "mxgan", "train", *TINY, "--steps", "100000", "--display", "none"]
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execv(command[0], [*command, "--run-dir", str(folder), "--checkpoint-every", "100000"])
+    said, deadline = b"", time.monotonic() + 120
+    while b"iter: 20" not in said and time.monotonic() < deadline:
+        said += os.read(terminal, 4096)
+    os.close(terminal)
+    _, status = os.waitpid(process, 0)
+    assert os.WIFEXITED(status), status
+    assert len(RunFolder(folder).checkpoint_steps()) == 1
+
+
+def test_what_nohup_has_ignored_stays_ignored(tmp_path):
+    command = ["nohup", sys.executable, "-m", "mxgan", "train", *TINY, "--steps", "60", "--display", "none"]
+    with subprocess.Popen(
+        [*command, "--run-dir", str(tmp_path / "run")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        for line in process.stdout:
+            if "iter: 10 " in line:
+                break
+        process.send_signal(signal.SIGHUP)
+        output = process.stdout.read()
+    assert process.returncode == 0, output
+    assert RunFolder(tmp_path / "run").checkpoint_steps() == [60]
 
 
 def test_samples_as_grid_array_and_folder(finished, tmp_path):

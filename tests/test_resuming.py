@@ -15,9 +15,10 @@ from mxgan.callbacks import Callback
 from mxgan.checkpoint import best_step, read_state
 from mxgan.checkpointer import Checkpointer
 from mxgan.config import override
-from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, RunFinishedError
+from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, OutputError, RunFinishedError
 from mxgan.run_folder import RunFolder
 from tests.support import assert_same, params_of, tiny_config
+from tests.tiny_run import contents, differences
 
 
 def auto(config, run_dir=None, **settings):
@@ -256,3 +257,98 @@ def test_a_linked_checkpoint_is_unlinked_and_not_followed(tmp_path):
     resumed(tmp_path / "run", steps=8, keep=1).run()
     assert session.folder.checkpoint_steps() == [8]
     assert (tmp_path / "elsewhere" / "state.json").is_file()
+
+
+def test_histories_that_a_power_cut_left_in_the_middle_of_a_line(tmp_path, caplog):
+    trained(tiny_config(steps=8), tmp_path / "run")
+    path = tmp_path / "run" / "history.jsonl"
+    path.write_bytes(path.read_bytes()[:-5])
+    resumed(tmp_path / "run", steps=12).run()
+    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [4, 12]
+    assert any("has lost" in record.getMessage() for record in caplog.records)
+
+
+def test_an_epochs_end_and_a_checkpoint_at_one_step(tmp_path):
+    """57 whole batches of 32 are an epoch of 1,797 images: here 5 of 160."""
+    config = tiny_config(epochs=2, limit=160, checkpoint_every=5, sample_every="epoch", log_every=2)
+    whole = trained(config, tmp_path / "a" / "whole")
+    states = [read_state(whole.folder.checkpoint(step)) for step in (5, 10)]
+    assert [(state["epoch"], state["iteration"]) for state in states] == [(1, 0), (2, 0)]
+    with pytest.raises(RunFinishedError, match="is at epoch 2 already"):
+        resumed(whole.folder.path)
+    part = trained(
+        replace(config, epochs=None, steps=5), tmp_path / "b" / "whole"
+    )  # ends before the epoch's end is told
+    assert read_state(part.folder.checkpoint(5))["iteration"] == 5
+    resumed(part.folder.path, epochs=2).run()
+    differ = differences(contents(part.folder.path), contents(whole.folder.path))
+    assert [name for name in differ if not name.endswith("-symbol.json")] == []  # MXNet counts names up in a process
+
+
+def test_checkpoints_and_metrics_of_a_resumed_run_are_those_of_one_never_stopped(tmp_path):
+    config = tiny_config(steps=24, checkpoint_every=6, log_every=8, keep_best="loss_g:min", keep=None)
+    whole, part = trained(config, tmp_path / "whole"), trained(replace(config, steps=10), tmp_path / "part")
+    assert part.folder.checkpoint_steps() == [6, 10]
+    resumed(part.folder.path, steps=24).run()
+    for step in (12, 18, 24):
+        metrics = [read_state(each.folder.checkpoint(step))["metrics"] for each in (whole, part)]
+        assert metrics[0] == metrics[1]
+    assert best_step(part.folder, "loss_g:min") == best_step(whole.folder, "loss_g:min")
+
+
+def test_a_metric_that_comes_later_than_the_first_checkpoint(tmp_path):
+    recipe = mxgan.RECIPES["ssgan"]
+    network = replace(recipe.network, ngf=4, ndf=4, image_size=16, latent_size=10)
+    recipe = replace(recipe, network=network, batch_size=20)
+    config = mxgan.RunConfig(
+        recipe=recipe, steps=8, sample_every=6, checkpoint_every=2, log_every=2, keep=1, keep_best="test_accuracy:max"
+    )
+    session = trained(config, tmp_path / "run")
+    assert session.folder.checkpoint_steps() == [6, 8]
+
+
+def test_a_bad_old_checkpoint_does_not_end_a_run(tmp_path, caplog):
+    session = trained(tiny_config(steps=8, checkpoint_every=4), tmp_path / "run")
+    (session.folder.checkpoint(4) / "state.json").write_text("{")
+    resumed(tmp_path / "run", steps=12, keep_best="loss_d:min").run()
+    assert session.folder.checkpoint_steps() == [4, 8, 12]
+    assert any("Not looked at for the best" in record.getMessage() for record in caplog.records)
+
+
+def test_a_picture_that_cannot_be_written_costs_no_checkpoint(tmp_path):
+    session = mxgan.start(tiny_config(steps=7, sample_every=100), tmp_path / "run", "none", progress=False)
+    shutil.rmtree(session.folder.samples)
+    with pytest.raises(OutputError, match="samples.* cannot be written"):
+        session.run()
+    assert session.folder.checkpoint_steps() == [7]
+    resumed(tmp_path / "run", steps=9).run()  # the folder for pictures is made again
+    assert (session.folder.samples / "gout-000009.png").is_file()
+
+
+def test_the_same_command_with_other_data_is_another_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trained(tiny_config(steps=2, data_dir=None), tmp_path / "runs" / "one")
+    path = tmp_path / "runs" / "one" / "config.json"
+    path.write_text(path.read_text().replace('"data_dir": null', '"data_dir": "/elsewhere"'))
+    session = auto(tiny_config(steps=2))
+    session.run()
+    assert session.folder.path.name != "one"
+    with pytest.raises(ArgumentError, match="wants to know which run to change: give its folder as run_dir"):
+        auto(tiny_config(steps=3), allow_changes=True)
+
+
+def test_another_seed_is_taken_when_told(tmp_path):
+    trained(tiny_config(steps=4), tmp_path / "run")
+    session = resumed(tmp_path / "run", steps=6, seed=5, allow_changes=True)
+    session.run()
+    assert session.trainer.seed == 5
+    again = resumed(tmp_path / "run", steps=7)
+    again.run()
+    assert again.config.seed == 5
+
+
+def test_a_run_that_cannot_begin_leaves_its_folder_free(tmp_path):
+    config = override(tiny_config(steps=4, limit=32), "discriminator_updates", 3)
+    with pytest.raises(ArgumentError, match="an epoch of the data has 1 whole batches"):
+        mxgan.start(config, tmp_path / "run", display="none", progress=False)
+    assert not (tmp_path / "run").exists()

@@ -184,6 +184,9 @@ def test_resuming_what_is_no_run(tmp_path):
 
     whole = checkpoint_files(tmp_path / "run"), history(tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "checkpoints")
+    with pytest.raises(RunFolderError, match="has no checkpoints any more, and it had some. Put .*checkpoints back"):
+        mxgan.resume(tmp_path / "run", display="none", progress=False)
+    (tmp_path / "run" / "checkpoints").mkdir()
     with pytest.raises(CheckpointError, match="has no checkpoint yet"):
         mxgan.load_sampler(tmp_path / "run")
     mxgan.resume(tmp_path / "run", display="none", progress=False).run()  # as the run that it was
