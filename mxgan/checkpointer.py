@@ -8,7 +8,6 @@ from typing import Callable, Optional, Union
 from mxgan.callbacks import Periodic
 from mxgan.checkpoint import Names, best_step, save_checkpoint
 from mxgan.errors import unknown_name
-from mxgan.history import finite_or_none
 from mxgan.run_folder import BEST, RunFolder
 from mxgan.runtime import versions
 
@@ -77,7 +76,7 @@ class Checkpointer(Periodic):
             "iteration": trainer.iteration,
             "seed": trainer.seed,
             "versions": versions(),
-            "metrics": {name: finite_or_none(value) for name, value in metrics.items()},
+            "metrics": metrics,
             "callbacks": {type(callback).__name__: callback.state() for callback in trainer.callbacks},
         }
         save_checkpoint(self._folder, trainer.pair, self._names, state)
