@@ -56,14 +56,19 @@ class RunFolder:
         """Make the folder; RunFolderError when something is there already, or it cannot be made."""
         folder = cls(path)
         cls.refuse_used(folder.path)
+        for part in (folder.samples, folder.checkpoints):
+            folder.make(part)
+        return folder
+
+    def make(self, part: Path) -> None:
+        """Make a folder of the run, unless it is there; RunFolderError where it cannot be made."""
         try:
-            for part in (folder.samples, folder.checkpoints):
-                part.mkdir(parents=True, exist_ok=True)
+            part.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunFolderError(
-                f"the run folder {folder.path} cannot be made: {error.strerror}. Give a --run-dir that can be written."
+                f"the run folder {self.path} cannot be made: {error.strerror} ({part}). Give a --run-dir that can be "
+                "written."
             ) from error
-        return folder
 
     @classmethod
     def open(cls, path: Union[str, Path]) -> RunFolder:

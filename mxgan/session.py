@@ -146,7 +146,7 @@ def resume(
     lock = FolderLock(folder.path)
     try:
         folder.clear_leftovers()
-        folder.samples.mkdir(exist_ok=True)
+        folder.make(folder.samples)  # somebody may have deleted the pictures
         record = folder.read_config()
         newest = folder.latest_checkpoint() if folder.checkpoint_steps() else None
         state = read_state(newest) if newest else None
