@@ -229,14 +229,21 @@ def test_ctrl_c_saves_and_says_how_to_go_on(number, tmp_path):
     folder = tmp_path / "run"
     command = [sys.executable, "-m", "mxgan", "train", *TINY, "--steps", "100000", "--display", "none"]
     process = subprocess.Popen(
-        [*command, "--run-dir", str(folder)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*command, "--run-dir", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # tests in the background of a shell ignore SIGINT
     )
     history = folder / "history.jsonl"
     deadline = time.monotonic() + 120
     while not (history.exists() and history.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(number)
-    output, _ = process.communicate(timeout=60)
+    try:
+        output, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130, output
     assert "Traceback" not in output
     (step,) = RunFolder(folder).checkpoint_steps()
