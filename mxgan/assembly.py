@@ -150,6 +150,7 @@ def bound_pair(config: RunConfig) -> AdversarialPair:
         labelled=bool(recipe.labelled_per_class),
         penalty=penalty,
         weight_clip=recipe.weight_clip,
+        precision=recipe.precision,
     )
     initializer = get_initializer(recipe.initializer, recipe.initial_sigma, pair.parameter_shapes())
     pair.init_params(initializer, config.seed)

@@ -8,8 +8,9 @@ Three executors over two sets of parameters::
 
 The original runs one discriminator executor for everything, and so computes input gradients in its first two
 passes and parameter gradients in its third only to throw them away. Splitting it gives the same numbers to the
-last bit. Networks that take classes have the further input `class_label`. What touches MXNet's private parts is this
-module, penalties.py, optimizers.py and tangent/ alone.
+last bit. In bfloat16 the generator's passes are those of a further executor over the same parameters, which
+precision.py makes (`generator_passes`). Networks that take classes have the further input `class_label`. What touches
+MXNet's private parts is this module, precision.py, penalties.py, optimizers.py and tangent/ alone.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from mxgan.errors import ArgumentError
+from mxgan.precision import LowPrecisionPasses, check_precision, in_bfloat16
 from mxgan.runtime import mx
 from mxgan.shapes import check_pair, check_parameters, parameter_shapes
 from mxgan.spectral import state_names, with_states
@@ -37,8 +39,10 @@ class BoundPair:
         image_shape: Sequence[int],
         batch_size: int,
         contexts: Optional[Sequence],
+        precision: str = "float32",
     ) -> None:
-        self.contexts, self.batch_size = list(contexts or [mx.cpu()]), batch_size
+        self.contexts, self.batch_size, self.precision = list(contexts or [mx.cpu()]), batch_size, precision
+        check_precision(precision, self.contexts)
         self.latent_shape, self.image_shape = tuple(latent_shape), tuple(image_shape)
         if batch_size < len(self.contexts):
             raise ArgumentError(
@@ -51,13 +55,28 @@ class BoundPair:
         inputs = self._inputs("discriminator")
         check_pair(generator, discriminator, self._inputs("generator"), inputs)
         self._states = state_names(discriminator)
+        self._symbols = {"generator": generator, "discriminator": with_states(discriminator)}
         self._symbol_json: dict = {}
         self.generator = self._module(generator, "generator")
-        self.discriminator = self._module(with_states(discriminator), "discriminator", list(self._states))
+        self.generator_passes = self.generator
+        trained, judging = (self._in_precision(with_states(each)) for each in (discriminator, generator_head))
+        self.discriminator = self._module(trained, "discriminator", list(self._states))
         everything = [name for name in generator_head.list_arguments() if name not in inputs]
-        self.critic_for_inputs = self._module(with_states(generator_head), "discriminator", everything)
+        self.critic_for_inputs = self._module(judging, "discriminator", everything)
         self._bind(self.generator, "generator")
         self._bind(self.discriminator, "discriminator")
+
+    def _in_precision(self, discriminator):
+        """D's graph as it is to be computed; its parameters are float32 in any case."""
+        if self.precision == "float32":
+            return discriminator
+        low = in_bfloat16(discriminator)
+        if low.leaves:
+            raise ArgumentError(
+                f"precision is {self.precision!r}, and the discriminator has transposed convolutions "
+                f"({', '.join(low.leaves)}), which only a generator may have then; give float32."
+            )
+        return low.symbol
 
     def _inputs(self, half: str) -> dict:
         """{input: shape} of a half, batch included; its first input is the data, the rest are labels to MXNet."""
@@ -116,12 +135,14 @@ class BoundPair:
         return {**self._parameter_shapes("generator")[0], **self._parameter_shapes("discriminator")[0]}
 
     def _parameter_shapes(self, half: str) -> tuple:
-        return parameter_shapes(self.halves()[half].symbol, self._inputs(half))
+        return parameter_shapes(self._symbols[half], self._inputs(half))
 
     def _share_parameters(self) -> None:
         """Bind what works on the discriminator's own arrays, once it has parameters to share."""
         if not self.critic_for_inputs.binded:
             self._bind(self.critic_for_inputs, "discriminator", inputs_need_grad=True, shared_module=self.discriminator)
+            if self.precision != "float32":
+                self.generator_passes = LowPrecisionPasses(self.generator, self._symbols["generator"])
 
     def halves(self) -> dict:
         """{"generator": Module, "discriminator": Module}: what has parameters and an optimiser."""
@@ -130,7 +151,7 @@ class BoundPair:
     def symbol_json(self, half: str) -> str:
         """The symbol of one half as MXNet's JSON; made once, since MXNet leaks that text each time it makes it."""
         if half not in self._symbol_json:
-            self._symbol_json[half] = self.halves()[half].symbol.tojson()
+            self._symbol_json[half] = self._symbols[half].tojson()
         return self._symbol_json[half]
 
     def parameters(self, half: str) -> dict:

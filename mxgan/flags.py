@@ -18,6 +18,7 @@ _SETTINGS_OF_FLAG = {
     "ngf": ["recipe.network.ngf"],
     "ndf": ["recipe.network.ndf"],
     "nc": ["recipe.network.nc"],
+    "precision": ["recipe.precision"],
     "beta1": ["recipe.generator_optimizer.settings.beta1", "recipe.discriminator_optimizer.settings.beta1"],
     **{
         name: [name]
@@ -58,6 +59,8 @@ _OPTIONS = (
     click.option("--nc", type=click.Choice(["1", "3"]), help="Channels of the images."),
     click.option("--lr", type=float, help="Learning rate of G; D's keeps its ratio to it."),
     click.option("--beta1", type=float, help="Adam's first decay rate, of both networks."),
+    click.option("--precision", type=click.Choice(["float32", "bfloat16"]),
+                 help="bfloat16: faster, on a CPU with AVX512_BF16."),
     click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Decides every draw of the run."),
     click.option("--gpu", metavar="0,1", help="GPUs to train on; left out: the CPU."),
     click.option("--run-dir", type=click.Path(), help="A new folder for everything the run writes."),

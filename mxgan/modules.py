@@ -41,6 +41,7 @@ class AdversarialPair(BoundPair):
     penalty : (configuration, raw score symbol) of a penalty on D's gradient at its input. Where its points lie
         between real and fake images and the score takes classes, D's fakes are of the real batch's classes.
     weight_clip : bound of every weight of D, from its first step on (Arjovsky et al. 2017, algorithm 1).
+    precision : in which the passes compute; parameters, gradients and optimisers are float32. See precision.py.
 
     Raises
     ------
@@ -70,9 +71,10 @@ class AdversarialPair(BoundPair):
         labelled: bool = False,
         penalty: Optional[tuple] = None,
         weight_clip: Optional[float] = None,
+        precision: str = "float32",
     ) -> None:
         head = discriminator if generator_head is None else generator_head
-        super().__init__(generator, discriminator, head, latent_shape, image_shape, batch_size, contexts)
+        super().__init__(generator, discriminator, head, latent_shape, image_shape, batch_size, contexts, precision)
         self.real_label, self.schedule = real_label, schedule
         self.labelled, self.weight_clip = labelled, weight_clip
         if not 0.5 < real_label <= 1:
@@ -160,8 +162,8 @@ class AdversarialPair(BoundPair):
     def generate(self, latents, classes=None):
         """Training-mode forward pass of the generator, kept for the backward pass: NDArray (N, C, H, W)."""
         labels = None if classes is None else [classes]
-        self.generator.forward(mx.io.DataBatch([latents], labels), is_train=True)
-        return self.generator.get_outputs()[0]
+        self.generator_passes.forward(mx.io.DataBatch([latents], labels), is_train=True)
+        return self.generator_passes.get_outputs()[0]
 
     def accumulate_discriminator(self, images, label: float, classes=None, weight: float = 1.0) -> tuple:
         """Forward and backward of D on `images` under `label`; its gradients add to those since the last update.
@@ -207,7 +209,7 @@ class AdversarialPair(BoundPair):
         critic.forward(self._judged(fake, REAL, classes), is_train=True)
         critic.backward()
         input_gradients = critic.get_input_grads()
-        self.generator.backward(input_gradients)
+        self.generator_passes.backward(input_gradients)
         self.generator.update()
         self._advance_states(critic)
         return critic.get_outputs()[0].copy(), input_gradients[0]

@@ -18,6 +18,7 @@ from mxgan.objectives import get_objective
 from mxgan.optimizers import OptimizerConfig
 from mxgan.penalties import make_penalty
 from mxgan.pictures import get_picture
+from mxgan.precision import PRECISIONS
 from mxgan.schedule import Schedule
 
 __all__ = ["Recipe"]
@@ -42,6 +43,7 @@ class Recipe:
     spectral_norm : divide D's weights by their largest singular value; see spectral.py.
     penalty, penalty_weight : a row of PENALTIES on D's gradient and its weight in the paper's notation; None: none.
     weight_clip : bound of D's weights; None: none.
+    precision : "float32", or "bfloat16" for the passes on a CPU that has it; see precision.py.
     labelled_per_class : for a D that classifies: it is told the classes of so many images of each; 0: of all.
     sampling : "shuffle" each epoch, or draw every batch with "replacement".
     steps_per_epoch : with replacement, how many steps an epoch is to have; None: as many as the images give.
@@ -67,6 +69,7 @@ class Recipe:
     penalty: Optional[str] = None
     penalty_weight: float = 10.0
     weight_clip: Optional[float] = None
+    precision: str = "float32"
     labelled_per_class: int = 0
     sampling: str = "shuffle"
     steps_per_epoch: Optional[int] = None
@@ -84,6 +87,8 @@ class Recipe:
             raise ArgumentError(f"initial_sigma is {self.initial_sigma}; give a number above 0.")
         get_initializer(self.initializer, self.initial_sigma, {})
         check_switch("spectral_norm", self.spectral_norm)
+        if self.precision not in PRECISIONS:
+            raise unknown_name("precision", self.precision, PRECISIONS)
         if self.weight_clip is not None and not 0 < self.weight_clip <= FLOAT32_MAX:
             raise ArgumentError(f"weight_clip is {self.weight_clip}; give a number above 0, or null for none.")
         self._check_labels()

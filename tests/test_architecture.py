@@ -40,6 +40,7 @@ ORDER = [
     "penalties",
     "steps",
     "optimizers",
+    "precision",
     "bound_pair",
     "modules",
     "metrics",

@@ -1,0 +1,75 @@
+"""`python -m benchmarks`: what mxgan takes, beside what PyTorch takes on the same machine in the same minutes."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+from typing import Optional
+
+import click
+
+from benchmarks.machine import LOAD_ALLOWED, busy_cpus, describe
+from benchmarks.report import as_json, as_markdown, plot_scaling
+from benchmarks.suites import SUITES, Plan
+from mxgan.errors import ArgumentError
+from mxgan.outputs import check_absent
+from mxgan.precision import check_precision
+
+
+@click.command()
+@click.argument("suites", nargs=-1, type=click.Choice(list(SUITES)))
+@click.option("--rounds", type=click.IntRange(2), default=9, show_default=True, help="Turns of each contender.")
+@click.option("--data-dir", type=click.Path(exists=True, file_okay=False), default=os.environ.get("MXGAN_DATA"),
+              help="A folder with mnist/ and imagenet_sample/; by default $MXGAN_DATA.")  # fmt: skip
+@click.option("--no-peers", is_flag=True, help="mxgan alone, where PyTorch is not installed.")
+@click.option("--no-compile", is_flag=True, help="Without torch.compile, which takes minutes to begin.")
+@click.option("--output", type=click.Path(), default="benchmark.json", show_default=True, help="Every turn, as JSON.")
+@click.option("--plot", type=click.Path(), help="A PNG of the suite scaling.")
+@click.option("--busy", is_flag=True, help="Measure although something else is running.")
+def main(suites, rounds, data_dir: Optional[str], no_peers, no_compile, output, plot, busy) -> None:
+    """Print tables of ratios, each measured in alternating turns; all SUITES unless some are named."""
+    for target in filter(None, (output, plot)):
+        check_absent(Path(target))
+    if not no_peers and importlib.util.find_spec("torch") is None:
+        raise click.ClickException('PyTorch is not installed. pip install ".[bench]", or give --no-peers.')
+    found = busy_cpus()
+    if found > LOAD_ALLOWED and not busy:
+        raise click.ClickException(
+            f"other programs keep {found:.2f} CPUs busy; at most {LOAD_ALLOWED} leave ratios worth printing. Wait, or "
+            "give --busy."
+        )
+    compiler = not no_compile and bool(shutil.which("g++") or shutil.which("c++"))
+    plan = Plan(rounds, _below(data_dir, "mnist"), _below(data_dir, "imagenet_sample"), not no_peers, compiler, _low())
+    machine = {**describe(), "rounds": rounds, "busy_cpus_before": round(found, 2)}
+    sections = {}
+    for name in suites or SUITES:
+        click.echo(f"{name} …", err=True)
+        sections[name] = SUITES[name](plan)
+        click.echo(as_markdown([sections[name]], {}), err=True)
+    machine["busy_cpus_after"] = round(busy_cpus(), 2)
+    Path(output).write_text(as_json(list(sections.values()), machine))
+    if plot and "scaling" in sections:
+        plot_scaling(sections["scaling"], Path(plot))
+    click.echo(as_markdown(list(sections.values()), machine))
+
+
+def _below(folder: Optional[str], name: str) -> Optional[str]:
+    path = Path(folder, name) if folder else None
+    return str(path.resolve()) if path and path.is_dir() else None
+
+
+def _low() -> bool:
+    from mxgan.runtime import mx
+
+    try:
+        check_precision("bfloat16", [mx.cpu()])
+    except ArgumentError as error:
+        click.echo(str(error), err=True)
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    main()

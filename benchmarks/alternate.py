@@ -1,0 +1,123 @@
+"""Turns in alternation, so that what else the machine does meets all contenders alike, and what they come to."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Optional
+
+__all__ = ["Contender", "Timing", "WorkerError", "alternate", "ratio", "turns"]
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class WorkerError(RuntimeError):
+    """A contender ended before its turns were done; its own words are on standard error."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Something to be timed: `make` is "module:function", called with `settings` in a process of its own."""
+
+    name: str
+    make: str
+    settings: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The turns of one contender.
+
+    Attributes
+    ----------
+    seconds : of each turn, in the order of the rounds.
+    images : in one turn.
+    """
+
+    name: str
+    seconds: tuple
+    images: float
+
+    @property
+    def median(self) -> float:
+        """Seconds of a turn."""
+        return statistics.median(self.seconds)
+
+    @property
+    def spread(self) -> float:
+        """Half the distance between the quartiles, as a share of the median."""
+        low, _, high = statistics.quantiles(self.seconds, n=4)
+        return (high - low) / 2 / self.median
+
+    @property
+    def images_per_second(self) -> float:
+        """By the median turn."""
+        return self.images / self.median
+
+
+class _Worker:
+    def __init__(self, contender: Contender) -> None:
+        self.name = contender.name
+        command = [sys.executable, "-m", "benchmarks.worker", contender.make, json.dumps(contender.settings)]
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=1
+        )
+        self.images: Optional[float] = None
+
+    def answer(self) -> dict:
+        """The next line of the worker."""
+        line = self._process.stdout.readline()
+        if not line:
+            raise WorkerError(f"{self.name} ended with {self._process.wait()}; what it said is above.")
+        return json.loads(line)
+
+    def get_ready(self) -> None:
+        self.images = self.answer()["images"]
+
+    def turn(self) -> dict:
+        self._process.stdin.write("\n")
+        return self.answer()
+
+    def close(self) -> None:
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+def turns(contenders: Sequence[Contender], rounds: int, warm_up: int = 1) -> dict:
+    """{name: [answer of each turn]}: every contender in turn, `rounds` times, after `warm_up` rounds that do not count.
+
+    An answer is {"seconds": s, "images": n} or what the contender measured itself.
+    """
+    workers: list[Any] = []
+    try:
+        for contender in contenders:  # one after the other: a start-up would be disturbed by another's
+            workers.append(_Worker(contender))
+            workers[-1].get_ready()
+        each = [[worker.turn() for worker in workers] for _ in range(warm_up + rounds)][warm_up:]
+    finally:
+        for worker in workers:
+            worker.close()
+    return {
+        worker.name: [{**answer, "images": worker.images} for answer in answers]
+        for worker, answers in zip(workers, zip(*each))
+    }
+
+
+def alternate(contenders: Sequence[Contender], rounds: int, warm_up: int = 1) -> dict:
+    """{name: Timing} of contenders that leave the measuring to the worker; see `turns`."""
+    return {
+        name: Timing(name, tuple(answer["seconds"] for answer in answers), answers[0]["images"])
+        for name, answers in turns(contenders, rounds, warm_up).items()
+    }
+
+
+def ratio(ours: Timing, peer: Timing) -> tuple:
+    """(low quartile, median, high quartile) over the rounds of our images a second to the peer's."""
+    each = [(ours.images / own) / (peer.images / other) for own, other in zip(ours.seconds, peer.seconds)]
+    return tuple(statistics.quantiles(each, n=4))

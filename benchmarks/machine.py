@@ -1,0 +1,49 @@
+"""What the figures depend on: CPU, threads, versions, and whether anything else was running."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import re
+import time
+from pathlib import Path
+
+__all__ = ["LOAD_ALLOWED", "busy_cpus", "describe"]
+
+LOAD_ALLOWED = 0.15  # CPUs that others may keep busy while nothing of ours runs
+
+
+def busy_cpus(seconds: float = 2.0) -> float:
+    """CPUs that were busy over the next so many seconds, while this process slept (Linux)."""
+    before, began = _busy_ticks(), time.monotonic()
+    time.sleep(seconds)
+    return (_busy_ticks() - before) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - began)
+
+
+def _busy_ticks() -> int:
+    """User, nice, system, interrupts and what the hypervisor took, of all CPUs (proc(5))."""
+    user, nice, system, _idle, _wait, irq, soft, stolen = map(int, Path("/proc/stat").read_text().split()[1:9])
+    return user + nice + system + irq + soft + stolen
+
+
+def describe() -> dict:
+    """{what: value} for the head of a report."""
+    from mxgan.openmp import threads
+
+    found = {"cpu": _cpu(), "cpus": len(os.sched_getaffinity(0)), "mxgan_threads": threads().count}
+    found["omp_num_threads"] = os.environ.get("OMP_NUM_THREADS")
+    found["python"] = platform.python_version()
+    for name in ("mxgan", "mxnet", "numpy", "torch", "onnxruntime"):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def _cpu() -> str:
+    text = Path("/proc/cpuinfo").read_text()
+    name = re.search(r"^model name\s*: (.*)$", text, re.MULTILINE)
+    flags = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if re.search(rf"\b{flag}\b", text)]
+    return f"{name.group(1) if name else platform.machine()} ({', '.join(flags)})"

@@ -1,0 +1,106 @@
+"""What mxgan does, as units for worker.py."""
+
+from __future__ import annotations
+
+from benchmarks.worker import Unit
+
+__all__ = ["critic_step", "matrix_products", "sampling", "training_step"]
+
+
+def _pair(batch: int, nc: int, width: int, size: int, precision: str = "float32", **settings):
+    """A DCGAN in training, as the recipe dcgan-original has it, with other settings of the recipe on demand."""
+    from dataclasses import replace
+
+    from mxgan.assembly import bound_pair
+    from mxgan.recipes import get_recipe
+    from mxgan.run_config import RunConfig
+
+    recipe = get_recipe(settings.pop("recipe", "dcgan-original"))
+    network = replace(recipe.network, ngf=width, ndf=width, nc=nc, image_size=size)
+    recipe = replace(recipe, network=network, batch_size=batch, precision=precision, **settings)
+    return bound_pair(RunConfig(recipe=recipe, steps=1))
+
+
+def _inputs(pair, batches: int = 4) -> list:
+    """[(latents, images)]: a few batches of each, to be taken in turn."""
+    from mxgan.runtime import mx
+
+    shapes = (pair.batch_size, *pair.latent_shape), (pair.batch_size, *pair.image_shape)
+    return [(mx.nd.random.normal(0, 1, shapes[0]), mx.nd.random.uniform(-1, 1, shapes[1])) for _ in range(batches)]
+
+
+def training_step(batch=64, nc=3, width=64, size=64, precision="float32", steps=3) -> Unit:
+    """`steps` whole training steps: D on fake and real, one Adam update, G through D, one Adam update."""
+    from mxgan.runtime import mx
+
+    pair = _pair(batch, nc, width, size, precision)
+    inputs, done = _inputs(pair), []
+
+    def run() -> None:
+        for _ in range(steps):
+            pair.step(*inputs[len(done) % len(inputs)])
+            done.append(True)
+        mx.nd.waitall()
+
+    return Unit(run, batch * steps)
+
+
+def critic_step(batch=64, nc=3, width=64, size=64, steps=3) -> Unit:
+    """`steps` steps of a WGAN-GP critic: fakes, both losses, the gradient penalty, one Adam update."""
+    from mxgan.runtime import mx
+
+    pair = _pair(batch, nc, width, size, recipe="wgan-gp")
+    inputs, done = _inputs(pair), []
+
+    def run() -> None:
+        for _ in range(steps):
+            latents, real = inputs[len(done) % len(inputs)]
+            fake = pair.generate(latents)
+            pair.accumulate_discriminator(fake, 0.0)
+            pair.accumulate_discriminator(real, 1.0)
+            pair.accumulate_penalty(real, fake)
+            pair.update_discriminator()
+            done.append(True)
+        mx.nd.waitall()
+
+    return Unit(run, batch * steps)
+
+
+def sampling(batch=64, nc=3, width=64, size=64, batches=8) -> Unit:
+    """Images out of a generator, as `mxgan sample` draws them: latents in and images out as NumPy arrays."""
+    import numpy as np
+
+    from mxgan.networks import DCGAN
+    from mxgan.runtime import mx
+    from mxgan.sampling import Sampler
+
+    network = DCGAN(ngf=width, ndf=width, nc=nc, image_size=size)
+    sampler = Sampler(network.generator(), network.latent_shape, batch)
+    sampler.module.init_params(mx.init.Normal(0.02))
+    latents = np.random.default_rng(0).standard_normal((batch, *network.latent_shape), dtype=np.float32)
+
+    def run() -> None:
+        for _ in range(batches):
+            sampler.sample(latents)
+
+    return Unit(run, batch * batches)
+
+
+def matrix_products(sizes=(1024, 2048, 4096), repeats=4) -> Unit:
+    """The best rate at which MXNet's FullyConnected multiplies float32 matrices, over some sizes: GFLOP/s."""
+    import time
+
+    from mxgan.runtime import mx
+
+    def run() -> dict:
+        best = 0.0
+        for size in sizes:
+            data, weight = (mx.nd.random.normal(0, 1, (size, size)) for _ in range(2))
+            mx.nd.waitall()
+            for _ in range(repeats):
+                began = time.perf_counter()
+                mx.nd.FullyConnected(data, weight, num_hidden=size, no_bias=True).wait_to_read()
+                best = max(best, 2 * size**3 / (time.perf_counter() - began) / 1e9)
+        return {"gflops": best}
+
+    return Unit(run, 1)

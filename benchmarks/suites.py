@@ -1,0 +1,266 @@
+"""What is compared with what, and the goal of each comparison: one row of SUITES for each section of the report."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Callable, Optional
+
+from benchmarks.alternate import Contender, Timing, alternate, ratio, turns
+
+__all__ = ["SUITES", "Outcome", "Plan", "Section"]
+
+STEP, PEER_STEP = "benchmarks.ours:training_step", "benchmarks.theirs:training_step"
+CRITIC, PEER_CRITIC = "benchmarks.ours:critic_step", "benchmarks.theirs:critic_step"
+SAMPLING, PEER_SAMPLING = "benchmarks.ours:sampling", "benchmarks.theirs:sampling"
+LAST = {"channels_last": True, "fused": True}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the user asked for.
+
+    Attributes
+    ----------
+    rounds : turns of each contender. mnist, photographs : folders of data; None: none. peers : whether PyTorch is
+        there. compiler : whether torch.compile is to be among them. bfloat16 : whether this CPU computes in it.
+    """
+
+    rounds: int
+    mnist: Optional[str]
+    photographs: Optional[str]
+    peers: bool
+    compiler: bool
+    bfloat16: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One goal: `value` is to be at least (or at most) `goal`; a goal of None is none."""
+
+    what: str
+    value: float
+    unit: str
+    goal: Optional[float] = None
+    at_most: bool = False
+    spread: str = ""
+
+    @property
+    def reached(self) -> Optional[bool]:
+        """None where there is no goal."""
+        if self.goal is None:
+            return None
+        return self.value <= self.goal if self.at_most else self.value >= self.goal
+
+
+@dataclass(frozen=True)
+class Section:
+    """What a suite found: timings as they were, outcomes, and what a reader should know."""
+
+    title: str
+    timings: Sequence[Timing] = ()
+    outcomes: Sequence[Outcome] = ()
+    notes: Sequence[str] = ()
+    values: dict = field(default_factory=dict)
+
+
+def _over(ours: Timing, peers: Sequence[Timing], what: str, goal: Optional[float]) -> Outcome:
+    """Our images a second over those of the fastest of some peers."""
+    best = min(peers, key=lambda timing: timing.median / timing.images)
+    low, middle, high = ratio(ours, best)
+    return Outcome(f"{what} ({best.name})", middle, "×", goal, spread=f"{low:.2f} to {high:.2f}")
+
+
+def _steps(plan: Plan, nc: int) -> Section:
+    shape = {"nc": nc}
+    contenders = [Contender("mxgan float32", STEP, shape)]
+    eager, best, low = "PyTorch eager", [("PyTorch channels_last", LAST)], []
+    if plan.bfloat16:
+        contenders.append(Contender("mxgan bfloat16", STEP, {**shape, "precision": "bfloat16"}))
+        low = [("PyTorch bfloat16 channels_last", {**LAST, "bfloat16": True})]
+        low += [("PyTorch bfloat16", {"bfloat16": True, "fused": True})]
+    if plan.compiler:
+        best += [("PyTorch compiled", {"compiled": True, "fused": True})]
+        best += [("PyTorch channels_last compiled", {**LAST, "compiled": True})]
+        low += [(f"{low[0][0]} compiled", {**LAST, "bfloat16": True, "compiled": True})] if low else []
+    peers = [(eager, {}), *best, *low] if plan.peers else []
+    contenders += [Contender(name, PEER_STEP, {**shape, **settings}) for name, settings in peers]
+    found = alternate(contenders, plan.rounds)
+    ours, outcomes = found["mxgan float32"], []
+    if peers:
+        outcomes.append(_over(ours, [found[eager]], "float32 step over", 1.5))
+        outcomes.append(
+            _over(ours, [found[name] for name, _ in [(eager, {}), *best]], "float32 step over the best", 1.25)
+        )
+    if low and peers:
+        outcomes.append(
+            _over(found["mxgan bfloat16"], [found[name] for name, _ in low], "bfloat16 step over the best", 1.1)
+        )
+    return Section(f"A training step: DCGAN 64×64, {nc} channels, width 64, batch 64", list(found.values()), outcomes)
+
+
+def steps_rgb(plan: Plan) -> Section:
+    """Three channels."""
+    return _steps(plan, 3)
+
+
+def steps_grey(plan: Plan) -> Section:
+    """One channel."""
+    return _steps(plan, 1)
+
+
+def floor(plan: Plan) -> Section:
+    """The float32 step against what its multiply-adds would take at the rate of the best matrix product."""
+    from benchmarks.arithmetic import step_multiply_adds
+    from mxgan.networks import DCGAN
+
+    contenders = [Contender("step", STEP), Contender("products", "benchmarks.ours:matrix_products")]
+    found = turns(contenders, plan.rounds)
+    rate = max(each["gflops"] for each in found["products"])
+    seconds = statistics.median(each["seconds"] for each in found["step"]) / 3
+    gflop = 2 * step_multiply_adds(DCGAN(), 64) / 1e9
+    share = gflop / rate / seconds
+    return Section(
+        "The floor by arithmetic",
+        outcomes=[Outcome("float32 step: share of the floor's speed", 100 * share, "%", 75)],
+        notes=[
+            f"A step must do {gflop:.1f} GFLOP; the best matrix product here did {rate:.0f} GFLOP/s: "
+            f"{gflop / rate:.3f} s. The step took {seconds:.3f} s."
+        ],
+        values={"gflop": gflop, "gflop_per_second": rate, "seconds": seconds},
+    )
+
+
+def critic(plan: Plan) -> Section:
+    """A WGAN-GP critic's step."""
+    contenders = [Contender("mxgan", CRITIC)]
+    if plan.peers:
+        contenders += [
+            Contender("PyTorch eager", PEER_CRITIC),
+            Contender("PyTorch channels_last", PEER_CRITIC, LAST),
+        ]
+    found = alternate(contenders, plan.rounds)
+    peers = list(found.values())[1:]
+    outcomes = [_over(found["mxgan"], peers[:1], "critic step over", 1.4)] if peers else []
+    outcomes += [_over(found["mxgan"], peers, "critic step over the best", None)] if peers else []
+    return Section("A WGAN-GP critic's step, 3×64×64, width 64, batch 64", list(found.values()), outcomes)
+
+
+def sampling(plan: Plan) -> Section:
+    """Generation, 64 at a time."""
+    contenders = [Contender("mxgan", SAMPLING)]
+    if plan.peers:
+        contenders += [
+            Contender("PyTorch", PEER_SAMPLING),
+            Contender("PyTorch channels_last", PEER_SAMPLING, {"channels_last": True}),
+            *([Contender("PyTorch compiled", PEER_SAMPLING, {"compiled": True})] if plan.compiler else []),
+            Contender("onnxruntime", "benchmarks.theirs:onnx_sampling"),
+        ]
+    found = alternate(contenders, plan.rounds)
+    outcomes = []
+    if plan.peers:
+        others = [timing for name, timing in found.items() if name.startswith("PyTorch")]
+        outcomes.append(_over(found["mxgan"], others, "sampling over the best", 1.15))
+        outcomes.append(_over(found["mxgan"], [found["onnxruntime"]], "sampling over", 1.4))
+    return Section("Sampling, DCGAN 3×64×64, batch 64", list(found.values()), outcomes)
+
+
+def overhead(plan: Plan) -> Section:
+    """The trainer around the step."""
+    dataset, folder = ("mnist", plan.mnist) if plan.mnist else ("digits", None)
+    made = "benchmarks.running:trainer_and_bare_loop"
+    found = turns([Contender("run", made, {"dataset": dataset, "data_dir": folder})], plan.rounds)["run"]
+    bare = statistics.median(each["bare"] for each in found)
+    extra = statistics.median(each["trainer"] / each["bare"] for each in found) - 1
+    pictures, saves = (statistics.median(each[name] for each in found) for name in ("grids", "checkpointer"))
+    share = extra + (pictures + saves) / bare
+    return Section(
+        f"The trainer against a bare loop, recipe dcgan on {dataset}, all intervals at their defaults",
+        outcomes=[Outcome("overhead", 100 * share, "%", 2, at_most=True)],
+        notes=[
+            f"A step of the bare loop {bare:.3f} s. Metrics, logging, latents, data and the look for NaN: "
+            f"{100 * extra:.2f} %; pictures, every 100 steps: {100 * pictures / bare:.2f} %; checkpoints, every 1,000: "
+            f"{100 * saves / bare:.2f} %."
+        ],
+        values={"turns": found},
+    )
+
+
+def start(plan: Plan) -> Section:
+    """From nothing to the first step."""
+    dataset, folder = ("mnist", plan.mnist) if plan.mnist else ("digits", None)
+    made = Contender("start", "benchmarks.running:start_up", {"dataset": dataset, "data_dir": folder})
+    found = turns([made], min(3, plan.rounds))["start"]
+    return Section(
+        f"`mxgan train --dataset {dataset}`, 3×64×64, width 64, batch 64",
+        outcomes=[
+            Outcome("start to first step", statistics.median(each["first_step"] for each in found), "s", 4, True),
+            Outcome("most memory resident", max(each["megabytes"] for each in found), "MB", 900, True),
+        ],
+        values={"turns": found},
+    )
+
+
+def data(plan: Plan) -> Section:
+    """Iterators alone."""
+    if not (plan.mnist and plan.photographs):
+        return Section("Data iterators", notes=["Left out: wants --data-dir with mnist/ and imagenet_sample/."])
+    copies, reading = {"copies": 8, "data_dir": plan.photographs}, "benchmarks.reading"
+    contenders = [
+        Contender("step", STEP),
+        Contender("mnist", f"{reading}:our_batches", {"dataset": "mnist", "data_dir": plan.mnist, "batches": 200}),
+        Contender(
+            "folder", f"{reading}:our_batches", {"dataset": "folder", "data_dir": plan.photographs, "batches": 200}
+        ),
+        Contender("folder, first reading", f"{reading}:our_first_reading", copies),
+        Contender("recordio", f"{reading}:our_batches", {"dataset": "recordio", **copies}),
+    ]
+    contenders += [Contender("torch DataLoader", f"{reading}:torch_batches", copies)] if plan.peers else []
+    found = alternate(contenders, plan.rounds)
+    outcomes = [
+        Outcome(f"{name}: images over what a step eats", ratio(found[name], found["step"])[1], "×", 10)
+        for name in ("mnist", "folder", "recordio")
+    ]
+    for name in ("folder, first reading", "folder", "recordio") if plan.peers else ():
+        outcomes.append(_over(found[name], [found["torch DataLoader"]], f"{name} over", 1.0))
+    return Section("Data iterators, 64×64", list(found.values()), outcomes)
+
+
+def scaling(plan: Plan) -> Section:
+    """Time of a float32 step against batch, width and size."""
+    from benchmarks.arithmetic import step_multiply_adds
+    from mxgan.networks import DCGAN
+
+    axes = {"batch": (16, 32, 64, 128, 256), "width": (32, 64, 128), "size": (32, 64, 128)}
+    settings = [{axis: value} for axis, values in axes.items() for value in values if (axis, value) not in
+                (("width", 64), ("size", 64))]  # fmt: skip
+    found = {}
+    for each in settings:  # one worker at a time: together they would not fit in memory
+        name = ", ".join(f"{axis} {value}" for axis, value in each.items())
+        timing = alternate([Contender(name, STEP, {**each, "steps": 1})], plan.rounds)[name]
+        whole = {"batch": 64, "width": 64, "size": 64, **each}
+        network = DCGAN(ngf=whole["width"], ndf=whole["width"], image_size=whole["size"])
+        found[name] = {
+            **whole,
+            "seconds": timing.median,
+            "gflop": 2 * step_multiply_adds(network, whole["batch"]) / 1e9,
+        }
+    rates = [each["gflop"] / each["seconds"] for each in found.values()]
+    notes = ["| | GFLOP | s a step | GFLOP/s |", "| --- | ---: | ---: | ---: |"]
+    notes += [f"| {name} | {each['gflop']:.1f} | {each['seconds']:.3f} | {rate:.0f} |"
+              for (name, each), rate in zip(found.items(), rates)]  # fmt: skip
+    return Section("Time against batch, width and size (else 64)", notes=["\n".join(notes)], values=found)
+
+
+SUITES: dict[str, Callable[[Plan], Section]] = {
+    "step": steps_rgb,
+    "step-grey": steps_grey,
+    "floor": floor,
+    "critic": critic,
+    "sampling": sampling,
+    "overhead": overhead,
+    "start": start,
+    "data": data,
+    "scaling": scaling,
+}

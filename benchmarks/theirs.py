@@ -1,0 +1,161 @@
+"""The same work in PyTorch and onnxruntime, as units for worker.py.
+
+The networks are those of Radford et al. 2016 in PyTorch's layers, with the same shapes as ours; a step is that of
+PyTorch's own DCGAN example: D on real and on detached fake images, each with its backward pass, one Adam step; G through
+D, one Adam step. It is written out here, for this comparison alone.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+from benchmarks.worker import Unit
+
+__all__ = ["critic_step", "onnx_sampling", "sampling", "training_step"]
+
+
+def _networks(nc: int, width: int, size: int, critic: bool = False) -> tuple:
+    """(generator, discriminator) of `size`, a power of two; the critic has no BatchNorm."""
+    from torch import nn
+
+    depth = size.bit_length() - 2
+    channels = [width * 2**i for i in range(depth - 1)]  # of D's layers; G's are the same from behind
+    generator = [
+        nn.ConvTranspose2d(100, channels[-1], 4, 1, 0, bias=False),
+        nn.BatchNorm2d(channels[-1]),
+        nn.ReLU(True),
+    ]
+    for wide, narrow in zip(channels[:0:-1], channels[-2::-1]):
+        generator += [nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False), nn.BatchNorm2d(narrow), nn.ReLU(True)]
+    generator += [nn.ConvTranspose2d(channels[0], nc, 4, 2, 1, bias=False), nn.Tanh()]
+    discriminator = [nn.Conv2d(nc, channels[0], 4, 2, 1, bias=False), nn.LeakyReLU(0.2, True)]
+    for narrow, wide in zip(channels, channels[1:]):
+        norm = [] if critic else [nn.BatchNorm2d(wide)]
+        discriminator += [nn.Conv2d(narrow, wide, 4, 2, 1, bias=False), *norm, nn.LeakyReLU(0.2, True)]
+    discriminator += [nn.Conv2d(channels[-1], 1, 4, 1, 0, bias=False), nn.Flatten(0)]
+    return nn.Sequential(*generator), nn.Sequential(*discriminator)
+
+
+def _prepared(networks, channels_last: bool, compiled: bool) -> tuple:
+    import torch
+
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    networks = [network.to(memory_format=layout) for network in networks]
+    return tuple(torch.compile(network) if compiled else network for network in networks), layout
+
+
+def _adams(networks, rate: float, betas: tuple, fused: bool) -> list:
+    import torch
+
+    return [torch.optim.Adam(network.parameters(), lr=rate, betas=betas, fused=fused) for network in networks]
+
+
+def _inputs(batch: int, nc: int, size: int, layout, batches: int = 4) -> list:
+    import torch
+
+    torch.manual_seed(0)
+    images = [torch.rand(batch, nc, size, size).mul(2).sub(1).to(memory_format=layout) for _ in range(batches)]
+    return [(torch.randn(batch, 100, 1, 1), image) for image in images]
+
+
+def training_step(
+    batch=64, nc=3, width=64, size=64, steps=3, channels_last=False, bfloat16=False, compiled=False, fused=False
+) -> Unit:
+    """`steps` whole training steps. `bfloat16`: under autocast; `fused`: Adam as one operator."""
+    import torch
+    from torch.nn.functional import binary_cross_entropy_with_logits as entropy
+
+    (generator, discriminator), layout = _prepared(_networks(nc, width, size), channels_last, compiled)
+    of_generator, of_discriminator = _adams((generator, discriminator), 2e-4, (0.5, 0.999), fused)
+    inputs, done = _inputs(batch, nc, size, layout), []
+    ones, zeros = torch.ones(batch), torch.zeros(batch)
+
+    def precision():
+        return torch.autocast("cpu", dtype=torch.bfloat16) if bfloat16 else nullcontext()
+
+    def judge(images, label):
+        with precision():
+            score = discriminator(images)
+        return entropy(score.float(), label)
+
+    def step(latents, real) -> None:
+        of_discriminator.zero_grad()
+        judge(real, ones).backward()
+        with precision():
+            fake = generator(latents)
+        judge(fake.detach(), zeros).backward()
+        of_discriminator.step()
+        of_generator.zero_grad()
+        judge(fake, ones).backward()
+        of_generator.step()
+
+    def run() -> None:
+        for _ in range(steps):
+            step(*inputs[len(done) % len(inputs)])
+            done.append(True)
+
+    return Unit(run, batch * steps)
+
+
+def critic_step(batch=64, nc=3, width=64, size=64, steps=3, channels_last=False, fused=False) -> Unit:
+    """`steps` steps of a WGAN-GP critic, the penalty by double backward as its authors' code has it."""
+    import torch
+
+    (generator, critic), layout = _prepared(_networks(nc, width, size, critic=True), channels_last, compiled=False)
+    (of_critic,) = _adams((critic,), 1e-4, (0.0, 0.9), fused)
+    inputs, done = _inputs(batch, nc, size, layout), []
+
+    def step(latents, real) -> None:
+        with torch.no_grad():
+            fake = generator(latents)
+        of_critic.zero_grad()
+        share = torch.rand(batch, 1, 1, 1)
+        between = (share * real + (1 - share) * fake).requires_grad_()
+        (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+        penalty = 10 * (slope.flatten(1).norm(dim=1) - 1).square().mean()
+        (critic(fake).mean() - critic(real).mean() + penalty).backward()
+        of_critic.step()
+
+    def run() -> None:
+        for _ in range(steps):
+            step(*inputs[len(done) % len(inputs)])
+            done.append(True)
+
+    return Unit(run, batch * steps)
+
+
+def sampling(batch=64, nc=3, width=64, size=64, batches=8, channels_last=False, compiled=False) -> Unit:
+    """Images out of the generator in evaluation mode, NumPy arrays in and out."""
+    import numpy as np
+    import torch
+
+    generator = _networks(nc, width, size)[0].eval()
+    ((generator,), _) = _prepared([generator], channels_last, compiled)
+    latents = np.random.default_rng(0).standard_normal((batch, 100, 1, 1), dtype=np.float32)
+
+    def run() -> None:
+        with torch.inference_mode():
+            for _ in range(batches):
+                generator(torch.from_numpy(latents)).contiguous().numpy()
+
+    return Unit(run, batch * batches)
+
+
+def onnx_sampling(batch=64, nc=3, width=64, size=64, batches=8) -> Unit:
+    """The same generator, exported by PyTorch, in onnxruntime with its default settings."""
+    import io
+
+    import numpy as np
+    import onnxruntime
+    import torch
+
+    generator, written = _networks(nc, width, size)[0].eval(), io.BytesIO()
+    torch.onnx.export(generator, (torch.randn(batch, 100, 1, 1),), written, input_names=["rand"], dynamo=False)
+    session = onnxruntime.InferenceSession(written.getvalue(), providers=["CPUExecutionProvider"])
+    latents = np.random.default_rng(0).standard_normal((batch, 100, 1, 1), dtype=np.float32)
+
+    def run() -> None:
+        for _ in range(batches):
+            session.run(None, {"rand": latents})
+
+    return Unit(run, batch * batches)

@@ -1,0 +1,159 @@
+"""bfloat16: which layers compute in it, that nothing else does, and that a training with it goes as in float32."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import mxgan
+from mxgan import precision
+from mxgan.assembly import bound_pair, open_sources
+from mxgan.errors import ArgumentError
+from mxgan.networks.summary import nodes_of
+from mxgan.precision import check_precision, in_bfloat16
+from mxgan.runtime import mx
+from tests.support import assert_same, inputs, make_pair, params_of, train
+from tests.test_recipes import small, trained
+
+HAS_IT = "avx512_bf16" in precision._cpu_flags()
+needs_bfloat16 = pytest.mark.skipif(not HAS_IT, reason="this CPU has no AVX512_BF16")
+
+
+def types_of(symbol, shapes: dict) -> dict:
+    """{layer: "float32" or "bfloat16"} of every operator's first output."""
+    internals = symbol.get_internals()
+    _, types, _ = internals.infer_type(**{name: np.float32 for name in shapes})
+    found = dict(zip(internals.list_outputs(), types))
+    names = {node.name for node in nodes_of(symbol, None) if node.operator not in ("null", "amp_cast")}
+    return {name: "float32" if found[f"{name}_output"] is np.float32 else "bfloat16" for name in names}
+
+
+def test_all_but_the_last_convolution_of_each_network_compute_in_bfloat16():
+    generator, discriminator = mxgan.make_dcgan_sym(4, 4, 3)
+    low = in_bfloat16(generator)
+    assert low.leaves == ["g1_weight", "g2_weight", "g3_weight", "g4_weight"]
+    found = types_of(low.symbol, {"rand": (2, 100, 1, 1)})
+    assert {name for name, kind in found.items() if kind == "float32"} == {"g5", "gact5"}
+    low = in_bfloat16(discriminator)
+    found = types_of(low.symbol, {"data": (2, 3, 64, 64)})
+    assert low.leaves == []
+    (flat,) = (name for name in found if name.startswith("flatten"))  # MXNet numbers them
+    assert {name for name, kind in found.items() if kind == "float32"} == {"d5", flat, "dloss"}
+
+
+def test_the_parameters_stay_what_they_were():
+    generator, discriminator = mxgan.make_dcgan_sym(4, 4, 3)
+    for symbol, shapes in ((generator, {"rand": (2, 100, 1, 1)}), (discriminator, {"data": (2, 3, 64, 64)})):
+        low = in_bfloat16(symbol).symbol
+        assert low.list_arguments() == symbol.list_arguments()
+        assert low.list_auxiliary_states() == symbol.list_auxiliary_states()
+        assert low.list_outputs() == symbol.list_outputs()
+        assert low.infer_shape(**shapes) == symbol.infer_shape(**shapes)
+
+
+def test_a_machine_or_a_device_without_it_is_refused(monkeypatch):
+    check_precision("float32", [mx.gpu(0)])
+    with pytest.raises(ArgumentError, match="precision 'bfloat17'.*did you mean 'bfloat16'"):
+        check_precision("bfloat17", [mx.cpu()])
+    with pytest.raises(ArgumentError, match="which is for one CPU; leave --gpu out, or give float32"):
+        check_precision("bfloat16", [mx.gpu(0)])
+    with pytest.raises(ArgumentError, match="one CPU"):
+        check_precision("bfloat16", [mx.cpu(0), mx.cpu(1)])
+    monkeypatch.setattr(precision, "_cpu_flags", lambda: ["avx512f"])
+    with pytest.raises(ArgumentError, match="this CPU has no AVX512_BF16.*give float32"):
+        make_pair(precision="bfloat16")
+
+
+@needs_bfloat16
+def test_a_discriminator_with_transposed_convolutions_is_refused():
+    data = mx.sym.Deconvolution(mx.sym.var("data"), name="d1", kernel=(4, 4), num_filter=2, no_bias=True)
+    score = mx.sym.Flatten(mx.sym.Convolution(data, name="d2", kernel=(67, 67), num_filter=1, no_bias=True))
+    generator, _ = mxgan.make_dcgan_sym(4, 4, 3)
+    with pytest.raises(ArgumentError, match="the discriminator has transposed convolutions .d1_weight."):
+        mxgan.AdversarialPair(
+            generator,
+            mx.sym.LogisticRegressionOutput(score, mx.sym.var("label")),
+            latent_shape=(100, 1, 1),
+            image_shape=(3, 64, 64),
+            batch_size=2,
+            precision="bfloat16",
+        )
+
+
+def gradients_of(pair) -> dict:
+    """Gradients of one step, in float64."""
+    pair.step(*inputs(pair, 0))
+    return {name: value.asnumpy().astype(float) for name, value in pair.gradients().items()}
+
+
+@needs_bfloat16
+def test_gradients_point_where_those_of_float32_do():
+    settings = {"ngf": 16, "ndf": 16, "batch_size": 16, "size": 32}
+    full, low = (gradients_of(make_pair(precision=each, **settings)) for each in ("float32", "bfloat16"))
+    assert full.keys() == low.keys()
+    for name, expected in full.items():
+        if np.linalg.norm(expected):  # gammas that are held at 1 have none
+            cosine = (low[name] * expected).sum() / np.linalg.norm(low[name]) / np.linalg.norm(expected)
+            assert cosine > 0.97, (name, cosine)
+            assert not np.array_equal(low[name], expected), f"{name} was not computed in bfloat16"
+
+
+@needs_bfloat16
+def test_a_step_too_small_for_bfloat16_is_not_lost():
+    """The optimiser works on float32 weights: a learning rate of a millionth moves them."""
+    optimizer = mxgan.OptimizerConfig("sgd", 1e-6, {})
+    pair = make_pair(precision="bfloat16", optimizer=optimizer)
+    before = params_of(pair)
+    train(pair, 0, 1)
+    after = params_of(pair)
+    changes = np.abs(after["g2_weight"] - before["g2_weight"])
+    assert 0 < changes.max() < 1e-6
+    assert {value.dtype for value in after.values()} == {np.dtype("float32")}
+
+
+@needs_bfloat16
+def test_losses_track_those_of_float32(tmp_path):
+    """Sixty steps of the default recipe on the digits: bfloat16 changes the losses less than another seed does."""
+    histories = {}
+    for name, seed, kind in (("full", 0, "float32"), ("low", 0, "bfloat16"), ("other", 1, "float32")):
+        config = small("dcgan", steps=60, seed=seed)
+        network = replace(config.recipe.network, ngf=8, ndf=8)
+        recipe = replace(config.recipe, network=network, batch_size=32, precision=kind)
+        folder = trained(replace(config, recipe=recipe), tmp_path / name).folder
+        lines = [json.loads(line) for line in folder.history_path.read_text().splitlines()]
+        histories[name] = np.array([[line["loss_g"], line["loss_d"]] for line in lines])
+    apart = {name: np.abs(histories[name] - histories["full"]).mean() for name in ("low", "other")}
+    assert 0 < apart["low"] < 0.05
+    assert apart["low"] < 0.5 * apart["other"], apart
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("name", sorted(mxgan.RECIPES))
+def test_every_recipe_takes_a_step_in_it(name):
+    config = small(name, steps=1)
+    config = replace(config, recipe=replace(config.recipe, precision="bfloat16"))
+    pair, sources = bound_pair(config), open_sources(config)
+    trainer_inputs = mxgan.RandIter(8, pair.latent_shape, 0, config.recipe.network.generator_classes)
+    schedule = pair.schedule
+    latents = [trainer_inputs.next() for _ in range(schedule.latent_batches)]
+    images = [sources.images.next() for _ in range(schedule.real_batches)]
+    labelled = [sources.labelled.next() for _ in range(schedule.real_batches)] if sources.labelled else []
+    before = params_of(pair)
+    pair.step(latents, images, labelled=labelled)
+    after = params_of(pair)
+    assert all(np.isfinite(value).all() for value in after.values())
+    assert all(not np.array_equal(after[key], before[key]) for key in after if key.endswith("weight"))
+
+
+@needs_bfloat16
+def test_twelve_and_eight_steps_are_twenty_bit_for_bit(tmp_path):
+    config = small("dcgan", steps=20)
+    config = replace(config, recipe=replace(config.recipe, precision="bfloat16"))
+    whole = trained(config, tmp_path / "whole")
+    trained(replace(config, steps=12), tmp_path / "parts")
+    resumed = mxgan.resume(tmp_path / "parts", steps=20, display="none", progress=False)
+    resumed.run()
+    assert_same(params_of(resumed.trainer.pair), params_of(whole.trainer.pair))
