@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from mxgan.bound_pair import BoundPair
+from mxgan.checks import fits_float32
 from mxgan.errors import ArgumentError
 from mxgan.objectives import IGNORED_CLASS
 from mxgan.optimizers import OptimizerConfig, init_optimizer, set_learning_rate
@@ -79,8 +80,8 @@ class AdversarialPair(BoundPair):
         self.labelled, self.weight_clip = labelled, weight_clip
         if not 0.5 < real_label <= 1:
             raise ArgumentError(f"real_label is {real_label}; give a number above 0.5 and at most 1.")
-        if weight_clip is not None and not weight_clip > 0:
-            raise ArgumentError(f"weight_clip is {weight_clip}; give a number above 0, or null for none.")
+        if weight_clip is not None and not fits_float32(weight_clip):
+            raise ArgumentError(f"weight_clip is {weight_clip}; give a number above 0 that float32 can hold, or null for none.")
         self._penalty_of, self._penalty = penalty, None
         self.penalty_points = penalty[0].points if penalty else None
         told = penalty is not None and not labelled and "class_label" in penalty[1].list_arguments()

@@ -11,6 +11,7 @@ __all__ = ["InstanceNoise"]
 
 
 MOST_SIGMA = 1000  # images are in [-1, 1]; MXNet refuses what float32 cannot hold, in the middle of a step
+LEAST_SIGMA = 1e-9  # less than half a bit of a pixel: none
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,6 @@ class InstanceNoise:
             raise ArgumentError(f"the instance noise's steps is {self.steps}; give at least 1.")
 
     def sigma_at(self, step: int) -> float:
-        """Standard deviation at `step`."""
-        if self.steps is None:
-            return self.sigma
-        return self.sigma * max(0.0, 1 - step / self.steps)
+        """Standard deviation at `step`; 0 where it would change no pixel."""
+        sigma = self.sigma if self.steps is None else self.sigma * max(0.0, 1 - step / self.steps)
+        return sigma if sigma >= LEAST_SIGMA else 0.0

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from mxgan.checks import FLOAT32_MAX, check_switch
+from mxgan.checks import FLOAT32_MAX, check_switch, fits_float32
 from mxgan.errors import ArgumentError, ShapeError, unknown_name
 from mxgan.networks.summary import nodes_of
 from mxgan.runtime import mx
@@ -48,7 +48,7 @@ class GradientPenalty:
     one_sided: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 < self.weight <= FLOAT32_MAX:
+        if not fits_float32(self.weight):
             raise ArgumentError(f"weight of the gradient penalty is {self.weight!r}; give a number above 0.")
         if not 0 <= self.target <= FLOAT32_MAX:
             raise ArgumentError(f"target of the gradient penalty is {self.target!r}; give a number from 0.")
@@ -246,8 +246,8 @@ def clip_weights(module, bound: float) -> None:
     ------
     ArgumentError : a bound of 0 or below.
     """
-    if not 0 < bound <= FLOAT32_MAX:
-        raise ArgumentError(f"the bound of weight clipping is {bound!r}; give a number above 0.")
+    if not fits_float32(bound):
+        raise ArgumentError(f"the bound of weight clipping is {bound!r}; give a number above 0 that float32 can hold.")
     group, held = module._exec_group, _held_gammas(module.symbol)
     module._params_dirty = True  # `get_params` is to read the devices' arrays
     for name, weights, gradients in zip(group.param_names, group.param_arrays, group.grad_arrays):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Optional, Tuple  # noqa: UP035 - Tuple: read at run time on Python 3.9
 
-from mxgan.checks import FLOAT32_MAX, check_switch, whole_number
+from mxgan.checks import check_switch, fits_float32, whole_number
 from mxgan.config import from_dict, to_dict
 from mxgan.data.base import SAMPLING
 from mxgan.errors import ArgumentError, unknown_name
@@ -83,14 +83,14 @@ class Recipe:
         get_objective(self.objective)
         if self.batch_size < 1:
             raise ArgumentError(f"batch_size is {self.batch_size}; give at least 1.")
-        if not 0 < self.initial_sigma <= FLOAT32_MAX:
-            raise ArgumentError(f"initial_sigma is {self.initial_sigma}; give a number above 0.")
+        if not fits_float32(self.initial_sigma):
+            raise ArgumentError(f"initial_sigma is {self.initial_sigma}; give a number above 0 that float32 can hold.")
         get_initializer(self.initializer, self.initial_sigma, {})
         check_switch("spectral_norm", self.spectral_norm)
+        if self.weight_clip is not None and not fits_float32(self.weight_clip):
+            raise ArgumentError(f"weight_clip is {self.weight_clip}; give a number above 0 that float32 can hold, or null for none.")
         if self.precision not in PRECISIONS:
             raise unknown_name("precision", self.precision, PRECISIONS)
-        if self.weight_clip is not None and not 0 < self.weight_clip <= FLOAT32_MAX:
-            raise ArgumentError(f"weight_clip is {self.weight_clip}; give a number above 0, or null for none.")
         self._check_labels()
         self._check_penalty()
         self._check_epoch()

@@ -18,3 +18,10 @@ def test_noise_without_an_end_stays():
 def test_noise_that_cannot_be(arguments):
     with pytest.raises(ArgumentError, match="the instance noise's"):
         InstanceNoise(*arguments)
+
+
+def test_noise_too_small_to_change_a_pixel_is_none():
+    """MXNet refuses a deviation below float32's range, in the middle of a step."""
+    assert InstanceNoise(1e-300).sigma_at(0) == 0
+    assert InstanceNoise(1e-9, steps=4).sigma_at(0) == 1e-9
+    assert InstanceNoise(1e-9, steps=4).sigma_at(1) == 0

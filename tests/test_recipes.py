@@ -139,6 +139,8 @@ def test_the_published_numbers():
         ("dcgan", {"pictures": ["gird"]}, "unknown picture 'gird'; did you mean 'grids'"),
         ("dcgan", {"initializer": "nomal"}, "unknown initializer 'nomal'"),
         ("dcgan", {"weight_clip": -1.0}, "weight_clip is -1.0"),
+        ("dcgan", {"weight_clip": 1e-300}, "weight_clip is 1e-300"),
+        ("dcgan", {"initial_sigma": 3e-39}, "initial_sigma is 3e-39"),
         ("dcgan", {"penalty": "r1"}, "BatchNorm"),
         ("cgan", {"network.classes": 7}, "the network 'conditional-dcgan' is of 7 classes"),
     ],
