@@ -85,7 +85,9 @@ class Recipe:
         get_initializer(self.initializer, self.initial_sigma, {})
         check_switch("spectral_norm", self.spectral_norm)
         if self.weight_clip is not None and not fits_float32(self.weight_clip):
-            raise ArgumentError(f"weight_clip is {self.weight_clip}; give a number above 0 that float32 can hold, or null for none.")
+            raise ArgumentError(
+                f"weight_clip is {self.weight_clip}; give a number above 0 that float32 can hold, or null for none."
+            )
         self._check_labels()
         self._check_penalty()
         self._check_epoch()
