@@ -81,7 +81,9 @@ class AdversarialPair(BoundPair):
         if not 0.5 < real_label <= 1:
             raise ArgumentError(f"real_label is {real_label}; give a number above 0.5 and at most 1.")
         if weight_clip is not None and not fits_float32(weight_clip):
-            raise ArgumentError(f"weight_clip is {weight_clip}; give a number above 0 that float32 can hold, or null for none.")
+            raise ArgumentError(
+                f"weight_clip is {weight_clip}; give a number above 0 that float32 can hold, or null for none."
+            )
         self._penalty_of, self._penalty = penalty, None
         self.penalty_points = penalty[0].points if penalty else None
         told = penalty is not None and not labelled and "class_label" in penalty[1].list_arguments()

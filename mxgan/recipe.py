@@ -87,10 +87,12 @@ class Recipe:
             raise ArgumentError(f"initial_sigma is {self.initial_sigma}; give a number above 0 that float32 can hold.")
         get_initializer(self.initializer, self.initial_sigma, {})
         check_switch("spectral_norm", self.spectral_norm)
-        if self.weight_clip is not None and not fits_float32(self.weight_clip):
-            raise ArgumentError(f"weight_clip is {self.weight_clip}; give a number above 0 that float32 can hold, or null for none.")
         if self.precision not in PRECISIONS:
             raise unknown_name("precision", self.precision, PRECISIONS)
+        if self.weight_clip is not None and not fits_float32(self.weight_clip):
+            raise ArgumentError(
+                f"weight_clip is {self.weight_clip}; give a number above 0 that float32 can hold, or null for none."
+            )
         self._check_labels()
         self._check_penalty()
         self._check_epoch()
