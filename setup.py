@@ -58,6 +58,9 @@ CU112 = [
     "nvidia-nvtx-cu11==11.8.86",
 ]
 
+# What `python -m benchmarks` compares with: one PyTorch, so that figures of two days can be compared.
+BENCH = ['torch==2.13.0; python_version >= "3.10"', "onnx>=1.13.1,<1.19", "onnxruntime>=1.14", "Pillow>=9.0"]
+
 TEST = ["pytest>=7.0", "ruff>=0.5"]
 
 setup(
@@ -70,7 +73,7 @@ setup(
     packages=find_packages(include=["mxgan", "mxgan.*"]),
     python_requires=">=3.9,<3.13",  # NumPy 1 has no wheels for 3.13
     install_requires=BASE,
-    extras_require={"cpu": CPU, "cu112": CU112, "test": TEST},
+    extras_require={"cpu": CPU, "cu112": CU112, "bench": BENCH, "test": TEST},
     entry_points={"console_scripts": ["mxgan = mxgan.cli:main"]},
     classifiers=[
         "Development Status :: 4 - Beta",

@@ -23,8 +23,8 @@ def as_markdown(sections: Sequence[Section], machine: dict) -> str:
         if section.timings:
             lines += ["| | images/s | median turn, s | spread |", "| --- | ---: | ---: | ---: |"]
             lines += [
-                f"| {timing.name} | {timing.images_per_second:,.0f} | {timing.median:.3f} | ±{100 * timing.spread:.0f} % |"
-                for timing in section.timings
+                f"| {each.name} | {each.images_per_second:,.0f} | {each.median:.3f} | ±{100 * each.spread:.0f} % |"
+                for each in section.timings
             ]
         lines += section.notes
     return "\n".join(lines) + "\n"

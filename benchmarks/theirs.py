@@ -1,8 +1,8 @@
 """The same work in PyTorch and onnxruntime, as units for worker.py.
 
 The networks are those of Radford et al. 2016 in PyTorch's layers, with the same shapes as ours; a step is that of
-PyTorch's own DCGAN example: D on real and on detached fake images, each with its backward pass, one Adam step; G through
-D, one Adam step. It is written out here, for this comparison alone.
+PyTorch's own DCGAN example: D on real and on detached fake images, each with its backward pass, one Adam step; G
+through D, one Adam step. It is written out here, for this comparison alone.
 """
 
 from __future__ import annotations

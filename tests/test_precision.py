@@ -25,7 +25,7 @@ needs_bfloat16 = pytest.mark.skipif(not HAS_IT, reason="this CPU has no AVX512_B
 def types_of(symbol, shapes: dict) -> dict:
     """{layer: "float32" or "bfloat16"} of every operator's first output."""
     internals = symbol.get_internals()
-    _, types, _ = internals.infer_type(**{name: np.float32 for name in shapes})
+    _, types, _ = internals.infer_type(**dict.fromkeys(shapes, np.float32))
     found = dict(zip(internals.list_outputs(), types))
     names = {node.name for node in nodes_of(symbol, None) if node.operator not in ("null", "amp_cast")}
     return {name: "float32" if found[f"{name}_output"] is np.float32 else "bfloat16" for name in names}

@@ -1,0 +1,114 @@
+"""The benchmarks' own parts: what is counted, how turns alternate, what a report says. No time is compared here."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+import mxgan
+from benchmarks import machine, suites
+from benchmarks.__main__ import main
+from benchmarks.alternate import Contender, Timing, WorkerError, alternate, ratio, turns
+from benchmarks.arithmetic import multiply_adds, step_multiply_adds
+from benchmarks.ours import critic_step, sampling, training_step
+from benchmarks.report import as_json, as_markdown, plot_scaling
+from benchmarks.suites import Outcome, Section
+
+TINY = {"batch": 2, "width": 2, "size": 16, "steps": 1}
+STEP = "benchmarks.ours:training_step"
+
+
+def test_multiply_adds_of_dcgan_by_hand():
+    network = mxgan.DCGAN()
+    by_layer = [32 * 32 * 64 * 3 * 16, *[16 * 16 * 128 * 64 * 16] * 3, 512 * 16]
+    assert multiply_adds(network.discriminator(), {"data": (1, 3, 64, 64)}) == by_layer
+    of_generator = [100 * 512 * 16, *[4 * 4 * 512 * 256 * 16] * 3, 32 * 32 * 64 * 3 * 16]
+    assert multiply_adds(network.generator(), {"rand": (1, 100, 1, 1)}) == of_generator
+    whole = 8 * sum(by_layer) - 2 * by_layer[0] + 3 * sum(of_generator) - of_generator[0]
+    assert step_multiply_adds(network, 64) == 64 * whole
+
+
+def test_contenders_alternate_in_processes_of_their_own():
+    found = alternate([Contender("one", STEP, TINY), Contender("other", STEP, {**TINY, "batch": 4})], rounds=3)
+    assert [(name, len(timing.seconds), timing.images) for name, timing in found.items()] == [
+        ("one", 3, 2),
+        ("other", 3, 4),
+    ]
+    assert all(seconds > 0 for timing in found.values() for seconds in timing.seconds)
+
+
+def test_a_contender_that_ends_is_an_error_and_not_a_wait(capfd):
+    with pytest.raises(WorkerError, match="broken ended with 1; what it said is above"):
+        turns([Contender("broken", STEP, {"unknown": 1})], rounds=1)
+    assert "unexpected keyword argument 'unknown'" in capfd.readouterr().err
+
+
+def test_units_do_what_they_count():
+    for unit in (training_step(**TINY), critic_step(**TINY)):
+        assert unit.run() is None
+        assert unit.images == 2
+    unit = sampling(batch=2, width=2, size=16, batches=3)
+    unit.run()
+    assert unit.images == 6
+
+
+def test_ratios_are_taken_round_by_round():
+    ours, peer = Timing("ours", (1.0, 2.0, 4.0), 10), Timing("peer", (2.0, 4.0, 8.0), 10)
+    assert ratio(ours, peer) == (2.0, 2.0, 2.0)
+    assert (ours.median, ours.images_per_second) == (2.0, 5.0)
+    assert ratio(ours, Timing("half the images", (2.0, 4.0, 8.0), 5))[1] == 4.0
+
+
+def test_goals_are_told_apart():
+    assert Outcome("speed", 1.6, "×", 1.5).reached is True
+    assert Outcome("speed", 1.4, "×", 1.5).reached is False
+    assert Outcome("overhead", 1.4, "%", 2, at_most=True).reached is True
+    assert Outcome("overhead", 2.4, "%", 2, at_most=True).reached is False
+    assert Outcome("speed", 1.4, "×").reached is None
+    section = Section("A title", [Timing("ours", (1.0, 1.0), 64)], [Outcome("speed", 1.4, "×", 1.5)], ["a note"])
+    text = as_markdown([section], {"cpu": "a CPU", "torch": None})
+    assert "cpu a CPU" in text
+    assert "| speed | 1.40 × |  | ≥ 1.5 × | **not reached** |" in text
+    assert "| ours | 64 | 1.000 | ±0 % |" in text
+    assert json.loads(as_json([section], {}))["sections"][0]["timings"][0]["seconds"] == [1.0, 1.0]
+
+
+def test_the_plot_of_scaling_is_drawn(tmp_path):
+    values = {
+        f"{axis} {value}": {"batch": 64, "width": 64, "size": 64, axis: value, "seconds": value / 64, "gflop": value}
+        for axis, value in (("batch", 32), ("batch", 64), ("width", 32), ("size", 32))
+    }
+    plot_scaling(Section("scaling", values=values), tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_command_says_what_it_lacks(tmp_path, monkeypatch):
+    taken = tmp_path / "taken.json"
+    taken.write_text("mine")
+    found = CliRunner().invoke(main, ["--no-peers", "--output", str(taken)])
+    assert found.exit_code != 0
+    assert taken.read_text() == "mine"
+    monkeypatch.setattr("benchmarks.__main__.busy_cpus", lambda: 1.5)
+    found = CliRunner().invoke(main, ["--no-peers", "--output", str(tmp_path / "new.json")])
+    assert "other programs keep 1.50 CPUs busy" in found.output
+
+
+def test_one_suite_from_the_command_to_the_file(tmp_path, monkeypatch):
+    monkeypatch.setitem(suites.SUITES, "critic", lambda plan: Section("tiny", [
+        *alternate([Contender("mxgan", "benchmarks.ours:critic_step", TINY)], plan.rounds).values()
+    ]))  # fmt: skip
+    target = tmp_path / "found.json"
+    found = CliRunner().invoke(main, ["critic", "--no-peers", "--busy", "--rounds", "2", "--output", str(target)])
+    assert found.exit_code == 0, found.output
+    told = json.loads(target.read_text())
+    assert told["machine"]["mxnet"] == "1.9.1"
+    assert len(told["sections"][0]["timings"][0]["seconds"]) == 2
+
+
+def test_the_machine_is_described():
+    told = machine.describe()
+    assert told["cpus"] >= 1
+    assert told["mxgan"] == mxgan.__version__ or told["mxgan"] is None
+    assert machine.busy_cpus(0.1) >= 0
