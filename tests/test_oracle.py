@@ -85,7 +85,8 @@ def test_files_of_the_original_load_here_and_ours_load_there(tmp_path):
     images = mxgan.load_sampler(tmp_path / "mnist_G_2017_08_11-20_24-0090.params", batch_size=4).draw(4)
     latents = draw_latents((4, 100, 1, 1), 0, 0, stream="samples")
     oracle.mod_g.forward(mx.io.DataBatch([mx.nd.array(latents)], None), is_train=False)
-    np.testing.assert_array_equal(images, oracle.mod_g.get_outputs()[0].asnumpy())
+    # DCGAN's first layer is a matrix product, the original's a Deconvolution: the last bits differ.
+    np.testing.assert_allclose(images, oracle.mod_g.get_outputs()[0].asnumpy(), rtol=1e-4, atol=1e-8)
 
     other = make_pair(8, 8, 4, 3, seed=9)
     for half, params, module in zip("GD", other.get_params(), (oracle.mod_g, oracle.mod_d)):

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mxgan.networks.base import Network, check_channels, check_sizes
-from mxgan.networks.blocks import from_zero_to_one, to_zero_to_one, upsample
+from mxgan.networks.blocks import from_latent, from_zero_to_one, to_zero_to_one, upsample
 from mxgan.runtime import mx
 
 __all__ = ["CBR"]
@@ -67,7 +67,10 @@ class CBR(Network):
         layer, channels, side = mx.sym.Variable("rand"), self.latent_size, 1
         for i, (kernel, stride) in enumerate(GENERATOR, start=1):
             narrower, side = self.nc if i == DEPTH else self.width * 2 ** (DEPTH - i), (side - 1) * stride + kernel
-            layer = upsample(layer, f"g{i}", channels, narrower, side, kernel=kernel, stride=stride, pad=0)
+            if i == 1:
+                layer = from_latent(layer, "g1", channels, narrower, side)
+            else:
+                layer = upsample(layer, f"g{i}", channels, narrower, side, kernel=kernel, stride=stride, pad=0)
             channels = narrower  # (N, channels, side, side)
             layer = mx.sym.BatchNorm(layer, name=f"gbn{i}", fix_gamma=False, eps=1e-5)
             layer = mx.sym.Activation(layer, name=f"gact{i}", act_type="sigmoid" if i == DEPTH else "relu")

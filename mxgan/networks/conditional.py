@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from mxgan.checks import whole_number
 from mxgan.errors import ArgumentError
 from mxgan.networks.base import check_sizes
+from mxgan.networks.blocks import from_latent
 from mxgan.networks.dcgan import DCGAN
 from mxgan.networks.minibatch import minibatch_discrimination
 from mxgan.runtime import mx
@@ -43,9 +44,7 @@ class _GivenTheClass(DCGAN):
         check_sizes(self, "classes")
 
     def _first_layer(self, channels: int):
-        of_class = mx.sym.Deconvolution(
-            one_hot_planes(self.classes), name="g1_class", kernel=(4, 4), num_filter=channels, no_bias=True
-        )
+        of_class = from_latent(one_hot_planes(self.classes), "g1_class", self.classes, channels, 4)
         return super()._first_layer(channels) + of_class
 
     @classmethod

@@ -3,6 +3,7 @@ import pytest
 
 from mxgan.errors import ArgumentError
 from mxgan.networks.blocks import (
+    from_latent,
     from_zero_to_one,
     layer_norm,
     leaky,
@@ -97,3 +98,22 @@ def test_layers_to_a_power_of_two(size, layers):
 def test_other_sizes_are_refused(size):
     with pytest.raises(ArgumentError, match=f"image_size.*{size}"):
         powers_of_two_layers(size)
+
+
+@pytest.mark.parametrize("no_bias", [True, False])
+@pytest.mark.parametrize("channels, side", [(5, 4), (16, 3), (1, 4)])
+def test_the_first_layer_equals_a_transposed_convolution_of_one_pixel(channels, side, no_bias):
+    """In NumPy: each image is the sum of the kernels, weighted by its latent."""
+    rng = np.random.default_rng(1)
+    latents, weight = rng.standard_normal((6, 9, 1, 1)), rng.standard_normal((9, channels, side, side))
+    bias, head = rng.standard_normal(channels), rng.standard_normal((6, channels, side, side))
+    values = {"rand": latents, "g1_weight": weight, **({} if no_bias else {"g1_bias": bias})}
+    symbol = from_latent(mx.sym.var("rand"), "g1", 9, channels, side, no_bias)
+    (output,), gradients, _ = run(symbol, values, [head])
+    assert symbol.list_outputs() == ["g1_output"]
+    expected = np.einsum("nz,zchw->nchw", latents[:, :, 0, 0], weight) + (0 if no_bias else bias.reshape(1, -1, 1, 1))
+    np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-5)
+    kernels = np.einsum("nz,nchw->zchw", latents[:, :, 0, 0], head)
+    np.testing.assert_allclose(gradients["g1_weight"], kernels, rtol=1e-4, atol=1e-4)
+    if not no_bias:
+        np.testing.assert_allclose(gradients["g1_bias"], head.sum(axis=(0, 2, 3)), rtol=1e-4, atol=1e-4)

@@ -332,7 +332,7 @@ def test_summary_of_a_file_is_that_of_its_network(tmp_path):
     "arguments, status, words",
     [
         (["--shape", "rnd=2,100,1,1"], 2, "unknown input 'rnd'; did you mean 'rand'?"),
-        (["--shape", "rand=2,100"], 2, "layer 'g1' does not fit its input"),
+        (["--shape", "rand=2,50,1,1"], 2, "layer 'g1_product' does not fit its input"),
         (["--shape", "rand=2,100,0,1"], 2, "--shape 'rand=2,100,0,1': give each input once, with sizes above 0"),
         (["--shape", "rand"], 2, "--shape 'rand': give each input once"),
         (
