@@ -41,7 +41,7 @@ def _prepared(networks, channels_last: bool, compiled: bool) -> tuple:
 
     layout = torch.channels_last if channels_last else torch.contiguous_format
     networks = [network.to(memory_format=layout) for network in networks]
-    return tuple(torch.compile(network) if compiled else network for network in networks), layout
+    return tuple(torch.compile(network, dynamic=False) if compiled else network for network in networks), layout
 
 
 def _adams(networks, rate: float, betas: tuple, fused: bool) -> list:

@@ -8,8 +8,8 @@ Three executors over two sets of parameters::
 
 The original runs one discriminator executor for everything, and so computes input gradients in its first two
 passes and parameter gradients in its third only to throw them away. Splitting it gives the same numbers to the
-last bit. In bfloat16 the generator's passes are those of a further executor over the same parameters, which
-precision.py makes (`generator_passes`). Networks that take classes have the further input `class_label`. What touches
+last bit. In bfloat16 the passes are those of further executors over the same parameters, which precision.py makes.
+Networks that take classes have the further input `class_label`. What touches
 MXNet's private parts is this module, precision.py, penalties.py, optimizers.py and tangent/ alone.
 """
 
@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from mxgan.errors import ArgumentError
-from mxgan.precision import LowPrecisionPasses, check_precision, in_bfloat16
+from mxgan.precision import LowPrecisionPasses, check_precision
 from mxgan.runtime import mx
 from mxgan.shapes import check_pair, check_parameters, parameter_shapes
 from mxgan.spectral import state_names, with_states
@@ -57,26 +57,16 @@ class BoundPair:
         self._states = state_names(discriminator)
         self._symbols = {"generator": generator, "discriminator": with_states(discriminator)}
         self._symbol_json: dict = {}
+        self._shared = False
         self.generator = self._module(generator, "generator")
-        self.generator_passes = self.generator
-        trained, judging = (self._in_precision(with_states(each)) for each in (discriminator, generator_head))
-        self.discriminator = self._module(trained, "discriminator", list(self._states))
+        self.discriminator = self._module(with_states(discriminator), "discriminator", list(self._states))
+        # Who runs a half's passes: its Module, or, in bfloat16, what is bound once there are parameters to share.
+        self.generator_passes, self.discriminator_passes = self.generator, self.discriminator
+        self._head = with_states(generator_head)
         everything = [name for name in generator_head.list_arguments() if name not in inputs]
-        self.critic_for_inputs = self._module(judging, "discriminator", everything)
+        self.critic_for_inputs = self._module(self._head, "discriminator", everything)
         self._bind(self.generator, "generator")
         self._bind(self.discriminator, "discriminator")
-
-    def _in_precision(self, discriminator):
-        """D's graph as it is to be computed; its parameters are float32 in any case."""
-        if self.precision == "float32":
-            return discriminator
-        low = in_bfloat16(discriminator)
-        if low.leaves:
-            raise ArgumentError(
-                f"precision is {self.precision!r}, and the discriminator has transposed convolutions "
-                f"({', '.join(low.leaves)}), which only a generator may have then; give float32."
-            )
-        return low.symbol
 
     def _inputs(self, half: str) -> dict:
         """{input: shape} of a half, batch included; its first input is the data, the rest are labels to MXNet."""
@@ -139,10 +129,15 @@ class BoundPair:
 
     def _share_parameters(self) -> None:
         """Bind what works on the discriminator's own arrays, once it has parameters to share."""
-        if not self.critic_for_inputs.binded:
+        if self._shared:
+            return
+        self._shared = True
+        if self.precision == "float32":
             self._bind(self.critic_for_inputs, "discriminator", inputs_need_grad=True, shared_module=self.discriminator)
-            if self.precision != "float32":
-                self.generator_passes = LowPrecisionPasses(self.generator, self._symbols["generator"])
+            return
+        self.generator_passes = LowPrecisionPasses(self.generator, self._symbols["generator"])
+        self.discriminator_passes = LowPrecisionPasses(self.discriminator, self._symbols["discriminator"])
+        self.critic_for_inputs = LowPrecisionPasses(self.discriminator, self._head, gradients_of="data")
 
     def halves(self) -> dict:
         """{"generator": Module, "discriminator": Module}: what has parameters and an optimiser."""
@@ -165,8 +160,8 @@ class BoundPair:
         return {name: devices[0] for name, devices in zip(group.aux_names, group.aux_arrays)}
 
     def modules(self) -> list:
-        """Every bound Module: the two halves and the one that pulls input gradients."""
-        return [self.generator, self.discriminator, self.critic_for_inputs]
+        """All that runs passes: those of the two halves, and of the one that pulls input gradients."""
+        return [self.generator_passes, self.discriminator_passes, self.critic_for_inputs]
 
     def gradients(self) -> dict:
         """Gradients of the last step by parameter, on the first device, and `data`, the one at D's input."""
@@ -189,8 +184,8 @@ class BoundPair:
 
     def _advance_states(self, module) -> None:
         """Put the states that a forward pass of D has worked out (spectral norm's vectors) in their place."""
-        executors = module._exec_group.execs if self._states else ()
-        for executor in executors:
+        low = isinstance(module, LowPrecisionPasses)
+        for executor in ([module.executor] if low else module._exec_group.execs) if self._states else ():
             made = dict(zip(module.symbol.list_outputs(), executor.outputs))
             for argument, output in self._states.items():
                 made[output].copyto(executor.arg_dict[argument])

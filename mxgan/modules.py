@@ -176,16 +176,16 @@ class AdversarialPair(BoundPair):
         """
         gradients = self._discriminator_gradients()
         kept = [gradient.copy() for gradient in gradients] if self._gradients_pending else None
-        self.discriminator.forward(self._judged(images, label, classes), is_train=True)
-        self.discriminator.backward()  # overwrites the gradients
+        self.discriminator_passes.forward(self._judged(images, label, classes), is_train=True)
+        self.discriminator_passes.backward()  # overwrites the gradients
         for gradient in gradients if weight != 1.0 else ():
             gradient *= weight
         if kept:
             for gradient, earlier in zip(gradients, kept):
                 gradient += earlier
         self._gradients_pending = True
-        prediction, *others = self.discriminator.get_outputs()
-        self._advance_states(self.discriminator)
+        prediction, *others = self.discriminator_passes.get_outputs()
+        self._advance_states(self.discriminator_passes)
         return prediction.copy(), others[0].copy() if self._classifies else None
 
     def accumulate_penalty(self, real, fake, classes=None):
@@ -222,8 +222,8 @@ class AdversarialPair(BoundPair):
         if not self._classifies:
             raise ArgumentError("this discriminator does not classify; it has no class logits.")
         checked_batches("data", images, self._inputs("discriminator")["data"], 1, classes=False)
-        self.discriminator.forward(self._judged(images, REAL, None), is_train=False)
-        return self.discriminator.get_outputs()[1].copy()
+        self.discriminator_passes.forward(self._judged(images, REAL, None), is_train=False)
+        return self.discriminator_passes.get_outputs()[1].copy()
 
     def _judged(self, images, label: float, classes):
         """D's batch: images, one adversarial label for all, and classes, unknown where none are given."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import numpy as np
 
@@ -23,6 +23,7 @@ PRECISIONS = ("float32", "bfloat16")
 BFLOAT16 = np.dtype([("bfloat16", np.uint16)])  # how MXNet names it to NumPy, which has no such type
 
 _MULTIPLY = ("Convolution", "Deconvolution")
+_LAYERS = (*_MULTIPLY, "FullyConnected")  # what "the last layer" may be; products of vectors are not worth a cast
 _FOLLOW = ("BatchNorm", "LeakyReLU", "Activation")  # in the type of their first input
 _NUMBERS = {"float32": "0", "bfloat16": "12"}  # of the types, in a Variable's attributes
 
@@ -58,11 +59,15 @@ def _cpu_flags() -> list:
 
 
 def in_bfloat16(symbol) -> LowPrecision:
-    """The same network with its (transposed) convolutions, all but the last, in bfloat16.
+    """The same network with its (transposed) convolutions, all but a last layer, in bfloat16.
 
-    The gradient of a Deconvolution's weight must be an argument's own array (MXNet 1.9.1 crashes otherwise), so that
-    such a weight cannot be cast in the graph: it becomes a bfloat16 Variable of the same name, to be fed from outside.
-    Every other parameter stays a float32 Variable.
+    The weights of those become bfloat16 Variables of the same names, to be filled from outside: MXNet 1.9.1 crashes on
+    the gradient of a Deconvolution's weight that is cast in the graph, and works out a Convolution's where nobody asks
+    for it. A weight that the graph computes is cast in it. Every other parameter stays a float32 Variable.
+
+    Raises
+    ------
+    ArgumentError : a Deconvolution whose weight the graph computes.
     """
     graph = _Rewriting(json.loads(symbol.tojson()))
     return LowPrecision(mx.sym.load_json(json.dumps(graph.rewritten())), graph.leaves)
@@ -78,14 +83,13 @@ class _Rewriting:
         self._lasts = self._last_layers()
 
     def _last_layers(self) -> set:
-        """The convolutions that no other convolution comes after."""
+        """The layers that no other layer comes after."""
         leads, lasts = set(), set()
         for number in reversed(range(len(self._old))):
             node = self._old[number]
-            multiplies = node["op"] in _MULTIPLY
-            if multiplies and number not in leads:
+            if node["op"] in _LAYERS and number not in leads:
                 lasts.add(number)
-            if multiplies or number in leads:
+            if node["op"] in _LAYERS or number in leads:
                 leads.update(source for source, *_ in node["inputs"])
         return lasts
 
@@ -93,7 +97,7 @@ class _Rewriting:
         """The new graph, in MXNet's form."""
         for number, node in enumerate(self._old):
             multiplies = node["op"] in _MULTIPLY and number not in self._lasts
-            if multiplies and node["op"] == "Deconvolution":
+            if multiplies:
                 self._make_leaf(node)
             inputs = [(self._moved[source], output) for source, output, *_ in node["inputs"]]
             follows = node["op"] in _FOLLOW and inputs[0][0] in self._low
@@ -112,12 +116,19 @@ class _Rewriting:
         self._nodes.append(node)
         return len(self._nodes) - 1
 
-    def _make_leaf(self, node: dict) -> None:
-        """The weight of a Deconvolution: a Variable of its own, here bfloat16."""
-        weight = self._moved[node["inputs"][1][0]]
-        self._declare(weight, "bfloat16")
-        self._low.add(weight)
-        self.leaves.append(self._nodes[weight]["name"])
+    def _make_leaf(self, layer: dict) -> None:
+        """Have the weight of a layer be a bfloat16 Variable, where it is one."""
+        weight = self._moved[layer["inputs"][1][0]]
+        name, is_variable = self._nodes[weight]["name"], self._nodes[weight]["op"] == "null"
+        if is_variable and name not in self.leaves:
+            self._declare(weight, "bfloat16")
+            self._low.add(weight)
+            self.leaves.append(name)
+        if not is_variable and layer["op"] == "Deconvolution":
+            raise ArgumentError(
+                f"the weight of {layer['name']!r} is computed in the graph, which a transposed convolution in bfloat16 "
+                "cannot have; give precision float32."
+            )
 
     def _declare(self, number: int, dtype: str) -> None:
         """Fix the type of a Variable, which MXNet does not find through a cast; nothing for an operator."""
@@ -141,41 +152,60 @@ class _Rewriting:
 
 
 class LowPrecisionPasses:
-    """Forward and backward passes of a Module's network in bfloat16, over the Module's own parameters.
+    """Forward and backward passes of a Module's network in bfloat16, over the Module's own parameters and gradients.
 
-    Has `forward`, `backward` and `get_outputs` of a Module. Weights that cannot be cast in the graph are cast before
-    each forward pass, and their gradients after each backward pass, so that the Module's optimiser sees float32 alone.
+    Has `forward`, `backward`, `get_outputs` and `get_input_grads` of a Module. Convolutions' weights are cast before
+    each forward pass, and their gradients after each backward pass, so that the optimiser sees float32 alone.
 
     Parameters
     ----------
     module : mx.mod.Module on one device, bound for training, with its parameters in.
     symbol : its network, or one with the same parameters.
+    gradients_of : "parameters", or "data", the first input.
     """
 
-    def __init__(self, module, symbol) -> None:
-        low, (device,) = in_bfloat16(symbol), module._exec_group.execs
-        masters = {name: device.arg_dict[name] for name in low.leaves}
-        self._masters = list(masters.values())
-        self._gradients = [device.grad_dict[name] for name in masters]
-        self._labels = module.label_names or None
-        self._module = mx.mod.Module(low.symbol, [*module.data_names, *masters], self._labels, context=module._context)
-        # A layout without N: not to be split, nor compared with the batch
-        weights = [mx.io.DataDesc(name, array.shape, BFLOAT16, layout="IOHW") for name, array in masters.items()]
-        self._module.bind(
-            [*module.data_shapes, *weights], module.label_shapes, inputs_need_grad=True, shared_module=module
+    def __init__(self, module, symbol, gradients_of: str = "parameters") -> None:
+        low, self._module = in_bfloat16(symbol), module
+        (self._master,) = module._exec_group.execs
+        inputs = {name: shape for name, shape, *_ in [*module.data_shapes, *(module.label_shapes or ())]}
+        self._inputs, taken = list(inputs), low.symbol.list_arguments()
+        shapes = {name: shape for name, shape in inputs.items() if name in taken}
+        shapes.update({name: self._master.arg_dict[name].shape for name in low.leaves})
+        self.symbol, self._trains = low.symbol, gradients_of == "parameters"
+        trained = [name for name in module._exec_group.param_names if self._master.grad_dict[name] is not None]
+        wanted = trained if self._trains else self._inputs[:1]
+        self.executor = low.symbol.simple_bind(
+            ctx=module._context[0],
+            grad_req={name: "write" if name in wanted else "null" for name in taken},
+            shared_arg_names=[name for name in module._exec_group.param_names if name not in low.leaves],
+            shared_exec=self._master,
+            **shapes,
         )
+        self._leaves = low.leaves
 
     def forward(self, batch, is_train: bool) -> None:
         """As `Module.forward`, with the parameters that the optimiser has left."""
-        self._module.forward(mx.io.DataBatch([*batch.data, *self._masters], batch.label), is_train=is_train)
+        for name in self._leaves:
+            mx.nd.amp_cast(self._master.arg_dict[name], dtype=BFLOAT16, out=self.executor.arg_dict[name])
+        given = zip(self._inputs, [*batch.data, *(batch.label or ())])
+        self.executor.forward(
+            is_train=is_train, **{name: array for name, array in given if name in self.executor.arg_dict}
+        )
 
-    def backward(self, gradients: list) -> None:
+    def backward(self, gradients: Optional[list] = None) -> None:
         """As `Module.backward`; the gradients are float32 and where the Module's optimiser takes them."""
-        self._module.backward(gradients)
-        of_weights = self._module.get_input_grads()[-len(self._masters) :] if self._masters else []
-        for low, gradient in zip(of_weights, self._gradients):
-            mx.nd.amp_cast(low, dtype="float32", out=gradient)
+        self.executor.backward(gradients)
+        for name in self._leaves if self._trains else ():
+            mx.nd.amp_cast(self.executor.grad_dict[name], dtype="float32", out=self._master.grad_dict[name])
 
     def get_outputs(self) -> list:
         """As `Module.get_outputs`; float32."""
-        return self._module.get_outputs()
+        return self.executor.outputs
+
+    def get_input_grads(self) -> list:
+        """As `Module.get_input_grads`, of the first input; float32."""
+        return [self.executor.grad_dict[self._inputs[0]]]
+
+    def install_monitor(self, monitor) -> None:
+        """As `Module.install_monitor`."""
+        monitor.install(self.executor)

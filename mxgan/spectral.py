@@ -58,9 +58,15 @@ def spectral_normalize(score, inputs: Mapping[str, tuple]):
 
 def _weights(nodes: list) -> list:
     """The Variables that are weights of layers to normalise, each once, in the order of the layers."""
-    found = [nodes[n.inputs[1][0]] for n in nodes if n.operator in _NORMALISED]
+    found = [_unflattened(nodes, n.inputs[1][0]) for n in nodes if n.operator in _NORMALISED]
     held = {nodes[n.inputs[1][0]].name for n in nodes if n.operator == "Deconvolution"}
     return list(dict.fromkeys(w.name for w in found if w.operator == "null" and w.name not in held))
+
+
+def _unflattened(nodes: list, number: int):
+    """The node itself, or what it is the rows of (`blocks.to_vector`), which have the same singular values."""
+    node = nodes[number]
+    return nodes[node.inputs[0][0]] if node.operator == "Flatten" else node
 
 
 def _normalised(name: str, shape: tuple, attributes: Mapping):

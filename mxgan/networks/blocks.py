@@ -15,6 +15,7 @@ __all__ = [
     "leaky",
     "powers_of_two_layers",
     "single_channel_deconvolution",
+    "to_vector",
     "to_zero_to_one",
     "upsample",
 ]
@@ -52,21 +53,29 @@ def from_latent(data, name: str, in_channels: int, num_filter: int, side: int, n
     """A transposed convolution of one pixel, (N, in_channels, 1, 1) → (N, num_filter, side, side).
 
     Worked out as the one matrix product that it is, with the parameters of the transposed convolution: `NAME_weight`
-    (in_channels, num_filter, side, side), `NAME_bias` (num_filter,). oneDNN's Deconvolution does N products of one
-    column each: at DCGAN's sizes its weight gradient takes 29 ms where this takes 1.4.
+    (in_channels, num_filter, side, side), `NAME_bias` (num_filter,). oneDNN's Deconvolution makes N products of one
+    column each: at DCGAN's sizes 10.6 ms forward and back where this takes 1.9.
     """
     weight = mx.sym.Variable(f"{name}_weight", shape=(in_channels, num_filter, side, side))
-    rows = mx.sym.Flatten(weight, name=f"{name}_rows")
-    matrix = mx.sym.transpose(rows, name=f"{name}_matrix")  # (num_filter · side², in_channels)
-    pixel = mx.sym.Flatten(data, name=f"{name}_pixel")
-    product = mx.sym.FullyConnected(
-        pixel, weight=matrix, num_hidden=num_filter * side**2, no_bias=True, name=f"{name}_product"
-    )
-    shape = (-1, num_filter, side, side)
+    rows = mx.sym.Flatten(weight, name=f"{name}_rows")  # (in_channels, num_filter · side²)
+    product = mx.sym.dot(mx.sym.Flatten(data, name=f"{name}_pixel"), rows, name=f"{name}_product")
     if no_bias:
-        return mx.sym.Reshape(product, shape=shape, name=name)
+        return mx.sym.Reshape(product, shape=(-1, num_filter, side, side), name=name)
     bias = mx.sym.Reshape(mx.sym.Variable(f"{name}_bias", shape=(num_filter,)), shape=(1, -1, 1, 1))
-    return mx.sym.broadcast_add(mx.sym.Reshape(product, shape=shape), bias, name=name)
+    image = mx.sym.Reshape(product, shape=(-1, num_filter, side, side), name=f"{name}_image")
+    return mx.sym.broadcast_add(image, bias, name=name)
+
+
+def to_vector(data, name: str, in_channels: int, num_hidden: int, side: int, no_bias: bool = True):
+    """A convolution as large as its input, (N, in_channels, side, side) → (N, num_hidden).
+
+    Worked out as the one matrix product that it is, with the parameters of the convolution: `NAME_weight` (num_hidden,
+    in_channels, side, side), `NAME_bias` (num_hidden,). At DCGAN's sizes 0.5 ms forward and back for oneDNN's 3.8.
+    """
+    weight = mx.sym.Variable(f"{name}_weight", shape=(num_hidden, in_channels, side, side))
+    rows = mx.sym.Flatten(weight, name=f"{name}_rows")  # (num_hidden, in_channels · side²)
+    flat = mx.sym.Flatten(data, name=f"{name}_flat")
+    return mx.sym.FullyConnected(flat, weight=rows, num_hidden=num_hidden, no_bias=no_bias, name=name)
 
 
 def single_channel_deconvolution(

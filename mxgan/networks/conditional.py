@@ -73,14 +73,14 @@ class ConditionalDCGAN(_GivenTheClass):
         size = (self.image_size, self.image_size)
         planes = mx.sym.broadcast_axis(one_hot_planes(self.classes), axis=(2, 3), size=size)
         seen = mx.sym.Concat(mx.sym.Variable("data"), planes, dim=1)  # (N, nc + classes, image_size, image_size)
-        return mx.sym.Flatten(self._convolution_to(1, self._features(seen), f"d{self.depth}"))
+        return self._vector(1, self._features(seen), f"d{self.depth}")
 
 
 @dataclass(frozen=True)
 class AuxiliaryDCGAN(_GivenTheClass):
     """A DCGAN whose generator is told the class and whose discriminator tells it.
 
-    D's last features go into two convolutions: `dL` to the raw score and `dclass` to the class logits.
+    D's last features go into two layers: `dL` to the raw score and `dclass` to the class logits.
 
     Parameters
     ----------
@@ -96,9 +96,8 @@ class AuxiliaryDCGAN(_GivenTheClass):
     def discriminator(self):
         """`data` (N, nc, image_size, image_size) → raw score (N, 1) and class logits (N, classes)."""
         features = self._features(mx.sym.Variable("data"))
-        score = self._convolution_to(1, features, f"d{self.depth}")
-        logits = self._convolution_to(self.classes, features, "dclass")
-        return mx.sym.Group([mx.sym.Flatten(score), mx.sym.Flatten(logits)])
+        score, logits = self._vector(1, features, f"d{self.depth}"), self._vector(self.classes, features, "dclass")
+        return mx.sym.Group([score, logits])
 
 
 @dataclass(frozen=True)

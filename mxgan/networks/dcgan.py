@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from mxgan.checks import check_switch
 from mxgan.errors import unknown_name
 from mxgan.networks.base import Network, check_channels, check_positive, check_sizes
-from mxgan.networks.blocks import from_latent, layer_norm, powers_of_two_layers, upsample
+from mxgan.networks.blocks import from_latent, layer_norm, powers_of_two_layers, to_vector, upsample
 from mxgan.objectives import get_objective
 from mxgan.runtime import mx
 
@@ -110,8 +110,7 @@ class DCGAN(Network):
 
     def discriminator(self):
         """`data` (N, nc, image_size, image_size) → raw score (N, 1); layers d1 … dL, no norm on the first."""
-        score = self._convolution_to(1, self._features(mx.sym.Variable("data")), f"d{self.depth}")
-        return mx.sym.Flatten(score)  # (N, 1)
+        return self._vector(1, self._features(mx.sym.Variable("data")), f"d{self.depth}")
 
     def _first_layer(self, channels: int):
         return from_latent(mx.sym.Variable("rand"), "g1", self.latent_size, channels, 4, self.no_bias)
@@ -134,9 +133,9 @@ class DCGAN(Network):
             layer = mx.sym.LeakyReLU(layer, name=f"dact{i}", act_type="leaky", slope=0.2)
         return layer
 
-    def _convolution_to(self, num_filter: int, features, name: str):
-        """(N, any, 4, 4) → (N, num_filter, 1, 1)."""
-        return mx.sym.Convolution(features, name=name, kernel=(4, 4), num_filter=num_filter, no_bias=self.no_bias)
+    def _vector(self, num_hidden: int, features, name: str):
+        """(N, ndf · 2^(L-2), 4, 4) → (N, num_hidden)."""
+        return to_vector(features, name, self.ndf * 2 ** (self.depth - 2), num_hidden, 4, self.no_bias)
 
     @classmethod
     def _fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
@@ -176,8 +175,8 @@ def make_dcgan_sym(ngf, ndf, nc, no_bias=True, fix_gamma=True, eps=1e-5 + 1e-12)
     """
     network = DCGAN(ngf=ngf, ndf=ndf, nc=nc, no_bias=no_bias, fix_gamma=fix_gamma, eps=eps)
     head = get_objective("gan").discriminator_head
-    # The original's own operator, for its bits and for any length of latent; DCGAN's takes a twentieth of its time.
-    g1 = mx.sym.Deconvolution(
-        mx.sym.Variable("rand"), name="g1", kernel=(4, 4), num_filter=network.widest, no_bias=no_bias
-    )
-    return network._after_first(g1), head(network.discriminator(), mx.sym.Variable("label"))
+    # The original's own operators at both ends, for its bits; DCGAN has the same layers as products, which are faster.
+    ends = {"kernel": (4, 4), "no_bias": no_bias}
+    g1 = mx.sym.Deconvolution(mx.sym.Variable("rand"), name="g1", num_filter=network.widest, **ends)
+    d5 = mx.sym.Convolution(network._features(mx.sym.Variable("data")), name="d5", num_filter=1, **ends)
+    return network._after_first(g1), head(mx.sym.Flatten(d5), mx.sym.Variable("label"))

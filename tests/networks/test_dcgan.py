@@ -24,7 +24,7 @@ def test_every_layer_has_the_shape_of_the_paper(size, nc, width, batch):
             assert judged[name] == (batch, (width + 2) * 2 ** (i - 1), size // 2**i, size // 2**i)
     assert f"dbn{1}_output" not in judged
     assert made[f"g{depth}_output"] == made[f"gact{depth}_output"] == (batch, nc, size, size)
-    assert judged[f"d{depth}_output"] == (batch, 1, 1, 1)
+    assert judged[f"d{depth}_output"] == (batch, 1)
     assert network.discriminator().infer_shape(data=(batch, nc, size, size))[1] == [(batch, 1)]
 
 
