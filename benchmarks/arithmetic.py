@@ -9,6 +9,8 @@ from mxgan.networks.summary import nodes_of
 
 __all__ = ["multiply_adds", "step_multiply_adds"]
 
+LAYERS = ("Convolution", "Deconvolution", "FullyConnected", "dot")
+
 
 def multiply_adds(symbol, shapes: Mapping) -> list:
     """Multiply-adds of one forward pass, for each (transposed) convolution and fully connected layer in order.
@@ -18,7 +20,7 @@ def multiply_adds(symbol, shapes: Mapping) -> list:
     """
     nodes, found = nodes_of(symbol, shapes), []
     for node in nodes:
-        if node.operator not in ("Convolution", "Deconvolution", "FullyConnected"):
+        if node.operator not in LAYERS:
             continue
         data, weight = (nodes[source].output_shapes[output] for source, output in node.inputs[:2])
         places = data if node.operator == "Deconvolution" else node.output_shapes[0]

@@ -169,19 +169,22 @@ class LowPrecisionPasses:
         (self._master,) = module._exec_group.execs
         inputs = {name: shape for name, shape, *_ in [*module.data_shapes, *(module.label_shapes or ())]}
         self._inputs, taken = list(inputs), low.symbol.list_arguments()
-        shapes = {name: shape for name, shape in inputs.items() if name in taken}
-        shapes.update({name: self._master.arg_dict[name].shape for name in low.leaves})
-        self.symbol, self._trains = low.symbol, gradients_of == "parameters"
-        trained = [name for name in module._exec_group.param_names if self._master.grad_dict[name] is not None]
+        self.symbol, self._trains, self._leaves = low.symbol, gradients_of == "parameters", low.leaves
+        master, context = self._master, module._context[0]
+        arrays = {name: mx.nd.zeros(shape, context) for name, shape in inputs.items() if name in taken}
+        arrays.update({name: mx.nd.zeros(master.arg_dict[name].shape, context, BFLOAT16) for name in low.leaves})
+        trained = [name for name in module._exec_group.param_names if master.grad_dict[name] is not None]
         wanted = trained if self._trains else self._inputs[:1]
-        self.executor = low.symbol.simple_bind(
-            ctx=module._context[0],
+        gradients = {
+            name: master.grad_dict[name] if name not in arrays else mx.nd.zeros_like(arrays[name]) for name in wanted
+        }
+        self.executor = low.symbol.bind(
+            context,
+            args={name: arrays.get(name, master.arg_dict[name]) for name in taken},
+            args_grad=gradients,
             grad_req={name: "write" if name in wanted else "null" for name in taken},
-            shared_arg_names=[name for name in module._exec_group.param_names if name not in low.leaves],
-            shared_exec=self._master,
-            **shapes,
+            aux_states={name: master.aux_dict[name] for name in low.symbol.list_auxiliary_states()},
         )
-        self._leaves = low.leaves
 
     def forward(self, batch, is_train: bool) -> None:
         """As `Module.forward`, with the parameters that the optimiser has left."""
