@@ -61,7 +61,12 @@ class RunFolder:
         return folder
 
     def make(self, part: Path) -> None:
-        """Make a folder of the run, unless it is there; RunFolderError where it cannot be made."""
+        """Make a folder of the run, unless it is there; RunFolderError where it cannot be, or is a link out of it."""
+        if part != self.path and part.is_symlink():
+            raise RunFolderError(
+                f"{part} is a link, and what a run writes stays in its folder. Replace it by a folder; the run folder "
+                "itself may be a link."
+            )
         try:
             part.mkdir(parents=True, exist_ok=True)
         except OSError as error:
