@@ -146,8 +146,8 @@ def resume(
     lock = FolderLock(folder.path)
     try:
         folder.clear_leftovers()
-        for part in (folder.samples, folder.checkpoints):  # somebody may have deleted the pictures
-            folder.make(part)
+        folder.refuse_link(folder.checkpoints)
+        folder.make(folder.samples)  # somebody may have deleted the pictures
         record = folder.read_config()
         newest = folder.latest_checkpoint() if folder.checkpoint_steps() else None
         state = read_state(newest) if newest else None
