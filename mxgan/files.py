@@ -186,10 +186,14 @@ class LineFile:
             file.truncate(whole)
 
     def _size(self) -> int:
+        """0 where there is no file; OutputError for a link, which `open_own` refuses anyway."""
         try:
-            return self.path.stat().st_size
+            found = self.path.lstat()
         except FileNotFoundError:
             return 0
+        if stat.S_ISLNK(found.st_mode):
+            raise OutputError(f"{self.path} is a link, and what a run writes stays in its folder. Remove it.")
+        return found.st_size
 
 
 def open_own(path: Path):

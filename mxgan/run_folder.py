@@ -61,7 +61,8 @@ class RunFolder:
         return folder
 
     def make(self, part: Path) -> None:
-        """Make a folder of the run, unless it is there; RunFolderError where it cannot be made."""
+        """Make a folder of the run, unless it is there; RunFolderError where it cannot be, or is a link out of it."""
+        self.refuse_link(part)
         try:
             part.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -69,6 +70,14 @@ class RunFolder:
                 f"the run folder {self.path} cannot be made: {error.strerror} ({part}). Give a --run-dir that can be "
                 "written."
             ) from error
+
+    def refuse_link(self, part: Path) -> None:
+        """Raise RunFolderError where a part of the run is a link: what is written through it lands elsewhere."""
+        if part.is_symlink():
+            raise RunFolderError(
+                f"{part} is a link, and what a run writes stays in its folder. Replace it by a folder; the run folder "
+                "itself may be a link."
+            )
 
     @classmethod
     def open(cls, path: Union[str, Path]) -> RunFolder:

@@ -146,6 +146,7 @@ def resume(
     lock = FolderLock(folder.path)
     try:
         folder.clear_leftovers()
+        folder.refuse_link(folder.checkpoints)
         folder.make(folder.samples)  # somebody may have deleted the pictures
         record = folder.read_config()
         newest = folder.latest_checkpoint() if folder.checkpoint_steps() else None

@@ -15,7 +15,7 @@ from mxgan.callbacks import Callback
 from mxgan.checkpoint import best_step, read_state
 from mxgan.checkpointer import Checkpointer
 from mxgan.config import override
-from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, OutputError, RunFinishedError
+from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, OutputError, RunFinishedError, RunFolderError
 from mxgan.run_folder import RunFolder
 from tests.support import assert_same, params_of, tiny_config
 from tests.tiny_run import contents, differences
@@ -257,6 +257,28 @@ def test_a_linked_checkpoint_is_unlinked_and_not_followed(tmp_path):
     resumed(tmp_path / "run", steps=8, keep=1).run()
     assert session.folder.checkpoint_steps() == [8]
     assert (tmp_path / "elsewhere" / "state.json").is_file()
+
+
+@pytest.mark.parametrize("name", ["samples", "checkpoints"])
+def test_a_linked_folder_is_refused_before_anything_is_written_through_it(name, tmp_path):
+    trained(tiny_config(steps=4), tmp_path / "run")
+    shutil.move(tmp_path / "run" / name, tmp_path / "elsewhere")
+    os.symlink(tmp_path / "elsewhere", tmp_path / "run" / name)
+    before = sorted((tmp_path / "elsewhere").rglob("*"))
+    with pytest.raises(RunFolderError, match=f"{name} is a link, and what a run writes stays in its folder"):
+        resumed(tmp_path / "run", steps=8)
+    assert sorted((tmp_path / "elsewhere").rglob("*")) == before
+
+
+@pytest.mark.parametrize("target", ["history.jsonl", "../elsewhere"])
+def test_a_history_that_is_a_link_is_refused(target, tmp_path):
+    trained(tiny_config(steps=4), tmp_path / "run")
+    (tmp_path / "elsewhere").write_text("mine")
+    (tmp_path / "run" / "history.jsonl").unlink()
+    os.symlink(target, tmp_path / "run" / "history.jsonl")
+    with pytest.raises(OutputError, match="history.jsonl is a link.*Remove it"):
+        resumed(tmp_path / "run", steps=8)
+    assert (tmp_path / "elsewhere").read_text() == "mine"
 
 
 def test_histories_that_a_power_cut_left_in_the_middle_of_a_line(tmp_path, caplog):

@@ -76,13 +76,20 @@ def a_link_to(*targets: str):
     return link
 
 
+def _pipes(folder: str, names: list) -> list:
+    """What an earlier breaker has left, and cannot be copied."""
+    return [name for name in names if (Path(folder) / name).is_fifo()]
+
+
 def a_strange_name(rng: Random, path: Path, outside: Path) -> None:
     target = path.with_name(rng.choice(_NAMES))
     if rng.random() < 0.2:
         target = Path(os.fsdecode(os.fsencode(path.parent) + b"/\xff\xfe" + os.fsencode(path.suffix)))
-    copy = shutil.copytree if path.is_dir() else shutil.copy
     if not target.exists():
-        copy(path, target)
+        if path.is_dir():
+            shutil.copytree(path, target, symlinks=True, ignore=_pipes)
+        else:
+            shutil.copy(path, target)
     if rng.random() < 0.5:
         _remove(path)
 
