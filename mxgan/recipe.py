@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Optional, Tuple  # noqa: UP035 - Tuple: read at run time on Python 3.9
 
+from mxgan.averaging import check_decay
 from mxgan.checks import FLOAT32_MAX, check_switch, whole_number
 from mxgan.config import from_dict, to_dict
 from mxgan.data.base import SAMPLING
@@ -42,6 +43,7 @@ class Recipe:
     spectral_norm : divide D's weights by their largest singular value; see spectral.py.
     penalty, penalty_weight : a row of PENALTIES on D's gradient and its weight in the paper's notation; None: none.
     weight_clip : bound of D's weights; None: none.
+    ema : decay of an average of G's weights, above 0 and below 1, kept beside them; None: none. See averaging.py.
     labelled_per_class : for a D that classifies: it is told the classes of so many images of each; 0: of all.
     sampling : "shuffle" each epoch, or draw every batch with "replacement".
     steps_per_epoch : with replacement, how many steps an epoch is to have; None: as many as the images give.
@@ -67,6 +69,7 @@ class Recipe:
     penalty: Optional[str] = None
     penalty_weight: float = 10.0
     weight_clip: Optional[float] = None
+    ema: Optional[float] = None
     labelled_per_class: int = 0
     sampling: str = "shuffle"
     steps_per_epoch: Optional[int] = None
@@ -86,6 +89,7 @@ class Recipe:
         check_switch("spectral_norm", self.spectral_norm)
         if self.weight_clip is not None and not 0 < self.weight_clip <= FLOAT32_MAX:
             raise ArgumentError(f"weight_clip is {self.weight_clip}; give a number above 0, or null for none.")
+        check_decay(self.ema)
         self._check_labels()
         self._check_penalty()
         self._check_epoch()
