@@ -6,11 +6,15 @@ import logging
 from typing import NamedTuple, Optional
 
 from mxgan import runtime
+from mxgan.averaging import AveragedPair
 from mxgan.checkpoint import Names
 from mxgan.checkpointer import Checkpointer
 from mxgan.classifier import ClassifierAccuracy
-from mxgan.data import RandIter, data_sets_with, labelled_subset, open_dataset
+from mxgan.data import RandIter, data_sets_with, labelled_subset
+from mxgan.diagnosis import DIAGNOSES
 from mxgan.errors import ArgumentError
+from mxgan.evaluator import SAMPLES, WHILE_TRAINING, Evaluator
+from mxgan.files import LineFile
 from mxgan.guard import FiniteGuard
 from mxgan.history import Logger, ProgressBar
 from mxgan.initializers import get_initializer
@@ -22,6 +26,7 @@ from mxgan.objectives import get_objective, with_heads
 from mxgan.penalties import make_penalty
 from mxgan.pictures import Studio, get_picture
 from mxgan.recipe import Recipe
+from mxgan.references import Reference, open_images, open_reference
 from mxgan.run_config import RunConfig
 from mxgan.run_folder import RunFolder
 from mxgan.sampling import Sampler
@@ -38,11 +43,15 @@ SAMPLER_BATCH = 16  # a grid is drawn in parts: a larger executor would only cos
 
 
 class Sources(NamedTuple):
-    """The data of a run: images to train on; where D's classifier is told few labels, those, and a test set."""
+    """The data of a run: images to train on; where D's classifier is told few labels, those, and a test set.
+
+    `reference` is what its samples are measured against while it trains, of a run that does so.
+    """
 
     images: object
     labelled: Optional[object] = None
     test: Optional[object] = None
+    reference: Optional[Reference] = None
 
 
 def open_sources(config: RunConfig, progress: Optional[bool] = None) -> Sources:
@@ -52,13 +61,16 @@ def open_sources(config: RunConfig, progress: Optional[bool] = None) -> Sources:
     if recipe.steps_per_epoch:
         settings["epoch_batches"] = recipe.steps_per_epoch * recipe.schedule.real_batches
     if not recipe.labelled_per_class:
-        sources = Sources(_open(config, progress, **settings))
+        sources = Sources(open_images(config, progress, **settings))
     else:
         _check_split(config)
-        images = _open(config, progress, split="train", **settings)
+        images = open_images(config, progress, split="train", **settings)
         few = labelled_subset(images, recipe.labelled_per_class, config.seed)
-        sources = Sources(images, few, _open(config, progress, split="test", shuffle=False, limit=None))
+        sources = Sources(images, few, open_images(config, progress, split="test", shuffle=False, limit=None))
     _check_classes(config, sources.images)
+    if config.evaluate_every is not None:
+        reference = open_reference(config, WHILE_TRAINING, count=SAMPLES, seed=config.seed, progress=progress)
+        sources = sources._replace(reference=reference)
     logger.info("%s", sources.images.describe())
     if sources.images.num_images < recipe.batch_size:
         counts = (sources.images.num_images, recipe.batch_size)
@@ -79,20 +91,6 @@ def _check_split(config: RunConfig) -> None:
             f"{few} split and measures on the test split, which the data set {config.dataset!r} does not have; "
             f"{' and '.join(having)} have one."
         )
-
-
-def _open(config: RunConfig, progress: Optional[bool], **settings):
-    channels, image_size, _ = config.recipe.network.image_shape
-    return open_dataset(
-        config.dataset,
-        batch_size=config.recipe.batch_size,
-        image_size=image_size,
-        channels=channels,
-        seed=config.seed,
-        data_dir=config.data_dir,
-        progress=progress,
-        **{"limit": config.limit, "split": config.split, "most_broken": config.most_broken, **settings},
-    )
 
 
 def _check_classes(config: RunConfig, data) -> None:
@@ -137,7 +135,8 @@ def bound_pair(config: RunConfig) -> AdversarialPair:
     penalty = (make_penalty(recipe.penalty, recipe.penalty_weight), score) if recipe.penalty else None
     if config.gpu is None:
         _check_memory(recipe, discriminator, generator_head, score if penalty else None)
-    pair = AdversarialPair(
+    kind, average = (AveragedPair, {"ema": recipe.ema}) if recipe.ema else (AdversarialPair, {})
+    pair = kind(
         network.generator(),
         discriminator,
         generator_head=generator_head,
@@ -151,6 +150,7 @@ def bound_pair(config: RunConfig) -> AdversarialPair:
         penalty=penalty,
         weight_clip=recipe.weight_clip,
         precision=recipe.precision,
+        **average,
     )
     initializer = get_initializer(recipe.initializer, recipe.initial_sigma, pair.parameter_shapes())
     pair.init_params(initializer, config.seed)
@@ -174,6 +174,17 @@ def last_step(config: RunConfig, data) -> int:
     return config.steps or config.epochs * (data.batches_per_epoch // config.recipe.schedule.real_batches)
 
 
+def _evaluations(config: RunConfig, folder: RunFolder, sources: Sources, sampler: Sampler) -> list:
+    """The callbacks that measure how well the run does; their lines share one file."""
+    found, lines = [], LineFile(folder.evaluation_path)
+    if sources.test is not None:
+        found.append(ClassifierAccuracy(lines, sources.test, config.sample_every))
+    if sources.reference is not None:
+        averaged = config.recipe.ema is not None
+        found.append(Evaluator(lines, sources.reference, sampler, config.evaluate_every, config.seed, averaged))
+    return found
+
+
 def assemble_trainer(
     config: RunConfig,
     folder: RunFolder,
@@ -188,10 +199,10 @@ def assemble_trainer(
     classes = network.generator_classes
     sampler = Sampler(network.generator(), network.latent_shape, SAMPLER_BATCH, pair.contexts[0], classes)
     studio = Studio(folder, sampler, windows, config.sample_every, config.seed)
-    log = Logger(folder.history_path, config.log_every, AdversarialMetrics(get_objective(recipe.objective)))
-    guard, evaluations = FiniteGuard(folder), []
-    if sources.test is not None:
-        evaluations.append(ClassifierAccuracy(folder.evaluation_path, sources.test, config.sample_every))
+    objective = get_objective(recipe.objective)
+    diagnoses = [row(config.log_every, objective) for row in DIAGNOSES.values() if config.diagnose]
+    log = Logger(folder.history_path, config.log_every, AdversarialMetrics(objective), diagnoses)
+    guard, evaluations = FiniteGuard(folder), _evaluations(config, folder, sources, sampler)
     checkpointer = Checkpointer(
         folder,
         Names(config.dataset, stamp),
@@ -205,6 +216,7 @@ def assemble_trainer(
     callbacks = [
         *([MonitorOutputs(config.monitor)] if config.monitor else []),
         guard,  # before all that writes what it might find fault with
+        *diagnoses,
         log,
         ProgressBar(log, last_step(config, sources.images), progress),
         *(get_picture(name)(studio) for name in recipe.pictures),

@@ -2,6 +2,7 @@
 
     DATASET_G_STAMP-symbol.json  DATASET_G_STAMP-EPOCH.params   generator, as mx.model.load_checkpoint takes it
     DATASET_D_STAMP-symbol.json  DATASET_D_STAMP-EPOCH.params   discriminator
+                                 DATASET_E_STAMP-EPOCH.params   average of the generator, of a run that keeps one
     generator.optimizer  discriminator.optimizer                the optimisers' arrays (NDArray files, no pickle)
     state.json                                                  everything else, and the sha256 of each file above
 
@@ -15,12 +16,14 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
+from mxgan.averaging import GeneratorAverage, average_of
 from mxgan.errors import CheckpointError, CorruptFileError, DivergedError, OutputError
 from mxgan.files import read_json, sync, write_whole
 from mxgan.modules import AdversarialPair
@@ -28,11 +31,21 @@ from mxgan.optimizers import export_state, import_state
 from mxgan.params_files import load_arrays, load_params, save_arrays, save_params
 from mxgan.run_folder import BEST, RunFolder
 
-__all__ = ["Names", "best_step", "load_checkpoint", "parameter_file", "read_state", "rewrite_state", "save_checkpoint"]
+__all__ = [
+    "Names",
+    "average_file",
+    "best_step",
+    "load_checkpoint",
+    "parameter_file",
+    "read_state",
+    "rewrite_state",
+    "save_checkpoint",
+]
 
 logger = logging.getLogger(__name__)
 
 FORMAT = 2
+_AVERAGE = re.compile(r".*_E_.*\.params", re.DOTALL)
 _COUNTS = ("step", "epoch", "iteration", "seed")
 
 
@@ -49,7 +62,7 @@ def save_checkpoint(folder: RunFolder, pair: AdversarialPair, names: Names, stat
     Parameters
     ----------
     state : JSON values: step, epoch, iteration and seed; versions, what the bits depend on; metrics, the newest of
-        each; callbacks, {name: its state}. The optimisers' counts and the sums are added.
+        each; callbacks, {name: its state}. The optimisers' counts, those of G's average, and the sums are added.
 
     Raises
     ------
@@ -69,6 +82,7 @@ def save_checkpoint(folder: RunFolder, pair: AdversarialPair, names: Names, stat
             save_params(beside / f"{prefix}-{state['epoch']:04d}.params", *parameters)
             arrays, counts[half] = export_state(module)
             save_arrays(beside / f"{half}.optimizer", arrays)
+        state = {**state, **_save_average(beside, pair, names, state, folder)}
         sums = {entry.name: _sha256(entry) for entry in sorted(beside.iterdir())}
         whole = {"format": FORMAT, **state, "learning_rate_scale": pair.learning_rate_scale}
         write_whole(beside / "state.json", json.dumps({**whole, "optimizers": counts, "sha256": sums}, indent=1))
@@ -84,6 +98,17 @@ def save_checkpoint(folder: RunFolder, pair: AdversarialPair, names: Names, stat
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return target
+
+
+def _save_average(beside: Path, pair: AdversarialPair, names: Names, state: dict, folder: RunFolder) -> dict:
+    """Save the average of the generator, where the pair keeps one; what state.json is to say of it."""
+    average = average_of(pair)
+    if average is None:
+        return {}
+    parameters = average.get_params()
+    _check_finite("generator's average", parameters, state["step"], folder)
+    save_params(beside / f"{names.dataset}_E_{names.stamp}-{state['epoch']:04d}.params", *parameters)
+    return {"average": {"updates": average.updates}}
 
 
 def rewrite_state(folder: Path, state: dict) -> None:
@@ -114,7 +139,27 @@ def load_checkpoint(folder: Path, pair: AdversarialPair) -> dict:
         arrays = load_arrays(folder / f"{half}.optimizer") if state["optimizers"][half]["arrays"] else {}
         import_state(module, arrays, state["optimizers"][half])
     pair.learning_rate_scale = state["learning_rate_scale"]
+    average = average_of(pair)
+    if average is not None:
+        _load_average(folder, state, average)
     return state
+
+
+def _load_average(folder: Path, state: dict, average: GeneratorAverage) -> None:
+    """Put the average of a checkpoint in; of one without, it begins at the generator's weights there."""
+    file = average_file(folder, state)
+    if file is not None:
+        average.set_params(*load_params(file), state["average"]["updates"])
+    elif state["step"]:
+        logger.warning("%s has no average of the generator; it begins with the weights of this step.", folder)
+
+
+def average_file(folder: Path, state: dict) -> Optional[Path]:
+    """The .params file of the generator's average in a checkpoint's folder, None where it has none.
+
+    `state` is what `read_state` has read there.
+    """
+    return next((folder / name for name in state["sha256"] if _AVERAGE.fullmatch(name)), None)
 
 
 def parameter_file(folder: Path, half: str) -> Path:
@@ -155,7 +200,17 @@ def _fault_of(state: Any) -> Optional[str]:
     for name in ("optimizers", "callbacks", "versions", "metrics", "sha256"):
         if not isinstance(state.get(name), dict):
             return f"{name!r} is {state.get(name)!r:.60}, not an object"
-    return next((fault for half in ("generator", "discriminator") if (fault := _fault_of_counts(state, half))), None)
+    faults = [_fault_of_counts(state, half) for half in ("generator", "discriminator")]
+    return next((fault for fault in [*faults, _fault_of_average(state)] if fault), None)
+
+
+def _fault_of_average(state: dict) -> Optional[str]:
+    average, files = state.get("average"), [name for name in state["sha256"] if _AVERAGE.fullmatch(name)]
+    if average is None:
+        return f"lists {files[0]!r:.60} and says nothing of an 'average'" if files else None
+    if not isinstance(average, dict) or not _is_count(average.get("updates")):
+        return f"'average' is {average!r:.60}, not its number of updates"
+    return None if len(files) == 1 else f"lists {len(files)} files of the generator's average, not one"
 
 
 def _fault_of_counts(state: dict, half: str) -> Optional[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from pathlib import Path
 from typing import Union
 
 from mxgan.callbacks import Periodic, cut_back, fitting
@@ -30,11 +29,11 @@ def classifier_accuracy(pair, data) -> float:
 
 
 class ClassifierAccuracy(Periodic):
-    """Every `every` steps and at the end: accuracy on `data`, to the log and a line of `path`."""
+    """Every `every` steps and at the end: accuracy on `data`, to the log and a line of `lines`."""
 
-    def __init__(self, path: Path, data, every: Union[int, str]) -> None:
+    def __init__(self, lines: LineFile, data, every: Union[int, str]) -> None:
         super().__init__(every)
-        self._lines, self._data, self.latest_whole = LineFile(path), data, {}
+        self._lines, self._data, self.latest_whole = lines, data, {}
 
     def due(self, trainer) -> None:
         accuracy = classifier_accuracy(trainer.pair, self._data)

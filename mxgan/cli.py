@@ -11,6 +11,7 @@ from typing import Optional
 import click
 
 from mxgan.errors import ArgumentError, RunFinishedError
+from mxgan.evaluation_commands import evaluate, train_classifier
 from mxgan.flags import changed, resolve, training_options
 from mxgan.terminal import INTERRUPTED, readable_errors, show_log, stop_on_signals
 from mxgan.version import __version__
@@ -24,6 +25,10 @@ logger = logging.getLogger(__name__)  # what training says: it may outlive its s
 @click.version_option(__version__, prog_name="mxgan")
 def main() -> None:
     """Generative adversarial networks on Apache MXNet's symbolic Module API."""
+
+
+main.add_command(evaluate)
+main.add_command(train_classifier)
 
 
 @main.command()
@@ -136,11 +141,22 @@ def _newest(samples: Path) -> Optional[Path]:
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option("--class", "only", type=click.IntRange(0), help="Of a conditional generator: this class alone.")
 @click.option("--checkpoint", metavar="STEP|latest|best", default="latest", show_default=True, help="Of a run folder.")
+@click.option("--ema/--raw", "averaged", default=None,
+              help="Of a run with --ema: the average of G's weights (the default), or they themselves.")  # fmt: skip
 @click.option("--output", type=click.Path(), default="samples.png", show_default=True,
               help="FILE.png: one grid; FILE.npz: the array `images`, and `labels` of a conditional generator; "
                    "FOLDER: one PNG each.")  # fmt: skip
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
-def sample(source: str, num: int, seed: int, only: Optional[int], checkpoint: str, output: str, debug: bool) -> None:
+def sample(
+    source: str,
+    num: int,
+    seed: int,
+    only: Optional[int],
+    checkpoint: str,
+    averaged: Optional[bool],
+    output: str,
+    debug: bool,
+) -> None:
     """Draw images from a run folder or from a generator's .params file.
 
     Of a conditional generator image i is of class i mod K, and the grid has a column for each class.
@@ -149,7 +165,7 @@ def sample(source: str, num: int, seed: int, only: Optional[int], checkpoint: st
         from mxgan.loading import load_sampler
         from mxgan.outputs import check_absent, write_images
 
-        target, sampler = Path(output), load_sampler(source, checkpoint=checkpoint)
+        target, sampler = Path(output), load_sampler(source, checkpoint=checkpoint, averaged=averaged)
         if not target.is_dir():
             check_absent(target)
         images, labels = sampler.draw(num, seed, only), sampler.classes_of(num, only)

@@ -19,12 +19,13 @@ _SETTINGS_OF_FLAG = {
     "ndf": ["recipe.network.ndf"],
     "nc": ["recipe.network.nc"],
     "precision": ["recipe.precision"],
+    "ema": ["recipe.ema"],
     "beta1": ["recipe.generator_optimizer.settings.beta1", "recipe.discriminator_optimizer.settings.beta1"],
     **{
         name: [name]
         for name in (
-            "dataset", "data_dir", "limit", "seed", "gpu", "log_every", "sample_every", "checkpoint_every", "keep",
-            "keep_best", "on_nan", "monitor",
+            "dataset", "data_dir", "limit", "seed", "gpu", "log_every", "sample_every", "checkpoint_every",
+            "evaluate_every", "keep", "keep_best", "on_nan", "diagnose", "monitor",
         )
     },
 }  # fmt: skip
@@ -61,6 +62,7 @@ _OPTIONS = (
     click.option("--beta1", type=float, help="Adam's first decay rate, of both networks."),
     click.option("--precision", type=click.Choice(["float32", "bfloat16"]),
                  help="bfloat16: faster, on a CPU with AVX512_BF16."),
+    click.option("--ema", type=float, metavar="DECAY", help="Keep an average of G's weights too, as 0.999."),
     click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Decides every draw of the run."),
     click.option("--gpu", metavar="0,1", help="GPUs to train on; left out: the CPU."),
     click.option("--run-dir", type=click.Path(), help="A new folder for everything the run writes."),
@@ -72,10 +74,12 @@ _OPTIONS = (
     click.option("--log-every", type=_positive, help="Steps between lines of the log."),
     click.option("--sample-every", type=Interval(), help="Steps between pictures."),
     click.option("--checkpoint-every", type=Interval(minutes=True), help="Steps, or minutes, between checkpoints."),
+    click.option("--evaluate-every", type=Interval(), help="Steps between scores of samples; left out: none."),
     click.option("--keep", type=_positive, help="Checkpoints that stay."),
     click.option("--keep-best", metavar="METRIC:min|max", help="The best checkpoint by this metric stays too."),
     click.option("--on-nan", type=click.Choice(["stop", "rollback"]),
                  help="What to do when a loss or weight is not finite."),
+    click.option("--diagnose/--no-diagnose", default=None, help="Warn of what goes wrong; on unless turned off."),
     click.option("--monitor", type=click.IntRange(min=0), help="Steps between printouts of mx.mon.Monitor."),
     click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any other setting of the recipe."),
     click.option("--dry-run", is_flag=True, help="Print the resolved configuration and stop."),

@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
@@ -24,14 +25,19 @@ MOST_PENDING = 200  # predictions kept on the device before they are counted in
 class Logger(Callback):
     """Every `every` steps: the metrics since the last time, to history.jsonl and, in the original's words, the log.
 
-    Predictions are read from the device only then, so that steps in between wait for nothing.
+    Predictions are read from the device only then, so that steps in between wait for nothing. What one of the
+    `diagnoses` finds to begin at a step is in that line, under `diagnoses`; they must come before it as callbacks.
     """
 
     def __init__(
-        self, history: Optional[Path] = None, every: int = 10, metrics: Optional[AdversarialMetrics] = None
+        self,
+        history: Optional[Path] = None,
+        every: int = 10,
+        metrics: Optional[AdversarialMetrics] = None,
+        diagnoses: Sequence = (),
     ) -> None:
         self.every, self.latest, self.latest_whole = every, {}, {}
-        self.metrics = metrics or AdversarialMetrics()
+        self.metrics, self._diagnoses = metrics or AdversarialMetrics(), diagnoses
         self._lines, self._pending = LineFile(history) if history else None, []
         self._notes: dict = {}
         self._steps_timed, self._since = 0, time.perf_counter()
@@ -71,9 +77,12 @@ class Logger(Callback):
             **self.metrics.values(),
         }
         logger.info("%s", self.metrics.line(trainer.epoch, trainer.iteration))
+        found = [diagnosis.conclude(trainer.step, self.latest) for diagnosis in self._diagnoses if whole]
+        begun = [each for each in found if each]
         if self._lines:
             line = {key: finite_or_none(value) for key, value in self.latest.items()}
-            self._lines.append(json.dumps({**line, **self._notes}), stays=whole)
+            diagnoses = {"diagnoses": begun} if begun else {}
+            self._lines.append(json.dumps({**line, **self._notes, **diagnoses}), stays=whole)
         if whole:
             self.latest_whole = {name: finite_or_none(value) for name, value in self.metrics.values().items()}
             self.metrics.reset()

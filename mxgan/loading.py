@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Union
+from typing import Optional, Union
 
-from mxgan.checkpoint import best_step, parameter_file, read_state
+from mxgan.checkpoint import average_file, best_step, parameter_file, read_state
 from mxgan.errors import ArgumentError, CheckpointError
 from mxgan.params_files import load_params
 from mxgan.resuming import recorded_config
@@ -13,18 +13,26 @@ from mxgan.run_config import RunConfig
 from mxgan.run_folder import RunFolder
 from mxgan.sampling import Sampler, network_of_params
 
-__all__ = ["load_sampler"]
+__all__ = ["checkpoint_folder", "load_sampler"]
 
 
-def load_sampler(source: Union[str, Path], batch_size: int = 64, checkpoint: Union[str, int] = "latest") -> Sampler:
+def load_sampler(
+    source: Union[str, Path],
+    batch_size: int = 64,
+    checkpoint: Union[str, int] = "latest",
+    averaged: Optional[bool] = None,
+) -> Sampler:
     """A `Sampler` of a run folder's checkpoint, or of a generator's .params file alone.
 
     Parameters
     ----------
     checkpoint : of a run: "latest", "best" (of a run with `keep_best`), or a step that has one.
+    averaged : of a run with `ema`: True: the average of the generator's weights; False: the weights themselves;
+        None: the average where the checkpoint has one.
 
     Raises
     ------
+    ArgumentError : no such checkpoint, or the average of what has none.
     CheckpointError, CorruptFileError, RunFolderError : what cannot be read, and why.
     """
     source = Path(source)
@@ -32,10 +40,11 @@ def load_sampler(source: Union[str, Path], batch_size: int = 64, checkpoint: Uni
         folder = RunFolder.open(source)
         config = recorded_config(folder)
         network = config.recipe.network
-        chosen = _chosen_checkpoint(folder, config, checkpoint)
-        read_state(chosen)
-        parameters = load_params(parameter_file(chosen, "generator"))
+        chosen = checkpoint_folder(folder, config, checkpoint)
+        parameters = load_params(_generator_file(chosen, averaged))
     elif source.exists():
+        if averaged:
+            raise ArgumentError(f"{source} is one file of parameters; give the run folder for the average (--ema).")
         parameters = load_params(source)
         network = network_of_params(parameters[0])
     else:
@@ -45,7 +54,19 @@ def load_sampler(source: Union[str, Path], batch_size: int = 64, checkpoint: Uni
     )
 
 
-def _chosen_checkpoint(folder: RunFolder, config: RunConfig, checkpoint: Union[str, int]) -> Path:
+def _generator_file(chosen: Path, averaged: Optional[bool]) -> Path:
+    """The file of the generator or of its average in a checkpoint, all of whose files are whole."""
+    average = average_file(chosen, read_state(chosen))
+    if averaged and average is None:
+        raise ArgumentError(
+            f"{chosen} has no average of the generator: the run was trained without ema. Leave --ema out, or train "
+            "with --ema 0.999."
+        )
+    return parameter_file(chosen, "generator") if average is None or averaged is False else average
+
+
+def checkpoint_folder(folder: RunFolder, config: RunConfig, checkpoint: Union[str, int]) -> Path:
+    """The folder of a run's checkpoint: "latest", "best", or a step; an error in words where there is none."""
     if checkpoint == "latest":
         return folder.latest_checkpoint()
     if checkpoint != "best":

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Optional, Tuple  # noqa: UP035 - Tuple: read at run time on Python 3.9
 
+from mxgan.averaging import check_decay
 from mxgan.checks import check_switch, fits_float32, whole_number
 from mxgan.config import from_dict, to_dict
 from mxgan.data.base import SAMPLING
@@ -44,6 +45,7 @@ class Recipe:
     penalty, penalty_weight : a row of PENALTIES on D's gradient and its weight in the paper's notation; None: none.
     weight_clip : bound of D's weights; None: none.
     precision : "float32", or "bfloat16" for the passes on a CPU that has it; see precision.py.
+    ema : decay of an average of G's weights, above 0 and below 1, kept beside them; None: none. See averaging.py.
     labelled_per_class : for a D that classifies: it is told the classes of so many images of each; 0: of all.
     sampling : "shuffle" each epoch, or draw every batch with "replacement".
     steps_per_epoch : with replacement, how many steps an epoch is to have; None: as many as the images give.
@@ -70,6 +72,7 @@ class Recipe:
     penalty_weight: float = 10.0
     weight_clip: Optional[float] = None
     precision: str = "float32"
+    ema: Optional[float] = None
     labelled_per_class: int = 0
     sampling: str = "shuffle"
     steps_per_epoch: Optional[int] = None
@@ -93,6 +96,7 @@ class Recipe:
             raise ArgumentError(
                 f"weight_clip is {self.weight_clip}; give a number above 0 that float32 can hold, or null for none."
             )
+        check_decay(self.ema)
         self._check_labels()
         self._check_penalty()
         self._check_epoch()

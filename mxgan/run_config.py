@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Optional, Union
 
+from mxgan.checks import check_switch
 from mxgan.errors import ArgumentError, unknown_name
 from mxgan.recipe import Recipe
 from mxgan.recipes import RECIPES
@@ -18,8 +19,8 @@ ON_NAN = ("stop", "rollback")
 
 # What a resumed run may change without becoming another run.
 MAY_CHANGE = (
-    "steps", "epochs", "data_dir", "gpu", "log_every", "sample_every", "checkpoint_every", "keep", "keep_best",
-    "on_nan", "monitor",
+    "steps", "epochs", "data_dir", "gpu", "log_every", "sample_every", "checkpoint_every", "evaluate_every",
+    "keep", "keep_best", "on_nan", "diagnose", "monitor",
 )  # fmt: skip
 LONGEST_NAME = 200  # bytes; file systems allow 255, and the time comes behind
 
@@ -38,11 +39,13 @@ class RunConfig:
     log_every : steps between lines of history.
     sample_every, checkpoint_every : steps between pictures, and between checkpoints, or "epoch"; checkpoints also at
         intervals of time, "15min".
+    evaluate_every : steps between measurements of samples, or "epoch", written to evaluation.jsonl; None: none.
     keep : checkpoints that stay; None: all.
     keep_best : "METRIC:min" or "METRIC:max", a metric of history.jsonl or evaluation.jsonl: the best checkpoint by it
         stays too; None: no such.
     on_nan : what is done when a loss, gradient or weight is not finite: "stop", or "rollback" to the last checkpoint
         and go on with half the learning rates.
+    diagnose : whether to look for what may go wrong, and warn of it; see mxgan/diagnosis.
     monitor : steps between printouts of mx.mon.Monitor; 0: none.
     """
 
@@ -59,9 +62,11 @@ class RunConfig:
     log_every: int = 10
     sample_every: Union[int, str] = 100
     checkpoint_every: Union[int, str] = 1000
+    evaluate_every: Optional[Union[int, str]] = None
     keep: Optional[int] = 5
     keep_best: Optional[str] = None
     on_nan: str = "stop"
+    diagnose: bool = True
     monitor: int = 0
 
     def __post_init__(self) -> None:
@@ -73,20 +78,31 @@ class RunConfig:
                 raise ArgumentError(f"{name} is {value}; give at least 1.")
         if self.keep is not None and self.keep < 1:
             raise ArgumentError(f"keep is {self.keep}; give at least 1, or null for all.")
-        for name, minutes in (("sample_every", ""), ("checkpoint_every", ", or minutes as in '15min'")):
-            value = getattr(self, name)
-            if value == "epoch" or (minutes and MINUTES.fullmatch(str(value))):
-                continue
-            if not isinstance(value, int) or value < 1:
-                raise ArgumentError(f"{name} is {value!r}; give a number of steps above 0, or 'epoch'{minutes}.")
+        self._check_intervals()
         if self.keep_best is not None and not BEST.fullmatch(self.keep_best):
             raise ArgumentError(f"keep_best is {self.keep_best!r}; give METRIC:min or METRIC:max, or null for none.")
         if self.on_nan not in ON_NAN:
             raise unknown_name("on_nan", self.on_nan, ON_NAN)
+        check_switch("diagnose", self.diagnose)
         if self.monitor < 0:
             raise ArgumentError(f"monitor is {self.monitor}; give a number of steps, or 0 for none.")
         if self.recipe.run_name is not None:
             self._check_run_name(self.recipe.run_name)
+
+    def _check_intervals(self) -> None:
+        more = {
+            "sample_every": "",
+            "checkpoint_every": ", or minutes as in '15min'",
+            "evaluate_every": ", or null for none",
+        }
+        for name, also in more.items():
+            value = getattr(self, name)
+            if value == "epoch" or (name == "checkpoint_every" and MINUTES.fullmatch(str(value))):
+                continue
+            if value is None and name == "evaluate_every":
+                continue
+            if not isinstance(value, int) or value < 1:
+                raise ArgumentError(f"{name} is {value!r}; give a number of steps above 0, or 'epoch'{also}.")
 
     def _check_run_name(self, pattern: str) -> None:
         allowed = "give a folder's name, in which {dataset} and {recipe.SETTING} are filled in, or null"

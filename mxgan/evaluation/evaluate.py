@@ -1,0 +1,200 @@
+"""From images that come chunk by chunk to scores: what the metrics need is gathered, measured, and told with it.
+
+What no metric asked for needs is not kept: scores of features alone hold no image but those of one chunk.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Optional
+
+import numpy as np
+
+from mxgan.errors import ArgumentError, unknown_name
+from mxgan.evaluation.bundle import Bundle, Score, Settings
+from mxgan.evaluation.features import FeatureNetwork, resized
+from mxgan.evaluation.metrics import METRICS, measure
+from mxgan.evaluation.onnx_features import OnnxFeatures
+
+__all__ = [
+    "AGREEMENT",
+    "COPIES",
+    "Evaluation",
+    "Networks",
+    "check_names",
+    "evaluated",
+    "gather",
+    "measured_side",
+    "needs_of",
+]
+
+# Of conditional generators: the share of samples that the classifier puts into the class that was asked for.
+AGREEMENT = "class_agreement"
+COPIES = "copies"  # looks all training images up, so that its bundles are its own
+ERRORS = ("standard_error", "std")  # the details that say how sure a figure is
+FORMAT = 1
+
+
+class Networks(NamedTuple):
+    """What looks at images beside the metrics themselves; None for what there is not."""
+
+    classifier: Optional[FeatureNetwork] = None
+    inception: Optional[OnnxFeatures] = None
+
+
+def check_names(names: Iterable[str]) -> list:
+    """The names as a list, each once; ArgumentError for one that is no metric, with the nearest."""
+    names, known = list(dict.fromkeys(names)), [*METRICS, AGREEMENT]
+    for name in names:
+        if name not in known:
+            raise unknown_name("metric", name, known)
+    return names
+
+
+def needs_of(names: Iterable[str]) -> set:
+    """What metrics need: "images", "features", "probabilities", "inception", "held_out"."""
+    return {need for name in names for need in (METRICS[name].needs if name in METRICS else ("probabilities",))}
+
+
+def gather(chunks: Iterable[tuple], count: int, networks: Networks, names: Iterable[str]) -> Bundle:
+    """The bundle of `count` images for these metrics.
+
+    Parameters
+    ----------
+    chunks : (images (n, C, H, W) in [-1, 1], labels (n,) or None), `count` images in all. Images are kept at their
+        `measured_side`.
+    """
+    needs = needs_of(name for name in names if name != COPIES)
+    columns: dict = {}
+    start = 0
+    for images, labels in chunks:
+        made = _looked_at(images, networks, needs)
+        if "images" in needs:
+            made["images"] = resized(images, measured_side(images.shape[2:]))
+        if labels is not None:
+            made["labels"] = labels
+        for name, part in made.items():
+            if name not in columns:
+                columns[name] = np.empty((count, *part.shape[1:]), part.dtype)
+            columns[name][start : start + len(part)] = part
+        start += len(images)
+    if start != count:
+        raise ArgumentError(f"{start} images came, and {count} were announced.")
+    return Bundle(**columns)
+
+
+def measured_side(sides: Sequence[int]) -> int:
+    """The side at which images of these sides are measured: the next power of two, from 16 up; 28 becomes 32.
+
+    The Laplacian pyramid of swd wants one, and its figures then compare with those of networks of that size.
+    """
+    return max(16, 2 ** (max(sides) - 1).bit_length())
+
+
+def _looked_at(images: np.ndarray, networks: Networks, needs: set) -> dict:
+    made: dict = {}
+    if networks.classifier is not None and needs & {"features", "probabilities"}:
+        made.update(networks.classifier.features_and_probabilities(images)._asdict())
+    if networks.inception is not None and "inception" in needs:
+        made["inception"] = networks.inception.features(images)
+    return made
+
+
+def evaluated(
+    names: Sequence[str], reference: Bundle, samples: Bundle, settings: Settings, copies: Optional[tuple] = None
+) -> dict:
+    """{name: Score} of these metrics, in their order.
+
+    Parameters
+    ----------
+    names : keys of METRICS, and "class_agreement" of samples whose `labels` are the classes that were asked for.
+    copies : (reference, samples) of the metric `copies`, which looks its samples up among all training images; None:
+        the other two bundles.
+
+    Raises
+    ------
+    ArgumentError, ShapeError : what `measure` raises.
+    """
+    plain = [name for name in names if name not in (COPIES, AGREEMENT)]
+    found = measure(plain, reference, samples, settings)
+    if COPIES in names:
+        found.update(measure([COPIES], *(copies or (reference, samples)), settings))
+    if AGREEMENT in names:
+        found[AGREEMENT] = _class_agreement(samples)
+    return {name: found[name] for name in names}
+
+
+def _class_agreement(samples: Bundle) -> Score:
+    """Share of samples that are of the class asked for, with its binomial standard error, and that of each class."""
+    if samples.labels is None or samples.probabilities is None:
+        raise ArgumentError(
+            f"{AGREEMENT} is of generators that are asked for a class, by a classifier of the same classes; this one "
+            "takes no classes, or there is no such classifier. Leave it out."
+        )
+    right = samples.probabilities.argmax(axis=1) == samples.labels
+    share = float(right.mean())
+    by_class = [float(right[samples.labels == label].mean()) for label in np.unique(samples.labels)]
+    return Score(share, {"standard_error": math.sqrt(share * (1 - share) / len(right)), "by_class": by_class})
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores and the protocol that they were made by.
+
+    Attributes
+    ----------
+    results : {metric: Score}, in the order in which they were asked for.
+    protocol : JSON values: all that decides the figures.
+    """
+
+    results: dict
+    protocol: dict
+
+    def as_json(self) -> str:
+        """Everything as one JSON text; what is not finite is null."""
+        results = {
+            name: {"value": score.value, **score.details, "better": better_of(name)}
+            for name, score in self.results.items()
+        }
+        whole = {"format": FORMAT, "results": results, "protocol": self.protocol}
+        return json.dumps(_finite(whole), indent=1, allow_nan=False)
+
+    def table(self) -> str:
+        """One line for each metric: name, value, what its error is, which way is better."""
+        rows = [("metric", "value", "± error", "better")]
+        for name, score in self.results.items():
+            error = next((f"{score.details[key]:.3g}" for key in ERRORS if key in score.details), "")
+            rows.append((name, f"{score.value:.5g}", error, better_of(name) or ""))
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows]
+        return "\n".join(lines)
+
+    def describe(self) -> str:
+        """The protocol in a few words."""
+        told, real = self.protocol, self.protocol["reference"]
+        split = f", split {real['split']}" if real["split"] else ""
+        looking = [
+            f"{name} {real[name]['fingerprint'][:12]}" for name in ("classifier", "inception") if real[name] is not None
+        ]
+        return (
+            f"step {told['checkpoint']} ({told['weights']} weights), {told['samples']:,} samples against "
+            f"{real['images']:,} images of {real['dataset']}{split}; {', '.join([*looking, ''])}seed {told['seed']}"
+        )
+
+
+def better_of(name: str) -> Optional[str]:
+    """ "min" or "max": which way a metric is better; None where neither is."""
+    return METRICS[name].better if name in METRICS else "max"
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    if isinstance(value, (float, np.floating)):
+        return float(value) if math.isfinite(value) else None
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,126 @@
+"""Fréchet distance of two sets of features, each taken as a Gaussian."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import numpy as np
+from scipy import linalg
+
+from mxgan.errors import ArgumentError, ShapeError
+from mxgan.evaluation.arrays import check_features
+from mxgan.evaluation.bundle import Bundle, Score, Settings
+
+__all__ = ["FeatureStatistics", "frechet_distance", "measure_fid", "measure_frechet"]
+
+
+class FeatureStatistics:
+    """Mean and covariance of features that come in parts, in float64.
+
+    >>> statistics = FeatureStatistics()
+    >>> statistics.update([[0.0, 1.0], [2.0, 1.0]])
+    >>> statistics.mean, statistics.covariance[0, 0]
+    (array([1., 1.]), 2.0)
+
+    Source: Chan, Golub & LeVeque 1983, "Algorithms for computing the sample variance", for matrices.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._mean: Optional[np.ndarray] = None
+        self._scatter: Optional[np.ndarray] = None
+
+    @classmethod
+    def of(cls, features) -> FeatureStatistics:
+        """The statistics of features (N, D)."""
+        statistics = cls()
+        statistics.update(features)
+        return statistics
+
+    def update(self, features) -> None:
+        """Take in features (N, D), finite; ShapeError when D is not that of those before."""
+        features = check_features("features", features)
+        mean = features.mean(axis=0)
+        centred = features - mean
+        self._add(len(features), mean, centred.T @ centred)
+
+    def merge(self, other: FeatureStatistics) -> None:
+        """Take in all that `other` has seen."""
+        if other.count:
+            self._add(other.count, other._mean, other._scatter)
+
+    @property
+    def mean(self) -> np.ndarray:
+        """(D,)."""
+        self._need(1, "mean")
+        return self._mean.copy()
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """(D, D), divided by N - 1."""
+        self._need(2, "covariance")
+        return self._scatter / (self.count - 1)
+
+    def _add(self, count: int, mean: np.ndarray, scatter: np.ndarray) -> None:
+        if not self.count:
+            self.count, self._mean, self._scatter = count, mean.copy(), scatter.copy()
+            return
+        if mean.shape != self._mean.shape:
+            raise ShapeError(
+                f"features have {len(mean)} numbers a row, those before {len(self._mean)}; "
+                "give features of the same network."
+            )
+        total, shift = self.count + count, mean - self._mean
+        self._scatter = self._scatter + scatter + np.outer(shift, shift) * (self.count * count / total)
+        self._mean = self._mean + shift * (count / total)
+        self.count = total
+
+    def _need(self, least: int, what: str) -> None:
+        if self.count < least:
+            raise ArgumentError(f"{self.count} features have no {what}; give at least {least}.")
+
+
+def frechet_distance(a: FeatureStatistics, b: FeatureStatistics) -> float:
+    """‖μ_a − μ_b‖² + tr(C_a + C_b − 2 (C_a^½ C_b C_a^½)^½), the squared Wasserstein-2 distance of two Gaussians.
+
+    The trace of the last term is the sum of the singular values of C_a^½ C_b^½, which are found from both matrices'
+    eigenvectors: exact for singular covariances (fewer images than features, a feature that is always 0), where a
+    general matrix root fails or turns complex. Biased upwards for few images, so compare equal numbers of them.
+
+    Returns
+    -------
+    A number ≥ 0, 0 for the same statistics. Called FID only for Inception's features.
+
+    Raises ShapeError when the features have different lengths, ArgumentError for fewer than two images.
+
+    Source: Dowson & Landau 1982, "The Fréchet distance between multivariate normal distributions"; Heusel et al. 2017,
+    eq. 6.
+    """
+    first, second = a.covariance, b.covariance
+    if first.shape != second.shape:
+        raise ShapeError(
+            f"features have {len(first)} and {len(second)} numbers a row; give features of the same network."
+        )
+    shift = a.mean - b.mean
+    overlap = linalg.svdvals(_root_factor(first) @ _root_factor(second).T).sum()
+    return max(0.0, float(shift @ shift + np.trace(first) + np.trace(second) - 2 * overlap))
+
+
+def measure_frechet(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
+    """The row `frechet` of METRICS."""
+    return {"frechet": _score(reference.features, samples.features)}
+
+
+def measure_fid(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
+    """The row `fid` of METRICS."""
+    return {"fid": _score(reference.inception, samples.inception)}
+
+
+def _score(real: np.ndarray, fake: np.ndarray) -> Score:
+    return Score(frechet_distance(FeatureStatistics.of(real), FeatureStatistics.of(fake)))
+
+
+def _root_factor(covariance: np.ndarray) -> np.ndarray:
+    """F (D, D) with Fᵀ F = covariance; negative eigenvalues are rounding, and 0."""
+    values, vectors = linalg.eigh(covariance)
+    return np.sqrt(np.maximum(values, 0))[:, None] * vectors.T

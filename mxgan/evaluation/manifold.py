@@ -1,0 +1,110 @@
+"""Precision, recall, density and coverage: two sets of features compared by their nearest neighbours."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mxgan.checks import whole_number
+from mxgan.errors import ArgumentError
+from mxgan.evaluation.arrays import same_features
+from mxgan.evaluation.bundle import Bundle, Score, Settings
+
+__all__ = ["manifold_scores", "measure_manifold"]
+
+CHUNK_DISTANCES = 2**23  # held at a time: 64 MiB
+
+
+def manifold_scores(real, fake, *, precision_neighbours: int = 3, coverage_neighbours: int = 5) -> dict:
+    """{"precision", "recall", "density", "coverage"} of fake features among real ones.
+
+    A feature's ball reaches to its k-th nearest neighbour in its own set, itself not counted, the surface included.
+
+    precision : share of fakes in at least one real ball.
+    recall : share of reals in at least one fake ball.
+    density : in how many real balls a fake lies, on average, over k; above 1 where fakes are where reals are dense.
+    coverage : share of real balls with at least one fake in it.
+
+    Parameters
+    ----------
+    real, fake : features (N, D) and (M, D), each with more rows than neighbours.
+    precision_neighbours : k of precision and recall.
+    coverage_neighbours : k of density and coverage. Coverage of samples as good as the data is 1 − 2⁻ᵏ for N = M.
+
+    Distances are Euclidean, in float64; of all pairs, a few rows at a time.
+
+    Raises ShapeError and ArgumentError for features that are not these, or numbers out of range.
+
+    Source: Kynkäänniemi et al. 2019, "Improved precision and recall metric for assessing generative models", eq. 1, 2;
+    Naeem et al. 2020, "Reliable fidelity and diversity metrics for generative models", section 3.
+    """
+    real, fake = same_features(("real", "fake"), real, fake, least=2)
+    ks = [
+        whole_number(name, value, 1)
+        for name, value in (
+            ("precision_neighbours", precision_neighbours),
+            ("coverage_neighbours", coverage_neighbours),
+        )
+    ]
+    if max(ks) >= min(len(real), len(fake)):
+        raise ArgumentError(
+            f"there are {len(real)} real and {len(fake)} fake features for {max(ks)} neighbours; "
+            f"give at least {max(ks) + 1} of each."
+        )
+    middle = real.mean(axis=0)  # moving both loses no digit of what is compared
+    real, fake = real - middle, fake - middle
+    return _compare(real, fake, _radii(real, ks), _radii(fake, ks)[0], ks[1])
+
+
+def measure_manifold(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
+    """The rows `precision`, `recall`, `density` and `coverage` of METRICS."""
+    found = manifold_scores(
+        reference.features,
+        samples.features,
+        precision_neighbours=settings.precision_neighbours,
+        coverage_neighbours=settings.coverage_neighbours,
+    )
+    return {name: Score(value) for name, value in found.items()}
+
+
+def _compare(real: np.ndarray, fake: np.ndarray, real_radii: list, fake_radii: np.ndarray, k: int) -> dict:
+    """The scores, from squared distances of every real to every fake."""
+    precise = np.zeros(len(fake), dtype=bool)
+    recalled = covered = inside = 0
+    for start, squared in _squared_distances(real, fake):
+        rows = slice(start, start + len(squared))
+        precise |= (squared <= real_radii[0][rows, None]).any(axis=0)
+        recalled += (squared <= fake_radii).any(axis=1).sum()
+        in_ball = squared <= real_radii[1][rows, None]
+        inside += in_ball.sum()
+        covered += in_ball.any(axis=1).sum()
+    return {
+        "precision": float(precise.mean()),
+        "recall": float(recalled / len(real)),
+        "density": float(inside / (k * len(fake))),
+        "coverage": float(covered / len(real)),
+    }
+
+
+def _radii(points: np.ndarray, ks: list) -> list:
+    """Squared distance of each point to its k-th nearest other one: (N,) for each k."""
+    radii = [np.empty(len(points)) for _ in ks]
+    for start, squared in _squared_distances(points, points):
+        rows = np.arange(len(squared))
+        squared[rows, start + rows] = np.inf  # itself
+        nearest = np.partition(squared, [k - 1 for k in ks], axis=1)
+        for k, each in zip(ks, radii):
+            each[start : start + len(squared)] = nearest[:, k - 1]
+    return radii
+
+
+def _squared_distances(a: np.ndarray, b: np.ndarray):
+    """(first row, squared distances of some rows of a to all of b), until all rows were given."""
+    norms = np.einsum("nd,nd->n", b, b)
+    chunk = max(1, CHUNK_DISTANCES // len(b))
+    for start in range(0, len(a), chunk):
+        some = a[start : start + chunk]
+        squared = some @ b.T
+        squared *= -2
+        squared += norms
+        squared += np.einsum("nd,nd->n", some, some)[:, None]
+        yield start, np.maximum(squared, 0, out=squared)

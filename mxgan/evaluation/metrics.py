@@ -1,0 +1,213 @@
+"""The table of metrics: what each needs, which way is better, who defined it. A new metric is one row and one file.
+
+`measure` asks for any of them by name. Each row's function is called ``function(reference, samples, settings)``:
+
+reference : `Bundle` of real images: the data set's own, those that the run was trained on.
+samples : `Bundle` of the generator's images.
+settings : `Settings`, the same for all.
+
+It returns {name: `Score`} with its own row's name among the names. Rows that are worked out together (precision,
+recall, density, coverage) share one function, which is called once however many of them are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Callable, NamedTuple, Optional
+
+from mxgan.errors import ArgumentError, unknown_name
+from mxgan.evaluation.bundle import Bundle, Settings
+from mxgan.evaluation.classifier_scores import measure_classifier_score, measure_labels
+from mxgan.evaluation.copies import measure_birthday, measure_copies
+from mxgan.evaluation.frechet import measure_fid, measure_frechet
+from mxgan.evaluation.kernel_distance import measure_kernel
+from mxgan.evaluation.manifold import measure_manifold
+from mxgan.evaluation.ms_ssim import measure_ms_ssim
+from mxgan.evaluation.swd import measure_swd
+
+__all__ = ["METRICS", "Metric", "available_metrics", "get_metric", "measure"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One row of the table.
+
+    Attributes
+    ----------
+    function : (reference, samples, settings) → {name: Score}, see above.
+    needs : keys of `NEEDS`, what the bundles must hold.
+    better : "min" or "max", what a best checkpoint is chosen by; None where neither is (see the summary).
+    summary : what it says, its unit, its value for samples that are perfect.
+    source : paper and section.
+    """
+
+    function: Callable
+    needs: tuple
+    better: Optional[str]
+    summary: str
+    source: str
+
+
+class Need(NamedTuple):
+    """Which bundles must hold something, and where it comes from."""
+
+    sides: tuple
+    remedy: str
+
+
+_BOTH = ("reference", "samples")
+_CLASSIFIER = "they come from a feature network of the data set: train one, or name its folder"
+NEEDS = {
+    "images": Need(_BOTH, "give the images of both sides"),
+    "features": Need(_BOTH, _CLASSIFIER),
+    "probabilities": Need(("samples",), _CLASSIFIER),
+    "held_out": Need(("reference",), "give real images that were not trained on, such as the data set's test split"),
+    "inception": Need(
+        _BOTH,
+        "FID is said for Inception's features alone: give an Inception network as an ONNX file; "
+        "frechet is the same distance in the features of the data set's own network",
+    ),
+}
+
+
+METRICS = {
+    "swd": Metric(
+        measure_swd,
+        ("images",),
+        "min",
+        "sliced Wasserstein distance of Laplacian patches × 10³, mean of the resolutions; 0 is perfect",
+        "Karras et al. 2018, section 5",
+    ),
+    "ms_ssim": Metric(
+        measure_ms_ssim,
+        ("images",),
+        None,
+        "multi-scale similarity of random pairs of samples; best is that of the data, `reference`; 1: all are one",
+        "Wang et al. 2003; Odena et al. 2017, section 4.2",
+    ),
+    "frechet": Metric(
+        measure_frechet,
+        ("features",),
+        "min",
+        "Fréchet distance of Gaussians fitted to the features of the data set's own network; 0 is perfect. No FID",
+        "Heusel et al. 2017, eq. 6, with another network",
+    ),
+    "fid": Metric(
+        measure_fid,
+        ("inception",),
+        "min",
+        "Fréchet distance of Gaussians fitted to Inception's features; 0 is perfect",
+        "Heusel et al. 2017, eq. 6",
+    ),
+    "kernel": Metric(
+        measure_kernel,
+        ("features",),
+        "min",
+        "squared kernel distance of the features, unbiased: around 0 (below it too) for perfect samples",
+        "Bińkowski et al. 2018",
+    ),
+    "precision": Metric(
+        measure_manifold,
+        ("features",),
+        "max",
+        "share of samples that lie on the data's manifold",
+        "Kynkäänniemi et al. 2019, eq. 1 and 2",
+    ),
+    "recall": Metric(
+        measure_manifold,
+        ("features",),
+        "max",
+        "share of real images that lie on the samples' manifold",
+        "Kynkäänniemi et al. 2019, eq. 1 and 2",
+    ),
+    "density": Metric(
+        measure_manifold,
+        ("features",),
+        "max",
+        "how many real neighbourhoods a sample lies in, over k; near 1 for perfect samples, more in dense places",
+        "Naeem et al. 2020, section 3",
+    ),
+    "coverage": Metric(
+        measure_manifold,
+        ("features",),
+        "max",
+        "share of real images with a sample in their neighbourhood",
+        "Naeem et al. 2020, section 3",
+    ),
+    "classifier_score": Metric(
+        measure_classifier_score,
+        ("probabilities",),
+        "max",
+        "exp of the mean KL of a sample's classes from all samples' classes: from 1 to the number of classes",
+        "Salimans et al. 2016, section 4, with another network",
+    ),
+    "label_kl": Metric(
+        measure_labels,
+        ("probabilities",),
+        "min",
+        "KL of the samples' label histogram from the data's, in nats; 0 is perfect",
+        "Kullback & Leibler 1951",
+    ),
+    "missing_classes": Metric(
+        measure_labels,
+        ("probabilities",),
+        "min",
+        "number of classes with hardly a sample; 0 is perfect",
+        "missing modes of Che et al. 2017",
+    ),
+    "copies": Metric(
+        measure_copies,
+        ("images", "held_out"),
+        None,
+        "chance that a sample lies nearer to a training image than a held-out real image does: ½ is perfect, 1 copies",
+        "Meehan et al. 2020, with one cell",
+    ),
+    "birthday": Metric(
+        measure_birthday,
+        ("images",),
+        None,
+        "how many different images the generator makes, an order of magnitude; more is better but for noise",
+        "Arora, Risteski & Zhang 2018",
+    ),
+}
+
+
+def get_metric(name: str) -> Metric:
+    """The row `name` of METRICS; ArgumentError with a suggestion when there is none."""
+    if name not in METRICS:
+        raise unknown_name("metric", name, METRICS)
+    return METRICS[name]
+
+
+def available_metrics(reference: Bundle, samples: Bundle) -> list:
+    """The names of the metrics for which these bundles hold what is needed, in the table's order."""
+    return [name for name, row in METRICS.items() if not list(_lacking(row, reference, samples))]
+
+
+def measure(names: Iterable[str], reference: Bundle, samples: Bundle, settings: Optional[Settings] = None) -> dict:
+    """{name: Score} of these metrics, in their order.
+
+    Raises ArgumentError before anything is measured: an unknown name, or a bundle without what a metric needs.
+    ShapeError and ArgumentError of the metrics themselves: arrays that are not what `Bundle` says, or too few.
+
+    >>> measure(["swd"], Bundle(images=real), Bundle(images=fake))["swd"].value  # doctest: +SKIP
+    11.3
+    """
+    names, settings = list(names), settings or Settings()
+    for name in names:
+        for side, need in _lacking(get_metric(name), reference, samples):
+            raise ArgumentError(f"{name} needs {need} of the {side}, and there are none; {NEEDS[need].remedy}.")
+    found: dict = {}
+    for name in names:
+        if name not in found:
+            found.update(METRICS[name].function(reference, samples, settings))
+    return {name: found[name] for name in names}
+
+
+def _lacking(row: Metric, reference: Bundle, samples: Bundle):
+    sides = {"reference": reference, "samples": samples}
+    for need in row.needs:
+        for side in NEEDS[need].sides:
+            if getattr(sides[side], need) is None:
+                yield side, need

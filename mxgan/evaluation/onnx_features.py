@@ -1,0 +1,118 @@
+"""Features of a network that the user has as an ONNX file, such as the Inception that FID is defined on."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+from pathlib import Path
+from typing import Union
+
+import numpy as np
+
+from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, RuntimeUnavailableError
+from mxgan.evaluation.features import resized
+from mxgan.files import open_plain
+from mxgan.openmp import threads
+
+__all__ = ["OnnxFeatures"]
+
+INCEPTION_SIZE = 299
+BATCH = 32
+_WANTED = "one input (N, 3, S, S) and as its first output features (N, D) or (N, D, 1, 1)"
+
+
+class OnnxFeatures:
+    """A network in an ONNX file, run by onnxruntime on the CPU.
+
+    It is given RGB images (N, 3, S, S), grey ones repeated, resized to the S that the file declares (299 where it
+    declares none): bilinear by OpenCV to a larger side, by area to a smaller one. A float network is given [-1, 1], one
+    of bytes 0 … 255. Its first output is taken. The file decides all else: figures compare with published ones only
+    where it is the network, with the weights, that they were made with.
+
+    Parameters
+    ----------
+    path : the .onnx file.
+
+    Attributes
+    ----------
+    fingerprint : the sha256 of the file.
+
+    Raises
+    ------
+    RuntimeUnavailableError : onnxruntime is not installed. CheckpointError : no such file.
+    CorruptFileError : no ONNX file that runs. ArgumentError : a network with other inputs.
+    """
+
+    def __init__(self, path: Union[str, Path]) -> None:
+        self.path = Path(path)
+        runtime = _onnxruntime()
+        try:
+            with open_plain(self.path) as stream:
+                content = stream.read()
+        except CheckpointError as error:
+            raise CheckpointError(f"--inception: {error}") from error
+        self.fingerprint = hashlib.sha256(content).hexdigest()
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = threads().count
+        options.log_severity_level = 4  # what is wrong is raised
+        try:
+            # By its path, since weights may lie in files beside it.
+            self._session = runtime.InferenceSession(
+                os.fspath(self.path), sess_options=options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime has a class of its own for each fault, below RuntimeError and others
+            raise CorruptFileError(self.path, f"is no ONNX file that runs: {_first_line(error)}") from error
+        self._input, self.size, self._bytes = self._examined()
+
+    def _examined(self) -> tuple:
+        """(name of the input, S, whether it takes bytes)."""
+        inputs = self._session.get_inputs()
+        shape = inputs[0].shape if len(inputs) == 1 else []
+        channels, *sides = (size if isinstance(size, int) else None for size in shape[1:4] or [0])
+        sides = [side or INCEPTION_SIZE for side in sides]
+        types = {"tensor(float)": False, "tensor(uint8)": True}
+        square = len(shape) == 4 and sides[0] == sides[1]
+        if not square or channels not in (3, None) or inputs[0].type not in types:
+            listed = ", ".join(f"{each.name} {each.type} {each.shape}" for each in inputs)
+            raise ArgumentError(f"{self.path} takes {listed}; give a network with {_WANTED}.")
+        return inputs[0].name, sides[0], types[inputs[0].type]
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """(N, D) float32 of images (N, C, H, W) in [-1, 1], C 1 or 3.
+
+        Raises ShapeError for arrays of another shape, CorruptFileError where the network fails on them.
+        """
+        images = np.asarray(images)
+        return np.concatenate([self._part(images[start : start + BATCH]) for start in range(0, len(images), BATCH)])
+
+    def _part(self, images: np.ndarray) -> np.ndarray:
+        given = np.broadcast_to(resized(images, self.size), (len(images), 3, self.size, self.size))
+        if self._bytes:
+            given = np.clip(np.rint((given + 1) * 127.5), 0, 255).astype(np.uint8)
+        try:
+            first, *_ = self._session.run(None, {self._input: np.ascontiguousarray(given)})
+        except Exception as error:
+            raise CorruptFileError(self.path, f"fails on {given.dtype} {given.shape}: {_first_line(error)}") from error
+        flat = np.asarray(first, np.float32).reshape(len(first), -1) if np.ndim(first) else np.zeros((0, 0))
+        if flat.shape[0] != len(images) or flat.size != np.prod(np.shape(first)[:2]):
+            raise ArgumentError(f"{self.path} gives {np.shape(first)} for {len(images)} images; wanted is {_WANTED}.")
+        return flat
+
+    def describe(self) -> dict:
+        """JSON values for a protocol."""
+        return {"file": self.path.name, "fingerprint": self.fingerprint, "image_size": self.size}
+
+
+def _onnxruntime():
+    try:
+        return importlib.import_module("onnxruntime")
+    except ImportError as error:
+        raise RuntimeUnavailableError(
+            "FID is computed through onnxruntime, which cannot be imported here "
+            f"({_first_line(error)}). Install it: pip install 'mxgan[onnx]'."
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

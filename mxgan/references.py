@@ -1,0 +1,232 @@
+"""What a run's samples are compared with: the images it is trained on, and the networks that look at both."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, Optional, Union
+
+from mxgan.classifier_cache import kept_classifier
+from mxgan.classifier_training import labelled_data
+from mxgan.data import DATASETS, data_sets_with, open_dataset
+from mxgan.data.latents import draw_latents
+from mxgan.errors import ArgumentError
+from mxgan.evaluation.bundle import Bundle
+from mxgan.evaluation.evaluate import AGREEMENT, Networks, gather, measured_side, needs_of
+from mxgan.evaluation.features import FeatureNetwork
+from mxgan.evaluation.metrics import METRICS, NEEDS
+from mxgan.evaluation.onnx_features import OnnxFeatures
+from mxgan.run_config import RunConfig
+from mxgan.sampling import Sampler
+
+__all__ = [
+    "Reference",
+    "held_out_split",
+    "image_chunks",
+    "open_images",
+    "open_reference",
+    "sample_chunks",
+    "trained_split",
+]
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 256  # samples drawn at a time
+CLASSIFIED = {"features", "probabilities"}
+
+
+class Reference(NamedTuple):
+    """The real side of an evaluation.
+
+    bundle : the first images of an epoch that the evaluation's seed has shuffled, and what the networks make of them.
+    names : the metrics that can be measured with it: those asked for, or all of the default ones that can be.
+    protocol : JSON values: which images these are, and which networks.
+    """
+
+    bundle: Bundle
+    networks: Networks
+    names: list
+    protocol: dict
+
+
+def open_images(config: RunConfig, progress: Optional[bool] = None, **settings):
+    """The images that a run is trained on, as its networks take them; `settings` of `open_dataset` come before its own.
+
+    Raises MXGANError where they are not there.
+    """
+    channels, image_size, _ = config.recipe.network.image_shape
+    own = {
+        "batch_size": config.recipe.batch_size,
+        "seed": config.seed,
+        "limit": config.limit,
+        "split": config.split,
+        "most_broken": config.most_broken,
+    }
+    return open_dataset(
+        config.dataset,
+        image_size=image_size,
+        channels=channels,
+        data_dir=config.data_dir,
+        progress=progress,
+        **{**own, **settings},
+    )
+
+
+def trained_split(config: RunConfig) -> Optional[str]:
+    """The split that a run is trained on; None where its data set has none."""
+    if config.dataset not in data_sets_with("split"):
+        return None
+    default = inspect.signature(DATASETS[config.dataset]).parameters["split"].default
+    return "train" if config.recipe.labelled_per_class else config.split or default
+
+
+def held_out_split(config: RunConfig) -> Optional[str]:
+    """The split that a run is not trained on; None where there is none."""
+    return {"train": "test", "test": "train"}.get(trained_split(config) or "")
+
+
+def image_chunks(data, most: int) -> Iterator[tuple]:
+    """(images, labels) of the first `most` images of epoch 0, as arrays; labels are None where they are no classes."""
+    data.seek(0)
+    left = most
+    for batch in data:
+        count = min(data.batch_size - batch.pad, left)
+        labels = batch.label[0].asnumpy()[:count] if data.num_classes else None
+        yield batch.data[0].asnumpy()[:count], labels
+        left -= count
+        if not left:
+            return
+
+
+def sample_chunks(sampler: Sampler, count: int, seed: int) -> Iterator[tuple]:
+    """(images, classes asked for) of `count` samples; latents are a function of the seed, classes go round.
+
+    The first k of any `count` agree. Classes are None where the generator takes none.
+    """
+    latents = draw_latents((count, *sampler.latent_shape), seed, 0, stream="evaluation")
+    classes = sampler.classes_of(count)
+    for start in range(0, count, CHUNK):
+        asked = None if classes is None else classes[start : start + CHUNK]
+        yield sampler.sample(latents[start : start + CHUNK], asked), asked
+
+
+def open_reference(
+    config: RunConfig,
+    default: Sequence[str],
+    names: Optional[Sequence[str]] = None,
+    *,
+    count: int,
+    seed: int = 0,
+    classifier: Union[str, Path, None] = None,
+    inception: Union[str, Path, None] = None,
+    progress: Optional[bool] = None,
+) -> Reference:
+    """The images of a run's data set that its samples are measured against, `count` of them or all there are.
+
+    Parameters
+    ----------
+    default : metrics of which those are measured that the data allow, where `names` is None.
+    names : metrics that must be measured.
+    classifier : folder of a trained one; None: that of the data set, trained where it is not in the cache.
+    inception : an ONNX file; None: no `fid`.
+
+    Raises
+    ------
+    ArgumentError : a metric in `names` that cannot be measured, and why. MXGANError : data or a file that cannot be
+    read.
+    """
+    wanted = list(default if names is None else names)
+    if names is not None and inception is None:
+        _refuse_without(names, "inception")
+    data = open_images(config, progress, seed=seed, split=trained_split(config))
+    networks = Networks(
+        _classifier(config, data, wanted, classifier, progress, names is not None),
+        OnnxFeatures(inception) if inception is not None else None,
+    )
+    have = {
+        "images": True,
+        **dict.fromkeys(CLASSIFIED, networks.classifier is not None),
+        "inception": networks.inception is not None,
+        "held_out": held_out_split(config) is not None,
+        AGREEMENT: _agrees(config, networks.classifier),
+    }
+    chosen = [name for name in wanted if all(have[need] for need in _needed_for(name))]
+    if names is not None and len(chosen) < len(wanted):
+        _refuse(next(name for name in wanted if name not in chosen), config, have)
+    count = min(count, data.num_images)
+    bundle = gather(_with_known_labels(image_chunks(data, count), data, networks), count, networks, chosen)
+    return Reference(bundle, networks, chosen, _protocol(config, data, count, networks))
+
+
+def _protocol(config: RunConfig, data, count: int, networks: Networks) -> dict:
+    return {
+        "dataset": config.dataset,
+        "split": trained_split(config),
+        "fingerprint": data.fingerprint,
+        "images": count,
+        "image_shape": list(config.recipe.network.image_shape),
+        "measured_side": measured_side(config.recipe.network.image_shape[1:]),
+        "classifier": networks.classifier.describe() if networks.classifier else None,
+        "inception": networks.inception.describe() if networks.inception else None,
+    }
+
+
+def _needed_for(name: str) -> tuple:
+    return METRICS[name].needs if name in METRICS else ("probabilities", AGREEMENT)
+
+
+def _with_known_labels(chunks: Iterator[tuple], data, networks: Networks) -> Iterator[tuple]:
+    """Labels only where the classifier counts the same classes."""
+    same = networks.classifier is not None and networks.classifier.classes == data.num_classes
+    return ((images, labels if same else None) for images, labels in chunks)
+
+
+def _agrees(config: RunConfig, classifier: Optional[FeatureNetwork]) -> bool:
+    asked = config.recipe.network.generator_classes
+    return bool(asked) and classifier is not None and classifier.classes == asked
+
+
+def _classifier(
+    config: RunConfig, data, wanted: Sequence[str], folder, progress: Optional[bool], must: bool
+) -> Optional[FeatureNetwork]:
+    """The given classifier, or the data set's own; None where no metric wants one, or the data have no classes."""
+    needing = [name for name in wanted if needs_of([name]) & CLASSIFIED]
+    if folder is not None:
+        return FeatureNetwork.load(folder)
+    if not needing:
+        return None
+    if (data.num_classes or 0) >= 2:
+        broken = {} if config.most_broken is None else {"most_broken": config.most_broken}
+        labelled = labelled_data(config.dataset, config.data_dir, progress=progress, **broken)
+        return kept_classifier(labelled, progress=progress)
+    without = ", ".join(name for name, row in METRICS.items() if row.needs == ("images",))
+    reason = f"the data set {config.dataset!r} has no classes that one could be trained on"
+    if must:
+        raise ArgumentError(
+            f"{needing[0]} needs a classifier, and {reason}; give a trained one (--classifier FOLDER), or ask for "
+            f"metrics that need none: {without}."
+        )
+    logger.info("Metrics that need a classifier are left out: %s.", reason)
+    return None
+
+
+def _refuse_without(names: Sequence[str], need: str) -> None:
+    for name in names:
+        if need in needs_of([name]):
+            raise ArgumentError(f"{name} cannot be measured: {NEEDS[need].remedy} (--inception FILE.onnx).")
+
+
+def _refuse(name: str, config: RunConfig, have: dict) -> None:
+    lacking = next(need for need in _needed_for(name) if not have[need])
+    if lacking == AGREEMENT:
+        raise ArgumentError(
+            f"{name} is of generators that are asked for a class, and of a classifier of as many classes; the network "
+            f"{config.recipe.network.name!r} takes {config.recipe.network.generator_classes or 'no'} classes. Leave it "
+            "out, or give another --classifier."
+        )
+    raise ArgumentError(
+        f"{name} needs images that the run was not trained on, and of the data set {config.dataset!r} it was trained "
+        f"on {trained_split(config) or 'all'}; leave {name} out, or train with --set split=train where there is one."
+    )

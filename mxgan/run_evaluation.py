@@ -1,0 +1,169 @@
+"""How good a run is: `evaluate` measures the samples of a checkpoint, and keeps the figures with the run."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Optional, Union
+
+import numpy as np
+
+from mxgan.checkpoint import average_file, read_state
+from mxgan.checks import whole_number
+from mxgan.errors import ArgumentError, OutputError
+from mxgan.evaluation.bundle import Bundle, Settings
+from mxgan.evaluation.evaluate import AGREEMENT, COPIES, Evaluation, check_names, evaluated, gather
+from mxgan.evaluation.features import RESIZING, reduced
+from mxgan.evaluation.metrics import METRICS
+from mxgan.files import write_whole
+from mxgan.loading import checkpoint_folder, load_sampler
+from mxgan.references import (
+    Reference,
+    held_out_split,
+    image_chunks,
+    open_images,
+    open_reference,
+    sample_chunks,
+    trained_split,
+)
+from mxgan.resuming import recorded_config
+from mxgan.run_config import RunConfig
+from mxgan.run_folder import RunFolder
+from mxgan.runtime import versions
+
+__all__ = ["evaluate", "save_evaluation"]
+
+logger = logging.getLogger(__name__)
+
+SAMPLES = 10_000
+LEAST_SAMPLES = 100  # with fewer, most figures say nothing
+COPY_SIZE = 32  # images are looked up at this side, or at their own if that is smaller
+MOST_TRAINING_IMAGES = 60_000  # that samples are looked up among
+
+
+def evaluate(
+    run: Union[str, Path],
+    checkpoint: Union[str, int] = "latest",
+    metrics: Optional[Sequence[str]] = None,
+    samples: int = SAMPLES,
+    seed: int = 0,
+    *,
+    averaged: Optional[bool] = None,
+    classifier: Union[str, Path, None] = None,
+    inception: Union[str, Path, None] = None,
+    data_dir: Union[str, Path, None] = None,
+    progress: Optional[bool] = None,
+) -> Evaluation:
+    """Measure samples of a run's checkpoint against the images that the run was trained on.
+
+    Of the run's own training images as many are drawn as there are samples, by the seed; where there are fewer, all are
+    taken. Real images that it was not trained on, for `copies`, are those of the data set's other split.
+
+    Parameters
+    ----------
+    run : its folder; nothing in it is changed.
+    checkpoint : "latest", "best" (of a run with `keep_best`), or a step that has one.
+    metrics : names in METRICS, and "class_agreement"; None: all that the run's data allow.
+    samples : how many are drawn, from 100 up.
+    seed : of the samples, of the real images, and of every draw of a metric.
+    averaged : True: the average of the generator's weights; False: the weights themselves; None: the average where
+        the checkpoint has one.
+    classifier : the folder of a trained one; None: that of the data set, trained once and kept in the user's cache.
+    inception : an ONNX file of the Inception network, for `fid`.
+    data_dir : where the data are now; None: where they were.
+
+    Raises
+    ------
+    ArgumentError : a metric that is not known, or that cannot be measured here, and why; other data.
+    MXGANError : what cannot be read.
+
+    Examples
+    --------
+    >>> evaluate("runs/mnist", samples=2000).results["frechet"].value  # doctest: +SKIP
+    3.2
+    """
+    names = None if metrics is None else check_names(metrics)
+    samples = whole_number("samples", samples, LEAST_SAMPLES, 10**6)
+    settings = Settings(seed=whole_number("seed", seed, 0))
+    folder = RunFolder.open(run)
+    config = recorded_config(folder)
+    if data_dir is not None:
+        config = replace(config, data_dir=os.path.abspath(data_dir))
+    chosen = checkpoint_folder(folder, config, checkpoint)
+    sampler = load_sampler(folder.path, checkpoint=int(chosen.name), averaged=averaged)
+    default = [*(name for name in METRICS if name != "fid" or inception is not None), AGREEMENT]
+    given = {"classifier": classifier, "inception": inception, "progress": progress}
+    reference = open_reference(config, default, names, count=samples, seed=seed, **given)
+    _check_data(folder, reference)
+    logger.info("%s samples of step %d, and %s", f"{samples:,}", int(chosen.name), ", ".join(reference.names))
+    made = gather(sample_chunks(sampler, samples, seed), samples, reference.networks, reference.names)
+    copies = _copies(config, sampler, settings, progress) if COPIES in reference.names else None
+    results = evaluated(reference.names, reference.bundle, made, settings, copies)
+    average = average_file(chosen, read_state(chosen)) is not None and averaged is not False
+    protocol = _protocol(folder, int(chosen.name), average, samples, settings, reference)
+    if copies:
+        protocol["held_out"] = held_out_split(config)
+    return Evaluation(results, protocol)
+
+
+def _check_data(folder: RunFolder, reference: Reference) -> None:
+    before, found = folder.read_config()["data"], reference.protocol["fingerprint"]
+    if before != json.loads(json.dumps(found)):
+        raise ArgumentError(
+            f"the data set is not the one that {folder.path} was trained on: {before} then, {found} now. Put the same "
+            "files back, or give the data_dir (--data-dir) where they are."
+        )
+
+
+def _protocol(
+    folder: RunFolder, step: int, average: bool, samples: int, settings: Settings, reference: Reference
+) -> dict:
+    return {
+        "run": folder.path.resolve().name,
+        "checkpoint": step,
+        "weights": "average" if average else "raw",
+        "samples": samples,
+        "seed": settings.seed,
+        "reference": reference.protocol,
+        "resizing": {"classifier": RESIZING, "copies": f"{RESIZING}; to at most {COPY_SIZE} pixels a side"},
+        "settings": asdict(settings),
+        "versions": versions(),
+    }
+
+
+def _copies(config: RunConfig, sampler, settings: Settings, progress: Optional[bool]) -> tuple:
+    """(reference, samples) of the metric `copies`: small and grey, so that all training images fit into memory."""
+    size = min(COPY_SIZE, *config.recipe.network.image_shape[1:])
+
+    def real(split: str, limit: Optional[int], most: int) -> np.ndarray:
+        data = open_images(config, progress, seed=settings.seed, split=split, limit=limit)
+        return _small(image_chunks(data, most), size)
+
+    train = real(trained_split(config), config.limit, MOST_TRAINING_IMAGES)
+    held_out = real(held_out_split(config), None, settings.copy_images)
+    samples = _small(sample_chunks(sampler, settings.copy_images, settings.seed), size)
+    return Bundle(images=train, held_out=held_out), Bundle(images=samples)
+
+
+def _small(chunks, size: int) -> np.ndarray:
+    return np.concatenate([reduced(images, size) for images, _ in chunks])
+
+
+def save_evaluation(run: Union[str, Path], evaluation: Evaluation) -> Path:
+    """Write an evaluation to RUN/evaluation/STEP.json, in place of an earlier one; returns the file.
+
+    That of a generator's average is STEP-ema.json, beside the one of the weights themselves. Raises OutputError where
+    anything else than a file is there, or it cannot be written.
+    """
+    folder = RunFolder.open(run)
+    average = "-ema" if evaluation.protocol["weights"] == "average" else ""
+    target = folder.path / "evaluation" / f"{evaluation.protocol['checkpoint']:06d}{average}.json"
+    folder.make(target.parent)
+    if os.path.lexists(target) and (target.is_symlink() or not target.is_file()):
+        raise OutputError(f"{target} is not a plain file; nothing was written. Move it away.")
+    write_whole(target, evaluation.as_json() + "\n")
+    return target

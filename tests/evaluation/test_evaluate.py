@@ -1,0 +1,121 @@
+"""Bundles gathered in chunks, the agreement of classes, and what an evaluation tells."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from mxgan.errors import ArgumentError
+from mxgan.evaluation.bundle import Bundle, Score, Settings
+from mxgan.evaluation.evaluate import AGREEMENT, Evaluation, Networks, check_names, evaluated, gather
+from mxgan.evaluation.features import resized
+from mxgan.evaluation.frechet import FeatureStatistics, frechet_distance
+from tests.evaluating import quick_classifier
+
+
+def chunks_of(images, sizes, labels=None):
+    ends = np.cumsum(sizes)
+    return [(images[e - s : e], None if labels is None else labels[e - s : e]) for s, e in zip(sizes, ends)]
+
+
+def test_chunks_of_any_size_make_the_same_bundle(digits):
+    networks, labels = Networks(quick_classifier()), np.arange(300) % 10
+    names = ["swd", "frechet", AGREEMENT]
+    whole = gather([(digits, labels)], 300, networks, names)
+    parts = gather(chunks_of(digits, (1, 120, 179), labels), 300, networks, names)
+    for name in ("images", "features", "probabilities", "labels"):
+        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name), err_msg=name)
+    np.testing.assert_array_equal(whole.images, digits)
+    assert whole.inception is None
+
+
+def test_what_no_metric_needs_is_not_kept(digits):
+    networks = Networks(quick_classifier())
+    assert gather([(digits, None)], 300, networks, ["frechet"]).images is None
+    assert gather([(digits, None)], 300, networks, ["swd"]).features is None
+    assert gather([(digits, None)], 300, networks, ["copies"]).images is None  # it has bundles of its own
+
+
+@pytest.mark.parametrize("side, measured", [(8, 16), (16, 16), (28, 32), (32, 32), (33, 64), (64, 64)])
+def test_images_are_measured_at_a_power_of_two(side, measured):
+    images = np.random.default_rng(0).uniform(-1, 1, (3, 1, side, side)).astype(np.float32)
+    found = gather([(images, None)], 3, Networks(), ["swd"]).images
+    np.testing.assert_array_equal(found, resized(images, measured))
+    assert found.shape == (3, 1, measured, measured)
+
+
+def test_other_counts_than_announced_are_an_error(digits):
+    with pytest.raises(ArgumentError, match="300 images came, and 301 were announced"):
+        gather([(digits, None)], 301, Networks(), ["swd"])
+
+
+def test_scores_are_those_of_the_metrics_in_the_order_asked_for(digits):
+    networks = Networks(quick_classifier())
+    real, fake = (gather([(images, None)], 150, networks, ["frechet"]) for images in (digits[:150], digits[150:]))
+    scores = evaluated(["label_kl", "frechet"], real, fake, Settings())
+    assert list(scores) == ["label_kl", "frechet"]
+    expected = frechet_distance(FeatureStatistics.of(real.features), FeatureStatistics.of(fake.features))
+    assert scores["frechet"].value == expected > 0
+    assert evaluated(["frechet"], real, real, Settings())["frechet"].value == pytest.approx(0, abs=1e-6)
+
+
+def test_copies_are_measured_on_bundles_of_their_own(digits):
+    real, held_out = digits[:100], digits[100:200]
+    own = Bundle(images=real, held_out=held_out), Bundle(images=real)
+    score = evaluated(["copies"], Bundle(), Bundle(), Settings(), own)["copies"]
+    assert score.value > 0.99  # each sample is a training image
+
+
+def test_class_agreement_is_the_share_of_samples_of_the_class_asked_for():
+    probabilities = np.eye(3)[[0, 1, 2, 2, 0, 1, 2, 0]]
+    asked = np.array([0, 1, 2, 0, 0, 1, 2, 1])
+    score = evaluated([AGREEMENT], Bundle(), Bundle(probabilities=probabilities, labels=asked), Settings())[AGREEMENT]
+    assert score.value == 6 / 8
+    assert score.details["by_class"] == [2 / 3, 2 / 3, 1.0]
+    assert score.details["standard_error"] == pytest.approx(math.sqrt(0.75 * 0.25 / 8))
+    with pytest.raises(ArgumentError, match="class_agreement is of generators that are asked for a class"):
+        evaluated([AGREEMENT], Bundle(), Bundle(probabilities=probabilities), Settings())
+
+
+def test_names_are_checked_and_taken_once():
+    assert check_names(("swd", AGREEMENT, "swd")) == ["swd", AGREEMENT]
+    with pytest.raises(ArgumentError, match="unknown metric 'frechett'; did you mean 'frechet'"):
+        check_names(["swd", "frechett"])
+
+
+def evaluation(**results) -> Evaluation:
+    reference = {"split": "train", "images": 50, "dataset": "mnist", "classifier": {"fingerprint": "ab" * 32}}
+    protocol = {
+        "checkpoint": 7,
+        "weights": "raw",
+        "samples": 1000,
+        "seed": 3,
+        "reference": {**reference, "inception": None},
+    }
+    return Evaluation(results, protocol)
+
+
+def test_the_table_has_a_line_for_each_metric():
+    made = evaluation(kernel=Score(0.25, {"standard_error": 0.0125}), ms_ssim=Score(0.125), class_agreement=Score(1.0))
+    assert made.table().splitlines() == [
+        "metric           value  ± error  better",
+        "kernel           0.25   0.0125   min",
+        "ms_ssim          0.125",
+        "class_agreement  1               max",
+    ]
+    assert made.describe() == (
+        "step 7 (raw weights), 1,000 samples against 50 images of mnist, split train; classifier abababababab, seed 3"
+    )
+
+
+def test_json_has_values_details_and_protocol_and_null_for_what_is_not_finite():
+    made = evaluation(swd=Score(np.float64(2.5), {"64": np.float32(1.5)}), frechet=Score(math.inf, {"x": [math.nan]}))
+    found = json.loads(made.as_json())
+    assert found["results"] == {
+        "swd": {"value": 2.5, "64": 1.5, "better": "min"},
+        "frechet": {"value": None, "x": [None], "better": "min"},
+    }
+    assert found["protocol"]["checkpoint"] == 7

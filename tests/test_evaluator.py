@@ -1,0 +1,189 @@
+"""Samples measured while a run trains: its lines, its best checkpoint, and a training that does not notice."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import mxgan
+from mxgan.checkpoint import best_step
+from mxgan.errors import ArgumentError, CheckpointError
+from mxgan.evaluation.bundle import Settings
+from mxgan.evaluation.evaluate import evaluated, gather
+from mxgan.evaluator import IMAGES, SAMPLES, Evaluator
+from mxgan.loading import load_sampler
+from mxgan.references import sample_chunks
+from tests.evaluating import cache_with_classifier
+from tests.support import assert_same, params_of, tiny_config
+from tests.test_recipes import small
+
+NAMES = ["swd", "frechet", "kernel", "classifier_score", "label_kl"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    with cache_with_classifier(tmp_path_factory.mktemp("cache")) as place:
+        yield place
+
+
+def config(**settings):
+    return tiny_config(**{"evaluate_every": 10, "checkpoint_every": 10, "sample_every": 1000, **settings})
+
+
+def run(settings, folder):
+    made = mxgan.start(settings, folder, display="none", progress=False)
+    made.run()
+    return made
+
+
+def lines(folder) -> list:
+    return [json.loads(line) for line in folder.evaluation_path.read_text().splitlines()]
+
+
+def evaluator(session) -> Evaluator:
+    return next(each for each in session.trainer.callbacks if isinstance(each, Evaluator))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return run(config(steps=30, keep=None, keep_best="frechet:min"), tmp_path_factory.mktemp("whole") / "run")
+
+
+def test_there_is_a_line_for_each_evaluation(whole):
+    found = lines(whole.folder)
+    assert [line["step"] for line in found] == [10, 20, 30]
+    assert all(list(line) == ["step", *NAMES, "samples", "images"] for line in found)
+    assert all(line["samples"] == SAMPLES for line in found)
+    assert all(line["swd"] > 0 and line["frechet"] > 0 for line in found)
+
+
+def test_the_figures_are_those_of_the_checkpoints_samples(whole):
+    reference, names = evaluator(whole)._reference, NAMES
+    sampler = load_sampler(whole.folder.path, checkpoint=20)
+    samples = gather(sample_chunks(sampler, SAMPLES, 0), SAMPLES, reference.networks, names)
+    real, fake = (replace(bundle, images=bundle.images[:IMAGES]) for bundle in (reference.bundle, samples))
+    scores = evaluated(names, real, fake, Settings())
+    assert {name: score.value for name, score in scores.items()} == {
+        name: lines(whole.folder)[1][name] for name in names
+    }
+
+
+def test_the_best_checkpoint_is_the_one_with_the_best_figure(whole):
+    found = {line["frechet"]: line["step"] for line in lines(whole.folder)}
+    assert best_step(whole.folder, "frechet:min") == found[min(found)]
+    assert best_step(whole.folder, "frechet:max") == found[max(found)]
+
+
+def test_an_unknown_metric_for_the_best_is_refused_before_the_first_step(tmp_path):
+    session = mxgan.start(config(steps=1, keep_best="frechett:min"), tmp_path / "b", display="none", progress=False)
+    with pytest.raises(ArgumentError, match="unknown metric in keep_best 'frechett'; did you mean 'frechet'"):
+        session.run()
+    assert session.trainer.step == 0
+
+
+def test_training_does_not_notice(whole, tmp_path):
+    without = run(config(steps=30, evaluate_every=None), tmp_path / "run")
+    assert_same(params_of(without.trainer.pair), params_of(whole.trainer.pair))
+    assert not without.folder.evaluation_path.exists()
+
+
+def test_a_run_that_was_stopped_in_between_has_the_same_lines(whole, tmp_path):
+    """Its last evaluation, at step 15, is none of those that a whole run has: it is dropped."""
+    part = run(config(steps=15, keep=None, keep_best="frechet:min"), tmp_path / "run")
+    assert [line["step"] for line in lines(part.folder)] == [10, 15]
+    again = mxgan.resume(part.folder.path, steps=30, display="none", progress=False)
+    again.run()
+    assert again.folder.evaluation_path.read_text() == whole.folder.evaluation_path.read_text()
+    assert_same(params_of(again.trainer.pair), params_of(whole.trainer.pair))
+
+
+def test_a_run_may_begin_to_be_measured_and_cease_to(tmp_path):
+    folder = run(config(steps=10, evaluate_every=None), tmp_path / "run").folder
+    for steps, every in ((20, 10), (30, None)):
+        session = mxgan.resume(folder.path, steps=steps, evaluate_every=every, display="none", progress=False)
+        session.run()
+    assert [line["step"] for line in lines(folder)] == [20]
+
+
+def test_it_may_be_once_an_epoch(tmp_path):
+    settings = config(epochs=2, evaluate_every="epoch", checkpoint_every="epoch", limit=96, keep_best="swd:min")
+    session = run(settings, tmp_path / "run")
+    assert [line["step"] for line in lines(session.folder)] == [3, 6]
+    assert best_step(session.folder, "swd:min") in (3, 6)
+
+
+def test_another_classifier_than_before_is_told(whole, caplog):
+    found = evaluator(whole)
+    state = {**found.state(), "networks": ["another"]}
+    with caplog.at_level(logging.WARNING, "mxgan"):
+        found.restore(state)
+    assert "The classifier is another one than before: figures of" in caplog.text
+    with pytest.raises(CheckpointError, match="the checkpoint's state of Evaluator is {'bytes': 0}"):
+        found.restore({"bytes": 0})
+
+
+def test_the_average_of_a_generator_is_measured_beside_it(tmp_path):
+    settings = config(steps=4, evaluate_every=4, keep_best="ema_frechet:min")
+    session = run(replace(settings, recipe=replace(settings.recipe, ema=0.9)), tmp_path / "run")
+    (found,) = lines(session.folder)
+    assert list(found) == ["step", *NAMES, *(f"ema_{name}" for name in NAMES), "samples", "images"]
+    assert found["ema_frechet"] != found["frechet"]
+    reference = evaluator(session)._reference
+    for averaged, name in ((True, "ema_frechet"), (False, "frechet")):
+        sampler = load_sampler(session.folder.path, averaged=averaged)
+        samples = gather(sample_chunks(sampler, SAMPLES, 0), SAMPLES, reference.networks, ["frechet"])
+        assert evaluated(["frechet"], reference.bundle, samples, Settings())["frechet"].value == found[name]
+
+
+def test_a_conditional_generator_is_measured_by_the_classes_asked_for(tmp_path):
+    session = run(replace(small("cgan", steps=2), evaluate_every=2), tmp_path / "run")
+    (found,) = lines(session.folder)
+    assert 0 <= found["class_agreement"] <= 1
+    assert found["class_agreement"] * SAMPLES == pytest.approx(round(found["class_agreement"] * SAMPLES))
+
+
+def test_the_accuracy_of_a_discriminator_goes_to_the_same_file(tmp_path):
+    """Also when the run was stopped between the two, after a line of each that a whole run does not have."""
+    settings = replace(small("ssgan", steps=12), sample_every=4, evaluate_every=6, checkpoint_every=7)
+    settings = replace(settings, recipe=replace(settings.recipe, batch_size=40))
+    whole = lines(run(settings, tmp_path / "whole").folder)
+    assert [(line["step"], "test_accuracy" in line) for line in whole] == [
+        (4, True), (6, False), (8, True), (12, True), (12, False),
+    ]  # fmt: skip
+    run(replace(settings, steps=7), tmp_path / "part")
+    again = mxgan.resume(tmp_path / "part", steps=12, display="none", progress=False)
+    again.run()
+    assert lines(again.folder) == whole
+    state = json.loads((again.folder.latest_checkpoint() / "state.json").read_text())
+    assert {"test_accuracy", "swd"} <= set(state["metrics"])
+
+
+def test_images_without_classes_are_measured_by_what_needs_none(tmp_path):
+    cv2 = pytest.importorskip("cv2")
+    (tmp_path / "images").mkdir()
+    for i in range(8):
+        pixels = np.random.default_rng(i).integers(0, 256, (16, 16, 3), np.uint8)
+        cv2.imwrite(str(tmp_path / "images" / f"{i}.png"), pixels)
+    settings = replace(config(steps=2, evaluate_every=2), dataset="folder", data_dir=str(tmp_path / "images"))
+    session = run(settings, tmp_path / "run")
+    assert [list(line) for line in lines(session.folder)] == [["step", "swd", "samples", "images"]]
+    with pytest.raises(ArgumentError, match="unknown metric in keep_best 'frechet'"):
+        run(replace(settings, keep_best="frechet:min"), tmp_path / "other")
+
+
+def test_images_of_a_side_that_is_no_power_of_two_are_measured_too(tmp_path):
+    settings = replace(small("mlp-gan", steps=1), evaluate_every=1)
+    network = replace(settings.recipe.network, image_size=28)
+    session = run(replace(settings, recipe=replace(settings.recipe, network=network)), tmp_path / "run")
+    assert lines(session.folder)[0]["swd"] > 0
+
+
+@pytest.mark.parametrize("every", [0, -1, "15min", "never", 2.5])
+def test_intervals_that_are_none_are_refused(every):
+    message = f"evaluate_every is {every!r}; give a number of steps above 0, or 'epoch', or null for none"
+    with pytest.raises(ArgumentError, match=message):
+        tiny_config(steps=1, evaluate_every=every)

@@ -1,0 +1,213 @@
+"""`evaluate` and its commands: figures with their protocol, the same each time, and written over nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import mxgan
+from mxgan.cli import main
+from mxgan.errors import ArgumentError, OutputError
+from mxgan.evaluation.copies import copy_test
+from mxgan.evaluation.features import reduced
+from mxgan.evaluation.frechet import FeatureStatistics, frechet_distance
+from mxgan.loading import load_sampler
+from mxgan.references import image_chunks, open_images, sample_chunks
+from mxgan.run_evaluation import evaluate, save_evaluation
+from tests.evaluating import cache_with_classifier, quick_classifier
+from tests.support import tiny_config
+from tests.test_recipes import small
+
+CHEAP = ["frechet", "label_kl", "copies"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    with cache_with_classifier(tmp_path_factory.mktemp("cache")) as place:
+        yield place
+
+
+def trained(settings, folder):
+    mxgan.start(settings, folder, display="none", progress=False).run()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A generator of two checkpoints and an average, trained on the digits' training split."""
+    settings = tiny_config(steps=8, checkpoint_every=4, split="train", sample_every=100)
+    settings = replace(settings, recipe=replace(settings.recipe, ema=0.9), keep_best="loss_g:min")
+    return trained(settings, tmp_path_factory.mktemp("run") / "run")
+
+
+def command(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+def images_of(chunks) -> np.ndarray:
+    return np.concatenate([images for images, _ in chunks])
+
+
+def test_the_figures_are_those_of_the_functions(run):
+    found = evaluate(run, metrics=CHEAP, samples=150, seed=5, averaged=False)
+    assert list(found.results) == CHEAP
+    config = tiny_config(steps=8, split="train")
+    sampler = load_sampler(run, averaged=False)
+    fake, real = images_of(sample_chunks(sampler, 150, 5)), images_of(image_chunks(open_images(config, seed=5), 150))
+    features = [quick_classifier().features_and_probabilities(images).features for images in (real, fake)]
+    expected = frechet_distance(*map(FeatureStatistics.of, features))
+    assert found.results["frechet"].value == pytest.approx(expected, rel=1e-12)
+
+    held_out = images_of(image_chunks(open_images(config, seed=5, split="test"), 2000))
+    everything = images_of(image_chunks(open_images(config, seed=5), 10**6))
+    assert (len(everything), len(held_out)) == (1437, 360)
+    many = images_of(sample_chunks(sampler, 2000, 5))
+    expected = copy_test(*(reduced(images, 16) for images in (everything, held_out, many)))
+    assert found.results["copies"].value == expected.share
+
+
+def test_the_same_call_gives_the_same_figures_and_another_seed_others(run):
+    first, again, other = (evaluate(run, metrics=["frechet"], samples=100, seed=seed) for seed in (1, 1, 2))
+    assert first.as_json() == again.as_json()
+    assert first.results != other.results
+
+
+def test_the_protocol_says_what_decides_the_figures(run):
+    told = evaluate(run, metrics=CHEAP, samples=150, seed=5).protocol
+    assert (told["run"], told["checkpoint"], told["weights"], told["samples"], told["seed"]) == (
+        "run",
+        8,
+        "average",
+        150,
+        5,
+    )
+    assert told["reference"]["split"] == "train"
+    assert told["held_out"] == "test"
+    assert told["reference"]["classifier"]["fingerprint"] == quick_classifier().fingerprint
+    assert told["reference"]["fingerprint"]["count"] == 1437
+    assert "INTER_AREA" in told["resizing"]["classifier"]
+    assert told["settings"]["seed"] == 5
+    assert {"mxnet", "numpy", "mxgan"} <= set(told["versions"])
+
+
+def test_checkpoints_and_averages_are_told_apart(run):
+    values = {}
+    for checkpoint, averaged in ((4, True), (4, False), (8, True), (8, False)):
+        found = evaluate(run, checkpoint, ["frechet"], 100, averaged=averaged)
+        assert found.protocol["weights"] == ("average" if averaged else "raw")
+        values[checkpoint, averaged] = found.results["frechet"].value
+        save_evaluation(run, found)
+    assert len(set(values.values())) == 4
+    names = [path.name for path in sorted((run / "evaluation").iterdir())]
+    assert names == ["000004-ema.json", "000004.json", "000008-ema.json", "000008.json"]
+    for path in (run / "evaluation").iterdir():
+        step, _, average = path.stem.partition("-")
+        assert json.loads(path.read_text())["results"]["frechet"]["value"] == values[int(step), average == "ema"]
+
+
+def test_all_that_the_data_allow_is_measured(tmp_path):
+    settings = replace(small("cgan", steps=2), split="train")
+    found = evaluate(trained(settings, tmp_path / "run"), samples=200)
+    assert list(found.results) == [
+        "swd", "ms_ssim", "frechet", "kernel", "precision", "recall", "density", "coverage", "classifier_score",
+        "label_kl", "missing_classes", "copies", "birthday", "class_agreement",
+    ]  # fmt: skip
+    assert len(found.results["class_agreement"].details["by_class"]) == 10
+    assert json.loads(found.as_json())["results"]["kernel"]["standard_error"] > 0
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"metrics": ["swdd"]}, "unknown metric 'swdd'; did you mean 'swd'"),
+        ({"metrics": ["fid"]}, "fid cannot be measured: FID is said for Inception's features alone"),
+        ({"samples": 99}, "samples is 99; give a whole number from 100"),
+        ({"checkpoint": 5}, "has no checkpoint of step 5; there are 4, 8"),
+        ({"checkpoint": "last"}, "checkpoint is 'last'; give latest, best, or the number of a step"),
+        ({"seed": -1}, "seed is -1"),
+    ],
+)
+def test_bad_calls_are_refused_before_anything_is_drawn(run, settings, message):
+    with pytest.raises(ArgumentError, match=message):
+        evaluate(run, **settings)
+
+
+def test_other_data_than_the_runs_are_refused(run, tmp_path):
+    config = json.loads((run / "config.json").read_text())
+    config["data"]["sha256"] = "0"
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "checkpoints").symlink_to(run / "checkpoints")
+    (other / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ArgumentError, match="the data set is not the one that .* was trained on: .* give the data_dir"):
+        evaluate(other, metrics=["frechet"], samples=100)
+
+
+@pytest.mark.parametrize("kind", ["folder", "link", "pipe"])
+def test_nothing_but_a_file_is_written_over(run, tmp_path, kind):
+    found = evaluate(run, metrics=["frechet"], samples=100)
+    copy = tmp_path / "run"
+    (copy / "evaluation").mkdir(parents=True)
+    (copy / "config.json").write_text((run / "config.json").read_text())
+    target = copy / "evaluation" / "000008-ema.json"
+    {"folder": target.mkdir, "link": lambda: target.symlink_to(tmp_path / "far"), "pipe": lambda: os.mkfifo(target)}[
+        kind
+    ]()
+    with pytest.raises(OutputError, match="000008-ema.json is not a plain file; nothing was written"):
+        save_evaluation(copy, found)
+    assert not (tmp_path / "far").exists()
+    assert [path.name for path in (copy / "evaluation").iterdir()] == ["000008-ema.json"]
+
+
+def test_the_command_prints_a_table_and_writes_json(run, tmp_path):
+    arguments = ("evaluate", run, "--samples", 100, "--metric", "label_kl", "--metric", "frechet", "--raw")
+    found = command(*arguments, "--output", tmp_path / "figures.json")
+    assert found.exit_code == 0, found.output
+    head, *rows = found.output.splitlines()
+    assert head.split() == ["metric", "value", "±", "error", "better"]
+    assert [row.split()[0] for row in rows[:2]] == ["label_kl", "frechet"]
+    assert "step 8 (raw weights), 100 samples against 100 images of digits, split train; classifier" in found.output
+    assert found.output.rstrip().endswith(f"written: {run / 'evaluation' / '000008.json'}")
+    assert (tmp_path / "figures.json").read_text() == (run / "evaluation" / "000008.json").read_text()
+
+    printed = command(*arguments, "--json")
+    assert json.loads(printed.output) == json.loads((tmp_path / "figures.json").read_text())
+    again = command(*arguments, "--output", tmp_path / "figures.json")
+    assert (again.exit_code, "figures.json exists; give another name" in again.output) == (2, True)
+
+
+def test_the_commands_errors_are_one_line(run, tmp_path):
+    found = command("evaluate", run, "--metric", "frechett")
+    assert found.exit_code == 2
+    assert found.output.startswith("Error: unknown metric 'frechett'; did you mean 'frechet'? Known: swd")
+    found = command("evaluate", tmp_path / "none")
+    assert (found.exit_code, "does not exist; give the folder of a run" in found.output) == (1, True)
+    found = command("evaluate", run, "--classifier", tmp_path)
+    assert (found.exit_code, "is no folder of a classifier" in found.output) == (1, True)
+
+
+def test_a_classifier_can_be_trained_by_hand_and_given(run, tmp_path):
+    made = command(
+        "train-classifier", "--dataset", "digits", "--epochs", 1, "--seed", 3, "--output", tmp_path / "lenet"
+    )
+    assert made.exit_code == 0, made.output
+    told = json.loads(made.stdout.splitlines()[0])
+    assert told["test_images"] == 360
+    found = command(
+        "evaluate", run, "--samples", 100, "--metric", "frechet", "--classifier", tmp_path / "lenet", "--json"
+    )
+    assert json.loads(found.stdout)["protocol"]["reference"]["classifier"]["fingerprint"] == told["fingerprint"]
+    again = command("train-classifier", "--output", tmp_path / "lenet")
+    assert (again.exit_code, "lenet exists; give another name" in again.output) == (2, True)
+
+
+def test_the_flag_reaches_the_configuration():
+    found = command("train", "--dry-run", "--evaluate-every", "500", "--keep-best", "frechet:min")
+    assert json.loads(found.output)["evaluate_every"] == 500
+    assert json.loads(command("train", "--dry-run").output)["evaluate_every"] is None
+    assert command("train", "--dry-run", "--evaluate-every", "10min").exit_code == 2
