@@ -59,9 +59,12 @@ CU112 = [
 ]
 
 # What `python -m benchmarks` compares with: one PyTorch, so that figures of two days can be compared.
-BENCH = ['torch==2.13.0; python_version >= "3.10"', "onnx>=1.13.1,<1.19", "onnxruntime>=1.14", "Pillow>=9.0"]
+BENCH = ['torch==2.13.0; python_version >= "3.10"', "onnx>=1.13.1,<1.19", "onnxruntime>=1.14"]
 
-TEST = ["pytest>=7.0", "ruff>=0.5"]
+# FID by the user's own Inception network.
+ONNX = ["onnxruntime>=1.14"]
+
+TEST = ["pytest>=7.0", "ruff>=0.5", "onnx>=1.13.1,<1.19", *ONNX]
 
 setup(
     name="mxgan",
@@ -73,7 +76,7 @@ setup(
     packages=find_packages(include=["mxgan", "mxgan.*"]),
     python_requires=">=3.9,<3.13",  # NumPy 1 has no wheels for 3.13
     install_requires=BASE,
-    extras_require={"cpu": CPU, "cu112": CU112, "bench": BENCH, "test": TEST},
+    extras_require={"cpu": CPU, "cu112": CU112, "bench": BENCH, "onnx": ONNX, "test": TEST},
     entry_points={"console_scripts": ["mxgan = mxgan.cli:main"]},
     classifiers=[
         "Development Status :: 4 - Beta",

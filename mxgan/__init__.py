@@ -8,10 +8,12 @@ The flow, and the module of each part::
        │           objectives.py adds the heads                  │
     modules.py     AdversarialPair: bound Modules            ◄───┘
        │           steps.py one step, in the order of schedule.py; penalties.py, optimizers.py, metrics.py
-    trainer.py     step → epoch → fit, telling callbacks: history.py, guard.py, pictures.py, checkpointer.py
+    trainer.py     step → epoch → fit, telling callbacks: history.py, guard.py, diagnosis/, pictures.py,
+       │           evaluator.py, checkpointer.py
        │
     recipes.py     every published recipe as one value
     session.py     configuration → trainer (assembly.py): new, or gone on with (resuming.py); loading.py: to sample
+    evaluation/    arrays → how good samples are; run_evaluation.py: of a run
     cli.py         strings → configuration
 
 Names below are loaded when first used, so that `import mxgan` costs nothing and works without MXNet.
@@ -45,6 +47,7 @@ _HOME = {
     "Session": "mxgan.session",
     "StepResult": "mxgan.steps",
     "Trainer": "mxgan.trainer",
+    "evaluate": "mxgan.run_evaluation",
     "facc": "mxgan.metrics",
     "fentropy": "mxgan.metrics",
     "load_params": "mxgan.params_files",

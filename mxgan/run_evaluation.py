@@ -161,7 +161,7 @@ def save_evaluation(run: Union[str, Path], evaluation: Evaluation) -> Path:
     """
     folder = RunFolder.open(run)
     average = "-ema" if evaluation.protocol["weights"] == "average" else ""
-    target = folder.path / "evaluation" / f"{evaluation.protocol['checkpoint']:06d}{average}.json"
+    target = folder.evaluations / f"{evaluation.protocol['checkpoint']:06d}{average}.json"
     folder.make(target.parent)
     if os.path.lexists(target) and (target.is_symlink() or not target.is_file()):
         raise OutputError(f"{target} is not a plain file; nothing was written. Move it away.")

@@ -2,7 +2,8 @@
 
 NAME/config.json          everything needed to run it again
 NAME/history.jsonl        one JSON object per logged step
-NAME/evaluation.jsonl     one JSON object per evaluation: the test accuracy of a D that classifies
+NAME/evaluation.jsonl     one JSON object per evaluation while it trains: scores, accuracy of a D that classifies
+NAME/evaluation/          STEP.json, STEP-ema.json: what `mxgan evaluate` found, with its protocol
 NAME/samples/             gout-STEP.png, diff-STEP.png, data-STEP.png, and other pictures that a recipe names
 NAME/checkpoints/STEP/    see checkpoint.py
 """
@@ -35,6 +36,7 @@ class RunFolder:
         self.config_path = self.path / "config.json"
         self.history_path = self.path / "history.jsonl"
         self.evaluation_path = self.path / "evaluation.jsonl"
+        self.evaluations = self.path / "evaluation"
         self.samples = self.path / "samples"
         self.checkpoints = self.path / "checkpoints"
 
@@ -152,7 +154,7 @@ class RunFolder:
 
     def clear_leftovers(self) -> None:
         """Delete what a killed process left half-written or half-deleted."""
-        for folder in (self.path, self.samples, self.checkpoints):
+        for folder in (self.path, self.samples, self.checkpoints, self.evaluations):
             clear_leftovers(folder)
 
     def check_never_saved(self, every: Union[int, str]) -> None:

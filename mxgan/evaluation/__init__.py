@@ -1,4 +1,4 @@
-"""How good samples are: pure functions of arrays, each with its source. None of MXNet is in them.
+"""How good samples are: pure functions of arrays, each with its source. Only features.py has a network, MXNet's.
 
 ::
 

@@ -19,7 +19,7 @@ class Bundle:
     images : float32 (N, C, H, W) in [-1, 1].
     features : (N, D) of the data set's own feature network.
     probabilities : (N, K) of the same network, each row summing to 1.
-    labels : (N,) whole numbers: the data's own classes. Read of the reference alone, for its histogram.
+    labels : (N,) whole numbers: the data's own classes, for the reference's histogram; of samples, those asked for.
     inception : (N, D) of an Inception network, for `fid` alone.
     held_out : (M, C, H, W) real images that the run was not trained on. Read of the reference alone.
     """
