@@ -10,7 +10,7 @@ The original runs one discriminator executor for everything, and so computes inp
 passes and parameter gradients in its third only to throw them away. Splitting it gives the same numbers to the
 last bit. In bfloat16 the passes are those of further executors over the same parameters, which precision.py makes.
 Networks that take classes have the further input `class_label`. What touches
-MXNet's private parts is this module, precision.py, penalties.py, optimizers.py and tangent/ alone.
+MXNet's private parts is this module, precision.py, averaging.py, penalties.py, optimizers.py and tangent/ alone.
 """
 
 from __future__ import annotations

@@ -1,0 +1,210 @@
+"""`python -m benchmarks.results`: every recipe trained on MNIST and measured, from nothing to the table of the README.
+
+Each run is `mxgan train … --resume auto` and `mxgan evaluate` in processes of their own: stopped at any moment, the
+same command goes on. Nothing is chosen by its score: the last checkpoint of each run is measured.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+import click
+import numpy as np
+
+from mxgan.openmp import usable_cpus
+
+SMALL = "--nc 1 --ngf 32 --ndf 32 --set image_size=32"
+MEDIUM = "--nc 1 --ngf 32 --ndf 32"  # 64×64
+PUBLISHED = 16_384  # images of the one published SWD of a DCGAN on MNIST at 64×64
+
+
+class Plan(NamedTuple):
+    """How a recipe is trained here: steps, flags besides the recipe's own, samples that are measured."""
+
+    steps: int
+    flags: str = ""
+    samples: int = 10_000
+
+
+PLANS = {
+    "dcgan": Plan(6_000, f"{MEDIUM} --ema 0.999", PUBLISHED),
+    "dcgan-original": Plan(6_000, f"{MEDIUM} --ema 0.999", PUBLISHED),
+    "wgan-gp": Plan(4_000, f"{SMALL} --ema 0.999 --evaluate-every 250"),
+    "cgan": Plan(20_000, "--ema 0.999"),
+    "acgan": Plan(20_000, "--ema 0.999"),
+    "lsgan": Plan(6_000, SMALL),
+    "hinge": Plan(6_000, SMALL),
+    "wgan": Plan(2_000, SMALL),
+    "ssgan": Plan(6_000),
+    "mlp-gan": Plan(18_760),
+    "mlp-gan-64": Plan(3_000, "--set nc=1"),
+    "encoder-decoder-gan": Plan(1_600, "--set nc=1"),
+    "cbr-gan": Plan(500, "--set width=1 --set nc=1 --batch-size 32 --limit 10000"),
+}
+COLUMNS = {
+    "swd": ("SWD ×10³", ".2f"),
+    "ms_ssim": ("MS-SSIM", ".4f"),
+    "frechet": ("Fréchet", ".3f"),
+    "label_kl": ("KL of labels", ".4f"),
+    "missing_classes": ("missing", ".0f"),
+    "precision": ("precision", ".3f"),
+    "recall": ("recall", ".3f"),
+    "class_agreement": ("asked digit", ".3f"),
+}
+
+
+class Job(NamedTuple):
+    """One run and where it goes."""
+
+    recipe: str
+    seed: int
+    steps: int
+    folder: Path
+
+
+@click.command()
+@click.option("--recipe", "recipes", multiple=True, default=("all",), help="One of PLANS, or all; may be given again.")
+@click.option("--data-dir", type=click.Path(exists=True, file_okay=False), help="MNIST; left out: as `mxgan train`.")
+@click.option("--seeds", default="0", show_default=True, help="As 0,1,2.")
+@click.option("--share", default=1.0, show_default=True, help="Of each plan's steps.")
+@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Runs at a time.")
+@click.option("--output", type=click.Path(), default="results", show_default=True, help="Folder of runs and table.")
+def main(recipes: Sequence[str], data_dir: Optional[str], seeds: str, share: float, jobs: int, output: str) -> None:
+    """Train, measure, and print the table; results.md, results.json, grids.png and wgan-gp.png lie in the folder."""
+    folder, names = Path(output), list(PLANS) if "all" in recipes else recipes
+    unknown = sorted(set(names) - set(PLANS))
+    if unknown:
+        raise click.ClickException(f"no plan for {', '.join(unknown)}; there are {', '.join(PLANS)}.")
+    folder.mkdir(parents=True, exist_ok=True)
+    every = [
+        Job(name, int(seed), max(1, round(share * PLANS[name].steps)), folder / f"{name}-{seed}-x{share:g}")
+        for seed in seeds.split(",")
+        for name in names
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(max(1, usable_cpus() // jobs))}
+    with ThreadPoolExecutor(jobs) as pool:
+        rows = [row for found in pool.map(lambda job: measured(job, data_dir, environment), every) for row in found]
+    (folder / "results.json").write_text(json.dumps(rows, indent=1) + "\n")
+    (folder / "results.md").write_text(table(rows))
+    draw_grids(every, folder / "grids.png")
+    for job in every:
+        if job.recipe == "wgan-gp":
+            draw_estimate(job, folder / "wgan-gp.png")
+    click.echo(table(rows))
+
+
+def measured(job: Job, data_dir: Optional[str], environment: dict) -> list:
+    """Rows of one run: of the generator's weights, and of their average where it has one."""
+    plan, data = PLANS[job.recipe], ["--data-dir", data_dir] if data_dir else []
+    train = ["train", "--recipe", job.recipe, "--dataset", "mnist", *data, "--seed", str(job.seed), *plan.flags.split()]
+    train += ["--steps", str(job.steps), "--display", "none", "--sample-every", str(max(1, job.steps // 10))]
+    began, timed = time.monotonic(), job.folder.with_suffix(".seconds")
+    run([*train, "--run-dir", str(job.folder), "--resume", "auto"], job, environment)
+    spent = time.monotonic() - began + (float(timed.read_text()) if timed.exists() else 0)
+    timed.write_text(str(spent))  # of all the times that it was gone on with
+    rows = []
+    for weights in ["raw", *["ema"] * ("--ema" in plan.flags)]:
+        kept = job.folder.with_name(f"{job.folder.name}-{weights}.json")
+        if not kept.exists():
+            evaluate = [
+                "evaluate",
+                str(job.folder),
+                f"--{weights}",
+                "--samples",
+                str(plan.samples),
+                "--output",
+                str(kept),
+            ]
+            run([*evaluate, *data], job, environment)
+        rows.append({**job._asdict(), "folder": job.folder.name, "weights": weights, "minutes": spent / 60,
+                     "test_accuracy": _test_accuracy(job), "evaluation": json.loads(kept.read_text())})  # fmt: skip
+    return rows
+
+
+def run(arguments: list, job: Job, environment: dict) -> None:
+    """`mxgan …`, its words to a log beside the run; ends the whole with the last of them where it fails."""
+    log = job.folder.with_suffix(".log")
+    with log.open("a") as stream:
+        command = [sys.executable, "-m", "mxgan", *arguments]
+        found = subprocess.run(command, env=environment, stdout=stream, stderr=subprocess.STDOUT, check=False)
+    if found.returncode:
+        raise click.ClickException(f"{' '.join(arguments)} ended with {found.returncode}: see {log}")
+
+
+def _test_accuracy(job: Job) -> Optional[float]:
+    path = job.folder / "evaluation.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return next((line["test_accuracy"] for line in reversed(lines) if "test_accuracy" in line), None)
+
+
+def table(rows: Sequence[dict]) -> str:
+    """Markdown, one row for each run and kind of weights."""
+    heads = [title for title, _ in COLUMNS.values()]
+    lines = [f"| recipe | seed | steps | weights | {' | '.join(heads)} | test accuracy | minutes |"]
+    lines += [f"| --- | ---: | ---: | --- |{' ---: |' * (len(heads) + 2)}"]
+    for row in rows:
+        cells = [_cell(row["evaluation"]["results"].get(name), form) for name, (_, form) in COLUMNS.items()]
+        accuracy = "" if row["test_accuracy"] is None else f"{row['test_accuracy']:.4f}"
+        first = f"| {row['recipe']} | {row['seed']} | {row['steps']:,} | {row['weights']} |"
+        lines.append(f"{first} {' | '.join(cells)} | {accuracy} | {row['minutes']:.0f} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(score: Optional[dict], form: str) -> str:
+    if score is None or score["value"] is None:
+        return ""
+    own = score.get("reference")
+    return f"{score['value']:{form}}" + (f" (data {own:{form}})" if isinstance(own, float) else "")
+
+
+def draw_grids(jobs: Sequence[Job], target: Path) -> None:
+    """Ten images of each run's last picture, one run a row."""
+    from mxgan.runtime import cv2
+    from mxgan.visualize import save_png
+
+    strips = []
+    for job in jobs:
+        picture = cv2.imread(str(max(job.folder.glob("samples/gout-*.png"))))
+        height = {"mlp-gan": 28}.get(job.recipe, 64 if "image_size" not in PLANS[job.recipe].flags else 32)
+        height = height if picture.shape[0] % height == 0 else 32
+        row = picture[:height, : 10 * height]
+        strips.append(cv2.resize(row, (640, 64), interpolation=cv2.INTER_AREA))
+    save_png(target, np.concatenate(strips)[..., ::-1])
+
+
+def draw_estimate(job: Job, target: Path) -> None:
+    """The critic's Wasserstein estimate beside the Fréchet distance, step by step, and their correlation."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    scores = [json.loads(line) for line in (job.folder / "evaluation.jsonl").read_text().splitlines()]
+    history = [json.loads(line) for line in (job.folder / "history.jsonl").read_text().splitlines()]
+    steps = [each["step"] for each in scores if each.get("frechet") is not None]
+    distances = [each["frechet"] for each in scores if each.get("frechet") is not None]
+    estimates = [
+        np.mean([each["wasserstein"] for each in history if step - 100 < each["step"] <= step]) for step in steps
+    ]
+    correlation = np.corrcoef(distances, estimates)[0, 1]
+    figure, axes = pyplot.subplots(figsize=(6, 3.5), layout="constrained")
+    axes.plot(steps, estimates, "b", label="critic's estimate, mean of 100 steps")
+    axes.set(xlabel="step", ylabel="Wasserstein estimate", title=f"wgan-gp: correlation {correlation:.2f}")
+    other = axes.twinx()
+    other.plot(steps, distances, "r", label="Fréchet distance")
+    other.set(ylabel="Fréchet distance of 1,000 samples", yscale="log")
+    figure.legend(loc="upper right", bbox_to_anchor=(0.85, 0.85))
+    figure.savefig(target, dpi=100)
+    pyplot.close(figure)
+
+
+if __name__ == "__main__":
+    main()
