@@ -225,15 +225,19 @@ def _serve_windows() -> None:
     pictures: queue.Queue = queue.Queue()
     threading.Thread(target=_receive, args=(pictures,), daemon=True).start()
     opened: dict = {}  # window name -> width
+    drawn: dict = {}  # window name -> picture drawn since it was last quiet
     # The pipe does not close when a fork of the parent outlives it, hence the look at the parent's id.
     while os.getppid() == parent:
         try:
             picture = pictures.get(timeout=0.05)
         except queue.Empty:
+            for name in list(drawn):  # Qt loses a repaint now and then, so the last picture of many comes twice
+                _draw(name, drawn.pop(name), opened)
             picture = ()
         if picture is None:
             return
         if picture:
+            name, drawn[name] = picture
             _draw(*picture, opened)
         cv2.waitKey(1)
 

@@ -67,9 +67,10 @@ def test_the_figures_are_those_of_the_checkpoints_samples(whole):
     samples = gather(sample_chunks(sampler, SAMPLES, 0), SAMPLES, reference.networks, names)
     real, fake = (replace(bundle, images=bundle.images[:IMAGES]) for bundle in (reference.bundle, samples))
     scores = evaluated(names, real, fake, Settings())
-    assert {name: score.value for name, score in scores.items()} == {
-        name: lines(whole.folder)[1][name] for name in names
-    }
+    # A sampler of another batch size: the last bits of a matrix product depend on it.
+    assert {name: score.value for name, score in scores.items()} == pytest.approx(
+        {name: lines(whole.folder)[1][name] for name in names}, rel=1e-5
+    )
 
 
 def test_the_best_checkpoint_is_the_one_with_the_best_figure(whole):
@@ -136,7 +137,8 @@ def test_the_average_of_a_generator_is_measured_beside_it(tmp_path):
     for averaged, name in ((True, "ema_frechet"), (False, "frechet")):
         sampler = load_sampler(session.folder.path, averaged=averaged)
         samples = gather(sample_chunks(sampler, SAMPLES, 0), SAMPLES, reference.networks, ["frechet"])
-        assert evaluated(["frechet"], reference.bundle, samples, Settings())["frechet"].value == found[name]
+        score = evaluated(["frechet"], reference.bundle, samples, Settings())["frechet"]
+        assert score.value == pytest.approx(found[name], rel=1e-5)
 
 
 def test_a_conditional_generator_is_measured_by_the_classes_asked_for(tmp_path):
