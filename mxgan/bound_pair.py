@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from mxgan.errors import ArgumentError
+from mxgan.networks.rewriting import with_idle_biases
 from mxgan.precision import LowPrecisionPasses, check_precision
 from mxgan.runtime import mx
 from mxgan.shapes import check_pair, check_parameters, parameter_shapes
@@ -57,14 +58,15 @@ class BoundPair:
         self._states = state_names(discriminator)
         self._symbols = {"generator": generator, "discriminator": with_states(discriminator)}
         self._symbol_json: dict = {}
-        self._shared = False
+        self._shared, self._idle_zeros = False, []
         self.generator = self._module(generator, "generator")
         self.discriminator = self._module(with_states(discriminator), "discriminator", list(self._states))
         # Who runs a half's passes: its Module, or, in bfloat16, what is bound once there are parameters to share.
         self.generator_passes, self.discriminator_passes = self.generator, self.discriminator
-        self._head = with_states(generator_head)
         everything = [name for name in generator_head.list_arguments() if name not in inputs]
-        self.critic_for_inputs = self._module(self._head, "discriminator", everything)
+        taken = {name: shape for name, shape in inputs.items() if name in generator_head.list_arguments()}
+        self._head, self._idle = with_idle_biases(with_states(generator_head), taken)
+        self.critic_for_inputs = self._module(self._head, "discriminator", everything, self._idle)
         self._bind(self.generator, "generator")
         self._bind(self.discriminator, "discriminator")
 
@@ -77,13 +79,13 @@ class BoundPair:
         }[half]
         return {**inputs, "class_label": batch} if self._takes_classes[half] else inputs
 
-    def _module(self, symbol, half: str, fixed: Optional[list] = None):
-        data, *labels = self._inputs(half)
+    def _module(self, symbol, half: str, fixed: Optional[list] = None, idle: Sequence = ()):
+        data, *labels = [*self._inputs(half), *idle]
         return mx.mod.Module(symbol, (data,), labels or None, context=self.contexts, fixed_param_names=fixed or None)
 
-    def _bind(self, module, half: str, **settings) -> None:
+    def _bind(self, module, half: str, idle: Sequence = (), **settings) -> None:
         data, *labels = self._inputs(half).items()
-        module.bind([data], labels or None, **settings)
+        module.bind([data], [*labels, *idle] or None, **settings)
 
     def init_params(self, initializer, seed: int = 0) -> None:
         """Draw the first parameters of both networks; a function of (initializer, seed) alone."""
@@ -133,11 +135,16 @@ class BoundPair:
             return
         self._shared = True
         if self.precision == "float32":
-            self._bind(self.critic_for_inputs, "discriminator", inputs_need_grad=True, shared_module=self.discriminator)
+            idle = [mx.io.DataDesc(name, shape, layout="C") for name, shape in self._idle.items()]  # not to be split
+            shared = {"inputs_need_grad": True, "shared_module": self.discriminator}
+            self._bind(self.critic_for_inputs, "discriminator", idle, **shared)
+            self._idle_zeros = [mx.nd.zeros(shape) for shape in self._idle.values()]
             return
         self.generator_passes = LowPrecisionPasses(self.generator, self._symbols["generator"])
         self.discriminator_passes = LowPrecisionPasses(self.discriminator, self._symbols["discriminator"])
-        self.critic_for_inputs = LowPrecisionPasses(self.discriminator, self._head, gradients_of="data")
+        self.critic_for_inputs = LowPrecisionPasses(
+            self.discriminator, self._head, gradients_of="data", idle=self._idle
+        )
 
     def halves(self) -> dict:
         """{"generator": Module, "discriminator": Module}: what has parameters and an optimiser."""

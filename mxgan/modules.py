@@ -209,7 +209,8 @@ class AdversarialPair(BoundPair):
         Returns (prediction (N, 1), input gradient (N, C, H, W)).
         """
         critic = self.critic_for_inputs
-        critic.forward(self._judged(fake, REAL, classes), is_train=True)
+        batch = self._judged(fake, REAL, classes)
+        critic.forward(mx.io.DataBatch(batch.data, [*batch.label, *self._idle_zeros]), is_train=True)
         critic.backward()
         input_gradients = critic.get_input_grads()
         self.generator_passes.backward(input_gradients)

@@ -18,6 +18,7 @@ from typing import Callable, Optional
 
 from mxgan.checks import FLOAT32_MAX, check_switch, fits_float32
 from mxgan.errors import ArgumentError, ShapeError, unknown_name
+from mxgan.networks.rewriting import with_idle_biases
 from mxgan.networks.summary import nodes_of
 from mxgan.runtime import mx
 from mxgan.tangent import linearize
@@ -156,15 +157,18 @@ class BoundPenalty:
 
     def _bind_slopes(self, symbol, shapes: Mapping):
         """For the gradient at `data` alone; an input without a gradient is what a Module calls a label."""
+        symbol, idle = with_idle_biases(symbol, shapes)
         module = mx.mod.Module(
             symbol,
             data_names=("data",),
-            label_names=self._others,
+            label_names=[*self._others, *idle],
             context=self._discriminator._context,
-            fixed_param_names=[name for name in symbol.list_arguments() if name not in shapes],
+            fixed_param_names=[name for name in symbol.list_arguments() if name not in shapes and name not in idle],
         )
-        labels = [(name, shapes[name]) for name in self._others] or None
-        module.bind([("data", self._shape)], labels, inputs_need_grad=True, shared_module=self._discriminator)
+        labels = [(name, shapes[name]) for name in self._others]
+        labels += [mx.io.DataDesc(name, shape, layout="C") for name, shape in idle.items()]  # not to be split
+        module.bind([("data", self._shape)], labels or None, inputs_need_grad=True, shared_module=self._discriminator)
+        self._idle = {name: mx.nd.zeros(shape) for name, shape in idle.items()}
         return module
 
     def _bind_adjoint(self, symbol, shapes: Mapping):
@@ -205,7 +209,7 @@ class BoundPenalty:
         ArgumentError : images or classes that are needed are not given. ShapeError : images of another shape.
         """
         inputs = {"data": self._points(real, fake, epsilon), **self._classes(classes)}
-        _run(self._slopes, inputs)
+        _run(self._slopes, {**inputs, **self._idle})
         penalty, pull = self.penalty.evaluate(self._slopes.get_input_grads()[0])
         masks = dict(zip(self._mask_names, self._slopes.get_outputs()[1:]))
         _run(self._adjoint, {"tangent": pull, **inputs, **masks})

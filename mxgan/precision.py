@@ -8,13 +8,15 @@ bfloat16 can tell is not lost (Micikevicius et al. 2018, section 3.1; Kalamkar e
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, Optional
 
 import numpy as np
 
 from mxgan.errors import ArgumentError, unknown_name
+from mxgan.networks.rewriting import Rewriting
 from mxgan.runtime import mx
 
 __all__ = ["PRECISIONS", "LowPrecision", "LowPrecisionPasses", "check_precision", "in_bfloat16"]
@@ -69,57 +71,48 @@ def in_bfloat16(symbol) -> LowPrecision:
     ------
     ArgumentError : a Deconvolution whose weight the graph computes.
     """
-    graph = _Rewriting(json.loads(symbol.tojson()))
-    return LowPrecision(mx.sym.load_json(json.dumps(graph.rewritten())), graph.leaves)
+    rewriting = _LowPrecision(symbol)
+    return LowPrecision(rewriting.symbol(), rewriting.leaves)
 
 
-class _Rewriting:
-    """One walk over a graph's nodes in their order, in which each comes after its inputs."""
-
-    def __init__(self, graph: dict) -> None:
-        self._graph, self._old = graph, graph["nodes"]
-        self._nodes, self._moved, self._casts, self.leaves = [], {}, {}, []
+class _LowPrecision(Rewriting):
+    def __init__(self, symbol) -> None:
+        super().__init__(symbol)
+        self._casts, self.leaves = {}, []
         self._low: set = set()  # new nodes whose outputs are bfloat16
         self._lasts = self._last_layers()
 
     def _last_layers(self) -> set:
         """The layers that no other layer comes after."""
         leads, lasts = set(), set()
-        for number in reversed(range(len(self._old))):
-            node = self._old[number]
+        for number in reversed(range(len(self.old))):
+            node = self.old[number]
             if node["op"] in _LAYERS and number not in leads:
                 lasts.add(number)
             if node["op"] in _LAYERS or number in leads:
                 leads.update(source for source, *_ in node["inputs"])
         return lasts
 
-    def rewritten(self) -> dict:
-        """The new graph, in MXNet's form."""
-        for number, node in enumerate(self._old):
-            multiplies = node["op"] in _MULTIPLY and number not in self._lasts
-            if multiplies:
-                self._make_leaf(node)
-            inputs = [(self._moved[source], output) for source, output, *_ in node["inputs"]]
-            follows = node["op"] in _FOLLOW and inputs[0][0] in self._low
-            if not follows:  # what follows has its own parameters beside, which stay float32
-                inputs = [self._cast(*each, low=multiplies) for each in inputs]
-            self._moved[number] = self._add({**node, "inputs": [[*each, 0] for each in inputs]})
-            self._declare(self._moved[number], "float32")
-            if multiplies or follows:
-                self._low.add(self._moved[number])
-        heads = [self._cast(self._moved[source], output, low=False) for source, output, *_ in self._graph["heads"]]
-        variables = [number for number, node in enumerate(self._nodes) if node["op"] == "null"]
-        return {**self._graph, "nodes": self._nodes, "arg_nodes": variables, "heads": [[*head, 0] for head in heads],
-                "node_row_ptr": list(range(len(self._nodes) + 1))}  # fmt: skip
+    def node(self, number: int, node: dict, inputs: list) -> int:
+        multiplies = node["op"] in _MULTIPLY and number not in self._lasts
+        if multiplies:
+            self._make_leaf(node)
+        follows = node["op"] in _FOLLOW and inputs[0][0] in self._low
+        if not follows:  # what follows has its own parameters beside, which stay float32
+            inputs = [self._cast(*each, low=multiplies) for each in inputs]
+        made = super().node(number, node, inputs)
+        self._declare(made, "float32")
+        if multiplies or follows:
+            self._low.add(made)
+        return made
 
-    def _add(self, node: dict) -> int:
-        self._nodes.append(node)
-        return len(self._nodes) - 1
+    def head(self, source: int, output: int) -> tuple:
+        return self._cast(source, output, low=False)
 
     def _make_leaf(self, layer: dict) -> None:
         """Have the weight of a layer be a bfloat16 Variable, where it is one."""
-        weight = self._moved[layer["inputs"][1][0]]
-        name, is_variable = self._nodes[weight]["name"], self._nodes[weight]["op"] == "null"
+        weight = self.moved[layer["inputs"][1][0]]
+        name, is_variable = self.nodes[weight]["name"], self.nodes[weight]["op"] == "null"
         if is_variable and name not in self.leaves:
             self._declare(weight, "bfloat16")
             self._low.add(weight)
@@ -132,9 +125,9 @@ class _Rewriting:
 
     def _declare(self, number: int, dtype: str) -> None:
         """Fix the type of a Variable, which MXNet does not find through a cast; nothing for an operator."""
-        if self._nodes[number]["op"] == "null":
-            attributes = {**self._nodes[number].get("attrs", {}), "__dtype__": _NUMBERS[dtype]}
-            self._nodes[number] = {**self._nodes[number], "attrs": attributes}
+        if self.nodes[number]["op"] == "null":
+            attributes = {**self.nodes[number].get("attrs", {}), "__dtype__": _NUMBERS[dtype]}
+            self.nodes[number] = {**self.nodes[number], "attrs": attributes}
 
     def _cast(self, source: int, output: int, low: bool) -> tuple:
         """(node, output) of the same value in that type: itself, or a cast of it."""
@@ -142,8 +135,8 @@ class _Rewriting:
             return source, output
         key, to = (source, output, low), "bfloat16" if low else "float32"
         if key not in self._casts:
-            name = f"{self._nodes[source]['name']}_{to}"
-            self._casts[key] = self._add(
+            name = f"{self.nodes[source]['name']}_{to}"
+            self._casts[key] = self.add(
                 {"op": "amp_cast", "name": name, "attrs": {"dtype": to}, "inputs": [[source, output, 0]]}
             )
             if low:
@@ -162,16 +155,17 @@ class LowPrecisionPasses:
     module : mx.mod.Module on one device, bound for training, with its parameters in.
     symbol : its network, or one with the same parameters.
     gradients_of : "parameters", or "data", the first input.
+    idle : further inputs that are always 0, {input: shape}; see `with_idle_biases`.
     """
 
-    def __init__(self, module, symbol, gradients_of: str = "parameters") -> None:
-        low, self._module = in_bfloat16(symbol), module
+    def __init__(self, module, symbol, gradients_of: str = "parameters", idle: Mapping = MappingProxyType({})) -> None:
+        low = in_bfloat16(symbol)
         (self._master,) = module._exec_group.execs
         inputs = {name: shape for name, shape, *_ in [*module.data_shapes, *(module.label_shapes or ())]}
         self._inputs, taken = list(inputs), low.symbol.list_arguments()
         self.symbol, self._trains, self._leaves = low.symbol, gradients_of == "parameters", low.leaves
         master, context = self._master, module._context[0]
-        arrays = {name: mx.nd.zeros(shape, context) for name, shape in inputs.items() if name in taken}
+        arrays = {name: mx.nd.zeros(shape, context) for name, shape in {**inputs, **idle}.items() if name in taken}
         arrays.update({name: mx.nd.zeros(master.arg_dict[name].shape, context, BFLOAT16) for name in low.leaves})
         trained = [name for name in module._exec_group.param_names if master.grad_dict[name] is not None]
         wanted = trained if self._trains else self._inputs[:1]
@@ -180,7 +174,7 @@ class LowPrecisionPasses:
         }
         self.executor = low.symbol.bind(
             context,
-            args={name: arrays.get(name, master.arg_dict[name]) for name in taken},
+            args={name: {**master.arg_dict, **arrays}[name] for name in taken},
             args_grad=gradients,
             grad_req={name: "write" if name in wanted else "null" for name in taken},
             aux_states={name: master.aux_dict[name] for name in low.symbol.list_auxiliary_states()},
