@@ -47,6 +47,7 @@ def plot_scaling(section: Section, target: Path) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import NullLocator
 
     figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
     for axis, marker in (("batch", "o"), ("width", "s"), ("size", "^")):
@@ -62,6 +63,11 @@ def plot_scaling(section: Section, target: Path) -> None:
     rate = base["gflop"] / base["seconds"]
     axes.loglog(ends, [gflop / rate for gflop in ends], "k:", label=f"{rate:.0f} GFLOP/s")
     axes.set(xlabel="GFLOP in a step", ylabel="seconds a step", title="DCGAN training step, float32")
+    axes.set_xticks([25, 50, 100, 200, 400, 800], minor=False)
+    axes.set_yticks([0.1, 0.2, 0.5, 1, 2], minor=False)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_locator(NullLocator())
     axes.legend()
     figure.savefig(target, dpi=100)
     pyplot.close(figure)

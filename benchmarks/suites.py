@@ -73,7 +73,7 @@ def _over(ours: Timing, peers: Sequence[Timing], what: str, goal: Optional[float
 
 
 def _steps(plan: Plan, nc: int) -> Section:
-    shape = {"nc": nc}
+    shape, kind = {"nc": nc}, {1: "1 channel", 3: "3 channels"}[nc]
     contenders = [Contender("mxgan float32", STEP, shape)]
     eager, best, low = "PyTorch eager", [("PyTorch channels_last", LAST)], []
     if plan.bfloat16:
@@ -89,15 +89,17 @@ def _steps(plan: Plan, nc: int) -> Section:
     found = alternate(contenders, plan.rounds)
     ours, outcomes = found["mxgan float32"], []
     if peers:
-        outcomes.append(_over(ours, [found[eager]], "float32 step over", 1.5))
+        outcomes.append(_over(ours, [found[eager]], f"float32 step, {kind}, over", 1.5))
         outcomes.append(
-            _over(ours, [found[name] for name, _ in [(eager, {}), *best]], "float32 step over the best", 1.25)
+            _over(ours, [found[name] for name, _ in [(eager, {}), *best]], f"float32 step, {kind}, over the best", 1.25)
         )
     if low and peers:
         outcomes.append(
-            _over(found["mxgan bfloat16"], [found[name] for name, _ in low], "bfloat16 step over the best", 1.1)
+            _over(
+                found["mxgan bfloat16"], [found[name] for name, _ in low], f"bfloat16 step, {kind}, over the best", 1.1
+            )
         )
-    return Section(f"A training step: DCGAN 64×64, {nc} channels, width 64, batch 64", list(found.values()), outcomes)
+    return Section(f"A training step: DCGAN 64×64, {kind}, width 64, batch 64", list(found.values()), outcomes)
 
 
 def steps_rgb(plan: Plan) -> Section:
