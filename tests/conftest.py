@@ -22,12 +22,10 @@ def mxgan_data() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def log_as_it_was():
-    """A command under test sends the log to standard output; the next test must find it as it was."""
-    loggers = [logging.getLogger(name) for name in ("mxgan", None)]
-    before = [(each, each.handlers[:], each.level, each.propagate) for each in loggers]
-    yield
-    for each, handlers, level, propagate in before:
-        each.handlers[:] = handlers
-        each.setLevel(level)
-        each.propagate = propagate
+def silent_log():
+    """A command that ran before, in a fixture or a test, has sent the log to standard output; here it is put back."""
+    log, root = logging.getLogger("mxgan"), logging.getLogger()
+    log.handlers, log.propagate = [], True
+    log.setLevel(logging.NOTSET)
+    root.handlers = [each for each in root.handlers if type(each).__module__ != "mxgan.terminal"]
+    root.setLevel(logging.WARNING)
