@@ -10,6 +10,7 @@ from typing import Optional
 
 import click
 
+from benchmarks.alternate import WorkerError
 from benchmarks.machine import LOAD_ALLOWED, busy_cpus, describe
 from benchmarks.report import as_json, as_markdown, plot_scaling
 from benchmarks.suites import SUITES, Plan
@@ -46,10 +47,13 @@ def main(suites, rounds, data_dir: Optional[str], no_peers, no_compile, output, 
     sections = {}
     for name in suites or SUITES:
         click.echo(f"{name} …", err=True)
-        sections[name] = SUITES[name](plan)
+        try:
+            sections[name] = SUITES[name](plan)
+        except WorkerError as error:
+            raise click.ClickException(f"{name}: {error} What was measured before is in {output}.") from error
         click.echo(as_markdown([sections[name]], {}), err=True)
-    machine["busy_cpus_after"] = round(busy_cpus(), 2)
-    Path(output).write_text(as_json(list(sections.values()), machine))
+        machine["busy_cpus_after"] = round(busy_cpus(), 2)
+        Path(output).write_text(as_json(list(sections.values()), machine))
     if plot and "scaling" in sections:
         plot_scaling(sections["scaling"], Path(plot))
     click.echo(as_markdown(list(sections.values()), machine))

@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
@@ -80,11 +81,13 @@ class _Worker:
         self.images = self.answer()["images"]
 
     def turn(self) -> dict:
-        self._process.stdin.write("\n")
+        with suppress(BrokenPipeError):  # it is gone, and `answer` says so
+            self._process.stdin.write("\n")
         return self.answer()
 
     def close(self) -> None:
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
 

@@ -1,4 +1,7 @@
-"""How many multiply-adds a training step must do, counted off the graphs: the floor of its time."""
+"""How many multiply-adds a training step does, counted off the graphs as is usual: the floor of its time.
+
+Products with the zeros of a padding are counted; of DCGAN's they are 14 %, and a kernel may leave them out.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def multiply_adds(symbol, shapes: Mapping) -> list:
 
 
 def step_multiply_adds(network, batch: int) -> int:
-    """Of one step of MXNet's own DCGAN example: what no order of work can leave out.
+    """Of one step of MXNet's own DCGAN example, with nothing worked out that is not needed.
 
     A backward pass costs as much again for the gradients of the weights, and as much again for those of the layer's
     input. D: three forward passes; gradients of weights in two; of inputs in three, of the first layer's in G's alone.

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
+from typing import Optional
 
 __all__ = ["LOAD_ALLOWED", "busy_cpus", "describe"]
 
@@ -34,6 +38,7 @@ def describe() -> dict:
     found = {"cpu": _cpu(), "cpus": len(os.sched_getaffinity(0)), "mxgan_threads": threads().count}
     found["omp_num_threads"] = os.environ.get("OMP_NUM_THREADS")
     found["python"] = platform.python_version()
+    found["torch_threads"] = _torch_threads()
     for name in ("mxgan", "mxnet", "numpy", "torch", "onnxruntime"):
         try:
             found[name] = importlib.metadata.version(name)
@@ -47,3 +52,13 @@ def _cpu() -> str:
     name = re.search(r"^model name\s*: (.*)$", text, re.MULTILINE)
     flags = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if re.search(rf"\b{flag}\b", text)]
     return f"{name.group(1) if name else platform.machine()} ({', '.join(flags)})"
+
+
+def _torch_threads() -> Optional[int]:
+    """As PyTorch chooses them in a process of its own, None without it."""
+    if importlib.util.find_spec("torch") is None:
+        return None
+    told = subprocess.run(
+        [sys.executable, "-c", "import torch; print(torch.get_num_threads())"], capture_output=True, check=True
+    )
+    return int(told.stdout)

@@ -19,6 +19,7 @@ def our_batches(
     from mxgan.data import open_dataset, pack_folder
 
     folder = tempfile.TemporaryDirectory()
+    os.environ["XDG_CACHE_HOME"] = f"{folder.name}/cache"
     if dataset == "recordio":
         source, data_dir = _repeated(Path(data_dir), copies, Path(folder.name)), f"{folder.name}/packed.rec"
         pack_folder(source, data_dir)

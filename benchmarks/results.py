@@ -23,6 +23,7 @@ from mxgan.openmp import usable_cpus
 
 SMALL = "--nc 1 --ngf 32 --ndf 32 --set image_size=32"
 MEDIUM = "--nc 1 --ngf 32 --ndf 32"  # 64×64
+LINES = 10  # of the log, over which the critic's estimate is averaged
 PUBLISHED = 16_384  # images of the one published SWD of a DCGAN on MNIST at 64×64
 
 
@@ -106,7 +107,7 @@ def measured(job: Job, data_dir: Optional[str], environment: dict) -> list:
     plan, data = PLANS[job.recipe], ["--data-dir", data_dir] if data_dir else []
     train = ["train", "--recipe", job.recipe, "--dataset", "mnist", *data, "--seed", str(job.seed), *plan.flags.split()]
     train += ["--steps", str(job.steps), "--display", "none", "--sample-every", str(max(1, job.steps // 10))]
-    began, timed = time.monotonic(), job.folder.with_suffix(".seconds")
+    began, timed = time.monotonic(), job.folder.with_name(f"{job.folder.name}.seconds")
     run([*train, "--run-dir", str(job.folder), "--resume", "auto"], job, environment)
     spent = time.monotonic() - began + (float(timed.read_text()) if timed.exists() else 0)
     timed.write_text(str(spent))  # of all the times that it was gone on with
@@ -131,7 +132,7 @@ def measured(job: Job, data_dir: Optional[str], environment: dict) -> list:
 
 def run(arguments: list, job: Job, environment: dict) -> None:
     """`mxgan …`, its words to a log beside the run; ends the whole with the last of them where it fails."""
-    log = job.folder.with_suffix(".log")
+    log = job.folder.with_name(f"{job.folder.name}.log")
     with log.open("a") as stream:
         command = [sys.executable, "-m", "mxgan", *arguments]
         found = subprocess.run(command, env=environment, stdout=stream, stderr=subprocess.STDOUT, check=False)
@@ -189,14 +190,12 @@ def draw_estimate(job: Job, target: Path) -> None:
 
     scores = [json.loads(line) for line in (job.folder / "evaluation.jsonl").read_text().splitlines()]
     history = [json.loads(line) for line in (job.folder / "history.jsonl").read_text().splitlines()]
-    steps = [each["step"] for each in scores if each.get("frechet") is not None]
-    distances = [each["frechet"] for each in scores if each.get("frechet") is not None]
-    estimates = [
-        np.mean([each["wasserstein"] for each in history if step - 100 < each["step"] <= step]) for step in steps
-    ]
+    found = [each for each in scores if each.get("frechet") is not None and history[0]["step"] <= each["step"]]
+    steps, distances = [each["step"] for each in found], [each["frechet"] for each in found]
+    estimates = [np.mean([each["wasserstein"] for each in history if each["step"] <= step][-LINES:]) for step in steps]
     correlation = np.corrcoef(distances, estimates)[0, 1]
     figure, axes = pyplot.subplots(figsize=(6, 3.5), layout="constrained")
-    axes.plot(steps, estimates, "b", label="critic's estimate, mean of 100 steps")
+    axes.plot(steps, estimates, "b", label=f"critic's estimate, mean of {LINES} log lines")
     axes.set(xlabel="step", ylabel="Wasserstein estimate", title=f"wgan-gp: correlation {correlation:.2f}")
     other = axes.twinx()
     other.plot(steps, distances, "r", label="Fréchet distance")

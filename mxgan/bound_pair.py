@@ -9,8 +9,8 @@ Three executors over two sets of parameters::
 The original runs one discriminator executor for everything, and so computes input gradients in its first two
 passes and parameter gradients in its third only to throw them away. Splitting it gives the same numbers to the
 last bit. In bfloat16 the passes are those of further executors over the same parameters, which precision.py makes.
-Networks that take classes have the further input `class_label`. What touches
-MXNet's private parts is this module, precision.py, averaging.py, penalties.py, optimizers.py and tangent/ alone.
+Networks that take classes have the further input `class_label`. What touches MXNet's private parts is this module,
+precision.py, averaging.py, penalties.py, optimizers.py and tangent/ alone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Optional
 
 from mxgan.errors import ArgumentError
 from mxgan.networks.rewriting import with_idle_biases
-from mxgan.precision import LowPrecisionPasses, check_precision
+from mxgan.precision import LowPrecisionPasses, check_precision, in_bfloat16
 from mxgan.runtime import mx
 from mxgan.shapes import check_pair, check_parameters, parameter_shapes
 from mxgan.spectral import state_names, with_states
@@ -44,6 +44,8 @@ class BoundPair:
     ) -> None:
         self.contexts, self.batch_size, self.precision = list(contexts or [mx.cpu()]), batch_size, precision
         check_precision(precision, self.contexts)
+        if precision != "float32":
+            in_bfloat16(generator)  # refused now, if at all, and not where it is bound
         self.latent_shape, self.image_shape = tuple(latent_shape), tuple(image_shape)
         if batch_size < len(self.contexts):
             raise ArgumentError(
@@ -138,7 +140,7 @@ class BoundPair:
             idle = [mx.io.DataDesc(name, shape, layout="C") for name, shape in self._idle.items()]  # not to be split
             shared = {"inputs_need_grad": True, "shared_module": self.discriminator}
             self._bind(self.critic_for_inputs, "discriminator", idle, **shared)
-            self._idle_zeros = [mx.nd.zeros(shape) for shape in self._idle.values()]
+            self._idle_zeros = [mx.nd.zeros(shape, self.contexts[0]) for shape in self._idle.values()]
             return
         self.generator_passes = LowPrecisionPasses(self.generator, self._symbols["generator"])
         self.discriminator_passes = LowPrecisionPasses(self.discriminator, self._symbols["discriminator"])
@@ -191,10 +193,14 @@ class BoundPair:
 
     def _advance_states(self, module) -> None:
         """Put the states that a forward pass of D has worked out (spectral norm's vectors) in their place."""
-        low = isinstance(module, LowPrecisionPasses)
-        for executor in ([module.executor] if low else module._exec_group.execs) if self._states else ():
+        for executor in _executors(module) if self._states else ():
             made = dict(zip(module.symbol.list_outputs(), executor.outputs))
             for argument, output in self._states.items():
                 made[output].copyto(executor.arg_dict[argument])
         if self._states:
             self.discriminator._params_dirty = True
+
+
+def _executors(module) -> list:
+    """One for each device."""
+    return [module.executor] if isinstance(module, LowPrecisionPasses) else module._exec_group.execs

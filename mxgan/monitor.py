@@ -14,11 +14,13 @@ class MonitorOutputs(Callback):
     """mx.mon.Monitor over outputs and gradients: every `every` steps, the norm of each over √size, to the log.
 
     D's outputs come as often as a step's schedule has D judge: by default on the fake batch, on the real one, and on
-    the fake one for G. What MXNet
-    itself calls `…_backward_output` is left out: parts of it are never computed, and hold what was in memory.
+    the fake one for G. What MXNet itself calls `…_backward_output` is left out: parts of it are never computed, and
+    hold what was in memory. So are the casts of precision.py.
     """
 
-    def __init__(self, every: int = 10, pattern: str = r"(?!.*_backward).*(output|gradient)") -> None:
+    def __init__(
+        self, every: int = 10, pattern: str = r"(?!.*(_backward|_bfloat16_|_float32_)).*(output|gradient)"
+    ) -> None:
         self.monitor = mx.mon.Monitor(every, norm_over_root_size, pattern=pattern, sort=True)
         self._installed = False
 
@@ -39,5 +41,5 @@ class MonitorOutputs(Callback):
 
 
 def norm_over_root_size(array):
-    """Root mean square of an NDArray, as the original's monitor prints it."""
-    return mx.nd.norm(array) / np.sqrt(array.size)
+    """Root mean square of an NDArray, as the original's monitor prints it; of a bfloat16 one, worked out in float32."""
+    return mx.nd.norm(mx.nd.amp_cast(array, dtype="float32")) / np.sqrt(array.size)

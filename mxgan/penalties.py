@@ -168,7 +168,7 @@ class BoundPenalty:
         labels = [(name, shapes[name]) for name in self._others]
         labels += [mx.io.DataDesc(name, shape, layout="C") for name, shape in idle.items()]  # not to be split
         module.bind([("data", self._shape)], labels or None, inputs_need_grad=True, shared_module=self._discriminator)
-        self._idle = {name: mx.nd.zeros(shape) for name, shape in idle.items()}
+        self._idle = {name: mx.nd.zeros(shape, self._discriminator._context[0]) for name, shape in idle.items()}
         return module
 
     def _bind_adjoint(self, symbol, shapes: Mapping):

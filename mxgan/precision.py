@@ -2,8 +2,8 @@
 
 bfloat16 has float32's range and 8 bits of precision. (Transposed) convolutions multiply bfloat16 numbers and add
 float32 ones; what lies between them (BatchNorm, activations) follows. Weights, gradients as the optimiser sees them,
-BatchNorm's parameters and statistics, each network's last layer and the loss stay float32, so that a step smaller than
-bfloat16 can tell is not lost (Micikevicius et al. 2018, section 3.1; Kalamkar et al. 2019).
+BatchNorm's parameters and statistics, each network's last layer, the loss and a gradient penalty stay float32, so that
+a step smaller than bfloat16 can tell is not lost (Micikevicius et al. 2018, section 3.1; Kalamkar et al. 2019).
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class _LowPrecision(Rewriting):
             return source, output
         key, to = (source, output, low), "bfloat16" if low else "float32"
         if key not in self._casts:
-            name = f"{self.nodes[source]['name']}_{to}"
+            name = f"{self.nodes[source]['name']}{output or ''}_{to}"
             self._casts[key] = self.add(
                 {"op": "amp_cast", "name": name, "attrs": {"dtype": to}, "inputs": [[source, output, 0]]}
             )

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 import mxgan
 from benchmarks import machine, suites
 from benchmarks.__main__ import main
-from benchmarks.alternate import Contender, Timing, WorkerError, alternate, ratio, turns
+from benchmarks.alternate import Contender, Timing, WorkerError, _Worker, alternate, ratio, turns
 from benchmarks.arithmetic import multiply_adds, step_multiply_adds
 from benchmarks.ours import critic_step, sampling, training_step
 from benchmarks.report import as_json, as_markdown, plot_scaling
@@ -43,6 +43,16 @@ def test_a_contender_that_ends_is_an_error_and_not_a_wait(capfd):
     with pytest.raises(WorkerError, match="broken ended with 1; what it said is above"):
         turns([Contender("broken", STEP, {"unknown": 1})], rounds=1)
     assert "unexpected keyword argument 'unknown'" in capfd.readouterr().err
+
+
+def test_a_contender_that_is_killed_between_its_turns_is_an_error_too():
+    worker = _Worker(Contender("killed", STEP, TINY))
+    worker.get_ready()
+    worker._process.kill()
+    worker._process.wait()
+    with pytest.raises(WorkerError, match="killed ended with -9"):
+        worker.turn()
+    worker.close()
 
 
 def test_units_do_what_they_count():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import mxgan
 from mxgan import precision
 from mxgan.assembly import bound_pair, open_sources
 from mxgan.errors import ArgumentError
+from mxgan.monitor import MonitorOutputs
 from mxgan.networks.summary import nodes_of
 from mxgan.precision import check_precision, in_bfloat16
 from mxgan.runtime import mx
@@ -140,8 +142,26 @@ def test_every_recipe_takes_a_step_in_it(name):
 
 
 @needs_bfloat16
-def test_twelve_and_eight_steps_are_twenty_bit_for_bit(tmp_path):
-    config = small("dcgan", steps=20)
+def test_the_monitor_prints_what_it_does_in_float32(caplog):
+    """Root mean squares of layers and gradients; MXNet's own norm of a bfloat16 array is no number."""
+    printed = {}
+    for kind in ("float32", "bfloat16"):
+        pair, monitor = make_pair(precision=kind, ngf=16, ndf=16, batch_size=16, size=32), MonitorOutputs(1)
+        monitor.on_fit_begin(SimpleNamespace(pair=pair))
+        monitor.monitor.tic()
+        pair.step(*inputs(pair, 0))
+        printed[kind] = {name: float(value.split()[0]) for _, name, value in monitor.monitor.toc()}
+    assert printed["bfloat16"].keys() == printed["float32"].keys()
+    layers = [name for name in printed["float32"] if name.startswith(("gbn", "gact", "dact", "dbn"))]
+    assert len(layers) > 6
+    for name in layers:
+        assert printed["bfloat16"][name] == pytest.approx(printed["float32"][name], rel=0.05), name
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("name", ["dcgan", "cgan", "hinge", "wgan-gp", "ssgan"])
+def test_twelve_and_eight_steps_are_twenty_bit_for_bit(name, tmp_path):
+    config = small(name, steps=20)
     config = replace(config, recipe=replace(config.recipe, precision="bfloat16"))
     whole = trained(config, tmp_path / "whole")
     trained(replace(config, steps=12), tmp_path / "parts")

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 import mxgan
 from mxgan.networks.rewriting import Rewriting, with_idle_biases
@@ -32,3 +33,11 @@ def test_a_convolution_with_a_bias_and_other_layers_stay_as_they_are():
     made, idle = with_idle_biases(symbol, {"data": (1, 3, 8, 8)})
     assert idle == {}
     assert made.list_arguments() == symbol.list_arguments()
+
+
+@pytest.mark.parametrize("word", ["True", "true", "1"])
+def test_no_bias_in_all_its_spellings(word):
+    """Files of other programs may have another one than ours."""
+    layer = mx.sym.Convolution(mx.sym.var("data"), name="c", kernel=(3, 3), num_filter=2, no_bias=True)
+    text = layer.tojson().replace('"no_bias": "True"', f'"no_bias": "{word}"')
+    assert with_idle_biases(mx.sym.load_json(text), {"data": (1, 3, 8, 8)}).idle == {"c_idle_bias": (2,)}
