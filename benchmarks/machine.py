@@ -13,6 +13,9 @@ import time
 from pathlib import Path
 from typing import Optional
 
+from mxgan.openmp import usable_cpus
+from mxgan.runtime import versions
+
 __all__ = ["LOAD_ALLOWED", "busy_cpus", "describe"]
 
 LOAD_ALLOWED = 0.15  # CPUs that others may keep busy while nothing of ours runs
@@ -33,13 +36,11 @@ def _busy_ticks() -> int:
 
 def describe() -> dict:
     """{what: value} for the head of a report."""
-    from mxgan.openmp import threads
-
-    found = {"cpu": _cpu(), "cpus": len(os.sched_getaffinity(0)), "mxgan_threads": threads().count}
-    found["omp_num_threads"] = os.environ.get("OMP_NUM_THREADS")
-    found["python"] = platform.python_version()
-    found["torch_threads"] = _torch_threads()
-    for name in ("mxgan", "mxnet", "numpy", "torch", "onnxruntime"):
+    ours = versions()
+    found = {"cpu": _cpu(), "cpu_features": " ".join(ours["cpu_features"]), "cpus": usable_cpus()}
+    found.update(mxgan_threads=ours["threads"]["count"], torch_threads=_torch_threads())
+    found.update({name: ours[name] for name in ("python", "mxgan", "mxnet", "numpy")})
+    for name in ("torch", "onnxruntime"):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -48,10 +49,8 @@ def describe() -> dict:
 
 
 def _cpu() -> str:
-    text = Path("/proc/cpuinfo").read_text()
-    name = re.search(r"^model name\s*: (.*)$", text, re.MULTILINE)
-    flags = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if re.search(rf"\b{flag}\b", text)]
-    return f"{name.group(1) if name else platform.machine()} ({', '.join(flags)})"
+    name = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return name.group(1) if name else platform.machine()
 
 
 def _torch_threads() -> Optional[int]:

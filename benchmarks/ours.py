@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import cycle, islice
+
 from benchmarks.worker import Unit
 
 __all__ = ["critic_step", "matrix_products", "sampling", "training_step"]
@@ -21,12 +24,13 @@ def _pair(batch: int, nc: int, width: int, size: int, precision: str = "float32"
     return bound_pair(RunConfig(recipe=recipe, steps=1))
 
 
-def _inputs(pair, batches: int = 4) -> list:
-    """[(latents, images)]: a few batches of each, to be taken in turn."""
+def _inputs(pair, batches: int = 4) -> Iterator[tuple]:
+    """(latents, images), a few batches of each in turn, without end."""
     from mxgan.runtime import mx
 
     shapes = (pair.batch_size, *pair.latent_shape), (pair.batch_size, *pair.image_shape)
-    return [(mx.nd.random.normal(0, 1, shapes[0]), mx.nd.random.uniform(-1, 1, shapes[1])) for _ in range(batches)]
+    normal, uniform = mx.nd.random.normal, mx.nd.random.uniform
+    return cycle([(normal(0, 1, shapes[0]), uniform(-1, 1, shapes[1])) for _ in range(batches)])
 
 
 def training_step(batch=64, nc=3, width=64, size=64, precision="float32", steps=3) -> Unit:
@@ -34,12 +38,11 @@ def training_step(batch=64, nc=3, width=64, size=64, precision="float32", steps=
     from mxgan.runtime import mx
 
     pair = _pair(batch, nc, width, size, precision)
-    inputs, done = _inputs(pair), []
+    inputs = _inputs(pair)
 
     def run() -> None:
-        for _ in range(steps):
-            pair.step(*inputs[len(done) % len(inputs)])
-            done.append(True)
+        for latents, images in islice(inputs, steps):
+            pair.step(latents, images)
         mx.nd.waitall()
 
     return Unit(run, batch * steps)
@@ -50,17 +53,15 @@ def critic_step(batch=64, nc=3, width=64, size=64, steps=3) -> Unit:
     from mxgan.runtime import mx
 
     pair = _pair(batch, nc, width, size, recipe="wgan-gp")
-    inputs, done = _inputs(pair), []
+    inputs = _inputs(pair)
 
     def run() -> None:
-        for _ in range(steps):
-            latents, real = inputs[len(done) % len(inputs)]
+        for latents, real in islice(inputs, steps):
             fake = pair.generate(latents)
             pair.accumulate_discriminator(fake, 0.0)
             pair.accumulate_discriminator(real, 1.0)
             pair.accumulate_penalty(real, fake)
             pair.update_discriminator()
-            done.append(True)
         mx.nd.waitall()
 
     return Unit(run, batch * steps)

@@ -39,8 +39,8 @@ PLANS = {
     "dcgan": Plan(6_000, f"{MEDIUM} --ema 0.999", PUBLISHED),
     "dcgan-original": Plan(6_000, f"{MEDIUM} --ema 0.999", PUBLISHED),
     "wgan-gp": Plan(4_000, f"{SMALL} --ema 0.999 --evaluate-every 250"),
-    "cgan": Plan(20_000, "--ema 0.999"),
-    "acgan": Plan(20_000, "--ema 0.999"),
+    "cgan": Plan(12_000, "--ema 0.999"),
+    "acgan": Plan(12_000, "--ema 0.999"),
     "lsgan": Plan(6_000, SMALL),
     "hinge": Plan(6_000, SMALL),
     "wgan": Plan(2_000, SMALL),
@@ -52,6 +52,7 @@ PLANS = {
 }
 COLUMNS = {
     "swd": ("SWD ×10³", ".2f"),
+    "swd_padded": ("SWD, MMGeneration's", ".2f"),
     "ms_ssim": ("MS-SSIM", ".4f"),
     "frechet": ("Fréchet", ".3f"),
     "label_kl": ("KL of labels", ".4f"),
@@ -113,21 +114,23 @@ def measured(job: Job, data_dir: Optional[str], environment: dict) -> list:
     timed.write_text(str(spent))  # of all the times that it was gone on with
     rows = []
     for weights in ["raw", *["ema"] * ("--ema" in plan.flags)]:
-        kept = job.folder.with_name(f"{job.folder.name}-{weights}.json")
-        if not kept.exists():
-            evaluate = [
-                "evaluate",
-                str(job.folder),
-                f"--{weights}",
-                "--samples",
-                str(plan.samples),
-                "--output",
-                str(kept),
-            ]
-            run([*evaluate, *data], job, environment)
+        found = evaluated(job, weights, [], data, environment)
+        if plan.samples == PUBLISHED:
+            padded = evaluated(job, weights, ["--metric", "swd", "--pyramid", "padded"], data, environment)
+            found["results"]["swd_padded"] = padded["results"]["swd"]
         rows.append({**job._asdict(), "folder": job.folder.name, "weights": weights, "minutes": spent / 60,
-                     "test_accuracy": _test_accuracy(job), "evaluation": json.loads(kept.read_text())})  # fmt: skip
+                     "test_accuracy": _test_accuracy(job), "evaluation": found})  # fmt: skip
     return rows
+
+
+def evaluated(job: Job, weights: str, flags: list, data: list, environment: dict) -> dict:
+    """What `mxgan evaluate` finds of "raw" or "ema" weights, kept beside the run and not measured again."""
+    kept = job.folder.with_name("-".join([job.folder.name, weights, *flags[-1:]]) + ".json")
+    if not kept.exists():
+        samples = ["--samples", str(PLANS[job.recipe].samples)]
+        run(["evaluate", str(job.folder), f"--{weights}", *samples, *flags, *data, "--output", str(kept)], job,
+            environment)  # fmt: skip
+    return json.loads(kept.read_text())
 
 
 def run(arguments: list, job: Job, environment: dict) -> None:
@@ -167,17 +170,19 @@ def _cell(score: Optional[dict], form: str) -> str:
 
 
 def draw_grids(jobs: Sequence[Job], target: Path) -> None:
-    """Ten images of each run's last picture, one run a row."""
+    """The first images of each run's last picture, up to ten, one run a row."""
+    from mxgan.resuming import recorded_config
+    from mxgan.run_folder import RunFolder
     from mxgan.runtime import cv2
     from mxgan.visualize import save_png
 
     strips = []
     for job in jobs:
         picture = cv2.imread(str(max(job.folder.glob("samples/gout-*.png"))))
-        height = {"mlp-gan": 28}.get(job.recipe, 64 if "image_size" not in PLANS[job.recipe].flags else 32)
-        height = height if picture.shape[0] % height == 0 else 32
-        row = picture[:height, : 10 * height]
-        strips.append(cv2.resize(row, (640, 64), interpolation=cv2.INTER_AREA))
+        *_, side = recorded_config(RunFolder.open(job.folder)).recipe.network.image_shape
+        row = picture[:side, : 10 * side]
+        shown = cv2.resize(row, (64 * row.shape[1] // side, 64), interpolation=cv2.INTER_AREA)
+        strips.append(np.pad(shown, ((0, 0), (0, 640 - shown.shape[1]), (0, 0))))
     save_png(target, np.concatenate(strips)[..., ::-1])
 
 

@@ -7,7 +7,10 @@ through D, one Adam step. It is written out here, for this comparison alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import nullcontext
+from itertools import cycle, islice
+from typing import Callable
 
 from benchmarks.worker import Unit
 
@@ -50,12 +53,23 @@ def _adams(networks, rate: float, betas: tuple, fused: bool) -> list:
     return [torch.optim.Adam(network.parameters(), lr=rate, betas=betas, fused=fused) for network in networks]
 
 
-def _inputs(batch: int, nc: int, size: int, layout, batches: int = 4) -> list:
+def _inputs(batch: int, nc: int, size: int, layout, batches: int = 4) -> Iterator[tuple]:
+    """(latents, images), a few batches of each in turn, without end."""
     import torch
 
     torch.manual_seed(0)
     images = [torch.rand(batch, nc, size, size).mul(2).sub(1).to(memory_format=layout) for _ in range(batches)]
-    return [(torch.randn(batch, 100, 1, 1), image) for image in images]
+    return cycle([(torch.randn(batch, 100, 1, 1), image) for image in images])
+
+
+def _steps(step: Callable, inputs: Iterator[tuple], steps: int, batch: int) -> Unit:
+    """A unit of so many steps on the inputs."""
+
+    def run() -> None:
+        for latents, real in islice(inputs, steps):
+            step(latents, real)
+
+    return Unit(run, batch * steps)
 
 
 def training_step(
@@ -80,7 +94,6 @@ def training_step(
 
     (generator, discriminator), layout = _prepared(_networks(nc, width, size), channels_last, compiled)
     of_generator, of_discriminator = _adams((generator, discriminator), 2e-4, (0.5, 0.999), fused)
-    inputs, done = _inputs(batch, nc, size, layout), []
     ones, zeros = torch.ones(batch), torch.zeros(batch)
 
     def precision():
@@ -104,12 +117,7 @@ def training_step(
         discriminator.requires_grad_(True)
         of_generator.step()
 
-    def run() -> None:
-        for _ in range(steps):
-            step(*inputs[len(done) % len(inputs)])
-            done.append(True)
-
-    return Unit(run, batch * steps)
+    return _steps(step, _inputs(batch, nc, size, layout), steps, batch)
 
 
 def critic_step(batch=64, nc=3, width=64, size=64, steps=3, channels_last=False, fused=False) -> Unit:
@@ -118,7 +126,6 @@ def critic_step(batch=64, nc=3, width=64, size=64, steps=3, channels_last=False,
 
     (generator, critic), layout = _prepared(_networks(nc, width, size, critic=True), channels_last, compiled=False)
     (of_critic,) = _adams((critic,), 1e-4, (0.0, 0.9), fused)
-    inputs, done = _inputs(batch, nc, size, layout), []
 
     def step(latents, real) -> None:
         with torch.no_grad():
@@ -131,12 +138,7 @@ def critic_step(batch=64, nc=3, width=64, size=64, steps=3, channels_last=False,
         (critic(fake).mean() - critic(real).mean() + penalty).backward()
         of_critic.step()
 
-    def run() -> None:
-        for _ in range(steps):
-            step(*inputs[len(done) % len(inputs)])
-            done.append(True)
-
-    return Unit(run, batch * steps)
+    return _steps(step, _inputs(batch, nc, size, layout), steps, batch)
 
 
 def sampling(batch=64, nc=3, width=64, size=64, batches=8, channels_last=False, compiled=False) -> Unit:

@@ -21,7 +21,7 @@ from typing import Optional
 
 from mxgan.errors import ArgumentError
 from mxgan.modules import AdversarialPair
-from mxgan.networks.summary import nodes_of
+from mxgan.networks.summary import batch_norms
 from mxgan.runtime import mx
 from mxgan.shapes import check_parameters
 
@@ -54,9 +54,9 @@ class GeneratorAverage:
         check_decay(decay)
         self.decay, self.updates = decay, 0
         self._group = generator._exec_group
-        norms = _batch_norms(generator.symbol)
-        self._held = {gamma for gamma, _, held in norms if held}
-        self._written_with = {name for gamma, beta, _ in norms for name in (gamma, beta)}
+        norms = batch_norms(generator.symbol)
+        self._held = {norm.gamma for norm in norms if norm.held}
+        self._written_with = {name for norm in norms for name in (norm.gamma, norm.beta)}
         self._weights: dict = {}  # {parameter: NDArray}
         self._statistics = None  # (sum of their sizes,): every moving mean and variance, one after the other
 
@@ -134,20 +134,6 @@ def _blend(average, array, share: float) -> None:
     As w ← (1 − lr wd) w − lr · rescale · gradient, the one operator of MXNet that does it.
     """
     mx.nd.sgd_update(average, array, lr=share, wd=1.0, rescale_grad=-1.0, out=average)
-
-
-def _batch_norms(symbol) -> list:
-    """[(gamma, beta, whether fix_gamma holds gamma at 1, as it does by default)] of each BatchNorm."""
-    nodes = nodes_of(symbol, None)
-    return [
-        (
-            nodes[node.inputs[1][0]].name,
-            nodes[node.inputs[2][0]].name,
-            node.attributes.get("fix_gamma", "True") in ("True", "true", "1"),
-        )
-        for node in nodes
-        if node.operator == "BatchNorm"
-    ]
 
 
 class AveragedPair(AdversarialPair):

@@ -44,8 +44,6 @@ class BoundPair:
     ) -> None:
         self.contexts, self.batch_size, self.precision = list(contexts or [mx.cpu()]), batch_size, precision
         check_precision(precision, self.contexts)
-        if precision != "float32":
-            in_bfloat16(generator)  # refused now, if at all, and not where it is bound
         self.latent_shape, self.image_shape = tuple(latent_shape), tuple(image_shape)
         if batch_size < len(self.contexts):
             raise ArgumentError(
@@ -69,6 +67,8 @@ class BoundPair:
         taken = {name: shape for name, shape in inputs.items() if name in generator_head.list_arguments()}
         self._head, self._idle = with_idle_biases(with_states(generator_head), taken)
         self.critic_for_inputs = self._module(self._head, "discriminator", everything, self._idle)
+        networks = {**self._symbols, "head": self._head} if precision != "float32" else {}
+        self._low = {name: in_bfloat16(symbol) for name, symbol in networks.items()}
         self._bind(self.generator, "generator")
         self._bind(self.discriminator, "discriminator")
 
@@ -136,16 +136,16 @@ class BoundPair:
         if self._shared:
             return
         self._shared = True
-        if self.precision == "float32":
+        if not self._low:
             idle = [mx.io.DataDesc(name, shape, layout="C") for name, shape in self._idle.items()]  # not to be split
             shared = {"inputs_need_grad": True, "shared_module": self.discriminator}
             self._bind(self.critic_for_inputs, "discriminator", idle, **shared)
             self._idle_zeros = [mx.nd.zeros(shape, self.contexts[0]) for shape in self._idle.values()]
             return
-        self.generator_passes = LowPrecisionPasses(self.generator, self._symbols["generator"])
-        self.discriminator_passes = LowPrecisionPasses(self.discriminator, self._symbols["discriminator"])
+        self.generator_passes = LowPrecisionPasses(self.generator, self._low["generator"])
+        self.discriminator_passes = LowPrecisionPasses(self.discriminator, self._low["discriminator"])
         self.critic_for_inputs = LowPrecisionPasses(
-            self.discriminator, self._head, gradients_of="data", idle=self._idle
+            self.discriminator, self._low["head"], gradients_of="data", idle=self._idle
         )
 
     def halves(self) -> dict:

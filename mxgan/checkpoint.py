@@ -15,9 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import re
-import shutil
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
@@ -25,7 +23,7 @@ import numpy as np
 
 from mxgan.averaging import GeneratorAverage, average_of
 from mxgan.errors import CheckpointError, CorruptFileError, DivergedError, OutputError
-from mxgan.files import read_json, sync, write_whole
+from mxgan.files import new_folder, read_json, write_whole
 from mxgan.modules import AdversarialPair
 from mxgan.optimizers import export_state, import_state
 from mxgan.params_files import load_arrays, load_params, save_arrays, save_params
@@ -70,24 +68,9 @@ def save_checkpoint(folder: RunFolder, pair: AdversarialPair, names: Names, stat
     CheckpointError : it cannot be written; what was there before is untouched.
     """
     target = folder.checkpoint(state["step"])
-    beside = target.with_name(f".{target.name}.writing")
     try:
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(parents=True)
-        counts = {}
-        for (half, module), parameters in zip(pair.halves().items(), pair.get_params()):
-            _check_finite(half, parameters, state["step"], folder)
-            prefix = f"{names.dataset}_{half[0].upper()}_{names.stamp}"
-            write_whole(beside / f"{prefix}-symbol.json", pair.symbol_json(half))
-            save_params(beside / f"{prefix}-{state['epoch']:04d}.params", *parameters)
-            arrays, counts[half] = export_state(module)
-            save_arrays(beside / f"{half}.optimizer", arrays)
-        state = {**state, **_save_average(beside, pair, names, state, folder)}
-        sums = {entry.name: _sha256(entry) for entry in sorted(beside.iterdir())}
-        whole = {"format": FORMAT, **state, "learning_rate_scale": pair.learning_rate_scale}
-        write_whole(beside / "state.json", json.dumps({**whole, "optimizers": counts, "sha256": sums}, indent=1))
-        os.replace(beside, target)
-        sync(target.parent)
+        with new_folder(target) as beside:
+            _write(beside, folder, pair, names, state)
     except (OSError, OutputError, CheckpointError) as error:
         cause = error if isinstance(error, OSError) else error.__cause__
         reason = cause.strerror if isinstance(cause, OSError) else "it does not read back as it was written"
@@ -95,9 +78,22 @@ def save_checkpoint(folder: RunFolder, pair: AdversarialPair, names: Names, stat
             f"the checkpoint {target} cannot be written: {reason}. Is the disk full, or the folder read-only? Earlier "
             "checkpoints are untouched; make room, and go on with the run by --resume."
         ) from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return target
+
+
+def _write(beside: Path, folder: RunFolder, pair: AdversarialPair, names: Names, state: dict) -> None:
+    counts = {}
+    for (half, module), parameters in zip(pair.halves().items(), pair.get_params()):
+        _check_finite(half, parameters, state["step"], folder)
+        prefix = f"{names.dataset}_{half[0].upper()}_{names.stamp}"
+        write_whole(beside / f"{prefix}-symbol.json", pair.symbol_json(half))
+        save_params(beside / f"{prefix}-{state['epoch']:04d}.params", *parameters)
+        arrays, counts[half] = export_state(module)
+        save_arrays(beside / f"{half}.optimizer", arrays)
+    state = {**state, **_save_average(beside, pair, names, state, folder)}
+    sums = {entry.name: _sha256(entry) for entry in sorted(beside.iterdir())}
+    whole = {"format": FORMAT, **state, "learning_rate_scale": pair.learning_rate_scale}
+    write_whole(beside / "state.json", json.dumps({**whole, "optimizers": counts, "sha256": sums}, indent=1))
 
 
 def _save_average(beside: Path, pair: AdversarialPair, names: Names, state: dict, folder: RunFolder) -> dict:

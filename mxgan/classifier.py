@@ -7,6 +7,7 @@ import logging
 from typing import Union
 
 from mxgan.callbacks import Periodic, cut_back, fitting
+from mxgan.classifier_training import accuracy
 from mxgan.files import LineFile
 
 __all__ = ["ClassifierAccuracy", "classifier_accuracy"]
@@ -19,13 +20,7 @@ def classifier_accuracy(pair, data) -> float:
 
     `data` is an iterator of mxgan.data over labelled images, of the pair's batch size.
     """
-    data.seek(0)
-    right = 0
-    for batch in data:
-        classes = batch.label[0].asnumpy()
-        found = pair.classify(batch.data[0]).asnumpy().argmax(axis=1)
-        right += int((found == classes)[: len(classes) - batch.pad].sum())
-    return right / data.num_images
+    return accuracy(lambda images: pair.classify(images).asnumpy(), data)
 
 
 class ClassifierAccuracy(Periodic):
@@ -36,11 +31,11 @@ class ClassifierAccuracy(Periodic):
         self._lines, self._data, self.latest_whole = lines, data, {}
 
     def due(self, trainer) -> None:
-        accuracy = classifier_accuracy(trainer.pair, self._data)
-        logger.info("step %d: test accuracy %.4f on %s images", trainer.step, accuracy, f"{self._data.num_images:,}")
+        found = classifier_accuracy(trainer.pair, self._data)
+        logger.info("step %d: test accuracy %.4f on %s images", trainer.step, found, f"{self._data.num_images:,}")
         if self.in_its_turn(trainer):
-            self.latest_whole = {"test_accuracy": accuracy}
-        line = {"step": trainer.step, "test_accuracy": accuracy, "images": self._data.num_images}
+            self.latest_whole = {"test_accuracy": found}
+        line = {"step": trainer.step, "test_accuracy": found, "images": self._data.num_images}
         self._lines.append(json.dumps(line), stays=self.in_its_turn(trainer))
 
     def state(self) -> dict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from mxgan.optimizers import OptimizerConfig, init_optimizer, set_learning_rate
 from mxgan.progress import progress_bar
 from mxgan.runtime import mx, versions
 
-__all__ = ["ClassifierTraining", "LabelledData", "labelled_data", "train_classifier"]
+__all__ = ["ClassifierTraining", "LabelledData", "accuracy", "labelled_data", "train_classifier"]
 
 HELD_BACK = 6  # of a data set without a test split, one image in so many is tested on
 LEAST_RATE = 1e-6  # the optimiser wants one above 0
@@ -158,7 +158,7 @@ def train_classifier(
                 bar.update()
     trained = FeatureNetwork(network, _scaled(FeatureNetwork(network, module.get_params()), data.test))
     trained.record.update(
-        accuracy=accuracy(trained, data.test),
+        accuracy=accuracy(lambda images: trained.features_and_probabilities(images.asnumpy()).probabilities, data.test),
         test_images=data.test.num_images,
         data=data.describe(),
         training={**to_dict(training), "steps": steps},
@@ -189,12 +189,15 @@ def _scaled(network: FeatureNetwork, data) -> tuple:
     return {name: value * factors.get(name, 1.0) for name, value in arguments.items()}, auxiliary
 
 
-def accuracy(network: FeatureNetwork, data) -> float:
-    """Share of the images of `data`, each counted once, that the network puts into their class."""
+def accuracy(probabilities_of: Callable, data) -> float:
+    """Share of the images of `data`, each counted once, that a classifier puts into their class.
+
+    `probabilities_of` makes (N, K) of a batch's images, an NDArray (N, C, H, W); `data` is an iterator of mxgan.data
+    over labelled images.
+    """
     data.seek(0)
     right = 0
     for batch in data:
-        count = data.batch_size - batch.pad
-        found = network.features_and_probabilities(batch.data[0].asnumpy()[:count]).probabilities.argmax(axis=1)
-        right += int((found == batch.label[0].asnumpy()[:count]).sum())
+        found = probabilities_of(batch.data[0]).argmax(axis=1) == batch.label[0].asnumpy()
+        right += int(found[: data.batch_size - batch.pad].sum())
     return right / data.num_images

@@ -44,6 +44,13 @@ __all__ = ["evaluate", "train_classifier"]
     help="A trained one; left out: that of the data set, trained once and kept in the user's cache.",
 )
 @click.option("--inception", type=click.Path(), metavar="FILE.onnx", help="The Inception network, for fid.")
+@click.option(
+    "--pyramid",
+    metavar="mirrored|padded",
+    default="mirrored",
+    show_default=True,
+    help="Of swd: as Karras et al. 2018, or as MMGeneration's published figures.",
+)
 @click.option("--data-dir", type=click.Path(), help="Where the data are now.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with the whole protocol, instead of a table.")
 @click.option("--output", type=click.Path(), metavar="FILE", help="Write the JSON there too.")

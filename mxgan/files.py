@@ -9,6 +9,8 @@ import os
 import secrets
 import shutil
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Optional, Union
 
@@ -18,6 +20,7 @@ __all__ = [
     "FolderLock",
     "LineFile",
     "clear_leftovers",
+    "new_folder",
     "open_plain",
     "read_json",
     "remove_folder",
@@ -48,6 +51,22 @@ def write_whole(path: Union[str, Path], content: Union[str, bytes]) -> None:
             f"{path} cannot be written: {error.strerror}. Check that its folder exists, that you may write there, and "
             "that the disk has room."
         ) from error
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """A folder beside `target` to write into, which gets that name once the block has ended well; else nothing is left.
+
+    OSError where it cannot be made, or where something is under that name already. Files in it are to be synced.
+    """
+    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.writing")
+    try:
+        beside.mkdir(parents=True)
+        yield beside
+        os.rename(beside, target)
+        sync(target.parent)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def sync(path: Path) -> None:

@@ -13,7 +13,7 @@ from mxgan.run_config import RunConfig
 from mxgan.run_folder import RunFolder
 from mxgan.sampling import Sampler, network_of_params
 
-__all__ = ["checkpoint_folder", "load_sampler"]
+__all__ = ["checkpoint_folder", "generator_file", "load_sampler"]
 
 
 def load_sampler(
@@ -41,7 +41,7 @@ def load_sampler(
         config = recorded_config(folder)
         network = config.recipe.network
         chosen = checkpoint_folder(folder, config, checkpoint)
-        parameters = load_params(_generator_file(chosen, averaged))
+        parameters = load_params(generator_file(chosen, averaged))
     elif source.exists():
         if averaged:
             raise ArgumentError(f"{source} is one file of parameters; give the run folder for the average (--ema).")
@@ -54,7 +54,7 @@ def load_sampler(
     )
 
 
-def _generator_file(chosen: Path, averaged: Optional[bool]) -> Path:
+def generator_file(chosen: Path, averaged: Optional[bool] = None) -> Path:
     """The file of the generator or of its average in a checkpoint, all of whose files are whole."""
     average = average_file(chosen, read_state(chosen))
     if averaged and average is None:

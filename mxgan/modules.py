@@ -14,7 +14,7 @@ from mxgan.checks import fits_float32
 from mxgan.errors import ArgumentError
 from mxgan.objectives import IGNORED_CLASS
 from mxgan.optimizers import OptimizerConfig, init_optimizer, set_learning_rate
-from mxgan.penalties import BoundPenalty, clip_weights
+from mxgan.penalties import BoundPenalty, WeightClip
 from mxgan.runtime import mx
 from mxgan.schedule import Schedule
 from mxgan.steps import REAL, Step, StepResult, checked_batches
@@ -95,6 +95,7 @@ class AdversarialPair(BoundPair):
                 "labelled is True, and the discriminator has no classifier (an output 'closs'); leave labelled out, "
                 "or give a discriminator with class logits to `with_heads`."
             )
+        self._weight_clip = None if weight_clip is None else WeightClip(self.discriminator, weight_clip)
         self._gradients_pending = False
         self._constant_labels: dict = {}
 
@@ -199,8 +200,8 @@ class AdversarialPair(BoundPair):
         self._clip()
 
     def _clip(self) -> None:
-        if self.weight_clip is not None:
-            clip_weights(self.discriminator, self.weight_clip)
+        if self._weight_clip is not None:
+            self._weight_clip.clip()
 
     def update_generator(self, fake, classes=None) -> tuple:
         """One optimiser step of G: D's gradient at its input, for the label "real", goes back through G.

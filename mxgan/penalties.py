@@ -19,11 +19,11 @@ from typing import Callable, Optional
 from mxgan.checks import FLOAT32_MAX, check_switch, fits_float32
 from mxgan.errors import ArgumentError, ShapeError, unknown_name
 from mxgan.networks.rewriting import with_idle_biases
-from mxgan.networks.summary import nodes_of
+from mxgan.networks.summary import batch_norms
 from mxgan.runtime import mx
 from mxgan.tangent import linearize
 
-__all__ = ["PENALTIES", "BoundPenalty", "GradientPenalty", "PenaltyRow", "clip_weights", "make_penalty"]
+__all__ = ["PENALTIES", "BoundPenalty", "GradientPenalty", "PenaltyRow", "WeightClip", "make_penalty"]
 
 _LEAST = 1e-12  # norm to divide by
 
@@ -239,8 +239,8 @@ def _run(module, inputs: Mapping) -> None:
     module.backward()
 
 
-def clip_weights(module, bound: float) -> None:
-    """Put every trainable parameter of a bound Module into [−bound, bound], in place on each device.
+class WeightClip:
+    """Puts every trainable parameter of a bound Module into [−bound, bound], in place on each device.
 
     For WGAN, after each update of the critic (Arjovsky et al. 2017, algorithm 1, line 7; c = 0.01 there). Weights,
     biases and trained gammas and betas alike. What is not trained is left alone: fixed parameters, BatchNorm's moving
@@ -250,21 +250,21 @@ def clip_weights(module, bound: float) -> None:
     ------
     ArgumentError : a bound of 0 or below.
     """
-    if not fits_float32(bound):
-        raise ArgumentError(f"the bound of weight clipping is {bound!r}; give a number above 0 that float32 can hold.")
-    group, held = module._exec_group, _held_gammas(module.symbol)
-    module._params_dirty = True  # `get_params` is to read the devices' arrays
-    for name, weights, gradients in zip(group.param_names, group.param_arrays, group.grad_arrays):
-        for weight, gradient in zip(weights, gradients):
-            if gradient is not None and name not in held:
-                mx.nd.clip(weight, -bound, bound, out=weight)
 
+    def __init__(self, module, bound: float) -> None:
+        if not fits_float32(bound):
+            raise ArgumentError(
+                f"the bound of weight clipping is {bound!r}; give a number above 0 that float32 can hold."
+            )
+        self._module, self._bound = module, bound
+        # Looked up once: MXNet writes the whole graph out for it, and leaks that text.
+        self._held = {norm.gamma for norm in batch_norms(module.symbol) if norm.held}
 
-def _held_gammas(symbol) -> set:
-    """The gammas that BatchNorm's fix_gamma holds at 1; MXNet's default is that it does."""
-    nodes = nodes_of(symbol, None)
-    return {
-        nodes[node.inputs[1][0]].name
-        for node in nodes
-        if node.operator == "BatchNorm" and node.attributes.get("fix_gamma", "True") in ("True", "true", "1")
-    }
+    def clip(self) -> None:
+        """Do it now."""
+        group = self._module._exec_group
+        self._module._params_dirty = True  # `get_params` is to read the devices' arrays
+        for name, weights, gradients in zip(group.param_names, group.param_arrays, group.grad_arrays):
+            for weight, gradient in zip(weights, gradients):
+                if gradient is not None and name not in self._held:
+                    mx.nd.clip(weight, -self._bound, self._bound, out=weight)

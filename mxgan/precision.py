@@ -9,7 +9,6 @@ a step smaller than bfloat16 can tell is not lost (Micikevicius et al. 2018, sec
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, Optional
 
@@ -17,7 +16,7 @@ import numpy as np
 
 from mxgan.errors import ArgumentError, unknown_name
 from mxgan.networks.rewriting import Rewriting
-from mxgan.runtime import mx
+from mxgan.runtime import cpu_features, mx
 
 __all__ = ["PRECISIONS", "LowPrecision", "LowPrecisionPasses", "check_precision", "in_bfloat16"]
 
@@ -45,19 +44,11 @@ def check_precision(precision: str, contexts: list) -> None:
         return
     if [context.device_type for context in contexts] != ["cpu"]:
         raise ArgumentError("precision is 'bfloat16', which is for one CPU; leave --gpu out, or give float32.")
-    if "avx512_bf16" not in _cpu_flags():
+    if "avx512_bf16" not in cpu_features():
         raise ArgumentError(
             "precision is 'bfloat16', and this CPU has no AVX512_BF16, without which it would be slower than float32; "
             "give float32."
         )
-
-
-def _cpu_flags() -> list:
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:  # no Linux: nothing is known of the CPU
-        return []
-    return next((line.split() for line in text.splitlines() if line.startswith("flags")), [])
 
 
 def in_bfloat16(symbol) -> LowPrecision:
@@ -153,13 +144,14 @@ class LowPrecisionPasses:
     Parameters
     ----------
     module : mx.mod.Module on one device, bound for training, with its parameters in.
-    symbol : its network, or one with the same parameters.
+    low : its network, or one with the same parameters, as `in_bfloat16` gives it.
     gradients_of : "parameters", or "data", the first input.
     idle : further inputs that are always 0, {input: shape}; see `with_idle_biases`.
     """
 
-    def __init__(self, module, symbol, gradients_of: str = "parameters", idle: Mapping = MappingProxyType({})) -> None:
-        low = in_bfloat16(symbol)
+    def __init__(
+        self, module, low: LowPrecision, gradients_of: str = "parameters", idle: Mapping = MappingProxyType({})
+    ) -> None:
         (self._master,) = module._exec_group.execs
         inputs = {name: shape for name, shape, *_ in [*module.data_shapes, *(module.label_shapes or ())]}
         self._inputs, taken = list(inputs), low.symbol.list_arguments()
@@ -172,9 +164,10 @@ class LowPrecisionPasses:
         gradients = {
             name: master.grad_dict[name] if name not in arrays else mx.nd.zeros_like(arrays[name]) for name in wanted
         }
+        everything = {**master.arg_dict, **arrays}
         self.executor = low.symbol.bind(
             context,
-            args={name: {**master.arg_dict, **arrays}[name] for name in taken},
+            args={name: everything[name] for name in taken},
             args_grad=gradients,
             grad_req={name: "write" if name in wanted else "null" for name in taken},
             aux_states={name: master.aux_dict[name] for name in low.symbol.list_auxiliary_states()},

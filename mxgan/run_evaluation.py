@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Sequence
@@ -12,15 +11,17 @@ from typing import Optional, Union
 
 import numpy as np
 
-from mxgan.checkpoint import average_file, read_state
+from mxgan.checkpoint import parameter_file
 from mxgan.checks import whole_number
-from mxgan.errors import ArgumentError, OutputError
+from mxgan.errors import OutputError
 from mxgan.evaluation.bundle import Bundle, Settings
 from mxgan.evaluation.evaluate import AGREEMENT, COPIES, Evaluation, check_names, evaluated, gather
 from mxgan.evaluation.features import RESIZING, reduced
 from mxgan.evaluation.metrics import METRICS
+from mxgan.evaluation.swd import check_pyramid
 from mxgan.files import write_whole
-from mxgan.loading import checkpoint_folder, load_sampler
+from mxgan.loading import checkpoint_folder, generator_file
+from mxgan.params_files import load_params
 from mxgan.references import (
     Reference,
     held_out_split,
@@ -34,6 +35,7 @@ from mxgan.resuming import recorded_config
 from mxgan.run_config import RunConfig
 from mxgan.run_folder import RunFolder
 from mxgan.runtime import versions
+from mxgan.sampling import Sampler
 
 __all__ = ["evaluate", "save_evaluation"]
 
@@ -55,6 +57,7 @@ def evaluate(
     averaged: Optional[bool] = None,
     classifier: Union[str, Path, None] = None,
     inception: Union[str, Path, None] = None,
+    pyramid: str = "mirrored",
     data_dir: Union[str, Path, None] = None,
     progress: Optional[bool] = None,
 ) -> Evaluation:
@@ -74,6 +77,7 @@ def evaluate(
         the checkpoint has one.
     classifier : the folder of a trained one; None: that of the data set, trained once and kept in the user's cache.
     inception : an ONNX file of the Inception network, for `fid`.
+    pyramid : of `swd`, a key of `mxgan.evaluation.swd.PYRAMIDS`.
     data_dir : where the data are now; None: where they were.
 
     Raises
@@ -88,43 +92,44 @@ def evaluate(
     """
     names = None if metrics is None else check_names(metrics)
     samples = whole_number("samples", samples, LEAST_SAMPLES, 10**6)
-    settings = Settings(seed=whole_number("seed", seed, 0))
+    settings = Settings(seed=whole_number("seed", seed, 0), pyramid=check_pyramid(pyramid))
     folder = RunFolder.open(run)
     config = recorded_config(folder)
     if data_dir is not None:
         config = replace(config, data_dir=os.path.abspath(data_dir))
     chosen = checkpoint_folder(folder, config, checkpoint)
-    sampler = load_sampler(folder.path, checkpoint=int(chosen.name), averaged=averaged)
+    file = generator_file(chosen, averaged)
     default = [*(name for name in METRICS if name != "fid" or inception is not None), AGREEMENT]
     given = {"classifier": classifier, "inception": inception, "progress": progress}
     reference = open_reference(config, default, names, count=samples, seed=seed, **given)
-    _check_data(folder, reference)
+    folder.check_data(reference.protocol["fingerprint"])
     logger.info("%s samples of step %d, and %s", f"{samples:,}", int(chosen.name), ", ".join(reference.names))
-    made = gather(sample_chunks(sampler, samples, seed), samples, reference.networks, reference.names)
+    results = _measured(config, _sampler(config, file), reference, samples, settings, progress)
+    average = file != parameter_file(chosen, "generator")
+    return Evaluation(results, _protocol(config, chosen, average, samples, settings, reference))
+
+
+def _sampler(config: RunConfig, file: Path) -> Sampler:
+    network = config.recipe.network
+    shape, classes = network.latent_shape, network.generator_classes
+    return Sampler.of_params(network.generator(), shape, load_params(file), classes=classes)
+
+
+def _measured(
+    config: RunConfig, sampler: Sampler, reference: Reference, samples: int, settings: Settings, progress
+) -> dict:
+    made = gather(sample_chunks(sampler, samples, settings.seed), samples, reference.networks, reference.names)
     copies = _copies(config, sampler, settings, progress) if COPIES in reference.names else None
-    results = evaluated(reference.names, reference.bundle, made, settings, copies)
-    average = average_file(chosen, read_state(chosen)) is not None and averaged is not False
-    protocol = _protocol(folder, int(chosen.name), average, samples, settings, reference)
-    if copies:
-        protocol["held_out"] = held_out_split(config)
-    return Evaluation(results, protocol)
-
-
-def _check_data(folder: RunFolder, reference: Reference) -> None:
-    before, found = folder.read_config()["data"], reference.protocol["fingerprint"]
-    if before != json.loads(json.dumps(found)):
-        raise ArgumentError(
-            f"the data set is not the one that {folder.path} was trained on: {before} then, {found} now. Put the same "
-            "files back, or give the data_dir (--data-dir) where they are."
-        )
+    return evaluated(reference.names, reference.bundle, made, settings, copies)
 
 
 def _protocol(
-    folder: RunFolder, step: int, average: bool, samples: int, settings: Settings, reference: Reference
+    config: RunConfig, chosen: Path, average: bool, samples: int, settings: Settings, reference: Reference
 ) -> dict:
+    held_out = {"held_out": held_out_split(config)} if COPIES in reference.names else {}
     return {
-        "run": folder.path.resolve().name,
-        "checkpoint": step,
+        "run": chosen.resolve().parents[1].name,
+        "checkpoint": int(chosen.name),
         "weights": "average" if average else "raw",
         "samples": samples,
         "seed": settings.seed,
@@ -132,6 +137,7 @@ def _protocol(
         "resizing": {"classifier": RESIZING, "copies": f"{RESIZING}; to at most {COPY_SIZE} pixels a side"},
         "settings": asdict(settings),
         "versions": versions(),
+        **held_out,
     }
 
 

@@ -10,6 +10,7 @@ NAME/checkpoints/STEP/    see checkpoint.py
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -111,6 +112,15 @@ class RunFolder:
         found = {path.stem.rpartition("-")[2]: path for path in self.samples.glob(f"{title}-*.png")}
         numbers = {int(number): path for number, path in found.items() if _NUMBER.fullmatch(number)}
         return numbers[max(numbers)] if numbers else None
+
+    def check_data(self, fingerprint: dict) -> None:
+        """Raise ArgumentError unless these are the data that the run was trained on."""
+        before, found = self.read_config()["data"], json.loads(json.dumps(fingerprint))
+        if before != found:
+            raise ArgumentError(
+                f"the data set is not the one that {self.path} was trained on: {before} then, {found} now. Put the "
+                "same files back, or give the data_dir (--data-dir) where they are."
+            )
 
     def checkpoint_steps(self) -> list:
         """The steps that have a checkpoint, ascending."""

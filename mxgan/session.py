@@ -154,7 +154,8 @@ def resume(
         if state:
             check_end(folder, config, state)
         sources = open_sources(config, progress)
-        _check_data(folder, record["data"], sources.images.fingerprint, allow_changes)
+        if not allow_changes:
+            folder.check_data(sources.images.fingerprint)
         pair = bound_pair(config)
         windows = Display(display, folder.samples)
         session = _session(config, folder, record["stamp"], sources, pair, windows, progress, lock)
@@ -183,14 +184,6 @@ def _with_changes(config: RunConfig, changes: dict) -> RunConfig:
     if "steps" in changes or "epochs" in changes:
         changes = {"steps": None, "epochs": None, **changes}
     return replace(config, **changes)
-
-
-def _check_data(folder: RunFolder, before: dict, found: dict, allow_changes: bool) -> None:
-    if before != json.loads(json.dumps(found)) and not allow_changes:
-        raise ArgumentError(
-            f"the data set is not the one that {folder.path} was trained on: {before} then, {found} now. Put the same "
-            "files back, or give the data_dir (--data-dir) where they are."
-        )
 
 
 def start_or_resume(

@@ -78,6 +78,7 @@ ORDER = [
     "flags",
     "terminal",
     "evaluation_commands",
+    "summary_command",
     "cli",
     "__main__",
 ]

@@ -8,7 +8,7 @@ import pytest
 
 import mxgan
 from mxgan.errors import ArgumentError, ShapeError
-from mxgan.penalties import PENALTIES, BoundPenalty, GradientPenalty, clip_weights, make_penalty
+from mxgan.penalties import PENALTIES, BoundPenalty, GradientPenalty, WeightClip, make_penalty
 from mxgan.runtime import mx
 from mxgan.spectral import spectral_normalize
 
@@ -545,7 +545,7 @@ def normalised_critic(fix_gamma):
 def test_weights_are_clipped_on_every_device(contexts):
     module = discriminator(normalised_critic(fix_gamma=False), POINTS, contexts)
     before = parameters(module)
-    clip_weights(module, 0.1)
+    WeightClip(module, 0.1).clip()
     assert np.abs(parameters(module)["d1_weight"]).max() == np.float32(0.1)
     group = module._exec_group
     assert np.abs(before["d1_weight"]).max() > 0.1
@@ -558,7 +558,7 @@ def test_weights_are_clipped_on_every_device(contexts):
 def test_what_is_not_trained_is_not_clipped():
     module = discriminator(normalised_critic(fix_gamma=True), POINTS)
     auxiliary = {name: value.asnumpy() for name, value in module.get_params()[1].items()}
-    clip_weights(module, 0.1)
+    WeightClip(module, 0.1).clip()
     values = {name: value.asnumpy() for name, value in module._exec_group.execs[0].arg_dict.items()}
     np.testing.assert_array_equal(values["dbn1_gamma"], 1)
     assert np.abs(values["d2_weight"]).max() <= np.float32(0.1)
@@ -566,7 +566,7 @@ def test_what_is_not_trained_is_not_clipped():
         np.testing.assert_array_equal(value.asnumpy(), auxiliary[name])
     normalised = discriminator(*CRITICS["spectral"])
     before = parameters(normalised)
-    clip_weights(normalised, 0.1)
+    WeightClip(normalised, 0.1).clip()
     for name in states(CRITICS["spectral"][0]):
         np.testing.assert_array_equal(normalised._exec_group.execs[0].arg_dict[name].asnumpy(), before[name])
 
@@ -574,4 +574,4 @@ def test_what_is_not_trained_is_not_clipped():
 @pytest.mark.parametrize("bound", [0, -0.01, float("nan"), float("inf")])
 def test_bounds_that_cannot_be(bound):
     with pytest.raises(ArgumentError, match="the bound of weight clipping is .*; give a number above 0"):
-        clip_weights(discriminator(*CRITICS["mlp"]), bound)
+        WeightClip(discriminator(*CRITICS["mlp"]), bound)

@@ -16,11 +16,11 @@ from mxgan.errors import ArgumentError
 from mxgan.monitor import MonitorOutputs
 from mxgan.networks.summary import nodes_of
 from mxgan.precision import check_precision, in_bfloat16
-from mxgan.runtime import mx
+from mxgan.runtime import cpu_features, mx
 from tests.support import assert_same, inputs, make_pair, params_of, train
 from tests.test_recipes import small, trained
 
-HAS_IT = "avx512_bf16" in precision._cpu_flags()
+HAS_IT = "avx512_bf16" in cpu_features()
 needs_bfloat16 = pytest.mark.skipif(not HAS_IT, reason="this CPU has no AVX512_BF16")
 
 
@@ -64,7 +64,7 @@ def test_a_machine_or_a_device_without_it_is_refused(monkeypatch):
         check_precision("bfloat16", [mx.gpu(0)])
     with pytest.raises(ArgumentError, match="one CPU"):
         check_precision("bfloat16", [mx.cpu(0), mx.cpu(1)])
-    monkeypatch.setattr(precision, "_cpu_flags", lambda: ["avx512f"])
+    monkeypatch.setattr(precision, "cpu_features", lambda: ["avx512f"])
     with pytest.raises(ArgumentError, match="this CPU has no AVX512_BF16.*give float32"):
         make_pair(precision="bfloat16")
 

@@ -18,18 +18,20 @@ def test_every_recipe_has_a_plan():
 def test_the_table_says_what_is_there_and_nothing_else():
     found = {
         "swd": {"value": 8.5, "better": "min"},
+        "swd_padded": {"value": 11.25, "better": "min"},
         "ms_ssim": {"value": 0.14, "reference": 0.156},
         "frechet": {"value": None},
     }
     row = {"recipe": "dcgan", "seed": 0, "steps": 6000, "weights": "ema", "test_accuracy": None, "minutes": 12.4}
     text = table([{**row, "evaluation": {"results": found}}])
     assert text.splitlines()[0].count("|") == len(COLUMNS) + 7
-    assert "| dcgan | 0 | 6,000 | ema | 8.50 | 0.1400 (data 0.1560) |  |  |  |  |  |  |  | 12 |" in text
+    assert "| dcgan | 0 | 6,000 | ema | 8.50 | 11.25 | 0.1400 (data 0.1560) |  |  |  |  |  |  |  | 12 |" in text
 
 
 def test_a_recipe_from_nothing_to_the_table(tmp_path, monkeypatch, mxgan_data):
     flags = "--nc 1 --ngf 4 --ndf 4 --set image_size=16 --limit 600 --ema 0.9 --evaluate-every 1 --log-every 1"
     monkeypatch.setitem(results.PLANS, "wgan-gp", Plan(4, flags, 200))
+    monkeypatch.setattr(results, "PUBLISHED", 200)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     arguments = ["--recipe", "wgan-gp", "--data-dir", str(mxgan_data / "mnist"), "--output", str(tmp_path / "results")]
     found = CliRunner().invoke(main, arguments)
@@ -40,6 +42,9 @@ def test_a_recipe_from_nothing_to_the_table(tmp_path, monkeypatch, mxgan_data):
         ("wgan-gp", 4, "ema"),
     ]
     assert rows[0]["evaluation"]["results"]["frechet"]["value"] > 0
+    padded = json.loads((tmp_path / "results" / "wgan-gp-0-x1-ema-padded.json").read_text())
+    assert padded["protocol"]["settings"]["pyramid"] == "padded"
+    assert rows[1]["evaluation"]["results"]["swd_padded"] == padded["results"]["swd"]
     assert {path.name for path in (tmp_path / "results").glob("*.png")} == {"grids.png", "wgan-gp.png"}
     before = (tmp_path / "results" / "wgan-gp-0-x1" / "history.jsonl").read_bytes()
     again = CliRunner().invoke(main, arguments)

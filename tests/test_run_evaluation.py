@@ -95,6 +95,11 @@ def test_the_protocol_says_what_decides_the_figures(run):
     assert {"mxnet", "numpy", "mxgan"} <= set(told["versions"])
 
 
+def test_the_published_pyramid_can_be_asked_for(run):
+    found = evaluate(run, metrics=["swd"], samples=100, pyramid="padded")
+    assert found.results["swd"].details["pyramid"] == found.protocol["settings"]["pyramid"] == "padded"
+
+
 def test_checkpoints_and_averages_are_told_apart(run):
     values = {}
     for checkpoint, averaged in ((4, True), (4, False), (8, True), (8, False)):
@@ -130,6 +135,7 @@ def test_all_that_the_data_allow_is_measured(tmp_path):
         ({"checkpoint": 5}, "has no checkpoint of step 5; there are 4, 8"),
         ({"checkpoint": "last"}, "checkpoint is 'last'; give latest, best, or the number of a step"),
         ({"seed": -1}, "seed is -1"),
+        ({"pyramid": "pad"}, "unknown pyramid 'pad'; did you mean 'padded'"),
     ],
 )
 def test_bad_calls_are_refused_before_anything_is_drawn(run, settings, message):

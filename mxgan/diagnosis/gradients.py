@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Callable, Optional
 
 import numpy as np
 
@@ -17,7 +17,14 @@ HUGE, LARGER = 1e4, 1e2
 
 
 class _InputGradient(Diagnosis):
-    """Base: the norm of the gradient of G's loss at an image, the root mean square over the batch."""
+    """Base: the norm of the gradient of G's loss at an image, the root mean square over the batch.
+
+    The last LATEST norms are beyond `limit`, or beyond `share` of the median of those before in the window.
+    """
+
+    beyond: Callable
+    limit: float
+    share: float
 
     def look(self, trainer, batch, result):
         return [sums_of_squares([result.input_gradient]) / len(result.input_gradient)]
@@ -25,12 +32,14 @@ class _InputGradient(Diagnosis):
     def reading(self, seen, metrics):
         return [np.sqrt(seen[0][0])]
 
-    def _latest(self, readings: np.ndarray) -> tuple:
-        """(the last LATEST norms, the median of those before in the window; NaN while it is not full)."""
-        norms = readings[:, 0]
-        return norms[-LATEST:], np.median(norms[:-LATEST]) if self.is_full else np.nan
-
-    def _told(self, norms: np.ndarray, median: float) -> str:
+    def evidence(self, readings: np.ndarray) -> Optional[str]:
+        norms, median = readings[-LATEST:, 0], np.nan
+        if self.is_full:
+            median = np.median(readings[:-LATEST, 0]) or np.nan  # a gradient of 0 is no measure
+        if len(norms) < LATEST or not any(
+            self.beyond(norms, least).all() for least in (self.limit, self.share * median)
+        ):
+            return None
         usual = "" if np.isnan(median) else f"; it was {median:.1e} before"
         return f"the gradient that an image gets from D has a norm of {norms[-1]:.1e}{usual}"
 
@@ -43,11 +52,7 @@ class VanishingGradient(_InputGradient):
         "D tells G nothing: weaken D (a lower learning rate, instance noise), or loosen a tight weight_clip; the "
         "recipe wgan-gp keeps the gradient near 1."
     )
-
-    def evidence(self, readings: np.ndarray) -> Optional[str]:
-        norms, median = self._latest(readings)
-        faint = len(norms) == LATEST and ((norms <= FAINT).all() or (norms <= FAINTER * median).all())
-        return self._told(norms, median) if faint else None
+    beyond, limit, share = np.less_equal, FAINT, FAINTER
 
 
 class ExplodingGradient(_InputGradient):
@@ -58,8 +63,4 @@ class ExplodingGradient(_InputGradient):
         "D is too steep: lower D's learning rate, or bound its slope by --set penalty=gradient_penalty or --set "
         "spectral_norm=true."
     )
-
-    def evidence(self, readings: np.ndarray) -> Optional[str]:
-        norms, median = self._latest(readings)
-        steep = len(norms) == LATEST and ((norms >= HUGE).all() or (median > 0 and (norms >= LARGER * median).all()))
-        return self._told(norms, median) if steep else None
+    beyond, limit, share = np.greater_equal, HUGE, LARGER

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 
 from mxgan.checks import whole_number
+from mxgan.data.latents import generator
 from mxgan.distributions import non_negative, numbers
 from mxgan.errors import ArgumentError, ShapeError
 
@@ -116,10 +115,8 @@ def check_labels(name: str, labels, classes: int) -> np.ndarray:
 
 
 def draws(stream: str, seed: int, index: int = 0) -> np.random.Generator:
-    """A generator on Philox whose numbers depend on the stream's name, the seed and the index alone."""
-    seed = whole_number("seed", seed, 0, 2**63 - 1)
-    word = int.from_bytes(hashlib.sha256(f"evaluation {stream}".encode()).digest()[:8], "little")
-    return np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, index, word]))
+    """`mxgan.data.latents.generator` of the metrics' own streams."""
+    return generator(f"evaluation {stream}", whole_number("seed", seed, 0, 2**63 - 1), index)
 
 
 def some_rows(rows: np.ndarray, count: int, seed: int, stream: str) -> np.ndarray:

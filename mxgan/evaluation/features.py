@@ -13,8 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, Union
@@ -24,7 +22,7 @@ import numpy as np
 from mxgan.config import from_dict, to_dict
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, OutputError
 from mxgan.evaluation.arrays import check_images
-from mxgan.files import read_json, sync, write_whole
+from mxgan.files import new_folder, read_json, write_whole
 from mxgan.networks.lenet import LeNet
 from mxgan.params_files import load_params, save_params
 from mxgan.runtime import cv2, mx
@@ -122,22 +120,17 @@ class FeatureNetwork:
         Raises OutputError where something is there already, or the folder cannot be written.
         """
         target = Path(folder)
-        beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.writing")
         if os.path.lexists(target):
             raise OutputError(f"{target} exists; give the name of a new folder, or move it away.")
         known = {"format": FORMAT, "network": to_dict(self.network), "sha256": self.fingerprint, "record": self.record}
         try:
-            beside.mkdir(parents=True)
-            save_params(beside / _PARAMS, *self.parameters)
-            write_whole(beside / _RECORD, json.dumps(known, indent=1))
-            os.rename(beside, target)
-            sync(target.parent)
+            with new_folder(target) as beside:
+                save_params(beside / _PARAMS, *self.parameters)
+                write_whole(beside / _RECORD, json.dumps(known, indent=1))
         except (OSError, CheckpointError, OutputError) as error:
             raise OutputError(
                 f"the classifier cannot be written to {target}: {error}. Give a folder that can be, with room for it."
             ) from error
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
 
     @classmethod
     def load(cls, folder: Union[str, Path]) -> FeatureNetwork:

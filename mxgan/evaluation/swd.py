@@ -21,7 +21,7 @@ from mxgan.errors import ArgumentError, ShapeError, unknown_name
 from mxgan.evaluation.arrays import draws, same_images, some_rows
 from mxgan.evaluation.bundle import Bundle, Score, Settings
 
-__all__ = ["PYRAMIDS", "measure_swd", "sliced_wasserstein"]
+__all__ = ["PYRAMIDS", "check_pyramid", "measure_swd", "sliced_wasserstein"]
 
 SMALLEST = 16  # pixels: the coarsest level
 BINOMIAL = np.array([1, 4, 6, 4, 1]) / 16
@@ -44,6 +44,13 @@ PYRAMIDS = {
     # four times.
     "padded": Pyramid("zero", "repeat"),
 }
+
+
+def check_pyramid(name: str) -> str:
+    """The name, if it is a key of PYRAMIDS; ArgumentError else."""
+    if name not in PYRAMIDS:
+        raise unknown_name("pyramid", name, PYRAMIDS)
+    return name
 
 
 def sliced_wasserstein(
@@ -131,9 +138,7 @@ def _sizes(side: int) -> list:
 
 def _steps(size: int, name: str) -> tuple:
     """(down (size/2, size), up (size, size/2)): a picture's steps are M X Mᵀ."""
-    if name not in PYRAMIDS:
-        raise unknown_name("pyramid", name, PYRAMIDS)
-    pyramid = PYRAMIDS[name]
+    pyramid = PYRAMIDS[check_pyramid(name)]
     blur = np.zeros((size, size))
     for offset, weight in zip(range(-2, 3), BINOMIAL):
         for row in range(size):

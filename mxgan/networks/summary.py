@@ -9,12 +9,23 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from mxgan.runtime import mx
 from mxgan.shapes import infer
 
-__all__ = ["KINDS", "LayerRow", "Node", "layers", "nodes_of", "numbers", "summary", "times"]
+__all__ = [
+    "KINDS",
+    "BatchNormParameters",
+    "LayerRow",
+    "Node",
+    "batch_norms",
+    "layers",
+    "nodes_of",
+    "numbers",
+    "summary",
+    "times",
+]
 
 Shape = tuple  # of int
 
@@ -174,7 +185,27 @@ def _size(parameter: Node) -> int:
 
 
 def _trained_or_fixed(node: Node, position: int) -> str:
-    is_gamma = node.operator in _BATCH_NORMS and position == 1
-    # MXNet leaves out attributes that were not given; fix_gamma is then true.
-    is_held = node.attributes.get("fix_gamma", "True") in ("True", "true", "1")
-    return "fixed" if is_gamma and is_held else "trained"
+    return "fixed" if node.operator in _BATCH_NORMS and position == 1 and _holds_gamma(node) else "trained"
+
+
+class BatchNormParameters(NamedTuple):
+    """The names of one BatchNorm's parameters; `held` where fix_gamma holds gamma at 1."""
+
+    gamma: str
+    beta: str
+    held: bool
+
+
+def batch_norms(symbol: mx.sym.Symbol) -> list:
+    """The `BatchNormParameters` of each BatchNorm in a network."""
+    nodes = nodes_of(symbol, None)
+    return [
+        BatchNormParameters(*(nodes[source].name for source, _ in node.inputs[1:3]), held=_holds_gamma(node))
+        for node in nodes
+        if node.operator == "BatchNorm"
+    ]
+
+
+def _holds_gamma(node: Node) -> bool:
+    """MXNet leaves out attributes that were not given; fix_gamma is then true."""
+    return node.attributes.get("fix_gamma", "True") in ("True", "true", "1")
