@@ -38,13 +38,13 @@ class Plan(NamedTuple):
 PLANS = {
     "dcgan": Plan(6_000, f"{MEDIUM} --ema 0.999", PUBLISHED),
     "dcgan-original": Plan(6_000, f"{MEDIUM} --ema 0.999", PUBLISHED),
-    "wgan-gp": Plan(4_000, f"{SMALL} --ema 0.999 --evaluate-every 250"),
+    "wgan-gp": Plan(3_000, f"{SMALL} --ema 0.999 --evaluate-every 250"),
     "cgan": Plan(12_000, "--ema 0.999"),
     "acgan": Plan(12_000, "--ema 0.999"),
-    "lsgan": Plan(6_000, SMALL),
-    "hinge": Plan(6_000, SMALL),
-    "wgan": Plan(2_000, SMALL),
-    "ssgan": Plan(6_000),
+    "lsgan": Plan(4_000, SMALL),
+    "hinge": Plan(4_000, SMALL),
+    "wgan": Plan(1_500, SMALL),
+    "ssgan": Plan(4_000),
     "mlp-gan": Plan(18_760),
     "mlp-gan-64": Plan(3_000, "--set nc=1"),
     "encoder-decoder-gan": Plan(1_600, "--set nc=1"),
@@ -75,22 +75,21 @@ class Job(NamedTuple):
 @click.command()
 @click.option("--recipe", "recipes", multiple=True, default=("all",), help="One of PLANS, or all; may be given again.")
 @click.option("--data-dir", type=click.Path(exists=True, file_okay=False), help="MNIST; left out: as `mxgan train`.")
-@click.option("--seeds", default="0", show_default=True, help="As 0,1,2.")
-@click.option("--share", default=1.0, show_default=True, help="Of each plan's steps.")
+@click.option("--seed", "seeds", type=int, multiple=True, default=(0,), show_default=True, help="May be given again.")
+@click.option("--share", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="Of the steps.")
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Runs at a time.")
 @click.option("--output", type=click.Path(), default="results", show_default=True, help="Folder of runs and table.")
-def main(recipes: Sequence[str], data_dir: Optional[str], seeds: str, share: float, jobs: int, output: str) -> None:
+def main(
+    recipes: Sequence[str], data_dir: Optional[str], seeds: Sequence[int], share: float, jobs: int, output: str
+) -> None:
     """Train, measure, and print the table; results.md, results.json, grids.png and wgan-gp.png lie in the folder."""
-    folder, names = Path(output), list(PLANS) if "all" in recipes else recipes
+    folder, names = Path(output), list(PLANS) if "all" in recipes else list(dict.fromkeys(recipes))
     unknown = sorted(set(names) - set(PLANS))
     if unknown:
         raise click.ClickException(f"no plan for {', '.join(unknown)}; there are {', '.join(PLANS)}.")
     folder.mkdir(parents=True, exist_ok=True)
-    every = [
-        Job(name, int(seed), max(1, round(share * PLANS[name].steps)), folder / f"{name}-{seed}-x{share:g}")
-        for seed in seeds.split(",")
-        for name in names
-    ]
+    every = [_job(folder, name, seed, max(1, round(share * PLANS[name].steps)))
+             for seed in dict.fromkeys(seeds) for name in names]  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": str(max(1, usable_cpus() // jobs))}
     with ThreadPoolExecutor(jobs) as pool:
         rows = [row for found in pool.map(lambda job: measured(job, data_dir, environment), every) for row in found]
@@ -103,15 +102,24 @@ def main(recipes: Sequence[str], data_dir: Optional[str], seeds: str, share: flo
     click.echo(table(rows))
 
 
+def _job(folder: Path, recipe: str, seed: int, steps: int) -> Job:
+    return Job(recipe, seed, steps, folder / f"{recipe}-{seed}-{steps}")
+
+
 def measured(job: Job, data_dir: Optional[str], environment: dict) -> list:
     """Rows of one run: of the generator's weights, and of their average where it has one."""
     plan, data = PLANS[job.recipe], ["--data-dir", data_dir] if data_dir else []
     train = ["train", "--recipe", job.recipe, "--dataset", "mnist", *data, "--seed", str(job.seed), *plan.flags.split()]
     train += ["--steps", str(job.steps), "--display", "none", "--sample-every", str(max(1, job.steps // 10))]
-    began, timed = time.monotonic(), job.folder.with_name(f"{job.folder.name}.seconds")
-    run([*train, "--run-dir", str(job.folder), "--resume", "auto"], job, environment)
-    spent = time.monotonic() - began + (float(timed.read_text()) if timed.exists() else 0)
-    timed.write_text(str(spent))  # of all the times that it was gone on with
+    timed = job.folder.with_name(f"{job.folder.name}.seconds")
+    spent = float(timed.read_text()) if timed.exists() else 0.0  # of all the times that it was gone on with
+    if not (job.folder / "checkpoints" / f"{job.steps:06d}").exists():
+        began = time.monotonic()
+        try:
+            run([*train, "--run-dir", str(job.folder), "--resume", "auto"], job, environment)
+        finally:
+            spent += time.monotonic() - began
+            timed.write_text(str(spent))
     rows = []
     for weights in ["raw", *["ema"] * ("--ema" in plan.flags)]:
         found = evaluated(job, weights, [], data, environment)
@@ -163,8 +171,10 @@ def table(rows: Sequence[dict]) -> str:
 
 
 def _cell(score: Optional[dict], form: str) -> str:
-    if score is None or score["value"] is None:
+    if score is None:
         return ""
+    if score["value"] is None:
+        return "not finite"
     own = score.get("reference")
     return f"{score['value']:{form}}" + (f" (data {own:{form}})" if isinstance(own, float) else "")
 

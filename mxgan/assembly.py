@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 from mxgan import runtime
 from mxgan.averaging import AveragedPair
 from mxgan.checkpoint import Names
 from mxgan.checkpointer import Checkpointer
-from mxgan.classifier import ClassifierAccuracy
 from mxgan.data import RandIter, data_sets_with, labelled_subset
 from mxgan.diagnosis import DIAGNOSES
+from mxgan.discriminator_accuracy import ClassifierAccuracy
 from mxgan.errors import ArgumentError
 from mxgan.evaluator import SAMPLES, WHILE_TRAINING, Evaluator
 from mxgan.files import LineFile
@@ -174,14 +174,14 @@ def last_step(config: RunConfig, data) -> int:
     return config.steps or config.epochs * (data.batches_per_epoch // config.recipe.schedule.real_batches)
 
 
-def _evaluations(config: RunConfig, folder: RunFolder, sources: Sources, sampler: Sampler) -> list:
+def _evaluations(config: RunConfig, folder: RunFolder, sources: Sources, sampler: Sampler, before: Callable) -> list:
     """The callbacks that measure how well the run does; their lines share one file."""
     found, lines = [], LineFile(folder.evaluation_path)
     if sources.test is not None:
-        found.append(ClassifierAccuracy(lines, sources.test, config.sample_every))
+        found.append(ClassifierAccuracy(lines, sources.test, config.sample_every, before))
     if sources.reference is not None:
-        averaged = config.recipe.ema is not None
-        found.append(Evaluator(lines, sources.reference, sampler, config.evaluate_every, config.seed, averaged))
+        settings = {"seed": config.seed, "averaged": config.recipe.ema is not None, "before": before}
+        found.append(Evaluator(lines, sources.reference, sampler, config.evaluate_every, **settings))
     return found
 
 
@@ -202,7 +202,8 @@ def assemble_trainer(
     objective = get_objective(recipe.objective)
     diagnoses = [row(config.log_every, objective) for row in DIAGNOSES.values() if config.diagnose]
     log = Logger(folder.history_path, config.log_every, AdversarialMetrics(objective), diagnoses)
-    guard, evaluations = FiniteGuard(folder), _evaluations(config, folder, sources, sampler)
+    guard = FiniteGuard(folder)
+    evaluations = _evaluations(config, folder, sources, sampler, guard.examine_all)
     checkpointer = Checkpointer(
         folder,
         Names(config.dataset, stamp),
@@ -210,7 +211,7 @@ def assemble_trainer(
         config.keep,
         config.keep_best,
         sources=[log, *evaluations],
-        before_saving=guard.examine_all,
+        before=guard.examine_all,
         save_first=config.on_nan == "rollback",
     )
     callbacks = [

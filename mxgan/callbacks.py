@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import contextmanager
-from typing import Optional, Union
+from typing import Callable, Optional, Union
 
 from mxgan.errors import CheckpointError
 from mxgan.files import LineFile
@@ -71,10 +71,11 @@ class Periodic(Callback):
     Parameters
     ----------
     every : a number of steps, "epoch", or "15min".
+    before : called first; may raise so that nothing is done, as the guard does that finds NaN.
     """
 
-    def __init__(self, every: Union[int, str]) -> None:
-        self.every = every
+    def __init__(self, every: Union[int, str], before: Optional[Callable] = None) -> None:
+        self.every, self._before = every, before
         self._seconds = 60 * int(every[: -len("min")]) if str(every).endswith("min") else None
         self._done_at: Optional[int] = None
         self._since = time.monotonic()
@@ -110,6 +111,8 @@ class Periodic(Callback):
     def _do(self, trainer) -> None:
         if self._done_at != trainer.step:
             self._done_at = trainer.step
+            if self._before:
+                self._before()
             self.due(trainer)
             self._since = time.monotonic()
 

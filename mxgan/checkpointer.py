@@ -24,7 +24,7 @@ class Checkpointer(Periodic):
     keep : how many checkpoints stay, at least 1; None: all.
     keep_best : "METRIC:min" or "METRIC:max": the best by that metric stays too; None: no such.
     sources : callbacks with `metric_names()` and `latest_whole`, {metric: its newest value}.
-    before_saving : called first; may raise so that nothing is saved.
+    before : called first; may raise so that nothing is saved.
     save_first : save also before the first step.
     """
 
@@ -36,14 +36,13 @@ class Checkpointer(Periodic):
         keep: Optional[int] = 5,
         keep_best: Optional[str] = None,
         sources: Sequence = (),
-        before_saving: Optional[Callable] = None,
+        before: Optional[Callable] = None,
         save_first: bool = False,
     ) -> None:
-        super().__init__(every)
+        super().__init__(every, before)
         self.keep, self.keep_best = keep, keep_best
         self._folder, self._names, self._sources = folder, names, sources
-        self._before_saving, self._save_first = before_saving, save_first
-        self._owed = False
+        self._save_first, self._owed = save_first, False
 
     def on_fit_begin(self, trainer) -> None:
         self._check_metric()
@@ -65,8 +64,6 @@ class Checkpointer(Periodic):
     def due(self, trainer) -> None:
         """Save now, unless this step is saved already."""
         self._owed = False
-        if self._before_saving:
-            self._before_saving()
         if trainer.step in self._folder.checkpoint_steps():
             return
         metrics = {name: value for source in self._sources for name, value in source.latest_whole.items()}

@@ -20,7 +20,7 @@ from mxgan.optimizers import OptimizerConfig, init_optimizer, set_learning_rate
 from mxgan.progress import progress_bar
 from mxgan.runtime import mx, versions
 
-__all__ = ["ClassifierTraining", "LabelledData", "accuracy", "labelled_data", "train_classifier"]
+__all__ = ["ClassifierTraining", "LabelledData", "accuracy", "class_titles", "labelled_data", "train_classifier"]
 
 HELD_BACK = 6  # of a data set without a test split, one image in so many is tested on
 LEAST_RATE = 1e-6  # the optimiser wants one above 0
@@ -72,7 +72,13 @@ class LabelledData(NamedTuple):
     def describe(self) -> dict:
         """JSON values that tell these data from others."""
         halves = {"train": self.train.fingerprint, "test": self.test.fingerprint}
-        return {"name": self.name, "classes": self.train.num_classes, **halves}
+        names = {"class_names": list(self.train.class_names)} if self.train.class_names else {}
+        return {"name": self.name, "classes": self.train.num_classes, **names, **halves}
+
+
+def class_titles(data) -> list:
+    """The names of the classes that a data set's labels count; their numbers where they have none."""
+    return list(data.class_names) or [str(number) for number in range(data.num_classes or 0)]
 
 
 def labelled_data(
@@ -160,6 +166,7 @@ def train_classifier(
     trained.record.update(
         accuracy=accuracy(lambda images: trained.features_and_probabilities(images.asnumpy()).probabilities, data.test),
         test_images=data.test.num_images,
+        class_names=class_titles(data.train),
         data=data.describe(),
         training={**to_dict(training), "steps": steps},
         versions=versions(),
@@ -182,7 +189,10 @@ def _scaled(network: FeatureNetwork, data) -> tuple:
     Distances of features then have a unit that does not depend on how far this training has let the weights grow.
     """
     data.seek(0)
-    features = [network.features_and_probabilities(batch.data[0].asnumpy()).features for batch in data]
+    features = [
+        network.features_and_probabilities(batch.data[0].asnumpy()[: data.batch_size - batch.pad]).features
+        for batch in data
+    ]
     size = float(np.sqrt(np.mean(np.square(np.concatenate(features), dtype=np.float64)))) or 1.0
     arguments, auxiliary = network.parameters
     factors = {"fc2_weight": 1 / size, "fc2_bias": 1 / size, "fc3_weight": size}  # the rectifier between lets them by

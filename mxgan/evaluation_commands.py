@@ -59,17 +59,20 @@ def evaluate(run: str, metrics: tuple, as_json: bool, output: Optional[str], deb
     """Measure samples of RUN against its data; the figures and their protocol go to RUN/evaluation/STEP.json too."""
     with readable_errors(debug):
         from mxgan.files import write_whole
-        from mxgan.outputs import check_absent
+        from mxgan.outputs import check_absent, make_folder
         from mxgan.run_evaluation import evaluate as measured
         from mxgan.run_evaluation import save_evaluation
 
         if output:
             check_absent(Path(output))
+            make_folder(Path(output).parent)
         found = measured(run, metrics=metrics or None, **settings)
-        kept = save_evaluation(run, found)
+        click.echo(found.as_json() if as_json else f"{found.table()}\n\n{found.describe()}")  # whatever comes now
         if output:
             write_whole(Path(output), found.as_json() + "\n")
-        click.echo(found.as_json() if as_json else f"{found.table()}\n\n{found.describe()}\nwritten: {kept}")
+        kept = save_evaluation(run, found)
+        if not as_json:
+            click.echo(f"written: {kept}")
 
 
 @click.command("train-classifier")

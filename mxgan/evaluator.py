@@ -6,12 +6,12 @@ import json
 import logging
 import math
 from dataclasses import replace
-from typing import Union
+from typing import Callable, Optional, Union
 
 from mxgan.averaging import average_of, generator_params
 from mxgan.callbacks import Periodic, cut_back, fitting
 from mxgan.evaluation.bundle import Bundle, Settings
-from mxgan.evaluation.evaluate import AGREEMENT, evaluated, gather
+from mxgan.evaluation.evaluate import evaluated, gather
 from mxgan.files import LineFile
 from mxgan.references import Reference, sample_chunks
 from mxgan.sampling import Sampler
@@ -20,7 +20,7 @@ __all__ = ["WHILE_TRAINING", "Evaluator"]
 
 logger = logging.getLogger(__name__)
 
-WHILE_TRAINING = ("swd", "frechet", "kernel", "classifier_score", "label_kl", AGREEMENT)
+WHILE_TRAINING = ("swd", "frechet", "kernel", "classifier_score", "label_kl", "class_agreement")
 SAMPLES = 1000
 IMAGES = 256  # of them that the metrics of images look at, which cost more than all the others
 AVERAGED = "ema_"  # before the names of the metrics of the generator's average
@@ -37,6 +37,7 @@ class Evaluator(Periodic):
     ----------
     lines : where one JSON object is added for each evaluation.
     sampler : takes the generator's weights; may be shared with other callbacks.
+    before : as `Periodic`'s: what finds that the weights are not finite.
     """
 
     def __init__(
@@ -48,8 +49,9 @@ class Evaluator(Periodic):
         seed: int,
         averaged: bool = False,
         samples: int = SAMPLES,
+        before: Optional[Callable] = None,
     ) -> None:
-        super().__init__(every)
+        super().__init__(every, before)
         self._lines, self._reference, self._sampler, self._samples = lines, reference, sampler, samples
         self._settings, self._averaged = Settings(seed=seed), averaged
         self.latest_whole: dict = {}
@@ -58,7 +60,9 @@ class Evaluator(Periodic):
         values = self._measure(trainer.pair, averaged=False)
         if average_of(trainer.pair) is not None:
             values.update({f"{AVERAGED}{name}": value for name, value in self._measure(trainer.pair, True).items()})
-        told = ", ".join(f"{name} {'nan' if value is None else format(value, '.4g')}" for name, value in values.items())
+        told = ", ".join(
+            f"{name} {'not finite' if value is None else format(value, '.4g')}" for name, value in values.items()
+        )
         logger.info("step %d: %s of %d samples", trainer.step, told, self._samples)
         if self.in_its_turn(trainer):
             self.latest_whole = values

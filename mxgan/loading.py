@@ -13,7 +13,7 @@ from mxgan.run_config import RunConfig
 from mxgan.run_folder import RunFolder
 from mxgan.sampling import Sampler, network_of_params
 
-__all__ = ["checkpoint_folder", "generator_file", "load_sampler"]
+__all__ = ["checkpoint_folder", "generator_file", "load_sampler", "sampler_of"]
 
 
 def load_sampler(
@@ -39,16 +39,19 @@ def load_sampler(
     if source.is_dir():
         folder = RunFolder.open(source)
         config = recorded_config(folder)
-        network = config.recipe.network
         chosen = checkpoint_folder(folder, config, checkpoint)
-        parameters = load_params(generator_file(chosen, averaged))
-    elif source.exists():
-        if averaged:
-            raise ArgumentError(f"{source} is one file of parameters; give the run folder for the average (--ema).")
-        parameters = load_params(source)
-        network = network_of_params(parameters[0])
-    else:
+        return sampler_of(generator_file(chosen, averaged), config.recipe.network, batch_size)
+    if not source.exists():
         raise CheckpointError(f"{source} does not exist; give a run folder or a .params file of a generator.")
+    if averaged:
+        raise ArgumentError(f"{source} is one file of parameters; give the run folder for the average (--ema).")
+    return sampler_of(source, None, batch_size)
+
+
+def sampler_of(file: Path, network=None, batch_size: int = 64) -> Sampler:
+    """The `Sampler` of a generator's .params file; network None: the one that its parameters are of."""
+    parameters = load_params(file)
+    network = network or network_of_params(parameters[0])
     return Sampler.of_params(
         network.generator(), network.latent_shape, parameters, batch_size, classes=network.generator_classes
     )

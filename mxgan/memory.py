@@ -18,7 +18,7 @@ from typing import NamedTuple
 from mxgan.errors import ArgumentError
 from mxgan.shapes import infer
 
-__all__ = ["Graph", "available_bytes", "check_memory", "needed_bytes"]
+__all__ = ["Graph", "available_bytes", "check_memory", "check_room", "needed_bytes"]
 
 # How often a parameter is in memory: the device's, its gradient and the Module's copy, and the optimiser's two states.
 COPIES_TRAINING, COPIES_BOUND = 5, 3
@@ -72,11 +72,16 @@ def _check_indexable(title: str, name: str, shape: tuple) -> None:
 
 def check_memory(graphs: Mapping[str, Graph], training: bool) -> None:
     """Raise ArgumentError where `needed_bytes` of the graphs are more than this process may still have."""
-    needed, available = needed_bytes(graphs, training), available_bytes()
+    needed = needed_bytes(graphs, training)
+    check_room(f"the {' and the '.join(graphs)}", needed, "Give a smaller batch_size or narrower networks.")
+
+
+def check_room(what: str, needed: int, remedy: str) -> None:
+    """Raise ArgumentError where so many bytes are more than this process may still have."""
+    available = available_bytes()
     if needed > available:
         raise ArgumentError(
-            f"the {' and the '.join(graphs)} need about {_in_words(needed)} of memory, and {_in_words(available)} are "
-            "available. Give a smaller batch_size or narrower networks."
+            f"{what} need about {_in_words(needed)} of memory, and {_in_words(available)} are available. {remedy}"
         )
 
 

@@ -6,15 +6,15 @@ import inspect
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Optional, Union
+from typing import Callable, NamedTuple, Optional, Union
 
 from mxgan.classifier_cache import kept_classifier
-from mxgan.classifier_training import labelled_data
+from mxgan.classifier_training import class_titles, labelled_data
 from mxgan.data import DATASETS, data_sets_with, open_dataset
 from mxgan.data.latents import draw_latents
 from mxgan.errors import ArgumentError
 from mxgan.evaluation.bundle import Bundle
-from mxgan.evaluation.evaluate import AGREEMENT, Networks, gather, measured_side, needs_of
+from mxgan.evaluation.evaluate import Networks, gather, measured_side, needs_of
 from mxgan.evaluation.features import FeatureNetwork
 from mxgan.evaluation.metrics import METRICS, NEEDS
 from mxgan.evaluation.onnx_features import OnnxFeatures
@@ -121,6 +121,7 @@ def open_reference(
     seed: int = 0,
     classifier: Union[str, Path, None] = None,
     inception: Union[str, Path, None] = None,
+    check: Optional[Callable] = None,
     progress: Optional[bool] = None,
 ) -> Reference:
     """The images of a run's data set that its samples are measured against, `count` of them or all there are.
@@ -131,6 +132,7 @@ def open_reference(
     names : metrics that must be measured.
     classifier : folder of a trained one; None: that of the data set, trained where it is not in the cache.
     inception : an ONNX file; None: no `fid`.
+    check : called with the data's fingerprint before anything is trained or looked at; may raise.
 
     Raises
     ------
@@ -141,23 +143,42 @@ def open_reference(
     if names is not None and inception is None:
         _refuse_without(names, "inception")
     data = open_images(config, progress, seed=seed, split=trained_split(config))
+    if check is not None:
+        check(data.fingerprint)
     networks = Networks(
         _classifier(config, data, wanted, classifier, progress, names is not None),
         OnnxFeatures(inception) if inception is not None else None,
     )
+    known = _labels_known(data, networks)
     have = {
         "images": True,
         **dict.fromkeys(CLASSIFIED, networks.classifier is not None),
         "inception": networks.inception is not None,
         "held_out": held_out_split(config) is not None,
-        AGREEMENT: _agrees(config, networks.classifier),
+        "labels": known and config.recipe.network.generator_classes == data.num_classes,
     }
-    chosen = [name for name in wanted if all(have[need] for need in _needed_for(name))]
+    chosen = [name for name in wanted if all(have[need] for need in METRICS[name].needs)]
     if names is not None and len(chosen) < len(wanted):
         _refuse(next(name for name in wanted if name not in chosen), config, have)
+    chosen = _with_images_enough(chosen, data, names is not None)
     count = min(count, data.num_images)
-    bundle = gather(_with_known_labels(image_chunks(data, count), data, networks), count, networks, chosen)
+    chunks = ((images, labels if known else None) for images, labels in image_chunks(data, count))
+    bundle = gather(chunks, count, networks, chosen)
     return Reference(bundle, networks, chosen, _protocol(config, data, count, networks))
+
+
+def _with_images_enough(names: Sequence[str], data, must: bool) -> list:
+    """The metrics for which there are real images enough; others are an error if they `must`, else left out."""
+    few = [name for name in names if METRICS[name].least > data.num_images]
+    told = ", ".join(f"{name} ({METRICS[name].least})" for name in few)
+    if few and (must or len(few) == len(names)):
+        raise ArgumentError(
+            f"{data.name} has {data.num_images} images here, and more are needed for {told}: raise the limit, give "
+            "more images, or leave that out."
+        )
+    if few:
+        logger.warning("%s has %d images; left out, for they need more: %s.", data.name, data.num_images, told)
+    return [name for name in names if name not in few]
 
 
 def _protocol(config: RunConfig, data, count: int, networks: Networks) -> dict:
@@ -173,19 +194,22 @@ def _protocol(config: RunConfig, data, count: int, networks: Networks) -> dict:
     }
 
 
-def _needed_for(name: str) -> tuple:
-    return METRICS[name].needs if name in METRICS else ("probabilities", AGREEMENT)
+def _labels_known(data, networks: Networks) -> bool:
+    """Whether the data's labels count the same classes, by their names, as the classifier does."""
+    if networks.classifier is None or not data.num_classes:
+        return False
+    known, found = class_titles(data), networks.classifier.class_names
+    if known != found:
+        logger.warning(
+            "The classifier tells %s apart, and the data %s: the data's own labels are not used.",
+            _listed(found),
+            _listed(known),
+        )
+    return known == found
 
 
-def _with_known_labels(chunks: Iterator[tuple], data, networks: Networks) -> Iterator[tuple]:
-    """Labels only where the classifier counts the same classes."""
-    same = networks.classifier is not None and networks.classifier.classes == data.num_classes
-    return ((images, labels if same else None) for images, labels in chunks)
-
-
-def _agrees(config: RunConfig, classifier: Optional[FeatureNetwork]) -> bool:
-    asked = config.recipe.network.generator_classes
-    return bool(asked) and classifier is not None and classifier.classes == asked
+def _listed(names: list) -> str:
+    return f"{len(names)} classes ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
 
 
 def _classifier(
@@ -219,10 +243,10 @@ def _refuse_without(names: Sequence[str], need: str) -> None:
 
 
 def _refuse(name: str, config: RunConfig, have: dict) -> None:
-    lacking = next(need for need in _needed_for(name) if not have[need])
-    if lacking == AGREEMENT:
+    lacking = next(need for need in METRICS[name].needs if not have[need])
+    if lacking == "labels":
         raise ArgumentError(
-            f"{name} is of generators that are asked for a class, and of a classifier of as many classes; the network "
+            f"{name} is of generators that are asked for a class, and of a classifier of the same classes; the network "
             f"{config.recipe.network.name!r} takes {config.recipe.network.generator_classes or 'no'} classes. Leave it "
             "out, or give another --classifier."
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
 from collections.abc import Sequence
@@ -15,13 +17,12 @@ from mxgan.checkpoint import parameter_file
 from mxgan.checks import whole_number
 from mxgan.errors import OutputError
 from mxgan.evaluation.bundle import Bundle, Settings
-from mxgan.evaluation.evaluate import AGREEMENT, COPIES, Evaluation, check_names, evaluated, gather
+from mxgan.evaluation.evaluate import COPIES, Evaluation, check_names, evaluated, gather
 from mxgan.evaluation.features import RESIZING, reduced
 from mxgan.evaluation.metrics import METRICS
 from mxgan.evaluation.swd import check_pyramid
-from mxgan.files import write_whole
-from mxgan.loading import checkpoint_folder, generator_file
-from mxgan.params_files import load_params
+from mxgan.files import read_json, write_whole
+from mxgan.loading import checkpoint_folder, generator_file, sampler_of
 from mxgan.references import (
     Reference,
     held_out_split,
@@ -70,7 +71,7 @@ def evaluate(
     ----------
     run : its folder; nothing in it is changed.
     checkpoint : "latest", "best" (of a run with `keep_best`), or a step that has one.
-    metrics : names in METRICS, and "class_agreement"; None: all that the run's data allow.
+    metrics : names in METRICS; None: all that the run's data allow.
     samples : how many are drawn, from 100 up.
     seed : of the samples, of the real images, and of every draw of a metric.
     averaged : True: the average of the generator's weights; False: the weights themselves; None: the average where
@@ -99,20 +100,14 @@ def evaluate(
         config = replace(config, data_dir=os.path.abspath(data_dir))
     chosen = checkpoint_folder(folder, config, checkpoint)
     file = generator_file(chosen, averaged)
-    default = [*(name for name in METRICS if name != "fid" or inception is not None), AGREEMENT]
-    given = {"classifier": classifier, "inception": inception, "progress": progress}
+    default = [name for name in METRICS if name != "fid" or inception is not None]
+    given = {"classifier": classifier, "inception": inception, "check": folder.check_data, "progress": progress}
     reference = open_reference(config, default, names, count=samples, seed=seed, **given)
-    folder.check_data(reference.protocol["fingerprint"])
     logger.info("%s samples of step %d, and %s", f"{samples:,}", int(chosen.name), ", ".join(reference.names))
-    results = _measured(config, _sampler(config, file), reference, samples, settings, progress)
+    sampler = sampler_of(file, config.recipe.network)
+    results = _measured(config, sampler, reference, samples, settings, progress)
     average = file != parameter_file(chosen, "generator")
     return Evaluation(results, _protocol(config, chosen, average, samples, settings, reference))
-
-
-def _sampler(config: RunConfig, file: Path) -> Sampler:
-    network = config.recipe.network
-    shape, classes = network.latent_shape, network.generator_classes
-    return Sampler.of_params(network.generator(), shape, load_params(file), classes=classes)
 
 
 def _measured(
@@ -160,16 +155,42 @@ def _small(chunks, size: int) -> np.ndarray:
 
 
 def save_evaluation(run: Union[str, Path], evaluation: Evaluation) -> Path:
-    """Write an evaluation to RUN/evaluation/STEP.json, in place of an earlier one; returns the file.
+    """Write an evaluation to RUN/evaluation/STEP.json, STEP-ema.json of a generator's average; returns the file.
 
-    That of a generator's average is STEP-ema.json, beside the one of the weights themselves. Raises OutputError where
-    anything else than a file is there, or it cannot be written.
+    What is there already by the same protocol stays, but for the metrics that were measured again. By another protocol
+    (more samples, another seed) it stays too: the new file's name then has eight digits of its protocol's hash.
+
+    Raises OutputError where anything else than a file is there, or it cannot be written.
     """
     folder = RunFolder.open(run)
     average = "-ema" if evaluation.protocol["weights"] == "average" else ""
-    target = folder.evaluations / f"{evaluation.protocol['checkpoint']:06d}{average}.json"
-    folder.make(target.parent)
-    if os.path.lexists(target) and (target.is_symlink() or not target.is_file()):
-        raise OutputError(f"{target} is not a plain file; nothing was written. Move it away.")
-    write_whole(target, evaluation.as_json() + "\n")
+    name = f"{evaluation.protocol['checkpoint']:06d}{average}"
+    folder.refuse_link(folder.evaluations)
+    try:
+        folder.evaluations.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{folder.evaluations} cannot be made: {error.strerror}; nothing was written. Make room, or --output FILE."
+        ) from error
+    target, told = folder.evaluations / f"{name}.json", json.loads(evaluation.as_json())
+    kept = _kept(target)
+    if kept is not None and kept["protocol"] != told["protocol"]:
+        digest = hashlib.sha256(json.dumps(told["protocol"], sort_keys=True).encode()).hexdigest()
+        target = target.with_name(f"{name}-{digest[:8]}.json")
+        kept = _kept(target)
+    if kept is not None:
+        told["results"] = {**kept["results"], **told["results"]}
+    write_whole(target, json.dumps(told, indent=1) + "\n")
     return target
+
+
+def _kept(target: Path) -> Optional[dict]:
+    """What an earlier evaluation has written; None where there is nothing."""
+    if not os.path.lexists(target):
+        return None
+    if target.is_symlink() or not target.is_file():
+        raise OutputError(f"{target} is not a plain file; nothing was written. Move it away.")
+    found = read_json(target)
+    if not isinstance(found, dict) or not all(isinstance(found.get(name), dict) for name in ("results", "protocol")):
+        raise OutputError(f"{target} is not what `mxgan evaluate` writes; nothing was written. Move it away.")
+    return found

@@ -62,7 +62,7 @@ ORDER = [
     "checkpointer",
     "monitor",
     "pictures",
-    "classifier",
+    "discriminator_accuracy",
     "trainer",
     "recipe",
     "recipes",

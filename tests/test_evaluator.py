@@ -19,6 +19,7 @@ from mxgan.loading import load_sampler
 from mxgan.references import sample_chunks
 from tests.evaluating import cache_with_classifier
 from tests.support import assert_same, params_of, tiny_config
+from tests.test_guard import Spoil, session_of
 from tests.test_recipes import small
 
 NAMES = ["swd", "frechet", "kernel", "classifier_score", "label_kl"]
@@ -189,3 +190,20 @@ def test_intervals_that_are_none_are_refused(every):
     message = f"evaluate_every is {every!r}; give a number of steps above 0, or 'epoch', or null for none"
     with pytest.raises(ArgumentError, match=message):
         tiny_config(steps=1, evaluate_every=every)
+
+
+@pytest.mark.parametrize("recipe", ["dcgan", "ssgan"])
+def test_a_divergence_at_an_evaluated_step_is_the_guards_to_tell(tmp_path, recipe):
+    settings = {"steps": 12, "evaluate_every": 10, "sample_every": 10, "checkpoint_every": 8, "on_nan": "rollback"}
+    if recipe == "ssgan":
+        settings["evaluate_every"] = None  # D's test accuracy, with the pictures
+    session = session_of(
+        replace(small(recipe, steps=12), **settings), tmp_path / "run", Spoil("generator", "g3_weight", 10)
+    )
+    session.run()
+    told = [
+        each
+        for line in session.folder.history_path.read_text().splitlines()
+        for each in json.loads(line).get("rollbacks", [])
+    ]
+    assert [(each["to_step"], each["layer"]) for each in told] == [(8, "g3_weight")]

@@ -11,7 +11,6 @@ import pytest
 import mxgan
 from mxgan.data import pack_folder
 from mxgan.errors import ArgumentError
-from mxgan.evaluation.evaluate import AGREEMENT
 from mxgan.evaluation.metrics import METRICS
 from mxgan.references import held_out_split, image_chunks, open_images, open_reference, sample_chunks, trained_split
 from mxgan.sampling import Sampler
@@ -75,7 +74,7 @@ def test_samples_are_a_function_of_the_seed_and_the_first_of_them_agree():
 
 
 def test_the_reference_has_the_runs_images_and_what_the_classifier_makes_of_them():
-    found = open_reference(tiny_config(steps=1), [*METRICS, AGREEMENT], count=120, seed=2)
+    found = open_reference(tiny_config(steps=1), list(METRICS), count=120, seed=2)
     data = open_images(tiny_config(steps=1), seed=2)
     images = np.concatenate([rows for rows, _ in image_chunks(data, 120)])
     np.testing.assert_array_equal(found.bundle.images, images)
@@ -85,12 +84,11 @@ def test_the_reference_has_the_runs_images_and_what_the_classifier_makes_of_them
     assert found.protocol["classifier"]["fingerprint"] == quick_classifier().fingerprint
     assert found.protocol["images"] == 120
     # Of the embedded digits all are trained on, no Inception was given, and this generator takes no classes.
-    assert set(METRICS) - set(found.names) == {"fid", "copies"}
-    assert AGREEMENT not in found.names
+    assert set(METRICS) - set(found.names) == {"fid", "copies", "class_agreement"}
 
 
 def test_a_conditional_generator_is_asked_for_its_classes():
-    assert AGREEMENT in open_reference(small("cgan", steps=1), [AGREEMENT], count=20).names
+    assert "class_agreement" in open_reference(small("cgan", steps=1), ["class_agreement"], count=20).names
 
 
 def test_more_than_there_are_is_all_there_are():
@@ -125,11 +123,54 @@ def test_a_classifier_may_be_given_for_any_data(records, tmp_path):
     assert found.bundle.labels is None  # recordio's are not the classifier's classes
 
 
+def test_labels_count_only_where_the_classifier_has_the_same_classes(tmp_path, caplog):
+    words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    images, labels = mxgan.data.load_digits("train")
+    for name, chosen in ((words, "words"), (map(str, range(10)), "figures")):
+        for number, title in enumerate(name):
+            (tmp_path / chosen / title).mkdir(parents=True)
+            for index in np.flatnonzero(labels == number)[:3]:
+                cv2.imwrite(str(tmp_path / chosen / title / f"{index}.png"), images[index])
+    config = replace(tiny_config(steps=1), dataset="folder")
+    quick_classifier().save(tmp_path / "given")
+    settings = {"count": 30, "classifier": tmp_path / "given"}
+    same = open_reference(replace(config, data_dir=str(tmp_path / "figures")), ["label_kl"], **settings)
+    assert sorted(same.bundle.labels) == sorted([*range(10)] * 3)
+    assert "apart" not in caplog.text
+    other = open_reference(replace(config, data_dir=str(tmp_path / "words")), ["label_kl"], **settings)
+    assert other.bundle.labels is None
+    assert "tells 10 classes (0, 1, 2, …) apart, and the data 10 classes (eight, five, four, …)" in caplog.text
+
+
+def test_metrics_that_want_more_images_are_left_out_or_refused(caplog):
+    config = replace(tiny_config(steps=1), limit=3)
+    found = open_reference(config, ["swd", "frechet", "kernel", "recall"], count=100)
+    assert found.names == ["swd", "frechet"]
+    assert "has 3 images; left out, for they need more: kernel (4), recall (6)" in caplog.text
+    with pytest.raises(
+        ArgumentError, match=r"has 3 images here, and more are needed for recall \(6\): raise the limit"
+    ):
+        open_reference(config, [], ["swd", "recall"], count=100)
+    with pytest.raises(ArgumentError, match=r"has 1 images here, and more are needed for swd \(2\), kernel \(4\)"):
+        open_reference(replace(config, limit=1), ["swd", "kernel"], count=100)
+
+
+def test_other_data_are_refused_before_a_classifier_is_trained(cache):
+    (cache / "network.params").unlink()
+
+    def check(fingerprint):
+        raise ArgumentError(f"not {fingerprint['count']}")
+
+    with pytest.raises(ArgumentError, match="not 1797"):
+        open_reference(tiny_config(steps=1), ["frechet"], count=20, check=check)
+    assert not (cache / "network.params").exists()
+
+
 @pytest.mark.parametrize(
     "name, message",
     [
         ("fid", r"fid cannot be measured: FID is said for Inception's features alone: .* \(--inception FILE.onnx\)"),
-        (AGREEMENT, "class_agreement is of generators that are asked for a class.* the network 'dcgan' takes no clas"),
+        ("class_agreement", "class_agreement is of generators that are asked for .* the network 'dcgan' takes no clas"),
         ("copies", "copies needs images that the run was not trained on, and of the data set 'digits' it was trained "
                    "on all; leave copies out, or train with --set split=train"),
     ],

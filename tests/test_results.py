@@ -25,7 +25,9 @@ def test_the_table_says_what_is_there_and_nothing_else():
     row = {"recipe": "dcgan", "seed": 0, "steps": 6000, "weights": "ema", "test_accuracy": None, "minutes": 12.4}
     text = table([{**row, "evaluation": {"results": found}}])
     assert text.splitlines()[0].count("|") == len(COLUMNS) + 7
-    assert "| dcgan | 0 | 6,000 | ema | 8.50 | 11.25 | 0.1400 (data 0.1560) |  |  |  |  |  |  |  | 12 |" in text
+    assert (
+        "| dcgan | 0 | 6,000 | ema | 8.50 | 11.25 | 0.1400 (data 0.1560) | not finite |  |  |  |  |  |  | 12 |" in text
+    )
 
 
 def test_a_recipe_from_nothing_to_the_table(tmp_path, monkeypatch, mxgan_data):
@@ -42,14 +44,14 @@ def test_a_recipe_from_nothing_to_the_table(tmp_path, monkeypatch, mxgan_data):
         ("wgan-gp", 4, "ema"),
     ]
     assert rows[0]["evaluation"]["results"]["frechet"]["value"] > 0
-    padded = json.loads((tmp_path / "results" / "wgan-gp-0-x1-ema-padded.json").read_text())
+    padded = json.loads((tmp_path / "results" / "wgan-gp-0-4-ema-padded.json").read_text())
     assert padded["protocol"]["settings"]["pyramid"] == "padded"
     assert rows[1]["evaluation"]["results"]["swd_padded"] == padded["results"]["swd"]
     assert {path.name for path in (tmp_path / "results").glob("*.png")} == {"grids.png", "wgan-gp.png"}
-    before = (tmp_path / "results" / "wgan-gp-0-x1" / "history.jsonl").read_bytes()
+    before = (tmp_path / "results" / "wgan-gp-0-4" / "history.jsonl").read_bytes()
     again = CliRunner().invoke(main, arguments)
     assert again.exit_code == 0, again.output
-    assert (tmp_path / "results" / "wgan-gp-0-x1" / "history.jsonl").read_bytes() == before
+    assert (tmp_path / "results" / "wgan-gp-0-4" / "history.jsonl").read_bytes() == before
 
 
 def test_a_recipe_without_a_plan_is_refused(tmp_path):

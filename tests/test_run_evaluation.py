@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -120,7 +122,7 @@ def test_all_that_the_data_allow_is_measured(tmp_path):
     found = evaluate(trained(settings, tmp_path / "run"), samples=200)
     assert list(found.results) == [
         "swd", "ms_ssim", "frechet", "kernel", "precision", "recall", "density", "coverage", "classifier_score",
-        "label_kl", "missing_classes", "copies", "birthday", "class_agreement",
+        "label_kl", "missing_classes", "class_agreement", "copies", "birthday",
     ]  # fmt: skip
     assert len(found.results["class_agreement"].details["by_class"]) == 10
     assert json.loads(found.as_json())["results"]["kernel"]["standard_error"] > 0
@@ -170,6 +172,39 @@ def test_nothing_but_a_file_is_written_over(run, tmp_path, kind):
     assert [path.name for path in (copy / "evaluation").iterdir()] == ["000008-ema.json"]
 
 
+def test_what_was_measured_before_stays(run, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    shutil.rmtree(copy / "evaluation", ignore_errors=True)
+    first, second = (evaluate(copy, metrics=[name], samples=100) for name in ("frechet", "kernel"))
+    assert save_evaluation(copy, first) == save_evaluation(copy, second) == copy / "evaluation" / "000008-ema.json"
+    kept = json.loads((copy / "evaluation" / "000008-ema.json").read_text())
+    assert {name: score["value"] for name, score in kept["results"].items()} == {
+        "frechet": first.results["frechet"].value,
+        "kernel": second.results["kernel"].value,
+    }
+    other = evaluate(copy, metrics=["frechet"], samples=120)
+    beside = save_evaluation(copy, other)
+    assert re.fullmatch(r"000008-ema-[0-9a-f]{8}\.json", beside.name)
+    assert save_evaluation(copy, other) == beside
+    assert json.loads((copy / "evaluation" / "000008-ema.json").read_text()) == kept
+    (copy / "evaluation" / "000008-ema.json").write_text("[]")
+    with pytest.raises(OutputError, match="000008-ema.json is not what `mxgan evaluate` writes; nothing was written"):
+        save_evaluation(copy, first)
+
+
+def test_figures_that_cannot_be_kept_are_told_all_the_same(run, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    shutil.rmtree(copy / "evaluation", ignore_errors=True)
+    (copy / "evaluation").write_text("in the way")
+    found = command("evaluate", copy, "--samples", 100, "--metric", "frechet", "--output", tmp_path / "new" / "x.json")
+    assert found.exit_code == 1
+    assert "frechet" in found.output.splitlines()[1]
+    assert "evaluation cannot be made: File exists; nothing was written. Make room, or --output FILE." in found.output
+    assert "frechet" in json.loads((tmp_path / "new" / "x.json").read_text())["results"]
+
+
 def test_the_command_prints_a_table_and_writes_json(run, tmp_path):
     arguments = ("evaluate", run, "--samples", 100, "--metric", "label_kl", "--metric", "frechet", "--raw")
     found = command(*arguments, "--output", tmp_path / "figures.json")
@@ -179,7 +214,8 @@ def test_the_command_prints_a_table_and_writes_json(run, tmp_path):
     assert [row.split()[0] for row in rows[:2]] == ["label_kl", "frechet"]
     assert "step 8 (raw weights), 100 samples against 100 images of digits, split train; classifier" in found.output
     assert found.output.rstrip().endswith(f"written: {run / 'evaluation' / '000008.json'}")
-    assert (tmp_path / "figures.json").read_text() == (run / "evaluation" / "000008.json").read_text()
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures == json.loads((run / "evaluation" / "000008.json").read_text())
 
     printed = command(*arguments, "--json")
     assert json.loads(printed.output) == json.loads((tmp_path / "figures.json").read_text())

@@ -38,12 +38,13 @@ class Diagnosis(Callback):
     Attributes
     ----------
     name : under which it is listed and recorded. remedy : what to do, in one line.
-    windows : how many windows of WINDOW_STEPS steps it looks back.
+    windows : how many windows of WINDOW_STEPS steps it looks back. numbers : how many a reading has.
     """
 
     name = ""
     remedy = ""
     windows = 1
+    numbers = 1
 
     def __init__(self, log_every: int, objective: Objective) -> None:
         self.every = log_every * -(-READ_EVERY // log_every)
@@ -114,7 +115,7 @@ class Diagnosis(Callback):
             readings = [
                 [np.nan if value is None else float(value) for value in each] for each in state.get("readings", [])
             ]
-            if len({len(reading) for reading in readings}) > 1:
+            if any(len(reading) != self.numbers for reading in readings):
                 raise ValueError("readings")
             self._readings, self._healthy = deque(readings, maxlen=self.window), healthy
 

@@ -14,6 +14,7 @@ __all__ = ["ModeCollapse", "distances", "spread"]
 MOST_COMPARED = 64  # images of a batch
 APART = 0.1
 NEAREST = 0.05
+ROUNDING = 1e-3  # of an image's norm: roots of differences of products in float32
 
 
 class ModeCollapse(Diagnosis):
@@ -28,6 +29,7 @@ class ModeCollapse(Diagnosis):
     """
 
     name = "mode_collapse"
+    numbers = 2
     remedy = (
         "G has found a few images that pass: go back to an earlier checkpoint with a lower --lr, or try the recipe "
         "wgan-gp, or a D that sees the batch (minibatch_kernels)."
@@ -69,16 +71,19 @@ def spread(products: np.ndarray, sums: np.ndarray, pixels: np.ndarray) -> tuple:
     """(mean distance between two images, median distance to the nearest other one), in units of their contrast.
 
     The contrast is the root mean square, over the images, of their pixels' deviation from the image's own mean, as a
-    vector's norm. NaN for fewer than two images; (0, 0) for images that are all the same.
+    vector's norm. NaN for fewer than two images, and for flat ones of several shades; (0, 0) for images that are all
+    the same.
     """
     products, count = products.astype(np.float64), len(products)
     if count < 2:
         return np.nan, np.nan
     apart = distances(products)
     contrast = np.sqrt(max((np.diag(products) - sums.astype(np.float64) ** 2 / pixels[0]).mean(), 0))
-    mean = apart.sum() / (count * (count - 1))
+    mean, rounding = apart.sum() / (count * (count - 1)), ROUNDING * np.sqrt(np.diag(products).max())
+    if contrast <= rounding:
+        return (0.0, 0.0) if mean <= rounding else (np.nan, np.nan)
     np.fill_diagonal(apart, np.inf)
-    return tuple(value / contrast if contrast else 0.0 for value in (mean, np.median(apart.min(axis=1))))
+    return mean / contrast, np.median(apart.min(axis=1)) / contrast
 
 
 def _ratio(fake: float, real: float) -> float:

@@ -23,6 +23,7 @@ class Oscillation(Diagnosis):
     """
 
     name = "oscillation"
+    numbers = 2
     remedy = (
         "G and D chase each other: lower both learning rates (--lr), or take beta1 from 0.9 to 0.5 or 0; an average "
         "of G (--ema 0.999) evens samples out."

@@ -16,7 +16,7 @@ GROWTH, GROWING, FROM = 2.0, 5, 1e3
 
 
 class NearOverflow(Diagnosis):
-    """The largest of weights, predictions and losses is above LIMIT, or doubles in each of GROWING readings above FROM.
+    """The largest of weights, predictions and losses is above LIMIT, or is above FROM by doubling in GROWING readings.
 
     Of a weight array it is the root mean square of its first 65,536 numbers, of a batch that of its predictions.
     Squares of numbers from 1.8e19 up are infinite in float32, and a layer multiplies sizes: at LIMIT there are three

@@ -23,6 +23,7 @@ class SaturatedDiscriminator(Diagnosis):
     """
 
     name = "discriminator_saturated"
+    numbers = 2
     remedy = (
         "D learns faster than G: lower D's learning rate (--set discriminator_optimizer.learning_rate=...), or add "
         "instance noise and smoothing as the recipe dcgan has them."

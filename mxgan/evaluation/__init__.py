@@ -1,4 +1,4 @@
-"""How good samples are: pure functions of arrays, each with its source. Only features.py has a network, MXNet's.
+"""How good samples are: pure functions of arrays, each with its source; networks in features.py, onnx_features.py.
 
 ::
 
@@ -14,6 +14,7 @@
       └─ classifier_scores.py    score, label histogram, its divergence, missing classes
 
     bundle.py (images, features, … of one side) → metrics.py: METRICS, one row each → measure(names, reference, samples)
+    evaluate.py: images that come chunk by chunk → bundles → scores with their protocol
 
 `arrays.py` checks what comes in: ShapeError or ArgumentError, never a number that means nothing.
 """

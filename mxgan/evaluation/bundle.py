@@ -43,7 +43,9 @@ class Settings:
     subsets, subset_size : of `kernel`; the size is cut to half of the features there are.
     precision_neighbours, coverage_neighbours : k of precision and recall, and of density and coverage.
     splits : of `classifier_score`.
-    missing_share : a class is missing whose share of the samples is below this one, of `missing_classes`.
+    manifold_rows : so many features of each side, drawn at random, are compared, of precision, recall, density and
+        coverage: time grows with their square.
+    missing_share : a class is missing with less than this times its share of the data, of `missing_classes`.
     copy_images : so many samples and held-out images, drawn at random, are looked up, of `copies`.
     birthday_images : so many samples, drawn at random, are compared with each other, of `birthday`.
     """
@@ -55,7 +57,8 @@ class Settings:
     precision_neighbours: int = 3
     coverage_neighbours: int = 5
     splits: int = 10
-    missing_share: float = 0.01
+    manifold_rows: int = 20_000
+    missing_share: float = 0.1
     copy_images: int = 2000
     birthday_images: int = 5000
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Real
 from typing import NamedTuple, Optional
 
@@ -87,21 +88,21 @@ def label_divergence(histogram, reference=None) -> float:
     histogram, reference : (K,) shares of sum 1; reference None: 1/K each. Infinity where a class of the histogram has
         no share in the reference.
     """
-    histogram = distribution("histogram", histogram)
-    if reference is None:
-        reference = np.full(histogram.shape, 1 / histogram.size)
-    reference = distribution("reference", reference)
-    if histogram.shape != reference.shape:
-        raise ShapeError(f"histogram has shape {histogram.shape}, reference {reference.shape}; give the same classes.")
-    return kl_divergence(histogram, reference)
+    return kl_divergence(*_same_classes(histogram, reference))
 
 
-def missing_classes(histogram, threshold: float = 0.01) -> list:
-    """The classes whose share is below `threshold`, a number over 0 and at most 1, as a list of their numbers."""
-    histogram = distribution("histogram", histogram)
+def missing_classes(histogram, reference=None, threshold: float = 0.1) -> list:
+    """The classes with less than `threshold` times their share in the reference, as a list of their numbers.
+
+    Parameters
+    ----------
+    histogram, reference : (K,) shares of sum 1; reference None: 1/K each. Classes that it lacks are not missed.
+    threshold : over 0 and at most 1.
+    """
+    histogram, reference = _same_classes(histogram, reference)
     if isinstance(threshold, bool) or not isinstance(threshold, Real) or not 0 < threshold <= 1:
         raise ArgumentError(f"threshold is {threshold!r}; give a share over 0 and at most 1.")
-    return np.flatnonzero(histogram < threshold).tolist()
+    return np.flatnonzero(histogram < threshold * reference).tolist()
 
 
 def measure_classifier_score(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
@@ -119,9 +120,29 @@ def measure_labels(reference: Bundle, samples: Bundle, settings: Settings) -> di
     classes = len(histogram)
     truth = reference.probabilities if reference.labels is None else reference.labels
     real = np.full(classes, 1 / classes) if truth is None else label_histogram(truth, classes)
-    missing = missing_classes(histogram, settings.missing_share)
+    missing = missing_classes(histogram, real, settings.missing_share)
     details = {"histogram": histogram.tolist(), "reference": real.tolist(), "uniform": label_divergence(histogram)}
     return {
         "label_kl": Score(label_divergence(histogram, real), details),
         "missing_classes": Score(float(len(missing)), {"classes": missing, "share": settings.missing_share}),
     }
+
+
+def measure_agreement(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
+    """The row `class_agreement` of METRICS, with its binomial standard error, and that of each class."""
+    right = samples.probabilities.argmax(axis=1) == samples.labels
+    share = float(right.mean())
+    by_class = [float(right[samples.labels == label].mean()) for label in np.unique(samples.labels)]
+    details = {"standard_error": math.sqrt(share * (1 - share) / len(right)), "by_class": by_class}
+    return {"class_agreement": Score(share, details)}
+
+
+def _same_classes(histogram, reference) -> tuple:
+    """Both as shares of the same classes; even ones for no reference."""
+    histogram = distribution("histogram", histogram)
+    if reference is None:
+        reference = np.full(histogram.shape, 1 / histogram.size)
+    reference = distribution("reference", reference)
+    if histogram.shape != reference.shape:
+        raise ShapeError(f"histogram has shape {histogram.shape}, reference {reference.shape}; give the same classes.")
+    return histogram, reference

@@ -105,8 +105,8 @@ def birthday_estimate(images, *, reference=None, threshold: Optional[float] = No
     ----------
     images : (N, C, H, W) in [-1, 1], N ≥ 2: samples.
     reference, threshold : one of them. Two samples are duplicates up to `threshold` (L2 norm of all pixels, ≥ 0),
-        or up to the least distance of any two of the real images `reference`, as many as there are samples: the
-        estimate then says how the samples' variety compares with N², which the data has by this measure.
+        or up to the least distance of any two different ones of the real images `reference`, as many as there are
+        samples: the estimate then says how the samples' variety compares with N², which the data has by this measure.
     seed : of the orders in which batches are filled.
 
     For s the batch is filled in 1,000 random orders; it is the median of the sizes at which a duplicate came in. s² is
@@ -122,7 +122,7 @@ def birthday_estimate(images, *, reference=None, threshold: Optional[float] = No
         raise ArgumentError("give reference or threshold, one of the two.")
     if reference is not None:
         images, reference = same_images(("images", "reference"), images, reference, least=2)
-        threshold = _least_distance(_flat(reference))
+        threshold = _least_distance(np.unique(_flat(reference), axis=0))  # an image twice says nothing of the others
     elif isinstance(threshold, bool) or not isinstance(threshold, Real) or not 0 <= threshold < math.inf:
         raise ArgumentError(f"threshold is {threshold!r}; give a distance of 0 or more.")
     pairs, count = _duplicates(_flat(images), threshold)
@@ -135,7 +135,8 @@ def measure_copies(reference: Bundle, samples: Bundle, settings: Settings) -> di
     most, seed = whole_number("copy_images", settings.copy_images, 2), settings.seed
     held_out = some_rows(reference.held_out, most, seed, "held_out")
     found = copy_test(reference.images, held_out, some_rows(samples.images, most, seed, "copies"))
-    return {"copies": Score(found.share, {"p_value": found.p_value})}
+    counts = {"training_images": len(reference.images), "held_out_images": len(held_out)}
+    return {"copies": Score(found.share, {"p_value": found.p_value, **counts})}
 
 
 def measure_birthday(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
@@ -146,7 +147,7 @@ def measure_birthday(reference: Bundle, samples: Bundle, settings: Settings) -> 
     real, fake = (some_rows(side.images, count, settings.seed, "birthday") for side in (reference, samples))
     found = birthday_estimate(fake, reference=real, seed=settings.seed)
     details = found._asdict()
-    return {"birthday": Score(details.pop("support"), details)}
+    return {"birthday": Score(details.pop("support"), {**details, "images": count})}
 
 
 def _flat(images: np.ndarray) -> np.ndarray:
@@ -194,14 +195,14 @@ def _blocks(rows: np.ndarray):
 
 
 def _least_distance(rows: np.ndarray) -> float:
-    """The distance of the two rows that are nearest to each other: exact, of the nearest few in float32."""
+    """The distance of the two rows that are nearest to each other: exact, of the nearest few in float32; 0 of one."""
     least = math.inf
     for later, earlier, squared in _blocks(rows):
         few = np.argpartition(squared, min(FEW, squared.size) - 1, axis=None)[:FEW]
         few = few[np.isfinite(squared.ravel()[few])]
         j, i = np.unravel_index(few, squared.shape)
         least = min(least, _exact(rows[later[j]], rows[earlier[i]]).min(initial=math.inf))
-    return float(least)
+    return float(least) if len(rows) > 1 else 0.0
 
 
 def _duplicates(rows: np.ndarray, threshold: float) -> tuple:

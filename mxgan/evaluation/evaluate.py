@@ -14,13 +14,13 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from mxgan.errors import ArgumentError, unknown_name
-from mxgan.evaluation.bundle import Bundle, Score, Settings
+from mxgan.evaluation.bundle import Bundle, Settings
 from mxgan.evaluation.features import FeatureNetwork, resized
 from mxgan.evaluation.metrics import METRICS, measure
 from mxgan.evaluation.onnx_features import OnnxFeatures
+from mxgan.memory import check_room
 
 __all__ = [
-    "AGREEMENT",
     "COPIES",
     "Evaluation",
     "Networks",
@@ -31,8 +31,6 @@ __all__ = [
     "needs_of",
 ]
 
-# Of conditional generators: the share of samples that the classifier puts into the class that was asked for.
-AGREEMENT = "class_agreement"
 COPIES = "copies"  # looks all training images up, so that its bundles are its own
 ERRORS = ("standard_error", "std")  # the details that say how sure a figure is
 FORMAT = 1
@@ -46,17 +44,19 @@ class Networks(NamedTuple):
 
 
 def check_names(names: Iterable[str]) -> list:
-    """The names as a list, each once; ArgumentError for one that is no metric, with the nearest."""
-    names, known = list(dict.fromkeys(names)), [*METRICS, AGREEMENT]
+    """The names as a list, each once; ArgumentError for none at all, or one that is no metric, with the nearest."""
+    names = [names] if isinstance(names, str) else list(dict.fromkeys(names))
+    if not names:
+        raise ArgumentError(f"metrics is empty; give some of {', '.join(METRICS)}, or None for all.")
     for name in names:
-        if name not in known:
-            raise unknown_name("metric", name, known)
+        if name not in METRICS:
+            raise unknown_name("metric", name, METRICS)
     return names
 
 
 def needs_of(names: Iterable[str]) -> set:
-    """What metrics need: "images", "features", "probabilities", "inception", "held_out"."""
-    return {need for name in names for need in (METRICS[name].needs if name in METRICS else ("probabilities",))}
+    """What metrics need: keys of `mxgan.evaluation.metrics.NEEDS`."""
+    return {need for name in names for need in METRICS[name].needs}
 
 
 def gather(chunks: Iterable[tuple], count: int, networks: Networks, names: Iterable[str]) -> Bundle:
@@ -76,14 +76,24 @@ def gather(chunks: Iterable[tuple], count: int, networks: Networks, names: Itera
             made["images"] = resized(images, measured_side(images.shape[2:]))
         if labels is not None:
             made["labels"] = labels
+        if start + len(images) > count:
+            raise ArgumentError(f"{start + len(images)} images or more came, and {count} were announced.")
+        columns = columns or _room_for(count, made)
         for name, part in made.items():
-            if name not in columns:
-                columns[name] = np.empty((count, *part.shape[1:]), part.dtype)
             columns[name][start : start + len(part)] = part
         start += len(images)
     if start != count:
         raise ArgumentError(f"{start} images came, and {count} were announced.")
     return Bundle(**columns)
+
+
+def _room_for(count: int, made: dict) -> dict:
+    """Arrays for `count` rows, by the first of them; ArgumentError where they do not fit into memory."""
+    needed = sum(count * part[:1].nbytes for part in made.values())
+    check_room(
+        f"{count:,} images and what is made of them", needed, "Give fewer samples, or metrics of features alone."
+    )
+    return {name: np.empty((count, *part.shape[1:]), part.dtype) for name, part in made.items()}
 
 
 def measured_side(sides: Sequence[int]) -> int:
@@ -110,7 +120,7 @@ def evaluated(
 
     Parameters
     ----------
-    names : keys of METRICS, and "class_agreement" of samples whose `labels` are the classes that were asked for.
+    names : keys of METRICS.
     copies : (reference, samples) of the metric `copies`, which looks its samples up among all training images; None:
         the other two bundles.
 
@@ -118,26 +128,10 @@ def evaluated(
     ------
     ArgumentError, ShapeError : what `measure` raises.
     """
-    plain = [name for name in names if name not in (COPIES, AGREEMENT)]
-    found = measure(plain, reference, samples, settings)
+    found = measure([name for name in names if name != COPIES], reference, samples, settings)
     if COPIES in names:
         found.update(measure([COPIES], *(copies or (reference, samples)), settings))
-    if AGREEMENT in names:
-        found[AGREEMENT] = _class_agreement(samples)
     return {name: found[name] for name in names}
-
-
-def _class_agreement(samples: Bundle) -> Score:
-    """Share of samples that are of the class asked for, with its binomial standard error, and that of each class."""
-    if samples.labels is None or samples.probabilities is None:
-        raise ArgumentError(
-            f"{AGREEMENT} is of generators that are asked for a class, by a classifier of the same classes; this one "
-            "takes no classes, or there is no such classifier. Leave it out."
-        )
-    right = samples.probabilities.argmax(axis=1) == samples.labels
-    share = float(right.mean())
-    by_class = [float(right[samples.labels == label].mean()) for label in np.unique(samples.labels)]
-    return Score(share, {"standard_error": math.sqrt(share * (1 - share) / len(right)), "by_class": by_class})
 
 
 @dataclass(frozen=True)
@@ -156,7 +150,7 @@ class Evaluation:
     def as_json(self) -> str:
         """Everything as one JSON text; what is not finite is null."""
         results = {
-            name: {"value": score.value, **score.details, "better": better_of(name)}
+            name: {"value": score.value, **score.details, "better": METRICS[name].better}
             for name, score in self.results.items()
         }
         whole = {"format": FORMAT, "results": results, "protocol": self.protocol}
@@ -167,7 +161,8 @@ class Evaluation:
         rows = [("metric", "value", "± error", "better")]
         for name, score in self.results.items():
             error = next((f"{score.details[key]:.3g}" for key in ERRORS if key in score.details), "")
-            rows.append((name, f"{score.value:.5g}", error, better_of(name) or ""))
+            bound = "≥ " if score.details.get("at_least") else ""
+            rows.append((name, f"{bound}{score.value:.5g}", error, METRICS[name].better or ""))
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows]
         return "\n".join(lines)
@@ -183,11 +178,6 @@ class Evaluation:
             f"step {told['checkpoint']} ({told['weights']} weights), {told['samples']:,} samples against "
             f"{real['images']:,} images of {real['dataset']}{split}; {', '.join([*looking, ''])}seed {told['seed']}"
         )
-
-
-def better_of(name: str) -> Optional[str]:
-    """ "min" or "max": which way a metric is better; None where neither is."""
-    return METRICS[name].better if name in METRICS else "max"
 
 
 def _finite(value):

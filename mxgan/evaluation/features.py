@@ -97,6 +97,12 @@ class FeatureNetwork:
         """How many classes it tells apart."""
         return self.network.classes
 
+    @property
+    def class_names(self) -> list:
+        """Of each class; its number where it was trained on classes without names."""
+        names = self.record.get("class_names")
+        return names if isinstance(names, list) and names else [str(number) for number in range(self.classes)]
+
     def features_and_probabilities(self, images: np.ndarray) -> Seen:
         """What it makes of images (N, C, H, W) in [-1, 1] of any size and any number of channels, see `reduced`.
 

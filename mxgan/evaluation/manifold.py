@@ -6,7 +6,7 @@ import numpy as np
 
 from mxgan.checks import whole_number
 from mxgan.errors import ArgumentError
-from mxgan.evaluation.arrays import same_features
+from mxgan.evaluation.arrays import same_features, some_rows
 from mxgan.evaluation.bundle import Bundle, Score, Settings
 
 __all__ = ["manifold_scores", "measure_manifold"]
@@ -57,9 +57,9 @@ def manifold_scores(real, fake, *, precision_neighbours: int = 3, coverage_neigh
 
 def measure_manifold(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
     """The rows `precision`, `recall`, `density` and `coverage` of METRICS."""
+    most = whole_number("manifold_rows", settings.manifold_rows, 2)
     found = manifold_scores(
-        reference.features,
-        samples.features,
+        *(some_rows(side.features, most, settings.seed, "manifold") for side in (reference, samples)),
         precision_neighbours=settings.precision_neighbours,
         coverage_neighbours=settings.coverage_neighbours,
     )

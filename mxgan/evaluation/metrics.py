@@ -18,7 +18,7 @@ from typing import Callable, NamedTuple, Optional
 
 from mxgan.errors import ArgumentError, unknown_name
 from mxgan.evaluation.bundle import Bundle, Settings
-from mxgan.evaluation.classifier_scores import measure_classifier_score, measure_labels
+from mxgan.evaluation.classifier_scores import measure_agreement, measure_classifier_score, measure_labels
 from mxgan.evaluation.copies import measure_birthday, measure_copies
 from mxgan.evaluation.frechet import measure_fid, measure_frechet
 from mxgan.evaluation.kernel_distance import measure_kernel
@@ -40,6 +40,7 @@ class Metric:
     better : "min" or "max", what a best checkpoint is chosen by; None where neither is (see the summary).
     summary : what it says, its unit, its value for samples that are perfect.
     source : paper and section.
+    least : how many real images it takes.
     """
 
     function: Callable
@@ -47,6 +48,7 @@ class Metric:
     better: Optional[str]
     summary: str
     source: str
+    least: int = 2
 
 
 class Need(NamedTuple):
@@ -57,11 +59,13 @@ class Need(NamedTuple):
 
 
 _BOTH = ("reference", "samples")
+_MANIFOLD = 1 + max(Settings.precision_neighbours, Settings.coverage_neighbours)
 _CLASSIFIER = "they come from a feature network of the data set: train one, or name its folder"
 NEEDS = {
     "images": Need(_BOTH, "give the images of both sides"),
     "features": Need(_BOTH, _CLASSIFIER),
     "probabilities": Need(("samples",), _CLASSIFIER),
+    "labels": Need(("samples",), "they are the classes that a conditional generator was asked for"),
     "held_out": Need(("reference",), "give real images that were not trained on, such as the data set's test split"),
     "inception": Need(
         _BOTH,
@@ -106,6 +110,7 @@ METRICS = {
         "min",
         "squared kernel distance of the features, unbiased: around 0 (below it too) for perfect samples",
         "Bińkowski et al. 2018",
+        least=4,
     ),
     "precision": Metric(
         measure_manifold,
@@ -113,6 +118,7 @@ METRICS = {
         "max",
         "share of samples that lie on the data's manifold",
         "Kynkäänniemi et al. 2019, eq. 1 and 2",
+        least=_MANIFOLD,
     ),
     "recall": Metric(
         measure_manifold,
@@ -120,6 +126,7 @@ METRICS = {
         "max",
         "share of real images that lie on the samples' manifold",
         "Kynkäänniemi et al. 2019, eq. 1 and 2",
+        least=_MANIFOLD,
     ),
     "density": Metric(
         measure_manifold,
@@ -127,6 +134,7 @@ METRICS = {
         "max",
         "how many real neighbourhoods a sample lies in, over k; near 1 for perfect samples, more in dense places",
         "Naeem et al. 2020, section 3",
+        least=_MANIFOLD,
     ),
     "coverage": Metric(
         measure_manifold,
@@ -134,6 +142,7 @@ METRICS = {
         "max",
         "share of real images with a sample in their neighbourhood",
         "Naeem et al. 2020, section 3",
+        least=_MANIFOLD,
     ),
     "classifier_score": Metric(
         measure_classifier_score,
@@ -153,8 +162,16 @@ METRICS = {
         measure_labels,
         ("probabilities",),
         "min",
-        "number of classes with hardly a sample; 0 is perfect",
+        "number of classes with hardly a sample, of those that the data have; 0 is perfect",
         "missing modes of Che et al. 2017",
+    ),
+    "class_agreement": Metric(
+        measure_agreement,
+        ("probabilities", "labels"),
+        "max",
+        "share of a conditional generator's samples that the classifier puts into the class asked for; 1 is perfect",
+        "as the label accuracy of Odena et al. 2017, section 4.3",
+        least=1,
     ),
     "copies": Metric(
         measure_copies,

@@ -10,7 +10,8 @@ from typing import Union
 
 import numpy as np
 
-from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, RuntimeUnavailableError
+from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, RuntimeUnavailableError, ShapeError
+from mxgan.evaluation.arrays import check_images
 from mxgan.evaluation.features import resized
 from mxgan.files import open_plain
 from mxgan.openmp import threads
@@ -19,6 +20,7 @@ __all__ = ["OnnxFeatures"]
 
 INCEPTION_SIZE = 299
 BATCH = 32
+EXTERNAL_WEIGHTS = "session.model_external_initializers_file_folder_path"
 _WANTED = "one input (N, 3, S, S) and as its first output features (N, D) or (N, D, 1, 1)"
 
 
@@ -41,7 +43,8 @@ class OnnxFeatures:
     Raises
     ------
     RuntimeUnavailableError : onnxruntime is not installed. CheckpointError : no such file.
-    CorruptFileError : no ONNX file that runs. ArgumentError : a network with other inputs.
+    CorruptFileError : no ONNX file that runs, or one whose weights lie in other files.
+    ArgumentError : a network with other inputs.
     """
 
     def __init__(self, path: Union[str, Path]) -> None:
@@ -56,13 +59,14 @@ class OnnxFeatures:
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads().count
         options.log_severity_level = 4  # what is wrong is raised
+        # Weights in other files, which the fingerprint would not know of, are looked for where nothing can be.
+        options.add_session_config_entry(EXTERNAL_WEIGHTS, os.fspath(self.path / "nothing"))
         try:
-            # By its path, since weights may lie in files beside it.
-            self._session = runtime.InferenceSession(
-                os.fspath(self.path), sess_options=options, providers=["CPUExecutionProvider"]
-            )
+            self._session = runtime.InferenceSession(content, sess_options=options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime has a class of its own for each fault, below RuntimeError and others
-            raise CorruptFileError(self.path, f"is no ONNX file that runs: {_first_line(error)}") from error
+            raise CorruptFileError(
+                self.path, f"is no ONNX file that runs by itself, its weights within: {_first_line(error)}"
+            ) from error
         self._input, self.size, self._bytes = self._examined()
 
     def _examined(self) -> tuple:
@@ -83,7 +87,9 @@ class OnnxFeatures:
 
         Raises ShapeError for arrays of another shape, CorruptFileError where the network fails on them.
         """
-        images = np.asarray(images)
+        images = check_images("images", images)
+        if images.shape[1] not in (1, 3):
+            raise ShapeError(f"images have {images.shape[1]} channels; give 1 or 3.")
         return np.concatenate([self._part(images[start : start + BATCH]) for start in range(0, len(images), BATCH)])
 
     def _part(self, images: np.ndarray) -> np.ndarray:
@@ -110,7 +116,7 @@ def _onnxruntime():
     except ImportError as error:
         raise RuntimeUnavailableError(
             "FID is computed through onnxruntime, which cannot be imported here "
-            f"({_first_line(error)}). Install it: pip install 'mxgan[onnx]'."
+            f"({_first_line(error)}). Install it: pip install '.[onnx]' in a clone of mxgan."
         ) from error
 
 

@@ -110,6 +110,15 @@ def test_distances_and_contrast_are_those_of_brute_force():
     assert nearest == pytest.approx(np.median(away.min(axis=1)) / contrast, rel=1e-4)
 
 
+def test_flat_images_are_collapsed_only_where_they_are_all_the_same():
+    def flat(shades):
+        images = np.repeat(np.array(shades, np.float32)[:, None], 300, axis=1)
+        return spread(images @ images.T, images.sum(axis=1), np.array([300.0]))
+
+    assert flat([0.3, 0.3, 0.3]) == (0, 0)
+    assert np.isnan(flat([0.3, 0.31, 0.7, -0.2])).all()
+
+
 @pytest.mark.parametrize("shape", [(80, 1, 4, 4), (5, 3, 4, 4), (1, 1, 4, 4)])
 def test_images_from_the_device_of_any_number(shape):
     made, _ = make("mode_collapse")

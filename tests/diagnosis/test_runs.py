@@ -174,7 +174,14 @@ def test_a_window_is_of_steps_whatever_is_logged(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "state", [{"readings": [[1.0], [1.0, 2.0]]}, {"readings": 3}, {"readings": [], "healthy": -1}, {"healthy": "no"}]
+    "state",
+    [
+        {"readings": [[1.0], [1.0, 2.0]]},
+        {"readings": [[1.0, 2.0]]},
+        {"readings": 3},
+        {"readings": [], "healthy": -1},
+        {"healthy": "no"},
+    ],
 )
 def test_a_state_of_another_form_is_refused(state):
     diagnosis = DIAGNOSES["generator_frozen"](10, mxgan.OBJECTIVES["gan"])

@@ -61,10 +61,17 @@ def test_divergence_in_closed_form():
 
 
 def test_missing_classes():
-    histogram = [0.5, 0.009, 0.481, 0.01, 0.0]
+    histogram = [0.5, 0.019, 0.46, 0.021, 0.0]
     assert missing_classes(histogram) == [1, 4]
-    assert missing_classes(histogram, 0.0001) == [4]
+    assert missing_classes(histogram, threshold=0.0001) == [4]
     assert missing_classes(np.full(10, 0.1)) == []
+
+
+def test_a_class_is_missed_by_its_share_of_the_data():
+    even = np.full(1000, 0.001)
+    assert missing_classes(even) == []  # however many classes there are
+    assert missing_classes([0.9, 0.02, 0.08, 0.0], [0.9, 0.01, 0.09, 0.0]) == []
+    assert missing_classes([1.0, 0.0, 0.0, 0.0], [0.9, 0.01, 0.09, 0.0]) == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -80,8 +87,12 @@ def test_missing_classes():
         (lambda: label_divergence([0.5, 0.6]), ArgumentError, "histogram sums to 1.1, a distribution to 1"),
         (lambda: label_divergence([0.5, 0.5], [1, 1]), ArgumentError, "reference sums to 2"),
         (lambda: label_divergence([0.5, 0.5], [1]), ShapeError, r"histogram has shape \(2,\), reference \(1,\)"),
-        (lambda: missing_classes([1.0], 0), ArgumentError, "threshold is 0; give a share over 0 and at most 1."),
-        (lambda: missing_classes([1.0], math.nan), ArgumentError, "threshold is nan; give a share"),
+        (
+            lambda: missing_classes([1.0], threshold=0),
+            ArgumentError,
+            "threshold is 0; give a share over 0 and at most 1.",
+        ),
+        (lambda: missing_classes([1.0], threshold=math.nan), ArgumentError, "threshold is nan; give a share"),
     ],
 )
 def test_bad_calls(call, error, text):

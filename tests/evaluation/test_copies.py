@@ -118,6 +118,9 @@ def test_birthday_against_real_images(digits):
     assert found.duplicates == within.sum()
     few = np.clip(samples[np.arange(150) % 20] + 0.01 * noise(0, 150, 32), -1, 1)
     assert birthday_estimate(few, reference=reference).support < 60 < found.support
+    twice = np.concatenate([reference, reference[:1]])  # an image that the data have twice is no measure
+    assert birthday_estimate(samples, reference=twice).threshold == found.threshold
+    assert birthday_estimate(samples, reference=reference[:1].repeat(3, axis=0)).threshold == 0
 
 
 def test_birthday_without_a_duplicate_says_at_least():

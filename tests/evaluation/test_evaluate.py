@@ -10,7 +10,7 @@ import pytest
 
 from mxgan.errors import ArgumentError
 from mxgan.evaluation.bundle import Bundle, Score, Settings
-from mxgan.evaluation.evaluate import AGREEMENT, Evaluation, Networks, check_names, evaluated, gather
+from mxgan.evaluation.evaluate import Evaluation, Networks, check_names, evaluated, gather
 from mxgan.evaluation.features import resized
 from mxgan.evaluation.frechet import FeatureStatistics, frechet_distance
 from tests.evaluating import quick_classifier
@@ -23,7 +23,7 @@ def chunks_of(images, sizes, labels=None):
 
 def test_chunks_of_any_size_make_the_same_bundle(digits):
     networks, labels = Networks(quick_classifier()), np.arange(300) % 10
-    names = ["swd", "frechet", AGREEMENT]
+    names = ["swd", "frechet", "class_agreement"]
     whole = gather([(digits, labels)], 300, networks, names)
     parts = gather(chunks_of(digits, (1, 120, 179), labels), 300, networks, names)
     for name in ("images", "features", "probabilities", "labels"):
@@ -50,6 +50,15 @@ def test_images_are_measured_at_a_power_of_two(side, measured):
 def test_other_counts_than_announced_are_an_error(digits):
     with pytest.raises(ArgumentError, match="300 images came, and 301 were announced"):
         gather([(digits, None)], 301, Networks(), ["swd"])
+    with pytest.raises(ArgumentError, match="300 images or more came, and 299 were announced"):
+        gather([(digits, None)], 299, Networks(), ["swd"])
+
+
+def test_more_than_fits_into_memory_is_refused_at_the_first_images(digits):
+    with pytest.raises(
+        ArgumentError, match=r"^1,000,000,000,000 images .* need about [\d,.]+ GB of memory, and .* avail"
+    ):
+        gather([(digits, None)], 10**12, Networks(), ["swd"])
 
 
 def test_scores_are_those_of_the_metrics_in_the_order_asked_for(digits):
@@ -72,18 +81,25 @@ def test_copies_are_measured_on_bundles_of_their_own(digits):
 def test_class_agreement_is_the_share_of_samples_of_the_class_asked_for():
     probabilities = np.eye(3)[[0, 1, 2, 2, 0, 1, 2, 0]]
     asked = np.array([0, 1, 2, 0, 0, 1, 2, 1])
-    score = evaluated([AGREEMENT], Bundle(), Bundle(probabilities=probabilities, labels=asked), Settings())[AGREEMENT]
+    score = evaluated(["class_agreement"], Bundle(), Bundle(probabilities=probabilities, labels=asked), Settings())[
+        "class_agreement"
+    ]
     assert score.value == 6 / 8
     assert score.details["by_class"] == [2 / 3, 2 / 3, 1.0]
     assert score.details["standard_error"] == pytest.approx(math.sqrt(0.75 * 0.25 / 8))
-    with pytest.raises(ArgumentError, match="class_agreement is of generators that are asked for a class"):
-        evaluated([AGREEMENT], Bundle(), Bundle(probabilities=probabilities), Settings())
+    with pytest.raises(
+        ArgumentError, match="class_agreement needs labels of the samples, and there are none; they are"
+    ):
+        evaluated(["class_agreement"], Bundle(), Bundle(probabilities=probabilities), Settings())
 
 
 def test_names_are_checked_and_taken_once():
-    assert check_names(("swd", AGREEMENT, "swd")) == ["swd", AGREEMENT]
+    assert check_names(("swd", "class_agreement", "swd")) == ["swd", "class_agreement"]
     with pytest.raises(ArgumentError, match="unknown metric 'frechett'; did you mean 'frechet'"):
         check_names(["swd", "frechett"])
+    assert check_names("swd") == ["swd"]
+    with pytest.raises(ArgumentError, match="metrics is empty; give some of swd, ms_ssim"):
+        check_names([])
 
 
 def evaluation(**results) -> Evaluation:

@@ -8,7 +8,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, RuntimeUnavailableError
+from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, RuntimeUnavailableError, ShapeError
 from mxgan.evaluation.bundle import Settings
 from mxgan.evaluation.evaluate import Networks, evaluated, gather
 from mxgan.evaluation.features import resized
@@ -109,9 +109,31 @@ def test_networks_of_other_outputs_are_refused(tmp_path):
         network.features(images())
 
 
+def test_weights_in_other_files_are_refused(tmp_path, monkeypatch):
+    """Two networks with one file and other weights would have one fingerprint."""
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(str(written(tmp_path / "whole.onnx")))
+    onnx.save_model(
+        model, str(tmp_path / "parts.onnx"), save_as_external_data=True, location="weights.bin", size_threshold=0
+    )
+    monkeypatch.chdir(tmp_path)  # where onnxruntime would find them
+    with pytest.raises(CorruptFileError, match="parts.onnx: is no ONNX file that runs by itself, its weights within: "):
+        OnnxFeatures(tmp_path / "parts.onnx")
+
+
+def test_channels_and_images_are_checked(tmp_path):
+    network = OnnxFeatures(written(tmp_path / "net.onnx"))
+    with pytest.raises(ShapeError, match="images have 2 channels; give 1 or 3."):
+        network.features(images(channels=2))
+    with pytest.raises(ShapeError, match="images has 0 images; give at least 1."):
+        network.features(images(count=0))
+
+
 def test_without_onnxruntime_it_is_said_what_to_install(tmp_path, monkeypatch):
     real = builtins.__import__
     monkeypatch.delitem(__import__("sys").modules, "onnxruntime", raising=False)
     monkeypatch.setattr("importlib.import_module", lambda name: real("no_such_package_at_all"))
-    with pytest.raises(RuntimeUnavailableError, match=r"No module named .* Install it: pip install 'mxgan\[onnx\]'"):
+    with pytest.raises(
+        RuntimeUnavailableError, match=r"No module named .* Install it: pip install '.\[onnx\]' in a clone"
+    ):
         OnnxFeatures(tmp_path / "net.onnx")

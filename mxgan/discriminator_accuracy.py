@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import Union
+from typing import Callable, Optional, Union
 
 from mxgan.callbacks import Periodic, cut_back, fitting
 from mxgan.classifier_training import accuracy
@@ -26,8 +26,8 @@ def classifier_accuracy(pair, data) -> float:
 class ClassifierAccuracy(Periodic):
     """Every `every` steps and at the end: accuracy on `data`, to the log and a line of `lines`."""
 
-    def __init__(self, lines: LineFile, data, every: Union[int, str]) -> None:
-        super().__init__(every)
+    def __init__(self, lines: LineFile, data, every: Union[int, str], before: Optional[Callable] = None) -> None:
+        super().__init__(every, before)
         self._lines, self._data, self.latest_whole = lines, data, {}
 
     def due(self, trainer) -> None:

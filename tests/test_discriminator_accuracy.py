@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mxgan
-from mxgan.classifier import classifier_accuracy
+from mxgan.discriminator_accuracy import classifier_accuracy
 from mxgan.errors import ArgumentError, ShapeError
 from mxgan.runtime import mx
 from tests.support import assert_same, make_pair, params_of
