@@ -1,6 +1,7 @@
 """DCGAN on MNIST, or on the embedded digits with --dataset digits.
 
-Widths, batch and learning rates are those of MXNet's own example; instance noise and smoothed labels come on top.
+Widths, batch and D's learning rate are those of MXNet's own example; instance noise, smoothed labels and a faster G
+come on top.
 
 python examples/dcgan_mnist.py                                # on the CPU
 python examples/dcgan_mnist.py --gpu 0                        # on a GPU

@@ -89,7 +89,7 @@ def test_lr_keeps_the_ratio_between_the_networks():
     from mxgan.flags import with_learning_rate
     from mxgan.session import RunConfig
 
-    config = override(RunConfig(steps=1), "discriminator_optimizer.learning_rate", 5e-5)
+    config = override(RunConfig(steps=1), "discriminator_optimizer.learning_rate", 2e-4)
     changed = with_learning_rate(config, 1e-3).recipe
     assert changed.generator_optimizer.learning_rate == 1e-3
     assert changed.discriminator_optimizer.learning_rate == pytest.approx(2.5e-4)
@@ -104,7 +104,10 @@ def test_another_optimiser_is_reached_from_the_command_line(tmp_path):
 def test_the_default_recipe_has_what_keeps_it_in_balance():
     recipe = dry_run()["recipe"]
     assert recipe["real_label"] == 0.9
-    assert recipe["instance_noise"] == {"sigma": 0.3, "steps": None}
+    assert recipe["instance_noise"] == {"sigma": 0.1, "steps": None}
+    assert (
+        recipe["generator_optimizer"]["learning_rate"] == 4 * recipe["discriminator_optimizer"]["learning_rate"] == 8e-4
+    )
 
 
 @pytest.mark.parametrize(
