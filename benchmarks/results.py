@@ -202,19 +202,26 @@ def draw_estimate(job: Job, target: Path) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator
+    from scipy.stats import pearsonr, spearmanr
 
     scores = [json.loads(line) for line in (job.folder / "evaluation.jsonl").read_text().splitlines()]
     history = [json.loads(line) for line in (job.folder / "history.jsonl").read_text().splitlines()]
     found = [each for each in scores if each.get("frechet") is not None and history[0]["step"] <= each["step"]]
     steps, distances = [each["step"] for each in found], [each["frechet"] for each in found]
     estimates = [np.mean([each["wasserstein"] for each in history if each["step"] <= step][-LINES:]) for step in steps]
-    correlation = np.corrcoef(distances, estimates)[0, 1]
+    linear, ranks = pearsonr(distances, estimates).statistic, spearmanr(distances, estimates).statistic
     figure, axes = pyplot.subplots(figsize=(6, 3.5), layout="constrained")
-    axes.plot(steps, estimates, "b", label=f"critic's estimate, mean of {LINES} log lines")
-    axes.set(xlabel="step", ylabel="Wasserstein estimate", title=f"wgan-gp: correlation {correlation:.2f}")
+    axes.plot(steps, estimates, "b.-", label=f"critic's estimate, mean of {LINES} log lines")
+    axes.set(xlabel="step", ylabel="Wasserstein estimate", yscale="log")
+    axes.set_title(f"wgan-gp: correlation {linear:.2f}, of the ranks {ranks:.2f}")
     other = axes.twinx()
-    other.plot(steps, distances, "r", label="Fréchet distance")
-    other.set(ylabel="Fréchet distance of 1,000 samples", yscale="log")
+    other.plot(steps, distances, "r.-", label="Fréchet distance of 1,000 samples")
+    other.set(ylabel="Fréchet distance", yscale="log")
+    for axis in (axes.yaxis, other.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("")
     figure.legend(loc="upper right", bbox_to_anchor=(0.85, 0.85))
     figure.savefig(target, dpi=100)
     pyplot.close(figure)
