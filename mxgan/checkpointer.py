@@ -7,11 +7,13 @@ from typing import Callable, Optional, Union
 
 from mxgan.callbacks import Periodic
 from mxgan.checkpoint import Names, best_step, save_checkpoint
-from mxgan.errors import unknown_name
+from mxgan.errors import ArgumentError, unknown_name
 from mxgan.run_folder import BEST, RunFolder
 from mxgan.runtime import versions
 
 __all__ = ["Checkpointer"]
+
+WHENCE = "Metrics of samples are there with --evaluate-every, those of G's average (ema_...) with --ema besides."
 
 
 class Checkpointer(Periodic):
@@ -43,9 +45,9 @@ class Checkpointer(Periodic):
         self.keep, self.keep_best = keep, keep_best
         self._folder, self._names, self._sources = folder, names, sources
         self._save_first, self._owed = save_first, False
+        self._check_metric()
 
     def on_fit_begin(self, trainer) -> None:
-        self._check_metric()
         super().on_fit_begin(trainer)
         if self._save_first and not self._folder.checkpoint_steps():
             self._do(trainer)
@@ -84,4 +86,4 @@ class Checkpointer(Periodic):
         known = [name for source in self._sources for name in source.metric_names()]
         wanted = BEST.fullmatch(self.keep_best).group(1) if self.keep_best else None
         if wanted and wanted not in known:
-            raise unknown_name("metric in keep_best", wanted, known)
+            raise ArgumentError(f"{unknown_name('metric in keep_best', wanted, known)} {WHENCE}")

@@ -8,9 +8,15 @@ from typing import Optional
 
 import click
 
-from mxgan.terminal import readable_errors
+from mxgan.terminal import readable_errors, show_log
 
 __all__ = ["evaluate", "train_classifier"]
+
+# Of METRICS, which importing would make `mxgan --help` wait for.
+NAMES = (
+    "swd, ms_ssim, frechet, fid, kernel, precision, recall, density, coverage, classifier_score, label_kl, "
+    "missing_classes, class_agreement, copies, birthday"
+)
 
 
 @click.command()
@@ -21,14 +27,14 @@ __all__ = ["evaluate", "train_classifier"]
     "metrics",
     metavar="NAME",
     multiple=True,
-    help="One to measure; may be given again. Left out: all that the data allow.",
+    help=f"One to measure; may be given again: {NAMES}. Left out: all that the data allow.",
 )
 @click.option(
     "--samples",
-    type=click.IntRange(min=1),
+    type=click.IntRange(100, 10**6),
     default=10_000,
     show_default=True,
-    help="Images drawn, and real ones compared with.",
+    help="Images drawn; real ones are as many, or all where there are fewer.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Decides every draw.")
 @click.option(
@@ -57,6 +63,7 @@ __all__ = ["evaluate", "train_classifier"]
 @click.option("--debug", is_flag=True, help="Show tracebacks.")  # fmt: skip
 def evaluate(run: str, metrics: tuple, as_json: bool, output: Optional[str], debug: bool, **settings) -> None:
     """Measure samples of RUN against its data; the figures and their protocol go to RUN/evaluation/STEP.json too."""
+    show_log(err=True)
     with readable_errors(debug):
         from mxgan.files import write_whole
         from mxgan.outputs import check_absent, make_folder
@@ -72,7 +79,7 @@ def evaluate(run: str, metrics: tuple, as_json: bool, output: Optional[str], deb
             write_whole(Path(output), found.as_json() + "\n")
         kept = save_evaluation(run, found)
         if not as_json:
-            click.echo(f"written: {kept}")
+            click.echo(f"written: {kept}{f' and {output}' if output else ''}")
 
 
 @click.command("train-classifier")
@@ -86,6 +93,7 @@ def train_classifier(
     dataset: str, data_dir: Optional[str], output: str, epochs: Optional[int], seed: int, debug: bool
 ) -> None:
     """Train the LeNet that samples are measured with, on a data set with classes, and test it."""
+    show_log(err=True)
     with readable_errors(debug):
         from mxgan.classifier_training import ClassifierTraining, labelled_data
         from mxgan.classifier_training import train_classifier as trained

@@ -160,6 +160,9 @@ def open_reference(
     chosen = [name for name in wanted if all(have[need] for need in METRICS[name].needs)]
     if names is not None and len(chosen) < len(wanted):
         _refuse(next(name for name in wanted if name not in chosen), config, have)
+    left_out = [name for name in wanted if name not in (*chosen, "fid", "class_agreement")]
+    if left_out:
+        logger.info("Left out, for these data do not allow it: %s.", ", ".join(left_out))
     chosen = _with_images_enough(chosen, data, names is not None)
     count = min(count, data.num_images)
     chunks = ((images, labels if known else None) for images, labels in image_chunks(data, count))
@@ -239,7 +242,7 @@ def _classifier(
 def _refuse_without(names: Sequence[str], need: str) -> None:
     for name in names:
         if need in needs_of([name]):
-            raise ArgumentError(f"{name} cannot be measured: {NEEDS[need].remedy} (--inception FILE.onnx).")
+            raise ArgumentError(f"{name} wants --inception FILE.onnx: {NEEDS[need].remedy}.")
 
 
 def _refuse(name: str, config: RunConfig, have: dict) -> None:

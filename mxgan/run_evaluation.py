@@ -155,16 +155,15 @@ def _small(chunks, size: int) -> np.ndarray:
 
 
 def save_evaluation(run: Union[str, Path], evaluation: Evaluation) -> Path:
-    """Write an evaluation to RUN/evaluation/STEP.json, STEP-ema.json of a generator's average; returns the file.
+    """Write an evaluation to RUN/evaluation/STEP.json; returns the file.
 
-    What is there already by the same protocol stays, but for the metrics that were measured again. By another protocol
-    (more samples, another seed) it stays too: the new file's name then has eight digits of its protocol's hash.
+    What is not by default is in the name: STEP-ema.json is of a generator's average, STEP-500-seed3-padded.json of 500
+    samples, another seed, another pyramid. Metrics that are there by the same protocol stay, but for those that were
+    measured again; where something else differs, such as the classifier, the name ends in its hash.
 
     Raises OutputError where anything else than a file is there, or it cannot be written.
     """
-    folder = RunFolder.open(run)
-    average = "-ema" if evaluation.protocol["weights"] == "average" else ""
-    name = f"{evaluation.protocol['checkpoint']:06d}{average}"
+    folder, told = RunFolder.open(run), json.loads(evaluation.as_json())
     folder.refuse_link(folder.evaluations)
     try:
         folder.evaluations.mkdir(exist_ok=True)
@@ -172,16 +171,45 @@ def save_evaluation(run: Union[str, Path], evaluation: Evaluation) -> Path:
         raise OutputError(
             f"{folder.evaluations} cannot be made: {error.strerror}; nothing was written. Make room, or --output FILE."
         ) from error
-    target, told = folder.evaluations / f"{name}.json", json.loads(evaluation.as_json())
+    name = _name(evaluation.protocol)
+    target = folder.evaluations / f"{name}.json"
     kept = _kept(target)
-    if kept is not None and kept["protocol"] != told["protocol"]:
+    if kept is not None and not _same_protocol(kept["protocol"], told["protocol"]):
         digest = hashlib.sha256(json.dumps(told["protocol"], sort_keys=True).encode()).hexdigest()
         target = target.with_name(f"{name}-{digest[:8]}.json")
         kept = _kept(target)
     if kept is not None:
         told["results"] = {**kept["results"], **told["results"]}
+        told["protocol"] = _united(kept["protocol"], told["protocol"])
     write_whole(target, json.dumps(told, indent=1) + "\n")
     return target
+
+
+def _name(protocol: dict) -> str:
+    settings = protocol["settings"]
+    parts = [
+        f"{protocol['checkpoint']:06d}",
+        "ema" if protocol["weights"] == "average" else "",
+        str(protocol["samples"]) if protocol["samples"] != SAMPLES else "",
+        f"seed{settings['seed']}" if settings["seed"] != Settings.seed else "",
+        settings["pyramid"] if settings["pyramid"] != Settings.pyramid else "",
+    ]
+    return "-".join(filter(None, parts))
+
+
+def _same_protocol(first: dict, second: dict) -> bool:
+    """Whether two protocols agree; what only some metrics look at, such as a classifier, may be lacking in one."""
+    return _united(first, second) == _united(second, first)
+
+
+def _united(first: dict, second: dict) -> dict:
+    """The second protocol, with what is lacking in it out of the first."""
+    whole = {**first, **{name: value for name, value in second.items() if value is not None}}
+    if isinstance(whole.get("reference"), dict) and isinstance(first.get("reference"), dict):
+        whole["reference"] = {
+            name: first["reference"].get(name) if value is None else value for name, value in whole["reference"].items()
+        }
+    return whole
 
 
 def _kept(target: Path) -> Optional[dict]:

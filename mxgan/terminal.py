@@ -54,17 +54,19 @@ def _say(text: str) -> None:
         click.echo(text, err=True)
 
 
-def show_log() -> None:
-    """Send mxgan's log to standard output, above a progress bar where there is one."""
+def show_log(err: bool = False) -> None:
+    """Send mxgan's log to standard output, or to standard error, above a progress bar where there is one."""
     from tqdm import tqdm
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             try:
-                tqdm.write(self.format(record), file=sys.stdout)
-                sys.stdout.flush()  # for whoever follows it through a pipe
+                stream = sys.stderr if err else sys.stdout
+                tqdm.write(self.format(record), file=stream)
+                stream.flush()  # for whoever follows it through a pipe
             except OSError as error:  # a pipe that was closed, a full disk: no reason to lose the training
-                sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+                if not err:
+                    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
                 _say(f"Standard output takes no more ({error.strerror}); the training goes on.")
 
     for name in ("mxgan", "root"):  # mx.mon.Monitor logs to the root logger

@@ -81,10 +81,13 @@ def test_the_best_checkpoint_is_the_one_with_the_best_figure(whole):
 
 
 def test_an_unknown_metric_for_the_best_is_refused_before_the_first_step(tmp_path):
-    session = mxgan.start(config(steps=1, keep_best="frechett:min"), tmp_path / "b", display="none", progress=False)
     with pytest.raises(ArgumentError, match="unknown metric in keep_best 'frechett'; did you mean 'frechet'"):
-        session.run()
-    assert session.trainer.step == 0
+        mxgan.start(config(steps=1, keep_best="frechett:min"), tmp_path / "b", display="none", progress=False)
+    assert not (tmp_path / "b").exists()  # so that the same command can be given again
+    with pytest.raises(
+        ArgumentError, match=r"'frechet'.* Metrics of samples are there with --evaluate-every, those of "
+    ):
+        mxgan.start(tiny_config(steps=1, keep_best="frechet:min"), tmp_path / "b", display="none", progress=False)
 
 
 def test_training_does_not_notice(whole, tmp_path):

@@ -16,8 +16,11 @@ import mxgan
 from mxgan.cli import main
 from mxgan.errors import ArgumentError, OutputError
 from mxgan.evaluation.copies import copy_test
+from mxgan.evaluation.evaluate import Evaluation
 from mxgan.evaluation.features import reduced
 from mxgan.evaluation.frechet import FeatureStatistics, frechet_distance
+from mxgan.evaluation.metrics import METRICS
+from mxgan.evaluation_commands import NAMES
 from mxgan.loading import load_sampler
 from mxgan.references import image_chunks, open_images, sample_chunks
 from mxgan.run_evaluation import evaluate, save_evaluation
@@ -49,6 +52,12 @@ def run(tmp_path_factory):
 
 def command(*arguments):
     return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+def told(found, start: str) -> str:
+    """What a command has printed, from the first line that begins so: its log may be among it."""
+    lines = found.output.splitlines()
+    return "\n".join(lines[next(i for i, line in enumerate(lines) if line.startswith(start)) :])
 
 
 def images_of(chunks) -> np.ndarray:
@@ -111,10 +120,10 @@ def test_checkpoints_and_averages_are_told_apart(run):
         save_evaluation(run, found)
     assert len(set(values.values())) == 4
     names = [path.name for path in sorted((run / "evaluation").iterdir())]
-    assert names == ["000004-ema.json", "000004.json", "000008-ema.json", "000008.json"]
+    assert names == ["000004-100.json", "000004-ema-100.json", "000008-100.json", "000008-ema-100.json"]
     for path in (run / "evaluation").iterdir():
-        step, _, average = path.stem.partition("-")
-        assert json.loads(path.read_text())["results"]["frechet"]["value"] == values[int(step), average == "ema"]
+        step, *kind = path.stem.split("-")
+        assert json.loads(path.read_text())["results"]["frechet"]["value"] == values[int(step), "ema" in kind]
 
 
 def test_all_that_the_data_allow_is_measured(tmp_path):
@@ -132,7 +141,7 @@ def test_all_that_the_data_allow_is_measured(tmp_path):
     "settings, message",
     [
         ({"metrics": ["swdd"]}, "unknown metric 'swdd'; did you mean 'swd'"),
-        ({"metrics": ["fid"]}, "fid cannot be measured: FID is said for Inception's features alone"),
+        ({"metrics": ["fid"]}, "fid wants --inception FILE.onnx: FID is said for Inception's features alone"),
         ({"samples": 99}, "samples is 99; give a whole number from 100"),
         ({"checkpoint": 5}, "has no checkpoint of step 5; there are 4, 8"),
         ({"checkpoint": "last"}, "checkpoint is 'last'; give latest, best, or the number of a step"),
@@ -162,14 +171,14 @@ def test_nothing_but_a_file_is_written_over(run, tmp_path, kind):
     copy = tmp_path / "run"
     (copy / "evaluation").mkdir(parents=True)
     (copy / "config.json").write_text((run / "config.json").read_text())
-    target = copy / "evaluation" / "000008-ema.json"
+    target = copy / "evaluation" / "000008-ema-100.json"
     {"folder": target.mkdir, "link": lambda: target.symlink_to(tmp_path / "far"), "pipe": lambda: os.mkfifo(target)}[
         kind
     ]()
-    with pytest.raises(OutputError, match="000008-ema.json is not a plain file; nothing was written"):
+    with pytest.raises(OutputError, match="000008-ema-100.json is not a plain file; nothing was written"):
         save_evaluation(copy, found)
     assert not (tmp_path / "far").exists()
-    assert [path.name for path in (copy / "evaluation").iterdir()] == ["000008-ema.json"]
+    assert [path.name for path in (copy / "evaluation").iterdir()] == ["000008-ema-100.json"]
 
 
 def test_what_was_measured_before_stays(run, tmp_path):
@@ -177,19 +186,30 @@ def test_what_was_measured_before_stays(run, tmp_path):
     shutil.copytree(run, copy)
     shutil.rmtree(copy / "evaluation", ignore_errors=True)
     first, second = (evaluate(copy, metrics=[name], samples=100) for name in ("frechet", "kernel"))
-    assert save_evaluation(copy, first) == save_evaluation(copy, second) == copy / "evaluation" / "000008-ema.json"
-    kept = json.loads((copy / "evaluation" / "000008-ema.json").read_text())
+    assert save_evaluation(copy, first) == save_evaluation(copy, second) == copy / "evaluation" / "000008-ema-100.json"
+    kept = json.loads((copy / "evaluation" / "000008-ema-100.json").read_text())
     assert {name: score["value"] for name, score in kept["results"].items()} == {
         "frechet": first.results["frechet"].value,
         "kernel": second.results["kernel"].value,
     }
     other = evaluate(copy, metrics=["frechet"], samples=120)
     beside = save_evaluation(copy, other)
-    assert re.fullmatch(r"000008-ema-[0-9a-f]{8}\.json", beside.name)
+    assert beside.name == "000008-ema-120.json"
+    cold = Evaluation(first.results, {**first.protocol, "versions": {}})
+    assert re.fullmatch(r"000008-ema-100-[0-9a-f]{8}\.json", save_evaluation(copy, cold).name)
+    looked = evaluate(copy, metrics=["swd"], samples=100)  # which wants no classifier
+    assert save_evaluation(copy, looked) == copy / "evaluation" / "000008-ema-100.json"
+    united = json.loads((copy / "evaluation" / "000008-ema-100.json").read_text())
+    assert list(united["results"]) == ["frechet", "kernel", "swd"]
+    assert united["protocol"] == kept["protocol"]
+    (copy / "evaluation" / "000008-ema-100.json").write_text(json.dumps(kept))
+    names = {save_evaluation(copy, evaluate(copy, metrics=["swd"], samples=100, **more)).name
+             for more in ({"seed": 3}, {"pyramid": "padded"}, {"averaged": False})}  # fmt: skip
+    assert names == {"000008-ema-100-seed3.json", "000008-ema-100-padded.json", "000008-100.json"}
     assert save_evaluation(copy, other) == beside
-    assert json.loads((copy / "evaluation" / "000008-ema.json").read_text()) == kept
-    (copy / "evaluation" / "000008-ema.json").write_text("[]")
-    with pytest.raises(OutputError, match="000008-ema.json is not what `mxgan evaluate` writes; nothing was written"):
+    assert json.loads((copy / "evaluation" / "000008-ema-100.json").read_text()) == kept
+    (copy / "evaluation" / "000008-ema-100.json").write_text("[]")
+    with pytest.raises(OutputError, match="000008-ema-100.json is not what `mxgan evaluate` writes; nothing was"):
         save_evaluation(copy, first)
 
 
@@ -200,7 +220,7 @@ def test_figures_that_cannot_be_kept_are_told_all_the_same(run, tmp_path):
     (copy / "evaluation").write_text("in the way")
     found = command("evaluate", copy, "--samples", 100, "--metric", "frechet", "--output", tmp_path / "new" / "x.json")
     assert found.exit_code == 1
-    assert "frechet" in found.output.splitlines()[1]
+    assert told(found, "metric").splitlines()[1].startswith("frechet")
     assert "evaluation cannot be made: File exists; nothing was written. Make room, or --output FILE." in found.output
     assert "frechet" in json.loads((tmp_path / "new" / "x.json").read_text())["results"]
 
@@ -209,16 +229,18 @@ def test_the_command_prints_a_table_and_writes_json(run, tmp_path):
     arguments = ("evaluate", run, "--samples", 100, "--metric", "label_kl", "--metric", "frechet", "--raw")
     found = command(*arguments, "--output", tmp_path / "figures.json")
     assert found.exit_code == 0, found.output
-    head, *rows = found.output.splitlines()
-    assert head.split() == ["metric", "value", "±", "error", "better"]
+    head, *rows = told(found, "metric").splitlines()
+    assert head.split() == ["metric", "value", "±", "error", "best"]
     assert [row.split()[0] for row in rows[:2]] == ["label_kl", "frechet"]
     assert "step 8 (raw weights), 100 samples against 100 images of digits, split train; classifier" in found.output
-    assert found.output.rstrip().endswith(f"written: {run / 'evaluation' / '000008.json'}")
+    assert found.output.rstrip().endswith(
+        f"written: {run / 'evaluation' / '000008-100.json'} and {tmp_path / 'figures.json'}"
+    )
     figures = json.loads((tmp_path / "figures.json").read_text())
-    assert figures == json.loads((run / "evaluation" / "000008.json").read_text())
+    assert figures == json.loads((run / "evaluation" / "000008-100.json").read_text())
 
     printed = command(*arguments, "--json")
-    assert json.loads(printed.output) == json.loads((tmp_path / "figures.json").read_text())
+    assert json.loads(told(printed, "{")) == json.loads((tmp_path / "figures.json").read_text())
     again = command(*arguments, "--output", tmp_path / "figures.json")
     assert (again.exit_code, "figures.json exists; give another name" in again.output) == (2, True)
 
@@ -253,3 +275,7 @@ def test_the_flag_reaches_the_configuration():
     assert json.loads(found.output)["evaluate_every"] == 500
     assert json.loads(command("train", "--dry-run").output)["evaluate_every"] is None
     assert command("train", "--dry-run", "--evaluate-every", "10min").exit_code == 2
+
+
+def test_the_help_names_every_metric():
+    assert [name.strip() for name in NAMES.split(",")] == list(METRICS)

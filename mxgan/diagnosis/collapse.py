@@ -31,8 +31,8 @@ class ModeCollapse(Diagnosis):
     name = "mode_collapse"
     numbers = 2
     remedy = (
-        "G has found a few images that pass: go back to an earlier checkpoint with a lower --lr, or try the recipe "
-        "wgan-gp, or a D that sees the batch (minibatch_kernels)."
+        "G makes much the same image of every latent: train anew with a lower learning rate of G "
+        "(--set generator_optimizer.learning_rate=...), or the recipe wgan-gp."
     )
 
     def look(self, trainer, batch, result):

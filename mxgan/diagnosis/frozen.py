@@ -45,7 +45,7 @@ class FrozenGenerator(Diagnosis):
         if not (self.is_full and (readings <= CHANGE).all()):
             return None
         steps = len(readings) * self.every
-        return f"for {steps} steps no weight of G has changed by more than {readings.max():.1e} of its size in one"
+        return f"for {steps} steps no weight of G has changed by more than {readings.max():.1e} of its size in a step"
 
 
 def _weights(pair) -> dict:

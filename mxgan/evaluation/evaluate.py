@@ -14,7 +14,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from mxgan.errors import ArgumentError, unknown_name
-from mxgan.evaluation.bundle import Bundle, Settings
+from mxgan.evaluation.bundle import Bundle, Score, Settings
 from mxgan.evaluation.features import FeatureNetwork, resized
 from mxgan.evaluation.metrics import METRICS, measure
 from mxgan.evaluation.onnx_features import OnnxFeatures
@@ -157,12 +157,12 @@ class Evaluation:
         return json.dumps(_finite(whole), indent=1, allow_nan=False)
 
     def table(self) -> str:
-        """One line for each metric: name, value, what its error is, which way is better."""
-        rows = [("metric", "value", "± error", "better")]
+        """One line for each metric: name, value, what its error is, what is best."""
+        rows = [("metric", "value", "± error", "best")]
         for name, score in self.results.items():
             error = next((f"{score.details[key]:.3g}" for key in ERRORS if key in score.details), "")
             bound = "≥ " if score.details.get("at_least") else ""
-            rows.append((name, f"{bound}{score.value:.5g}", error, METRICS[name].better or ""))
+            rows.append((name, f"{bound}{score.value:.5g}", error, _best(name, score)))
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows]
         return "\n".join(lines)
@@ -178,6 +178,12 @@ class Evaluation:
             f"step {told['checkpoint']} ({told['weights']} weights), {told['samples']:,} samples against "
             f"{real['images']:,} images of {real['dataset']}{split}; {', '.join([*looking, ''])}seed {told['seed']}"
         )
+
+
+def _best(name: str, score: Score) -> str:
+    """ "min", "max", or, where neither is, the data's own value if it is known."""
+    own = score.details.get("reference")
+    return METRICS[name].better or (f"{own:.5g} (data)" if isinstance(own, float) else "")
 
 
 def _finite(value):

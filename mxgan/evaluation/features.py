@@ -142,6 +142,8 @@ class FeatureNetwork:
     def load(cls, folder: Union[str, Path]) -> FeatureNetwork:
         """What `save` wrote; CheckpointError where there is none, CorruptFileError where it is not what was saved."""
         folder = Path(folder)
+        if not folder.exists():
+            raise CheckpointError(f"{folder} does not exist; give the folder of a classifier.")
         if not (folder / _RECORD).is_file():
             raise CheckpointError(
                 f"{folder} is no folder of a classifier: it has no {_RECORD}. Give one that `mxgan train-classifier` "

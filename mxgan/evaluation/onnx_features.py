@@ -49,13 +49,13 @@ class OnnxFeatures:
 
     def __init__(self, path: Union[str, Path]) -> None:
         self.path = Path(path)
-        runtime = _onnxruntime()
         try:
             with open_plain(self.path) as stream:
                 content = stream.read()
         except CheckpointError as error:
             raise CheckpointError(f"--inception: {error}") from error
         self.fingerprint = hashlib.sha256(content).hexdigest()
+        runtime = _onnxruntime()
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads().count
         options.log_severity_level = 4  # what is wrong is raised

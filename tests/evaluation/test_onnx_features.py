@@ -130,6 +130,7 @@ def test_channels_and_images_are_checked(tmp_path):
 
 
 def test_without_onnxruntime_it_is_said_what_to_install(tmp_path, monkeypatch):
+    (tmp_path / "net.onnx").write_bytes(b"any")
     real = builtins.__import__
     monkeypatch.delitem(__import__("sys").modules, "onnxruntime", raising=False)
     monkeypatch.setattr("importlib.import_module", lambda name: real("no_such_package_at_all"))
