@@ -180,7 +180,7 @@ def _cell(score: Optional[dict], form: str) -> str:
 
 
 def draw_grids(jobs: Sequence[Job], target: Path) -> None:
-    """The first images of each run's last picture, up to ten, one run a row."""
+    """Ten images of each run's last picture at even distances, so that all classes are there; one run a row."""
     from mxgan.resuming import recorded_config
     from mxgan.run_folder import RunFolder
     from mxgan.runtime import cv2
@@ -190,8 +190,11 @@ def draw_grids(jobs: Sequence[Job], target: Path) -> None:
     for job in jobs:
         picture = cv2.imread(str(max(job.folder.glob("samples/gout-*.png"))))
         *_, side = recorded_config(RunFolder.open(job.folder)).recipe.network.image_shape
-        row = picture[:side, : 10 * side]
-        shown = cv2.resize(row, (64 * row.shape[1] // side, 64), interpolation=cv2.INTER_AREA)
+        cells = [
+            cell for row in np.split(picture, len(picture) // side) for cell in np.split(row, row.shape[1] // side, 1)
+        ]
+        chosen = np.concatenate(cells[:: max(1, len(cells) // 10)][:10], axis=1)
+        shown = cv2.resize(chosen, (64 * chosen.shape[1] // side, 64), interpolation=cv2.INTER_AREA)
         strips.append(np.pad(shown, ((0, 0), (0, 640 - shown.shape[1]), (0, 0))))
     save_png(target, np.concatenate(strips)[..., ::-1])
 
