@@ -216,15 +216,17 @@ def draw_estimate(job: Job, target: Path) -> None:
     linear, ranks = pearsonr(distances, estimates).statistic, spearmanr(distances, estimates).statistic
     figure, axes = pyplot.subplots(figsize=(6, 3.5), layout="constrained")
     axes.plot(steps, estimates, "b.-", label=f"critic's estimate, mean of {LINES} log lines")
-    axes.set(xlabel="step", ylabel="Wasserstein estimate", yscale="log")
+    axes.set(xlabel="step", ylabel="Wasserstein estimate")
     axes.set_title(f"wgan-gp: correlation {linear:.2f}, of the ranks {ranks:.2f}")
     other = axes.twinx()
     other.plot(steps, distances, "r.-", label="Fréchet distance of 1,000 samples")
-    other.set(ylabel="Fréchet distance", yscale="log")
-    for axis in (axes.yaxis, other.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.set_major_formatter("{x:g}")
-        axis.set_minor_formatter("")
+    other.set(ylabel="Fréchet distance")
+    for each, values in ((axes, estimates), (other, distances)):
+        if min(values) > 0:  # a critic's first estimates may be below
+            each.set_yscale("log")
+            each.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            each.yaxis.set_major_formatter("{x:g}")
+            each.yaxis.set_minor_formatter("")
     figure.legend(loc="upper right", bbox_to_anchor=(0.85, 0.85))
     figure.savefig(target, dpi=100)
     pyplot.close(figure)
