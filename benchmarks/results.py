@@ -213,7 +213,7 @@ def draw_estimate(job: Job, target: Path) -> None:
     found = [each for each in scores if each.get("frechet") is not None and history[0]["step"] <= each["step"]]
     steps, distances = [each["step"] for each in found], [each["frechet"] for each in found]
     estimates = [np.mean([each["wasserstein"] for each in history if each["step"] <= step][-LINES:]) for step in steps]
-    linear, ranks = pearsonr(distances, estimates).statistic, spearmanr(distances, estimates).statistic
+    linear, ranks = pearsonr(distances, estimates)[0], spearmanr(distances, estimates)[0]
     figure, axes = pyplot.subplots(figsize=(6, 3.5), layout="constrained")
     axes.plot(steps, estimates, "b.-", label=f"critic's estimate, mean of {LINES} log lines")
     axes.set(xlabel="step", ylabel="Wasserstein estimate")

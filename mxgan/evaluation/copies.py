@@ -7,8 +7,6 @@ from numbers import Real
 from typing import NamedTuple, Optional
 
 import numpy as np
-from scipy import stats
-from sklearn.metrics import pairwise_distances_argmin
 
 from mxgan.checks import whole_number
 from mxgan.errors import ArgumentError
@@ -171,15 +169,19 @@ def _exact(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _nearest(train: np.ndarray, samples: np.ndarray) -> tuple:
+    from sklearn.metrics import pairwise_distances_argmin  # a tenth of a second of imports, so only here
+
     indices = pairwise_distances_argmin(samples, train)  # a few at a time
     parts = [_exact(wanted, train[indices[start : start + len(wanted)]]) for start, wanted in _chunks(samples)]
     return indices, np.concatenate(parts)
 
 
 def _rank_test(samples: np.ndarray, held_out: np.ndarray) -> CopyTest:
+    from scipy.stats import mannwhitneyu  # likewise
+
     if np.ptp(np.concatenate([samples, held_out])) == 0:
         return CopyTest(0.5, 0.5)  # all distances are one, which the test divides by 0 for
-    found = stats.mannwhitneyu(samples, held_out, alternative="less", method="asymptotic", use_continuity=False)
+    found = mannwhitneyu(samples, held_out, alternative="less", method="asymptotic", use_continuity=False)
     return CopyTest(float(1 - found.statistic / (len(samples) * len(held_out))), float(found.pvalue))
 
 
