@@ -173,6 +173,9 @@ def _display():
             f"{', '.join(names)}, but no window opens: {fact}",
             "Train with --display none, or mend the display.",
         )
+    if runtime.lost_x_events():
+        problem, remedy = runtime.lost_x_events()
+        return "note", f"{', '.join(names)}: a window opens, but {problem}", remedy
     return "ok", f"{', '.join(names)}: a window opens"
 
 

@@ -16,7 +16,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import weakref
 from pathlib import Path
 from typing import Optional, Union
@@ -24,7 +23,7 @@ from typing import Optional, Union
 import numpy as np
 
 from mxgan.errors import DisplayError, unknown_name
-from mxgan.runtime import cv2
+from mxgan.runtime import cv2, lost_x_events
 from mxgan.visualize import bgr, checked_grid
 
 __all__ = ["DISPLAY_MODES", "Display", "display_problem"]
@@ -74,6 +73,8 @@ class Display:
                 self._finalizer = weakref.finalize(self, self._windows.stop)
             except _NoDisplay as error:
                 problem = str(error)
+        if self._windows and lost_x_events():
+            logger.warning("%s. %s", *lost_x_events())
         if problem is not None and mode == "window":
             raise DisplayError(
                 f"display mode 'window': no window can be opened ({problem}). Start it from a desktop "
@@ -225,19 +226,15 @@ def _serve_windows() -> None:
     pictures: queue.Queue = queue.Queue()
     threading.Thread(target=_receive, args=(pictures,), daemon=True).start()
     opened: dict = {}  # window name -> width
-    drawn: dict = {}  # window name -> picture drawn since it was last quiet
     # The pipe does not close when a fork of the parent outlives it, hence the look at the parent's id.
     while os.getppid() == parent:
         try:
             picture = pictures.get(timeout=0.05)
         except queue.Empty:
-            for name in list(drawn):  # Qt loses a repaint now and then, so the last picture of many comes twice
-                _draw(name, drawn.pop(name), opened)
             picture = ()
         if picture is None:
             return
         if picture:
-            name, drawn[name] = picture
             _draw(*picture, opened)
         cv2.waitKey(1)
 
@@ -262,13 +259,5 @@ def _draw(name: str, grid: np.ndarray, opened: dict) -> None:
         cv2.namedWindow(name, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
     cv2.imshow(name, bgr(grid))
     if name not in opened:
-        # On busy machines Qt loses the repaint of a window that is moved before it is up, and it stays black.
-        _let_it_appear()
         cv2.moveWindow(name, sum(opened.values()), 40)  # to the right of those before
         opened[name] = grid.shape[1] + 20
-
-
-def _let_it_appear(seconds: float = 0.3) -> None:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        cv2.waitKey(10)

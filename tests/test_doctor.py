@@ -121,6 +121,15 @@ def test_display_that_works():
     assert "a window opens" in done.stdout
 
 
+def test_windows_that_may_stay_black_are_noted(monkeypatch):
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("DISPLAY", ":987")
+    monkeypatch.setattr(doctor, "_child", lambda code, what: "")  # as though a window had opened
+    monkeypatch.setattr(doctor.runtime, "lost_x_events", lambda: ("libX11-xcb.so.1 is missing", "Install it."))
+    detail = "DISPLAY=:987: a window opens, but libX11-xcb.so.1 is missing"
+    assert doctor._display() == ("note", detail, "Install it.")
+
+
 def test_threads_set_to_nonsense_are_a_fault(monkeypatch):
     monkeypatch.setattr("mxgan.openmp._chosen", None)
     monkeypatch.setenv("OMP_NUM_THREADS", "many")
