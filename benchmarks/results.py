@@ -94,12 +94,13 @@ def main(
     with ThreadPoolExecutor(jobs) as pool:
         rows = [row for found in pool.map(lambda job: measured(job, data_dir, environment), every) for row in found]
     (folder / "results.json").write_text(json.dumps(rows, indent=1) + "\n")
-    (folder / "results.md").write_text(table(rows))
+    tables = "\n".join(filter(None, [table(rows), over_seeds(rows)]))
+    (folder / "results.md").write_text(tables)
     draw_grids(every, folder / "grids.png")
     for job in every:
         if job.recipe == "wgan-gp":
             draw_estimate(job, folder / "wgan-gp.png")
-    click.echo(table(rows))
+    click.echo(tables)
 
 
 def _job(folder: Path, recipe: str, seed: int, steps: int) -> Job:
@@ -168,6 +169,34 @@ def table(rows: Sequence[dict]) -> str:
         first = f"| {row['recipe']} | {row['seed']} | {row['steps']:,} | {row['weights']} |"
         lines.append(f"{first} {' | '.join(cells)} | {accuracy} | {row['minutes']:.0f} |")
     return "\n".join(lines) + "\n"
+
+
+def over_seeds(rows: Sequence[dict]) -> str:
+    """Markdown: mean ± standard deviation (n - 1) of what was measured with several seeds; "" where nothing was."""
+    groups: dict = {}
+    for row in rows:
+        scores = {name: score["value"] for name, score in row["evaluation"]["results"].items() if name in COLUMNS}
+        scores["test_accuracy"] = row["test_accuracy"]
+        groups.setdefault((row["recipe"], row["steps"], row["weights"]), []).append(scores)
+    columns = {**COLUMNS, "test_accuracy": ("test accuracy", ".4f")}
+    lines = []
+    for (recipe, steps, weights), found in groups.items():
+        if len(found) > 1:
+            cells = [_spread([scores.get(name) for scores in found], form) for name, (_, form) in columns.items()]
+            lines.append(f"| {recipe} | {len(found)} | {steps:,} | {weights} | {' | '.join(cells)} |")
+    heads = " | ".join(title for title, _ in columns.values())
+    first = [
+        f"| recipe | seeds | steps | weights | {heads} |",
+        f"| --- | ---: | ---: | --- |{' ---: |' * len(columns)}",
+    ]
+    return "\n".join([*first, *lines]) + "\n" if lines else ""
+
+
+def _spread(values: Sequence[Optional[float]], form: str) -> str:
+    """One cell; empty where some seed has no finite value."""
+    if None in values:
+        return ""
+    return f"{np.mean(values):{form}} ± {np.std(values, ddof=1):{'.1f' if form == '.0f' else form}}"
 
 
 def _cell(score: Optional[dict], form: str) -> str:

@@ -7,7 +7,7 @@ import json
 from click.testing import CliRunner
 
 from benchmarks import results
-from benchmarks.results import COLUMNS, PLANS, Plan, main, table
+from benchmarks.results import COLUMNS, PLANS, Plan, main, over_seeds, table
 from mxgan.recipes import RECIPES
 
 
@@ -28,6 +28,25 @@ def test_the_table_says_what_is_there_and_nothing_else():
     assert (
         "| dcgan | 0 | 6,000 | ema | 8.50 | 11.25 | 0.1400 (data 0.1560) | not finite |  |  |  |  |  |  | 12 |" in text
     )
+
+
+def test_several_seeds_come_with_their_mean_and_spread():
+    def row(recipe, seed, swd, frechet):
+        found = {"results": {"swd": {"value": swd}, "frechet": {"value": frechet}}}
+        return {
+            "recipe": recipe,
+            "seed": seed,
+            "steps": 10,
+            "weights": "raw",
+            "test_accuracy": None,
+            "evaluation": found,
+        }
+
+    rows = [row("dcgan", 0, 5.0, 1.0), row("hinge", 0, 9.0, 9.0), row("dcgan", 1, 6.0, None), row("dcgan", 2, 7.0, 1.0)]
+    head, rule, *lines = over_seeds(rows).splitlines()
+    assert head.count("|") == rule.count("|") == lines[0].count("|")
+    assert lines == ["| dcgan | 3 | 10 | raw | 6.00 ± 1.00 |  |  |  |  |  |  |  |  |  |"]
+    assert over_seeds(rows[:2]) == ""
 
 
 def test_a_recipe_from_nothing_to_the_table(tmp_path, monkeypatch, mxgan_data):

@@ -157,12 +157,12 @@ class Evaluation:
         return json.dumps(_finite(whole), indent=1, allow_nan=False)
 
     def table(self) -> str:
-        """One line for each metric: name, value, what its error is, what is best."""
+        """One line for each metric: name and unit, value, what its error is, what is best."""
         rows = [("metric", "value", "± error", "best")]
         for name, score in self.results.items():
             error = next((f"{score.details[key]:.3g}" for key in ERRORS if key in score.details), "")
             bound = "≥ " if score.details.get("at_least") else ""
-            rows.append((name, f"{bound}{score.value:.5g}", error, _best(name, score)))
+            rows.append((f"{name} {METRICS[name].unit}".strip(), f"{bound}{score.value:.5g}", error, _best(name, score)))
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows]
         return "\n".join(lines)

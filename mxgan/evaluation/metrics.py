@@ -41,6 +41,7 @@ class Metric:
     summary : what it says, its unit, its value for samples that are perfect.
     source : paper and section.
     least : how many real images it takes.
+    unit : of the value, where it has one; tables show it behind the name.
     """
 
     function: Callable
@@ -49,6 +50,7 @@ class Metric:
     summary: str
     source: str
     least: int = 2
+    unit: str = ""
 
 
 class Need(NamedTuple):
@@ -82,6 +84,7 @@ METRICS = {
         "min",
         "sliced Wasserstein distance of Laplacian patches × 10³, mean of the resolutions; 0 is perfect",
         "Karras et al. 2018, section 5",
+        unit="×10³",
     ),
     "ms_ssim": Metric(
         measure_ms_ssim,
@@ -157,6 +160,7 @@ METRICS = {
         "min",
         "KL of the samples' label histogram from the data's, in nats; 0 is perfect",
         "Kullback & Leibler 1951",
+        unit="nats",
     ),
     "missing_classes": Metric(
         measure_labels,

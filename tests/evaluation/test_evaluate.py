@@ -118,12 +118,14 @@ def test_the_table_has_a_line_for_each_metric():
     made = evaluation(
         kernel=Score(0.25, {"standard_error": 0.0125}),
         ms_ssim=Score(0.125, {"reference": 0.25}),
+        swd=Score(5.5),
         class_agreement=Score(1.0),
     )
     assert made.table().splitlines() == [
         "metric           value  ± error  best",
         "kernel           0.25   0.0125   min",
         "ms_ssim          0.125           0.25 (data)",
+        "swd ×10³         5.5             min",
         "class_agreement  1               max",
     ]
     assert made.describe() == (
