@@ -70,7 +70,7 @@ def test_a_faulty_mirror_is_named_and_leaves_no_file(mirror, tmp_path, behaviour
     began = time.monotonic()
     with pytest.raises(DownloadError, match=FAULTS[behaviour]) as caught:
         fetch(mirror, tmp_path, behaviour)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15  # a mirror that stalls does so for 20 s
     assert f"{mirror.base(behaviour)}: " in str(caught.value)
     assert set(on_disk(tmp_path)) <= {"file.gz.part"}
 
