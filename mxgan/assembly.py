@@ -13,7 +13,7 @@ from mxgan.data import RandIter, data_sets_with, labelled_subset
 from mxgan.diagnosis import DIAGNOSES
 from mxgan.discriminator_accuracy import ClassifierAccuracy
 from mxgan.errors import ArgumentError
-from mxgan.evaluator import SAMPLES, WHILE_TRAINING, Evaluator
+from mxgan.evaluator import IMAGES, SAMPLES, WHILE_TRAINING, Evaluator
 from mxgan.files import LineFile
 from mxgan.guard import FiniteGuard
 from mxgan.history import Logger, ProgressBar
@@ -69,7 +69,8 @@ def open_sources(config: RunConfig, progress: Optional[bool] = None) -> Sources:
         sources = Sources(images, few, open_images(config, progress, split="test", shuffle=False, limit=None))
     _check_classes(config, sources.images)
     if config.evaluate_every is not None:
-        reference = open_reference(config, WHILE_TRAINING, count=SAMPLES, seed=config.seed, progress=progress)
+        settings = {"count": SAMPLES, "kept": IMAGES, "seed": config.seed, "progress": progress}
+        reference = open_reference(config, WHILE_TRAINING, **settings)
         sources = sources._replace(reference=reference)
     logger.info("%s", sources.images.describe())
     if sources.images.num_images < recipe.batch_size:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
+from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import Callable, Optional, Union
 
-from mxgan.errors import CheckpointError
-from mxgan.files import LineFile
+from mxgan.errors import CheckpointError, CorruptFileError
+from mxgan.files import LineFile, open_plain
 
-__all__ = ["Callback", "Periodic", "cut_back", "fitting"]
+__all__ = ["Callback", "Measuring", "Periodic", "cut_back", "fitting"]
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +107,9 @@ class Periodic(Callback):
         self._do(trainer)
 
     def in_its_turn(self, trainer) -> bool:
-        """Whether this step is one of those that `every` names; the last step of a `fit` may be none."""
+        """Whether `every` names this step, as minutes never do; the last step of a `fit` may be unnamed."""
+        if self._seconds is not None:
+            return False
         return not (trainer.iteration if self.every == "epoch" else trainer.step % self.every)
 
     def _do(self, trainer) -> None:
@@ -118,3 +122,69 @@ class Periodic(Callback):
 
     def restore(self, state: dict) -> None:
         self._done_at = None
+
+
+class Measuring(Periodic):
+    """Base of what measures the pair, adds a line to `lines`, and tells the figures to a checkpoint of the same step.
+
+    Parameters
+    ----------
+    lines : may be shared with others.
+    every, before : as `Periodic`'s.
+    """
+
+    def __init__(self, lines: LineFile, every: Union[int, str], before: Optional[Callable] = None) -> None:
+        super().__init__(every, before)
+        self._lines, self._measured, self._cuts_by_step = lines, (None, {}), False
+
+    def metric_names(self) -> list:
+        """What it measures."""
+        raise NotImplementedError
+
+    def metrics_at(self, step: int) -> dict:
+        """{metric: value} of the weights at this step; nothing where they were not measured in their turn."""
+        measured, metrics = self._measured
+        return metrics if measured == step else {}
+
+    def record(self, trainer, metrics: Mapping, **more) -> None:
+        """Take the figures of this step; `more` goes into the line besides."""
+        if self.in_its_turn(trainer):
+            self._measured = trainer.step, dict(metrics)
+        line = {"step": trainer.step, **metrics, **more}
+        self._lines.append(json.dumps(line), stays=self.in_its_turn(trainer))
+
+    def on_step_begin(self, trainer) -> None:
+        if self._cuts_by_step:
+            self._cuts_by_step = False
+            self._lines.cut(_bytes_up_to(self._lines, trainer.step))
+
+    def state(self) -> dict:
+        return {"bytes": self._lines.settled()}
+
+    def restore(self, state: dict) -> None:
+        """Go on from what `state` gave; of a checkpoint that was saved without this callback, by the lines' steps."""
+        super().restore(state)
+        self._measured, self._cuts_by_step = (None, {}), not state
+        if state:
+            with fitting(self, state):
+                cut_back(self._lines, state["bytes"])
+
+
+def _bytes_up_to(lines: LineFile, step: int) -> int:
+    """How long a file of JSON lines is up to the first line of a later step; CorruptFileError for what is none."""
+    length = 0
+    if lines.path.exists():
+        with open_plain(lines.path) as stream:
+            for line in stream:
+                if not line.endswith(b"\n"):  # half of one, as a killed process leaves it
+                    break
+                try:
+                    later = json.loads(line)["step"] > step
+                except (ValueError, KeyError, TypeError) as error:
+                    raise CorruptFileError(
+                        lines.path, f"has the line {line!r:.80}, which has no step", remedy="Move the file away."
+                    ) from error
+                if later:
+                    break
+                length += len(line)
+    return length

@@ -38,6 +38,7 @@ __all__ = [
     "read_state",
     "rewrite_state",
     "save_checkpoint",
+    "sha256_of",
 ]
 
 logger = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ def _write(beside: Path, folder: RunFolder, pair: AdversarialPair, names: Names,
         arrays, counts[half] = export_state(module)
         save_arrays(beside / f"{half}.optimizer", arrays)
     state = {**state, **_save_average(beside, pair, names, state, folder)}
-    sums = {entry.name: _sha256(entry) for entry in sorted(beside.iterdir())}
+    sums = {entry.name: sha256_of(entry) for entry in sorted(beside.iterdir())}
     whole = {"format": FORMAT, **state, "learning_rate_scale": pair.learning_rate_scale}
     write_whole(beside / "state.json", json.dumps({**whole, "optimizers": counts, "sha256": sums}, indent=1))
 
@@ -227,7 +228,7 @@ def _check_sum(folder: Path, name: str, expected: Any, remedy: str) -> None:
     if Path(name).name != name:
         raise CorruptFileError(folder / "state.json", f"{name!r} is not the name of a file beside it", remedy=remedy)
     try:
-        found = _sha256(file) if file.is_file() else None
+        found = sha256_of(file) if file.is_file() else None
     except OSError as error:
         raise CorruptFileError(file, f"cannot be read: {error.strerror}", remedy=remedy) from error
     if found is None:
@@ -236,7 +237,8 @@ def _check_sum(folder: Path, name: str, expected: Any, remedy: str) -> None:
         raise CorruptFileError(file, "is not what was saved", remedy=remedy)
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file's bytes, in hexadecimal digits."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):

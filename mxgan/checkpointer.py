@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Callable, Optional, Union
 
-from mxgan.callbacks import Periodic
+from mxgan.callbacks import Measuring, Periodic
 from mxgan.checkpoint import Names, best_step, save_checkpoint
 from mxgan.errors import ArgumentError, unknown_name
 from mxgan.run_folder import BEST, RunFolder
@@ -25,7 +25,8 @@ class Checkpointer(Periodic):
     every : a number of steps, "epoch", or "15min".
     keep : how many checkpoints stay, at least 1; None: all.
     keep_best : "METRIC:min" or "METRIC:max": the best by that metric stays too; None: no such.
-    sources : callbacks with `metric_names()` and `latest_whole`, {metric: its newest value}.
+    sources : callbacks with `metric_names()` and `metrics_at(step)`, {metric: value}. A checkpoint has the figures of
+        `Measuring` ones only where they were measured at its own step.
     before : called first; may raise so that nothing is saved.
     save_first : save also before the first step.
     """
@@ -68,7 +69,7 @@ class Checkpointer(Periodic):
         self._owed = False
         if trainer.step in self._folder.checkpoint_steps():
             return
-        metrics = {name: value for source in self._sources for name, value in source.latest_whole.items()}
+        metrics = {name: value for source in self._sources for name, value in source.metrics_at(trainer.step).items()}
         state = {
             "step": trainer.step,
             "epoch": trainer.epoch,
@@ -83,7 +84,28 @@ class Checkpointer(Periodic):
         self._folder.prune_checkpoints(self.keep, best)
 
     def _check_metric(self) -> None:
-        known = [name for source in self._sources for name in source.metric_names()]
-        wanted = BEST.fullmatch(self.keep_best).group(1) if self.keep_best else None
-        if wanted and wanted not in known:
+        """Raise ArgumentError for a `keep_best` that no source measures, or never at a checkpoint's step."""
+        if not self.keep_best:
+            return
+        known = {name: source for source in self._sources for name in source.metric_names()}
+        wanted = BEST.fullmatch(self.keep_best).group(1)
+        if wanted not in known:
             raise ArgumentError(f"{unknown_name('metric in keep_best', wanted, known)} {WHENCE}")
+        source = known[wanted]
+        if isinstance(source, Measuring) and not _meet(source.every, self.every):
+            raise ArgumentError(
+                f"keep_best is {self.keep_best!r}; {wanted} is measured every {_interval(source.every)} and "
+                f"checkpoints are saved every {_interval(self.every)}: they hardly meet, and a checkpoint has the "
+                "figures of its own step alone. Give both the same interval, or one that is a multiple of the other."
+            )
+
+
+def _interval(every: Union[int, str]) -> str:
+    return every if isinstance(every, str) else f"{every} steps"
+
+
+def _meet(first: Union[int, str], second: Union[int, str]) -> bool:
+    """Whether two intervals have steps in common by intention: equal, or one a multiple of the other."""
+    if isinstance(first, str) or isinstance(second, str):
+        return first == second == "epoch"
+    return not max(first, second) % min(first, second)

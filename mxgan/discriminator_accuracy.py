@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import Callable, Optional, Union
 
-from mxgan.callbacks import Periodic, cut_back, fitting
+from mxgan.callbacks import Measuring
 from mxgan.classifier_training import accuracy
 from mxgan.files import LineFile
 
@@ -23,30 +22,17 @@ def classifier_accuracy(pair, data) -> float:
     return accuracy(lambda images: pair.classify(images).asnumpy(), data)
 
 
-class ClassifierAccuracy(Periodic):
+class ClassifierAccuracy(Measuring):
     """Every `every` steps and at the end: accuracy on `data`, to the log and a line of `lines`."""
 
     def __init__(self, lines: LineFile, data, every: Union[int, str], before: Optional[Callable] = None) -> None:
-        super().__init__(every, before)
-        self._lines, self._data, self.latest_whole = lines, data, {}
+        super().__init__(lines, every, before)
+        self._data = data
 
     def due(self, trainer) -> None:
         found = classifier_accuracy(trainer.pair, self._data)
         logger.info("step %d: test accuracy %.4f on %s images", trainer.step, found, f"{self._data.num_images:,}")
-        if self.in_its_turn(trainer):
-            self.latest_whole = {"test_accuracy": found}
-        line = {"step": trainer.step, "test_accuracy": found, "images": self._data.num_images}
-        self._lines.append(json.dumps(line), stays=self.in_its_turn(trainer))
-
-    def state(self) -> dict:
-        return {"bytes": self._lines.settled(), "latest": self.latest_whole}
+        self.record(trainer, {"test_accuracy": found}, images=self._data.num_images)
 
     def metric_names(self) -> list:
-        """What it measures."""
         return ["test_accuracy"]
-
-    def restore(self, state: dict) -> None:
-        super().restore(state)
-        with fitting(self, state):
-            self.latest_whole = dict(state["latest"])
-            cut_back(self._lines, state["bytes"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Optional
 
@@ -74,7 +76,10 @@ def evaluate(run: str, metrics: tuple, as_json: bool, output: Optional[str], deb
             check_absent(Path(output))
             make_folder(Path(output).parent)
         found = measured(run, metrics=metrics or None, **settings)
-        click.echo(found.as_json() if as_json else f"{found.table()}\n\n{found.describe()}")  # whatever comes now
+        try:
+            click.echo(found.as_json() if as_json else f"{found.table()}\n\n{found.describe()}")  # whatever comes now
+        except BrokenPipeError:  # as of `| head`: whoever read has seen enough, and the figures are still to be kept
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         if output:
             write_whole(Path(output), found.as_json() + "\n")
         kept = save_evaluation(run, found)

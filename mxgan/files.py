@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
+import logging
 import os
 import secrets
 import shutil
@@ -21,12 +22,15 @@ __all__ = [
     "LineFile",
     "clear_leftovers",
     "new_folder",
+    "one_at_a_time",
     "open_plain",
     "read_json",
     "remove_folder",
     "sync",
     "write_whole",
 ]
+
+logger = logging.getLogger(__name__)
 
 
 def write_whole(path: Union[str, Path], content: Union[str, bytes]) -> None:
@@ -254,3 +258,20 @@ class FolderLock:
     def release(self) -> None:
         """Let others have the folder."""
         self._file.close()
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait until no other process is in here with this folder; where the file system has no locks, the log says so."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            logger.info("another process is writing into %s; waiting for it", folder)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:  # some network file systems have none
+            logger.info("%s cannot be locked (%s)", folder, error)
+        yield
+    finally:
+        os.close(handle)

@@ -62,6 +62,10 @@ class Logger(Callback):
         """What may be among the metrics of a line."""
         return self.metrics.names()
 
+    def metrics_at(self, step: int) -> dict:
+        """{metric: value} of the newest whole line, which is at most `every` steps older than `step`."""
+        return self.latest_whole
+
     def _count_pending(self) -> None:
         for result in self._pending:
             self.metrics.update(result)

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Callable, NamedTuple, Optional, Union
 
+import numpy as np
+
 from mxgan.classifier_cache import kept_classifier
 from mxgan.classifier_training import class_titles, labelled_data
 from mxgan.data import DATASETS, data_sets_with, open_dataset
@@ -23,6 +25,7 @@ from mxgan.sampling import Sampler
 
 __all__ = [
     "Reference",
+    "classes_by_share",
     "held_out_split",
     "image_chunks",
     "open_images",
@@ -43,12 +46,14 @@ class Reference(NamedTuple):
     bundle : the first images of an epoch that the evaluation's seed has shuffled, and what the networks make of them.
     names : the metrics that can be measured with it: those asked for, or all of the default ones that can be.
     protocol : JSON values: which images these are, and which networks.
+    class_counts : (K,) how many of these images are of each class; None where they have none.
     """
 
     bundle: Bundle
     networks: Networks
     names: list
     protocol: dict
+    class_counts: Optional[np.ndarray] = None
 
 
 def open_images(config: RunConfig, progress: Optional[bool] = None, **settings):
@@ -100,16 +105,33 @@ def image_chunks(data, most: int) -> Iterator[tuple]:
             return
 
 
-def sample_chunks(sampler: Sampler, count: int, seed: int) -> Iterator[tuple]:
-    """(images, classes asked for) of `count` samples; latents are a function of the seed, classes go round.
+def sample_chunks(
+    sampler: Sampler, count: int, seed: int, class_counts: Optional[np.ndarray] = None
+) -> Iterator[tuple]:
+    """(images, classes asked for) of `count` samples; latents are a function of the seed, classes of their shares.
 
-    The first k of any `count` agree. Classes are None where the generator takes none.
+    A conditional generator is asked for classes as often as the data have them, so that a perfect one gives the data's
+    distribution; without counts, for each as often. The first k of any `count` agree. Classes are None where the
+    generator takes none.
     """
     latents = draw_latents((count, *sampler.latent_shape), seed, 0, stream="evaluation")
-    classes = sampler.classes_of(count)
+    classes = None
+    if sampler.classes:
+        even = np.ones(sampler.classes, dtype=np.int64)
+        classes = classes_by_share(even if class_counts is None else class_counts, count)
     for start in range(0, count, CHUNK):
         asked = None if classes is None else classes[start : start + CHUNK]
         yield sampler.sample(latents[start : start + CHUNK], asked), asked
+
+
+def classes_by_share(class_counts: np.ndarray, count: int) -> np.ndarray:
+    """`count` class numbers, each the one that is owed most by its share of `class_counts`, integers (K,)."""
+    classes, owed, total = np.empty(count, dtype=np.int64), np.zeros_like(class_counts), class_counts.sum()
+    for place in range(count):
+        owed += class_counts
+        classes[place] = owed.argmax()
+        owed[classes[place]] -= total
+    return classes
 
 
 def open_reference(
@@ -118,6 +140,7 @@ def open_reference(
     names: Optional[Sequence[str]] = None,
     *,
     count: int,
+    kept: Optional[int] = None,
     seed: int = 0,
     classifier: Union[str, Path, None] = None,
     inception: Union[str, Path, None] = None,
@@ -130,6 +153,7 @@ def open_reference(
     ----------
     default : metrics of which those are measured that the data allow, where `names` is None.
     names : metrics that must be measured.
+    kept : of how many of them the images stay in the bundle, see `gather`.
     classifier : folder of a trained one; None: that of the data set, trained where it is not in the cache.
     inception : an ONNX file; None: no `fid`.
     check : called with the data's fingerprint before anything is trained or looked at; may raise.
@@ -165,9 +189,17 @@ def open_reference(
         logger.info("Left out, for these data do not allow it: %s.", ", ".join(left_out))
     chosen = _with_images_enough(chosen, data, names is not None)
     count = min(count, data.num_images)
-    chunks = ((images, labels if known else None) for images, labels in image_chunks(data, count))
-    bundle = gather(chunks, count, networks, chosen)
-    return Reference(bundle, networks, chosen, _protocol(config, data, count, networks))
+    counts = np.zeros(data.num_classes or 0, dtype=np.int64)
+
+    def chunks() -> Iterator[tuple]:
+        for images, labels in image_chunks(data, count):
+            if labels is not None:
+                counts[:] += np.bincount(labels.astype(np.int64), minlength=len(counts))
+            yield images, labels if known else None
+
+    bundle = gather(chunks(), count, networks, chosen, None if kept is None else min(kept, count))
+    protocol = _protocol(config, data, count, networks)
+    return Reference(bundle, networks, chosen, protocol, counts if counts.size else None)
 
 
 def _with_images_enough(names: Sequence[str], data, must: bool) -> list:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Optional, Union
 
 import numpy as np
 
-from mxgan.checkpoint import parameter_file
+from mxgan.checkpoint import parameter_file, sha256_of
 from mxgan.checks import whole_number
 from mxgan.errors import OutputError
 from mxgan.evaluation.bundle import Bundle, Settings
@@ -21,7 +22,7 @@ from mxgan.evaluation.evaluate import COPIES, Evaluation, check_names, evaluated
 from mxgan.evaluation.features import RESIZING, reduced
 from mxgan.evaluation.metrics import METRICS
 from mxgan.evaluation.swd import check_pyramid
-from mxgan.files import read_json, write_whole
+from mxgan.files import one_at_a_time, read_json, write_whole
 from mxgan.loading import checkpoint_folder, generator_file, sampler_of
 from mxgan.references import (
     Reference,
@@ -46,6 +47,7 @@ SAMPLES = 10_000
 LEAST_SAMPLES = 100  # with fewer, most figures say nothing
 COPY_SIZE = 32  # images are looked up at this side, or at their own if that is smaller
 MOST_TRAINING_IMAGES = 60_000  # that samples are looked up among
+HASH = re.compile(r"-[0-9a-f]{8}")  # of a protocol, at the end of a file's name
 
 
 def evaluate(
@@ -106,26 +108,28 @@ def evaluate(
     logger.info("%s samples of step %d, and %s", f"{samples:,}", int(chosen.name), ", ".join(reference.names))
     sampler = sampler_of(file, config.recipe.network)
     results = _measured(config, sampler, reference, samples, settings, progress)
-    average = file != parameter_file(chosen, "generator")
-    return Evaluation(results, _protocol(config, chosen, average, samples, settings, reference))
+    return Evaluation(results, _protocol(config, chosen, file, samples, settings, reference))
 
 
 def _measured(
     config: RunConfig, sampler: Sampler, reference: Reference, samples: int, settings: Settings, progress
 ) -> dict:
-    made = gather(sample_chunks(sampler, samples, settings.seed), samples, reference.networks, reference.names)
-    copies = _copies(config, sampler, settings, progress) if COPIES in reference.names else None
+    chunks = sample_chunks(sampler, samples, settings.seed, reference.class_counts)
+    made = gather(chunks, samples, reference.networks, reference.names)
+    copies = _copies(config, sampler, reference, settings, progress) if COPIES in reference.names else None
     return evaluated(reference.names, reference.bundle, made, settings, copies)
 
 
 def _protocol(
-    config: RunConfig, chosen: Path, average: bool, samples: int, settings: Settings, reference: Reference
+    config: RunConfig, chosen: Path, file: Path, samples: int, settings: Settings, reference: Reference
 ) -> dict:
     held_out = {"held_out": held_out_split(config)} if COPIES in reference.names else {}
     return {
         "run": chosen.resolve().parents[1].name,
         "checkpoint": int(chosen.name),
-        "weights": "average" if average else "raw",
+        "weights": "raw" if file == parameter_file(chosen, "generator") else "average",
+        "generator_sha256": sha256_of(file),
+        "classes_asked_for": "in the shares of the reference" if config.recipe.network.generator_classes else None,
         "samples": samples,
         "seed": settings.seed,
         "reference": reference.protocol,
@@ -136,7 +140,9 @@ def _protocol(
     }
 
 
-def _copies(config: RunConfig, sampler, settings: Settings, progress: Optional[bool]) -> tuple:
+def _copies(
+    config: RunConfig, sampler: Sampler, reference: Reference, settings: Settings, progress: Optional[bool]
+) -> tuple:
     """(reference, samples) of the metric `copies`: small and grey, so that all training images fit into memory."""
     size = min(COPY_SIZE, *config.recipe.network.image_shape[1:])
 
@@ -146,7 +152,7 @@ def _copies(config: RunConfig, sampler, settings: Settings, progress: Optional[b
 
     train = real(trained_split(config), config.limit, MOST_TRAINING_IMAGES)
     held_out = real(held_out_split(config), None, settings.copy_images)
-    samples = _small(sample_chunks(sampler, settings.copy_images, settings.seed), size)
+    samples = _small(sample_chunks(sampler, settings.copy_images, settings.seed, reference.class_counts), size)
     return Bundle(images=train, held_out=held_out), Bundle(images=samples)
 
 
@@ -171,18 +177,25 @@ def save_evaluation(run: Union[str, Path], evaluation: Evaluation) -> Path:
         raise OutputError(
             f"{folder.evaluations} cannot be made: {error.strerror}; nothing was written. Make room, or --output FILE."
         ) from error
-    name = _name(evaluation.protocol)
-    target = folder.evaluations / f"{name}.json"
-    kept = _kept(target)
-    if kept is not None and not _same_protocol(kept["protocol"], told["protocol"]):
-        digest = hashlib.sha256(json.dumps(told["protocol"], sort_keys=True).encode()).hexdigest()
-        target = target.with_name(f"{name}-{digest[:8]}.json")
-        kept = _kept(target)
-    if kept is not None:
-        told["results"] = {**kept["results"], **told["results"]}
-        told["protocol"] = _united(kept["protocol"], told["protocol"])
-    write_whole(target, json.dumps(told, indent=1) + "\n")
+    with one_at_a_time(folder.evaluations):
+        target, kept = _place_of(told["protocol"], folder.evaluations)
+        if kept is not None:
+            told["results"] = {**kept["results"], **told["results"]}
+            told["protocol"] = _united(kept["protocol"], told["protocol"])
+        write_whole(target, json.dumps(told, indent=1) + "\n")
     return target
+
+
+def _place_of(protocol: dict, folder: Path) -> tuple:
+    """(file for figures by this protocol, what is in it or None): NAME.json, or NAME-HASH.json beside others'."""
+    name = _name(protocol)
+    digest = hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()
+    others = sorted(path for path in folder.glob(f"{name}-*.json") if HASH.fullmatch(path.stem[len(name) :]))
+    for target in (folder / f"{name}.json", *others, folder / f"{name}-{digest[:8]}.json"):
+        kept = _kept(target)
+        if kept is None or _same_protocol(kept["protocol"], protocol):
+            return target, kept
+    raise OutputError(f"{target} is of another protocol than its name says; nothing was written. Move it away.")
 
 
 def _name(protocol: dict) -> str:

@@ -15,6 +15,7 @@ import queue
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import weakref
 from pathlib import Path
@@ -140,6 +141,7 @@ class _Windows:
         if wants_x and os.environ.get("DISPLAY"):
             # The wheel's Qt has no Wayland plugin and would say so at length; XWayland serves it.
             environment.setdefault("QT_QPA_PLATFORM", "xcb")
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  a pipe that nobody reads would stop the child when full
         try:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", _CHILD, *sys.path],
@@ -147,7 +149,7 @@ class _Windows:
                 bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stderr=self._said,
             )
         except OSError as error:
             raise _NoDisplay(f"Python cannot be started a second time: {error.strerror}") from error
@@ -186,7 +188,8 @@ class _Windows:
     def last_words(self) -> str:
         """What the child wrote before it went: the first line, or the last one of a traceback."""
         self._end_process()
-        lines = self.process.stderr.read().decode(errors="replace").strip().splitlines()
+        self._said.seek(0)
+        lines = self._said.read().decode(errors="replace").strip().splitlines()
         if not lines:
             return f"the window process ended with status {self.process.returncode}"
         return lines[-1 if lines[0].startswith("Traceback") else 0].strip()
@@ -205,7 +208,7 @@ class _Windows:
         self.process.stdin.close()
         self._end_process()
         self.process.stdout.close()
-        self.process.stderr.close()
+        self._said.close()
 
     def _end_process(self) -> None:
         try:

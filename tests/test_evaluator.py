@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import mxgan
-from mxgan.checkpoint import best_step
-from mxgan.errors import ArgumentError, CheckpointError
+from mxgan.checkpoint import best_step, read_state
+from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError
+from mxgan.evaluation import evaluate
 from mxgan.evaluation.bundle import Settings
 from mxgan.evaluation.evaluate import evaluated, gather
 from mxgan.evaluator import IMAGES, SAMPLES, Evaluator
@@ -66,8 +67,8 @@ def test_the_figures_are_those_of_the_checkpoints_samples(whole):
     reference, names = evaluator(whole)._reference, NAMES
     sampler = load_sampler(whole.folder.path, checkpoint=20)
     samples = gather(sample_chunks(sampler, SAMPLES, 0), SAMPLES, reference.networks, names)
-    real, fake = (replace(bundle, images=bundle.images[:IMAGES]) for bundle in (reference.bundle, samples))
-    scores = evaluated(names, real, fake, Settings())
+    assert len(reference.bundle.images) == IMAGES < SAMPLES == len(reference.bundle.features)
+    scores = evaluated(names, reference.bundle, replace(samples, images=samples.images[:IMAGES]), Settings())
     # A sampler of another batch size: the last bits of a matrix product depend on it.
     assert {name: score.value for name, score in scores.items()} == pytest.approx(
         {name: lines(whole.folder)[1][name] for name in names}, rel=1e-5
@@ -88,6 +89,47 @@ def test_an_unknown_metric_for_the_best_is_refused_before_the_first_step(tmp_pat
         ArgumentError, match=r"'frechet'.* Metrics of samples are there with --evaluate-every, those of "
     ):
         mxgan.start(tiny_config(steps=1, keep_best="frechet:min"), tmp_path / "b", display="none", progress=False)
+
+
+def test_a_checkpoint_has_the_figures_of_its_own_weights_alone(tmp_path):
+    settings = config(steps=16, evaluate_every=4, checkpoint_every=8, keep_best="frechet:min")
+    whole = run(settings, tmp_path / "whole").folder
+    part = run(replace(settings, evaluate_every=8, checkpoint_every=4, keep=None), tmp_path / "part").folder
+    found = {line["step"]: line["frechet"] for line in lines(whole)}
+    for folder, measured in ((whole, {8, 16}), (part, {8, 16})):
+        told = {step: read_state(folder.checkpoint(step))["metrics"] for step in folder.checkpoint_steps()}
+        assert {step for step, metrics in told.items() if "frechet" in metrics} == measured
+        assert all(told[step]["frechet"] == found[step] for step in measured)
+    assert part.checkpoint_steps() == [4, 8, 12, 16]
+
+
+@pytest.mark.parametrize("evaluate, checkpoint", [(20, 8), (10, "15min"), ("epoch", 10), (10, "epoch")])
+def test_intervals_that_do_not_meet_have_no_best(evaluate, checkpoint, tmp_path):
+    settings = config(steps=30, evaluate_every=evaluate, checkpoint_every=checkpoint, keep_best="frechet:min")
+    said = "epoch" if evaluate == "epoch" else f"{evaluate} steps"
+    with pytest.raises(ArgumentError, match=f"frechet is measured every {said} and checkpoints are saved every "):
+        mxgan.start(settings, tmp_path / "run", display="none", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_measurement_that_fails_costs_no_training(whole, tmp_path, monkeypatch, caplog):
+    """As one for which there is no memory at the moment; the second of three, and the last."""
+    real, calls = evaluate.check_room, []
+
+    def check_room(*given):
+        calls.append(given)
+        if len(calls) in (3, 4):  # the first is of the real images
+            raise ArgumentError("1,000 images need about 2.0 GB of memory, and 1.0 GB are available.")
+        real(*given)
+
+    monkeypatch.setattr(evaluate, "check_room", check_room)
+    session = run(config(steps=30, keep=None, keep_best="frechet:min"), tmp_path / "run")
+    assert [line["frechet"] is None for line in lines(session.folder)] == [False, True, True]
+    assert lines(session.folder)[0] == lines(whole.folder)[0]
+    assert "step 20: the samples are not measured: 1,000 images need about 2.0 GB" in caplog.text
+    assert session.folder.checkpoint_steps() == [10, 20, 30]
+    assert best_step(session.folder, "frechet:min") == 10
+    assert_same(params_of(session.trainer.pair), params_of(whole.trainer.pair))
 
 
 def test_training_does_not_notice(whole, tmp_path):
@@ -114,6 +156,29 @@ def test_a_run_may_begin_to_be_measured_and_cease_to(tmp_path):
     assert [line["step"] for line in lines(folder)] == [20]
 
 
+def test_lines_of_steps_that_were_undone_go(tmp_path):
+    """Also where the checkpoint that is gone on from was saved while nothing was measured."""
+    folder = run(config(steps=20, keep=None), tmp_path / "run").folder
+    without = {"evaluate_every": None, "display": "none", "progress": False}
+    mxgan.resume(folder.path, steps=25, **without).run()
+    folder.evaluation_path.write_text(
+        "".join(f'{{"step": {step}, "frechet": 1.0}}\n' for step in (10, 20, 30, 40)) + '{"step": 5'
+    )
+    again = mxgan.resume(folder.path, steps=40, evaluate_every=10, display="none", progress=False)
+    again.run()
+    assert [line["step"] for line in lines(folder)] == [10, 20, 30, 40]
+    assert lines(folder)[2]["frechet"] != 1.0
+
+
+def test_a_file_of_lines_that_are_none_is_said(tmp_path):
+    folder = run(config(steps=10, evaluate_every=None), tmp_path / "run").folder
+    folder.evaluation_path.write_text("[1, 2]\n")
+    again = mxgan.resume(folder.path, steps=20, evaluate_every=10, display="none", progress=False)
+    with pytest.raises(CorruptFileError, match=r"evaluation.jsonl: has the line b'\[1, 2\]\\n', which has no step"):
+        again.run()
+    assert folder.evaluation_path.read_text() == "[1, 2]\n"
+
+
 def test_it_may_be_once_an_epoch(tmp_path):
     settings = config(epochs=2, evaluate_every="epoch", checkpoint_every="epoch", limit=96, keep_best="swd:min")
     session = run(settings, tmp_path / "run")
@@ -132,7 +197,7 @@ def test_another_classifier_than_before_is_told(whole, caplog):
 
 
 def test_the_average_of_a_generator_is_measured_beside_it(tmp_path):
-    settings = config(steps=4, evaluate_every=4, keep_best="ema_frechet:min")
+    settings = config(steps=4, evaluate_every=4, checkpoint_every=8, keep_best="ema_frechet:min")
     session = run(replace(settings, recipe=replace(settings.recipe, ema=0.9)), tmp_path / "run")
     (found,) = lines(session.folder)
     assert list(found) == ["step", *NAMES, *(f"ema_{name}" for name in NAMES), "samples", "images"]

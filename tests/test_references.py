@@ -12,7 +12,15 @@ import mxgan
 from mxgan.data import pack_folder
 from mxgan.errors import ArgumentError
 from mxgan.evaluation.metrics import METRICS
-from mxgan.references import held_out_split, image_chunks, open_images, open_reference, sample_chunks, trained_split
+from mxgan.references import (
+    classes_by_share,
+    held_out_split,
+    image_chunks,
+    open_images,
+    open_reference,
+    sample_chunks,
+    trained_split,
+)
 from mxgan.sampling import Sampler
 from tests.evaluating import cache_with_classifier, quick_classifier
 from tests.support import tiny_config
@@ -71,6 +79,31 @@ def test_samples_are_a_function_of_the_seed_and_the_first_of_them_agree():
     many, few = (np.concatenate([rows for rows, _ in sample_chunks(sampler, n, 3)]) for n in (300, 270))
     np.testing.assert_array_equal(many[:270], few)
     assert not np.array_equal(few[:9], next(sample_chunks(sampler, 9, 4))[0])
+
+
+@pytest.mark.parametrize("counts", [[5, 3, 2], [1, 1, 1, 1], [6742, 5421, 0, 1]])
+def test_classes_come_in_their_shares_at_every_place(counts):
+    counts = np.array(counts)
+    found = classes_by_share(counts, 2 * counts.sum())
+    np.testing.assert_array_equal(np.bincount(found, minlength=len(counts)), 2 * counts)
+    np.testing.assert_array_equal(classes_by_share(counts, 7), found[:7])
+    so_far = np.cumsum(found[:, None] == np.arange(len(counts)), axis=0)
+    wanted = np.arange(1, len(found) + 1)[:, None] * counts / counts.sum()
+    assert np.abs(so_far - wanted).max() < 1.5
+
+
+def test_a_conditional_generator_is_asked_for_classes_as_often_as_the_data_have_them():
+    """So that one that obeys has the data's histogram: a KL of 0 can be had."""
+    network = mxgan.NETWORKS["conditional-dcgan"](ngf=2, ndf=2, nc=1, image_size=16, latent_size=5, classes=3)
+    sampler = Sampler(network.generator(), network.latent_shape, 16, classes=3)
+    sampler.module.init_params(mxgan.runtime.mx.init.Normal(0.5))
+    asked = np.concatenate([classes for _, classes in sample_chunks(sampler, 300, 3, np.array([10, 0, 20]))])
+    assert np.bincount(asked).tolist() == [100, 0, 200]
+    even = np.concatenate([classes for _, classes in sample_chunks(sampler, 300, 3)])
+    np.testing.assert_array_equal(even, np.arange(300) % 3)
+    reference = open_reference(small("cgan", steps=1), ["label_kl"], count=500)
+    labels = reference.bundle.labels.astype(int)
+    np.testing.assert_array_equal(reference.class_counts, np.bincount(labels, minlength=10))
 
 
 def test_the_reference_has_the_runs_images_and_what_the_classifier_makes_of_them():

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import multiprocessing
 import os
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +27,9 @@ from mxgan.evaluation.metrics import METRICS
 from mxgan.evaluation_commands import NAMES
 from mxgan.loading import load_sampler
 from mxgan.references import image_chunks, open_images, sample_chunks
+from mxgan.resuming import recorded_config
 from mxgan.run_evaluation import evaluate, save_evaluation
+from mxgan.run_folder import RunFolder
 from tests.evaluating import cache_with_classifier, quick_classifier
 from tests.support import tiny_config
 from tests.test_recipes import small
@@ -97,6 +103,8 @@ def test_the_protocol_says_what_decides_the_figures(run):
         150,
         5,
     )
+    (file,) = (run / "checkpoints" / "000008").glob("digits_E_*.params")
+    assert told["generator_sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert told["reference"]["split"] == "train"
     assert told["held_out"] == "test"
     assert told["reference"]["classifier"]["fingerprint"] == quick_classifier().fingerprint
@@ -211,6 +219,72 @@ def test_what_was_measured_before_stays(run, tmp_path):
     (copy / "evaluation" / "000008-ema-100.json").write_text("[]")
     with pytest.raises(OutputError, match="000008-ema-100.json is not what `mxgan evaluate` writes; nothing was"):
         save_evaluation(copy, first)
+
+
+def test_other_weights_of_the_same_step_have_a_file_of_their_own(run, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    shutil.rmtree(copy / "evaluation", ignore_errors=True)
+    first = evaluate(copy, metrics=["frechet"], samples=100)
+    shutil.rmtree(copy / "checkpoints" / "000008")
+    config = recorded_config(RunFolder.open(copy))
+    config = replace(config, recipe=replace(config.recipe, real_label=0.7))
+    mxgan.resume(copy, config, display="none", progress=False, allow_changes=True).run()
+    second = evaluate(copy, metrics=["label_kl"], samples=100)
+    kept = [save_evaluation(copy, each) for each in (first, second, second)]
+    assert kept[0].name == "000008-ema-100.json"
+    assert re.fullmatch(r"000008-ema-100-[0-9a-f]{8}\.json", kept[1].name)
+    assert kept[1] == kept[2]
+    assert list(json.loads(kept[0].read_text())["results"]) == ["frechet"]
+
+
+def test_metrics_of_another_protocol_come_into_one_file(run, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    shutil.rmtree(copy / "evaluation", ignore_errors=True)
+    made = [evaluate(copy, metrics=[name], samples=100) for name in ("frechet", "frechet", "swd", "kernel")]
+    made[1:] = [Evaluation(each.results, {**each.protocol, "versions": {"mxnet": "2"}}) for each in made[1:]]
+    first, *others = [save_evaluation(copy, each) for each in made]
+    assert len(set(others)) == 1
+    assert list(json.loads(others[0].read_text())["results"]) == ["frechet", "swd", "kernel"]
+    assert list(json.loads(first.read_text())["results"]) == ["frechet"]
+
+
+def test_evaluations_at_the_same_time_lose_nothing(run, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    shutil.rmtree(copy / "evaluation", ignore_errors=True)
+    scores = evaluate(copy, metrics=["frechet"], samples=100)
+    names = [name for name in METRICS if name != "fid"]
+    context = multiprocessing.get_context("spawn")
+    processes = [
+        context.Process(
+            target=save_evaluation, args=(copy, Evaluation({name: scores.results["frechet"]}, scores.protocol))
+        )
+        for name in names[:6]
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    (path,) = (copy / "evaluation").iterdir()
+    assert set(json.loads(path.read_text())["results"]) == set(names[:6])
+
+
+def test_a_reader_that_has_seen_enough_loses_no_figures(run, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    shutil.rmtree(copy / "evaluation", ignore_errors=True)
+    reader, writer = os.pipe()
+    os.close(reader)
+    arguments = ["-m", "mxgan", "evaluate", str(copy), "--samples", "100", "--metric", "swd", "--json"]
+    found = subprocess.run([sys.executable, *arguments], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=300)
+    os.close(writer)
+    assert found.returncode == 0, found.stderr
+    assert "Error" not in found.stderr
+    assert "BrokenPipe" not in found.stderr
+    assert list(json.loads((copy / "evaluation" / "000008-ema-100.json").read_text())["results"]) == ["swd"]
 
 
 def test_figures_that_cannot_be_kept_are_told_all_the_same(run, tmp_path):

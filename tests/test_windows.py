@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mxgan import runtime
+from mxgan import runtime, windows
 from mxgan.errors import ArgumentError, DisplayError
 from mxgan.visualize import image_grid
 from mxgan.windows import Display, display_problem
@@ -270,6 +270,18 @@ def test_without_that_library_a_warning_says_so(screen, monkeypatch, caplog):
 
 def cannot_load(name, mode):
     raise OSError(f"{name}: cannot open shared object file: No such file or directory")
+
+
+def test_a_child_that_says_much_does_not_stop_the_pictures(screen, monkeypatch):
+    """More than a pipe holds, for nobody reads it while the child lives."""
+    chatty = "import os, sys; os.write(2, b'a warning of Qt\\n' * 20_000); "
+    monkeypatch.setattr(windows, "_CHILD", chatty + windows._CHILD)
+    with Display("window") as display:
+        display.show("gout", image_grid(GREEN))
+        wait_until(lambda: coloured(screen, [0, 255, 0]))
+        display._windows.process.kill()
+        display._windows.process.wait()
+        assert display._windows.last_words() == "a warning of Qt"
 
 
 def test_a_window_that_the_user_closed_stays_closed(screen):

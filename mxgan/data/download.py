@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Optional
 
 from mxgan.errors import DownloadError
+from mxgan.files import one_at_a_time
 from mxgan.progress import progress_bar
 
 __all__ = ["LIMITS", "Limits", "RemoteFile", "download"]
@@ -82,7 +83,7 @@ def download(
     faults = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _only_one_process(folder / ".lock"):
+        with one_at_a_time(folder):
             for mirror in mirrors:
                 if target.is_file():
                     return target
@@ -216,20 +217,3 @@ def _in_short(error: BaseException) -> str:
         if not isinstance(inner, BaseException):
             return str(error).split(": ")[-1]
         error = inner
-
-
-@contextlib.contextmanager
-def _only_one_process(lock: Path) -> Iterator[None]:
-    """Wait until no other process downloads into this folder, where the system can tell."""
-    with lock.open("w") as stream:
-        with contextlib.suppress(ImportError):  # Windows has no fcntl
-            import fcntl
-
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                logger.info("another process is downloading into %s; waiting for it", lock.parent)
-                fcntl.flock(stream, fcntl.LOCK_EX)
-            except OSError as error:  # some network file systems have no locks
-                logger.info("%s cannot be locked (%s)", lock.parent, error)
-        yield

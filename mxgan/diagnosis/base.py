@@ -103,12 +103,13 @@ class Diagnosis(Callback):
 
     def state(self) -> dict:
         readings = [[value if np.isfinite(value) else None for value in reading] for reading in self._readings]
-        return {"readings": readings, "healthy": self._healthy}
+        return {"every": self.every, "readings": readings, "healthy": self._healthy}
 
     def restore(self, state: dict) -> None:
-        """Go on from a state; from an empty one, of a run that was not diagnosed, it begins anew."""
+        """Go on from a state; of a run that was not diagnosed, or read at another spacing, it begins anew."""
         self._seen = None
         with fitting(self, state):
+            state = state if state.get("every", self.every) == self.every else {}
             healthy = state.get("healthy")
             if healthy is not None and (not isinstance(healthy, int) or healthy < 0):
                 raise TypeError("healthy")

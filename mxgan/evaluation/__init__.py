@@ -27,7 +27,7 @@ from mxgan.evaluation.copies import birthday_estimate, copy_test, nearest
 from mxgan.evaluation.frechet import FeatureStatistics, frechet_distance
 from mxgan.evaluation.kernel_distance import KernelDistance, kernel_distance
 from mxgan.evaluation.manifold import manifold_scores
-from mxgan.evaluation.metrics import METRICS, Metric, available_metrics, get_metric, measure
+from mxgan.evaluation.metrics import METRICS, Metric, get_metric, measure
 from mxgan.evaluation.ms_ssim import ms_ssim, sample_diversity
 from mxgan.evaluation.swd import sliced_wasserstein
 
@@ -39,7 +39,6 @@ __all__ = [
     "Metric",
     "Score",
     "Settings",
-    "available_metrics",
     "birthday_estimate",
     "classifier_score",
     "copy_test",

@@ -28,10 +28,14 @@ __all__ = [
 
 
 class ClassifierScore(NamedTuple):
-    """Mean and standard deviation of the score over the splits."""
+    """Mean and standard deviation of the score over the splits, as published, and the mean's standard error.
+
+    The standard error is that of independent splits, √(Σ(s - mean)² / (n - 1) / n); None for one split.
+    """
 
     mean: float
     std: float
+    standard_error: Optional[float]
 
 
 def classifier_score(probabilities, splits: int = 10) -> ClassifierScore:
@@ -54,7 +58,8 @@ def classifier_score(probabilities, splits: int = 10) -> ClassifierScore:
     scores = [
         np.exp(rel_entr(part, part.mean(axis=0)).sum(axis=1).mean()) for part in np.array_split(probabilities, splits)
     ]
-    return ClassifierScore(float(np.mean(scores)), float(np.std(scores)))
+    error = float(np.std(scores, ddof=1) / math.sqrt(splits)) if splits > 1 else None
+    return ClassifierScore(float(np.mean(scores)), float(np.std(scores)), error)
 
 
 def label_histogram(probabilities_or_labels, classes: Optional[int] = None) -> np.ndarray:
@@ -107,8 +112,8 @@ def missing_classes(histogram, reference=None, threshold: float = 0.1) -> list:
 
 def measure_classifier_score(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
     """The row `classifier_score` of METRICS."""
-    mean, std = classifier_score(samples.probabilities, settings.splits)
-    return {"classifier_score": Score(mean, {"std": std})}
+    mean, std, error = classifier_score(samples.probabilities, settings.splits)
+    return {"classifier_score": Score(mean, {"std": std, **({} if error is None else {"standard_error": error})})}
 
 
 def measure_labels(reference: Bundle, samples: Bundle, settings: Settings) -> dict:

@@ -26,7 +26,7 @@ __all__ = [
 CHUNK_NUMBERS = 2**23  # pixels of one side held at a time: 32 MiB in float32
 CHUNK_ROWS = 2048
 BLOCK_ROWS = 256
-FEW = 64
+NEAR_SHARE = 0.02  # of the real images have another one within the distance that makes two samples duplicates
 MOST_PAIRS = 20_000  # duplicates enough for an estimate
 ORDERS = 1000  # in which a batch is filled
 ROUNDING = 1e-5  # of a squared distance in float32, relative to the images' squares: more than it can be
@@ -103,8 +103,8 @@ def birthday_estimate(images, *, reference=None, threshold: Optional[float] = No
     ----------
     images : (N, C, H, W) in [-1, 1], N ≥ 2: samples.
     reference, threshold : one of them. Two samples are duplicates up to `threshold` (L2 norm of all pixels, ≥ 0),
-        or up to the least distance of any two different ones of the real images `reference`, as many as there are
-        samples: the estimate then says how the samples' variety compares with N², which the data has by this measure.
+        or up to the distance within which 1 in 50 of the real images `reference` has another one (none of them counts
+        twice). Compare the estimate then with that of the real images by the same threshold, of as many.
     seed : of the orders in which batches are filled.
 
     For s the batch is filled in 1,000 random orders; it is the median of the sizes at which a duplicate came in. s² is
@@ -120,7 +120,9 @@ def birthday_estimate(images, *, reference=None, threshold: Optional[float] = No
         raise ArgumentError("give reference or threshold, one of the two.")
     if reference is not None:
         images, reference = same_images(("images", "reference"), images, reference, least=2)
-        threshold = _least_distance(np.unique(_flat(reference), axis=0))  # an image twice says nothing of the others
+        different = np.unique(_flat(reference), axis=0)  # an image twice says nothing of the others
+        near = math.ceil(NEAR_SHARE * len(different)) - 1
+        threshold = np.sort(_nearest_others(different))[near] if len(different) > 1 else 0.0
     elif isinstance(threshold, bool) or not isinstance(threshold, Real) or not 0 <= threshold < math.inf:
         raise ArgumentError(f"threshold is {threshold!r}; give a distance of 0 or more.")
     pairs, count = _duplicates(_flat(images), threshold)
@@ -144,8 +146,9 @@ def measure_birthday(reference: Bundle, samples: Bundle, settings: Settings) -> 
     )
     real, fake = (some_rows(side.images, count, settings.seed, "birthday") for side in (reference, samples))
     found = birthday_estimate(fake, reference=real, seed=settings.seed)
+    own = birthday_estimate(real, threshold=found.threshold, seed=settings.seed)
     details = found._asdict()
-    return {"birthday": Score(details.pop("support"), {**details, "images": count})}
+    return {"birthday": Score(details.pop("support"), {**details, "reference": own.support, "images": count})}
 
 
 def _flat(images: np.ndarray) -> np.ndarray:
@@ -196,15 +199,15 @@ def _blocks(rows: np.ndarray):
             yield later, earlier, np.where(earlier < later[:, None], squared, np.inf)
 
 
-def _least_distance(rows: np.ndarray) -> float:
-    """The distance of the two rows that are nearest to each other: exact, of the nearest few in float32; 0 of one."""
-    least = math.inf
+def _nearest_others(rows: np.ndarray) -> np.ndarray:
+    """The distance (N,) of each row to the nearest of the others: found in float32, then exact."""
+    least, who = np.full(len(rows), np.inf, dtype=np.float32), np.zeros(len(rows), dtype=np.int64)
     for later, earlier, squared in _blocks(rows):
-        few = np.argpartition(squared, min(FEW, squared.size) - 1, axis=None)[:FEW]
-        few = few[np.isfinite(squared.ravel()[few])]
-        j, i = np.unravel_index(few, squared.shape)
-        least = min(least, _exact(rows[later[j]], rows[earlier[i]]).min(initial=math.inf))
-    return float(least) if len(rows) > 1 else 0.0
+        for axis, ours, theirs in ((1, later, earlier), (0, earlier, later)):
+            nearer = squared.min(axis=axis) < least[ours]
+            who[ours[nearer]] = theirs[squared.argmin(axis=axis)[nearer]]
+            least[ours[nearer]] = squared.min(axis=axis)[nearer]
+    return np.concatenate([_exact(some, rows[who[start : start + len(some)]]) for start, some in _chunks(rows)])
 
 
 def _duplicates(rows: np.ndarray, threshold: float) -> tuple:

@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 COPIES = "copies"  # looks all training images up, so that its bundles are its own
-ERRORS = ("standard_error", "std")  # the details that say how sure a figure is
+ERROR = "standard_error"  # the detail that says how sure a figure is
 FORMAT = 1
 
 
@@ -59,13 +59,16 @@ def needs_of(names: Iterable[str]) -> set:
     return {need for name in names for need in METRICS[name].needs}
 
 
-def gather(chunks: Iterable[tuple], count: int, networks: Networks, names: Iterable[str]) -> Bundle:
+def gather(
+    chunks: Iterable[tuple], count: int, networks: Networks, names: Iterable[str], kept: Optional[int] = None
+) -> Bundle:
     """The bundle of `count` images for these metrics.
 
     Parameters
     ----------
     chunks : (images (n, C, H, W) in [-1, 1], labels (n,) or None), `count` images in all. Images are kept at their
         `measured_side`.
+    kept : so many of the first images stay in the bundle, of metrics of images; None: all. Networks look at all.
     """
     needs = needs_of(name for name in names if name != COPIES)
     columns: dict = {}
@@ -78,22 +81,21 @@ def gather(chunks: Iterable[tuple], count: int, networks: Networks, names: Itera
             made["labels"] = labels
         if start + len(images) > count:
             raise ArgumentError(f"{start + len(images)} images or more came, and {count} were announced.")
-        columns = columns or _room_for(count, made)
+        columns = columns or _room_for(dict.fromkeys(made, count) | {"images": kept or count}, made)
         for name, part in made.items():
-            columns[name][start : start + len(part)] = part
+            room = columns[name][start : start + len(part)]
+            room[:] = part[: len(room)]
         start += len(images)
     if start != count:
         raise ArgumentError(f"{start} images came, and {count} were announced.")
     return Bundle(**columns)
 
 
-def _room_for(count: int, made: dict) -> dict:
-    """Arrays for `count` rows, by the first of them; ArgumentError where they do not fit into memory."""
-    needed = sum(count * part[:1].nbytes for part in made.values())
-    check_room(
-        f"{count:,} images and what is made of them", needed, "Give fewer samples, or metrics of features alone."
-    )
-    return {name: np.empty((count, *part.shape[1:]), part.dtype) for name, part in made.items()}
+def _room_for(counts: dict, made: dict) -> dict:
+    """Arrays for so many rows each, by the first of them; ArgumentError where they do not fit into memory."""
+    needed, most = sum(counts[name] * part[:1].nbytes for name, part in made.items()), max(counts.values())
+    check_room(f"{most:,} images and what is made of them", needed, "Give fewer samples, or metrics of features alone.")
+    return {name: np.empty((counts[name], *part.shape[1:]), part.dtype) for name, part in made.items()}
 
 
 def measured_side(sides: Sequence[int]) -> int:
@@ -150,7 +152,7 @@ class Evaluation:
     def as_json(self) -> str:
         """Everything as one JSON text; what is not finite is null."""
         results = {
-            name: {"value": score.value, **score.details, "better": METRICS[name].better}
+            name: {"value": score.value, **score.details, **METRICS[name].describe()}
             for name, score in self.results.items()
         }
         whole = {"format": FORMAT, "results": results, "protocol": self.protocol}
@@ -160,9 +162,11 @@ class Evaluation:
         """One line for each metric: name and unit, value, what its error is, what is best."""
         rows = [("metric", "value", "± error", "best")]
         for name, score in self.results.items():
-            error = next((f"{score.details[key]:.3g}" for key in ERRORS if key in score.details), "")
+            error = f"{score.details[ERROR]:.3g}" if ERROR in score.details else ""
             bound = "≥ " if score.details.get("at_least") else ""
-            rows.append((f"{name} {METRICS[name].unit}".strip(), f"{bound}{score.value:.5g}", error, _best(name, score)))
+            rows.append(
+                (f"{name} {METRICS[name].unit}".strip(), f"{bound}{score.value:.5g}", error, _best(name, score))
+            )
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows]
         return "\n".join(lines)

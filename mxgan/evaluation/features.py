@@ -101,7 +101,7 @@ class FeatureNetwork:
     def class_names(self) -> list:
         """Of each class; its number where it was trained on classes without names."""
         names = self.record.get("class_names")
-        return names if isinstance(names, list) and names else [str(number) for number in range(self.classes)]
+        return [str(name) for name in names] if names else [str(number) for number in range(self.classes)]
 
     def features_and_probabilities(self, images: np.ndarray) -> Seen:
         """What it makes of images (N, C, H, W) in [-1, 1] of any size and any number of channels, see `reduced`.
@@ -118,7 +118,7 @@ class FeatureNetwork:
 
     def describe(self) -> dict:
         """JSON values for a protocol: what it is, its fingerprint, and what is known of its training."""
-        return {"network": "LeNet", **to_dict(self.network), "fingerprint": self.fingerprint, **self.record}
+        return {**self.record, "network": "LeNet", **to_dict(self.network), "fingerprint": self.fingerprint}
 
     def save(self, folder: Union[str, Path]) -> None:
         """Write it as a new folder, whole or not at all.
@@ -154,6 +154,9 @@ class FeatureNetwork:
         wanted = {"network": dict, "record": dict, "sha256": str}
         if found.get("format") != FORMAT or any(not isinstance(found.get(k), kind) for k, kind in wanted.items()):
             raise CorruptFileError(folder / _RECORD, f"is no record of a classifier of the format {FORMAT}")
+        names = found["record"].get("class_names")
+        if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+            raise CorruptFileError(folder / _RECORD, f"has the class_names {names!r:.80}, which are no list of texts")
         try:
             network = from_dict(LeNet, found["network"], "network")
         except ArgumentError as error:

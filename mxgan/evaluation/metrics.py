@@ -26,7 +26,7 @@ from mxgan.evaluation.manifold import measure_manifold
 from mxgan.evaluation.ms_ssim import measure_ms_ssim
 from mxgan.evaluation.swd import measure_swd
 
-__all__ = ["METRICS", "Metric", "available_metrics", "get_metric", "measure"]
+__all__ = ["METRICS", "Metric", "get_metric", "measure"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,11 @@ class Metric:
     source: str
     least: int = 2
     unit: str = ""
+
+    def describe(self) -> dict:
+        """JSON values to publish with a figure: which way is better, the unit, what it says, who defined it."""
+        unit = {"unit": self.unit} if self.unit else {}
+        return {"better": self.better, **unit, "summary": self.summary, "source": self.source}
 
 
 class Need(NamedTuple):
@@ -188,7 +193,7 @@ METRICS = {
         measure_birthday,
         ("images",),
         None,
-        "how many different images the generator makes, an order of magnitude; more is better but for noise",
+        "how many different images the generator makes, an order of magnitude; to compare with the data, `reference`",
         "Arora, Risteski & Zhang 2018",
     ),
 }
@@ -199,11 +204,6 @@ def get_metric(name: str) -> Metric:
     if name not in METRICS:
         raise unknown_name("metric", name, METRICS)
     return METRICS[name]
-
-
-def available_metrics(reference: Bundle, samples: Bundle) -> list:
-    """The names of the metrics for which these bundles hold what is needed, in the table's order."""
-    return [name for name, row in METRICS.items() if not list(_lacking(row, reference, samples))]
 
 
 def measure(names: Iterable[str], reference: Bundle, samples: Bundle, settings: Optional[Settings] = None) -> dict:

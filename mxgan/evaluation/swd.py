@@ -20,6 +20,7 @@ from mxgan.checks import whole_number
 from mxgan.errors import ArgumentError, ShapeError, unknown_name
 from mxgan.evaluation.arrays import draws, same_images, some_rows
 from mxgan.evaluation.bundle import Bundle, Score, Settings
+from mxgan.memory import check_room
 
 __all__ = ["PYRAMIDS", "check_pyramid", "measure_swd", "sliced_wasserstein"]
 
@@ -90,6 +91,10 @@ def sliced_wasserstein(
     _check_sizes(real, fake, patch_size)
     whole_number("patches_per_image", patches_per_image)
     vectors = _directions(seed, whole_number("directions", directions), real.shape[1], patch_size)
+    projected = (
+        max(1, min(len(vectors), BLOCK_NUMBERS // (len(real) * patches_per_image))) * len(real) * patches_per_image
+    )
+    check_room(f"projections of {len(real):,} images", 2 * real.itemsize * projected, "Give fewer, or leave swd out.")
     found = {}
     for size in _sizes(real.shape[-1]):
         steps = _steps(size, pyramid)

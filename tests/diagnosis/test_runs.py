@@ -191,9 +191,18 @@ def test_a_state_of_another_form_is_refused(state):
 
 def test_readings_that_are_not_finite_come_back():
     diagnosis = DIAGNOSES["oscillation"](10, mxgan.OBJECTIVES["gan"])
-    diagnosis.restore({"readings": [[1.5, None]], "healthy": 2})
-    assert json.loads(json.dumps(diagnosis.state(), allow_nan=False)) == {"readings": [[1.5, None]], "healthy": 2}
+    state = {"every": 10, "readings": [[1.5, None]], "healthy": 2}
+    diagnosis.restore(state)
+    assert json.loads(json.dumps(diagnosis.state(), allow_nan=False)) == state
     assert np.isnan(diagnosis._readings[0][1])
+
+
+def test_readings_at_another_spacing_are_not_gone_on_with():
+    before = DIAGNOSES["oscillation"](10, mxgan.OBJECTIVES["gan"])
+    before.restore({"every": 10, "readings": [[1.5, 2.5]], "healthy": 2})
+    after = DIAGNOSES["oscillation"](50, mxgan.OBJECTIVES["gan"])
+    after.restore(before.state())
+    assert after.state() == {"every": 50, "readings": [], "healthy": None}
 
 
 def test_the_flag_and_the_setting():

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.stats import entropy
 
 from mxgan.errors import ArgumentError, ShapeError
@@ -22,13 +23,15 @@ def test_score_is_the_formula_with_scipys_entropy():
     found = classifier_score(DRAWN, splits=4)
     assert found.mean == pytest.approx(np.mean(expected), rel=1e-12)
     assert found.std == pytest.approx(np.std(expected), rel=1e-9)
+    assert found.standard_error == pytest.approx(stats.sem(expected), rel=1e-9)
+    assert classifier_score(DRAWN, splits=1).standard_error is None
 
 
 def test_score_of_the_best_and_the_worst():
     """All classes, each for sure: their number. The same for each sample, sure or not: 1."""
-    assert classifier_score(np.tile(np.eye(10), (20, 1))) == pytest.approx((10, 0))
-    assert classifier_score(np.tile(np.eye(10)[3], (200, 1))) == pytest.approx((1, 0))
-    assert classifier_score(np.full((200, 10), 0.1)) == pytest.approx((1, 0))
+    assert classifier_score(np.tile(np.eye(10), (20, 1))) == pytest.approx((10, 0, 0))
+    assert classifier_score(np.tile(np.eye(10)[3], (200, 1))) == pytest.approx((1, 0, 0))
+    assert classifier_score(np.full((200, 10), 0.1)) == pytest.approx((1, 0, 0))
 
 
 def test_score_falls_with_doubt_and_with_lost_classes():

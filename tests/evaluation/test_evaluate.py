@@ -13,6 +13,7 @@ from mxgan.evaluation.bundle import Bundle, Score, Settings
 from mxgan.evaluation.evaluate import Evaluation, Networks, check_names, evaluated, gather
 from mxgan.evaluation.features import resized
 from mxgan.evaluation.frechet import FeatureStatistics, frechet_distance
+from mxgan.evaluation.metrics import METRICS
 from tests.evaluating import quick_classifier
 
 
@@ -45,6 +46,15 @@ def test_images_are_measured_at_a_power_of_two(side, measured):
     found = gather([(images, None)], 3, Networks(), ["swd"]).images
     np.testing.assert_array_equal(found, resized(images, measured))
     assert found.shape == (3, 1, measured, measured)
+
+
+def test_of_the_first_images_alone_images_are_kept(digits):
+    networks, names = Networks(quick_classifier()), ["swd", "frechet"]
+    whole = gather([(digits, None)], 300, networks, names)
+    for sizes in ((300,), (70, 30, 150, 50)):
+        some = gather(chunks_of(digits, sizes), 300, networks, names, 100)
+        np.testing.assert_array_equal(some.images, digits[:100])
+        np.testing.assert_array_equal(some.features, whole.features)
 
 
 def test_other_counts_than_announced_are_an_error(digits):
@@ -137,7 +147,9 @@ def test_json_has_values_details_and_protocol_and_null_for_what_is_not_finite():
     made = evaluation(swd=Score(np.float64(2.5), {"64": np.float32(1.5)}), frechet=Score(math.inf, {"x": [math.nan]}))
     found = json.loads(made.as_json())
     assert found["results"] == {
-        "swd": {"value": 2.5, "64": 1.5, "better": "min"},
-        "frechet": {"value": None, "x": [None], "better": "min"},
+        "swd": {"value": 2.5, "64": 1.5, **METRICS["swd"].describe()},
+        "frechet": {"value": None, "x": [None], **METRICS["frechet"].describe()},
     }
     assert found["protocol"]["checkpoint"] == 7
+    assert (found["results"]["swd"]["better"], found["results"]["swd"]["unit"]) == ("min", "×10³")
+    assert found["results"]["frechet"]["source"] == "Heusel et al. 2017, eq. 6, with another network"

@@ -118,12 +118,22 @@ def broken(network, folder, name, change) -> None:
         ("classifier.json", lambda content: b"{", "cannot be read as JSON"),
         ("classifier.json", lambda content: b"[]", "is no record of a classifier of the format 1"),
         ("classifier.json", lambda content: content.replace(b'"classes": 10', b'"classes": 1'), "does not fit this"),
+        (
+            "classifier.json",
+            lambda content: content.replace(b'"class_names":', b'"class_names": [1, 2, 3], "was":'),
+            r"has the class_names \[1, 2, 3\], which are no list of texts",
+        ),
     ],
 )
 def test_a_damaged_folder_is_an_error_in_words(network, tmp_path, name, change, message):
     broken(network, tmp_path / "lenet", name, change)
     with pytest.raises(CorruptFileError, match=message):
         FeatureNetwork.load(tmp_path / "lenet")
+
+
+def test_a_record_cannot_say_that_it_is_another(network):
+    told = FeatureNetwork(network.network, network.parameters, {"fingerprint": "a lie", "network": "ResNet"}).describe()
+    assert (told["fingerprint"], told["network"]) == (network.fingerprint, "LeNet")
 
 
 def test_what_is_no_classifier_is_said(network, tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from mxgan import memory
 from mxgan.errors import ArgumentError, ShapeError
 from mxgan.evaluation import swd
 from mxgan.evaluation.arrays import draws
@@ -119,6 +120,12 @@ def test_blocks_and_chunks_change_nothing(digits, monkeypatch):
     monkeypatch.setattr(swd, "CHUNK_NUMBERS", 7 * 128 * 49)
     monkeypatch.setattr(swd, "BLOCK_NUMBERS", 3 * 50 * 128)
     assert sliced_wasserstein(a, b, directions=20) == pytest.approx(whole, rel=1e-5)
+
+
+def test_what_does_not_fit_into_memory_is_refused(digits, monkeypatch):
+    monkeypatch.setattr(memory, "available_bytes", lambda: 10**6)
+    with pytest.raises(ArgumentError, match="^projections of 50 images need about 7 MB of memory, and 1 MB are avail"):
+        sliced_wasserstein(digits[:50], noise(3, 50), directions=128)
 
 
 def test_images_without_contrast_are_far_and_finite(digits):
