@@ -52,15 +52,16 @@ PLANS = {
 }
 COLUMNS = {
     "swd": ("SWD ×10³", ".2f"),
-    "swd_padded": ("SWD, MMGeneration's", ".2f"),
-    "ms_ssim": ("MS-SSIM", ".4f"),
-    "frechet": ("Fréchet", ".3f"),
+    "swd_padded": ("the same, padded", ".2f"),
+    "ms_ssim": ("MS-SSIM (data)", ".4f"),
+    "frechet": ("Fréchet", ".2f"),
     "label_kl": ("KL of labels", ".4f"),
     "missing_classes": ("missing", ".0f"),
     "precision": ("precision", ".3f"),
     "recall": ("recall", ".3f"),
-    "class_agreement": ("asked digit", ".3f"),
+    "digits_right": ("digits right", ".4f"),  # class_agreement; of a D that classifies, its accuracy on the test set
 }
+WEIGHTS = {"raw": "G's own", "ema": "average"}
 
 
 class Job(NamedTuple):
@@ -82,7 +83,7 @@ class Job(NamedTuple):
 def main(
     recipes: Sequence[str], data_dir: Optional[str], seeds: Sequence[int], share: float, jobs: int, output: str
 ) -> None:
-    """Train, measure, and print the table; results.md, results.json, grids.png and wgan-gp.png lie in the folder."""
+    """Train, measure, and print the tables of all that was measured so; these and pictures lie in the folder."""
     folder, names = Path(output), list(PLANS) if "all" in recipes else list(dict.fromkeys(recipes))
     unknown = sorted(set(names) - set(PLANS))
     if unknown:
@@ -93,14 +94,15 @@ def main(
     environment = {**os.environ, "OMP_NUM_THREADS": str(max(1, usable_cpus() // jobs))}
     with ThreadPoolExecutor(jobs) as pool:
         rows = [row for found in pool.map(lambda job: measured(job, data_dir, environment), every) for row in found]
+    rows = with_earlier(rows, folder / "results.json")
     (folder / "results.json").write_text(json.dumps(rows, indent=1) + "\n")
-    tables = "\n".join(filter(None, [table(rows), over_seeds(rows)]))
-    (folder / "results.md").write_text(tables)
-    draw_grids(every, folder / "grids.png")
+    found = tables(rows)
+    (folder / "results.md").write_text(found)
+    draw_grids(first_seeds(rows, folder), folder / "grids.png")
     for job in every:
         if job.recipe == "wgan-gp":
-            draw_estimate(job, folder / "wgan-gp.png")
-    click.echo(tables)
+            draw_estimate(job, folder / f"wgan-gp-{job.seed}.png")
+    click.echo(found)
 
 
 def _job(folder: Path, recipe: str, seed: int, steps: int) -> Job:
@@ -128,22 +130,27 @@ def measured(job: Job, data_dir: Optional[str], environment: dict) -> list:
             padded = evaluated(job, weights, ["--metric", "swd", "--pyramid", "padded"], data, environment)
             found["results"]["swd_padded"] = padded["results"]["swd"]
         rows.append({**job._asdict(), "folder": job.folder.name, "weights": weights, "minutes": spent / 60,
-                     "test_accuracy": _test_accuracy(job), "evaluation": found})  # fmt: skip
+                     "evaluation": found})  # fmt: skip
+        right = _test_accuracy(job) or found["results"].get("class_agreement")
+        if right is not None:
+            found["results"]["digits_right"] = right
     return rows
 
 
 def evaluated(job: Job, weights: str, flags: list, data: list, environment: dict) -> dict:
-    """What `mxgan evaluate` finds of "raw" or "ema" weights, kept beside the run and not measured again."""
+    """What `mxgan evaluate` finds of "raw" or "ema" weights, kept beside the run; measured again for another plan."""
     kept = job.folder.with_name("-".join([job.folder.name, weights, *flags[-1:]]) + ".json")
+    wanted = PLANS[job.recipe].samples
+    if kept.exists() and json.loads(kept.read_text())["protocol"]["samples"] != wanted:
+        kept.unlink()
     if not kept.exists():
-        samples = ["--samples", str(PLANS[job.recipe].samples)]
-        run(["evaluate", str(job.folder), f"--{weights}", *samples, *flags, *data, "--output", str(kept)], job,
-            environment)  # fmt: skip
+        run(["evaluate", str(job.folder), f"--{weights}", "--samples", str(wanted), *flags, *data, "--output",
+             str(kept)], job, environment)  # fmt: skip
     return json.loads(kept.read_text())
 
 
 def run(arguments: list, job: Job, environment: dict) -> None:
-    """`mxgan …`, its words to a log beside the run; ends the whole with the last of them where it fails."""
+    """`mxgan …`, its words to a log beside the run; ends the whole and names the log where it fails."""
     log = job.folder.with_name(f"{job.folder.name}.log")
     with log.open("a") as stream:
         command = [sys.executable, "-m", "mxgan", *arguments]
@@ -152,60 +159,66 @@ def run(arguments: list, job: Job, environment: dict) -> None:
         raise click.ClickException(f"{' '.join(arguments)} ended with {found.returncode}: see {log}")
 
 
-def _test_accuracy(job: Job) -> Optional[float]:
+def _test_accuracy(job: Job) -> Optional[dict]:
     path = job.folder / "evaluation.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    return next((line["test_accuracy"] for line in reversed(lines) if "test_accuracy" in line), None)
+    return next(({"value": line["test_accuracy"]} for line in reversed(lines) if "test_accuracy" in line), None)
 
 
-def table(rows: Sequence[dict]) -> str:
-    """Markdown, one row for each run and kind of weights."""
-    heads = [title for title, _ in COLUMNS.values()]
-    lines = [f"| recipe | seed | steps | weights | {' | '.join(heads)} | test accuracy | minutes |"]
-    lines += [f"| --- | ---: | ---: | --- |{' ---: |' * (len(heads) + 2)}"]
+def with_earlier(rows: Sequence[dict], path: Path) -> list:
+    """These rows and those of earlier commands in the same folder, in the order of PLANS."""
+    earlier = json.loads(path.read_text()) if path.exists() else []
+    known = {_key(row): row for row in [*earlier, *rows]}
+    return sorted(known.values(), key=lambda row: (list(PLANS).index(row["recipe"]), *_key(row)[1:]))
+
+
+def _key(row: dict) -> tuple:
+    return row["recipe"], row["steps"], row["weights"] != "raw", row["seed"]
+
+
+def first_seeds(rows: Sequence[dict], folder: Path) -> list:
+    """A job for each recipe and number of steps: that of its first seed."""
+    jobs = {(row["recipe"], row["steps"]): row for row in reversed(rows)}
+    return [Job(row["recipe"], row["seed"], row["steps"], folder / row["folder"]) for row in reversed(jobs.values())]
+
+
+def tables(rows: Sequence[dict]) -> str:
+    """Markdown: a line for each recipe and kind of weights; below, one for each seed where there are several."""
+    several = len({row["seed"] for row in rows}) > 1
+    return table(rows) + ("\n" + table(rows, each_seed=True) if several else "")
+
+
+def table(rows: Sequence[dict], each_seed: bool = False) -> str:
+    """Markdown; where a line is of several seeds, cells are mean ± standard deviation (n - 1)."""
+    groups: dict = {}
     for row in rows:
-        cells = [_cell(row["evaluation"]["results"].get(name), form) for name, (_, form) in COLUMNS.items()]
-        accuracy = "" if row["test_accuracy"] is None else f"{row['test_accuracy']:.4f}"
-        first = f"| {row['recipe']} | {row['seed']} | {row['steps']:,} | {row['weights']} |"
-        lines.append(f"{first} {' | '.join(cells)} | {accuracy} | {row['minutes']:.0f} |")
+        groups.setdefault(_key(row)[: 4 if each_seed else 3], []).append(row)
+    heads = ["recipe", "seed" if each_seed else "seeds", "steps", "side", "weights", *COLUMNS, "minutes"]
+    titles = [COLUMNS[head][0] if head in COLUMNS else head for head in heads]
+    lines = [f"| {' | '.join(titles)} |", f"| --- | ---: | ---: | ---: | --- |{' ---: |' * (len(heads) - 5)}"]
+    for found in groups.values():
+        row = found[0]
+        results = [each["evaluation"]["results"] for each in found]
+        cells = [_cell([each.get(name) for each in results], form) for name, (_, form) in COLUMNS.items()]
+        first = [f"`{row['recipe']}`", row["seed"] if each_seed else len(found), f"{row['steps']:,}", _side(row)]
+        minutes = np.mean([each["minutes"] for each in found])
+        lines.append(f"| {' | '.join(map(str, [*first, WEIGHTS[row['weights']], *cells, f'{minutes:.0f}']))} |")
     return "\n".join(lines) + "\n"
 
 
-def over_seeds(rows: Sequence[dict]) -> str:
-    """Markdown: mean ± standard deviation (n - 1) of what was measured with several seeds; "" where nothing was."""
-    groups: dict = {}
-    for row in rows:
-        scores = {name: score["value"] for name, score in row["evaluation"]["results"].items() if name in COLUMNS}
-        scores["test_accuracy"] = row["test_accuracy"]
-        groups.setdefault((row["recipe"], row["steps"], row["weights"]), []).append(scores)
-    columns = {**COLUMNS, "test_accuracy": ("test accuracy", ".4f")}
-    lines = []
-    for (recipe, steps, weights), found in groups.items():
-        if len(found) > 1:
-            cells = [_spread([scores.get(name) for scores in found], form) for name, (_, form) in columns.items()]
-            lines.append(f"| {recipe} | {len(found)} | {steps:,} | {weights} | {' | '.join(cells)} |")
-    heads = " | ".join(title for title, _ in columns.values())
-    first = [
-        f"| recipe | seeds | steps | weights | {heads} |",
-        f"| --- | ---: | ---: | --- |{' ---: |' * len(columns)}",
-    ]
-    return "\n".join([*first, *lines]) + "\n" if lines else ""
+def _side(row: dict) -> int:
+    return row["evaluation"]["protocol"]["reference"]["image_shape"][-1]
 
 
-def _spread(values: Sequence[Optional[float]], form: str) -> str:
-    """One cell; empty where some seed has no finite value."""
+def _cell(scores: Sequence[Optional[dict]], form: str) -> str:
+    if None in scores:
+        return ""
+    values = [score["value"] for score in scores]
     if None in values:
-        return ""
-    return f"{np.mean(values):{form}} ± {np.std(values, ddof=1):{'.1f' if form == '.0f' else form}}"
-
-
-def _cell(score: Optional[dict], form: str) -> str:
-    if score is None:
-        return ""
-    if score["value"] is None:
         return "not finite"
-    own = score.get("reference")
-    return f"{score['value']:{form}}" + (f" (data {own:{form}})" if isinstance(own, float) else "")
+    spread = f" ± {np.std(values, ddof=1):{form}}" if len(values) > 1 else ""
+    own = scores[0].get("reference")
+    return f"{np.mean(values):{form}}{spread}" + (f" ({own:{form}})" if isinstance(own, float) else "")
 
 
 def draw_grids(jobs: Sequence[Job], target: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from benchmarks import results
-from benchmarks.results import COLUMNS, PLANS, Plan, main, over_seeds, table
+from benchmarks.results import COLUMNS, PLANS, Plan, first_seeds, main, table, tables, with_earlier
 from mxgan.recipes import RECIPES
 
 
@@ -15,38 +17,42 @@ def test_every_recipe_has_a_plan():
     assert set(PLANS) == set(RECIPES)
 
 
+def row(recipe="dcgan", seed=0, weights="raw", minutes=12.4, **results):
+    protocol = {"reference": {"image_shape": [1, 64, 64]}}
+    found = {name: score if isinstance(score, dict) else {"value": score} for name, score in results.items()}
+    given = {"recipe": recipe, "seed": seed, "steps": 6000, "weights": weights, "minutes": minutes}
+    return {**given, "evaluation": {"results": found, "protocol": protocol}, "folder": f"{recipe}-{seed}-6000"}
+
+
 def test_the_table_says_what_is_there_and_nothing_else():
-    found = {
-        "swd": {"value": 8.5, "better": "min"},
-        "swd_padded": {"value": 11.25, "better": "min"},
-        "ms_ssim": {"value": 0.14, "reference": 0.156},
-        "frechet": {"value": None},
-    }
-    row = {"recipe": "dcgan", "seed": 0, "steps": 6000, "weights": "ema", "test_accuracy": None, "minutes": 12.4}
-    text = table([{**row, "evaluation": {"results": found}}])
-    assert text.splitlines()[0].count("|") == len(COLUMNS) + 7
-    assert (
-        "| dcgan | 0 | 6,000 | ema | 8.50 | 11.25 | 0.1400 (data 0.1560) | not finite |  |  |  |  |  |  | 12 |" in text
+    scores = {"swd": 8.5, "swd_padded": 11.25, "ms_ssim": {"value": 0.14, "reference": 0.156}, "frechet": None}
+    head, rule, line = table([row(weights="ema", **scores)]).splitlines()
+    assert head.count("|") == rule.count("|") == line.count("|") == len(COLUMNS) + 7
+    assert line == (
+        "| `dcgan` | 1 | 6,000 | 64 | average | 8.50 | 11.25 | 0.1400 (0.1560) | not finite |  |  |  |  |  | 12 |"
     )
 
 
-def test_several_seeds_come_with_their_mean_and_spread():
-    def row(recipe, seed, swd, frechet):
-        found = {"results": {"swd": {"value": swd}, "frechet": {"value": frechet}}}
-        return {
-            "recipe": recipe,
-            "seed": seed,
-            "steps": 10,
-            "weights": "raw",
-            "test_accuracy": None,
-            "evaluation": found,
-        }
+def test_several_seeds_come_with_their_mean_and_spread(written):
+    rows = [row(seed=0, swd=5.0, frechet=1.0), row("hinge", swd=9.0, frechet=9.0), row(seed=1, swd=6.0, frechet=None)]
+    rows = with_earlier([row(seed=2, swd=7.0, frechet=1.0)], written(rows))
+    whole, each = tables(rows).split("\n\n")
+    assert [line.split(" | ")[:7] for line in whole.splitlines()[2:]] == [
+        ["| `dcgan`", "3", "6,000", "64", "G's own", "6.00 ± 1.00", ""],
+        ["| `hinge`", "1", "6,000", "64", "G's own", "9.00", ""],
+    ]
+    assert "not finite" in whole.splitlines()[2]
+    assert [line.split(" | ")[1] for line in each.splitlines()[2:]] == ["0", "1", "2", "0"]
+    assert [(job.recipe, job.seed) for job in first_seeds(rows, Path())] == [("dcgan", 0), ("hinge", 0)]
 
-    rows = [row("dcgan", 0, 5.0, 1.0), row("hinge", 0, 9.0, 9.0), row("dcgan", 1, 6.0, None), row("dcgan", 2, 7.0, 1.0)]
-    head, rule, *lines = over_seeds(rows).splitlines()
-    assert head.count("|") == rule.count("|") == lines[0].count("|")
-    assert lines == ["| dcgan | 3 | 10 | raw | 6.00 ± 1.00 |  |  |  |  |  |  |  |  |  |"]
-    assert over_seeds(rows[:2]) == ""
+
+@pytest.fixture
+def written(tmp_path):
+    def write(rows):
+        (tmp_path / "results.json").write_text(json.dumps(rows))
+        return tmp_path / "results.json"
+
+    return write
 
 
 def test_a_recipe_from_nothing_to_the_table(tmp_path, monkeypatch, mxgan_data):
@@ -66,11 +72,22 @@ def test_a_recipe_from_nothing_to_the_table(tmp_path, monkeypatch, mxgan_data):
     padded = json.loads((tmp_path / "results" / "wgan-gp-0-4-ema-padded.json").read_text())
     assert padded["protocol"]["settings"]["pyramid"] == "padded"
     assert rows[1]["evaluation"]["results"]["swd_padded"] == padded["results"]["swd"]
-    assert {path.name for path in (tmp_path / "results").glob("*.png")} == {"grids.png", "wgan-gp.png"}
+    assert {path.name for path in (tmp_path / "results").glob("*.png")} == {"grids.png", "wgan-gp-0.png"}
     before = (tmp_path / "results" / "wgan-gp-0-4" / "history.jsonl").read_bytes()
     again = CliRunner().invoke(main, arguments)
     assert again.exit_code == 0, again.output
     assert (tmp_path / "results" / "wgan-gp-0-4" / "history.jsonl").read_bytes() == before
+    monkeypatch.setitem(results.PLANS, "wgan-gp", Plan(4, flags, 150))  # other samples, another seed beside the first
+    more = CliRunner().invoke(main, [*arguments, "--seed", "0", "--seed", "1"])
+    assert more.exit_code == 0, more.output
+    rows = json.loads((tmp_path / "results" / "results.json").read_text())
+    assert [(row["seed"], row["weights"], row["evaluation"]["protocol"]["samples"]) for row in rows] == [
+        (0, "raw", 150),
+        (1, "raw", 150),
+        (0, "ema", 150),
+        (1, "ema", 150),
+    ]
+    assert (tmp_path / "results" / "wgan-gp-1.png").exists()
 
 
 def test_a_recipe_without_a_plan_is_refused(tmp_path):
