@@ -142,14 +142,13 @@ class Measuring(Periodic):
         raise NotImplementedError
 
     def metrics_at(self, step: int) -> dict:
-        """{metric: value} of the weights at this step; nothing where they were not measured in their turn."""
+        """{metric: value} of the weights at this step; nothing where they were not measured."""
         measured, metrics = self._measured
         return metrics if measured == step else {}
 
     def record(self, trainer, metrics: Mapping, **more) -> None:
         """Take the figures of this step; `more` goes into the line besides."""
-        if self.in_its_turn(trainer):
-            self._measured = trainer.step, dict(metrics)
+        self._measured = trainer.step, dict(metrics)
         line = {"step": trainer.step, **metrics, **more}
         self._lines.append(json.dumps(line), stays=self.in_its_turn(trainer))
 

@@ -145,8 +145,8 @@ def _newest(samples: Path) -> Optional[Path]:
 @click.option("--ema/--raw", "averaged", default=None,
               help="Of a run with --ema: the average of G's weights (the default), or they themselves.")  # fmt: skip
 @click.option("--output", type=click.Path(), default="samples.png", show_default=True,
-              help="FILE.png: one grid; FILE.npz: the array `images`, and `labels` of a conditional generator; "
-                   "FOLDER: one PNG each.")  # fmt: skip
+              help="FILE.png: one grid; FILE.npz: the array `images` (float32, NCHW), and `labels` of a conditional "
+                   "generator; FOLDER: one PNG each.")  # fmt: skip
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def sample(
     source: str,

@@ -80,5 +80,8 @@ def checkpoint_folder(folder: RunFolder, config: RunConfig, checkpoint: Union[st
         raise ArgumentError(f"the run {folder.path} has no best checkpoint, for it has no keep_best (--keep-best).")
     step = best_step(folder, config.keep_best)
     if step is None:
-        raise CheckpointError(f"{folder.path} has no checkpoint with the metric of {config.keep_best!r}.")
+        raise CheckpointError(
+            f"{folder.path} has no checkpoint with the metric of {config.keep_best!r}: the run does not measure it, or "
+            "did not at a checkpoint's step. Give latest, or the number of a step."
+        )
     return folder.checkpoint(step)

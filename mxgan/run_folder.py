@@ -49,10 +49,9 @@ class RunFolder:
         except OSError as error:
             raise RunFolderError(f"{path} cannot be looked at: {error.strerror}. Give another --run-dir.") from error
         if used:
-            raise RunFolderError(
-                f"{path} exists and is not empty; nothing in it was touched. Give another --run-dir, or go on with "
-                f"that run by --resume {path}."
-            )
+            go_on = f", or go on with that run by --resume {path}" if (path / "config.json").is_file() else ""
+            what = "exists and is not empty; nothing in it was touched" if path.is_dir() else "exists and is no folder"
+            raise RunFolderError(f"{path} {what}. Give another --run-dir{go_on}.")
 
     @classmethod
     def create(cls, path: Union[str, Path]) -> RunFolder:
@@ -94,7 +93,7 @@ class RunFolder:
 
     def read_config(self) -> dict:
         """What config.json holds; CorruptFileError when it is not JSON of the expected form."""
-        config = read_json(self.config_path)
+        config = read_json(self.config_path, remedy="Put it back from a copy, or begin anew in another --run-dir.")
         wanted = {"run": dict, "stamp": str, "data": dict, "versions": dict}
         for key, kind in wanted.items():
             if not isinstance(config, dict) or not isinstance(config.get(key), kind):
@@ -117,9 +116,11 @@ class RunFolder:
         """Raise ArgumentError unless these are the data that the run was trained on."""
         before, found = self.read_config()["data"], json.loads(json.dumps(fingerprint))
         if before != found:
+            other = [key for key in {**before, **found} if before.get(key) != found.get(key)]
+            told = "; ".join(f"{key} {_brief(before.get(key))} then, {_brief(found.get(key))} now" for key in other)
             raise ArgumentError(
-                f"the data set is not the one that {self.path} was trained on: {before} then, {found} now. Put the "
-                "same files back, or give the data_dir (--data-dir) where they are."
+                f"the data set is not the one that {self.path} was trained on: {told}. Put the same files back, or "
+                "give the data_dir (--data-dir) where they are."
             )
 
     def checkpoint_steps(self) -> list:
@@ -154,7 +155,7 @@ class RunFolder:
         """One sentence for a run that has diverged: what there is to go back to, and what to do."""
         steps = self.checkpoint_steps()
         last = f"The last good checkpoint is {self.checkpoint(steps[-1])}." if steps else "There is no good checkpoint."
-        return f"{last} Try a smaller learning rate (--lr), or --on-nan rollback."
+        return f"{last} Try a smaller learning rate (--lr), or --on-nan rollback, in a new --run-dir."
 
     def prune_checkpoints(self, keep: Optional[int], best: Optional[int] = None) -> None:
         """Delete all but the newest `keep` checkpoints and that of step `best`; None keeps all."""
@@ -195,6 +196,11 @@ class RunFolder:
                 path.unlink(missing_ok=True)
         except OSError as error:
             raise RunFolderError(f"{self.path} cannot be written: {error.strerror}. Allow writing there.") from error
+
+
+def _brief(value) -> str:
+    """A setting or the beginning of a hash, for a sentence."""
+    return f"{value[:12]}…" if isinstance(value, str) and len(value) > 40 else f"{value!r:.60}"
 
 
 def _holds_something(entry: Path) -> bool:

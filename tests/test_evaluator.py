@@ -170,6 +170,16 @@ def test_lines_of_steps_that_were_undone_go(tmp_path):
     assert lines(folder)[2]["frechet"] != 1.0
 
 
+def test_the_last_checkpoint_has_the_figures_of_the_last_step(tmp_path):
+    """Also where that step is none of those that the interval names."""
+    settings = config(steps=14, evaluate_every=10, checkpoint_every=10, keep_best="swd:min")
+    folder = run(settings, tmp_path / "run").folder
+    assert [read_state(folder.checkpoint(line["step"]))["metrics"]["swd"] == line["swd"] for line in lines(folder)] == [
+        True,
+        True,
+    ]
+
+
 def test_a_file_of_lines_that_are_none_is_said(tmp_path):
     folder = run(config(steps=10, evaluate_every=None), tmp_path / "run").folder
     folder.evaluation_path.write_text("[1, 2]\n")

@@ -149,6 +149,14 @@ def test_an_existing_run_folder_is_never_overwritten(finished):
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
 
 
+@pytest.mark.parametrize("kind, said", [("file", "is no folder"), ("folder", "not empty; nothing in it was touched")])
+def test_what_is_no_run_is_not_to_be_gone_on_with(tmp_path, kind, said):
+    target = tmp_path / "here"
+    target.write_text("a") if kind == "file" else (target / "more").mkdir(parents=True)
+    with pytest.raises(RunFolderError, match=f"{said}. Give another --run-dir.$"):
+        mxgan.start(tiny_config(steps=1), target, display="none", progress=False)
+
+
 def test_a_bad_configuration_leaves_no_folder(tmp_path, monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
@@ -280,7 +288,9 @@ def test_resuming_on_other_data_is_refused(tmp_path):
     config = json.loads(path.read_text())
     config["data"]["sha256"] = "0" * 64
     path.write_text(json.dumps(config))
-    with pytest.raises(ArgumentError, match="the data set is not the one that"):
+    with pytest.raises(
+        ArgumentError, match=r"the data set is not the one that .* then, .* now\. Put the same files back"
+    ):
         mxgan.resume(tmp_path / "run", steps=3, display="none", progress=False)
 
 

@@ -18,8 +18,8 @@ class SaturatedDiscriminator(Diagnosis):
     """D's accuracy is at least ACCURACY, and its loss on G's fakes at most SURE of an undecided D's, in every reading.
 
     With the objective "gan" the second is D(G(z)) ≤ 0.002, an entropy of G from 6.2 nats up; healthy runs on MNIST have
-    been seen to pass 0.006, 5 nats. An objective without a
-    threshold (wasserstein) has no accuracy, and its critic cannot saturate: nothing is said of it.
+    been seen to pass 0.006, 5 nats. An objective without a threshold (wasserstein) has no accuracy, and its critic
+    cannot saturate: nothing is said of it.
     """
 
     name = "discriminator_saturated"
@@ -44,6 +44,7 @@ class SaturatedDiscriminator(Diagnosis):
         if not (self.is_full and (accuracy >= ACCURACY).all() and (loss <= SURE).all()):
             return None
         return (
-            f"for {len(readings) * self.every} steps D has told {accuracy.min():.1%} of the images right or more, with "
-            f"{loss.max():.1%} of an undecided D's loss on fakes or less"
+            f"for {len(readings) * self.every} steps D has been right on at least {accuracy.min():.1%} of the images "
+            f"(warned of from {ACCURACY:.0%}), and its loss on fakes is at most {loss.max():.1%} of that of a D which "
+            f"cannot tell (from {SURE:.1%} down)"
         )

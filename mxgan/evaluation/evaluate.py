@@ -176,12 +176,19 @@ class Evaluation:
         told, real = self.protocol, self.protocol["reference"]
         split = f", split {real['split']}" if real["split"] else ""
         looking = [
-            f"{name} {real[name]['fingerprint'][:12]}" for name in ("classifier", "inception") if real[name] is not None
+            f"{name} {real[name]['fingerprint'][:12]}{_trained_on(real[name])}"
+            for name in ("classifier", "inception")
+            if real[name] is not None
         ]
         return (
             f"step {told['checkpoint']} ({told['weights']} weights), {told['samples']:,} samples against "
             f"{real['images']:,} images of {real['dataset']}{split}; {', '.join([*looking, ''])}seed {told['seed']}"
         )
+
+
+def _trained_on(network: dict) -> str:
+    data = network.get("data")
+    return f" (of {data['name']})" if isinstance(data, dict) and "name" in data else ""
 
 
 def _best(name: str, score: Score) -> str:

@@ -45,7 +45,10 @@ def test_readings_are_ten_steps_apart_and_a_window_has_a_hundred(log_every, ever
 
 def test_a_saturated_discriminator():
     sure = [[1.0, 0.003]] * 10
-    assert "100.0% of the images right or more, with 0.3% of" in evidence("discriminator_saturated", sure)
+    assert (
+        "right on at least 100.0% of the images (warned of from 99%), and its loss on fakes is at most 0.3% of"
+        in evidence("discriminator_saturated", sure)
+    )
     assert evidence("discriminator_saturated", sure[1:]) is None  # the window is not full
     assert evidence("discriminator_saturated", [*sure[1:], [0.98, 0.003]]) is None
     assert evidence("discriminator_saturated", [*sure[1:], [1.0, 0.004]]) is None
