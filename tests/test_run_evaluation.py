@@ -56,6 +56,13 @@ def run(tmp_path_factory):
     return trained(settings, tmp_path_factory.mktemp("run") / "run")
 
 
+@pytest.fixture
+def copy(run, tmp_path):
+    """The run, of which nothing is measured yet."""
+    shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("evaluation"))
+    return tmp_path / "run"
+
+
 def command(*arguments):
     return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
 
@@ -189,10 +196,7 @@ def test_nothing_but_a_file_is_written_over(run, tmp_path, kind):
     assert [path.name for path in (copy / "evaluation").iterdir()] == ["000008-ema-100.json"]
 
 
-def test_what_was_measured_before_stays(run, tmp_path):
-    copy = tmp_path / "run"
-    shutil.copytree(run, copy)
-    shutil.rmtree(copy / "evaluation", ignore_errors=True)
+def test_what_was_measured_before_stays(copy):
     first, second = (evaluate(copy, metrics=[name], samples=100) for name in ("frechet", "kernel"))
     assert save_evaluation(copy, first) == save_evaluation(copy, second) == copy / "evaluation" / "000008-ema-100.json"
     kept = json.loads((copy / "evaluation" / "000008-ema-100.json").read_text())
@@ -221,10 +225,7 @@ def test_what_was_measured_before_stays(run, tmp_path):
         save_evaluation(copy, first)
 
 
-def test_other_weights_of_the_same_step_have_a_file_of_their_own(run, tmp_path):
-    copy = tmp_path / "run"
-    shutil.copytree(run, copy)
-    shutil.rmtree(copy / "evaluation", ignore_errors=True)
+def test_other_weights_of_the_same_step_have_a_file_of_their_own(copy):
     first = evaluate(copy, metrics=["frechet"], samples=100)
     shutil.rmtree(copy / "checkpoints" / "000008")
     config = recorded_config(RunFolder.open(copy))
@@ -238,10 +239,7 @@ def test_other_weights_of_the_same_step_have_a_file_of_their_own(run, tmp_path):
     assert list(json.loads(kept[0].read_text())["results"]) == ["frechet"]
 
 
-def test_metrics_of_another_protocol_come_into_one_file(run, tmp_path):
-    copy = tmp_path / "run"
-    shutil.copytree(run, copy)
-    shutil.rmtree(copy / "evaluation", ignore_errors=True)
+def test_metrics_of_another_protocol_come_into_one_file(copy):
     made = [evaluate(copy, metrics=[name], samples=100) for name in ("frechet", "frechet", "swd", "kernel")]
     made[1:] = [Evaluation(each.results, {**each.protocol, "versions": {"mxnet": "2"}}) for each in made[1:]]
     first, *others = [save_evaluation(copy, each) for each in made]
@@ -250,10 +248,7 @@ def test_metrics_of_another_protocol_come_into_one_file(run, tmp_path):
     assert list(json.loads(first.read_text())["results"]) == ["frechet"]
 
 
-def test_evaluations_at_the_same_time_lose_nothing(run, tmp_path):
-    copy = tmp_path / "run"
-    shutil.copytree(run, copy)
-    shutil.rmtree(copy / "evaluation", ignore_errors=True)
+def test_evaluations_at_the_same_time_lose_nothing(copy):
     scores = evaluate(copy, metrics=["frechet"], samples=100)
     names = [name for name in METRICS if name != "fid"]
     context = multiprocessing.get_context("spawn")
@@ -272,10 +267,7 @@ def test_evaluations_at_the_same_time_lose_nothing(run, tmp_path):
     assert set(json.loads(path.read_text())["results"]) == set(names[:6])
 
 
-def test_a_reader_that_has_seen_enough_loses_no_figures(run, tmp_path):
-    copy = tmp_path / "run"
-    shutil.copytree(run, copy)
-    shutil.rmtree(copy / "evaluation", ignore_errors=True)
+def test_a_reader_that_has_seen_enough_loses_no_figures(copy):
     reader, writer = os.pipe()
     os.close(reader)
     arguments = ["-m", "mxgan", "evaluate", str(copy), "--samples", "100", "--metric", "swd", "--json"]
@@ -287,10 +279,7 @@ def test_a_reader_that_has_seen_enough_loses_no_figures(run, tmp_path):
     assert list(json.loads((copy / "evaluation" / "000008-ema-100.json").read_text())["results"]) == ["swd"]
 
 
-def test_figures_that_cannot_be_kept_are_told_all_the_same(run, tmp_path):
-    copy = tmp_path / "run"
-    shutil.copytree(run, copy)
-    shutil.rmtree(copy / "evaluation", ignore_errors=True)
+def test_figures_that_cannot_be_kept_are_told_all_the_same(copy, tmp_path):
     (copy / "evaluation").write_text("in the way")
     found = command("evaluate", copy, "--samples", 100, "--metric", "frechet", "--output", tmp_path / "new" / "x.json")
     assert found.exit_code == 1
