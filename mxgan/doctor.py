@@ -24,6 +24,7 @@ from typing import Optional, Union
 
 from mxgan import nvidia, runtime
 from mxgan.errors import MXGANError
+from mxgan.x_events import lost_x_events
 
 __all__ = ["Finding", "examine", "render"]
 
@@ -173,8 +174,8 @@ def _display():
             f"{', '.join(names)}, but no window opens: {fact}",
             "Train with --display none, or mend the display.",
         )
-    if runtime.lost_x_events():
-        problem, remedy = runtime.lost_x_events()
+    if lost_x_events():
+        problem, remedy = lost_x_events()
         return "note", f"{', '.join(names)}: a window opens, but {problem}", remedy
     return "ok", f"{', '.join(names)}: a window opens"
 

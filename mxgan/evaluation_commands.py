@@ -76,13 +76,14 @@ def evaluate(run: str, metrics: tuple, as_json: bool, output: Optional[str], deb
             check_absent(Path(output))
             make_folder(Path(output).parent)
         found = measured(run, metrics=metrics or None, **settings)
-        try:
-            click.echo(found.as_json() if as_json else f"{found.table()}\n\n{found.describe()}")  # whatever comes now
-        except BrokenPipeError:  # as of `| head`: whoever read has seen enough, and the figures are still to be kept
+        try:  # what was measured is told and kept, whichever of the two cannot be done
+            click.echo(found.as_json() if as_json else f"{found.table()}\n\n{found.describe()}")
+        except BrokenPipeError:  # as of `| head`: whoever read has seen enough
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-        if output:
-            write_whole(Path(output), found.as_json() + "\n")
-        kept = save_evaluation(run, found)
+        finally:
+            if output:
+                write_whole(Path(output), found.as_json() + "\n")
+            kept = save_evaluation(run, found)
         if not as_json:
             click.echo(f"written: {kept}{f' and {output}' if output else ''}")
 

@@ -174,32 +174,38 @@ def open_reference(
         OnnxFeatures(inception) if inception is not None else None,
     )
     known = _labels_known(data, networks)
+    chosen = _measurable(config, data, networks, wanted, known, names is not None)
+    count = min(count, data.num_images)
+    chunks = ((images, labels if known else None) for images, labels in image_chunks(data, count))
+    bundle = gather(chunks, count, networks, chosen, None if kept is None else min(kept, count))
+    return Reference(bundle, networks, chosen, _protocol(config, data, count, networks), _class_counts(data, count))
+
+
+def _class_counts(data, count: int) -> Optional[np.ndarray]:
+    """How many of the images that `image_chunks` gives are of each class; None where they have none."""
+    if not data.num_classes:
+        return None
+    return np.bincount(data.labels[data.order(0)[:count]].astype(np.int64), minlength=data.num_classes)
+
+
+def _measurable(
+    config: RunConfig, data, networks: Networks, wanted: Sequence[str], labels_known: bool, must: bool
+) -> list:
+    """Those of the wanted metrics that can be measured; another one is an error if they `must`, else left out."""
     have = {
         "images": True,
         **dict.fromkeys(CLASSIFIED, networks.classifier is not None),
         "inception": networks.inception is not None,
         "held_out": held_out_split(config) is not None,
-        "labels": known and config.recipe.network.generator_classes == data.num_classes,
+        "labels": labels_known and config.recipe.network.generator_classes == data.num_classes,
     }
     chosen = [name for name in wanted if all(have[need] for need in METRICS[name].needs)]
-    if names is not None and len(chosen) < len(wanted):
+    if must and len(chosen) < len(wanted):
         _refuse(next(name for name in wanted if name not in chosen), config, have)
     left_out = [name for name in wanted if name not in (*chosen, "fid", "class_agreement")]
     if left_out:
         logger.info("Left out, for these data do not allow it: %s.", ", ".join(left_out))
-    chosen = _with_images_enough(chosen, data, names is not None)
-    count = min(count, data.num_images)
-    counts = np.zeros(data.num_classes or 0, dtype=np.int64)
-
-    def chunks() -> Iterator[tuple]:
-        for images, labels in image_chunks(data, count):
-            if labels is not None:
-                counts[:] += np.bincount(labels.astype(np.int64), minlength=len(counts))
-            yield images, labels if known else None
-
-    bundle = gather(chunks(), count, networks, chosen, None if kept is None else min(kept, count))
-    protocol = _protocol(config, data, count, networks)
-    return Reference(bundle, networks, chosen, protocol, counts if counts.size else None)
+    return _with_images_enough(chosen, data, must)
 
 
 def _with_images_enough(names: Sequence[str], data, must: bool) -> list:

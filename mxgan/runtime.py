@@ -12,8 +12,6 @@ loads neither MXNet nor NumPy. OpenCV comes through the same door: ``from mxgan.
 
 from __future__ import annotations
 
-import ctypes
-import functools
 import importlib
 import importlib.util
 import os
@@ -32,8 +30,9 @@ from mxgan import nvidia
 from mxgan.errors import ArgumentError, RuntimeUnavailableError
 from mxgan.openmp import Threads, thread_environment, threads
 from mxgan.version import __version__
+from mxgan.x_events import lost_x_events
 
-__all__ = ["Threads", "contexts", "cpu_features", "cv2", "lost_x_events", "mx", "threads", "versions", "wheel"]  # noqa: F822
+__all__ = ["Threads", "contexts", "cpu_features", "cv2", "mx", "threads", "versions", "wheel"]  # noqa: F822
 
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 9), (3, 12)
 INSTALL = {
@@ -57,7 +56,6 @@ DEBIAN_PACKAGES = {
     "libSM": "libsm6",
     "libICE": "libice6",
     "libX11": "libx11-6",
-    "libX11-xcb": "libx11-xcb1",
     "libXext": "libxext6",
     "libXrender": "libxrender1",
     "libstdc++": "libstdc++6",
@@ -205,26 +203,6 @@ def _import_opencv() -> ModuleType:
         raise RuntimeUnavailableError('OpenCV is not installed. Install it: pip install "opencv-python<4.12".')
     lost_x_events()
     return _guarded_import("cv2", "OpenCV", 'pip install "opencv-python<4.12"')
-
-
-@functools.cache
-def lost_x_events() -> Optional[tuple[str, str]]:
-    """Keep OpenCV's windows from losing X events; where that cannot be had, return what is wrong and the remedy.
-
-    Qt tells Xlib not to take events off their common connection, by a write of libX11-xcb into a structure that
-    is private to libX11: at byte 0x40 in the copy inside OpenCV's wheel, at 0x48 in libX11 1.8's own. With the
-    wheel's, Xlib goes on taking events, a window's first "mapped" or "exposed" among them, and that window stays
-    black for good, at random and the oftener the busier the machine. The system's own, loaded first, is used in
-    its place.
-    """
-    if sys.platform in ("darwin", "win32") or os.environ.get("QT_QPA_PLATFORM", "xcb") != "xcb":
-        return None
-    try:
-        ctypes.CDLL("libX11-xcb.so.1", mode=ctypes.RTLD_GLOBAL)
-    except OSError:
-        problem = "libX11-xcb.so.1 is missing, without which a window may stay black on a busy machine"
-        return problem, f"On Debian or Ubuntu: apt-get install {DEBIAN_PACKAGES['libX11-xcb']}."
-    return None
 
 
 def check_python() -> None:

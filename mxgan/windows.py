@@ -24,8 +24,9 @@ from typing import Optional, Union
 import numpy as np
 
 from mxgan.errors import DisplayError, unknown_name
-from mxgan.runtime import cv2, lost_x_events
+from mxgan.runtime import cv2
 from mxgan.visualize import bgr, checked_grid
+from mxgan.x_events import lost_x_events
 
 __all__ = ["DISPLAY_MODES", "Display", "display_problem"]
 

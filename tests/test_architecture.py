@@ -22,6 +22,7 @@ ORDER = [
     "config",
     "openmp",
     "nvidia",
+    "x_events",
     "runtime",
     "distributions",
     "divergences",

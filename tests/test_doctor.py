@@ -125,7 +125,7 @@ def test_windows_that_may_stay_black_are_noted(monkeypatch):
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setenv("DISPLAY", ":987")
     monkeypatch.setattr(doctor, "_child", lambda code, what: "")  # as though a window had opened
-    monkeypatch.setattr(doctor.runtime, "lost_x_events", lambda: ("libX11-xcb.so.1 is missing", "Install it."))
+    monkeypatch.setattr(doctor, "lost_x_events", lambda: ("libX11-xcb.so.1 is missing", "Install it."))
     detail = "DISPLAY=:987: a window opens, but libX11-xcb.so.1 is missing"
     assert doctor._display() == ("note", detail, "Install it.")
 

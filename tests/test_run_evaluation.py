@@ -279,6 +279,16 @@ def test_a_reader_that_has_seen_enough_loses_no_figures(copy):
     assert list(json.loads((copy / "evaluation" / "000008-ema-100.json").read_text())["results"]) == ["swd"]
 
 
+def test_figures_that_cannot_be_told_are_kept_all_the_same(copy):
+    arguments = ["-m", "mxgan", "evaluate", str(copy), "--samples", "100", "--metric", "swd", "--json"]
+    with open("/dev/full", "w") as full:
+        found = subprocess.run(
+            [sys.executable, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=300
+        )
+    assert (found.returncode, "No space left on device" in found.stderr) == (1, True)
+    assert list(json.loads((copy / "evaluation" / "000008-ema-100.json").read_text())["results"]) == ["swd"]
+
+
 def test_figures_that_cannot_be_kept_are_told_all_the_same(copy, tmp_path):
     (copy / "evaluation").write_text("in the way")
     found = command("evaluate", copy, "--samples", 100, "--metric", "frechet", "--output", tmp_path / "new" / "x.json")

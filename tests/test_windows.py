@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mxgan import runtime, windows
+from mxgan import windows, x_events
 from mxgan.errors import ArgumentError, DisplayError
 from mxgan.visualize import image_grid
 from mxgan.windows import Display, display_problem
@@ -258,10 +258,10 @@ def test_who_owns_the_x_events_is_said_by_the_systems_library_and_not_by_opencvs
 
 
 def test_without_that_library_a_warning_says_so(screen, monkeypatch, caplog):
-    monkeypatch.setattr(runtime, "ctypes", SimpleNamespace(CDLL=cannot_load, RTLD_GLOBAL=ctypes.RTLD_GLOBAL))
-    runtime.lost_x_events.cache_clear()
+    monkeypatch.setattr(x_events, "ctypes", SimpleNamespace(CDLL=cannot_load, RTLD_GLOBAL=ctypes.RTLD_GLOBAL))
+    x_events.lost_x_events.cache_clear()
     Display("window").close()
-    runtime.lost_x_events.cache_clear()
+    x_events.lost_x_events.cache_clear()
     assert caplog.messages == [
         "libX11-xcb.so.1 is missing, without which a window may stay black on a busy machine. "
         "On Debian or Ubuntu: apt-get install libx11-xcb1."

@@ -204,9 +204,10 @@ def _nearest_others(rows: np.ndarray) -> np.ndarray:
     least, who = np.full(len(rows), np.inf, dtype=np.float32), np.zeros(len(rows), dtype=np.int64)
     for later, earlier, squared in _blocks(rows):
         for axis, ours, theirs in ((1, later, earlier), (0, earlier, later)):
-            nearer = squared.min(axis=axis) < least[ours]
+            found = squared.min(axis=axis)
+            nearer = found < least[ours]
             who[ours[nearer]] = theirs[squared.argmin(axis=axis)[nearer]]
-            least[ours[nearer]] = squared.min(axis=axis)[nearer]
+            least[ours[nearer]] = found[nearer]
     return np.concatenate([_exact(some, rows[who[start : start + len(some)]]) for start, some in _chunks(rows)])
 
 
