@@ -261,6 +261,7 @@ def test_a_terminal_that_goes_away_costs_nothing(tmp_path):
     command = [sys.executable, "-m", "mxgan", "train", *TINY, "--steps", "100000", "--display", "none"]
     process, terminal = pty.fork()
     if process == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # tests under nohup ignore it
         os.execv(command[0], [*command, "--run-dir", str(folder), "--checkpoint-every", "100000"])
     said, deadline = b"", time.monotonic() + 120
     while b"iter: 20" not in said and time.monotonic() < deadline:
