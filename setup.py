@@ -1,16 +1,11 @@
 """Package metadata. Tool settings are in pyproject.toml, the version in mxgan/version.py."""
 
 import re
-import sys
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).resolve().parent
-
-# pip 24 reads a local tree's python_requires only after it has tried for many minutes to compile NumPy 1.
-if not (3, 9) <= sys.version_info[:2] <= (3, 12):
-    sys.exit(f"mxgan needs Python 3.9 to 3.12, for MXNet 1.9.1 and NumPy 1; this is {sys.version.split()[0]}.")
 
 
 def version():
@@ -24,12 +19,9 @@ def long_description():
     return readme.read_text(encoding="utf-8") if readme.exists() else ""
 
 
-# Upper bounds stand only where a break is known; each says which.
+# Lower bounds are the oldest that were tried. An upper bound stands only where a break is known, and says which.
 BASE = [
-    # MXNet 1.9.1 is compiled against NumPy 1 and uses names that NumPy 2 removed.
-    "numpy>=1.22,<2",
-    # From 4.12 on OpenCV's wheels want NumPy 2 on Python 3.9 and later.
-    "opencv-python>=4.5.5,<4.12",
+    "numpy>=1.22",
     "matplotlib>=3.5",
     "scikit-learn>=1.0",
     "scipy>=1.7",
@@ -41,12 +33,14 @@ BASE = [
     'setuptools; python_version >= "3.12"',
 ]
 
-# MXNet is in no base requirement: its CPU and CUDA wheels own the same folder, and pip would install both.
-CPU = ["mxnet==1.9.1"]
+# Neither MXNet nor OpenCV is in a base requirement. MXNet's wheels (mxnet, mxnet-cu112) own the same folder, and ask
+# for NumPy 1 in their metadata alone: they are installed with --no-deps. OpenCV has four wheels that share a folder:
+# whoever has one keeps it, and whoever has none takes one of these two extras.
+OPENCV = ["opencv-python>=4.5.5"]
+HEADLESS = ["opencv-python-headless>=4.5.5"]
 
-# mxnet-cu112 and every CUDA library that it loads, so that a driver is all the system must have.
+# Every CUDA library that mxnet-cu112 loads, so that a driver is all the system must have.
 CU112 = [
-    "mxnet-cu112==1.9.1",
     "nvidia-cuda-runtime-cu11==11.8.89",
     "nvidia-cublas-cu11==11.11.3.6",
     "nvidia-cudnn-cu11==8.9.6.50",  # MXNet 1.9.1 needs cuDNN 8, not 9
@@ -59,12 +53,12 @@ CU112 = [
 ]
 
 # What `python -m benchmarks` compares with: one PyTorch, so that figures of two days can be compared.
-BENCH = ['torch==2.13.0; python_version >= "3.10"', "onnx>=1.13.1,<1.19", "onnxruntime>=1.14"]
+BENCH = ['torch==2.13.0; python_version >= "3.10"', "onnx>=1.13.1", "onnxruntime>=1.14"]
 
 # FID by the user's own Inception network.
 ONNX = ["onnxruntime>=1.14"]
 
-TEST = ["pytest>=7.0", "ruff>=0.5", "onnx>=1.13.1,<1.19", *ONNX]
+TEST = ["pytest>=7.0", "ruff>=0.5", "onnx>=1.13.1", *ONNX]
 
 setup(
     name="mxgan",
@@ -74,9 +68,16 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["mxgan", "mxgan.*"]),
-    python_requires=">=3.9,<3.13",  # NumPy 1 has no wheels for 3.13
+    python_requires=">=3.9",
     install_requires=BASE,
-    extras_require={"cpu": CPU, "cu112": CU112, "bench": BENCH, "onnx": ONNX, "test": TEST},
+    extras_require={
+        "opencv": OPENCV,
+        "opencv-headless": HEADLESS,
+        "cu112": CU112,
+        "bench": BENCH,
+        "onnx": ONNX,
+        "test": TEST,
+    },
     entry_points={"console_scripts": ["mxgan = mxgan.cli:main"]},
     classifiers=[
         "Development Status :: 4 - Beta",
@@ -90,6 +91,8 @@ setup(
         "Programming Language :: Python :: 3.10",
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Programming Language :: Python :: 3.14",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
 )

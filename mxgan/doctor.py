@@ -103,7 +103,11 @@ def _split(message: str) -> tuple[str, str]:
 
 def _python():
     runtime.check_python()
-    return "ok", f"{platform.python_version()} at {sys.executable}, {platform.machine()}"
+    detail = f"{platform.python_version()} at {sys.executable}, {platform.machine()}"
+    if sys.version_info[:2] > runtime.NEWEST_TRIED:
+        newest = ".".join(map(str, runtime.NEWEST_TRIED))
+        return "note", detail, f"The newest Python that mxgan was tried with is {newest}; use it if anything fails."
+    return "ok", detail
 
 
 def _numpy():
@@ -113,7 +117,8 @@ def _numpy():
 def _mxnet():
     wheel = runtime.wheel()
     version = _child(TRY_MXNET, "MXNet").split()[0]
-    return "ok", f"{version} from {wheel or 'a folder, not from a wheel'}"
+    known = "; pip check's complaint that it wants numpy<2 and graphviz<0.9 can be ignored" if wheel else ""
+    return "ok", f"{version} from {wheel or 'a folder, not from a wheel'}{known}"
 
 
 def _threads():
@@ -156,7 +161,7 @@ def _opencv():
     detail = f"{version} from {', '.join(wheels) or 'a folder'}"
     if len(wheels) > 1:
         return "note", detail, f"They share a folder: pip uninstall -y {' '.join(wheels)}, then install one."
-    if wheels == ["opencv-python-headless"]:
+    if wheels and wheels[0].endswith("-headless"):
         return "note", f"{detail}, which opens no windows", "For windows, install opencv-python in its place."
     return "ok", detail
 

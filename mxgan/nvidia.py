@@ -68,7 +68,7 @@ def driver() -> ctypes.CDLL:
         raise RuntimeUnavailableError(
             "mxnet-cu112 is installed, but NVIDIA's driver is not: libcuda.so.1 cannot be loaded. "
             "Install the driver, or use the CPU: pip uninstall -y mxnet-cu112, "
-            'then pip install ".[cpu]" in the clone of mxgan.'
+            "then pip install --no-deps mxnet==1.9.1."
         ) from error
 
 

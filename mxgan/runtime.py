@@ -4,9 +4,9 @@ MXNet 1.9.1 is retired and will not follow Python, NumPy or CUDA any more. Every
 
     from mxgan.runtime import mx
 
-The first use checks Python, the installed wheel and NumPy, puts back the NumPy names that MXNet uses, loads
-CUDA's libraries, decides the number of threads, and only then imports. What is missing ends in a
-:class:`~mxgan.errors.RuntimeUnavailableError` that says what to install. ``import mxgan.runtime`` itself
+The first use checks Python, the installed wheel and NumPy, loads CUDA's libraries, decides the number of threads,
+and only then imports, with the NumPy names that MXNet wants for MXNet alone (mxnet_modules.py). What is missing
+ends in a :class:`~mxgan.errors.RuntimeUnavailableError` that says what to install. ``import mxgan.runtime`` itself
 loads neither MXNet nor NumPy. OpenCV comes through the same door: ``from mxgan.runtime import cv2``.
 """
 
@@ -26,7 +26,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Optional, Union
 
-from mxgan import nvidia
+from mxgan import mxnet_modules, nvidia
 from mxgan.errors import ArgumentError, RuntimeUnavailableError
 from mxgan.openmp import Threads, thread_environment, threads
 from mxgan.version import __version__
@@ -34,16 +34,22 @@ from mxgan.x_events import lost_x_events
 
 __all__ = ["Threads", "contexts", "cpu_features", "cv2", "mx", "threads", "versions", "wheel"]  # noqa: F822
 
-OLDEST_PYTHON, NEWEST_PYTHON = (3, 9), (3, 12)
+# The oldest that the tests have passed on. Nothing newer is refused: `mxgan doctor` notes a Python that is untried.
+OLDEST_PYTHON, OLDEST_NUMPY, OLDEST_OPENCV = (3, 9), (1, 22), (4, 5)
+NEWEST_TRIED = (3, 14)  # Python
+# --no-deps: MXNet's metadata asks for NumPy 1 and an old graphviz, and its code, loaded by us, for neither.
 INSTALL = {
-    "mxnet": 'pip install ".[cpu]" in the clone of mxgan',
-    "mxnet-cu112": 'pip install ".[cu112]" in the clone of mxgan',
+    "mxnet": "pip install --no-deps mxnet==1.9.1",
+    "mxnet-cu112": 'pip install --no-deps mxnet-cu112==1.9.1, and pip install ".[cu112]" in the clone of mxgan',
 }
 SWITCH_TO_GPU = f"pip uninstall -y mxnet, then {INSTALL['mxnet-cu112']}"
-OPENCV_WHEELS = ("opencv-python", "opencv-contrib-python", "opencv-python-headless")
-
-# Names that NumPy 1.24 removed and MXNet uses, at import and after it.
-NUMPY_ALIASES = {"bool": bool, "int": int, "float": float, "object": object, "complex": complex, "str": str}
+INSTALL_OPENCV = "pip install opencv-python (or opencv-python-headless, which opens no windows)"
+OPENCV_WHEELS = (
+    "opencv-python",
+    "opencv-contrib-python",
+    "opencv-python-headless",
+    "opencv-contrib-python-headless",
+)
 
 # Which Debian package holds a shared library that the wheels of MXNet and OpenCV take from the system.
 DEBIAN_PACKAGES = {
@@ -185,7 +191,7 @@ def _import_mxnet() -> ModuleType:
     check_python()
     name = wheel()
     check_numpy()
-    _restore_numpy_aliases()
+    mxnet_modules.install()
     if name == "mxnet-cu112":
         nvidia.driver()
         nvidia.preload_libraries()
@@ -200,21 +206,17 @@ def _import_mxnet() -> ModuleType:
 
 def _import_opencv() -> ModuleType:
     if importlib.util.find_spec("cv2") is None:
-        raise RuntimeUnavailableError('OpenCV is not installed. Install it: pip install "opencv-python<4.12".')
+        raise RuntimeUnavailableError(f"OpenCV is not installed. Install it: {INSTALL_OPENCV}.")
     lost_x_events()
-    return _guarded_import("cv2", "OpenCV", 'pip install "opencv-python<4.12"')
+    cv2 = _guarded_import("cv2", "OpenCV", "pip install --upgrade opencv-python")
+    _check_age("OpenCV", cv2.__version__, OLDEST_OPENCV, "Update it: pip install --upgrade opencv-python")
+    return cv2
 
 
 def check_python() -> None:
     """Raise what is wrong with this Python, if anything."""
-    given = sys.version_info[:2]
-    if not OLDEST_PYTHON <= given <= NEWEST_PYTHON:
-        problem = "old" if given < OLDEST_PYTHON else "new"
-        raise RuntimeUnavailableError(
-            f"Python {platform.python_version()} is too {problem}: MXNet 1.9.1 and the NumPy 1 that it needs "
-            "run on Python 3.9 to 3.12. Make an environment with one of these."
-        )
-    if given >= (3, 12):
+    _check_age("Python", platform.python_version(), OLDEST_PYTHON, "Make an environment with a newer one")
+    if sys.version_info[:2] >= (3, 12):
         # Its import brings distutils back, also where site-packages' .pth files are not read.
         try:
             importlib.import_module("setuptools")
@@ -232,21 +234,17 @@ def check_numpy() -> str:
         import numpy as np
     except ImportError as error:
         raise RuntimeUnavailableError(
-            f'NumPy cannot be imported: {_first_line(error)}. Install it: pip install "numpy<2".'
+            f"NumPy cannot be imported: {_first_line(error)}. Install it: pip install numpy."
         ) from error
-    if int(np.__version__.split(".")[0]) >= 2:
-        raise RuntimeUnavailableError(
-            f'NumPy {np.__version__} is installed; MXNet 1.9.1 needs NumPy 1. Install it: pip install "numpy<2".'
-        )
+    _check_age("NumPy", np.__version__, OLDEST_NUMPY, "Update it: pip install --upgrade numpy")
     return np.__version__
 
 
-def _restore_numpy_aliases() -> None:
-    import numpy as np
-
-    for name, value in NUMPY_ALIASES.items():
-        if name not in vars(np):  # hasattr would ask NumPy's __getattr__, which warns
-            setattr(np, name, value)
+def _check_age(title: str, given: str, oldest: tuple, remedy: str) -> None:
+    if tuple(int(number) for number in re.findall(r"\d+", given)[:2]) < oldest:
+        raise RuntimeUnavailableError(
+            f"{title} {given} is too old: mxgan runs with {title} {'.'.join(map(str, oldest))} and newer. {remedy}."
+        )
 
 
 def _guarded_import(module: str, title: str, install: str) -> ModuleType:

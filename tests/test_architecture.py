@@ -23,6 +23,7 @@ ORDER = [
     "openmp",
     "nvidia",
     "x_events",
+    "mxnet_modules",
     "runtime",
     "distributions",
     "divergences",

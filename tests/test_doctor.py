@@ -56,6 +56,25 @@ def test_this_environment_has_no_fault(findings):
     assert find("MXNet", findings).detail.startswith("1.9.1 from mxnet")
 
 
+def test_a_python_that_nobody_tried_is_noted(monkeypatch):
+    assert doctor._python()[0] == "ok"
+    monkeypatch.setattr(sys, "version_info", (3, 15, 0))
+    status, _, remedy = doctor._python()
+    assert status == "note"
+    assert remedy == "The newest Python that mxgan was tried with is 3.14; use it if anything fails."
+
+
+@pytest.mark.parametrize("wheel", ["opencv-python-headless", "opencv-contrib-python-headless"])
+def test_a_headless_opencv_is_noted(monkeypatch, wheel):
+    monkeypatch.setattr(doctor, "_child", lambda code, what: "5.0.0")
+    monkeypatch.setattr(doctor.runtime, "version_of", {wheel: "5.0.0"}.get)
+    assert doctor._opencv() == (
+        "note",
+        f"5.0.0 from {wheel}, which opens no windows",
+        "For windows, install opencv-python in its place.",
+    )
+
+
 def test_report_of_some_findings():
     text = render(
         [
@@ -76,7 +95,7 @@ def test_report_of_some_findings():
 
 def test_with_nothing_installed_it_still_reports():
     text = report("-S")  # without site-packages
-    assert 'Install it for the CPU: pip install ".[cpu]"' in text
+    assert "Install it for the CPU: pip install --no-deps mxnet==1.9.1" in text
     for topic in ("NumPy", "MXNet", "Digits"):
         assert f"fault  {topic} " in text
 

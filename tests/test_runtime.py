@@ -110,16 +110,6 @@ print([os.environ.get(name) for name in names], warnings.filters == filters)"""
     assert python(code, OMP_NUM_THREADS="2") == "['2', None, None] True"
 
 
-def test_only_missing_numpy_names_are_put_back():
-    code = """
-import numpy as np
-marker = object()
-np.int = marker
-from mxgan.runtime import mx
-print(np.int is marker, np.bool is bool, np.object is object)"""
-    assert python(code) == "True True True"
-
-
 def test_mxnet_imported_by_others_is_taken_as_it_is():
     code = """
 import sys, types
@@ -140,11 +130,15 @@ def test_both_names_come_through_and_others_do_not():
 # --- what is missing -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("given, word", [((3, 8, 20), "old"), ((3, 13, 0), "new"), ((4, 0, 0), "new")])
-def test_python_outside_the_range(monkeypatch, given, word):
-    monkeypatch.setattr(sys, "version_info", given)
-    with pytest.raises(RuntimeUnavailableError, match=rf"is too {word}: .* Python 3\.9 to 3\.12"):
+def test_an_old_python_is_refused_and_a_new_one_is_not(monkeypatch):
+    monkeypatch.setattr(runtime.platform, "python_version", lambda: "3.8.20")
+    with pytest.raises(RuntimeUnavailableError) as caught:
         runtime.check_python()
+    assert str(caught.value) == (
+        "Python 3.8.20 is too old: mxgan runs with Python 3.9 and newer. Make an environment with a newer one."
+    )
+    monkeypatch.setattr(runtime.platform, "python_version", lambda: "3.15.0rc1")
+    runtime.check_python()
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="older Pythons have distutils themselves")
@@ -156,8 +150,8 @@ def test_python_312_without_setuptools_names_it():
 def test_no_mxnet_at_all_names_both_commands():
     said = message("runtime.wheel()", "-S")
     assert said.startswith("MXNet is not installed.")
-    assert 'pip install ".[cpu]"' in said
-    assert 'pip install ".[cu112]"' in said
+    assert "pip install --no-deps mxnet==1.9.1" in said
+    assert 'pip install --no-deps mxnet-cu112==1.9.1, and pip install ".[cu112]"' in said
 
 
 def make_distribution(folder, name):
@@ -203,14 +197,25 @@ def test_a_folder_that_happens_to_be_called_mxnet_is_not_mxnet(tmp_path):
     assert message("runtime.wheel()", "-S", **with_folder(tmp_path)).startswith("MXNet is not installed.")
 
 
-def test_numpy_2_is_refused_with_the_pin(tmp_path):
-    make_package(tmp_path, "numpy", "__version__ = '2.3.4'")
-    said = message("runtime.check_numpy()", "-S", **with_folder(tmp_path))
-    assert said == 'NumPy 2.3.4 is installed; MXNet 1.9.1 needs NumPy 1. Install it: pip install "numpy<2".'
+@pytest.mark.parametrize(
+    "version, said",
+    [
+        (
+            "1.21.6",
+            "NumPy 1.21.6 is too old: mxgan runs with NumPy 1.22 and newer. Update it: pip install --upgrade numpy.",
+        ),
+        ("1.22.0", "1.22.0"),
+        ("2.5.5", "2.5.5"),
+        ("3.0.0.dev0+git", "3.0.0.dev0+git"),
+    ],
+)
+def test_numpy_of_any_age_but_an_old_one(tmp_path, version, said):
+    make_package(tmp_path, "numpy", f"__version__ = {version!r}")
+    assert message("print(runtime.check_numpy())", "-S", **with_folder(tmp_path)) == said
 
 
 def test_numpy_missing():
-    assert message("runtime.check_numpy()", "-S").endswith('Install it: pip install "numpy<2".')
+    assert message("runtime.check_numpy()", "-S").endswith("Install it: pip install numpy.")
 
 
 @pytest.mark.parametrize(
@@ -241,7 +246,16 @@ def test_any_other_failure_names_the_installation(tmp_path, monkeypatch):
 
 
 def test_opencv_missing():
-    assert message("from mxgan.runtime import cv2", "-S").startswith("OpenCV is not installed.")
+    said = message("from mxgan.runtime import cv2", "-S")
+    assert said.startswith("OpenCV is not installed. Install it: pip install opencv-python (or opencv-python-headless")
+
+
+def test_an_old_opencv_is_refused(tmp_path):
+    make_package(tmp_path, "cv2", "__version__ = '4.4.0'")
+    said = message("from mxgan.runtime import cv2", "-S", **with_folder(tmp_path))
+    assert said == (
+        "OpenCV 4.4.0 is too old: mxgan runs with OpenCV 4.5 and newer. Update it: pip install --upgrade opencv-python."
+    )
 
 
 # --- threads ---------------------------------------------------------------------------------------------
@@ -409,7 +423,7 @@ def test_missing_driver_names_the_way_to_the_cpu(tmp_path):
     if not said:
         pytest.skip("this machine's loader found a real driver all the same")
     assert "libcuda.so.1 cannot be loaded" in said
-    assert said.endswith('then pip install ".[cpu]" in the clone of mxgan.')
+    assert said.endswith("then pip install --no-deps mxnet==1.9.1.")
 
 
 def test_cuda_libraries_are_loaded_by_full_path_in_an_order_that_works(tmp_path):
@@ -475,9 +489,3 @@ def test_versions_go_into_json_and_name_what_bits_depend_on():
     }
     assert recorded["mxnet"] == "1.9.1"
     assert recorded["threads"]["count"] == runtime.threads().count >= 1
-
-
-def test_opencv_keeps_to_numpy_1():
-    from mxgan.runtime import cv2
-
-    assert tuple(map(int, cv2.__version__.split(".")[:2])) < (4, 12)

@@ -1,0 +1,250 @@
+"""MXNet's Python modules, loaded as NumPy 1 would have had them, on any NumPy.
+
+MXNet 1.9.1 asks NumPy for names that NumPy has taken away. They are not put back into NumPy, where every other
+program would see them: a finder loads `mxnet` and all below it, and for those modules alone ``import numpy`` gives
+a view of NumPy with these names added. It does so through the ``__import__`` of each module's own builtins, so
+also for an import inside a function. What NumPy 2 changed beside names is mended here too, in four tables.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import CodeType, ModuleType, SimpleNamespace
+from typing import Any, Optional
+
+__all__ = ["install", "numpy_view", "plain"]
+
+
+# --- names -----------------------------------------------------------------------------------------------
+
+
+def _names(np: ModuleType) -> dict[str, Any]:
+    """What MXNet 1.9.1 asks NumPy for and some NumPy from 1.22 on does not have."""
+    return {
+        **{kind.__name__: kind for kind in (bool, int, float, object, complex, str)},
+        "PZERO": 0.0,
+        "NZERO": -0.0,
+        "PINF": np.inf,
+        "NINF": -np.inf,
+        "Inf": np.inf,
+        "NAN": np.nan,
+        "NaN": np.nan,
+        "alltrue": np.all,
+        "sometrue": np.any,
+        "product": np.prod,
+        "round_": np.round,
+        "in1d": lambda first, *others, **named: np.isin(np.ravel(first), *others, **named),
+        "msort": lambda values: np.sort(values, axis=0),
+        "trapz": getattr(np, "trapezoid", None) or np.trapz,
+        "array": functools.partial(_array, np),
+        "compat": SimpleNamespace(basestring=(str, bytes)),
+        "core": getattr(np, "_core", None) or np.core,  # the old name warns
+        **{name: _gone(name) for name in ("mirr", "npv", "pmt", "ppmt", "pv", "rate")},
+    }
+
+
+def _array(np: ModuleType, values: Any, dtype: Any = None, **named: Any) -> Any:
+    """numpy.array; Python integers outside the range of `dtype` wrap around, as they did before NumPy 2."""
+    try:
+        return np.array(values, dtype=dtype, **named)
+    except OverflowError:
+        return np.array(values, **named).astype(dtype)
+
+
+def _gone(name: str):
+    """A function of finance, which NumPy 1.20 gave away; MXNet lists it and never calls it."""
+
+    def gone(*_, **__):
+        raise RuntimeError(f"numpy.{name} was removed in NumPy 1.20; the package numpy-financial has it.")
+
+    return gone
+
+
+class _View(ModuleType):
+    """NumPy as it is, and `_names`. A copy of its dictionary: a name costs what it costs in NumPy."""
+
+    def __init__(self, np: ModuleType) -> None:
+        super().__init__(np.__name__)
+        self.__dict__.update(vars(np))
+        self.__dict__.update(_names(np))
+        self.__dict__.pop("__getattr__", None)  # NumPy's own; below, it is asked through NumPy
+
+    def __getattr__(self, name: str) -> Any:  # what NumPy loads late
+        return getattr(sys.modules["numpy"], name)
+
+
+@functools.cache
+def numpy_view() -> ModuleType:
+    """NumPy as MXNet's modules see it."""
+    import numpy as np
+
+    return _View(np)
+
+
+def _import(name: str, *arguments: Any, **named: Any) -> ModuleType:
+    found = builtins.__import__(name, *arguments, **named)
+    return numpy_view() if found is sys.modules.get("numpy") else found
+
+
+# --- what is more than a name ----------------------------------------------------------------------------
+
+
+def plain(value: Any) -> Any:
+    """Python's own numbers in place of NumPy's scalars, also inside tuples and lists; anything else as it is."""
+    import numpy as np
+
+    if isinstance(value, (tuple, list)) and type(value) in (tuple, list):
+        return type(value)(map(plain, value))
+    return value.item() if isinstance(value, np.generic) else value
+
+
+class _TextKind(type):
+    """Makes `_Text` look like str to isinstance, and its calls give a str."""
+
+    def __instancecheck__(cls, value: Any) -> bool:
+        return isinstance(value, str)
+
+    def __call__(cls, *arguments: Any) -> str:
+        if len(arguments) == 1 and isinstance(arguments[0], (tuple, list)):
+            return str(plain(arguments[0]))
+        return str(*arguments)
+
+
+class _Text(str, metaclass=_TextKind):
+    """`str` for modules that send settings to C++ as text: (np.int64(3), 3) as "(3, 3)", which is all C++ reads.
+
+    Since NumPy 2 a scalar inside a tuple prints as np.int64(3).
+    """
+
+
+class _Sum(float):
+    """A sum in double precision, whatever is added.
+
+    Since NumPy 2 the sum of a Python float and a float32 scalar is a float32: the sums of MXNet's metrics would
+    lose their last digits over an epoch. It prints as a float.
+    """
+
+    def __add__(self, other: Any) -> Any:
+        import numpy as np
+
+        return _Sum(float(self) + float(other)) if isinstance(other, np.number) else super().__add__(other)
+
+    __radd__ = __add__
+
+
+class _DoubleSum:
+    """An attribute of a metric that keeps a number as a `_Sum`, and anything else, such as an array, as it is."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, metric: Any, owner: Optional[type] = None) -> Any:
+        if metric is None:
+            return self
+        try:
+            return vars(metric)[self.name]
+        except KeyError:
+            raise AttributeError(f"{type(metric).__name__!r} object has no attribute {self.name!r}") from None
+
+    def __set__(self, metric: Any, value: Any) -> None:
+        value = plain(value)
+        vars(metric)[self.name] = _Sum(value) if isinstance(value, (int, float)) else value
+
+
+def _mend_metrics(module: ModuleType) -> None:
+    """Sums in double precision; values that are Python's own numbers, so that a printed one has no np.float64()."""
+    for name in ("sum_metric", "global_sum_metric"):
+        attribute = _DoubleSum()
+        attribute.__set_name__(module.EvalMetric, name)
+        setattr(module.EvalMetric, name, attribute)
+    for kind in vars(module).values():
+        if isinstance(kind, type) and issubclass(kind, module.EvalMetric):
+            for name in {"get", "get_global"} & set(vars(kind)):
+                setattr(kind, name, _plain_result(vars(kind)[name]))
+
+
+def _plain_result(method):
+    @functools.wraps(method)
+    def wrapped(self):
+        return plain(method(self))
+
+    return wrapped
+
+
+def _mend_sparse(module: ModuleType) -> None:
+    """SciPy's matrices where MXNet looks for them, scipy.sparse.csr, which warns and goes with SciPy 2."""
+    if module.spsp is not None:
+        kinds = {name: getattr(module.spsp, name) for name in ("csr_matrix", "coo_matrix")}
+        module.spsp = SimpleNamespace(csr=SimpleNamespace(**kinds), **kinds)
+
+
+def _mend_data_loader(module: ModuleType) -> None:
+    """Workers are forked, as on Linux before Python 3.14: a process that begins anew imports MXNet without all this."""
+    import multiprocessing
+
+    if sys.version_info >= (3, 14) and multiprocessing.get_start_method() == "forkserver":
+        forking = ModuleType(multiprocessing.__name__)
+        forking.__dict__.update(vars(multiprocessing))
+        context = multiprocessing.get_context("fork")
+        for name in ("Pool", "Process", "Queue"):
+            setattr(forking, name, getattr(context, name))
+        forking.get_context = lambda method=None: multiprocessing.get_context(method or "fork")
+        module.multiprocessing = forking
+
+
+# Methods of arrays that are gone (NumPy 2.3), by module: name → what it is called now.
+RENAMED = {"mxnet.recordio": {"tostring": "tobytes"}}
+# Modules whose `str` is `_Text`: they send settings to C++.
+SENDERS = {"mxnet._ctypes.ndarray", "mxnet._ctypes.symbol", "mxnet.symbol.symbol", "mxnet.io.io"}
+# What is done to a module once it has been loaded.
+MENDED = {
+    "mxnet.metric": _mend_metrics,
+    "mxnet.ndarray.sparse": _mend_sparse,
+    "mxnet.ndarray.utils": _mend_sparse,
+    "mxnet.gluon.data.dataloader": _mend_data_loader,
+}
+
+
+# --- loading ---------------------------------------------------------------------------------------------
+
+
+class _Loader(SourceFileLoader):
+    def get_code(self, fullname: str) -> Optional[CodeType]:
+        return _renamed(super().get_code(fullname), RENAMED.get(fullname, {}))
+
+    def exec_module(self, module: ModuleType) -> None:
+        text = {"str": _Text} if module.__name__ in SENDERS else {}
+        module.__dict__["__builtins__"] = {**vars(builtins), "__import__": _import, **text}
+        super().exec_module(module)
+        MENDED.get(module.__name__, lambda _: None)(module)
+
+
+def _renamed(code: CodeType, names: dict[str, str]) -> CodeType:
+    """The code with other names of attributes, in its functions too."""
+    if not names:
+        return code
+    constants = tuple(_renamed(each, names) if isinstance(each, CodeType) else each for each in code.co_consts)
+    return code.replace(co_names=tuple(names.get(name, name) for name in code.co_names), co_consts=constants)
+
+
+class _Finder(MetaPathFinder):
+    def find_spec(
+        self, name: str, path: Optional[Sequence[str]] = None, target: Optional[ModuleType] = None
+    ) -> Optional[ModuleSpec]:
+        if name.partition(".")[0] != "mxnet":
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and type(spec.loader) is SourceFileLoader:
+            spec.loader = _Loader(spec.loader.name, spec.loader.path)
+        return spec
+
+
+def install() -> None:
+    """From now on load `mxnet` and all below it as described above; a second call changes nothing."""
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
