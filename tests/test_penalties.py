@@ -358,7 +358,10 @@ def test_two_devices_are_one_on_the_joined_batch(name):
         score, shapes = CRITICS[name]
         found.append(add(KINDS["gradient_penalty"], score, shapes, discriminator(score, shapes, contexts)))
     (one, gradients_of_one), (two, gradients_of_two) = found
-    np.testing.assert_allclose(two, one, rtol=1e-6)
+    # As exact as a float32 sum of some hundred products is the norm of the gradient, here up to 2.5. The penalty,
+    # 10 · (norm - 1)², multiplies what the norm is off by, the more the nearer the norm is to 1.
+    distances = [np.sqrt(penalty / KINDS["gradient_penalty"].weight) for penalty in (two, one)]
+    np.testing.assert_allclose(*distances, rtol=0, atol=5e-6)
     for parameter, expected in gradients_of_one.items():
         atol = 1e-6 * np.abs(expected).max()
         np.testing.assert_allclose(gradients_of_two[parameter], expected, rtol=1e-4, atol=atol, err_msg=parameter)

@@ -181,5 +181,7 @@ def test_the_tangent_holds_the_vectors_and_shares_the_normalised_weight():
     before = executor.forward()[0].asnumpy()
     for name in ("d1", "d2", "d3"):
         executor.arg_dict[f"{name}_weight"][:] *= 3
-    np.testing.assert_allclose(executor.forward()[0].asnumpy(), before, rtol=1e-5)
+    # A score is a sum of terms as large as the largest score, or larger: one that nearly vanishes keeps their error.
+    largest = np.abs(before).max()
+    np.testing.assert_allclose(executor.forward()[0].asnumpy(), before, rtol=1e-5, atol=1e-6 * largest)
     assert np.abs(before).min() > 1e-3

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Optional
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from mxgan.errors import ArgumentError, unknown_name
 from mxgan.evaluation.bundle import Bundle, Score, Settings
-from mxgan.evaluation.features import FeatureNetwork, resized
+from mxgan.evaluation.features import BATCH, FeatureNetwork, resized
 from mxgan.evaluation.metrics import METRICS, measure
 from mxgan.evaluation.onnx_features import OnnxFeatures
 from mxgan.memory import check_room
@@ -69,11 +69,13 @@ def gather(
     chunks : (images (n, C, H, W) in [-1, 1], labels (n,) or None), `count` images in all. Images are kept at their
         `measured_side`.
     kept : so many of the first images stay in the bundle, of metrics of images; None: all. Networks look at all.
+
+    The bundle does not depend on how large the chunks are, to the last bit: networks look at blocks of their own.
     """
     needs = needs_of(name for name in names if name != COPIES)
     columns: dict = {}
     start = 0
-    for images, labels in chunks:
+    for images, labels in _in_blocks(chunks, BATCH):
         made = _looked_at(images, networks, needs)
         if "images" in needs:
             made["images"] = resized(images, measured_side(images.shape[2:]))
@@ -89,6 +91,22 @@ def gather(
     if start != count:
         raise ArgumentError(f"{start} images came, and {count} were announced.")
     return Bundle(**columns)
+
+
+def _in_blocks(chunks: Iterable[tuple], size: int) -> Iterator[tuple]:
+    """The same images and labels, `size` at a time; the last block may be smaller. See `full_batches` for why."""
+    waiting: tuple = (None, None)
+    for chunk in chunks:
+        waiting = tuple(_joined(*pair) for pair in zip(waiting, chunk))
+        while len(waiting[0]) >= size:
+            yield tuple(None if rows is None else rows[:size] for rows in waiting)
+            waiting = tuple(None if rows is None else rows[size:] for rows in waiting)
+    if waiting[0] is not None and len(waiting[0]):
+        yield waiting
+
+
+def _joined(first: Optional[np.ndarray], second: Optional[np.ndarray]) -> Optional[np.ndarray]:
+    return second if first is None or second is None or not len(first) else np.concatenate([first, second])
 
 
 def _room_for(counts: dict, made: dict) -> dict:

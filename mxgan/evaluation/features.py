@@ -28,11 +28,11 @@ from mxgan.params_files import load_params, save_params
 from mxgan.runtime import cv2, mx
 from mxgan.shapes import check_parameters, parameter_shapes
 
-__all__ = ["RESIZING", "FeatureNetwork", "Seen", "reduced", "resized"]
+__all__ = ["BATCH", "RESIZING", "FeatureNetwork", "Seen", "full_batches", "reduced", "resized"]
 
 RESIZING = "mean of the channels; OpenCV INTER_AREA to a smaller side, INTER_LINEAR to a larger one"
 FORMAT = 1
-BATCH = 200
+BATCH = 200  # images that a network is given at a time; see `full_batches`
 _PARAMS, _RECORD = "network.params", "classifier.json"
 
 
@@ -106,10 +106,13 @@ class FeatureNetwork:
     def features_and_probabilities(self, images: np.ndarray) -> Seen:
         """What it makes of images (N, C, H, W) in [-1, 1] of any size and any number of channels, see `reduced`.
 
+        A row's last bits may depend on its place in the batch of BATCH images that it is in, and on nothing else.
         Raises ShapeError and ArgumentError for what are no images.
         """
         grey = reduced(images, self.network.image_size)
-        parts = [[output.asnumpy()[:count] for output in self._forward(rows)] for rows, count in _batches(grey)]
+        parts = [
+            [output.asnumpy()[:count] for output in self._forward(rows)] for rows, count in full_batches(grey, BATCH)
+        ]
         return Seen(*map(np.concatenate, zip(*parts)))
 
     def _forward(self, rows: np.ndarray) -> list:
@@ -167,11 +170,15 @@ class FeatureNetwork:
         return made
 
 
-def _batches(rows: np.ndarray) -> Iterator[tuple]:
-    """(BATCH rows, how many of them count): the last batch is filled up."""
-    for start in range(0, len(rows), BATCH):
-        count = min(BATCH, len(rows) - start)
-        yield rows[np.resize(np.arange(start, start + count), BATCH)], count
+def full_batches(rows: np.ndarray, size: int) -> Iterator[tuple]:
+    """(`size` rows, how many of them count): the last batch is filled up with copies.
+
+    The kernels of a matrix product treat a smaller batch, and the last rows of any, in another order of additions, on
+    AVX2 visibly so: what a network makes of a row has the same bits only at the same place of a batch of the same size.
+    """
+    for start in range(0, len(rows), size):
+        count = min(size, len(rows) - start)
+        yield rows[np.resize(np.arange(start, start + count), size)], count
 
 
 def _digest(parameters: tuple) -> str:

@@ -12,14 +12,14 @@ import numpy as np
 
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, RuntimeUnavailableError, ShapeError
 from mxgan.evaluation.arrays import check_images
-from mxgan.evaluation.features import resized
+from mxgan.evaluation.features import BATCH, full_batches, resized
 from mxgan.files import open_plain
 from mxgan.openmp import threads
 
 __all__ = ["OnnxFeatures"]
 
 INCEPTION_SIZE = 299
-BATCH = 32
+SMALL_BATCH = BATCH // 5  # of large images; a whole number of them makes a block of `gather`
 EXTERNAL_WEIGHTS = "session.model_external_initializers_file_folder_path"
 _WANTED = "one input (N, 3, S, S) and as its first output features (N, D) or (N, D, 1, 1)"
 
@@ -90,7 +90,7 @@ class OnnxFeatures:
         images = check_images("images", images)
         if images.shape[1] not in (1, 3):
             raise ShapeError(f"images have {images.shape[1]} channels; give 1 or 3.")
-        return np.concatenate([self._part(images[start : start + BATCH]) for start in range(0, len(images), BATCH)])
+        return np.concatenate([self._part(rows)[:count] for rows, count in full_batches(images, SMALL_BATCH)])
 
     def _part(self, images: np.ndarray) -> np.ndarray:
         given = np.broadcast_to(resized(images, self.size), (len(images), 3, self.size, self.size))

@@ -26,9 +26,10 @@ def test_chunks_of_any_size_make_the_same_bundle(digits):
     networks, labels = Networks(quick_classifier()), np.arange(300) % 10
     names = ["swd", "frechet", "class_agreement"]
     whole = gather([(digits, labels)], 300, networks, names)
-    parts = gather(chunks_of(digits, (1, 120, 179), labels), 300, networks, names)
-    for name in ("images", "features", "probabilities", "labels"):
-        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name), err_msg=name)
+    for sizes in ((1, 120, 179), (200, 100), (299, 1), (3,) * 100):
+        parts = gather(chunks_of(digits, sizes, labels), 300, networks, names)
+        for name in ("images", "features", "probabilities", "labels"):
+            np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name), err_msg=name)
     np.testing.assert_array_equal(whole.images, digits)
     assert whole.inception is None
 

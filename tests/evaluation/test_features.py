@@ -51,14 +51,17 @@ def test_what_is_no_images_is_refused(network):
         network.features_and_probabilities(np.full((2, 1, 32, 32), np.nan, np.float32))
 
 
-def test_rows_do_not_depend_on_the_chunk_they_came_in(network, digits):
+def test_a_row_depends_on_its_place_in_a_batch_alone(network, digits):
+    """Bits at the same place, rounding elsewhere: a float32 sum of up to 400 products, in another order."""
     images = np.concatenate([digits, digits])[: 2 * BATCH + 7]
     whole = network.features_and_probabilities(images)
     assert whole.features.shape == (2 * BATCH + 7, 84)
-    for rows in (slice(0, 1), slice(BATCH - 3, BATCH + 3), slice(2 * BATCH, None)):
+    for rows in (slice(0, 1), slice(0, BATCH + 3), slice(BATCH, BATCH + 9), slice(2 * BATCH, None)):
         part = network.features_and_probabilities(images[rows])
         np.testing.assert_array_equal(part.features, whole.features[rows])
         np.testing.assert_array_equal(part.probabilities, whole.probabilities[rows])
+    elsewhere = network.features_and_probabilities(images[BATCH - 3 : BATCH + 3])
+    np.testing.assert_allclose(elsewhere.features, whole.features[BATCH - 3 : BATCH + 3], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(whole.probabilities.sum(axis=1), 1, atol=1e-5)
     assert whole.features.min() == 0
 

@@ -13,7 +13,7 @@ from mxgan.evaluation.bundle import Settings
 from mxgan.evaluation.evaluate import Networks, evaluated, gather
 from mxgan.evaluation.features import resized
 from mxgan.evaluation.frechet import FeatureStatistics, frechet_distance
-from mxgan.evaluation.onnx_features import BATCH, OnnxFeatures
+from mxgan.evaluation.onnx_features import SMALL_BATCH, OnnxFeatures
 
 
 def written(path, size=8, kind="float", output="flat", channels=3):
@@ -51,10 +51,17 @@ def images(count=5, channels=3, size=8) -> np.ndarray:
 
 @pytest.mark.parametrize("output", ["flat", "pooled"])
 def test_features_are_those_of_the_network(tmp_path, output):
-    found = OnnxFeatures(written(tmp_path / "net.onnx", output=output)).features(images(BATCH + 3))
-    given = images(BATCH + 3)
+    found = OnnxFeatures(written(tmp_path / "net.onnx", output=output)).features(images(SMALL_BATCH + 3))
+    given = images(SMALL_BATCH + 3)
     expected = np.concatenate([given.mean(axis=(2, 3)), given[..., :4].mean(axis=(2, 3))], axis=1)
     np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_row_has_the_same_bits_whatever_comes_after_it(tmp_path):
+    network = OnnxFeatures(written(tmp_path / "net.onnx"))
+    whole = network.features(images(2 * SMALL_BATCH + 3))
+    for count in (1, SMALL_BATCH, SMALL_BATCH + 1):
+        np.testing.assert_array_equal(network.features(images(2 * SMALL_BATCH + 3)[:count]), whole[:count])
 
 
 def test_grey_images_of_another_size_are_repeated_and_resized(tmp_path):
@@ -105,7 +112,7 @@ def test_networks_of_other_inputs_are_refused(tmp_path, settings):
 
 def test_networks_of_other_outputs_are_refused(tmp_path):
     network = OnnxFeatures(written(tmp_path / "net.onnx", output="one row"))
-    with pytest.raises(ArgumentError, match=r"gives \(4,\) for 5 images; wanted is one input"):
+    with pytest.raises(ArgumentError, match=rf"gives \(4,\) for {SMALL_BATCH} images; wanted is one input"):
         network.features(images())
 
 
