@@ -226,15 +226,14 @@ def draw_grids(jobs: Sequence[Job], target: Path) -> None:
     from mxgan.resuming import recorded_config
     from mxgan.run_folder import RunFolder
     from mxgan.runtime import cv2
-    from mxgan.visualize import save_png
+    from mxgan.visualize import GAP, save_png
 
     strips = []
     for job in jobs:
         picture = cv2.imread(str(max(job.folder.glob("samples/gout-*.png"))))
         *_, side = recorded_config(RunFolder.open(job.folder)).recipe.network.image_shape
-        cells = [
-            cell for row in np.split(picture, len(picture) // side) for cell in np.split(row, row.shape[1] // side, 1)
-        ]
+        places = [range(0, length, side + GAP) for length in picture.shape[:2]]
+        cells = [picture[top : top + side, left : left + side] for top in places[0] for left in places[1]]
         chosen = np.concatenate(cells[:: max(1, len(cells) // 10)][:10], axis=1)
         shown = cv2.resize(chosen, (64 * chosen.shape[1] // side, 64), interpolation=cv2.INTER_AREA)
         strips.append(np.pad(shown, ((0, 0), (0, 640 - shown.shape[1]), (0, 0))))

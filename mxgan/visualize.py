@@ -15,10 +15,13 @@ from mxgan.errors import ArgumentError, OutputError, ShapeError
 from mxgan.files import write_whole
 from mxgan.runtime import cv2
 
-__all__ = ["bgr", "checked_grid", "image_grid", "save_grid", "save_png", "standardize"]
+__all__ = ["GAP", "bgr", "checked_grid", "image_grid", "save_grid", "save_png", "standardize"]
 
 
-def image_grid(images, columns: Optional[int] = None, padding: int = 0) -> np.ndarray:
+GAP = 2  # black pixels between the images of a sheet: digits that fill their images would grow together
+
+
+def image_grid(images, columns: Optional[int] = None, padding: int = GAP) -> np.ndarray:
     """Lay images out row by row on a near-square black sheet.
 
     Parameters
@@ -36,7 +39,7 @@ def image_grid(images, columns: Optional[int] = None, padding: int = 0) -> np.nd
     ShapeError when `images` is not such an array; ArgumentError when it holds integers, NaN or infinity.
 
     >>> image_grid(np.ones((5, 1, 8, 8), np.float32)).shape
-    (16, 24, 3)
+    (18, 28, 3)
     """
     images = _checked_images(images)
     count, _, height, width = images.shape
@@ -124,6 +127,6 @@ def save_png(path: Union[str, Path], grid: np.ndarray) -> Path:
     return path
 
 
-def save_grid(path: Union[str, Path], images, columns: Optional[int] = None, padding: int = 0) -> Path:
+def save_grid(path: Union[str, Path], images, columns: Optional[int] = None, padding: int = GAP) -> Path:
     """`image_grid`, then `save_png`."""
     return save_png(path, image_grid(images, columns, padding))

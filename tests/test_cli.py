@@ -291,7 +291,7 @@ def test_samples_as_grid_array_and_folder(finished, tmp_path):
     import cv2
 
     assert mxgan("sample", folder, "--num", 9, "--output", tmp_path / "grid.png").exit_code == 0
-    assert cv2.imread(str(tmp_path / "grid.png")).shape == (48, 48, 3)
+    assert cv2.imread(str(tmp_path / "grid.png")).shape == (52, 52, 3)
     assert mxgan("sample", folder, "--num", 9, "--output", tmp_path / "array.npz").exit_code == 0
     images = np.load(tmp_path / "array.npz")["images"]
     assert images.shape == (9, 3, 16, 16)
@@ -449,7 +449,7 @@ def test_a_column_of_samples_is_a_class_and_an_array_has_labels(tmp_path):
     assert mxgan("sample", run, "--num", 20, "--output", tmp_path / "grid.png").exit_code == 0
     assert mxgan("sample", run, "--num", 20, "--output", tmp_path / "array.npz").exit_code == 0
     assert mxgan("sample", run, "--num", 4, "--class", 3, "--output", tmp_path / "threes.npz").exit_code == 0
-    assert cv2.imread(str(tmp_path / "grid.png")).shape == (32, 160, 3)
+    assert cv2.imread(str(tmp_path / "grid.png")).shape == (34, 178, 3)
     assert np.load(tmp_path / "array.npz")["labels"].tolist() == [*range(10)] * 2
     assert np.load(tmp_path / "threes.npz")["labels"].tolist() == [3] * 4
 

@@ -92,7 +92,7 @@ def test_a_folder_of_photographs_is_trained_on(tmp_path, monkeypatch):
 def test_dcgan_mnist_on_the_embedded_digits(nc, tmp_path):
     output = run("dcgan_mnist.py", "--dataset", "digits", "--nc", nc, *TINY, "--run-dir", "run", folder=tmp_path)
     assert "picture: run/samples/gout-000002.png" in output
-    assert cv2.imread(str(tmp_path / "run" / "samples" / "gout-000002.png")).shape == (512, 512, 3)
+    assert cv2.imread(str(tmp_path / "run" / "samples" / "gout-000002.png")).shape == (526, 526, 3)
 
 
 def test_dcgan_mnist_on_mnist(mxgan_data, tmp_path):

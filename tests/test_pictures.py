@@ -32,7 +32,7 @@ def test_every_kind_is_drawn_at_its_interval_and_at_the_end(tmp_path):
     for title in ("gout", "diff", "data", "strip", "scores", "losses"):
         assert drawn(session, title) == [2, 4, 5], title
     strip = cv2.imread(str(session.folder.picture("strip", 5)))
-    assert strip.shape == (16, 8 * 16, 3)
+    assert strip.shape == (16, 8 * 18 - 2, 3)
 
 
 def test_pictures_once_an_epoch(tmp_path):
@@ -45,12 +45,14 @@ def test_a_conditional_generator_is_drawn_one_class_a_row_with_the_same_latents(
     network = mxgan.NETWORKS["conditional-dcgan"](ngf=4, ndf=4, image_size=16, latent_size=10)
     session = run(tmp_path / "run", ("grids",), network, steps=1)
     grid = cv2.imread(str(session.folder.picture("gout", 1)))
-    assert grid.shape == (10 * 16, 10 * 16, 3)
+    assert grid.shape == (10 * 18 - 2, 10 * 18 - 2, 3)
     sampler = mxgan.load_sampler(session.folder.path)
     latents = np.repeat(mxgan.data.latents.draw_latents((10, 10, 1, 1), 0, 0, stream="fixed latents")[3:4], 10, axis=0)
     column = sampler.sample(latents, np.arange(10))  # the fourth column: one latent, every class
     expected = np.rint((np.clip(column, -1, 1) + 1) * 127.5).astype(np.uint8)  # (10, 3, 16, 16)
-    found = grid[:, 3 * 16 : 4 * 16, ::-1].reshape(10, 16, 16, 3).transpose(0, 3, 1, 2)
+    found = np.stack([grid[top : top + 16, 3 * 18 : 3 * 18 + 16, ::-1] for top in range(0, 180, 18)]).transpose(
+        0, 3, 1, 2
+    )
     np.testing.assert_array_equal(found, expected)
 
 

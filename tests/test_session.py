@@ -64,7 +64,7 @@ def test_the_run_folder_holds_what_its_contract_says(finished):
     steps = {f"{step:06d}" for step in [*range(8, 61, 8), 60]}
     for title in ("gout", "diff", "data"):
         assert {p.name for p in (folder / "samples").glob(f"{title}-*")} == {f"{title}-{step}.png" for step in steps}
-    assert cv2.imread(str(folder / "samples" / "gout-000060.png")).shape == (8 * 16, 8 * 16, 3)
+    assert cv2.imread(str(folder / "samples" / "gout-000060.png")).shape == (8 * 18 - 2, 8 * 18 - 2, 3)
     assert {p.name for p in (folder / "checkpoints").iterdir()} == {"000040", "000060"}
     names = {p.name for p in (folder / "checkpoints" / "000060").iterdir()}
     stamp = config["stamp"]

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.image import imread  # reads PNG without OpenCV
 
 from mxgan.errors import ArgumentError, OutputError, ShapeError
-from mxgan.visualize import image_grid, save_grid, save_png, standardize
+from mxgan.visualize import GAP, image_grid, save_grid, save_png, standardize
 
 RED = np.concatenate([np.ones((1, 1, 8, 8)), -np.ones((1, 2, 8, 8))], axis=1).astype(np.float32)
 GREEN = RED[:, [1, 0, 2]]
@@ -24,18 +24,18 @@ def constant(values, channels=1, size=2):
 
 @pytest.mark.parametrize("count, rows, columns", [(1, 1, 1), (2, 1, 2), (4, 2, 2), (5, 2, 3), (7, 3, 3), (64, 8, 8)])
 def test_a_grid_is_nearly_square(count, rows, columns):
-    assert image_grid(constant([0] * count, size=4)).shape == (4 * rows, 4 * columns, 3)
+    assert image_grid(constant([0] * count, size=4), padding=0).shape == (4 * rows, 4 * columns, 3)
 
 
 def test_images_lie_row_by_row_and_unused_cells_are_black():
-    grid = image_grid(constant([1, 0.6, 0.2, -0.2, 1]))
+    grid = image_grid(constant([1, 0.6, 0.2, -0.2, 1]), padding=0)
     assert grid[::2, ::2, 0].tolist() == [[255, 204, 153], [102, 255, 0]]
     assert (grid == np.kron(grid[::2, ::2], np.ones((2, 2, 1)))).all()
 
 
 def test_height_and_width_are_not_mixed_up():
     image = np.linspace(-1, 1, 2 * 3 * 4 * 5).reshape(2, 3, 4, 5).astype(np.float32)
-    grid = image_grid(image, columns=2)
+    grid = image_grid(image, columns=2, padding=0)
     assert grid.shape == (4, 10, 3)
     assert (grid[:, 5:] == np.rint((image[1] + 1) * 127.5).transpose(1, 2, 0)).all()
 
@@ -43,17 +43,19 @@ def test_height_and_width_are_not_mixed_up():
 def test_columns_and_padding():
     grid = image_grid(constant([1, 1, 1]), columns=3, padding=1)
     assert grid[..., 0].tolist() == [[255, 255, 0, 255, 255, 0, 255, 255]] * 2
+    assert GAP == 2
+    assert image_grid(constant([1, 1]))[..., 0].tolist() == [[255, 255, 0, 0, 255, 255]] * 2
 
 
 def test_every_byte_survives_the_way_to_floats_and_back():
     values = np.arange(256)
-    grid = image_grid(constant(values / 127.5 - 1, size=1), columns=256)
+    grid = image_grid(constant(values / 127.5 - 1, size=1), columns=256, padding=0)
     assert grid[0, :, 0].tolist() == values.tolist()
 
 
 def test_values_outside_are_clipped_and_the_input_is_left_alone():
     images = constant([-7, 7])
-    assert image_grid(images)[0, ::2, 0].tolist() == [0, 255]
+    assert image_grid(images, padding=0)[0, ::2, 0].tolist() == [0, 255]
     assert images[:, 0, 0, 0].tolist() == [-7, 7]
 
 
@@ -120,7 +122,7 @@ def test_standardize_of_what_is_not_finite_is_nan_without_a_warning(bad):
 
 
 def test_red_is_red_in_the_file(tmp_path):
-    path = save_grid(tmp_path / "red.png", np.concatenate([RED, GREEN, BLUE]))
+    path = save_grid(tmp_path / "red.png", np.concatenate([RED, GREEN, BLUE]), padding=0)
     pixels = imread(str(path))[..., :3]
     assert [pixels[4, 4].tolist(), pixels[4, 12].tolist(), pixels[12, 4].tolist()] == np.eye(3).tolist()
 
