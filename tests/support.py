@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 import mxgan
 from mxgan.data.latents import draw_latents
@@ -23,6 +24,11 @@ SMALLER = {
     "cbr": {"width": 1},
     "encoder-decoder": {"capacity": 2},
 }
+
+
+def long_but(names, *quick) -> list:
+    """`names` as parameters of a test, of which all but the `quick` ones are long."""
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.long) for name in names]
 
 
 def make_pair(ngf=4, ndf=4, batch_size=4, nc=3, size=16, seed=3, optimizer=ADAM, **settings):

@@ -169,6 +169,7 @@ def test_decays_that_are_none(ema):
         check_decay(ema)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("again", range(3))
 def test_stopped_and_gone_on_with_it_is_the_same_to_the_bit(again, tmp_path):
     whole = trained(with_ema(steps=20), tmp_path / "whole")

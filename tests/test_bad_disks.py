@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import mxgan
-from tests.support import tiny_config
+from tests.support import long_but, tiny_config
 from tests.tiny_run import Training, checkpoint_faults, contents, differences, environment, half_written
 from tests.tiny_run import tiny_flags as flags
 
@@ -84,7 +84,7 @@ def blocks(folder: Path) -> int:
     return sum(-(-path.stat().st_size // 4096) * 4096 for path in folder.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize("fit", [1.5, 2.6])
+@pytest.mark.parametrize("fit", long_but([1.5, 2.6], 1.5))
 def test_a_disk_that_is_full_in_the_middle_of_a_save(undisturbed, tmp_path, fit):
     """The second or third checkpoint does not fit; once there is room, the run goes on."""
     (tmp_path / "disk").mkdir()
@@ -102,6 +102,7 @@ def test_a_disk_that_is_full_in_the_middle_of_a_save(undisturbed, tmp_path, fit)
         ends_in_the_same_bits(disk / "run", undisturbed, tmp_path / "log.txt")
 
 
+@pytest.mark.long
 def test_a_disk_that_is_full_from_the_beginning(undisturbed, tmp_path):
     (tmp_path / "disk").mkdir()
     with mounted(tmp_path / "disk", f"mount -t tmpfs -o size={DISK} none '{tmp_path}/disk'") as disk:
@@ -113,6 +114,7 @@ def test_a_disk_that_is_full_from_the_beginning(undisturbed, tmp_path):
         ends_in_the_same_bits(disk / "run", undisturbed, tmp_path / "log.txt")
 
 
+@pytest.mark.long
 def test_a_read_only_folder_is_refused_before_anything_is_trained(undisturbed, tmp_path):
     shutil.copytree(undisturbed, tmp_path / "disk" / "run")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "disk").rglob("*")}
@@ -135,6 +137,7 @@ def test_too_few_open_files(undisturbed, tmp_path):
     assert faults == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("most", [100, 3000, 9000])
 def test_files_that_may_not_grow(undisturbed, tmp_path, most):
     """SIGXFSZ would end the process without a word."""
@@ -176,6 +179,7 @@ def backwards(tmp_path_factory):
     return found
 
 
+@pytest.mark.long
 def test_a_clock_that_runs_backwards(undisturbed, backwards, tmp_path):
     for steps in (13, STEPS):
         training = Training(tmp_path / "run", flags(steps, **EVERY), env=backwards)

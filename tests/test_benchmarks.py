@@ -30,6 +30,7 @@ def test_multiply_adds_of_dcgan_by_hand():
     assert step_multiply_adds(network, 64) == 64 * whole
 
 
+@pytest.mark.long
 def test_contenders_alternate_in_processes_of_their_own():
     found = alternate([Contender("one", STEP, TINY), Contender("other", STEP, {**TINY, "batch": 4})], rounds=3)
     assert [(name, len(timing.seconds), timing.images) for name, timing in found.items()] == [
@@ -105,6 +106,7 @@ def test_the_command_says_what_it_lacks(tmp_path, monkeypatch):
     assert "other programs keep 1.50 CPUs busy" in found.output
 
 
+@pytest.mark.long
 def test_one_suite_from_the_command_to_the_file(tmp_path, monkeypatch):
     monkeypatch.setitem(suites.SUITES, "critic", lambda plan: Section("tiny", [
         *alternate([Contender("mxgan", "benchmarks.ours:critic_step", TINY)], plan.rounds).values()

@@ -36,6 +36,7 @@ def test_features_have_the_root_mean_square_one():
     assert np.sqrt(np.mean(features**2)) == pytest.approx(1, abs=0.02)
 
 
+@pytest.mark.long
 def test_mnist_is_told_apart(mxgan_data):
     training = ClassifierTraining(epochs=1)
     network = train_classifier(labelled_data("mnist", mxgan_data / "mnist", training, limit=20_000), training)

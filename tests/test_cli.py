@@ -205,6 +205,7 @@ def test_resume_through_the_command_line(finished, tmp_path):
     assert (folder / picture).read_bytes() == (finished[0] / picture).read_bytes()
 
 
+@pytest.mark.long
 def test_a_closed_standard_output_loses_no_training(tmp_path):
     command = [sys.executable, "-m", "mxgan", "train", *TINY, "--steps", "40", "--display", "none"]
     process = subprocess.Popen(
@@ -255,6 +256,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(number, tmp_path):
     assert mxgan("train", "--resume", folder, "--steps", step + 1, "--display", "none").exit_code == 0
 
 
+@pytest.mark.long
 def test_a_terminal_that_goes_away_costs_nothing(tmp_path):
     """A shell that is closed: SIGHUP, and standard output and error lead nowhere from then on."""
     folder = tmp_path / "run"
@@ -272,6 +274,7 @@ def test_a_terminal_that_goes_away_costs_nothing(tmp_path):
     assert len(RunFolder(folder).checkpoint_steps()) == 1
 
 
+@pytest.mark.long
 def test_what_nohup_has_ignored_stays_ignored(tmp_path):
     command = ["nohup", sys.executable, "-m", "mxgan", "train", *TINY, "--steps", "60", "--display", "none"]
     with subprocess.Popen(

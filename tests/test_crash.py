@@ -8,6 +8,7 @@ from tests.crash import EVERY, Crash, draw_aims
 from tests.tiny_run import checkpoint_faults, differences, history, tiny_flags
 
 
+@pytest.mark.long
 def test_a_training_that_is_killed_again_and_again_is_the_same_training(tmp_path):
     aims = draw_aims(6, seed=2)
     assert {aim.kind for aim in aims} == {"startup", "training", "save", "any time"}

@@ -29,6 +29,7 @@ def session(tmp_path_factory):
     return made
 
 
+@pytest.mark.long
 def test_hundred_labels_teach_d_to_classify(session):
     rows = [json.loads(line) for line in session.folder.evaluation_path.read_text().splitlines()]
     assert [row["step"] for row in rows] == [20, 40, 60, 80, 100, 120]
@@ -72,6 +73,7 @@ def test_images_of_another_shape_are_refused(session):
         session.trainer.pair.classify(mx.nd.zeros((50, 3, 16, 16)))
 
 
+@pytest.mark.long
 def test_evaluations_are_those_of_a_run_that_was_never_stopped(session, tmp_path):
     """Stopped at a step that is no evaluation's: the one at its end is dropped when it goes on."""
     part = mxgan.start(replace(session.config, steps=30), tmp_path / "run", display="none", progress=False)

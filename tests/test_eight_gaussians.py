@@ -36,6 +36,7 @@ def run(monkeypatch, tmp_path):
     return run
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "arguments",
     [*EVERY, ("--objective", "wasserstein", "--penalty", 1), ("--objective", "wasserstein", "--clip", 0.1)],
@@ -92,6 +93,7 @@ print("distance", wasserstein_discrete(np.repeat([1 / 200, 0], 200), np.repeat([
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("arguments", [(), ("--objective", "wasserstein", "--penalty", "1")], ids=["gan", "wgan-gp"])
 def test_it_learns(arguments, tmp_path):
     """Samples come near the data within 200 steps: 1.8 lies between them at the first. In a process of one thread."""

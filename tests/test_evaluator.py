@@ -91,6 +91,7 @@ def test_an_unknown_metric_for_the_best_is_refused_before_the_first_step(tmp_pat
         mxgan.start(tiny_config(steps=1, keep_best="frechet:min"), tmp_path / "b", display="none", progress=False)
 
 
+@pytest.mark.long
 def test_a_checkpoint_has_the_figures_of_its_own_weights_alone(tmp_path):
     settings = config(steps=16, evaluate_every=4, checkpoint_every=8, keep_best="frechet:min")
     whole = run(settings, tmp_path / "whole").folder
@@ -138,6 +139,7 @@ def test_training_does_not_notice(whole, tmp_path):
     assert not without.folder.evaluation_path.exists()
 
 
+@pytest.mark.long
 def test_a_run_that_was_stopped_in_between_has_the_same_lines(whole, tmp_path):
     """Its last evaluation, at step 15, is none of those that a whole run has: it is dropped."""
     part = run(config(steps=15, keep=None, keep_best="frechet:min"), tmp_path / "run")
@@ -156,6 +158,7 @@ def test_a_run_may_begin_to_be_measured_and_cease_to(tmp_path):
     assert [line["step"] for line in lines(folder)] == [20]
 
 
+@pytest.mark.long
 def test_lines_of_steps_that_were_undone_go(tmp_path):
     """Also where the checkpoint that is gone on from was saved while nothing was measured."""
     folder = run(config(steps=20, keep=None), tmp_path / "run").folder
@@ -170,6 +173,7 @@ def test_lines_of_steps_that_were_undone_go(tmp_path):
     assert lines(folder)[2]["frechet"] != 1.0
 
 
+@pytest.mark.long
 def test_the_last_checkpoint_has_the_figures_of_the_last_step(tmp_path):
     """Also where that step is none of those that the interval names."""
     settings = config(steps=14, evaluate_every=10, checkpoint_every=10, keep_best="swd:min")
@@ -227,6 +231,7 @@ def test_a_conditional_generator_is_measured_by_the_classes_asked_for(tmp_path):
     assert found["class_agreement"] * SAMPLES == pytest.approx(round(found["class_agreement"] * SAMPLES))
 
 
+@pytest.mark.long
 def test_the_accuracy_of_a_discriminator_goes_to_the_same_file(tmp_path):
     """Also when the run was stopped between the two, after a line of each that a whole run does not have."""
     settings = replace(small("ssgan", steps=12), sample_every=4, evaluate_every=6, checkpoint_every=7)
@@ -270,6 +275,7 @@ def test_intervals_that_are_none_are_refused(every):
         tiny_config(steps=1, evaluate_every=every)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("recipe", ["dcgan", "ssgan"])
 def test_a_divergence_at_an_evaluated_step_is_the_guards_to_tell(tmp_path, recipe):
     settings = {"steps": 12, "evaluate_every": 10, "sample_every": 10, "checkpoint_every": 8, "on_nan": "rollback"}

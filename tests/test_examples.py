@@ -112,6 +112,7 @@ def test_dcgan_imagenet_on_made_photographs(tmp_path):
     assert "picture: run/samples/gout-000002.png" in output
 
 
+@pytest.mark.long
 def test_dcgan_imagenet_on_real_photographs(mxgan_data, tmp_path):
     from mxgan.data import pack_folder
 
@@ -120,6 +121,7 @@ def test_dcgan_imagenet_on_real_photographs(mxgan_data, tmp_path):
     assert "240 images" in output
 
 
+@pytest.mark.long
 def test_your_own_loop(tmp_path):
     output = run("your_own_loop.py", "20", folder=tmp_path)
     assert output.count("metric: ('facc', ") == 2
@@ -138,6 +140,7 @@ print("peak megabytes:", int(lines["VmHWM"].split()[0]) / 1024)  # ru_maxrss wou
 """
 
 
+@pytest.mark.long
 def test_training_on_all_of_mnist_stays_under_900_megabytes(mxgan_data, tmp_path):
     """At the original's widths and batch, 3×64×64, with pictures and checkpoints; its data alone takes 3 GB."""
     done = subprocess.run(

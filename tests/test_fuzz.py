@@ -15,6 +15,7 @@ from tests.fuzz.driver import Tally, numbered_cases, run, table
 from tests.fuzz.kinds import KINDS
 
 
+@pytest.mark.long
 def test_broken_files_of_every_kind_are_refused_by_name():
     shares = {name: row.share for name, row in KINDS.items()}
     tallies = run(numbered_cases(150, shares), shares)
@@ -63,6 +64,7 @@ def lose(folder):
     refuse(folder)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "use, outcome, message",
     [

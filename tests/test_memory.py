@@ -54,6 +54,7 @@ def graphs_of(recipe) -> dict:
     return graphs
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name, batch_size",
     [("dcgan", 16), ("dcgan", 64), ("mlp-gan", 64), ("mlp-gan", 256), ("wgan-gp", 8), ("wgan-gp", 32)],

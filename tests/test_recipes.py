@@ -15,7 +15,7 @@ from mxgan.config import from_dict, override, to_dict
 from mxgan.errors import ArgumentError
 from mxgan.pictures import PICTURES
 from mxgan.recipe import Recipe
-from tests.support import SMALLER, assert_same, params_of
+from tests.support import SMALLER, assert_same, long_but, params_of
 from tests.tiny_run import contents, differences
 
 STEPS = 20
@@ -29,7 +29,7 @@ def small(name: str, **settings) -> mxgan.RunConfig:
     return mxgan.RunConfig(recipe=recipe, log_every=1, sample_every=10, checkpoint_every=12, **settings)
 
 
-@pytest.fixture(scope="module", params=sorted(mxgan.RECIPES))
+@pytest.fixture(scope="module", params=long_but(sorted(mxgan.RECIPES), "acgan", "dcgan", "wgan-gp"))
 def whole_run(request, tmp_path_factory):
     """(name of a recipe, its session after twenty steps, never stopped)."""
     return request.param, trained(small(request.param, steps=STEPS), tmp_path_factory.mktemp("runs") / "whole")
@@ -159,6 +159,7 @@ def test_what_does_not_fit_is_said_before_a_folder_is_made(name, settings, words
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["dcgan", "mlp-gan", "cgan", "acgan", "ssgan", "encoder-decoder-gan"])
 def test_spectral_norm_is_an_option_of_any_recipe(name, tmp_path):
     config = override(small(name, steps=4), "recipe.spectral_norm", True)

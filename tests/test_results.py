@@ -55,6 +55,7 @@ def written(tmp_path):
     return write
 
 
+@pytest.mark.long
 def test_a_recipe_from_nothing_to_the_table(tmp_path, monkeypatch, mxgan_data):
     flags = "--nc 1 --ngf 4 --ndf 4 --set image_size=16 --limit 600 --ema 0.9 --evaluate-every 1 --log-every 1"
     monkeypatch.setitem(results.PLANS, "wgan-gp", Plan(4, flags, 200))

@@ -248,6 +248,7 @@ def test_metrics_of_another_protocol_come_into_one_file(copy):
     assert list(json.loads(first.read_text())["results"]) == ["frechet"]
 
 
+@pytest.mark.long
 def test_evaluations_at_the_same_time_lose_nothing(copy):
     scores = evaluate(copy, metrics=["frechet"], samples=100)
     names = [name for name in METRICS if name != "fid"]
@@ -267,6 +268,7 @@ def test_evaluations_at_the_same_time_lose_nothing(copy):
     assert set(json.loads(path.read_text())["results"]) == set(names[:6])
 
 
+@pytest.mark.long
 def test_a_reader_that_has_seen_enough_loses_no_figures(copy):
     reader, writer = os.pipe()
     os.close(reader)
@@ -279,6 +281,7 @@ def test_a_reader_that_has_seen_enough_loses_no_figures(copy):
     assert list(json.loads((copy / "evaluation" / "000008-ema-100.json").read_text())["results"]) == ["swd"]
 
 
+@pytest.mark.long
 def test_figures_that_cannot_be_told_are_kept_all_the_same(copy):
     arguments = ["-m", "mxgan", "evaluate", str(copy), "--samples", "100", "--metric", "swd", "--json"]
     with open("/dev/full", "w") as full:

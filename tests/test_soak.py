@@ -9,6 +9,7 @@ from tests.soak import Reading, judge, soak
 OFTEN = {"log_every": 1, "sample_every": 20, "checkpoint_every": 2}
 
 
+@pytest.mark.long
 def test_memory_and_open_files_stay_flat(tmp_path):
     verdict = judge(soak(600, tmp_path / "run", **OFTEN))
     assert verdict.flat, verdict

@@ -304,6 +304,7 @@ def fuzz(folder: Path) -> dict:
     return counts
 
 
+@pytest.mark.long
 def test_damage_at_random_ends_no_process(tmp_path):
     command = [sys.executable, __file__, str(tmp_path)]
     root = str(Path(mxgan.__file__).parent.parent)
