@@ -126,6 +126,7 @@ def test_a_read_only_folder_is_refused_before_anything_is_trained(undisturbed, t
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "disk").rglob("*")} == before
 
 
+@pytest.mark.long
 def test_too_few_open_files(undisturbed, tmp_path):
     """The limit falls while it trains: what is open stays open, and nothing more can be opened."""
     training = Training(tmp_path / "run", flags(STEPS * 500, **EVERY))
@@ -153,6 +154,7 @@ def test_files_that_may_not_grow(undisturbed, tmp_path, most):
     ends_in_the_same_bits(tmp_path / "run", undisturbed)
 
 
+@pytest.mark.long
 def test_of_two_processes_on_one_folder_the_second_is_refused(undisturbed, tmp_path):
     first = Training(tmp_path / "run", flags(STEPS, **EVERY))
     assert first.wait_until(first.trains), first.output()

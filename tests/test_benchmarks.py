@@ -46,6 +46,7 @@ def test_a_contender_that_ends_is_an_error_and_not_a_wait(capfd):
     assert "unexpected keyword argument 'unknown'" in capfd.readouterr().err
 
 
+@pytest.mark.long
 def test_a_contender_that_is_killed_between_its_turns_is_an_error_too():
     worker = _Worker(Contender("killed", STEP, TINY))
     worker.get_ready()

@@ -44,6 +44,7 @@ def test_mnist_is_told_apart(mxgan_data):
     assert network.record["accuracy"] > 0.965  # over 0.99 by all images and the 4 epochs that are the default
 
 
+@pytest.mark.long
 def test_the_seed_decides_every_bit():
     prints = [train_classifier(labelled_data("digits", training=each), each).fingerprint for each in (SHORT, SHORT)]
     assert prints[0] == prints[1]

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from mxgan.cli import main
 from mxgan.recipes import RECIPES
 from mxgan.run_folder import RunFolder
+from tests.support import long_but
 
 TINY = ["--dataset", "digits", "--ngf", "4", "--ndf", "4", "--set", "image_size=16", "--batch-size", "32"]
 
@@ -228,7 +229,7 @@ def test_a_dry_run_of_resume_trains_nothing(finished):
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", long_but([signal.SIGINT, signal.SIGTERM, signal.SIGHUP], signal.SIGINT))
 def test_ctrl_c_saves_and_says_how_to_go_on(number, tmp_path):
     folder = tmp_path / "run"
     command = [sys.executable, "-m", "mxgan", "train", *TINY, "--steps", "100000", "--display", "none"]

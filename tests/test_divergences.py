@@ -373,6 +373,7 @@ def test_mxnet_is_not_loaded():
     assert subprocess.run([sys.executable, "-W", "error", "-c", code]).returncode == 0
 
 
+@pytest.mark.long
 def test_the_example_draws_its_picture(tmp_path):
     example = Path(__file__).resolve().parent.parent / "examples" / "divergences.py"
     environment = {**os.environ, "PYTHONPATH": str(example.parent.parent)}

@@ -51,6 +51,7 @@ def test_it_trains_every_objective_and_draws(run, arguments, capsys):
     assert cv2.imread("drawn.png").shape == (540, 1500, 3)
 
 
+@pytest.mark.long
 def test_clip_and_penalty_reach_the_critic(run):
     parameters, _ = run("--objective", "wasserstein", "--clip", 0.01, "--steps", 5)["pair"].get_params()[1]
     assert max(np.abs(value.asnumpy()).max() for value in parameters.values()) <= np.float32(0.01)
@@ -106,6 +107,7 @@ def test_it_learns(arguments, tmp_path):
     assert float(done.stdout.split()[-1]) < 0.9
 
 
+@pytest.mark.long
 def test_a_seed_decides_everything(run):
     samples = [run("--steps", 5, "--seed", seed)["sampler"].draw(10, seed=0) for seed in (3, 3, 4)]
     np.testing.assert_array_equal(samples[0], samples[1])

@@ -113,6 +113,7 @@ def test_intervals_that_do_not_meet_have_no_best(evaluate, checkpoint, tmp_path)
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.long
 def test_a_measurement_that_fails_costs_no_training(whole, tmp_path, monkeypatch, caplog):
     """As one for which there is no memory at the moment; the second of three, and the last."""
     real, calls = evaluate.check_room, []
@@ -150,6 +151,7 @@ def test_a_run_that_was_stopped_in_between_has_the_same_lines(whole, tmp_path):
     assert_same(params_of(again.trainer.pair), params_of(whole.trainer.pair))
 
 
+@pytest.mark.long
 def test_a_run_may_begin_to_be_measured_and_cease_to(tmp_path):
     folder = run(config(steps=10, evaluate_every=None), tmp_path / "run").folder
     for steps, every in ((20, 10), (30, None)):
@@ -193,6 +195,7 @@ def test_a_file_of_lines_that_are_none_is_said(tmp_path):
     assert folder.evaluation_path.read_text() == "[1, 2]\n"
 
 
+@pytest.mark.long
 def test_it_may_be_once_an_epoch(tmp_path):
     settings = config(epochs=2, evaluate_every="epoch", checkpoint_every="epoch", limit=96, keep_best="swd:min")
     session = run(settings, tmp_path / "run")
@@ -210,6 +213,7 @@ def test_another_classifier_than_before_is_told(whole, caplog):
         found.restore({"bytes": 0})
 
 
+@pytest.mark.long
 def test_the_average_of_a_generator_is_measured_beside_it(tmp_path):
     settings = config(steps=4, evaluate_every=4, checkpoint_every=8, keep_best="ema_frechet:min")
     session = run(replace(settings, recipe=replace(settings.recipe, ema=0.9)), tmp_path / "run")
@@ -224,6 +228,7 @@ def test_the_average_of_a_generator_is_measured_beside_it(tmp_path):
         assert score.value == pytest.approx(found[name], rel=1e-5)
 
 
+@pytest.mark.long
 def test_a_conditional_generator_is_measured_by_the_classes_asked_for(tmp_path):
     session = run(replace(small("cgan", steps=2), evaluate_every=2), tmp_path / "run")
     (found,) = lines(session.folder)
@@ -261,6 +266,7 @@ def test_images_without_classes_are_measured_by_what_needs_none(tmp_path):
         run(replace(settings, keep_best="frechet:min"), tmp_path / "other")
 
 
+@pytest.mark.long
 def test_images_of_a_side_that_is_no_power_of_two_are_measured_too(tmp_path):
     settings = replace(small("mlp-gan", steps=1), evaluate_every=1)
     network = replace(settings.recipe.network, image_size=28)

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 import mxgan
+from tests.support import long_but
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -88,7 +89,7 @@ def test_a_folder_of_photographs_is_trained_on(tmp_path, monkeypatch):
     assert "9 images" in result.output
 
 
-@pytest.mark.parametrize("nc", [1, 3])
+@pytest.mark.parametrize("nc", long_but([1, 3], 1))
 def test_dcgan_mnist_on_the_embedded_digits(nc, tmp_path):
     output = run("dcgan_mnist.py", "--dataset", "digits", "--nc", nc, *TINY, "--run-dir", "run", folder=tmp_path)
     assert "picture: run/samples/gout-000002.png" in output

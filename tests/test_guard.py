@@ -146,6 +146,7 @@ def test_rolled_back_it_goes_on_with_smaller_steps_and_says_so(tmp_path):
     assert_same(params_of(again.trainer.pair), params_of(pair))
 
 
+@pytest.mark.long
 def test_rolled_back_to_the_first_step_and_given_up_in_the_end(tmp_path):
     config = tiny_config(steps=6, on_nan="rollback")
     spoil = Spoil("discriminator", "d2_weight", 3, times=2)

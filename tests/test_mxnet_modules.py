@@ -41,17 +41,9 @@ from mxgan.runtime import mx
 mx.nd.ones(2).asnumpy()
 print([name for name, value in vars(np).items()
        if not isinstance(value, types.ModuleType) and known.get(name) is not value])
-print([name for name in ("PZERO", "NaN", "in1d", "alltrue", "msort") if name in vars(np) and name not in known])"""
+names = ("float_", "PZERO", "NaN", "int", "in1d", "alltrue", "msort", "trapz", "compat")
+print([name for name in names if name in vars(np) and name not in known])"""
     assert python(code) == "[]\n[]"
-
-
-def test_a_program_that_asks_numpy_what_it_has_is_not_misled():
-    code = """
-import numpy as np
-before = [name in vars(np) for name in ("float_", "NaN", "int", "in1d", "trapz")]
-from mxgan.runtime import mx
-print(before == [name in vars(np) for name in ("float_", "NaN", "int", "in1d", "trapz")])"""
-    assert python(code) == "True"
 
 
 def asked_of_numpy(path: Path) -> set:

@@ -356,7 +356,9 @@ def tasks(before="", **variables):
 
 
 @pytest.mark.skipif(not LINUX or openmp.usable_cpus() < 2, reason="needs Linux and two CPUs")
-@pytest.mark.parametrize("before", ["", LOAD_OPENMP], ids=["alone", "OpenMP loaded before"])
+@pytest.mark.parametrize(
+    "before", ["", pytest.param(LOAD_OPENMP, marks=pytest.mark.long)], ids=["alone", "OpenMP loaded before"]
+)
 def test_mxnet_really_uses_that_many_threads(before):
     count_one, tasks_one = tasks(before, MXNET_OMP_MAX_THREADS="1")
     count_two, tasks_two = tasks(before, MXNET_OMP_MAX_THREADS="2")
@@ -364,11 +366,13 @@ def test_mxnet_really_uses_that_many_threads(before):
     assert tasks_two == tasks_one + 1  # one more in the team of the thread that computes
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not LINUX or openmp.usable_cpus() < 2, reason="needs Linux and two CPUs")
 def test_a_number_set_too_late_for_openmp_still_reaches_mxnet():
     assert tasks(SET_LATE) == tasks(LOAD_OPENMP, MXNET_OMP_MAX_THREADS="1")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not LINUX, reason="libgomp is Linux's")
 def test_more_threads_than_openmp_was_started_with_are_not_claimed():
     code = f"import os; {LOAD_OPENMP}; os.environ['OMP_NUM_THREADS'] = '500'\n"

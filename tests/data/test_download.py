@@ -163,6 +163,7 @@ def _fetch_with_small_disk(address, folder, answer):
         answer.put(str(error))
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="RLIMIT_FSIZE is a Unix limit")
 def test_a_full_disk_is_named_and_given_back(mirror, tmp_path):
     fork = multiprocessing.get_context("spawn")
@@ -179,6 +180,7 @@ def _fetch_together(address, folder, answer):
     answer.put(download(REMOTE, folder, [address], limits=Limits(), progress=False).read_bytes() == PACKED)
 
 
+@pytest.mark.long
 def test_two_processes_do_not_mix_their_bytes(mirror, tmp_path):
     fork = multiprocessing.get_context("spawn")
     answer = fork.Queue()

@@ -198,6 +198,7 @@ def test_folders_that_are_not_there(folder, tmp_path):
         pack(folder, tmp_path / "nowhere" / "out.rec")
 
 
+@pytest.mark.long
 def test_a_full_disk_leaves_nothing_behind(folder, tmp_path, make_photo):
     """Writes beyond 100 kB fail in the child as on a full disk, some of them when the file is closed."""
     random = np.random.default_rng(0)

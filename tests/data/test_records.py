@@ -213,6 +213,7 @@ def test_which_file(write_records, tmp_path):
         open_dataset("recordio", batch_size=2)
 
 
+@pytest.mark.long
 def test_a_broken_file_ends_no_process(write_records, encode_photo):
     """The faults that end MXNet by a signal, in a process of their own as a user meets them."""
     path = write_records([encode_photo(0), b"\xff\xd8 no JPEG" * 50, encode_photo(1)])
