@@ -83,8 +83,9 @@ def test_the_command_is_there(keywords):
     assert callable(getattr(importlib.import_module(module), function))
 
 
-def test_ci_script_is_executable_and_parses():
-    script = ROOT / ".ci/run"
+@pytest.mark.parametrize("name", ["run", "debian13"])
+def test_ci_scripts_are_executable_and_parse(name):
+    script = ROOT / ".ci" / name
     assert os.access(script, os.X_OK)
     assert subprocess.run(["bash", "-n", str(script)], timeout=60).returncode == 0
 
