@@ -92,8 +92,8 @@ def open_plain(path: Path) -> BinaryIO:
         return open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}. Give the path of a file.") from error
-    except ValueError as error:  # a zero byte in the path
-        raise CheckpointError(f"{str(path)!r} cannot be the path of a file: {error}. Give another.") from error
+    except ValueError as error:  # each Python words it otherwise
+        raise CheckpointError(f"{str(path)!r} cannot be the path of a file: a zero byte in it. Give another.") from error
 
 
 def read_json(path: Path, most: int = 1 << 24, remedy: str = "") -> Any:

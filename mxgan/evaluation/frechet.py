@@ -121,6 +121,10 @@ def _score(real: np.ndarray, fake: np.ndarray) -> Score:
 
 
 def _root_factor(covariance: np.ndarray) -> np.ndarray:
-    """F (D, D) with Fᵀ F = covariance; negative eigenvalues are rounding, and 0."""
-    values, vectors = linalg.eigh(covariance)
-    return np.sqrt(np.maximum(values, 0))[:, None] * vectors.T
+    """F (D, D) with Fᵀ F = covariance; eigenvalues below D · ε of the largest, and negative ones, are rounding, and 0.
+
+    Such a one is as large as the library's last bits have it, and its root is 10⁸ times larger than that.
+    """
+    values, vectors = linalg.eigh(covariance)  # in ascending order
+    rounding = len(values) * np.finfo(values.dtype).eps * max(0.0, values[-1])
+    return np.sqrt(np.where(values > rounding, values, 0))[:, None] * vectors.T
