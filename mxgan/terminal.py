@@ -27,13 +27,24 @@ def readable_errors(debug: bool):
     try:
         yield
     except KeyboardInterrupt:
-        click.echo("Ended at once; what was not saved is lost.", err=True)
-        sys.exit(INTERRUPTED)
+        _say("Ended at once; what was not saved is lost.")
+        _leave(INTERRUPTED)
     except Exception as error:
         if debug or isinstance(error, click.ClickException):
             raise
-        click.echo(f"Error: {_in_words(error)}", err=True)
-        sys.exit(getattr(error, "exit_code", 1))
+        _say(f"Error: {_in_words(error)}")
+        _leave(getattr(error, "exit_code", 1))
+
+
+def _leave(code: int) -> None:
+    """Exit with this code; a stream that takes no more would have Python 3.14 end with 120, for what it still holds."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError):  # ValueError: no file, or closed
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(code)
 
 
 def _in_words(error: Exception) -> str:
