@@ -58,7 +58,7 @@ BENCH = ['torch==2.13.0; python_version >= "3.10"', "onnx>=1.13.1", "onnxruntime
 # FID by the user's own Inception network.
 ONNX = ["onnxruntime>=1.14"]
 
-TEST = ["pytest>=7.0", "ruff>=0.5", "onnx>=1.13.1", *ONNX]
+TEST = ["pytest>=8.0", "ruff>=0.5", "onnx>=1.13.1", *ONNX]
 
 setup(
     name="mxgan",
