@@ -93,7 +93,7 @@ def open_plain(path: Path) -> BinaryIO:
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}. Give the path of a file.") from error
     except ValueError as error:  # each Python words it otherwise
-        raise CheckpointError(f"{str(path)!r} cannot be the path of a file: a zero byte in it. Give another.") from error
+        raise CheckpointError(f"{str(path)!r} holds a zero byte, as no path of a file does. Give another.") from error
 
 
 def read_json(path: Path, most: int = 1 << 24, remedy: str = "") -> Any:
