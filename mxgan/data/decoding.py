@@ -33,8 +33,8 @@ _BAND = 256  # rows that Pillow converts at a time
 class ImageHeader(NamedTuple):
     """What an image file says about itself; sizes in pixels, before a turn that its EXIF asks for.
 
-    `by_pillow` where OpenCV 4 refuses the pixels or gets them wrong: it knows no GIF, turns no WebP, multiplies a
-    TIFF by its alpha, and takes any depth of a PGM for 8 or 16 bits. `pixel_bytes` is the memory for each pixel that
+    `by_pillow` where OpenCV refuses the pixels or gets them wrong: it knows no GIF, turns no WebP, multiplies a TIFF by
+    its alpha, and takes any depth of a PGM for 8 or 16 bits; of an old one see `opencv_is_lenient`. `pixel_bytes` is the memory for each pixel that
     decoding takes at its peak.
     """
 
@@ -83,20 +83,26 @@ def read_header(source: Union[bytes, Path], max_pixels: int = MAX_PIXELS) -> Ima
 
 
 def _is_for_pillow(image) -> bool:
+    if image.format in ("JPEG", "MPO", "WEBP") and opencv_is_lenient():
+        return True
     if image.format == "WEBP":
         return image.getexif().get(_ORIENTATION, 1) != 1
     return image.format in ("GIF", "PPM") or (image.format == "TIFF" and image.mode == "RGBA")
 
 
+def opencv_is_lenient() -> bool:
+    """Whether this OpenCV takes a JPEG that is cut off for a whole one, and no WebP of several pictures: before 4.11."""
+    return tuple(map(int, cv2.__version__.split(".")[:2])) < (4, 11)
+
+
 def _pixel_bytes(image, kind: str, by_pillow: bool) -> float:
-    if by_pillow:
-        return _PILLOW_BYTES.get(kind, 8)
+    own = _PILLOW_BYTES.get(kind, 8) if by_pillow else _OPENCV_BYTES.get(kind, 6)
     if kind != "JPEG" or "progressive" not in image.info:
-        return _OPENCV_BYTES.get(kind, 6)
+        return own
     # All coefficients of a progressive JPEG, two bytes each, are in memory beside the pixels.
     sampling = [(across, down) for _, across, down, _ in image.layer]
     most = max(across for across, _ in sampling) * max(down for _, down in sampling)
-    return max(6.0, 3 + 2 * sum(across * down for across, down in sampling) / most)
+    return max(own, own - 3 + 2 * sum(across * down for across, down in sampling) / most)
 
 
 def _check_size(header: ImageHeader, max_pixels: int, file_size: int) -> None:

@@ -15,7 +15,8 @@ from mxgan.runtime import cv2
 @pytest.mark.parametrize("suffix, name", [(".jpg", "JPEG"), (".png", "PNG"), (".bmp", "BMP"), (".webp", "WEBP")])
 def test_format_and_size_without_decoding(tmp_path, encode_photo, suffix, name):
     encoded = encode_photo(1, suffix)
-    assert read_header(encoded)[:4] == ImageHeader(name, 80, 60)[:4]
+    by_pillow = decoding.opencv_is_lenient() and name in ("JPEG", "WEBP")
+    assert read_header(encoded)[:4] == ImageHeader(name, 80, 60, by_pillow)[:4]
     (tmp_path / "image").write_bytes(encoded)
     assert read_header(tmp_path / "image") == read_header(encoded)
 
@@ -27,18 +28,44 @@ def test_the_limit_of_pixels_can_be_set(encode_photo):
 
 
 @pytest.mark.parametrize(
-    "kind, settings, pixel_bytes",
+    "version, lenient", [("4.5.5", True), ("4.10.0", True), ("4.11.0", False), ("5.0.0-pre", False)]
+)
+def test_which_opencv_is_lenient(monkeypatch, version, lenient):
+    monkeypatch.setattr(decoding.cv2, "__version__", version)
+    assert decoding.opencv_is_lenient() == lenient
+
+
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])
+def test_what_is_whole_is_read_and_what_is_cut_off_is_an_error(monkeypatch, old, kind):
+    old = old or decoding.opencv_is_lenient()
+    monkeypatch.setattr(decoding, "opencv_is_lenient", lambda: old)
+    pixels = np.full((60, 80, 3), (200, 30, 90), np.uint8)
+    whole = by_pillow(pixels, kind, quality=95)
+    assert read_header(whole).by_pillow == (old and kind != "PNG")
+    np.testing.assert_allclose(decoded_rgb(whole), pixels, atol=4)
+    noise = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
+    cut = by_pillow(noise, kind, quality=95)
+    with pytest.raises(DatasetError, match="cannot be decoded|could not create decoder"):
+        decoded_rgb(cut[: len(cut) // 2])
+
+
+@pytest.mark.parametrize(
+    "kind, settings, pixel_bytes, lenient",
     [
-        ("JPEG", {}, 6),
-        ("JPEG", {"progressive": True, "subsampling": "4:2:0"}, 6),
-        ("JPEG", {"progressive": True, "subsampling": "4:4:4"}, 9),
-        ("PNG", {}, 6),
-        ("GIF", {}, 8),
-        ("TIFF", {}, 10),
-        ("WEBP", {}, 8),
+        ("JPEG", {}, 6, 8),
+        ("JPEG", {"progressive": True, "subsampling": "4:2:0"}, 6, 8),
+        ("JPEG", {"progressive": True, "subsampling": "4:4:4"}, 9, 11),
+        ("PNG", {}, 6, 6),
+        ("GIF", {}, 8, 8),
+        ("TIFF", {}, 10, 10),
+        ("WEBP", {}, 8, 23),
     ],
 )
-def test_what_decoding_takes(kind, settings, pixel_bytes):
+@pytest.mark.parametrize("old", [False, True])
+def test_what_decoding_takes(monkeypatch, kind, settings, pixel_bytes, lenient, old):
+    monkeypatch.setattr(decoding, "opencv_is_lenient", lambda: old)
+    pixel_bytes = lenient if old else pixel_bytes
     header = read_header(by_pillow(np.zeros((10, 12, 3), np.uint8), kind, **settings))
     assert header.decoding_bytes == pixel_bytes * 120
 

@@ -130,8 +130,8 @@ def test_what_cannot_be_read_is_named_and_left_out(folder, tmp_path, make_photo)
     report = pack(folder, tmp_path / "out.rec")
     reasons = {path.relative_to(folder).as_posix(): reason for path, reason in report.skipped}
     assert report.written == 4
+    assert reasons.pop("cat/half.jpg").startswith("cannot be decoded (")  # which decoder says so depends on OpenCV
     assert reasons == {
-        "cat/half.jpg": "cannot be decoded (broken or cut off)",
         "cat/notes.txt": "no image in a format that can be read",
         "empty.png": "no image in a format that can be read",
         "strip.png": "its 300x1 pixels are a strip more than 64 times as long as wide",
