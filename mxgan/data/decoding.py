@@ -34,7 +34,8 @@ class ImageHeader(NamedTuple):
     """What an image file says about itself; sizes in pixels, before a turn that its EXIF asks for.
 
     `by_pillow` where OpenCV refuses the pixels or gets them wrong: it knows no GIF, turns no WebP, multiplies a TIFF by
-    its alpha, and takes any depth of a PGM for 8 or 16 bits; of an old one see `opencv_is_lenient`. `pixel_bytes` is the memory for each pixel that
+    its alpha, and takes any depth of a PGM for 8 or 16 bits; of an old one see `opencv_is_lenient`.
+    `pixel_bytes` is the memory for each pixel that
     decoding takes at its peak.
     """
 
@@ -91,7 +92,7 @@ def _is_for_pillow(image) -> bool:
 
 
 def opencv_is_lenient() -> bool:
-    """Whether this OpenCV takes a JPEG that is cut off for a whole one, and no WebP of several pictures: before 4.11."""
+    """Whether OpenCV is older than 4.11: it takes a JPEG that is cut off for whole, and no WebP of several pictures."""
     return tuple(map(int, cv2.__version__.split(".")[:2])) < (4, 11)
 
 
