@@ -35,8 +35,7 @@ class ImageHeader(NamedTuple):
 
     `by_pillow` where OpenCV refuses the pixels or gets them wrong: it knows no GIF, turns no WebP, multiplies a TIFF by
     its alpha, and takes any depth of a PGM for 8 or 16 bits; of an old one see `opencv_is_lenient`.
-    `pixel_bytes` is the memory for each pixel that
-    decoding takes at its peak.
+    `pixel_bytes` is the memory for each pixel that decoding takes at its peak.
     """
 
     format: str
