@@ -27,8 +27,8 @@ BASE = [
     "scipy>=1.7",
     "tqdm>=4.60",
     "click>=8.0",
-    "requests>=2.20",
-    "Pillow>=9.0",
+    "requests>=2.32",
+    "Pillow>=10.0",
     # MXNet imports distutils, which left the standard library in Python 3.12; setuptools brings it along.
     'setuptools; python_version >= "3.12"',
 ]

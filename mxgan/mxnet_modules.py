@@ -3,7 +3,8 @@
 MXNet 1.9.1 asks NumPy for names that NumPy has taken away. They are not put back into NumPy, where every other
 program would see them: a finder loads `mxnet` and all below it, and for those modules alone ``import numpy`` gives
 a view of NumPy with these names added. It does so through the ``__import__`` of each module's own builtins, so
-also for an import inside a function. What NumPy 2 changed beside names is mended here too, in four tables.
+also for an import inside a function. `_names` are the names; what newer versions changed beside names is mended by
+the tables RENAMED, SENDERS and MENDED. The builtins are a copy: MXNet does not see a patched ``builtins.print``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import builtins
 import functools
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -49,11 +51,16 @@ def _names(np: ModuleType) -> dict[str, Any]:
 
 
 def _array(np: ModuleType, values: Any, dtype: Any = None, **named: Any) -> Any:
-    """numpy.array; Python integers outside the range of `dtype` wrap around, as they did before NumPy 2."""
+    """numpy.array; Python integers outside the range of a smaller `dtype` wrap around, as they did before NumPy 2."""
     try:
-        return np.array(values, dtype=dtype, **named)
-    except OverflowError:
-        return np.array(values, **named).astype(dtype)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DeprecationWarning)  # NumPy 1.24 to 1.26 warn of what NumPy 2 refuses
+            return np.array(values, dtype=dtype, **named)
+    except (OverflowError, DeprecationWarning):
+        whole = np.array(values, **named)
+        if whole.dtype != np.int64:  # larger than any integer: no NumPy took that
+            raise
+        return whole.astype(dtype)
 
 
 def _gone(name: str):
@@ -72,7 +79,6 @@ class _View(ModuleType):
         super().__init__(np.__name__)
         self.__dict__.update(vars(np))
         self.__dict__.update(_names(np))
-        self.__dict__.pop("__getattr__", None)  # NumPy's own; below, it is asked through NumPy
 
     def __getattr__(self, name: str) -> Any:  # what NumPy loads late
         return getattr(sys.modules["numpy"], name)
@@ -126,19 +132,20 @@ class _Sum(float):
     """A sum in double precision, whatever is added.
 
     Since NumPy 2 the sum of a Python float and a float32 scalar is a float32: the sums of MXNet's metrics would
-    lose their last digits over an epoch. It prints as a float.
+    lose their last digits over an epoch. Newer ones count a subclass of float as float64, 2.0 does not. It prints as a
+    float.
     """
 
     def __add__(self, other: Any) -> Any:
         import numpy as np
 
-        return _Sum(float(self) + float(other)) if isinstance(other, np.number) else super().__add__(other)
+        return _Sum(float(self) + float(other)) if isinstance(other, np.floating) else super().__add__(other)
 
     __radd__ = __add__
 
 
 class _DoubleSum:
-    """An attribute of a metric that keeps a number as a `_Sum`, and anything else, such as an array, as it is."""
+    """An attribute of a metric that keeps a float as a `_Sum`, and anything else, such as an array, as it is."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -153,7 +160,7 @@ class _DoubleSum:
 
     def __set__(self, metric: Any, value: Any) -> None:
         value = plain(value)
-        vars(metric)[self.name] = _Sum(value) if isinstance(value, (int, float)) else value
+        vars(metric)[self.name] = _Sum(value) if isinstance(value, float) else value
 
 
 def _mend_metrics(module: ModuleType) -> None:
@@ -184,10 +191,11 @@ def _mend_sparse(module: ModuleType) -> None:
 
 
 def _mend_data_loader(module: ModuleType) -> None:
-    """Workers are forked, as on Linux before Python 3.14: a process that begins anew imports MXNet without all this."""
+    """Fork workers, as Linux does before Python 3.14: a fresh one would import MXNet before `install` was called."""
     import multiprocessing
 
-    if sys.version_info >= (3, 14) and multiprocessing.get_start_method() == "forkserver":
+    chosen = multiprocessing.get_start_method(allow_none=True)  # asking without it would choose for the user
+    if sys.version_info >= (3, 14) and chosen in (None, "forkserver"):
         forking = ModuleType(multiprocessing.__name__)
         forking.__dict__.update(vars(multiprocessing))
         context = multiprocessing.get_context("fork")

@@ -188,6 +188,11 @@ def cpu_features() -> list[str]:
 def _import_mxnet() -> ModuleType:
     if "mxnet" in sys.modules:  # imported before us: whoever did so had it prepared
         return sys.modules["mxnet"]
+    if any(name.startswith("mxnet.") for name in sys.modules):
+        raise RuntimeUnavailableError(
+            "an `import mxnet` has failed in this process and left half of MXNet loaded. Begin a new process, and "
+            "write `from mxgan.runtime import mx` in place of `import mxnet as mx`."
+        )
     check_python()
     name = wheel()
     check_numpy()
@@ -201,14 +206,15 @@ def _import_mxnet() -> ModuleType:
         # MXNet's own deprecated calls and escapes, which -W error would turn into a failed import.
         for category in (DeprecationWarning, SyntaxWarning):
             warnings.simplefilter("ignore", category)
-        return _guarded_import("mxnet", "MXNet", INSTALL[name or "mxnet"])
+        return _guarded_import("mxnet", "MXNet", f"pip install --force-reinstall --no-deps {name or 'mxnet'}==1.9.1")
 
 
 def _import_opencv() -> ModuleType:
-    if importlib.util.find_spec("cv2") is None:
+    spec = importlib.util.find_spec("cv2")
+    if spec is None or spec.origin is None:  # an empty folder, left by a second wheel of OpenCV, has no origin
         raise RuntimeUnavailableError(f"OpenCV is not installed. Install it: {INSTALL_OPENCV}.")
     lost_x_events()
-    cv2 = _guarded_import("cv2", "OpenCV", "pip install --upgrade opencv-python")
+    cv2 = _guarded_import("cv2", "OpenCV", "pip install --force-reinstall --no-deps opencv-python")
     _check_age("OpenCV", cv2.__version__, OLDEST_OPENCV, "Update it: pip install --upgrade opencv-python")
     return cv2
 
@@ -253,7 +259,7 @@ def _guarded_import(module: str, title: str, install: str) -> ModuleType:
     except Exception as error:
         missing = re.search(r"(lib[^\s:/]+?)\.so[.\d]*: cannot open shared object file", str(error))
         if missing is None:
-            remedy = f"Install it again in a fresh environment: {install}."
+            remedy = f"Install it again: {install}."
         elif missing.group(1) in DEBIAN_PACKAGES:
             remedy = f"On Debian or Ubuntu: apt-get install {DEBIAN_PACKAGES[missing.group(1)]}."
         else:

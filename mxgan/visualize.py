@@ -17,7 +17,6 @@ from mxgan.runtime import cv2
 
 __all__ = ["GAP", "bgr", "checked_grid", "image_grid", "save_grid", "save_png", "standardize"]
 
-
 GAP = 2  # black pixels between the images of a sheet: digits that fill their images would grow together
 
 

@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from mxgan.cli import main
+from mxgan.errors import ArgumentError
 from mxgan.recipes import RECIPES
 from mxgan.run_folder import RunFolder
 from tests.support import long_but
@@ -164,6 +166,23 @@ def test_an_error_nobody_foresaw_is_two_lines_and_a_traceback_on_demand(capsys):
     assert second.endswith("--debug shows where it arose.")
     with pytest.raises(RuntimeError, match="boom"), readable_errors(debug=True):
         raise RuntimeError("boom")
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_the_exit_code_is_ours_where_a_stream_takes_no_more(stream):
+    """Python 3.14 would end with 120 for what the stream still holds."""
+    code = """
+import sys
+from mxgan.errors import ArgumentError
+from mxgan.terminal import readable_errors
+with readable_errors(debug=False):
+    print("held", file=sys.stdout)
+    raise ArgumentError("of the caller")"""
+    others = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-c", code], env=environment, timeout=60, **{**others, stream: full})
+    assert done.returncode == ArgumentError.exit_code == 2
 
 
 def test_resuming_nothing():

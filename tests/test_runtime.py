@@ -110,6 +110,16 @@ print([os.environ.get(name) for name in names], warnings.filters == filters)"""
     assert python(code, OMP_NUM_THREADS="2") == "['2', None, None] True"
 
 
+def test_an_import_of_mxnet_that_failed_before_is_told(tmp_path):
+    """With NumPy's names gone, MXNet fails after most of its modules are there: loaded without what they need."""
+    make_package(tmp_path, "mxnet", "from . import ndarray\nraise AttributeError('PZERO')")
+    (tmp_path / "mxnet" / "ndarray.py").touch()
+    code = "try:\n    import mxnet\nexcept AttributeError:\n    from mxgan.runtime import mx"
+    said = message(code, **with_folder(tmp_path))
+    assert said.startswith("an `import mxnet` has failed in this process")
+    assert said.endswith("write `from mxgan.runtime import mx` in place of `import mxnet as mx`.")
+
+
 def test_mxnet_imported_by_others_is_taken_as_it_is():
     code = """
 import sys, types
@@ -248,6 +258,12 @@ def test_any_other_failure_names_the_installation(tmp_path, monkeypatch):
 def test_opencv_missing():
     said = message("from mxgan.runtime import cv2", "-S")
     assert said.startswith("OpenCV is not installed. Install it: pip install opencv-python (or opencv-python-headless")
+
+
+def test_what_is_left_of_an_opencv_is_none(tmp_path):
+    (tmp_path / "cv2").mkdir()
+    said = message("from mxgan.runtime import cv2", "-S", **with_folder(tmp_path))
+    assert said.startswith("OpenCV is not installed.")
 
 
 def test_an_old_opencv_is_refused(tmp_path):

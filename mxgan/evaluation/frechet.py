@@ -123,7 +123,7 @@ def _score(real: np.ndarray, fake: np.ndarray) -> Score:
 def _root_factor(covariance: np.ndarray) -> np.ndarray:
     """F (D, D) with Fᵀ F = covariance; eigenvalues below D · ε of the largest, and negative ones, are rounding, and 0.
 
-    Such a one is as large as the library's last bits have it, and its root is 10⁸ times larger than that.
+    Rounding of 1e-16 has a root of 1e-8, which would show in the distance, and differ between libraries.
     """
     values, vectors = linalg.eigh(covariance)  # in ascending order
     rounding = len(values) * np.finfo(values.dtype).eps * max(0.0, values[-1])

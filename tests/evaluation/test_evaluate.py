@@ -10,8 +10,8 @@ import pytest
 
 from mxgan.errors import ArgumentError
 from mxgan.evaluation.bundle import Bundle, Score, Settings
-from mxgan.evaluation.evaluate import Evaluation, Networks, check_names, evaluated, gather
-from mxgan.evaluation.features import resized
+from mxgan.evaluation.evaluate import Evaluation, Networks, _in_blocks, check_names, evaluated, gather
+from mxgan.evaluation.features import BATCH, resized
 from mxgan.evaluation.frechet import FeatureStatistics, frechet_distance
 from mxgan.evaluation.metrics import METRICS
 from tests.evaluating import quick_classifier
@@ -32,6 +32,29 @@ def test_chunks_of_any_size_make_the_same_bundle(digits):
             np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name), err_msg=name)
     np.testing.assert_array_equal(whole.images, digits)
     assert whole.inception is None
+
+
+@pytest.mark.parametrize(
+    "sizes, blocks",
+    [((), []), ((3,), [3]), ((4,), [4]), ((9,), [4, 4, 1]), ((1, 0, 2, 5, 1), [4, 4, 1]), ((2,) * 6, [4, 4, 4])],
+)
+@pytest.mark.parametrize("labelled", [False, True])
+def test_blocks_are_of_one_size_whatever_the_chunks(sizes, blocks, labelled):
+    rows = np.arange(sum(sizes))
+    made = list(_in_blocks(chunks_of(rows, sizes, rows + 100 if labelled else None), 4))
+    assert [len(images) for images, _ in made] == blocks
+    if blocks:
+        assert np.concatenate([images for images, _ in made]).tolist() == rows.tolist()
+    for images, labels in made:
+        assert (labels is None) if not labelled else (labels.tolist() == (images + 100).tolist())
+
+
+def test_networks_look_at_whole_blocks_alone(digits, monkeypatch):
+    network, seen = quick_classifier(), []
+    honest = network.features_and_probabilities
+    monkeypatch.setattr(network, "features_and_probabilities", lambda rows: seen.append(len(rows)) or honest(rows))
+    gather(chunks_of(digits, (7, 250, 43)), 300, Networks(network), ["frechet"])
+    assert seen == [BATCH, 300 - BATCH]
 
 
 def test_what_no_metric_needs_is_not_kept(digits):

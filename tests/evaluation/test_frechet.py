@@ -7,7 +7,7 @@ import pytest
 from scipy import linalg
 
 from mxgan.errors import ArgumentError, ShapeError
-from mxgan.evaluation.frechet import FeatureStatistics, frechet_distance
+from mxgan.evaluation.frechet import FeatureStatistics, _root_factor, frechet_distance
 
 
 def features(seed: int, count: int = 200, size: int = 6) -> np.ndarray:
@@ -65,6 +65,13 @@ def test_gaussians_in_closed_form():
     assert distance(white, white * scale + shift) == pytest.approx(expected, rel=1e-10)
     turn = linalg.qr(rng.standard_normal((4, 4)))[0]
     assert distance(white @ turn, (white * scale + shift) @ turn) == pytest.approx(expected, rel=1e-10)
+
+
+def test_rounding_in_the_place_of_an_eigenvalue_that_is_0_does_not_show():
+    """Its root, 1e-8, would; an eigenvalue that is larger than rounding stays."""
+    for size, kept in [(1e-16, 0.0), (-1e-16, 0.0), (1e-12, 1e-12)]:
+        factor = _root_factor(np.diag([1.0, size]))
+        np.testing.assert_allclose(factor.T @ factor, np.diag([1.0, kept]), rtol=1e-9, atol=0)
 
 
 def test_identity_and_symmetry():
