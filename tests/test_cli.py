@@ -179,7 +179,7 @@ with readable_errors(debug=False):
     print("held", file=sys.stdout)
     raise ArgumentError("of the caller")"""
     others = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent), "PYTHONUNBUFFERED": ""}
     with open("/dev/full", "w") as full:
         done = subprocess.run([sys.executable, "-c", code], env=environment, timeout=60, **{**others, stream: full})
     assert done.returncode == ArgumentError.exit_code == 2
