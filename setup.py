@@ -1,11 +1,16 @@
 """Package metadata. Tool settings are in pyproject.toml, the version in mxgan/version.py."""
 
 import re
+import sys
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).resolve().parent
+
+# pip reads a local tree's python_requires only after it has looked for every requirement, here for many minutes.
+if sys.version_info < (3, 9):  # noqa: UP036
+    sys.exit(f"mxgan needs Python 3.9 or newer; this is {sys.version.split()[0]}.")
 
 
 def version():

@@ -76,6 +76,13 @@ def test_every_cuda_library_that_is_preloaded_has_its_wheel(keywords):
     assert pinned == {f"nvidia-{folder}-cu11" for folder in folders}
 
 
+def test_older_pythons_are_refused_before_anything_is_built(monkeypatch):
+    pytest.importorskip("setuptools", reason="setup.py needs setuptools")
+    monkeypatch.setattr(sys, "version_info", (3, 8, 18))
+    with pytest.raises(SystemExit, match=r"mxgan needs Python 3\.9 or newer; this is "):
+        runpy.run_path(str(ROOT / "setup.py"))
+
+
 def test_the_command_is_there(keywords):
     (line,) = keywords["entry_points"]["console_scripts"]
     module, function = line.split(" = ")[1].split(":")
