@@ -179,12 +179,13 @@ def recipes() -> None:
     """List the recipes with their sources and defaults."""
     import textwrap
 
-    from mxgan.recipes import RECIPES
+    with readable_errors(debug=False):
+        from mxgan.recipes import RECIPES
 
-    for name, recipe in RECIPES.items():
-        click.echo(f"{name}: {recipe.summary}")
-        for text in (f"Source: {recipe.source}.", f"Defaults: {recipe.describe()}."):
-            click.echo(textwrap.fill(text, 110, initial_indent="  ", subsequent_indent="    "))
+        for name, recipe in RECIPES.items():
+            click.echo(f"{name}: {recipe.summary}")
+            for text in (f"Source: {recipe.source}.", f"Defaults: {recipe.describe()}."):
+                click.echo(textwrap.fill(text, 110, initial_indent="  ", subsequent_indent="    "))
 
 
 @main.command()

@@ -62,8 +62,8 @@ def examine(data_dir: Union[str, Path, None] = None) -> list[Finding]:
         "Disk": _disk,
     }
     findings = [_run(topic, check) for topic, check in checks.items()]
-    works = not any(finding.topic == "MXNet" and finding.status == "fault" for finding in findings)
-    # mxgan.data imports MXNet into this process, which a broken one might end.
+    works = not any(finding.topic in ("MXNet", "OpenCV") and finding.status == "fault" for finding in findings)
+    # mxgan.data imports both into this process, which a broken one might end.
     for topic, check in {"MNIST": lambda: _mnist(data_dir), "Cache": _cache}.items():
         findings.append(_run(topic, check if works else _unseen))
     return findings
@@ -197,7 +197,7 @@ def _graphviz():
 
 
 def _unseen():
-    return "note", "not looked for: that needs a working MXNet"
+    return "note", "not looked for: that needs a working MXNet and OpenCV"
 
 
 def _mnist(data_dir):

@@ -40,7 +40,7 @@ NEWEST_TRIED = (3, 14)  # Python
 # --no-deps: MXNet's metadata asks for NumPy 1 and an old graphviz, and its code, loaded by us, for neither.
 INSTALL = {
     "mxnet": "pip install --no-deps mxnet==1.9.1",
-    "mxnet-cu112": 'pip install --no-deps mxnet-cu112==1.9.1, and pip install ".[cu112]" in the clone of mxgan',
+    "mxnet-cu112": 'pip install ".[cu112]" in the clone of mxgan, then pip install --no-deps mxnet-cu112==1.9.1',
 }
 SWITCH_TO_GPU = f"pip uninstall -y mxnet, then {INSTALL['mxnet-cu112']}"
 INSTALL_OPENCV = "pip install opencv-python (or opencv-python-headless, which opens no windows)"

@@ -168,6 +168,23 @@ def test_an_error_nobody_foresaw_is_two_lines_and_a_traceback_on_demand(capsys):
         raise RuntimeError("boom")
 
 
+@pytest.mark.parametrize(
+    "command", [("recipes",), ("train", "--dry-run"), ("summary",), ("sample", "."), ("pack", ".", "a.rec")]
+)
+def test_without_opencv_every_command_says_so_in_a_line(command, tmp_path):
+    (tmp_path / "cv2").mkdir()
+    (tmp_path / "cv2" / "__init__.py").write_text("raise ImportError('no OpenCV here')")
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).resolve().parent.parent)])
+    environment = {**os.environ, "PYTHONPATH": path}
+    call = [sys.executable, "-m", "mxgan", *command]
+    done = subprocess.run(call, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "Error: OpenCV cannot be imported: no OpenCV here. Install it again: pip install --force-reinstall --no-deps "
+        "opencv-python."
+    ]
+
+
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_the_exit_code_is_ours_where_a_stream_takes_no_more(stream):
     """Python 3.14 would end with 120 for what the stream still holds."""
