@@ -45,7 +45,7 @@ def _names(np: ModuleType) -> dict[str, Any]:
         "trapz": getattr(np, "trapezoid", None) or np.trapz,
         "array": functools.partial(_array, np),
         "compat": SimpleNamespace(basestring=(str, bytes)),
-        "core": getattr(np, "_core", None) or np.core,  # the old name warns
+        "core": np._core if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else np.core,  # NumPy 1 has an empty _core
         **{name: _gone(name) for name in ("mirr", "npv", "pmt", "ppmt", "pv", "rate")},
     }
 

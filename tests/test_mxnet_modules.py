@@ -87,6 +87,18 @@ def test_names_mean_what_they_meant():
         _ = view.unheard_of
 
 
+def test_the_core_is_the_full_one_whoever_imported_the_other_before():
+    code = """
+import importlib, warnings
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    for name in ("numpy._core", "numpy.core"):
+        importlib.import_module(name)
+from mxgan.runtime import mx
+print(mx.nd.moveaxis(mx.nd.ones((2, 3)), 0, 1).shape)"""
+    assert python(code) == "(3, 2)"
+
+
 def test_what_mxnet_imports_beside_numpy_sees_numpy_itself():
     assert sys.modules["mxnet.ndarray.ndarray"].np is numpy_view()
     assert sys.modules["numpy"] is np
