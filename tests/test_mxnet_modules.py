@@ -89,11 +89,12 @@ def test_names_mean_what_they_meant():
 
 def test_the_core_is_the_full_one_whoever_imported_the_other_before():
     code = """
-import importlib, warnings
+import contextlib, importlib, warnings
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     for name in ("numpy._core", "numpy.core"):
-        importlib.import_module(name)
+        with contextlib.suppress(ImportError):  # the oldest have no _core
+            importlib.import_module(name)
 from mxgan.runtime import mx
 print(mx.nd.moveaxis(mx.nd.ones((2, 3)), 0, 1).shape)"""
     assert python(code) == "(3, 2)"
