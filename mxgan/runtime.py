@@ -159,7 +159,7 @@ def contexts(gpu: Union[str, Sequence[int], None] = None) -> list[Any]:
 
 def versions() -> dict[str, Any]:
     """Describe what a run's numbers depend on, for its config.json."""
-    opencv = next((name for name in OPENCV_WHEELS if version_of(name)), None)
+    opencv = _opencv_wheel()
     name = wheel()
     return {
         "mxgan": __version__,
@@ -214,9 +214,14 @@ def _import_opencv() -> ModuleType:
     if spec is None or spec.origin is None:  # an empty folder, left by a second wheel of OpenCV, has no origin
         raise RuntimeUnavailableError(f"OpenCV is not installed. Install it: {INSTALL_OPENCV}.")
     lost_x_events()
-    cv2 = _guarded_import("cv2", "OpenCV", "pip install --force-reinstall --no-deps opencv-python")
-    _check_age("OpenCV", cv2.__version__, OLDEST_OPENCV, "Update it: pip install --upgrade opencv-python")
+    name = _opencv_wheel() or "opencv-python"  # another wheel would be laid over the one that is there
+    cv2 = _guarded_import("cv2", "OpenCV", f"pip install --force-reinstall --no-deps {name}")
+    _check_age("OpenCV", cv2.__version__, OLDEST_OPENCV, f"Update it: pip install --upgrade {name}")
     return cv2
+
+
+def _opencv_wheel() -> Optional[str]:
+    return next((name for name in OPENCV_WHEELS if version_of(name)), None)
 
 
 def check_python() -> None:

@@ -179,10 +179,8 @@ def test_without_opencv_every_command_says_so_in_a_line(command, tmp_path):
     call = [sys.executable, "-m", "mxgan", *command]
     done = subprocess.run(call, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
-    assert done.stderr.splitlines() == [
-        "Error: OpenCV cannot be imported: no OpenCV here. Install it again: pip install --force-reinstall --no-deps "
-        "opencv-python."
-    ]
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Error: OpenCV cannot be imported: no OpenCV here. Install it again: pip install ")
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])

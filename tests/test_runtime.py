@@ -266,6 +266,14 @@ def test_what_is_left_of_an_opencv_is_none(tmp_path):
     assert said.startswith("OpenCV is not installed.")
 
 
+@pytest.mark.parametrize("wheel", ["opencv-python-headless", "opencv-contrib-python"])
+def test_the_remedy_is_of_the_opencv_that_is_there(tmp_path, wheel):
+    make_package(tmp_path, "cv2", "raise ImportError('numpy.core.multiarray failed to import')")
+    make_distribution(tmp_path, wheel)
+    said = message("from mxgan.runtime import cv2", "-S", **with_folder(tmp_path))
+    assert said.endswith(f"Install it again: pip install --force-reinstall --no-deps {wheel}.")
+
+
 def test_an_old_opencv_is_refused(tmp_path):
     make_package(tmp_path, "cv2", "__version__ = '4.4.0'")
     said = message("from mxgan.runtime import cv2", "-S", **with_folder(tmp_path))
