@@ -1,4 +1,4 @@
-"""Package metadata. Tool settings are in pyproject.toml, the version in mxgan/version.py."""
+"""Package metadata. Tool settings are in pyproject.toml, the version in mxgan/__init__.py."""
 
 import re
 import sys
@@ -15,7 +15,7 @@ if sys.version_info < (3, 9):  # noqa: UP036
 
 def version():
     """Read the version without importing the package, which may not be installable yet."""
-    text = (HERE / "mxgan" / "version.py").read_text(encoding="utf-8")
+    text = (HERE / "mxgan" / "__init__.py").read_text(encoding="utf-8")
     return re.search(r'^__version__ = "([^"]+)"$', text, flags=re.MULTILINE).group(1)
 
 

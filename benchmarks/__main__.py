@@ -14,9 +14,9 @@ from benchmarks.alternate import WorkerError
 from benchmarks.machine import LOAD_ALLOWED, busy_cpus, describe
 from benchmarks.report import as_json, as_markdown, plot_scaling
 from benchmarks.suites import SUITES, Plan
+from mxgan.cli.outputs import check_absent
 from mxgan.errors import ArgumentError
-from mxgan.outputs import check_absent
-from mxgan.precision import check_precision
+from mxgan.training.precision import check_precision
 
 
 @click.command()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from mxgan.networks.summary import nodes_of
+from mxgan.graphs.layers import nodes_of
 
 __all__ = ["multiply_adds", "step_multiply_adds"]
 

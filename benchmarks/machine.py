@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from typing import Optional
 
-from mxgan.openmp import usable_cpus
 from mxgan.runtime import versions
+from mxgan.runtime.cpus import usable_cpus
 
 __all__ = ["LOAD_ALLOWED", "busy_cpus", "describe"]
 

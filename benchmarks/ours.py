@@ -14,14 +14,14 @@ def _pair(batch: int, nc: int, width: int, size: int, precision: str = "float32"
     """A DCGAN in training, as the recipe dcgan-original has it, with other settings of the recipe on demand."""
     from dataclasses import replace
 
-    from mxgan.assembly import bound_pair
     from mxgan.recipes import get_recipe
-    from mxgan.run_config import RunConfig
+    from mxgan.runs.config import RunConfig
+    from mxgan.runs.pair import build_pair
 
     recipe = get_recipe(settings.pop("recipe", "dcgan-original"))
     network = replace(recipe.network, ngf=width, ndf=width, nc=nc, image_size=size)
     recipe = replace(recipe, network=network, batch_size=batch, precision=precision, **settings)
-    return bound_pair(RunConfig(recipe=recipe, steps=1))
+    return build_pair(RunConfig(recipe=recipe, steps=1))
 
 
 def _inputs(pair, batches: int = 4) -> Iterator[tuple]:
@@ -73,7 +73,7 @@ def sampling(batch=64, nc=3, width=64, size=64, batches=8) -> Unit:
 
     from mxgan.networks import DCGAN
     from mxgan.runtime import mx
-    from mxgan.sampling import Sampler
+    from mxgan.training.sampler import Sampler
 
     network = DCGAN(ngf=width, ndf=width, nc=nc, image_size=size)
     sampler = Sampler(network.generator(), network.latent_shape, batch)

@@ -19,7 +19,7 @@ from typing import NamedTuple, Optional
 import click
 import numpy as np
 
-from mxgan.openmp import usable_cpus
+from mxgan.runtime.cpus import usable_cpus
 
 SMALL = "--nc 1 --ngf 32 --ndf 32 --set image_size=32"
 MEDIUM = "--nc 1 --ngf 32 --ndf 32"  # 64×64
@@ -223,10 +223,10 @@ def _cell(scores: Sequence[Optional[dict]], form: str) -> str:
 
 def draw_grids(jobs: Sequence[Job], target: Path) -> None:
     """Ten images of each run's last picture at even distances, so that all classes are there; one run a row."""
-    from mxgan.resuming import recorded_config
-    from mxgan.run_folder import RunFolder
+    from mxgan.pictures.grid import GAP, save_png
+    from mxgan.runs.config import recorded_config
     from mxgan.runtime import cv2
-    from mxgan.visualize import GAP, save_png
+    from mxgan.training.run_folder import RunFolder
 
     strips = []
     for job in jobs:

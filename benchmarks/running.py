@@ -21,11 +21,11 @@ def trainer_and_bare_loop(dataset: str, data_dir: Optional[str], steps: int = 10
     Both work on the same pair, in turn. A turn gives seconds a step of each, and the seconds of one picture and of one
     checkpoint, which the defaults have every 100 and every 1,000 steps.
     """
-    from mxgan import session
-    from mxgan.checkpointer import Checkpointer
-    from mxgan.pictures import Grids
+    from mxgan.callbacks.checkpointer import Checkpointer
+    from mxgan.callbacks.pictures import Grids
     from mxgan.recipes import get_recipe
-    from mxgan.run_config import RunConfig
+    from mxgan.runs import session
+    from mxgan.runs.config import RunConfig
     from mxgan.runtime import mx
 
     folder = tempfile.TemporaryDirectory()

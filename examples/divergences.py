@@ -8,9 +8,15 @@ import argparse
 import numpy as np
 from matplotlib.figure import Figure
 
-from mxgan.divergences import js_divergence, kl_divergence, optimal_discriminator, value_of_game, wasserstein_1d
-from mxgan.outputs import new_picture
-from mxgan.terminal import readable_errors
+from mxgan.cli.outputs import new_picture
+from mxgan.cli.terminal import readable_errors
+from mxgan.evaluation.divergences import (
+    js_divergence,
+    kl_divergence,
+    optimal_discriminator,
+    value_of_game,
+    wasserstein_1d,
+)
 
 REAL, FAKE, BEST, INK = "tab:blue", "tab:orange", "tab:green", "0.35"
 INFINITY = 4.4  # where the axis shows it

@@ -1,5 +1,4 @@
 """Eight Gaussians on a ring (Metz et al. 2017): which of them does a GAN find? Any row of OBJECTIVES.
-
 python examples/eight_gaussians.py --objective wasserstein --penalty 1    # WGAN-GP; --clip 0.1 instead: WGAN
 """
 
@@ -11,12 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 import mxgan
-from mxgan import checks, outputs, runtime, terminal
-from mxgan.noise import InstanceNoise
+from mxgan import runtime
+from mxgan.cli import outputs, terminal
+from mxgan.runtime.config import whole_number
+from mxgan.training.schedule import InstanceNoise
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before MXNet is loaded: layers this small lose by being shared out
-mx = runtime.mx
 BATCH, UPDATES, RATE, ADAM, SIGMA = 256, 3, 3e-3, {"beta1": 0.0, "beta2": 0.9}, 0.02  # D is updated thrice a step
+mx = runtime.mx
 MODES = 2 * np.array([(np.cos(angle), np.sin(angle)) for angle in np.arange(8) * np.pi / 4])
 
 
@@ -48,7 +49,7 @@ for name, default in (("--steps", 1500), ("--seed", 0), ("--output", "eight_gaus
     parser.add_argument(name, type=type(default), default=default)
 args = parser.parse_args()
 with terminal.readable_errors(debug=False):
-    checks.whole_number("--steps", args.steps), checks.whole_number("--seed", args.seed, minimum=0)
+    whole_number("--steps", args.steps), whole_number("--seed", args.seed, minimum=0)
     target = outputs.new_picture(args.output)
 generator, score = mlp(mx.sym.var("rand"), "g", outputs=2), mlp(mx.sym.var("data"), "d", outputs=1)
 objective, label = mxgan.OBJECTIVES[args.objective], mx.sym.var("label")

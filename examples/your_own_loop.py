@@ -9,8 +9,8 @@ import argparse
 from pathlib import Path
 
 import mxgan
+from mxgan.pictures.grid import save_grid
 from mxgan.runtime import mx
-from mxgan.visualize import save_grid
 
 BATCH, WIDTH, CHANNELS, LATENT = 64, 32, 3, 100
 

@@ -1,5 +1,5 @@
 """`python -m mxgan` is the command `mxgan`."""
 
-from mxgan.cli import main
+from mxgan.cli.commands import main
 
 main(prog_name="mxgan")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from mxgan.errors import unknown_name
 from mxgan.networks import CBR, DCGAN, MLP, AuxiliaryDCGAN, ConditionalDCGAN, EncoderDecoder, SemiSupervisedDCGAN
-from mxgan.noise import InstanceNoise
-from mxgan.optimizers import OptimizerConfig
-from mxgan.recipe import Recipe
-from mxgan.schedule import Schedule
+from mxgan.training.optimizers import OptimizerConfig
+from mxgan.training.recipe import Recipe
+from mxgan.training.schedule import InstanceNoise, Schedule
 
 __all__ = ["RECIPES", "get_recipe"]
 

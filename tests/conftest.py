@@ -21,11 +21,19 @@ def mxgan_data() -> Path:
     return Path(_DATA)
 
 
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    """The cache folder of this test alone; MXGAN_DATA is unset."""
+    monkeypatch.delenv("MXGAN_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "mxgan"
+
+
 @pytest.fixture(autouse=True)
 def silent_log():
     """A command that ran before, in a fixture or a test, has sent the log to standard output; here it is put back."""
     log, root = logging.getLogger("mxgan"), logging.getLogger()
     log.handlers, log.propagate = [], True
     log.setLevel(logging.NOTSET)
-    root.handlers = [each for each in root.handlers if type(each).__module__ != "mxgan.terminal"]
+    root.handlers = [each for each in root.handlers if type(each).__module__ != "mxgan.cli.terminal"]
     root.setLevel(logging.WARNING)

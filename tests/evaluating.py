@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from mxgan.classifier_cache import _kept_under
-from mxgan.classifier_training import ClassifierTraining, labelled_data, train_classifier
+from mxgan.evaluation.classifier import ClassifierTraining, labelled_data, train_classifier
+from mxgan.evaluation.classifier_cache import _kept_under
 from mxgan.evaluation.features import FeatureNetwork
 
 QUICK = ClassifierTraining(least_steps=150)

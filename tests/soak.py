@@ -24,8 +24,8 @@ import click
 import numpy as np
 
 import mxgan
-from mxgan.callbacks import Callback
-from mxgan.pictures import PICTURES
+from mxgan.callbacks.pictures import PICTURES
+from mxgan.training.callback import Callback
 from tests.support import tiny_config
 
 READINGS = 200

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import mxgan
-from mxgan.data.latents import draw_latents
 from mxgan.runtime import mx
+from mxgan.runtime.draws import draw_latents
 
 ADAM = mxgan.OptimizerConfig()
 
@@ -33,7 +33,7 @@ def long_but(names, *quick) -> list:
 
 def make_pair(ngf=4, ndf=4, batch_size=4, nc=3, size=16, seed=3, optimizer=ADAM, **settings):
     """A small DCGAN, bound, with parameters and optimisers."""
-    from mxgan.objectives import get_objective
+    from mxgan.objectives.heads import get_objective
 
     network = mxgan.DCGAN(ngf=ngf, ndf=ndf, nc=nc, image_size=size, latent_size=10)
     head = get_objective("gan").discriminator_head

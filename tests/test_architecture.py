@@ -1,137 +1,111 @@
-"""Imports go one way, names that are public exist, and MXNet comes through one door: read off the sources."""
+"""Rooms import from rooms above them, no module in a circle, public names exist, MXNet comes through one door."""
 
 from __future__ import annotations
 
 import ast
 import importlib
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 import mxgan
 
-ROOT = Path(mxgan.__file__).resolve().parent
+PACKAGE = Path(mxgan.__file__).resolve().parent
 
-# Each part may import from the parts above it (and from itself), as ARCHITECTURE.md draws them.
-ORDER = [
-    "version",
+# A room imports from the rooms above it and from itself, as ARCHITECTURE.md draws them.
+ROOMS = (
     "errors",
-    "checks",
-    "files",
-    "progress",
-    "config",
-    "openmp",
-    "nvidia",
-    "x_events",
-    "mxnet_modules",
     "runtime",
-    "distributions",
-    "divergences",
-    "shapes",
-    "ndarray_files",
-    "params_files",
-    "memory",
+    "graphs",
     "data",
     "objectives",
-    "noise",
-    "schedule",
     "networks",
-    "initializers",
-    "tangent",
-    "spectral",
-    "penalties",
-    "steps",
-    "optimizers",
-    "precision",
-    "bound_pair",
-    "modules",
-    "averaging",
-    "metrics",
-    "sampling",
-    "evaluation",
-    "classifier_training",
-    "classifier_cache",
-    "run_folder",
-    "checkpoint",
-    "visualize",
-    "figures",
-    "outputs",
-    "windows",
-    "callbacks",
-    "guard",
-    "diagnosis",
-    "history",
-    "checkpointer",
-    "monitor",
-    "pictures",
-    "discriminator_accuracy",
-    "trainer",
-    "recipe",
+    "training",
     "recipes",
-    "run_config",
-    "references",
-    "evaluator",
-    "assembly",
-    "resuming",
-    "session",
-    "loading",
-    "run_evaluation",
-    "doctor",
-    "flags",
-    "terminal",
-    "evaluation_commands",
-    "summary_command",
+    "evaluation",
+    "pictures",
+    "callbacks",
+    "runs",
     "cli",
     "__main__",
-]
-MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
+)
+DEEPEST = 14  # modules in the longest chain of imports
+MOST_ENTRIES = 16  # at the top of the package
 
 
-def part_of(path: Path) -> str:
-    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imported(path: Path) -> set:
-    """Every module that the source names in an import, at the top or in a function."""
+MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+INSIDE = [name for name in MODULES if name != "mxgan"]
+
+
+def room_of(name: str) -> str:
+    return name.split(".")[1]
+
+
+@cache
+def named(name: str) -> frozenset:
+    """Every module or name that a module's source imports, at the top or in a function."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return found
+    return frozenset(found)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_only_go_down(path):
-    place = ORDER.index(part_of(path))
-    for name in imported(path):
-        if name.startswith("mxgan."):
-            part = name.split(".")[1]
-            if part in ORDER:  # else a name of the package itself
-                assert ORDER.index(part) <= place, f"{part_of(path)} imports {name}"
+def imported(name: str) -> set:
+    """The modules of the package that a module imports; `from mxgan.data import X` is the package mxgan.data."""
+    modules = {each if each in MODULES else each.rpartition(".")[0] for each in named(name)}
+    return {each for each in modules if each in MODULES and each != "mxgan"}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_mxnet_and_opencv_come_through_runtime_alone(path):
-    heavy = {name.split(".")[0] for name in imported(path)} & {"mxnet", "cv2"}
-    assert not heavy or part_of(path) == "runtime"
+@cache
+def longest_chain(name: str, above: tuple = ()) -> tuple:
+    """The longest chain of imports that begins with a module; AssertionError where one comes back to itself."""
+    assert name not in above, f"a circle of imports: {' → '.join([*above, name])}"
+    return (name, *max((longest_chain(each, (*above, name)) for each in imported(name)), key=len, default=()))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_all_lists_what_is_public(path):
-    if path.stem == "__main__" or path.name == "version.py":
+@pytest.mark.parametrize("name", INSIDE)
+def test_imports_only_go_down(name):
+    for each in imported(name):
+        assert ROOMS.index(room_of(each)) <= ROOMS.index(room_of(name)), f"{name} imports {each}"
+
+
+def test_there_is_no_circle_and_no_long_chain():
+    chain = max(map(longest_chain, INSIDE), key=len)
+    assert len(chain) <= DEEPEST, " → ".join(chain)
+
+
+def test_the_top_of_the_package_is_read_at_one_look():
+    entries = [path for path in PACKAGE.iterdir() if path.name != "__pycache__"]
+    assert len(entries) <= MOST_ENTRIES
+    assert {path.stem for path in entries} == {*ROOMS, "__init__"}
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_mxnet_and_opencv_come_through_runtime_alone(name):
+    heavy = {each.split(".")[0] for each in named(name)} & {"mxnet", "cv2"}
+    assert not heavy or room_of(name) == "runtime"
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_all_lists_what_is_public(name):
+    if name == "mxgan.__main__":
         pytest.skip("no public names")
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    module = importlib.import_module(
-        ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__")
-    )
-    assert list(module.__all__) == sorted(module.__all__, key=ruff_order)
-    assert all(hasattr(module, name) for name in module.__all__)
-    used_outside = set(module.__all__)
+    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+    module = importlib.import_module(name)
+    public = getattr(module, "__all__", [])
     defined = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
-    undocumented = {name for name in defined & used_outside if not getattr(module, name).__doc__}
-    assert not undocumented
+    assert public or not defined, "names, and no __all__"
+    assert list(public) == sorted(public, key=ruff_order)
+    assert all(hasattr(module, each) for each in public)
+    assert not {each for each in defined & set(public) if not getattr(module, each).__doc__}
 
 
 def ruff_order(name: str) -> tuple:
@@ -147,11 +121,11 @@ def test_the_packages_own_names_exist():
         mxgan.no_such_name  # noqa: B018
 
 
-def test_no_recipe_is_named_where_recipes_are_run():
-    parts = "trainer modules objectives steps schedule penalties assembly run_config callbacks pictures session"
-    for name in parts.split():
-        tree = ast.parse((ROOT / f"{name}.py").read_text(encoding="utf-8"))
-        named = [
+@pytest.mark.parametrize("room", ["objectives", "training", "callbacks", "runs"])
+def test_no_recipe_is_named_where_recipes_are_run(room):
+    for name in (name for name in INSIDE if room_of(name) == room):
+        tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+        found = [
             node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and node.value in mxgan.RECIPES
         ]
-        assert named == (["dcgan"] if name == "run_config" else []), name  # that one is the default of a run
+        assert found == (["dcgan"] if name == "mxgan.runs.config" else []), name  # that one is the default of a run

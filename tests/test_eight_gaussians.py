@@ -86,7 +86,7 @@ def test_what_counts_as_good_and_as_found(run, capsys):
 DISTANCE = """
 import runpy, sys
 import numpy as np
-from mxgan.divergences import wasserstein_discrete
+from mxgan.evaluation.divergences import wasserstein_discrete
 example = runpy.run_path(sys.argv.pop(1))
 even = np.full(200, 1 / 200)
 points = np.concatenate([example["real"][:200], example["sampler"].draw(200, seed=1)])

@@ -131,7 +131,7 @@ def test_your_own_loop(tmp_path):
 
 PEAK = """
 import sys
-from mxgan import cli
+from mxgan.cli import commands
 try:
     cli.main(sys.argv[1:])
 except SystemExit as end:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from mxgan import nvidia
-from mxgan.version import __version__
+from mxgan import __version__
+from mxgan.runtime import nvidia
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -42,8 +42,8 @@ def test_setup_does_not_import_the_package(tmp_path):
     pytest.importorskip("setuptools", reason="setup.py needs setuptools")
     (tmp_path / "mxgan").mkdir()
     shutil.copy(ROOT / "setup.py", tmp_path)
-    shutil.copy(ROOT / "mxgan/version.py", tmp_path / "mxgan")
-    (tmp_path / "mxgan/__init__.py").write_text("raise RuntimeError('imported')\n")
+    source = (ROOT / "mxgan/__init__.py").read_text()
+    (tmp_path / "mxgan/__init__.py").write_text(f"{source}\nraise RuntimeError('imported')\n")
     command = [sys.executable, "-W", "ignore", "setup.py", "--quiet", "egg_info"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=120)
     metadata = Parser().parsestr((tmp_path / "mxgan.egg-info/PKG-INFO").read_text())

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 import mxgan
-from mxgan.assembly import bound_pair, open_sources
-from mxgan.config import from_dict, override, to_dict
+from mxgan.callbacks.pictures import PICTURES
 from mxgan.errors import ArgumentError
-from mxgan.pictures import PICTURES
-from mxgan.recipe import Recipe
+from mxgan.runs.data import open_sources
+from mxgan.runs.pair import build_pair
+from mxgan.runtime.config import from_dict, override, to_dict
+from mxgan.training.recipe import Recipe
 from tests.support import SMALLER, assert_same, long_but, params_of
 from tests.tiny_run import contents, differences
 
@@ -43,7 +44,7 @@ def trained(config, folder):
 
 def test_twenty_steps_and_the_same_bits_when_resumed_after_twelve(whole_run, tmp_path):
     name, whole = whole_run
-    first, last = params_of(bound_pair(small(name, steps=STEPS))), params_of(whole.trainer.pair)
+    first, last = params_of(build_pair(small(name, steps=STEPS))), params_of(whole.trainer.pair)
     changed = {key for key in last if not np.array_equal(first[key], last[key])}
     assert all(np.isfinite(value).all() for value in last.values())
     assert {key[0] for key in changed} == {"g", "d"}  # parameters of both networks
@@ -164,7 +165,7 @@ def test_what_does_not_fit_is_said_before_a_folder_is_made(name, settings, words
 def test_spectral_norm_is_an_option_of_any_recipe(name, tmp_path):
     config = override(small(name, steps=4), "recipe.spectral_norm", True)
     session = trained(config, tmp_path / "run")
-    first, last = params_of(bound_pair(config)), params_of(session.trainer.pair)
+    first, last = params_of(build_pair(config)), params_of(session.trainer.pair)
     vectors = [key for key in last if key.endswith("_u")]
     assert len(vectors) >= 3
     assert all(not np.array_equal(first[key], last[key]) for key in vectors)
@@ -248,6 +249,6 @@ def test_a_name_of_a_run_that_cannot_be_one(name, words):
 def test_minibatch_discrimination_is_an_option_of_ssgan(tmp_path):
     config = override(small("ssgan", steps=4), "minibatch_kernels", 3)
     session = trained(config, tmp_path / "run")
-    first, last = params_of(bound_pair(config)), params_of(session.trainer.pair)
-    assert set(last) - set(params_of(bound_pair(small("ssgan", steps=4))))  # the kernels
+    first, last = params_of(build_pair(config)), params_of(session.trainer.pair)
+    assert set(last) - set(params_of(build_pair(small("ssgan", steps=4))))  # the kernels
     assert all(not np.array_equal(first[key], last[key]) for key in last if key.endswith("weight"))

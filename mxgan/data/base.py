@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Optional
 
-from mxgan.checks import whole_number
+import numpy as np
+
 from mxgan.errors import ArgumentError, unknown_name
 from mxgan.runtime import mx
+from mxgan.runtime.config import whole_number
 
-__all__ = ["LAST_BATCH", "SAMPLING", "EpochIter", "checked_shape"]
+__all__ = ["LAST_BATCH", "SAMPLING", "EpochIter", "checked_shape", "content_digest"]
 
 LAST_BATCH = ("pad", "discard")
 SAMPLING = ("shuffle", "replacement")
+
+
+def content_digest(images: np.ndarray, labels: Optional[np.ndarray]) -> str:
+    """The sha256 of an array's shape and bytes, and of the labels as float32."""
+    digest = hashlib.sha256(repr(images.shape).encode())
+    digest.update(np.ascontiguousarray(images))
+    if labels is not None:
+        digest.update(np.ascontiguousarray(labels, dtype=np.float32))
+    return digest.hexdigest()
 
 
 def checked_shape(data_shape) -> tuple:

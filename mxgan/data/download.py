@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Optional
 
 from mxgan.errors import DownloadError
-from mxgan.files import one_at_a_time
-from mxgan.progress import progress_bar
+from mxgan.runtime.files import one_at_a_time
+from mxgan.runtime.progress import progress_bar
 
 __all__ = ["LIMITS", "Limits", "RemoteFile", "download"]
 

@@ -10,16 +10,16 @@ from typing import Optional, Union
 
 import numpy as np
 
-from mxgan.checks import whole_number
-from mxgan.data.base import checked_shape
+from mxgan.data.base import checked_shape, content_digest
 from mxgan.data.decoding import decode_bgr, decoding
 from mxgan.data.folder_cache import FolderImages, FolderReport, cache_entry, recall, remember
 from mxgan.data.image_files import ImageFile, class_names, class_of, list_files, read_image_file, reasons_text
-from mxgan.data.images import ImageArrayIter, content_digest
-from mxgan.data.parallel import ordered_map
+from mxgan.data.images import ImageArrayIter
 from mxgan.errors import ArgumentError, DatasetError, DatasetNotFoundError, OutputError
-from mxgan.progress import progress_bar
 from mxgan.runtime import cv2
+from mxgan.runtime.config import whole_number
+from mxgan.runtime.cpus import ordered_map
+from mxgan.runtime.progress import progress_bar
 
 __all__ = ["load_folder", "open_folder", "square"]
 

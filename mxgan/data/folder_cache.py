@@ -19,10 +19,10 @@ from typing import Optional
 
 import numpy as np
 
-from mxgan.data.cache import cache_folder, read_checked, write_checked
-from mxgan.data.images import content_digest
+from mxgan.data.base import content_digest
 from mxgan.errors import OutputError
-from mxgan.files import sync
+from mxgan.runtime.cache import cache_folder, read_checked, write_checked
+from mxgan.runtime.files import sync
 
 __all__ = ["FolderImages", "FolderReport", "cache_entry", "recall", "remember"]
 

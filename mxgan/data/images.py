@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import logging
 from collections.abc import Sequence
 from typing import Optional
 
 import numpy as np
 
-from mxgan.checks import whole_number
-from mxgan.data.base import EpochIter
-from mxgan.data.latents import generator
+from mxgan.data.base import EpochIter, content_digest
 from mxgan.errors import ArgumentError, ShapeError
 from mxgan.runtime import cv2, mx
+from mxgan.runtime.config import whole_number
+from mxgan.runtime.draws import rng_for
 
-__all__ = ["ImageArrayIter", "content_digest", "to_unit_range"]
+__all__ = ["ImageArrayIter", "to_unit_range"]
 
 logger = logging.getLogger(__name__)
 
@@ -28,15 +27,6 @@ def to_unit_range(pixels: np.ndarray) -> np.ndarray:
     """Bytes 0 … 255 as float32 in [-1, 1], of the same shape."""
     flat = np.ascontiguousarray(pixels).reshape(pixels.shape[0], -1)
     return cv2.LUT(flat, _UNIT_RANGE).reshape(pixels.shape)
-
-
-def content_digest(images: np.ndarray, labels: Optional[np.ndarray]) -> str:
-    """The sha256 of an array's shape and bytes, and of the labels as float32."""
-    digest = hashlib.sha256(repr(images.shape).encode())
-    digest.update(np.ascontiguousarray(images))
-    if labels is not None:
-        digest.update(np.ascontiguousarray(labels, dtype=np.float32))
-    return digest.hexdigest()
 
 
 class ImageArrayIter(EpochIter):
@@ -125,7 +115,7 @@ class ImageArrayIter(EpochIter):
         return self._order_of[1]
 
     def _drawn(self, epoch: int) -> np.ndarray:
-        draws = generator(self.sampling, self.seed, epoch)
+        draws = rng_for(self.sampling, self.seed, epoch)
         if self.sampling == "shuffle":
             return draws.permutation(self.num_images)
         return draws.integers(self.num_images, size=self.batches_per_epoch * self.batch_size)

@@ -6,44 +6,16 @@ numbers as one that was not, and so does the same run on another device.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Union
 
 import numpy as np
 
-from mxgan.checks import whole_number
-from mxgan.errors import ArgumentError
 from mxgan.runtime import mx
+from mxgan.runtime.config import whole_number
+from mxgan.runtime.draws import draw_latents, rng_for
 
-__all__ = ["RandIter", "draw_latents", "generator"]
-
-
-def generator(stream: str, seed: int, index: int) -> np.random.Generator:
-    """A NumPy generator whose numbers depend on `stream`, `seed` and `index` alone.
-
-    Parameters
-    ----------
-    stream : what the numbers are for ("latents", "shuffle", …); two streams never share numbers.
-    seed : the run's seed, 0 … 2**63 - 1.
-    index : step or epoch, 0 … 2**63 - 1.
-
-    Returns
-    -------
-    numpy.random.Generator on Philox4x64 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"),
-    keyed by the seed; stream and index are the two high words of its 256-bit counter, which leaves 2**128
-    numbers to each.
-    """
-    for name, value in (("seed", seed), ("index", index)):
-        if not 0 <= value < 2**63:
-            raise ArgumentError(f"{name} {value} is out of range; give a whole number from 0 to 2**63 - 1.")
-    stream_word = int.from_bytes(hashlib.sha256(stream.encode()).digest()[:8], "little")
-    return np.random.Generator(np.random.Philox(key=int(seed), counter=[0, 0, stream_word, int(index)]))
-
-
-def draw_latents(shape: tuple, seed: int, index: int, stream: str = "latents") -> np.ndarray:
-    """Standard normal latents of `shape`, float32, for one step: the same on every machine."""
-    return generator(stream, seed, index).standard_normal(shape, dtype=np.float32)
+__all__ = ["RandIter"]
 
 
 class RandIter(mx.io.DataIter):
@@ -82,7 +54,7 @@ class RandIter(mx.io.DataIter):
         latents = draw_latents(self.provide_data[0].shape, self.seed, self.step)
         labels = []
         if self.classes:
-            drawn = generator("classes", self.seed, self.step).integers(self.classes, size=self.batch_size)
+            drawn = rng_for("classes", self.seed, self.step).integers(self.classes, size=self.batch_size)
             labels.append(mx.nd.array(drawn, dtype=np.float32))
         self.step += 1
         return mx.io.DataBatch(data=[mx.nd.array(latents)], label=labels, pad=0, provide_data=self.provide_data)

@@ -10,11 +10,11 @@ from typing import Optional, Union
 
 import numpy as np
 
-from mxgan.data.cache import cache_folder
 from mxgan.data.download import LIMITS, Limits, RemoteFile, download
 from mxgan.data.idx import read_idx
 from mxgan.data.images import ImageArrayIter
 from mxgan.errors import CorruptFileError, DatasetNotFoundError, DownloadError, unknown_name
+from mxgan.runtime.cache import cache_folder
 
 __all__ = ["MIRRORS", "SPLITS", "find_mnist", "load_mnist", "open_mnist"]
 

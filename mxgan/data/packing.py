@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Union
 
-from mxgan.checks import whole_number
 from mxgan.data.decoding import decode_bgr, decoding
 from mxgan.data.image_files import class_names, class_of, list_files, read_image_file, reasons_text
-from mxgan.data.parallel import ordered_map
 from mxgan.data.record_files import check_index, read_records
 from mxgan.errors import ArgumentError, CorruptFileError, DatasetError
-from mxgan.progress import progress_bar
 from mxgan.runtime import cv2, mx
+from mxgan.runtime.config import whole_number
+from mxgan.runtime.cpus import ordered_map
+from mxgan.runtime.progress import progress_bar
 
 __all__ = ["PackReport", "pack_folder"]
 

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Optional
 
-from mxgan.data.cache import cache_folder, read_checked, write_checked
 from mxgan.errors import OutputError
+from mxgan.runtime.cache import cache_folder, read_checked, write_checked
 
 __all__ = ["RecordFile", "cache_entry", "recall", "remember"]
 

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import BinaryIO, Optional, Union
 
 from mxgan.data.decoding import decode_bgr, decoding, read_header
-from mxgan.data.parallel import ordered_map
 from mxgan.data.record_cache import RecordFile, cache_entry, recall, remember
 from mxgan.errors import CorruptFileError, DatasetError, DatasetNotFoundError
-from mxgan.progress import progress_bar
+from mxgan.runtime.cpus import ordered_map
+from mxgan.runtime.progress import progress_bar
 
 __all__ = ["MAGIC", "RecordFile", "check_index", "read_records", "scan"]
 

@@ -10,14 +10,14 @@ from typing import Optional, Union
 
 import numpy as np
 
-from mxgan.checks import whole_number
 from mxgan.data.base import EpochIter
 from mxgan.data.decoding import MAX_BYTES
-from mxgan.data.latents import generator
 from mxgan.data.record_files import RecordFile, scan
 from mxgan.errors import ArgumentError, DatasetError, DatasetNotFoundError
-from mxgan.openmp import usable_cpus
 from mxgan.runtime import mx
+from mxgan.runtime.config import whole_number
+from mxgan.runtime.cpus import usable_cpus
+from mxgan.runtime.draws import rng_for
 
 __all__ = ["ImagenetIter", "find_record_file", "open_records"]
 
@@ -114,7 +114,7 @@ class ImagenetIter(EpochIter):
         status = self.path.stat() if self.path.exists() else None
         if status is None or (status.st_size, status.st_mtime_ns) != (self.file.size, self.file.modified_ns):
             raise DatasetError(f"{self.path} was changed or removed while it was in use. Start again.")
-        draws = generator("records", self.seed, epoch).integers(2**30, size=2)
+        draws = rng_for("records", self.seed, epoch).integers(2**30, size=2)
         _, channels, height, width = self.provide_data[0].shape
         return mx.io.ImageRecordIter(
             path_imgrec=str(self._folder / "images.rec"),

@@ -6,10 +6,10 @@ from typing import Optional
 
 import numpy as np
 
-from mxgan.checks import whole_number
 from mxgan.data.images import ImageArrayIter
-from mxgan.data.latents import generator
 from mxgan.errors import ArgumentError
+from mxgan.runtime.config import whole_number
+from mxgan.runtime.draws import rng_for
 
 __all__ = ["labelled_subset"]
 
@@ -40,7 +40,7 @@ def labelled_subset(
             f"per_class is {per_class}, but {data.name} has only {len(rows_of[fewest])} images of class "
             f"{fewest}{_name_of(data, fewest)}; give at most that, or more images."
         )
-    draws = generator("labelled", seed, 0)
+    draws = rng_for("labelled", seed, 0)
     rows = np.sort(np.concatenate([draws.permutation(of_class)[:per_class] for of_class in rows_of]))
     return ImageArrayIter(
         data.images[rows],

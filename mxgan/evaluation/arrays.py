@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxgan.checks import whole_number
-from mxgan.data.latents import generator
-from mxgan.distributions import non_negative, numbers
 from mxgan.errors import ArgumentError, ShapeError
+from mxgan.runtime.config import whole_number
+from mxgan.runtime.draws import rng_for
 
 __all__ = [
     "as_bytes_range",
@@ -116,7 +115,7 @@ def check_labels(name: str, labels, classes: int) -> np.ndarray:
 
 def draws(stream: str, seed: int, index: int = 0) -> np.random.Generator:
     """`mxgan.data.latents.generator` of the metrics' own streams."""
-    return generator(f"evaluation {stream}", whole_number("seed", seed, 0, 2**63 - 1), index)
+    return rng_for(f"evaluation {stream}", whole_number("seed", seed, 0, 2**63 - 1), index)
 
 
 def some_rows(rows: np.ndarray, count: int, seed: int, stream: str) -> np.ndarray:
@@ -133,3 +132,51 @@ def _check_count(name: str, given: int, least: int, what: str) -> None:
 
 def _axes(images: np.ndarray) -> str:
     return ", ".join(map(str, images.shape[1:]))
+
+
+SUM_TOLERANCE = 1e-6  # the rounding of float32 probabilities
+
+
+def numbers(name: str, values) -> np.ndarray:
+    """`values` (an MXNet array too) as float64, at least one, all finite."""
+    try:
+        values = np.asarray(values.asnumpy() if hasattr(values, "asnumpy") else values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"{name} is no array of numbers: {error}.") from error
+    if values.ndim == 0 or values.size == 0:
+        raise ShapeError(f"{name} has shape {values.shape}; give an array of at least one number.")
+    if not np.isfinite(values).all():
+        raise ArgumentError(f"{name} holds NaN or infinity; give finite numbers.")
+    return values
+
+
+def non_negative(name: str, values) -> np.ndarray:
+    """`numbers`, none below 0."""
+    values = numbers(name, values)
+    if values.min() < 0:
+        raise ArgumentError(f"{name} holds {values.min():g}; give numbers of 0 or more.")
+    return values
+
+
+def distribution(name: str, values) -> np.ndarray:
+    """`non_negative` with sum 1 within `SUM_TOLERANCE`, divided by its sum."""
+    values = non_negative(name, values)
+    total = values.sum()
+    if abs(total - 1) > SUM_TOLERANCE:
+        raise ArgumentError(f"{name} sums to {total:.8g}, a distribution to 1; divide it by its sum.")
+    return values / total
+
+
+def same_shape(p: np.ndarray, q: np.ndarray) -> tuple:
+    """(p, q), of one shape."""
+    if p.shape != q.shape:
+        raise ShapeError(f"p {p.shape} and q {q.shape} differ in shape; give both over the same outcomes.")
+    return p, q
+
+
+def sample_rows(name: str, values) -> np.ndarray:
+    """(N,) or (N, axes) as (N, axes)."""
+    values = numbers(name, values)
+    if values.ndim > 2:
+        raise ShapeError(f"{name} has shape {values.shape}; give samples (N,) or (N, axes).")
+    return values.reshape(len(values), -1)

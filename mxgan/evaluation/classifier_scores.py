@@ -9,12 +9,11 @@ from typing import NamedTuple, Optional
 import numpy as np
 from scipy.special import rel_entr
 
-from mxgan.checks import whole_number
-from mxgan.distributions import distribution, numbers
-from mxgan.divergences import kl_divergence
 from mxgan.errors import ArgumentError, ShapeError
-from mxgan.evaluation.arrays import check_labels, check_probabilities
+from mxgan.evaluation.arrays import check_labels, check_probabilities, distribution, numbers
 from mxgan.evaluation.bundle import Bundle, Score, Settings
+from mxgan.evaluation.divergences import kl_divergence
+from mxgan.runtime.config import whole_number
 
 __all__ = [
     "ClassifierScore",

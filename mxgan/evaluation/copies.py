@@ -8,10 +8,10 @@ from typing import NamedTuple, Optional
 
 import numpy as np
 
-from mxgan.checks import whole_number
 from mxgan.errors import ArgumentError
 from mxgan.evaluation.arrays import check_images, draws, same_images, some_rows
 from mxgan.evaluation.bundle import Bundle, Score, Settings
+from mxgan.runtime.config import whole_number
 
 __all__ = [
     "BirthdayEstimate",

@@ -18,7 +18,7 @@ from mxgan.evaluation.bundle import Bundle, Score, Settings
 from mxgan.evaluation.features import BATCH, FeatureNetwork, resized
 from mxgan.evaluation.metrics import METRICS, measure
 from mxgan.evaluation.onnx_features import OnnxFeatures
-from mxgan.memory import check_room
+from mxgan.runtime.memory import check_room
 
 __all__ = [
     "COPIES",

@@ -19,14 +19,14 @@ from typing import NamedTuple, Union
 
 import numpy as np
 
-from mxgan.config import from_dict, to_dict
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, OutputError
 from mxgan.evaluation.arrays import check_images
-from mxgan.files import new_folder, read_json, write_whole
-from mxgan.networks.lenet import LeNet
-from mxgan.params_files import load_params, save_params
+from mxgan.evaluation.lenet import LeNet
+from mxgan.graphs.params_files import load_params, save_params
+from mxgan.graphs.shapes import check_parameters, parameter_shapes
 from mxgan.runtime import cv2, mx
-from mxgan.shapes import check_parameters, parameter_shapes
+from mxgan.runtime.config import from_dict, to_dict
+from mxgan.runtime.files import new_folder, read_json, write_whole
 
 __all__ = ["BATCH", "RESIZING", "FeatureNetwork", "Seen", "full_batches", "reduced", "resized"]
 

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mxgan.checks import whole_number
 from mxgan.errors import ArgumentError
 from mxgan.evaluation.arrays import draws, same_features
 from mxgan.evaluation.bundle import Bundle, Score, Settings
+from mxgan.runtime.config import whole_number
 
 __all__ = ["KernelDistance", "kernel_distance", "measure_kernel"]
 

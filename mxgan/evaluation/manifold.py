@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxgan.checks import whole_number
 from mxgan.errors import ArgumentError
 from mxgan.evaluation.arrays import same_features, some_rows
 from mxgan.evaluation.bundle import Bundle, Score, Settings
+from mxgan.runtime.config import whole_number
 
 __all__ = ["manifold_scores", "measure_manifold"]
 

@@ -6,10 +6,10 @@ from typing import Optional
 
 import numpy as np
 
-from mxgan.checks import whole_number
 from mxgan.errors import ShapeError
 from mxgan.evaluation.arrays import as_bytes_range, check_images, draws, same_images
 from mxgan.evaluation.bundle import Bundle, Score, Settings
+from mxgan.runtime.config import whole_number
 
 __all__ = ["measure_ms_ssim", "ms_ssim", "sample_diversity"]
 

@@ -13,8 +13,8 @@ import numpy as np
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, RuntimeUnavailableError, ShapeError
 from mxgan.evaluation.arrays import check_images
 from mxgan.evaluation.features import BATCH, full_batches, resized
-from mxgan.files import open_plain
-from mxgan.openmp import threads
+from mxgan.runtime.cpus import threads
+from mxgan.runtime.files import open_plain
 
 __all__ = ["OnnxFeatures"]
 

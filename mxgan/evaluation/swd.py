@@ -16,11 +16,11 @@ from typing import NamedTuple, Optional
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from mxgan.checks import whole_number
 from mxgan.errors import ArgumentError, ShapeError, unknown_name
 from mxgan.evaluation.arrays import draws, same_images, some_rows
 from mxgan.evaluation.bundle import Bundle, Score, Settings
-from mxgan.memory import check_room
+from mxgan.runtime.config import whole_number
+from mxgan.runtime.memory import check_room
 
 __all__ = ["PYRAMIDS", "check_pyramid", "measure_swd", "sliced_wasserstein"]
 

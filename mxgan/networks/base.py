@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mxgan.checks import whole_number
-from mxgan.errors import ArgumentError, CheckpointError
-from mxgan.runtime import mx
-from mxgan.shapes import parameter_shapes
+from mxgan.errors import ArgumentError
+from mxgan.runtime.config import whole_number
 
 __all__ = ["Network", "check_channels", "check_positive", "check_sizes", "check_widths"]
 
@@ -15,7 +13,7 @@ __all__ = ["Network", "check_channels", "check_positive", "check_sizes", "check_
 class Network:
     """A row of NETWORKS: a frozen dataclass that makes a generator and a discriminator symbol.
 
-    A subclass has a `name`, `latent_shape`, `image_shape`, `generator()`, `discriminator()` and `_fields_of(shapes)`.
+    A subclass has a `name`, `latent_shape`, `image_shape`, `generator()`, `discriminator()` and `fields_of(shapes)`.
 
     Attributes
     ----------
@@ -25,7 +23,7 @@ class Network:
     conditional : whether the generator takes the class to draw, as a second input `class_label` (N,).
     classifies : whether the discriminator gives class logits beside its score.
     width_settings : the fields that make it wider, for errors.
-    assumed : the fields that a sample depends on and no parameter's name or shape tells, for `from_parameters`.
+    assumed : the fields that a sample depends on and no parameter's name or shape tells, for recognition.
     """
 
     title = "a network"
@@ -52,27 +50,7 @@ class Network:
         return {**inputs, "class_label": (batch_size,)} if self.conditional else inputs
 
     @classmethod
-    def from_parameters(cls, shapes: Mapping[str, tuple]) -> Network:
-        """The network whose generator has exactly these parameters, read off a .params file.
-
-        Only what the generator fixes is recovered; the discriminator's widths and what no shape tells stay at
-        their defaults. Raises CheckpointError where the names or shapes are of no such network.
-        """
-        shapes = {name: tuple(shape) for name, shape in shapes.items()}
-        try:
-            network = cls(**cls._fields_of(shapes))
-            wanted, _ = parameter_shapes(network.generator(), network.generator_inputs(1))
-        except (LookupError, ValueError, mx.MXNetError):  # names that are missing, sizes that cannot be
-            wanted = None
-        if wanted != shapes:
-            raise CheckpointError(
-                f"these are not {cls.title} generator's parameters ({cls.recognised_by}); "
-                f"found {', '.join(sorted(shapes)[:6]) or 'nothing'}."
-            )
-        return network
-
-    @classmethod
-    def _fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
+    def fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
         """The dataclass's fields as the shapes have them; a LookupError or ValueError where they are not its own."""
         raise NotImplementedError
 

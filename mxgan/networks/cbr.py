@@ -94,6 +94,6 @@ class CBR(Network):
         return mx.sym.Flatten(layer)  # (N, 1)
 
     @classmethod
-    def _fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
+    def fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
         width, nc, *_ = shapes["g9_weight"]
         return {"width": width // 2, "nc": nc, "latent_size": shapes["g1_weight"][0]}

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mxgan.checks import whole_number
 from mxgan.errors import ArgumentError
 from mxgan.networks.base import check_sizes
-from mxgan.networks.blocks import from_latent
+from mxgan.networks.blocks import from_latent, minibatch_discrimination
 from mxgan.networks.dcgan import DCGAN
-from mxgan.networks.minibatch import minibatch_discrimination
 from mxgan.runtime import mx
+from mxgan.runtime.config import whole_number
 
 __all__ = ["AuxiliaryDCGAN", "ConditionalDCGAN", "SemiSupervisedDCGAN"]
 
@@ -48,8 +47,8 @@ class _GivenTheClass(DCGAN):
         return super()._first_layer(channels) + of_class
 
     @classmethod
-    def _fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
-        return {**super()._fields_of(shapes), "classes": shapes["g1_class_weight"][0]}
+    def fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
+        return {**super().fields_of(shapes), "classes": shapes["g1_class_weight"][0]}
 
 
 @dataclass(frozen=True)

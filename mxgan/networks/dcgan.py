@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mxgan.checks import check_switch
 from mxgan.errors import unknown_name
 from mxgan.networks.base import Network, check_channels, check_positive, check_sizes
 from mxgan.networks.blocks import from_latent, layer_norm, powers_of_two_layers, to_vector, upsample
-from mxgan.objectives import get_objective
+from mxgan.objectives.heads import get_objective
 from mxgan.runtime import mx
+from mxgan.runtime.config import check_switch
 
 __all__ = ["DCGAN", "DISCRIMINATOR_NORMS", "make_dcgan_sym"]
 
@@ -138,7 +138,7 @@ class DCGAN(Network):
         return to_vector(features, name, self.ndf * 2 ** (self.depth - 2), num_hidden, 4, self.no_bias)
 
     @classmethod
-    def _fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
+    def fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
         """Gammas are taken as they are: those that `fix_gamma` held are 1 in the file."""
         depth = sum(name.startswith("g") and name.endswith("_weight") and name[1:-7].isdigit() for name in shapes)
         latent_size, *_ = shapes["g1_weight"]

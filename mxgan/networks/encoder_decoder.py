@@ -85,7 +85,7 @@ class EncoderDecoder(Network):
         return mx.sym.FullyConnected(pooled, name=f"d{2 * BLOCKS + 1}", num_hidden=1)
 
     @classmethod
-    def _fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
+    def fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
         units, latent_size = shapes["g1_weight"]
         nc, capacity, *_ = shapes["g6_weight"]
         side = round((units / (8 * capacity)) ** 0.5) if capacity else 0

@@ -19,11 +19,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mxgan.checks import check_switch
 from mxgan.errors import ArgumentError
 from mxgan.networks.base import Network, check_channels, check_positive, check_sizes, check_widths
 from mxgan.networks.blocks import from_zero_to_one, leaky, to_zero_to_one
 from mxgan.runtime import mx
+from mxgan.runtime.config import check_switch
 
 __all__ = ["MLP"]
 
@@ -109,7 +109,7 @@ class MLP(Network):
         return mx.sym.FullyConnected(layer, name=f"d{len(self.discriminator_widths) + 1}", num_hidden=1)
 
     @classmethod
-    def _fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
+    def fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
         """Of what no shape tells, the published network with the same first block decides."""
         depth = sum(name.endswith("_weight") for name in shapes)
         *widths, pixels = (shapes[f"g{i}_weight"][0] for i in range(1, depth + 1))

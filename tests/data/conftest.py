@@ -13,11 +13,8 @@ from mxgan.runtime import cv2, mx
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch) -> Path:
-    """The cache folder of this test alone; MXGAN_DATA is unset."""
-    monkeypatch.delenv("MXGAN_DATA", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "mxgan"
+def own_cache(cache) -> None:
+    """Every test here has a cache of its own."""
 
 
 def idx_bytes(array: np.ndarray) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, OutputError, ShapeError
 from mxgan.evaluation.features import BATCH, FeatureNetwork, reduced, resized
-from mxgan.networks.lenet import LeNet
+from mxgan.evaluation.lenet import LeNet
 from mxgan.runtime import mx
 from tests.evaluating import quick_classifier
 

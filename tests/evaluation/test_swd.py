@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from mxgan import memory
 from mxgan.errors import ArgumentError, ShapeError
 from mxgan.evaluation import swd
 from mxgan.evaluation.arrays import draws
 from mxgan.evaluation.swd import PYRAMIDS, sliced_wasserstein
-from mxgan.runtime import cv2
+from mxgan.runtime import cv2, memory
 from tests.oracle.patch_distance import patch_distance
 
 

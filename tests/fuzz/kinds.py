@@ -160,7 +160,7 @@ def _check_reasons(broken: list) -> None:
 
 
 def use_symbols(folder: Path) -> None:
-    from mxgan.networks.symbol_files import load_symbol
+    from mxgan.graphs.symbol_files import load_symbol
 
     refusal = None
     for path in sorted(folder.iterdir()):
@@ -204,5 +204,5 @@ KINDS = {
     ),
     "symbols": Kind("symbols", (some_bytes("*"), *[some_json("*")] * 3, some_entry), use_symbols, 14),
 }
-if importlib.util.find_spec("mxgan.networks.symbol_files") is None:
+if importlib.util.find_spec("mxgan.graphs.symbol_files") is None:
     del KINDS["symbols"]

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from mxgan.graphs.shapes import infer, parameter_shapes
 from mxgan.runtime import mx
-from mxgan.shapes import infer, parameter_shapes
 
 
 def layer_shapes(symbol, **inputs) -> dict:

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from mxgan.errors import ArgumentError, CheckpointError
+from mxgan.graphs.shapes import parameter_shapes
 from mxgan.networks import CBR
-from mxgan.shapes import parameter_shapes
+from mxgan.networks.recognition import from_parameters
 from tests.networks.helpers import applied, assert_as_in_torch, count, drawn, layer_shapes, run
 
 # The published table: channels, kernels, strides, and the sides that they lead to.
@@ -88,9 +89,9 @@ def test_moving_statistics_follow_as_in_torch():
 @pytest.mark.parametrize("network", [CBR(), CBR(width=2, nc=1, latent_size=7)])
 def test_a_cbr_is_read_off_its_parameters(network):
     shapes, _ = parameter_shapes(network.generator(), network.generator_inputs(1))
-    assert CBR.from_parameters(shapes) == network
+    assert from_parameters(CBR, shapes) == network
     with pytest.raises(CheckpointError, match="these are not a CBR generator's parameters"):
-        CBR.from_parameters({**shapes, "g3_weight": (1, 2, 3, 3)})
+        from_parameters(CBR, {**shapes, "g3_weight": (1, 2, 3, 3)})
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 
 from mxgan.errors import ArgumentError, CheckpointError
+from mxgan.graphs.shapes import parameter_shapes
 from mxgan.networks import DCGAN, AuxiliaryDCGAN, ConditionalDCGAN, SemiSupervisedDCGAN
 from mxgan.networks.conditional import log_sum_exp
+from mxgan.networks.recognition import from_parameters
 from mxgan.runtime import mx
-from mxgan.shapes import parameter_shapes
 from tests.networks.helpers import assert_as_in_torch, count, discriminator_inputs, drawn, layer_shapes, run
 
 # 16 channels and more: from there on oneDNN keeps arrays in layouts of its own.
@@ -157,15 +158,15 @@ def generator_shapes(network) -> dict:
 @pytest.mark.parametrize("network_class", GIVEN_THE_CLASS)
 def test_a_conditional_generator_is_told_from_a_plain_one(network_class):
     network = network_class(**TINY, classes=7, no_bias=False)
-    found = network_class.from_parameters(generator_shapes(network))
+    found = from_parameters(network_class, generator_shapes(network))
     assert type(found) is network_class
     assert {name: getattr(found, name) for name in TINY} == {**TINY, "ndf": 64}
     assert (found.classes, found.no_bias, found.conditional) == (7, False, True)
     for plain in (DCGAN, SemiSupervisedDCGAN):
         with pytest.raises(CheckpointError, match="these are not a DCGAN generator's parameters"):
-            plain.from_parameters(generator_shapes(network))
+            from_parameters(plain, generator_shapes(network))
         with pytest.raises(CheckpointError, match=r"generator's parameters \(g1_class_weight"):
-            network_class.from_parameters(generator_shapes(plain(**TINY)))
+            from_parameters(network_class, generator_shapes(plain(**TINY)))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@ import pytest
 
 import mxgan
 from mxgan.errors import ArgumentError, CheckpointError
-from mxgan.shapes import parameter_shapes
+from mxgan.graphs.shapes import parameter_shapes
+from mxgan.networks.recognition import from_parameters
 from tests.networks.helpers import assert_as_in_torch, drawn, layer_shapes, run
 
 
@@ -104,14 +105,14 @@ def test_a_network_is_read_off_its_parameters(size, no_bias):
     symbol = network.generator()
     shapes = dict(zip(symbol.list_arguments(), symbol.infer_shape(rand=(1, 20, 1, 1))[0]))
     del shapes["rand"]
-    found = mxgan.DCGAN.from_parameters(shapes)
+    found = from_parameters(mxgan.DCGAN, shapes)
     assert (found.ngf, found.nc, found.image_size, found.latent_size) == (6, 1, size, 20)
     assert found.no_bias is no_bias
 
 
 def test_parameters_of_something_else_are_refused():
     with pytest.raises(CheckpointError, match="not a DCGAN generator's parameters.*d1_weight"):
-        mxgan.DCGAN.from_parameters({"d1_weight": (8, 3, 4, 4), "d2_weight": (16, 8, 4, 4)})
+        from_parameters(mxgan.DCGAN, {"d1_weight": (8, 3, 4, 4), "d2_weight": (16, 8, 4, 4)})
 
 
 def test_an_unknown_network_gets_a_suggestion():

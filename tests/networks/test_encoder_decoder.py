@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 
 from mxgan.errors import ArgumentError, CheckpointError
+from mxgan.graphs.shapes import parameter_shapes
 from mxgan.networks import EncoderDecoder
 from mxgan.networks.encoder_decoder import doubled, halved
+from mxgan.networks.recognition import from_parameters
 from mxgan.runtime import mx
-from mxgan.shapes import parameter_shapes
 from tests.networks.helpers import applied, assert_as_in_torch, count, layer_shapes, run
 
 
@@ -122,9 +123,9 @@ def test_both_halves_compute_what_torch_computes(capacity, nc, size):
 @pytest.mark.parametrize("network", [EncoderDecoder(), EncoderDecoder(3, 1, 48, 9)])
 def test_an_encoder_decoder_is_read_off_its_parameters(network):
     shapes, _ = parameter_shapes(network.generator(), network.generator_inputs(1))
-    assert EncoderDecoder.from_parameters(shapes) == network
+    assert from_parameters(EncoderDecoder, shapes) == network
     with pytest.raises(CheckpointError, match="these are not an encoder-decoder generator's parameters"):
-        EncoderDecoder.from_parameters({**shapes, "g1_weight": (shapes["g1_weight"][0] + 1, 9)})
+        from_parameters(EncoderDecoder, {**shapes, "g1_weight": (shapes["g1_weight"][0] + 1, 9)})
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mxgan.networks.minibatch import minibatch_discrimination
+from mxgan.networks.blocks import minibatch_discrimination
 from mxgan.runtime import mx
 from tests.networks.helpers import applied, assert_as_in_torch, drawn, run
 

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from mxgan.errors import ArgumentError, CheckpointError
+from mxgan.graphs.shapes import parameter_shapes
 from mxgan.networks import MLP
-from mxgan.shapes import parameter_shapes
+from mxgan.networks.recognition import from_parameters
 from tests.networks.helpers import applied, assert_as_in_torch, count, drawn, layer_shapes, run
 
 MLP_64 = MLP(
@@ -108,9 +109,9 @@ def test_images_leave_and_enter_between_minus_one_and_one():
 @pytest.mark.parametrize("network", [MLP(), MLP_64, MLP(nc=3, generator_widths=(9,), latent_size=7)])
 def test_an_mlp_is_read_off_its_parameters(network):
     shapes, _ = parameter_shapes(network.generator(), network.generator_inputs(1))
-    assert MLP.from_parameters(shapes) == replace(network, discriminator_widths=MLP.discriminator_widths)
+    assert from_parameters(MLP, shapes) == replace(network, discriminator_widths=MLP.discriminator_widths)
     with pytest.raises(CheckpointError, match="these are not an MLP generator's parameters .*found g1_bias"):
-        MLP.from_parameters({**shapes, "g1_class_weight": (10, 5)})
+        from_parameters(MLP, {**shapes, "g1_class_weight": (10, 5)})
 
 
 @pytest.mark.parametrize(

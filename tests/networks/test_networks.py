@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from mxgan.config import from_dict, to_dict
 from mxgan.errors import CheckpointError
+from mxgan.graphs.shapes import parameter_shapes
 from mxgan.networks import (
     CBR,
     DCGAN,
@@ -19,7 +19,8 @@ from mxgan.networks import (
     EncoderDecoder,
     SemiSupervisedDCGAN,
 )
-from mxgan.shapes import parameter_shapes
+from mxgan.networks.recognition import from_parameters
+from mxgan.runtime.config import from_dict, to_dict
 from tests.networks.helpers import discriminator_inputs, drawn, run
 
 TINY = {"ngf": 4, "ndf": 4, "image_size": 16}
@@ -114,12 +115,12 @@ def test_a_generators_file_is_recognised_by_its_own_network_alone(network):
     alike = [{"dcgan", "semi-supervised-dcgan"}, {"conditional-dcgan", "auxiliary-dcgan"}]  # one and the same generator
     expected = next((names for names in alike if type(network).name in names), {type(network).name})
     assert {row.name for row in rows} == expected
-    assert all(row.from_parameters(shapes).generator().list_arguments() for row in rows)
+    assert all(from_parameters(row, shapes).generator().list_arguments() for row in rows)
 
 
 def recognises(row, shapes: dict) -> bool:
     try:
-        found = row.from_parameters(shapes)
+        found = from_parameters(row, shapes)
     except CheckpointError:
         return False
     assert parameter_shapes(found.generator(), found.generator_inputs(1))[0] == shapes
@@ -142,4 +143,4 @@ def recognises(row, shapes: dict) -> bool:
 )
 def test_shapes_of_no_network_are_refused(row, shapes):
     with pytest.raises(CheckpointError, match="these are not an? .* generator's parameters .*; found "):
-        row.from_parameters(shapes)
+        from_parameters(row, shapes)

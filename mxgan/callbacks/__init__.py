@@ -1,0 +1,1 @@
+"""Work around the steps: each concern one callback."""

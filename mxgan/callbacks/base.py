@@ -1,0 +1,161 @@
+"""What happens around the steps: each concern one callback, on a base of no-op hooks."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import contextmanager
+from typing import Callable, Optional, Union
+
+from mxgan.errors import CheckpointError, CorruptFileError
+from mxgan.runtime.files import LineFile, open_plain
+from mxgan.training.callback import Callback
+
+__all__ = ["Measuring", "Periodic", "cut_back", "fitting"]
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def fitting(callback: Callback, state: dict):
+    """Turn what a state of another form raises while it is put back into a CheckpointError."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise CheckpointError(
+            f"the checkpoint's state of {type(callback).__name__} is {state!r:.200}, which does not fit this version "
+            "of mxgan; go on from another checkpoint."
+        ) from error
+
+
+def cut_back(lines: Optional[LineFile], kept: int) -> None:
+    """Cut a history back to a checkpoint's; warn where it has become shorter than that."""
+    if not isinstance(kept, int) or kept < 0:
+        raise TypeError("bytes")
+    missing = lines.cut(kept) if lines else 0
+    if missing:
+        logger.warning("%s has lost %d bytes since the checkpoint was saved; it has a gap now.", lines.path, missing)
+
+
+class Periodic(Callback):
+    """Base of what is done every `every` steps, or at each epoch's end, and once more at the end of `fit`.
+
+    Parameters
+    ----------
+    every : a number of steps, "epoch", or "15min".
+    before : called first; may raise so that nothing is done, as the guard does that finds NaN.
+    """
+
+    def __init__(self, every: Union[int, str], before: Optional[Callable] = None) -> None:
+        self.every, self._before = every, before
+        self._seconds = 60 * int(every[: -len("min")]) if str(every).endswith("min") else None
+        self._done_at: Optional[int] = None
+        self._since = time.monotonic()
+
+    def due(self, trainer) -> None:
+        """Do it now; never called twice at one step."""
+        raise NotImplementedError
+
+    def on_fit_begin(self, trainer) -> None:
+        self._since = time.monotonic()
+
+    def on_step_end(self, trainer, batch, result) -> None:
+        if self.is_due(trainer):
+            self._do(trainer)
+
+    def is_due(self, trainer) -> bool:
+        """Whether it is to be done after the step that has just been done."""
+        if self._seconds is not None:
+            return time.monotonic() - self._since >= self._seconds
+        return self.every != "epoch" and self.in_its_turn(trainer)
+
+    def on_epoch_end(self, trainer) -> None:
+        if self.every == "epoch":
+            self._do(trainer)
+
+    def on_fit_end(self, trainer) -> None:
+        self._do(trainer)
+
+    def in_its_turn(self, trainer) -> bool:
+        """Whether `every` names this step, as minutes never do; the last step of a `fit` may be unnamed."""
+        if self._seconds is not None:
+            return False
+        return not (trainer.iteration if self.every == "epoch" else trainer.step % self.every)
+
+    def _do(self, trainer) -> None:
+        if self._done_at != trainer.step:
+            self._done_at = trainer.step
+            if self._before:
+                self._before()
+            self.due(trainer)
+            self._since = time.monotonic()
+
+    def restore(self, state: dict) -> None:
+        self._done_at = None
+
+
+class Measuring(Periodic):
+    """Base of what measures the pair, adds a line to `lines`, and tells the figures to a checkpoint of the same step.
+
+    Parameters
+    ----------
+    lines : may be shared with others.
+    every, before : as `Periodic`'s.
+    """
+
+    def __init__(self, lines: LineFile, every: Union[int, str], before: Optional[Callable] = None) -> None:
+        super().__init__(every, before)
+        self._lines, self._measured, self._cuts_by_step = lines, (None, {}), False
+
+    def metric_names(self) -> list:
+        """What it measures."""
+        raise NotImplementedError
+
+    def metrics_at(self, step: int) -> dict:
+        """{metric: value} of the weights at this step; nothing where they were not measured."""
+        measured, metrics = self._measured
+        return metrics if measured == step else {}
+
+    def record(self, trainer, metrics: Mapping, **more) -> None:
+        """Take the figures of this step; `more` goes into the line besides."""
+        self._measured = trainer.step, dict(metrics)
+        line = {"step": trainer.step, **metrics, **more}
+        self._lines.append(json.dumps(line), stays=self.in_its_turn(trainer))
+
+    def on_step_begin(self, trainer) -> None:
+        if self._cuts_by_step:
+            self._cuts_by_step = False
+            self._lines.cut(_bytes_up_to(self._lines, trainer.step))
+
+    def state(self) -> dict:
+        return {"bytes": self._lines.settled()}
+
+    def restore(self, state: dict) -> None:
+        """Go on from what `state` gave; of a checkpoint that was saved without this callback, by the lines' steps."""
+        super().restore(state)
+        self._measured, self._cuts_by_step = (None, {}), not state
+        if state:
+            with fitting(self, state):
+                cut_back(self._lines, state["bytes"])
+
+
+def _bytes_up_to(lines: LineFile, step: int) -> int:
+    """How long a file of JSON lines is up to the first line of a later step; CorruptFileError for what is none."""
+    length = 0
+    if lines.path.exists():
+        with open_plain(lines.path) as stream:
+            for line in stream:
+                if not line.endswith(b"\n"):  # half of one, as a killed process leaves it
+                    break
+                try:
+                    later = json.loads(line)["step"] > step
+                except (ValueError, KeyError, TypeError) as error:
+                    raise CorruptFileError(
+                        lines.path, f"has the line {line!r:.80}, which has no step", remedy="Move the file away."
+                    ) from error
+                if later:
+                    break
+                length += len(line)
+    return length

@@ -1,0 +1,111 @@
+"""`Checkpointer`: when a run saves its state, and which of its checkpoints stay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Callable, Optional, Union
+
+from mxgan.callbacks.base import Measuring, Periodic
+from mxgan.errors import ArgumentError, unknown_name
+from mxgan.runtime import versions
+from mxgan.training.checkpoint import Names, best_step, save_checkpoint
+from mxgan.training.run_folder import BEST, RunFolder
+
+__all__ = ["Checkpointer"]
+
+WHENCE = "Metrics of samples are there with --evaluate-every, those of G's average (ema_...) with --ema besides."
+
+
+class Checkpointer(Periodic):
+    """Saves every `every` steps, minutes or epochs, and at the end; keeps the newest `keep` and the best.
+
+    Parameters
+    ----------
+    names : the first words of the files' names.
+    every : a number of steps, "epoch", or "15min".
+    keep : how many checkpoints stay, at least 1; None: all.
+    keep_best : "METRIC:min" or "METRIC:max": the best by that metric stays too; None: no such.
+    sources : callbacks with `metric_names()` and `metrics_at(step)`, {metric: value}. A checkpoint has the figures of
+        `Measuring` ones only where they were measured at its own step.
+    before : called first; may raise so that nothing is saved.
+    save_first : save also before the first step.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        names: Names,
+        every: Union[int, str] = 1000,
+        keep: Optional[int] = 5,
+        keep_best: Optional[str] = None,
+        sources: Sequence = (),
+        before: Optional[Callable] = None,
+        save_first: bool = False,
+    ) -> None:
+        super().__init__(every, before)
+        self.keep, self.keep_best = keep, keep_best
+        self._folder, self._names, self._sources = folder, names, sources
+        self._save_first, self._owed = save_first, False
+        self._check_metric()
+
+    def on_fit_begin(self, trainer) -> None:
+        super().on_fit_begin(trainer)
+        if self._save_first and not self._folder.checkpoint_steps():
+            self._do(trainer)
+
+    def on_step_end(self, trainer, batch, result) -> None:
+        """After the last step of an epoch its end comes first: a checkpoint lies before it or after it."""
+        if trainer.ends_epoch and (self._owed or self.is_due(trainer)):
+            self._owed = True
+        else:
+            super().on_step_end(trainer, batch, result)
+
+    def on_epoch_end(self, trainer) -> None:
+        if self._owed or self.every == "epoch":
+            self._do(trainer)
+
+    def due(self, trainer) -> None:
+        """Save now, unless this step is saved already."""
+        self._owed = False
+        if trainer.step in self._folder.checkpoint_steps():
+            return
+        metrics = {name: value for source in self._sources for name, value in source.metrics_at(trainer.step).items()}
+        state = {
+            "step": trainer.step,
+            "epoch": trainer.epoch,
+            "iteration": trainer.iteration,
+            "seed": trainer.seed,
+            "versions": versions(),
+            "metrics": metrics,
+            "callbacks": {type(callback).__name__: callback.state() for callback in trainer.callbacks},
+        }
+        save_checkpoint(self._folder, trainer.pair, self._names, state)
+        best = best_step(self._folder, self.keep_best) if self.keep_best else None
+        self._folder.prune_checkpoints(self.keep, best)
+
+    def _check_metric(self) -> None:
+        """Raise ArgumentError for a `keep_best` that no source measures, or never at a checkpoint's step."""
+        if not self.keep_best:
+            return
+        known = {name: source for source in self._sources for name in source.metric_names()}
+        wanted = BEST.fullmatch(self.keep_best).group(1)
+        if wanted not in known:
+            raise ArgumentError(f"{unknown_name('metric in keep_best', wanted, known)} {WHENCE}")
+        source = known[wanted]
+        if isinstance(source, Measuring) and not _meet(source.every, self.every):
+            raise ArgumentError(
+                f"keep_best is {self.keep_best!r}; {wanted} is measured every {_interval(source.every)} and "
+                f"checkpoints are saved every {_interval(self.every)}: they hardly meet, and a checkpoint has the "
+                "figures of its own step alone. Give both the same interval, or one that is a multiple of the other."
+            )
+
+
+def _interval(every: Union[int, str]) -> str:
+    return every if isinstance(every, str) else f"{every} steps"
+
+
+def _meet(first: Union[int, str], second: Union[int, str]) -> bool:
+    """Whether two intervals have steps in common by intention: equal, or one a multiple of the other."""
+    if isinstance(first, str) or isinstance(second, str):
+        return first == second == "epoch"
+    return not max(first, second) % min(first, second)

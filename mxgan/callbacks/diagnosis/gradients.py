@@ -1,0 +1,66 @@
+"""What G is told by D fades away, or grows out of all measure."""
+
+from __future__ import annotations
+
+from typing import Callable, Optional
+
+import numpy as np
+
+from mxgan.callbacks.diagnosis.base import Diagnosis
+from mxgan.callbacks.finite_guard import sums_of_squares
+
+__all__ = ["ExplodingGradient", "VanishingGradient"]
+
+LATEST = 3  # readings that must all agree: one batch may be odd
+FAINT, FAINTER = 1e-6, 1e-3
+HUGE, LARGER = 1e4, 1e2
+
+
+class _InputGradient(Diagnosis):
+    """Base: the norm of the gradient of G's loss at an image, the root mean square over the batch.
+
+    The last LATEST norms are beyond `limit`, or beyond `share` of the median of those before in the window.
+    """
+
+    beyond: Callable
+    limit: float
+    share: float
+
+    def look(self, trainer, batch, result):
+        return [sums_of_squares([result.input_gradient]) / len(result.input_gradient)]
+
+    def reading(self, seen, metrics):
+        return [np.sqrt(seen[0][0])]
+
+    def evidence(self, readings: np.ndarray) -> Optional[str]:
+        norms, median = readings[-LATEST:, 0], np.nan
+        if self.is_full:
+            median = np.median(readings[:-LATEST, 0]) or np.nan  # a gradient of 0 is no measure
+        if len(norms) < LATEST or not any(
+            self.beyond(norms, least).all() for least in (self.limit, self.share * median)
+        ):
+            return None
+        usual = "" if np.isnan(median) else f"; it was {median:.1e} before"
+        return f"the gradient that an image gets from D has a norm of {norms[-1]:.1e}{usual}"
+
+
+class VanishingGradient(_InputGradient):
+    """The last LATEST norms are at most FAINT, or at most FAINTER times the median of those before in the window."""
+
+    name = "vanishing_gradient"
+    remedy = (
+        "D tells G nothing: weaken D (a lower learning rate, instance noise), or loosen a tight weight_clip; the "
+        "recipe wgan-gp keeps the gradient near 1."
+    )
+    beyond, limit, share = np.less_equal, FAINT, FAINTER
+
+
+class ExplodingGradient(_InputGradient):
+    """The last LATEST norms are at least HUGE, or at least LARGER times the median of those before in the window."""
+
+    name = "exploding_gradient"
+    remedy = (
+        "D is too steep: lower D's learning rate, or bound its slope by --set penalty=gradient_penalty or --set "
+        "spectral_norm=true."
+    )
+    beyond, limit, share = np.greater_equal, HUGE, LARGER

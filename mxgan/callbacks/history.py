@@ -1,0 +1,144 @@
+"""What is logged while a run trains: `Logger` writes history.jsonl, `ProgressBar` one line on standard error."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Optional
+
+from mxgan.callbacks.base import cut_back, fitting
+from mxgan.runtime.files import LineFile
+from mxgan.runtime.progress import progress_bar
+from mxgan.training.callback import Callback
+from mxgan.training.metrics import AdversarialMetrics
+
+__all__ = ["Logger", "ProgressBar", "finite_or_none", "images_per_step"]
+
+logger = logging.getLogger(__name__)
+
+MOST_PENDING = 200  # predictions kept on the device before they are counted in
+
+
+class Logger(Callback):
+    """Every `every` steps: the metrics since the last time, to history.jsonl and, in the original's words, the log.
+
+    Predictions are read from the device only then, so that steps in between wait for nothing. What one of the
+    `diagnoses` finds to begin at a step is in that line, under `diagnoses`; they must come before it as callbacks.
+    """
+
+    def __init__(
+        self,
+        history: Optional[Path] = None,
+        every: int = 10,
+        metrics: Optional[AdversarialMetrics] = None,
+        diagnoses: Sequence = (),
+    ) -> None:
+        self.every, self.latest, self.latest_whole = every, {}, {}
+        self.metrics, self._diagnoses = metrics or AdversarialMetrics(), diagnoses
+        self._lines, self._pending = LineFile(history) if history else None, []
+        self._notes: dict = {}
+        self._steps_timed, self._since = 0, time.perf_counter()
+
+    def on_fit_begin(self, trainer) -> None:
+        self._steps_timed, self._since = 0, time.perf_counter()
+
+    def on_step_end(self, trainer, batch, result) -> None:
+        self._pending.append(result._replace(fake=None, input_gradient=None))
+        self._steps_timed += 1
+        if len(self._pending) >= MOST_PENDING:
+            self._count_pending()
+        if trainer.step % self.every == 0:
+            self._log(trainer)
+
+    def on_fit_end(self, trainer) -> None:
+        """Log the steps that are left over; their sums stay, for a run that is resumed to go on with."""
+        if self._steps_timed:
+            self._log(trainer, whole=False)
+
+    def metric_names(self) -> list:
+        """What may be among the metrics of a line."""
+        return self.metrics.names()
+
+    def metrics_at(self, step: int) -> dict:
+        """{metric: value} of the newest whole line, which is at most `every` steps older than `step`."""
+        return self.latest_whole
+
+    def _count_pending(self) -> None:
+        for result in self._pending:
+            self.metrics.update(result)
+        self._pending = []
+
+    def _log(self, trainer, whole: bool = True) -> None:
+        self._count_pending()
+        seconds = time.perf_counter() - self._since
+        self.latest = {
+            "step": trainer.step,
+            "epoch": trainer.epoch,
+            "images_per_second": round(self._steps_timed * images_per_step(trainer.pair) / seconds, 2),
+            **self.metrics.values(),
+        }
+        logger.info("%s", self.metrics.line(trainer.epoch, trainer.iteration))
+        found = [diagnosis.conclude(trainer.step, self.latest) for diagnosis in self._diagnoses if whole]
+        begun = [each for each in found if each]
+        if self._lines:
+            line = {key: finite_or_none(value) for key, value in self.latest.items()}
+            diagnoses = {"diagnoses": begun} if begun else {}
+            self._lines.append(json.dumps({**line, **self._notes, **diagnoses}), stays=whole)
+        if whole:
+            self.latest_whole = {name: finite_or_none(value) for name, value in self.metrics.values().items()}
+            self.metrics.reset()
+            self._notes = {}
+        self._steps_timed, self._since = 0, time.perf_counter()
+
+    def state(self) -> dict:
+        self._count_pending()
+        return {
+            "metrics": self.metrics.state(),
+            "latest": self.latest_whole,
+            "notes": self._notes,
+            "bytes": self._lines.settled() if self._lines else 0,
+        }
+
+    def restore(self, state: dict) -> None:
+        self._pending, self.latest = [], {}
+        self._steps_timed, self._since = 0, time.perf_counter()
+        with fitting(self, state):
+            self.metrics.restore(state["metrics"])
+            self._notes, self.latest_whole = dict(state["notes"]), dict(state["latest"])
+            cut_back(self._lines, state["bytes"])
+
+
+def images_per_step(pair) -> int:
+    """Real images that one step trains on."""
+    return pair.batch_size * pair.schedule.real_batches
+
+
+def finite_or_none(value: float) -> Optional[float]:
+    """JSON knows no NaN and no infinity."""
+    return value if math.isfinite(value) else None
+
+
+class ProgressBar(Callback):
+    """One line on standard error: steps, images a second, both losses."""
+
+    def __init__(self, source: Logger, total: int, progress: Optional[bool] = None) -> None:
+        self._source, self._total, self._progress, self._bar = source, total, progress, None
+
+    def on_fit_begin(self, trainer) -> None:
+        self._bar = progress_bar(self._progress, total=self._total, initial=trainer.step, unit="step")
+
+    def on_step_end(self, trainer, batch, result) -> None:
+        self._bar.update(trainer.step - self._bar.n)  # less than nothing when the run was rolled back
+        latest = self._source.latest
+        if latest.get("step") == trainer.step:
+            self._bar.set_postfix_str(
+                f"{latest['images_per_second']:.0f} images/s, loss G {latest['loss_g']:.2f} D {latest['loss_d']:.3f}"
+            )
+
+    def close(self, trainer) -> None:
+        if self._bar is not None:
+            self._bar.close()

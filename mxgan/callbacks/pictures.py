@@ -1,0 +1,166 @@
+"""Pictures of a run while it trains, each kind one callback: a row of `PICTURES`, named by a recipe."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any, NamedTuple, Union
+
+import numpy as np
+
+from mxgan.callbacks.base import Periodic
+from mxgan.errors import CorruptFileError, unknown_name
+from mxgan.pictures.figures import loss_figure, scored_figure
+from mxgan.pictures.grid import image_grid, save_png, standardize
+from mxgan.pictures.windows import Display
+from mxgan.runtime.draws import draw_latents
+from mxgan.runtime.files import open_plain, write_whole
+from mxgan.training.run_folder import RunFolder
+
+__all__ = ["PICTURES", "Grids", "LossCurves", "Scores", "Strip", "Studio", "get_picture"]
+
+logger = logging.getLogger(__name__)
+
+GRID_SAMPLES = 64
+SAMPLES_OF_EACH_CLASS = 10
+IN_A_ROW = 8
+
+
+class Studio(NamedTuple):
+    """What every kind of picture is made with.
+
+    Attributes
+    ----------
+    folder : where pictures go. display : where they are shown. sampler : for images of fixed latents.
+    every : steps between pictures, or "epoch". seed : decides the fixed latents.
+    """
+
+    folder: RunFolder
+    sampler: Any
+    display: Display
+    every: Union[int, str]
+    seed: int
+
+
+class _Picture(Periodic):
+    """Base: a studio, and the last step's batch and result."""
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__(studio.every)
+        self._studio, self._shown = studio, None
+
+    def on_step_end(self, trainer, batch, result) -> None:
+        self._shown = (batch, result)
+        super().on_step_end(trainer, batch, result)
+
+    def _do(self, trainer) -> None:
+        """Nothing before the first step, as when an epoch ended with the checkpoint: its picture is there."""
+        if self._shown is not None:
+            super()._do(trainer)
+
+    def restore(self, state: dict) -> None:
+        super().restore(state)
+        self._shown = None
+
+    def _fixed_samples(self, trainer, latents: np.ndarray, classes) -> np.ndarray:
+        self._studio.sampler.copy_from(trainer.pair)
+        return self._studio.sampler.sample(latents, classes)
+
+    def _save(self, trainer, title: str, images: np.ndarray, columns=None) -> None:
+        if not np.isfinite(images).all():
+            logger.warning("step %d: %s is not finite, so it is not drawn", trainer.step, title)
+            return
+        grid = image_grid(images, columns)
+        save_png(self._studio.folder.picture(title, trainer.step), grid)
+        self._studio.display.show(title, grid)
+
+
+class Grids(_Picture):
+    """The original's three: gout (fixed latents), diff (input gradient) and data, to PNG and windows.
+
+    Of a conditional generator gout has one class a row, and the same latents in each.
+    """
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__(studio)
+        shape, classes = studio.sampler.latent_shape, studio.sampler.classes
+        count = SAMPLES_OF_EACH_CLASS if classes else GRID_SAMPLES
+        latents = draw_latents((count, *shape), studio.seed, 0, stream="fixed latents")
+        self._latents = np.concatenate([latents] * max(classes, 1))
+        self._classes = np.repeat(np.arange(classes), count) if classes else None
+        self._columns = count if classes else None
+
+    def due(self, trainer) -> None:
+        batch, result = self._shown
+        self._save(trainer, "gout", self._fixed_samples(trainer, self._latents, self._classes), self._columns)
+        self._save(trainer, "diff", standardize(result.input_gradient.asnumpy()))
+        self._save(trainer, "data", batch.data[0].asnumpy())
+
+    def close(self, trainer) -> None:
+        self._studio.display.close()
+
+
+class Strip(_Picture):
+    """strip: eight images of fixed latents side by side."""
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__(studio)
+        shape, classes = studio.sampler.latent_shape, studio.sampler.classes
+        self._latents = draw_latents((IN_A_ROW, *shape), studio.seed, 0, stream="fixed latents")
+        self._classes = np.arange(IN_A_ROW) % classes if classes else None
+
+    def due(self, trainer) -> None:
+        self._save(trainer, "strip", self._fixed_samples(trainer, self._latents, self._classes), IN_A_ROW)
+
+
+class Scores(_Picture):
+    """scores: eight fakes and eight reals of the last step, each with D's score as its title."""
+
+    def due(self, trainer) -> None:
+        batch, result = self._shown
+        rows = {
+            "fake": (result.fake[:IN_A_ROW].asnumpy(), result.generator_prediction[:IN_A_ROW].asnumpy()),
+            "real": (batch.data[0][:IN_A_ROW].asnumpy(), result.real_prediction[:IN_A_ROW].asnumpy()),
+        }
+        if all(np.isfinite(images).all() for images, _ in rows.values()):
+            write_whole(self._studio.folder.picture("scores", trainer.step), scored_figure(rows))
+        else:
+            logger.warning("step %d: scores are not drawn, the images are not finite", trainer.step)
+
+
+class LossCurves(_Picture):
+    """losses: the curves of G's (blue) and D's (red) loss so far, out of history.jsonl."""
+
+    def due(self, trainer) -> None:
+        steps, losses = read_losses(self._studio.folder.history_path)
+        if steps:
+            picture = self._studio.folder.picture("losses", trainer.step)
+            write_whole(picture, loss_figure(steps, losses, self._studio.folder.path.name))
+
+
+def read_losses(history: Path) -> tuple:
+    """(steps, {"G": values, "D": values}) of a history.jsonl, empty while there is none; CorruptFileError otherwise."""
+    lines, rows = [], []
+    if history.exists():
+        with open_plain(history) as stream:
+            lines = stream.read().splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            losses = (None if row[name] is None else float(row[name]) for name in ("loss_g", "loss_d"))
+            rows.append((int(row["step"]), *losses))
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+            raise CorruptFileError(history, f"line {number} has no step, loss_g and loss_d") from error
+    steps, g, d = ([row[column] for row in rows] for column in range(3))
+    return steps, {"G": g, "D": d}
+
+
+PICTURES = {"grids": Grids, "strip": Strip, "scores": Scores, "losses": LossCurves}
+
+
+def get_picture(name: str) -> type:
+    """The row `name` of PICTURES; ArgumentError with a suggestion when there is none."""
+    if name not in PICTURES:
+        raise unknown_name("picture", name, PICTURES)
+    return PICTURES[name]

@@ -1,0 +1,216 @@
+"""The command line: flags.py turns strings into a configuration, session.py and those below it do the work."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Optional
+
+import click
+
+from mxgan import __version__
+from mxgan.cli.evaluate import evaluate, train_classifier
+from mxgan.cli.flags import changed, resolve, training_options
+from mxgan.cli.summary import summary
+from mxgan.cli.terminal import INTERRUPTED, readable_errors, show_log, stop_on_signals
+from mxgan.errors import ArgumentError, RunFinishedError
+
+__all__ = ["example", "main"]
+
+logger = logging.getLogger(__name__)  # what training says: it may outlive its standard output
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="mxgan")
+def main() -> None:
+    """Generative adversarial networks on Apache MXNet's symbolic Module API."""
+
+
+main.add_command(evaluate)
+main.add_command(train_classifier)
+main.add_command(summary)
+
+
+@main.command()
+@training_options
+def train(debug: bool, **flags) -> None:
+    """Train a recipe on a data set; ends with a picture and the run folder's path.
+
+    Without flags: the recipe dcgan on the embedded digits for 100 epochs. A flag that is left out keeps what the
+    recipe says; --dry-run prints every setting.
+    """
+    with readable_errors(debug):
+        _train(flags)
+
+
+def example(description: str, recipe: str, dataset: str, data_flag: Optional[str] = None, **defaults):
+    """A program with the flags of `mxgan train` and defaults of its own.
+
+    Parameters
+    ----------
+    description : what --help says.
+    recipe, dataset : the defaults of --recipe and --dataset.
+    data_flag : another name for --data-dir, such as "--rec".
+    defaults : of further `RunConfig` settings, ``epochs=100``; and `settings`, a sequence of KEY=VALUE as --set takes.
+    """
+
+    @click.command(help=description, context_settings={"max_content_width": 110})
+    @training_options
+    def program(debug: bool, data_again: Optional[str] = None, **flags) -> None:
+        flags["data_dir"] = flags["data_dir"] or data_again
+        with readable_errors(debug):
+            _train(flags, {"recipe": recipe, "dataset": dataset, **defaults})
+
+    if data_flag:
+        click.option(data_flag, "data_again", type=click.Path(), help="The same as --data-dir.")(program)
+    return program
+
+
+def _train(flags: dict, defaults: Optional[dict] = None) -> None:
+    from mxgan.runs.session import resume, start, start_or_resume
+
+    show_log()
+    run_dir, display, again = flags.pop("run_dir"), flags.pop("display"), flags.pop("resume")
+    dry_run, allow_changes = flags.pop("dry_run"), flags.pop("allow_changes")
+    if again in (None, "auto"):
+        config = resolve(flags, defaults or {})
+    else:
+        config = changed(flags, _config_to_resume(again, run_dir))
+    if dry_run:
+        print_config(config)
+        return
+    try:
+        current = {
+            None: lambda: start(config, run_dir, display),
+            "auto": lambda: start_or_resume(config, run_dir, display, allow_changes=allow_changes),
+        }.get(again, lambda: resume(again, config, display=display, allow_changes=allow_changes))()
+    except RunFinishedError as error:
+        if again != "auto":
+            raise
+        logger.info("Nothing left to train: %s", error)
+        return
+    logger.info(f"run folder: {current.folder.path}; from step {current.trainer.step} to {current.last_step}")
+    with stop_on_signals(current.trainer):
+        current.run()
+    report(current)
+
+
+def _config_to_resume(run: str, run_dir: Optional[str]):
+    """What a run's config.json says; no other folder can be given for it."""
+    from mxgan.runs.config import recorded_config
+    from mxgan.training.run_folder import RunFolder
+
+    if run_dir is not None:
+        raise ArgumentError(
+            f"--run-dir cannot go with --resume {run}: a run stays in its folder. Leave --run-dir out, or give "
+            f"--resume auto --run-dir {run_dir}."
+        )
+    return recorded_config(RunFolder.open(run))
+
+
+def print_config(config) -> None:
+    """Print a configuration as JSON."""
+    import json
+
+    from mxgan.runtime.config import to_dict
+
+    click.echo(json.dumps(to_dict(config), indent=1))
+
+
+def report(current) -> None:
+    """The last lines: what was made and where; how to go on when it was stopped."""
+    trainer, folder = current.trainer, current.folder
+    picture = folder.latest_picture() or _newest(folder.samples)
+    if picture:
+        logger.info(f"picture: {picture}")
+    logger.info(f"run folder: {folder.path}")
+    if trainer.stopping and trainer.step < current.last_step:
+        logger.info(f"Stopped by {trainer.stopping} after step {trainer.step}, and saved. Go on by:")
+        logger.info(f"  mxgan train --resume {folder.path}")
+        sys.exit(INTERRUPTED)
+
+
+def _newest(samples: Path) -> Optional[Path]:
+    """The picture of the last step, of whatever kind, where a recipe draws no gout."""
+    return max(samples.glob("*-*.png"), key=lambda path: path.stem.rpartition("-")[2], default=None)
+
+
+@main.command()
+@click.argument("source", type=click.Path())
+@click.option("--num", default=64, show_default=True, help="How many images.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option("--class", "only", type=click.IntRange(0), help="Of a conditional generator: this class alone.")
+@click.option("--checkpoint", metavar="STEP|latest|best", default="latest", show_default=True, help="Of a run folder.")
+@click.option("--ema/--raw", "averaged", default=None,
+              help="Of a run with --ema: the average of G's weights (the default), or they themselves.")  # fmt: skip
+@click.option("--output", type=click.Path(), default="samples.png", show_default=True,
+              help="FILE.png: one grid; FILE.npz: the array `images` (float32, NCHW), and `labels` of a conditional "
+                   "generator; FOLDER: one PNG each.")  # fmt: skip
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def sample(
+    source: str,
+    num: int,
+    seed: int,
+    only: Optional[int],
+    checkpoint: str,
+    averaged: Optional[bool],
+    output: str,
+    debug: bool,
+) -> None:
+    """Draw images from a run folder or from a generator's .params file.
+
+    Of a conditional generator image i is of class i mod K, and the grid has a column for each class.
+    """
+    with readable_errors(debug):
+        from mxgan.cli.outputs import check_absent, write_images
+        from mxgan.runs.load import load_sampler
+
+        target, sampler = Path(output), load_sampler(source, checkpoint=checkpoint, averaged=averaged)
+        if not target.is_dir():
+            check_absent(target)
+        images, labels = sampler.draw(num, seed, only), sampler.classes_of(num, only)
+        write_images(target, images, labels, columns=sampler.classes if sampler.classes and only is None else None)
+        click.echo(f"{num} images: {target}")
+
+
+@main.command()
+def recipes() -> None:
+    """List the recipes with their sources and defaults."""
+    import textwrap
+
+    with readable_errors(debug=False):
+        from mxgan.recipes import RECIPES
+
+        for name, recipe in RECIPES.items():
+            click.echo(f"{name}: {recipe.summary}")
+            for text in (f"Source: {recipe.source}.", f"Defaults: {recipe.describe()}."):
+                click.echo(textwrap.fill(text, 110, initial_indent="  ", subsequent_indent="    "))
+
+
+@main.command()
+@click.argument("folder", type=click.Path())
+@click.argument("output", type=click.Path())
+@click.option("--resize", type=int, default=256, show_default=True, help="Length of the shorter side, in pixels.")
+@click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="JPEG quality.")
+@click.option("--overwrite", is_flag=True, help="Replace OUTPUT where it exists.")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def pack(folder: str, output: str, resize: int, quality: int, overwrite: bool, debug: bool) -> None:
+    """Pack the images of FOLDER into the RecordIO file OUTPUT (.rec) and its index (.idx)."""
+    with readable_errors(debug):
+        from mxgan.data import pack_folder
+
+        packed = pack_folder(folder, output, resize=resize, quality=quality, overwrite=overwrite)
+        click.echo(packed.summary())
+
+
+@main.command()
+@click.option("--data-dir", type=click.Path(), help="Where to look for MNIST.")
+def doctor(data_dir: Optional[str]) -> None:
+    """Say what is installed and found here, and what to do about each fault."""
+    from mxgan.cli.doctor import examine, render
+
+    findings = examine(data_dir)
+    click.echo(render(findings))
+    if any(finding.status == "fault" for finding in findings):
+        sys.exit(1)

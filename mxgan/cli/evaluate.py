@@ -1,0 +1,114 @@
+"""The commands that measure: `mxgan evaluate` and `mxgan train-classifier`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Optional
+
+import click
+
+from mxgan.cli.terminal import readable_errors, show_log
+
+__all__ = ["evaluate", "train_classifier"]
+
+# Of METRICS, which importing would make `mxgan --help` wait for.
+NAMES = (
+    "swd, ms_ssim, frechet, fid, kernel, precision, recall, density, coverage, classifier_score, label_kl, "
+    "missing_classes, class_agreement, copies, birthday"
+)
+
+
+@click.command()
+@click.argument("run", type=click.Path())
+@click.option("--checkpoint", metavar="STEP|latest|best", default="latest", show_default=True)
+@click.option(
+    "--metric",
+    "metrics",
+    metavar="NAME",
+    multiple=True,
+    help=f"One to measure; may be given again: {NAMES}. Left out: all that the data allow.",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(100, 10**6),
+    default=10_000,
+    show_default=True,
+    help="Images drawn; real ones are as many, or all where there are fewer.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Decides every draw.")
+@click.option(
+    "--ema/--raw",
+    "averaged",
+    default=None,
+    help="Of a run with --ema: the average of G's weights, as without this flag, or G's weights themselves.",
+)
+@click.option(
+    "--classifier",
+    type=click.Path(),
+    metavar="FOLDER",
+    help="A trained one; left out: that of the data set, trained once and kept in the user's cache.",
+)
+@click.option("--inception", type=click.Path(), metavar="FILE.onnx", help="The Inception network, for fid.")
+@click.option(
+    "--pyramid",
+    metavar="mirrored|padded",
+    default="mirrored",
+    show_default=True,
+    help="Of swd: as Karras et al. 2018, or as MMGeneration's published figures.",
+)
+@click.option("--data-dir", type=click.Path(), help="Where the data are now.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with the whole protocol, instead of a table.")
+@click.option("--output", type=click.Path(), metavar="FILE", help="Write the JSON there too.")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")  # fmt: skip
+def evaluate(run: str, metrics: tuple, as_json: bool, output: Optional[str], debug: bool, **settings) -> None:
+    """Measure samples of RUN against its data; the figures and their protocol go to RUN/evaluation/STEP.json too."""
+    show_log(err=True)
+    with readable_errors(debug):
+        from mxgan.cli.outputs import check_absent, make_folder
+        from mxgan.runs.evaluate import evaluate as measured
+        from mxgan.runs.evaluate import save_evaluation
+        from mxgan.runtime.files import write_whole
+
+        if output:
+            check_absent(Path(output))
+            make_folder(Path(output).parent)
+        found = measured(run, metrics=metrics or None, **settings)
+        try:  # what was measured is told and kept, whichever of the two cannot be done
+            click.echo(found.as_json() if as_json else f"{found.table()}\n\n{found.describe()}")
+        except BrokenPipeError:  # as of `| head`: whoever read has seen enough
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        finally:
+            if output:
+                write_whole(Path(output), found.as_json() + "\n")
+            kept = save_evaluation(run, found)
+        if not as_json:
+            click.echo(f"written: {kept}{f' and {output}' if output else ''}")
+
+
+@click.command("train-classifier")
+@click.option("--dataset", metavar="NAME", default="digits", show_default=True, help="mnist, digits or folder.")
+@click.option("--data-dir", type=click.Path(), help="Folder of the data.")
+@click.option("--output", type=click.Path(), metavar="FOLDER", required=True, help="A new folder for the classifier.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Left out: 4, and at least 600 steps.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Decides every draw.")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def train_classifier(
+    dataset: str, data_dir: Optional[str], output: str, epochs: Optional[int], seed: int, debug: bool
+) -> None:
+    """Train the LeNet that samples are measured with, on a data set with classes, and test it."""
+    show_log(err=True)
+    with readable_errors(debug):
+        from mxgan.cli.outputs import check_absent
+        from mxgan.evaluation.classifier import ClassifierTraining, labelled_data
+        from mxgan.evaluation.classifier import train_classifier as trained
+
+        check_absent(Path(output))
+        training = ClassifierTraining(seed=seed, **({"epochs": epochs, "least_steps": 1} if epochs else {}))
+        network = trained(labelled_data(dataset, data_dir, training), training)
+        network.save(output)
+        told = {"accuracy": network.record["accuracy"], "test_images": network.record["test_images"]}
+        click.echo(json.dumps({**told, "fingerprint": network.fingerprint}))
+        click.echo(f"classifier: {output}")

@@ -1,0 +1,190 @@
+"""The flags of `mxgan train`, shared with the programs under examples/, and the RunConfig that they ask for."""
+
+from __future__ import annotations
+
+import functools
+import os
+from dataclasses import replace
+
+import click
+
+from mxgan.errors import ArgumentError
+
+__all__ = ["changed", "resolve", "training_options", "with_learning_rate"]
+
+# Flag of `mxgan train` → the settings of the run that it changes; the rest of them by --set.
+_SETTINGS_OF_FLAG = {
+    "batch_size": ["recipe.batch_size"],
+    "ngf": ["recipe.network.ngf"],
+    "ndf": ["recipe.network.ndf"],
+    "nc": ["recipe.network.nc"],
+    "precision": ["recipe.precision"],
+    "ema": ["recipe.ema"],
+    "beta1": ["recipe.generator_optimizer.settings.beta1", "recipe.discriminator_optimizer.settings.beta1"],
+    **{
+        name: [name]
+        for name in (
+            "dataset", "data_dir", "limit", "seed", "gpu", "log_every", "sample_every", "checkpoint_every",
+            "evaluate_every", "keep", "keep_best", "on_nan", "diagnose", "monitor",
+        )
+    },
+}  # fmt: skip
+
+
+class Interval(click.ParamType):
+    """A number of steps, the word epoch, or, where `minutes` are allowed, 15min."""
+
+    def __init__(self, minutes: bool = False) -> None:
+        self.name = "N|epoch|Nmin" if minutes else "N|epoch"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, int) or value == "epoch":
+            return value
+        number = value[: -len("min")] if self.name.endswith("min") and value.endswith("min") else value
+        if not (number.isascii() and number.isdigit() and int(number) > 0):
+            self.fail(f"{value!r} is none of {self.name}, N being a number above 0.", param, ctx)
+        return int(value) if number == value else value
+
+
+_positive = click.IntRange(min=1)
+_OPTIONS = (
+    click.option("--recipe", metavar="NAME", help="One of `mxgan recipes`.", show_default=True),
+    click.option("--dataset", metavar="NAME", help="mnist, digits, folder or recordio.", show_default=True),
+    click.option("--data-dir", type=click.Path(), help="Folder of the data, or the .rec file."),
+    click.option("--limit", type=_positive, metavar="N", help="Only the first N images."),
+    click.option("--steps", type=_positive, help="Train for so many steps."),
+    click.option("--epochs", type=_positive, help="Train for so many epochs."),
+    click.option("--batch-size", type=_positive, help="Images in a step."),
+    click.option("--ngf", type=_positive, help="Base width of the generator."),
+    click.option("--ndf", type=_positive, help="Base width of the discriminator."),
+    click.option("--nc", type=click.Choice(["1", "3"]), help="Channels of the images."),
+    click.option("--lr", type=float, help="Learning rate of G; D's keeps its ratio to it."),
+    click.option("--beta1", type=float, help="Adam's first decay rate, of both networks."),
+    click.option("--precision", type=click.Choice(["float32", "bfloat16"]),
+                 help="bfloat16: faster, on a CPU with AVX512_BF16."),
+    click.option("--ema", type=float, metavar="DECAY", help="Keep an average of G's weights too, as 0.999."),
+    click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Decides every draw of the run."),
+    click.option("--gpu", metavar="0,1", help="GPUs to train on; left out: the CPU."),
+    click.option("--run-dir", type=click.Path(), help="A new folder for everything the run writes."),
+    click.option("--resume", metavar="RUN|auto", type=click.Path(),
+                 help="Go on with this run folder; auto: with the one this command began, or begin it."),
+    click.option("--allow-changes", is_flag=True, help="With --resume: go on with other settings than the run's."),
+    click.option("--display", type=click.Choice(["auto", "window", "none"]), default="auto", show_default=True,
+                 help="Windows gout, diff and data."),
+    click.option("--log-every", type=_positive, help="Steps between lines of the log."),
+    click.option("--sample-every", type=Interval(), help="Steps between pictures."),
+    click.option("--checkpoint-every", type=Interval(minutes=True), help="Steps, or minutes, between checkpoints."),
+    click.option("--evaluate-every", type=Interval(), help="Steps between scores of samples; left out: none."),
+    click.option("--keep", type=_positive, help="Checkpoints that stay."),
+    click.option("--keep-best", metavar="METRIC:min|max", help="The best checkpoint by this metric stays too."),
+    click.option("--on-nan", type=click.Choice(["stop", "rollback"]),
+                 help="What to do when a loss or weight is not finite."),
+    click.option("--diagnose/--no-diagnose", default=None, help="Warn of what goes wrong; on unless turned off."),
+    click.option("--monitor", type=click.IntRange(min=0), help="Steps between printouts of mx.mon.Monitor."),
+    click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any other setting of the recipe."),
+    click.option("--dry-run", is_flag=True, help="Print the resolved configuration and stop."),
+    click.option("--debug", is_flag=True, help="Show tracebacks."),
+)  # fmt: skip
+
+
+def training_options(command):
+    """Give a click command all flags of `mxgan train`."""
+    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(_OPTIONS), command)
+
+
+def resolve(flags: dict, defaults: dict):
+    """The RunConfig that the flags ask for, on top of the recipe and of `defaults`."""
+    from mxgan.recipes import get_recipe
+    from mxgan.runs.config import RunConfig
+
+    recipe = get_recipe(flags.get("recipe") or defaults.get("recipe", "dcgan"))
+    settings = {"epochs": 100, **recipe.run_defaults, **defaults, "recipe": recipe}
+    own = settings.pop("settings", ())
+    return changed({**flags, "recipe": None}, _with_settings(RunConfig(**settings), own))
+
+
+def changed(flags: dict, config):
+    """`config` with what the flags say changed; a flag that is None says nothing."""
+    from mxgan.recipes import get_recipe
+    from mxgan.runtime.config import override
+
+    given = {name: value for name, value in flags.items() if value is not None}
+    if "data_dir" in given:
+        given["data_dir"] = os.path.abspath(given["data_dir"])  # found again when resumed from another folder
+    if "nc" in given:
+        given["nc"] = int(given["nc"])
+    if "recipe" in given:
+        config = replace(config, recipe=get_recipe(given["recipe"]))
+    ends = {name: given[name] for name in ("steps", "epochs") if name in given}
+    if ends:
+        config = replace(config, **{"steps": None, "epochs": None, **ends})
+    _check_widths(config.recipe.network, given)
+    for name, paths in _SETTINGS_OF_FLAG.items():
+        for path in paths if name in given else ():
+            config = override(config, path, given[name])
+    if "lr" in given:
+        config = with_learning_rate(config, given["lr"])
+    return _with_settings(config, given.get("settings", ()))
+
+
+def _check_widths(network, given: dict) -> None:
+    for name in ("ngf", "ndf", "nc"):
+        if name in given and not hasattr(network, name):
+            widths = " and ".join(
+                f"--set {field}={_spelt(getattr(network, field))}" for field in network.width_settings
+            )
+            raise ArgumentError(
+                f"--{name} is {given[name]}, but the network {network.name!r} has no {name}; its widths are {widths}."
+            )
+
+
+def _spelt(value) -> str:
+    """A setting as --set takes it."""
+    return f"[{','.join(map(str, value))}]" if isinstance(value, tuple) else str(value)
+
+
+def _with_settings(config, settings):
+    """The configuration with each KEY=VALUE put in; what fits only together with a later one is put in after it."""
+    waiting, refusals = [_key_and_value(setting) for setting in settings], []
+    while waiting:
+        config, left, refusals = _put_in(config, waiting)
+        if len(left) == len(waiting):
+            raise refusals[0]
+        waiting = left
+    return config
+
+
+def _put_in(config, pairs: list) -> tuple:
+    """(configuration, pairs that it refused, why)."""
+    from mxgan.runtime.config import override
+
+    left, refusals = [], []
+    for key, value in pairs:
+        try:
+            config = override(config, key, value)
+        except ArgumentError as error:
+            left.append((key, value))
+            refusals.append(error)
+    return config, left, refusals
+
+
+def _key_and_value(setting: str) -> tuple:
+    key, equals, value = setting.partition("=")
+    if not equals or not key:
+        raise ArgumentError(f"--set {setting!r} is not of the form KEY=VALUE.")
+    if "run_defaults" in key.split("."):
+        raise ArgumentError(
+            f"--set {setting!r}: run_defaults are what the recipe leaves to the flags; give the flag itself "
+            "(--epochs, --limit, --log-every, --sample-every)."
+        )
+    return key, value
+
+
+def with_learning_rate(config, rate: float):
+    """G's learning rate set, D's in its old ratio to it."""
+    from mxgan.runtime.config import override
+
+    recipe = config.recipe
+    ratio = recipe.discriminator_optimizer.learning_rate / recipe.generator_optimizer.learning_rate
+    config = override(config, "recipe.generator_optimizer.learning_rate", rate)
+    return override(config, "recipe.discriminator_optimizer.learning_rate", rate * ratio)

@@ -1,0 +1,67 @@
+"""What commands write where the user says: images as a grid, an array or a folder, over nothing that is there."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+
+from mxgan.errors import ArgumentError
+from mxgan.pictures.grid import save_grid
+from mxgan.runtime.files import write_whole
+
+__all__ = ["check_absent", "make_folder", "new_picture", "write_images"]
+
+
+def check_absent(path: Path) -> None:
+    """Raise ArgumentError where a file would be overwritten."""
+    if path.exists():
+        raise ArgumentError(f"{path} exists; give another name, or move it away.")
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder unless it is there; ArgumentError where it cannot be made."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArgumentError(f"the folder {path} cannot be made: {error.strerror}. Give another.") from error
+
+
+def new_picture(path: str) -> Path:
+    """The path of a PNG that is to be written, checked before the work for it is done: its folder is made.
+
+    Raises
+    ------
+    ArgumentError : another kind of file, one that is there already, or a folder that cannot be made.
+    """
+    target = Path(path)
+    if target.suffix != ".png":
+        raise ArgumentError(f"--output {path}: give a name that ends in .png.")
+    check_absent(target)
+    make_folder(target.parent)
+    return target
+
+
+def write_images(
+    target: Path, images: np.ndarray, labels: Optional[np.ndarray] = None, columns: Optional[int] = None
+) -> None:
+    """Write images (N, C, H, W) in [-1, 1] as a grid, as an array, or as a folder of files, by the target's name.
+
+    `labels` (N,) go into the array's file; `columns` is how many images a row of the grid has.
+    """
+    if target.suffix == ".npz":
+        content = io.BytesIO()
+        np.savez_compressed(content, images=images, **({} if labels is None else {"labels": labels}))
+        write_whole(target, content.getvalue())
+    elif target.suffix == ".png":
+        save_grid(target, images, columns)
+    elif target.suffix:
+        raise ArgumentError(f"--output {target}: give a name that ends in .png or .npz, or a folder.")
+    else:
+        make_folder(target)
+        if any(target.iterdir()):
+            raise ArgumentError(f"the folder {target} is not empty; give another --output.")
+        for i, image in enumerate(images):
+            save_grid(target / f"{i:06d}.png", image[None])

@@ -1,0 +1,74 @@
+"""The command that shows networks: `mxgan summary`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Optional
+
+import click
+
+from mxgan.cli.flags import resolve
+from mxgan.cli.terminal import readable_errors
+from mxgan.errors import ArgumentError
+
+__all__ = ["summary"]
+
+
+@click.command()
+@click.option("--recipe", metavar="NAME", default="dcgan", show_default=True, help="One of `mxgan recipes`.")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any setting of the recipe.")
+@click.option("--symbol", type=click.Path(), help="Instead of a recipe: a symbol's .json, which may be a stranger's.")
+@click.option("--shape", "shapes", metavar="INPUT=N,...", multiple=True,
+              help="With --symbol: the shape of an input, batch included, as rand=64,100,1,1.")  # fmt: skip
+@click.option("--graph", type=click.Path(), help="A folder for a drawing of each network, named as the table is.")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def summary(
+    recipe: str, settings: tuple, symbol: Optional[str], shapes: tuple, graph: Optional[str], debug: bool
+) -> None:
+    """Print the layers of a recipe's two networks, with shapes and parameters; draw them on demand."""
+    with readable_errors(debug):
+        from mxgan.cli.outputs import check_absent, make_folder
+        from mxgan.graphs.layers import summary as table
+        from mxgan.pictures.network_graph import render_graph
+
+        if bool(symbol) != bool(shapes) or (symbol and settings):
+            raise ArgumentError("--symbol and --shape go together, and without --set. Give both, or a --recipe.")
+        networks = _network_of_file(symbol, shapes) if symbol else _networks_of_recipe(recipe, settings)
+        for name, (network, inputs) in networks.items():
+            click.echo(f"{name}\n{table(network, inputs)}\n")
+            if graph:
+                target = Path(graph) / f"{name}.png"
+                check_absent(target)
+                make_folder(target.parent)
+                click.echo(f"drawn: {render_graph(network, target, inputs, name)}\n")
+
+
+def _networks_of_recipe(recipe: str, settings: tuple) -> dict:
+    """{half: (symbol, {input: shape})}."""
+    chosen = resolve({"recipe": recipe, "settings": settings}, {}).recipe
+    network, batch = chosen.network, (chosen.batch_size,)
+    halves = {
+        "generator": (network.generator(), {"rand": batch + network.latent_shape}),
+        "discriminator": (network.discriminator(), {"data": batch + network.image_shape}),
+    }
+    for symbol, shapes in halves.values():
+        if "class_label" in symbol.list_arguments():
+            shapes["class_label"] = batch
+    return halves
+
+
+def _network_of_file(path: str, given: tuple) -> dict:
+    """{name of the file: (symbol, {input: shape})}, the shapes out of texts such as "rand=64,100,1,1"."""
+    from mxgan.graphs.symbol_files import load_symbol
+    from mxgan.graphs.symbol_sizes import check_sizes
+
+    shapes = {}
+    for text in given:
+        name, _, sizes = text.rpartition("=")
+        if not name or name in shapes or not re.fullmatch(r"[1-9][0-9]{0,8}(,[1-9][0-9]{0,8}){0,31}", sizes):
+            raise ArgumentError(f"--shape {text!r}: give each input once, with sizes above 0, as rand=64,100,1,1.")
+        shapes[name] = tuple(map(int, sizes.split(",")))
+    symbol = load_symbol(path)
+    check_sizes(symbol, shapes)
+    return {Path(path).stem: (symbol, shapes)}

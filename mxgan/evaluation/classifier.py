@@ -1,0 +1,212 @@
+"""The classifier that samples are measured with, trained by this package on the labelled images of a data set."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Callable, NamedTuple, Optional
+
+import numpy as np
+
+from mxgan.data import data_sets_with, open_dataset
+from mxgan.data.images import ImageArrayIter
+from mxgan.errors import ArgumentError
+from mxgan.evaluation.features import FeatureNetwork
+from mxgan.evaluation.lenet import LeNet
+from mxgan.runtime import mx, versions
+from mxgan.runtime.config import FLOAT32_MAX, to_dict, whole_number
+from mxgan.runtime.draws import rng_for
+from mxgan.runtime.progress import progress_bar
+from mxgan.training.optimizers import OptimizerConfig, init_optimizer, set_learning_rate
+
+__all__ = ["ClassifierTraining", "LabelledData", "accuracy", "class_titles", "labelled_data", "train_classifier"]
+
+HELD_BACK = 6  # of a data set without a test split, one image in so many is tested on
+LEAST_RATE = 1e-6  # the optimiser wants one above 0
+
+
+@dataclass(frozen=True)
+class ClassifierTraining:
+    """How a classifier is trained: Adam, its rate falling linearly to 0, on images moved by a few pixels.
+
+    Parameters
+    ----------
+    image_size : side of the grey images that it is given, 28 or 32.
+    batch_size : images in a step.
+    epochs, least_steps : it is trained for so many epochs, and for more where they are fewer steps than that.
+    learning_rate : the first one.
+    shift : each image is moved by up to so many pixels in both directions, its edge repeated.
+    seed : with the step's number it decides every draw.
+    """
+
+    image_size: int = 32
+    batch_size: int = 64
+    epochs: int = 4
+    least_steps: int = 600
+    learning_rate: float = 2e-3
+    shift: int = 2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        LeNet(image_size=self.image_size)
+        for name in ("batch_size", "epochs", "least_steps"):
+            whole_number(name, getattr(self, name), maximum=10**6)
+        whole_number("shift", self.shift, minimum=0, maximum=self.image_size // 2)
+        whole_number("seed", self.seed, minimum=0)
+        if not 0 < self.learning_rate <= FLOAT32_MAX:
+            raise ArgumentError(f"learning_rate is {self.learning_rate!r}; give a number above 0.")
+
+    def epochs_on(self, data) -> int:
+        """Epochs on these images."""
+        return max(self.epochs, math.ceil(self.least_steps / data.batches_per_epoch))
+
+
+class LabelledData(NamedTuple):
+    """What a classifier is trained and tested on: two iterators over grey images, and what they are called."""
+
+    train: ImageArrayIter
+    test: ImageArrayIter
+    name: str
+
+    def describe(self) -> dict:
+        """JSON values that tell these data from others."""
+        halves = {"train": self.train.fingerprint, "test": self.test.fingerprint}
+        names = {"class_names": list(self.train.class_names)} if self.train.class_names else {}
+        return {"name": self.name, "classes": self.train.num_classes, **names, **halves}
+
+
+def class_titles(data) -> list:
+    """The names of the classes that a data set's labels count; their numbers where they have none."""
+    return list(data.class_names) or [str(number) for number in range(data.num_classes or 0)]
+
+
+def labelled_data(
+    dataset: str,
+    data_dir=None,
+    training: ClassifierTraining = ClassifierTraining(),
+    progress: Optional[bool] = None,
+    **settings,
+) -> LabelledData:
+    """A data set's labelled images: its training and its test split, or, where it has none, 5 of 6 images and the rest.
+
+    `settings` are those of `open_dataset`, such as most_broken. Raises ArgumentError where there are no class labels.
+    """
+
+    def opened(**more):
+        size = {"image_size": training.image_size, "channels": 1, "batch_size": training.batch_size}
+        return open_dataset(
+            dataset, data_dir=data_dir, seed=training.seed, progress=progress, **size, **settings, **more
+        )
+
+    if dataset in data_sets_with("split"):
+        found = LabelledData(opened(split="train"), opened(split="test", shuffle=False), dataset)
+    else:
+        whole = opened()
+        found = LabelledData(*_parts(whole, training), dataset) if whole.num_classes else LabelledData(*[whole] * 2, "")
+    for half in (found.train, found.test):
+        if (half.num_classes or 0) < 2:
+            known = "none" if half.num_classes is None else str(half.num_classes)
+            raise ArgumentError(
+                f"a classifier wants images of at least 2 classes, and the data set {dataset!r} tells {known}. Use "
+                "mnist, digits or a folder with one subfolder for each class, or leave the metrics out that need one."
+            )
+    return found
+
+
+def _parts(whole: ImageArrayIter, training: ClassifierTraining) -> tuple:
+    """(training images, held-back images) of one array, drawn from the seed."""
+    order = rng_for("held back", training.seed, 0).permutation(whole.num_images)
+    held = max(1, whole.num_images // HELD_BACK)
+    parts = {False: np.sort(order[held:]), True: np.sort(order[:held])}
+    if not len(parts[False]):
+        raise ArgumentError(f"{whole.name} has {whole.num_images} images, too few to train a classifier on.")
+    return tuple(
+        ImageArrayIter(
+            whole.images[rows],
+            whole.labels[rows],
+            batch_size=training.batch_size,
+            image_size=training.image_size,
+            channels=1,
+            seed=training.seed,
+            shuffle=not held_back,
+            class_names=whole.class_names or tuple(map(str, range(whole.num_classes))),
+            name=whole.name,
+        )
+        for held_back, rows in parts.items()
+    )
+
+
+def train_classifier(
+    data: LabelledData, training: ClassifierTraining = ClassifierTraining(), progress: Optional[bool] = None
+) -> FeatureNetwork:
+    """A LeNet trained on the data, with its accuracy on the held-back images in its `record`.
+
+    The same data and settings give the same bits on the same machine with as many threads. MXNet's own random numbers
+    are seeded anew.
+    """
+    network = LeNet(classes=data.train.num_classes, image_size=training.image_size)
+    module = mx.mod.Module(network.symbol(), ("data",), ("softmax_label",))
+    module.bind(data.train.provide_data, [("softmax_label", (training.batch_size,))])
+    mx.random.seed(int(rng_for("classifier", training.seed, 0).integers(2**31)))
+    module.init_params(mx.init.Xavier())
+    init_optimizer(module, OptimizerConfig("adam", training.learning_rate, {}), devices=1)
+    epochs = training.epochs_on(data.train)
+    steps, step = epochs * data.train.batches_per_epoch, 0
+    with progress_bar(progress, desc="classifier", total=steps, unit="step") as bar:
+        for epoch in range(epochs):
+            data.train.seek(epoch)
+            for batch in data.train:
+                set_learning_rate(module, max(training.learning_rate * (1 - step / steps), LEAST_RATE))
+                module.forward_backward(mx.io.DataBatch([_moved(batch.data[0], training, step)], batch.label))
+                module.update()
+                step += 1
+                bar.update()
+    trained = FeatureNetwork(network, _scaled(FeatureNetwork(network, module.get_params()), data.test))
+    trained.record.update(
+        accuracy=accuracy(lambda images: trained.features_and_probabilities(images.asnumpy()).probabilities, data.test),
+        test_images=data.test.num_images,
+        class_names=class_titles(data.train),
+        data=data.describe(),
+        training={**to_dict(training), "steps": steps},
+        versions=versions(),
+    )
+    return trained
+
+
+def _moved(images, training: ClassifierTraining, step: int):
+    """Images (N, 1, S, S), each moved by 0 to `shift` pixels; the place of each is drawn from (seed, step)."""
+    size, most = training.image_size, training.shift
+    padded = np.pad(images.asnumpy(), ((0, 0), (0, 0), (most, most), (most, most)), mode="edge")
+    places = rng_for("shift", training.seed, step).integers(2 * most + 1, size=(len(padded), 2))
+    moved = [image[:, top : top + size, left : left + size] for image, (top, left) in zip(padded, places)]
+    return mx.nd.array(np.stack(moved))
+
+
+def _scaled(network: FeatureNetwork, data) -> tuple:
+    """Its parameters with features of root mean square 1 on the images of `data`, and the same probabilities.
+
+    Distances of features then have a unit that does not depend on how far this training has let the weights grow.
+    """
+    data.seek(0)
+    features = [
+        network.features_and_probabilities(batch.data[0].asnumpy()[: data.batch_size - batch.pad]).features
+        for batch in data
+    ]
+    size = float(np.sqrt(np.mean(np.square(np.concatenate(features), dtype=np.float64)))) or 1.0
+    arguments, auxiliary = network.parameters
+    factors = {"fc2_weight": 1 / size, "fc2_bias": 1 / size, "fc3_weight": size}  # the rectifier between lets them by
+    return {name: value * factors.get(name, 1.0) for name, value in arguments.items()}, auxiliary
+
+
+def accuracy(probabilities_of: Callable, data) -> float:
+    """Share of the images of `data`, each counted once, that a classifier puts into their class.
+
+    `probabilities_of` makes (N, K) of a batch's images, an NDArray (N, C, H, W); `data` is an iterator of mxgan.data
+    over labelled images.
+    """
+    data.seek(0)
+    right = 0
+    for batch in data:
+        found = probabilities_of(batch.data[0]).argmax(axis=1) == batch.label[0].asnumpy()
+        right += int(found[: data.batch_size - batch.pad].sum())
+    return right / data.num_images

@@ -1,0 +1,79 @@
+"""LeNet, the classifier that samples are measured with: an image to class probabilities, with a layer of features.
+
+It is no row of NETWORKS, for it generates nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mxgan.errors import ArgumentError
+from mxgan.runtime import mx
+from mxgan.runtime.config import whole_number
+
+__all__ = ["LeNet"]
+
+IMAGE_SIZES = (28, 32)
+KERNEL = 5
+
+
+@dataclass(frozen=True)
+class LeNet:
+    """Two convolutions with maximum pooling, then two fully connected layers of features, rectified throughout.
+
+    Parameters
+    ----------
+    classes : how many classes there are, at least 2.
+    image_size : side of the grey images, 28 or 32. What 28 lacks is padded by the first convolution, so that the
+        parameters of the two are alike.
+    filters : of the two convolutions.
+    hidden, features : widths of the two fully connected layers before the classes; the second is the one that
+        distances are measured in.
+
+    Source: LeCun et al. 1998, section II.B (LeNet-5: 6 and 16 filters, 120 and 84 units); the pooling, the rectifiers
+    and the softmax are those of later practice.
+    """
+
+    classes: int = 10
+    image_size: int = 32
+    filters: tuple = (16, 32)
+    hidden: int = 120
+    features: int = 84
+
+    def __post_init__(self) -> None:
+        whole_number("classes", self.classes, minimum=2, maximum=10_000)
+        if self.image_size not in IMAGE_SIZES:
+            raise ArgumentError(f"image_size is {self.image_size!r}; give {' or '.join(map(str, IMAGE_SIZES))}.")
+        if not isinstance(self.filters, tuple) or len(self.filters) != 2:
+            raise ArgumentError(f"filters is {self.filters!r}; give a tuple of two whole numbers, such as (16, 32).")
+        widths = {**{f"filters[{i}]": width for i, width in enumerate(self.filters)}, "hidden": self.hidden}
+        for name, width in {**widths, "features": self.features}.items():
+            whole_number(name, width, maximum=65_536)
+
+    @property
+    def image_shape(self) -> tuple:
+        """Shape of one image: (1, image_size, image_size)."""
+        return (1, self.image_size, self.image_size)
+
+    def symbol(self):
+        """`data` (N, 1, image_size, image_size) in [-1, 1] → a group of two outputs.
+
+        `features` (N, features), not negative; `softmax` (N, classes), probabilities, whose label `softmax_label` (N,)
+        trains it by cross-entropy.
+        """
+        layer = mx.sym.Variable("data")
+        for i, width in enumerate(self.filters, start=1):
+            pad = (IMAGE_SIZES[-1] - self.image_size) // 2 if i == 1 else 0
+            layer = mx.sym.Convolution(
+                layer, name=f"conv{i}", kernel=(KERNEL, KERNEL), pad=(pad, pad), num_filter=width
+            )  # (N, width, 28, 28), (N, width, 10, 10)
+            layer = mx.sym.Activation(layer, name=f"act{i}", act_type="relu")
+            layer = mx.sym.Pooling(layer, name=f"pool{i}", kernel=(2, 2), stride=(2, 2), pool_type="max")
+        layer = mx.sym.FullyConnected(mx.sym.Flatten(layer), name="fc1", num_hidden=self.hidden)
+        layer = mx.sym.Activation(layer, name="fcact1", act_type="relu")
+        layer = mx.sym.FullyConnected(layer, name="fc2", num_hidden=self.features)
+        features = mx.sym.Activation(layer, name="features", act_type="relu")
+        logits = mx.sym.FullyConnected(features, name="fc3", num_hidden=self.classes)
+        # The features are told, and send no gradient of their own.
+        told = mx.sym.BlockGrad(features, name="told")
+        return mx.sym.Group([told, mx.sym.SoftmaxOutput(logits, name="softmax")])

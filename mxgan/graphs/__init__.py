@@ -1,0 +1,1 @@
+"""Symbols and files of parameters: read, checked, measured and rewritten."""

@@ -1,0 +1,211 @@
+"""What a network is made of: its layers with their shapes and numbers of parameters, as rows and as a table.
+
+Works on symbols alone; nothing is bound and no parameter is allocated. graph.py draws what is read here.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Optional
+
+from mxgan.graphs.shapes import infer
+from mxgan.runtime import mx
+
+__all__ = [
+    "KINDS",
+    "BatchNormParameters",
+    "LayerRow",
+    "Node",
+    "batch_norms",
+    "layers",
+    "nodes_of",
+    "numbers",
+    "summary",
+    "times",
+]
+
+Shape = tuple  # of int
+
+# The heads whose second input is a label, so not a parameter.
+_LABELLED = {
+    "LinearRegressionOutput",
+    "LogisticRegressionOutput",
+    "MAERegressionOutput",
+    "SVMOutput",
+    "SoftmaxOutput",
+    "softmax_cross_entropy",
+}
+_BATCH_NORMS = {"BatchNorm", "BatchNorm_v1", "_contrib_SyncBatchNorm"}
+KINDS = ("trained", "fixed", "auxiliary")
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One operator of a network, or one of its inputs.
+
+    `trained`, `fixed` and `auxiliary` count numbers: parameters that the optimiser changes, gammas that
+    `fix_gamma` holds at 1, and states such as BatchNorm's moving mean and variance. A parameter that several
+    layers share counts in the first of them.
+    """
+
+    name: str
+    operator: str
+    output_shapes: tuple
+    trained: int = 0
+    fixed: int = 0
+    auxiliary: int = 0
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of the first output."""
+        return self.output_shapes[0]
+
+
+def layers(symbol: mx.sym.Symbol, shapes: Mapping) -> list:
+    """The layers of a network in the order of computation.
+
+    Parameters
+    ----------
+    symbol : the network.
+    shapes : the shape of each input by name, batch included, as `{"rand": (64, 100, 1, 1)}`. Labels may be
+        left out. Every other variable counts as a parameter.
+
+    Returns
+    -------
+    list of LayerRow; inputs and labels are rows with the operator "input".
+
+    Raises
+    ------
+    ShapeError when the shapes do not fit the network or do not decide every shape in it.
+    """
+    return [node.row for node in nodes_of(symbol, shapes) if node.row is not None]
+
+
+def summary(symbol: mx.sym.Symbol, shapes: Mapping) -> str:
+    """A table of the layers with output shape, numbers of parameters, and their totals; see `layers`."""
+    rows = layers(symbol, shapes)
+    table = [("layer", "operator", "output shape", *KINDS)]
+    table += [(row.name, row.operator, times(row.output_shape), *map(_count, numbers(row))) for row in rows]
+    totals = [sum(column) for column in zip(*map(numbers, rows))]
+    table.append(("total", "", "", *(f"{total:,}" for total in totals)))
+    widths = [max(map(len, column)) for column in zip(*table)]
+    sides = [str.ljust] * 3 + [str.rjust] * 3
+    lines = ["  ".join(pad(cell, width) for pad, cell, width in zip(sides, line, widths)) for line in table]
+    rule = "-" * len(lines[0])
+    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+
+def numbers(row: LayerRow) -> tuple:
+    """(trained, fixed, auxiliary) of a row."""
+    return tuple(getattr(row, kind) for kind in KINDS)
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number else ""
+
+
+def times(shape: Shape) -> str:
+    """A shape for a person: 64×3×64×64."""
+    return "×".join(map(str, shape))
+
+
+@dataclass
+class Node:
+    """A node of the graph as MXNet writes it, with its shapes; `row` is None for a parameter."""
+
+    name: str
+    operator: str
+    attributes: dict
+    inputs: list  # of (node index, output index)
+    output_shapes: tuple = ()
+    row: Optional[LayerRow] = None
+
+
+def nodes_of(symbol: mx.sym.Symbol, shapes: Optional[Mapping]) -> list:
+    """Every node of the graph in the order of computation; without shapes, none are filled in."""
+    nodes = [
+        Node(
+            entry["name"],
+            entry["op"],
+            entry.get("attrs", {}),
+            [tuple(source[:2]) for source in entry["inputs"]],
+        )
+        for entry in json.loads(symbol.tojson())["nodes"]
+    ]
+    if shapes is not None:
+        _add_shapes(nodes, symbol, shapes)
+    inputs = _first_inputs(nodes) if shapes is None else set(shapes)
+    _add_rows(nodes, inputs, set(symbol.list_auxiliary_states()))
+    return nodes
+
+
+def _first_inputs(nodes: list) -> set:
+    """Without shapes to name the inputs: the variables that come first in some layer, as data does."""
+    return {nodes[node.inputs[0][0]].name for node in nodes if node.inputs}
+
+
+def _add_shapes(nodes: list, symbol: mx.sym.Symbol, shapes: Mapping) -> None:
+    internals = symbol.get_internals()
+    outputs = [(output.name, shape) for output, shape in zip(internals, infer(internals, shapes)[1])]
+    position = 0
+    for node in nodes:
+        # An entry for each output, in the order of the nodes: those of one node stand together.
+        start = position
+        while position < len(outputs) and outputs[position][0] == node.name:
+            position += 1
+            if node.operator == "null":
+                break
+        node.output_shapes = tuple(shape for _, shape in outputs[start:position])
+
+
+def _add_rows(nodes: list, inputs: set, auxiliary: set) -> None:
+    labelled = [node for node in nodes if node.operator in _LABELLED and len(node.inputs) > 1]
+    labels = {node.inputs[1][0] for node in labelled}
+    counted = set()
+    for index, node in enumerate(nodes):
+        if node.operator == "null":
+            if node.name in inputs or index in labels:
+                node.row = LayerRow(node.name, "input", node.output_shapes)
+                counted.add(index)
+            continue
+        counts = dict.fromkeys(KINDS, 0)
+        for position, (source, _) in enumerate(node.inputs):
+            if nodes[source].operator == "null" and source not in counted:
+                counted.add(source)
+                kind = "auxiliary" if nodes[source].name in auxiliary else _trained_or_fixed(node, position)
+                counts[kind] += _size(nodes[source])
+        node.row = LayerRow(node.name, node.operator, node.output_shapes, **counts)
+
+
+def _size(parameter: Node) -> int:
+    return math.prod(parameter.output_shapes[0]) if parameter.output_shapes else 0
+
+
+def _trained_or_fixed(node: Node, position: int) -> str:
+    return "fixed" if node.operator in _BATCH_NORMS and position == 1 and _holds_gamma(node) else "trained"
+
+
+class BatchNormParameters(NamedTuple):
+    """The names of one BatchNorm's parameters; `held` where fix_gamma holds gamma at 1."""
+
+    gamma: str
+    beta: str
+    held: bool
+
+
+def batch_norms(symbol: mx.sym.Symbol) -> list:
+    """The `BatchNormParameters` of each BatchNorm in a network."""
+    nodes = nodes_of(symbol, None)
+    return [
+        BatchNormParameters(*(nodes[source].name for source, _ in node.inputs[1:3]), held=_holds_gamma(node))
+        for node in nodes
+        if node.operator == "BatchNorm"
+    ]
+
+
+def _holds_gamma(node: Node) -> bool:
+    """MXNet leaves out attributes that were not given; fix_gamma is then true."""
+    return node.attributes.get("fix_gamma", "True") in ("True", "true", "1")

@@ -1,0 +1,74 @@
+"""Shapes of a stranger's network followed layer by layer, before MXNet infers those of the whole."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+
+from mxgan.errors import ShapeError
+from mxgan.graphs.layers import Node, nodes_of, times
+from mxgan.graphs.shapes import infer
+from mxgan.graphs.symbol_rules import LARGEST
+from mxgan.runtime import mx
+
+__all__ = ["check_sizes"]
+
+_MOST_PASSES = 8
+
+
+def check_sizes(symbol, shapes: Mapping[str, tuple]) -> None:
+    """Raise ShapeError where a layer of `symbol` would take or make more numbers than MXNet can index.
+
+    MXNet multiplies sizes without a look at overflow and divides by what comes of it: four axes of 65536 and a Reshape
+    end the process. Here each layer is asked alone, with inputs that were found to be of a sane size, as often as
+    something new comes to be known.
+
+    Parameters
+    ----------
+    symbol : as `load_symbol` returns it.
+    shapes : {input: shape}, batch included, as `mxgan.graphs.shapes.infer` takes them.
+    """
+    nodes = nodes_of(symbol, None)
+    known = {}  # (node, output): shape
+    for index, node in enumerate(nodes):
+        stated = re.findall(r"-?\d+", node.attributes.get("__shape__", "")) if node.operator == "null" else []
+        _learn(known, node, (index, 0), tuple(shapes.get(node.name, map(int, stated))))
+    alone = {index: _alone(node) for index, node in enumerate(nodes) if node.operator != "null"}
+    for _ in range(_MOST_PASSES):
+        before = len(known)
+        for index, layer in alone.items():
+            _ask(known, nodes[index], index, layer)
+        if len(known) == before:
+            return
+
+
+def _alone(node: Node):
+    """The layer with a Variable for each input."""
+    function = getattr(mx.sym, node.operator, None) or getattr(mx.sym._internal, node.operator)
+    inputs = [mx.sym.Variable(f"input{i}") for i in range(len(node.inputs))]
+    return function(*inputs, name=node.name, **node.attributes)
+
+
+def _ask(known: dict, node: Node, index: int, layer) -> None:
+    names = {f"input{i}": place for i, place in enumerate(node.inputs)}
+    arguments = layer.list_arguments()
+    given = {name: known[names[name]] for name in arguments if names[name] in known}
+    try:
+        found, outputs, _ = layer.infer_shape_partial(**given)
+    except mx.MXNetError:
+        infer(layer, given)  # which says it in words
+        raise
+    for name, shape in zip(arguments, found):
+        _learn(known, node, names[name], shape)
+    for output, shape in enumerate(outputs):
+        _learn(known, node, (index, output), shape)
+
+
+def _learn(known: dict, node: Node, place: tuple, shape: tuple) -> None:
+    """Keep a shape that is known whole."""
+    if not shape or min(shape) < 1:
+        return
+    if math.prod(shape) > LARGEST:
+        raise ShapeError(f"the layer {node.name!r} takes or makes {times(shape)} numbers; MXNet indexes {LARGEST:,}.")
+    known.setdefault(place, shape)

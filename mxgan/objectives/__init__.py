@@ -1,0 +1,1 @@
+"""Losses as symbols: heads over D's raw score, gradient penalties, spectral normalisation."""

@@ -1,0 +1,136 @@
+"""The walk over a network's nodes, from its data to its score, that builds the tangent (Wengert 1964)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from mxgan.errors import ArgumentError
+from mxgan.graphs.layers import nodes_of
+from mxgan.objectives.tangent.point import Point
+from mxgan.objectives.tangent.rules import RULES
+from mxgan.runtime import mx
+
+__all__ = ["Linearization", "linearize"]
+
+_MIXES_SAMPLES = (
+    "mixes the samples of a batch, so that a gradient for each sample does not exist (Gulrajani et al. 2017, "
+    "section 4). Take a network with discriminator_norm=none or layer"
+)
+_DRAWS_AGAIN = "draws other numbers in each pass, so that the penalty would be of another network. Leave it out"
+# What has no tangent, and why: said instead of a list of operators.
+_REFUSED = {
+    **dict.fromkeys(("BatchNorm", "BatchNorm_v1", "_contrib_SyncBatchNorm"), _MIXES_SAMPLES),
+    "Deconvolution": (
+        "would share its weight with its tangent, which crashes MXNet 1.9.1. Use UpSampling and Convolution instead"
+    ),
+    "Dropout": _DRAWS_AGAIN,
+}
+
+
+class Linearization(NamedTuple):
+    """What `linearize` gives, symbols that share their nodes.
+
+    Attributes
+    ----------
+    score : the score that was given, a copy of it.
+    tangent : its derivative along the direction.
+    masks : {input of `tangent`: the symbol of its value}.
+    """
+
+    score: Any
+    tangent: Any
+    masks: dict
+
+
+def linearize(
+    score, inputs: Mapping[str, tuple], data: str = "data", direction: str = "tangent", masks_as_inputs: bool = False
+) -> Linearization:
+    """⟨∇ score, direction⟩ for each sample, as a symbol over the same Variables and one more.
+
+    Parameters
+    ----------
+    score : symbol with one output, the raw score (N, 1), and no BatchNorm. Its weights may be computed from other
+        Variables (spectral normalisation), though not from the data. Where samples of a batch see each other
+        (minibatch discrimination), the derivative is along all of their directions at once.
+    inputs : {input: shape}, batch included, for `data` and every other input, such as `class_label`. The result is
+        not tied to the size of the batch.
+    data : the input with respect to which the score is differentiated.
+    direction : name of the new input, of the shape of `data`.
+    masks_as_inputs : take the slopes of piecewise linear activations as inputs. The tangent of a critic that is
+        piecewise linear throughout depends on its data through these masks alone, and the pass that finds the gradient
+        leaves them in any case: the tangent need not compute the score again, nor MXNet differentiate it for nothing (a
+        third of the penalty's time).
+
+    Returns
+    -------
+    Linearization; its `tangent` has the score's shape, and lacks the arguments that it does not depend on (the last
+    bias).
+
+    Raises
+    ------
+    ArgumentError : BatchNorm, or another operator that has no rule; a score that does not depend on `data`.
+
+    Example
+    -------
+    >>> critic = mxgan.DCGAN(discriminator_norm="none").discriminator()
+    >>> tangent = linearize(critic, {"data": (64, 3, 64, 64)}).tangent
+    """
+    _check_names(score, inputs, data, direction)
+    # A copy, whose Variables get shapes below; and a last node with one output, whichever of its node's it was.
+    score = mx.sym.identity(copy.deepcopy(score))
+    nodes = nodes_of(score, inputs)
+    internals, masks = iter(score.get_internals()), {} if masks_as_inputs else None
+    values, tangents = [], []
+    for node in nodes:
+        values.append([next(internals) for _ in node.output_shapes])
+        if node.operator == "null":
+            tangents.append([mx.sym.Variable(direction) if node.name == data else None])
+            if node.name not in inputs:  # gamma's shape: the tangent of LayerNorm does not decide it
+                values[-1][0]._set_attr(__shape__=str(tuple(node.output_shapes[0])))
+        else:
+            tangents.append(_tangents_of(_point(node, nodes, values, tangents, masks)))
+    if tangents[-1][0] is None:
+        raise ArgumentError(f"the score does not depend on {data!r}: its gradient is 0 everywhere.")
+    return Linearization(score, tangents[-1][0], masks or {})
+
+
+def _check_names(score, inputs: Mapping, data: str, direction: str) -> None:
+    outputs = score.list_outputs()
+    if len(outputs) != 1:
+        raise ArgumentError(f"the score has {len(outputs)} outputs ({', '.join(outputs)}); give the one to penalise.")
+    if data not in inputs:
+        raise ArgumentError(f"there is no shape for {data!r}, only for {', '.join(inputs) or 'nothing'}; give one.")
+    if direction in score.list_inputs():
+        raise ArgumentError(f"the network has an input {direction!r} already; give `direction` another name.")
+
+
+def _point(node, nodes: list, values: list, tangents: list, masks) -> Point:
+    """What the rule for `node`, the last in `values`, is to be given."""
+    return Point(
+        node,
+        [values[source][output] for source, output in node.inputs],
+        [tangents[source][output] for source, output in node.inputs],
+        values[-1],
+        [nodes[source].output_shapes[output] for source, output in node.inputs] + [node.output_shapes[0]],
+        masks,
+    )
+
+
+def _tangents_of(point: Point) -> list:
+    """The tangent of each output."""
+    operator, layer = point.node.operator, point.node.name
+    if operator.startswith(("_random_", "_sample_")):
+        raise ArgumentError(f"the layer {layer!r} is {operator}, which {_DRAWS_AGAIN}, or use no penalty.")
+    if all(tangent is None for tangent in point.tangents):
+        return [None] * len(point.outputs)
+    if operator in _REFUSED:
+        raise ArgumentError(f"the layer {layer!r} is {operator}, which {_REFUSED[operator]}, or use no penalty.")
+    if operator not in RULES:
+        raise ArgumentError(
+            f"the layer {layer!r} is {operator}, which has no rule for its tangent; known: {', '.join(sorted(RULES))}. "
+            "Build the critic of these, or use no penalty."
+        )
+    found = RULES[operator](point)
+    return list(found) if len(point.outputs) > 1 and found is not None else [found] * len(point.outputs)

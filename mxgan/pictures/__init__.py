@@ -1,0 +1,1 @@
+"""Arrays to pictures: grids, figures, windows, drawings of networks."""

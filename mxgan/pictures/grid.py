@@ -1,0 +1,131 @@
+"""Arrays in, pictures out: grids of images, and PNG files; windows.py shows them live.
+
+Everything here takes and gives RGB; `bgr` is the one place of the package that knows OpenCV's channel order.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Optional, Union
+
+import numpy as np
+
+from mxgan.errors import ArgumentError, OutputError, ShapeError
+from mxgan.runtime import cv2
+from mxgan.runtime.files import write_whole
+
+__all__ = ["GAP", "bgr", "checked_grid", "image_grid", "save_grid", "save_png", "standardize"]
+
+GAP = 2  # black pixels between the images of a sheet: digits that fill their images would grow together
+
+
+def image_grid(images, columns: Optional[int] = None, padding: int = GAP) -> np.ndarray:
+    """Lay images out row by row on a near-square black sheet.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) floats in [-1, 1], C = 1 (grey) or 3 (RGB); values outside are clipped.
+    columns : images in a row; by default ceil(sqrt(N)).
+    padding : black pixels between neighbours.
+
+    Returns
+    -------
+    (rows * H + gaps, columns * W + gaps, 3) uint8, RGB.
+
+    Raises
+    ------
+    ShapeError when `images` is not such an array; ArgumentError when it holds integers, NaN or infinity.
+
+    >>> image_grid(np.ones((5, 1, 8, 8), np.float32)).shape
+    (18, 28, 3)
+    """
+    images = _checked_images(images)
+    count, _, height, width = images.shape
+    columns = math.ceil(math.sqrt(count)) if columns is None else columns
+    if columns < 1 or padding < 0:
+        raise ArgumentError(f"columns {columns} must be at least 1 and padding {padding} at least 0.")
+    rows = math.ceil(count / columns)
+    cells = np.zeros((rows * columns, height + padding, width + padding, 3), np.uint8)
+    pixels = np.rint((np.clip(images, -1, 1) + 1) * 127.5).astype(np.uint8)
+    cells[:count, :height, :width] = pixels.transpose(0, 2, 3, 1)  # a grey channel spreads over all three
+    cells = cells.reshape(rows, columns, height + padding, width + padding, 3)
+    sheet = cells.transpose(0, 2, 1, 3, 4).reshape(rows * (height + padding), columns * (width + padding), 3)
+    return sheet[: sheet.shape[0] - padding, : sheet.shape[1] - padding].copy()
+
+
+def _numpy(array) -> np.ndarray:
+    return array.asnumpy() if hasattr(array, "asnumpy") else np.asarray(array)
+
+
+def _checked_images(images) -> np.ndarray:
+    images = _numpy(images)
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or 0 in images.shape:
+        raise ShapeError(f"images of shape {images.shape}: expected (N, C, H, W), none of them 0, C = 1 or 3.")
+    if not np.issubdtype(images.dtype, np.floating):
+        raise ArgumentError(
+            f"images of type {images.dtype}: expected floats in [-1, 1]; bytes become that by x / 127.5 - 1."
+        )
+    finite = np.isfinite(images).all(axis=(1, 2, 3))
+    if not finite.all():
+        raise ArgumentError(
+            f"image {finite.argmin()} of {len(images)} holds NaN or infinity ({(~finite).sum()} such in all)"
+            ", of which there is no picture."
+        )
+    return images.astype(np.float32)
+
+
+def standardize(gradients) -> np.ndarray:
+    """(x - mean) / std over the whole array, as the original's `diff` window shows the input gradient.
+
+    Takes an array of any shape, gives float32 of the same shape; all zeros where every value is the same.
+    NaN or infinity anywhere makes every value NaN, without a warning.
+    """
+    values = _numpy(gradients).astype(np.float64)
+    if not np.isfinite(values).all():
+        return np.full(values.shape, np.nan, np.float32)
+    if values.size == 0 or values.min() == values.max():  # rounding can leave such a std a little above 0
+        return np.zeros(values.shape, np.float32)
+    return ((values - values.mean()) / values.std()).astype(np.float32)
+
+
+def bgr(grid: np.ndarray) -> np.ndarray:
+    """An RGB picture in the channel order that OpenCV takes, and the other way round."""
+    return np.ascontiguousarray(grid[..., ::-1])
+
+
+def checked_grid(grid) -> np.ndarray:
+    """The picture as an array; ShapeError unless it is (H, W, 3) uint8."""
+    grid = np.asarray(grid)
+    if grid.dtype != np.uint8 or grid.ndim != 3 or grid.shape[2] != 3 or 0 in grid.shape:
+        raise ShapeError(
+            f"a picture of shape {grid.shape}, type {grid.dtype}: expected (H, W, 3) uint8 (see image_grid)."
+        )
+    return grid
+
+
+def save_png(path: Union[str, Path], grid: np.ndarray) -> Path:
+    """Write an RGB picture as PNG, whole or not at all: a reader never sees half a file.
+
+    Parameters
+    ----------
+    path : a name ending in .png in a folder that exists; a file of that name is replaced.
+    grid : (H, W, 3) uint8, RGB.
+
+    Raises
+    ------
+    OutputError when the file cannot be written; what was there before is then untouched.
+    """
+    path, grid = Path(path), checked_grid(grid)
+    if path.suffix.lower() != ".png":
+        raise ArgumentError(f"picture {path}: only PNG is written; give a name that ends in .png.")
+    encoded, data = cv2.imencode(".png", bgr(grid))
+    if not encoded:
+        raise OutputError(f"picture {path}: OpenCV could not encode {grid.shape} as PNG.")
+    write_whole(path, data.tobytes())
+    return path
+
+
+def save_grid(path: Union[str, Path], images, columns: Optional[int] = None, padding: int = GAP) -> Path:
+    """`image_grid`, then `save_png`."""
+    return save_png(path, image_grid(images, columns, padding))

@@ -1,0 +1,267 @@
+"""Live windows, where there is a display; a run outlives whatever happens to them.
+
+The windows live in a child process that is fed through a pipe, because the window library ends its process
+when it cannot reach the X server (abort) or loses it (exit): a run must outlive both. The child also keeps the
+windows alive between two pictures, and stops when the pipe closes, however the run ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import weakref
+from pathlib import Path
+from typing import Optional, Union
+
+import numpy as np
+
+from mxgan.errors import DisplayError, unknown_name
+from mxgan.pictures.grid import bgr, checked_grid
+from mxgan.runtime import cv2
+from mxgan.runtime.x11 import lost_x_events
+
+__all__ = ["DISPLAY_MODES", "Display", "display_problem"]
+
+logger = logging.getLogger(__name__)
+
+DISPLAY_MODES = ("auto", "window", "none")
+OPEN_SECONDS = 20.0  # a remote X server may take seconds to answer; one that drops packets never does
+NO_PLUGIN = "Qt's X11 plugin lacks a system library; on Debian or Ubuntu: apt-get install libsm6 libice6"
+SMALLEST_WINDOW = 384  # pixels: a smaller grid is magnified by a whole factor
+
+_READY = b"mxgan windows ready\n"
+_CHILD = "import sys; sys.path[:] = sys.argv[1:]; from mxgan.pictures import windows; windows._serve_windows()"
+
+
+class Display:
+    """Live windows, where there is a display to open them on.
+
+    Parameters
+    ----------
+    mode : "auto" opens windows when standard output is a terminal and a display answers, and says in one line
+        of the log when not; "window" insists; "none" never opens any.
+    saved_to : the folder to name in that line.
+
+    Raises
+    ------
+    DisplayError in mode "window" when no window can be opened.
+
+    Nothing that happens to the windows stops the caller: `show` never waits for them, a window that the user
+    closes stays closed, and when the display is lost one warning says so.
+
+    >>> with Display("none") as display:
+    ...     display.show("gout", np.zeros((64, 64, 3), np.uint8))
+    """
+
+    def __init__(self, mode: str = "auto", saved_to: Union[str, Path, None] = None) -> None:
+        if mode not in DISPLAY_MODES:
+            raise unknown_name("display mode", mode, DISPLAY_MODES)
+        self._windows: Optional[_Windows] = None
+        self._goes_to = f"pictures go to {saved_to}" if saved_to else "pictures go to files only"
+        if mode == "none":
+            return
+        problem = None if mode == "window" or _on_terminal() else "standard output is no terminal"
+        if problem is None:
+            try:
+                self._windows = _Windows()
+                self._finalizer = weakref.finalize(self, self._windows.stop)
+            except _NoDisplay as error:
+                problem = str(error)
+        if self._windows and lost_x_events():
+            logger.warning("%s. %s", *lost_x_events())
+        if problem is not None and mode == "window":
+            raise DisplayError(
+                f"display mode 'window': no window can be opened ({problem}). Start it from a desktop "
+                "session or through `ssh -X`, or choose 'none': the pictures are saved as files either way."
+            )
+        if problem is not None:
+            logger.info("No windows (%s); %s.", problem, self._goes_to)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether pictures given to `show` still go to windows."""
+        return self._windows is not None
+
+    def show(self, name: str, grid: np.ndarray) -> None:
+        """Put a picture, (H, W, 3) uint8 RGB, into the window called `name`; the newest one wins."""
+        grid = checked_grid(grid)
+        if self._windows is None:
+            return
+        if self._windows.process.poll() is None:
+            self._windows.post(name, grid)
+        else:
+            logger.warning("The windows are gone (%s); %s.", self._windows.last_words(), self._goes_to)
+            self.close()
+
+    def close(self) -> None:
+        """Close the windows; `show` does nothing from then on."""
+        if self._windows is not None:
+            self._windows = None
+            self._finalizer()
+
+    def __enter__(self) -> Display:
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.close()
+
+
+def display_problem() -> Optional[str]:
+    """Why no window can be opened here, in a few words, or None when one can; found out by opening one."""
+    try:
+        _Windows().stop()
+    except _NoDisplay as error:
+        return str(error)
+    return None
+
+
+def _on_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+class _NoDisplay(Exception):
+    """No window can be opened; the text says why in a few words."""
+
+
+class _Windows:
+    """The parent's end: starts the child, waits until it has a display, hands it the newest pictures."""
+
+    def __init__(self) -> None:
+        wants_x = sys.platform not in ("darwin", "win32")
+        if wants_x and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            raise _NoDisplay("DISPLAY is not set")
+        environment = dict(os.environ)
+        if wants_x and os.environ.get("DISPLAY"):
+            # The wheel's Qt has no Wayland plugin and would say so at length; XWayland serves it.
+            environment.setdefault("QT_QPA_PLATFORM", "xcb")
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  a pipe that nobody reads would stop the child when full
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", _CHILD, *sys.path],
+                env=environment,
+                bufsize=0,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._said,
+            )
+        except OSError as error:
+            raise _NoDisplay(f"Python cannot be started a second time: {error.strerror}") from error
+        self._mail: dict = {}  # window name -> newest picture not yet sent
+        self._changed, self._stopping = threading.Condition(), False
+        self._answered, self._opened = threading.Event(), False
+        self._thread = threading.Thread(target=self._feed, name="mxgan windows", daemon=True)
+        self._thread.start()
+        in_time = self._answered.wait(OPEN_SECONDS)
+        if not self._opened:
+            problem = self.last_words() if in_time else f"the display did not answer in {OPEN_SECONDS:g} s"
+            self.stop()
+            raise _NoDisplay(NO_PLUGIN if "Could not load the Qt platform plugin" in problem else problem)
+
+    def post(self, name: str, grid: np.ndarray) -> None:
+        """Leave a picture for the child; never waits: one not yet sent is dropped for a newer."""
+        header = json.dumps([name, *grid.shape[:2]]).encode() + b"\n"
+        with self._changed:
+            self._mail[name] = header + grid.tobytes()
+            self._changed.notify()
+
+    def _feed(self) -> None:
+        """The thread that waits for the child, so that the training does not."""
+        self._opened = _READY in iter(self.process.stdout.readline, b"")
+        self._answered.set()
+        with contextlib.suppress(OSError):  # the child is gone; `show` finds that out and says it
+            while self._opened:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._mail or self._stopping)
+                    if self._stopping:
+                        return
+                    left = memoryview(self._mail.pop(next(iter(self._mail))))
+                while left:
+                    left = left[self.process.stdin.write(left) :]
+
+    def last_words(self) -> str:
+        """What the child wrote before it went: the first line, or the last one of a traceback."""
+        self._end_process()
+        self._said.seek(0)
+        lines = self._said.read().decode(errors="replace").strip().splitlines()
+        if not lines:
+            return f"the window process ended with status {self.process.returncode}"
+        return lines[-1 if lines[0].startswith("Traceback") else 0].strip()
+
+    def stop(self) -> None:
+        """End the child, by force if it hangs, and leave no zombie."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        if not self._opened:
+            self.process.kill()
+        self._thread.join(1.0)
+        if self._thread.is_alive():  # stuck in a write to a child that no longer reads
+            self.process.kill()
+            self._thread.join()
+        self.process.stdin.close()
+        self._end_process()
+        self.process.stdout.close()
+        self._said.close()
+
+    def _end_process(self) -> None:
+        try:
+            self.process.wait(2.0)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def _serve_windows() -> None:
+    """The child's life: prove that there is a display, then show what comes through standard input."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the training, whose end closes the pipe
+    parent = os.getppid()
+    cv2.namedWindow("mxgan", cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
+    cv2.destroyWindow("mxgan")  # up for about 2 ms
+    sys.stdout.buffer.write(_READY)
+    sys.stdout.buffer.flush()
+    pictures: queue.Queue = queue.Queue()
+    threading.Thread(target=_receive, args=(pictures,), daemon=True).start()
+    opened: dict = {}  # window name -> width
+    # The pipe does not close when a fork of the parent outlives it, hence the look at the parent's id.
+    while os.getppid() == parent:
+        try:
+            picture = pictures.get(timeout=0.05)
+        except queue.Empty:
+            picture = ()
+        if picture is None:
+            return
+        if picture:
+            _draw(*picture, opened)
+        cv2.waitKey(1)
+
+
+def _receive(pictures: queue.Queue) -> None:
+    with open(sys.stdin.fileno(), "rb", closefd=False) as pipe:
+        for header in iter(pipe.readline, b""):
+            name, height, width = json.loads(header)
+            data = pipe.read(height * width * 3)
+            if len(data) < height * width * 3:
+                break
+            pictures.put((name, np.frombuffer(data, np.uint8).reshape(height, width, 3)))
+    pictures.put(None)
+
+
+def _draw(name: str, grid: np.ndarray, opened: dict) -> None:
+    scale = max(1, SMALLEST_WINDOW // max(grid.shape[:2]))
+    grid = grid.repeat(scale, axis=0).repeat(scale, axis=1)
+    if name in opened and cv2.getWindowProperty(name, cv2.WND_PROP_VISIBLE) < 1:
+        return  # the user closed it, and does not want it back at the next step
+    if name not in opened:
+        cv2.namedWindow(name, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
+    cv2.imshow(name, bgr(grid))
+    if name not in opened:
+        cv2.moveWindow(name, sum(opened.values()), 40)  # to the right of those before
+        opened[name] = grid.shape[1] + 20

@@ -1,0 +1,1 @@
+"""A configuration to a run: new, resumed, loaded, evaluated."""

@@ -1,0 +1,119 @@
+"""From a `RunConfig` to the objects of a run: data, pair, callbacks, trainer. The one place that puts them together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Callable, NamedTuple, Optional
+
+from mxgan.callbacks.checkpointer import Checkpointer
+from mxgan.callbacks.diagnosis import DIAGNOSES
+from mxgan.callbacks.evaluator import IMAGES, SAMPLES, WHILE_TRAINING, ClassifierAccuracy, Evaluator
+from mxgan.callbacks.finite_guard import FiniteGuard
+from mxgan.callbacks.history import Logger, ProgressBar
+from mxgan.callbacks.monitor import MonitorOutputs
+from mxgan.callbacks.pictures import Studio, get_picture
+from mxgan.data import RandIter
+from mxgan.evaluation.reference import Reference
+from mxgan.objectives.heads import get_objective
+from mxgan.pictures.windows import Display
+from mxgan.runs.config import RunConfig
+from mxgan.runs.data import Sources, open_sources
+from mxgan.runs.pair import build_pair
+from mxgan.runs.reference import open_reference
+from mxgan.runs.restore import Rollback
+from mxgan.runtime.files import LineFile
+from mxgan.training.callback import Callback
+from mxgan.training.checkpoint import Names
+from mxgan.training.metrics import AdversarialMetrics
+from mxgan.training.pair import AdversarialPair
+from mxgan.training.run_folder import RunFolder
+from mxgan.training.sampler import Sampler
+from mxgan.training.trainer import Trainer
+
+__all__ = ["Parts", "assemble_trainer", "last_step", "open_parts"]
+
+SAMPLER_BATCH = 16  # a grid is drawn in parts: a larger executor would only cost memory
+
+
+class Parts(NamedTuple):
+    """What a run is made of, opened and bound before its folder is made.
+
+    `reference` is the real side of the evaluations while it trains; None for a run without them.
+    """
+
+    sources: Sources
+    reference: Optional[Reference]
+    pair: AdversarialPair
+    windows: Display
+    progress: Optional[bool]
+
+
+def open_parts(config: RunConfig, folder: RunFolder, display: str, progress: Optional[bool]) -> Parts:
+    """Open the data, bind the networks, and get ready to show pictures; MXGANError for whatever does not fit."""
+    sources, reference = open_sources(config, progress), None
+    if config.evaluate_every is not None:
+        settings = {"count": SAMPLES, "kept": IMAGES, "seed": config.seed, "progress": progress}
+        reference = open_reference(config, WHILE_TRAINING, **settings)
+    return Parts(sources, reference, build_pair(config), Display(display, folder.samples), progress)
+
+
+def assemble_trainer(
+    config: RunConfig, folder: RunFolder, stamp: str, parts: Parts, callbacks: Sequence[Callback] = ()
+) -> Trainer:
+    """A trainer of the parts with the callbacks that write the run folder, and the user's own before the last."""
+    recipe, network, pair = config.recipe, config.recipe.network, parts.pair
+    classes = network.generator_classes
+    sampler = Sampler(network.generator(), network.latent_shape, SAMPLER_BATCH, pair.contexts[0], classes)
+    studio = Studio(folder, sampler, parts.windows, config.sample_every, config.seed)
+    objective = get_objective(recipe.objective)
+    diagnoses = [row(config.log_every, objective) for row in DIAGNOSES.values() if config.diagnose]
+    log = Logger(folder.history_path, config.log_every, AdversarialMetrics(objective), diagnoses)
+    guard = FiniteGuard(folder)
+    evaluations = _evaluations(config, folder, parts, sampler, guard.examine_all)
+    checkpointer = Checkpointer(
+        folder,
+        Names(config.dataset, stamp),
+        config.checkpoint_every,
+        config.keep,
+        config.keep_best,
+        sources=[log, *evaluations],
+        before=guard.examine_all,
+        save_first=config.on_nan == "rollback",
+    )
+    own = [
+        *([MonitorOutputs(config.monitor)] if config.monitor else []),
+        guard,  # before all that writes what it might find fault with
+        *diagnoses,
+        log,
+        ProgressBar(log, last_step(config, parts.sources.images), parts.progress),
+        *(get_picture(name)(studio) for name in recipe.pictures),
+        *evaluations,
+    ]
+    trainer = Trainer(
+        pair,
+        parts.sources.images,
+        latents=RandIter(recipe.batch_size, network.latent_shape, config.seed, classes),
+        labelled=parts.sources.labelled,
+        noise=recipe.instance_noise,
+        callbacks=[*own, *callbacks, checkpointer],  # last: it saves the state of all others after the same step
+        seed=config.seed,
+    )
+    if config.on_nan == "rollback":
+        trainer.recover = Rollback(trainer, folder)
+    return trainer
+
+
+def last_step(config: RunConfig, data) -> int:
+    """The step at which a run ends."""
+    return config.steps or config.epochs * (data.batches_per_epoch // config.recipe.schedule.real_batches)
+
+
+def _evaluations(config: RunConfig, folder: RunFolder, parts: Parts, sampler: Sampler, before: Callable) -> list:
+    """The callbacks that measure how good the run is; their lines share one file."""
+    found, lines = [], LineFile(folder.evaluation_path)
+    if parts.sources.test is not None:
+        found.append(ClassifierAccuracy(lines, parts.sources.test, config.sample_every, before))
+    if parts.reference is not None:
+        settings = {"seed": config.seed, "averaged": config.recipe.ema is not None, "before": before}
+        found.append(Evaluator(lines, parts.reference, sampler, config.evaluate_every, **settings))
+    return found

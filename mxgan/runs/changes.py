@@ -1,0 +1,103 @@
+"""An existing run against what is wanted now: find it, compare settings, refuse a finished one, warn of other bits."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Optional, Union
+
+from mxgan import runtime
+from mxgan.errors import ArgumentError, MXGANError, RunFinishedError
+from mxgan.runs.config import MAY_CHANGE, RunConfig, recorded_config
+from mxgan.runtime.config import to_dict
+from mxgan.training.run_folder import RunFolder
+
+__all__ = ["check_end", "check_settings", "differences", "find_run", "warn_of_other_bits"]
+
+logger = logging.getLogger(__name__)
+
+BITS_DEPEND_ON = ("mxnet", "wheel", "threads", "cpu_features")
+
+_TEXTS = ("recipe.summary", "recipe.source")  # what is said of a recipe changes nothing that it does
+
+
+def differences(before: RunConfig, wanted: RunConfig) -> dict:
+    """{setting: (value before, value wanted)} of those that make another run, None where a side has no such setting."""
+    flat = [_flat(to_dict(config)) for config in (before, wanted)]
+    changed = {}
+    for name in sorted(flat[0].keys() | flat[1].keys()):
+        values = tuple(side.get(name) for side in flat)
+        if values[0] != values[1] and name not in MAY_CHANGE and name not in _TEXTS:
+            changed[name] = values
+    return changed
+
+
+def _flat(values: Mapping, prefix: str = "") -> dict:
+    found: dict = {}
+    for name, value in values.items():
+        found.update(_flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value})
+    return found
+
+
+def check_settings(folder: RunFolder, before: RunConfig, wanted: RunConfig, allow_changes: bool) -> dict:
+    """The differences between a run's settings and those it is to go on with.
+
+    Raises ArgumentError where there are any, unless `allow_changes`; with a line for each.
+    """
+    changed = differences(before, wanted)
+    lines = "\n".join(
+        f"  {name}: {json.dumps(then)} in the run, {json.dumps(now)} asked for" for name, (then, now) in changed.items()
+    )
+    if changed and not allow_changes:
+        raise ArgumentError(
+            f"the run {folder.path} has other settings than those asked for:\n{lines}\n"
+            "A run keeps its settings. Leave these out, start a new run in another --run-dir, or give --allow-changes "
+            "(allow_changes=True) to go on with them from its last checkpoint."
+        )
+    if changed:
+        logger.warning("The run goes on with changed settings; it is not the run that it was:\n%s", lines)
+    return changed
+
+
+def find_run(wanted: RunConfig, run_dir: Union[str, Path, None]) -> Optional[Path]:
+    """The run that "the same command again" means, None where there is none yet.
+
+    With a `run_dir` the run in it, whatever its settings are; else the newest in runs/ that has the wanted settings and
+    the same `data_dir`.
+    """
+    if run_dir is not None:
+        return Path(run_dir) if RunFolder(run_dir).config_path.is_file() else None
+    parent, found = Path("runs"), []
+    for path in sorted(parent.iterdir()) if parent.is_dir() else ():
+        folder = RunFolder(path)
+        if not folder.config_path.is_file():
+            continue
+        try:
+            before = recorded_config(folder)
+            same = before.data_dir == wanted.data_dir and not differences(before, wanted)
+        except MXGANError as error:
+            logger.warning("%s cannot be looked at, and is passed over: %s", path, error)
+            continue
+        if same:
+            found.append((folder.read_config()["stamp"], path))
+    return max(found)[1] if found else None
+
+
+def check_end(folder: RunFolder, config: RunConfig, state: Mapping) -> None:
+    """Raise RunFinishedError where a checkpoint's state is at the run's end already."""
+    for unit, end, done in (("step", config.steps, state["step"]), ("epoch", config.epochs, state["epoch"])):
+        if end is not None and done >= end:
+            raise RunFinishedError(
+                f"the run {folder.path} is at {unit} {done} already, and its end is {end}; give {unit}s (--{unit}s) "
+                f"above {done}."
+            )
+
+
+def warn_of_other_bits(before: Mapping) -> None:
+    """Log what the bits depend on that was otherwise when a checkpoint was saved."""
+    now = json.loads(json.dumps(runtime.versions()))
+    other = [f"{key} {before.get(key)} then, {now[key]} now" for key in BITS_DEPEND_ON if before.get(key) != now[key]]
+    if other:
+        logger.warning("The bits may differ from those of an undisturbed run: %s.", "; ".join(other))

@@ -1,0 +1,126 @@
+"""`RunConfig`: everything that decides a run, as one value that config.json holds."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Optional, Union
+
+from mxgan.callbacks.pictures import get_picture
+from mxgan.errors import ArgumentError, CorruptFileError, unknown_name
+from mxgan.recipes import RECIPES
+from mxgan.runtime.config import check_switch, from_dict
+from mxgan.training.recipe import Recipe
+from mxgan.training.run_folder import BEST, RunFolder
+
+__all__ = ["MAY_CHANGE", "RunConfig", "recorded_config"]
+
+MINUTES = re.compile(r"[1-9][0-9]{0,5}min")
+ON_NAN = ("stop", "rollback")
+
+# What a resumed run may change without becoming another run.
+MAY_CHANGE = (
+    "steps", "epochs", "data_dir", "gpu", "log_every", "sample_every", "checkpoint_every", "evaluate_every",
+    "keep", "keep_best", "on_nan", "diagnose", "monitor",
+)  # fmt: skip
+LONGEST_NAME = 200  # bytes; file systems allow 255, and the time comes behind
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One run: a recipe, the data, how long, what to write.
+
+    Parameters
+    ----------
+    recipe : all hyper-parameters.
+    dataset, data_dir, limit, split, most_broken : see `mxgan.data.open_dataset`; None: the data set's own default.
+    steps, epochs : when to end; exactly one of them.
+    seed : every draw is a function of it and of the step.
+    gpu : "0", "0,1", or None for the CPU.
+    log_every : steps between lines of history.
+    sample_every, checkpoint_every : steps between pictures, and between checkpoints, or "epoch"; checkpoints also at
+        intervals of time, "15min".
+    evaluate_every : steps between measurements of samples, or "epoch", written to evaluation.jsonl; None: none.
+    keep : checkpoints that stay; None: all.
+    keep_best : "METRIC:min" or "METRIC:max", a metric of history.jsonl or evaluation.jsonl: the best checkpoint by it
+        stays too; None: no such.
+    on_nan : what is done when a loss, gradient or weight is not finite: "stop", or "rollback" to the last checkpoint
+        and go on with half the learning rates.
+    diagnose : whether to look for what may go wrong, and warn of it; see mxgan/diagnosis.
+    monitor : steps between printouts of mx.mon.Monitor; 0: none.
+    """
+
+    recipe: Recipe = field(default_factory=lambda: RECIPES["dcgan"])
+    dataset: str = "digits"
+    data_dir: Optional[str] = None
+    limit: Optional[int] = None
+    split: Optional[str] = None
+    most_broken: Optional[float] = None
+    steps: Optional[int] = None
+    epochs: Optional[int] = None
+    seed: int = 0
+    gpu: Optional[str] = None
+    log_every: int = 10
+    sample_every: Union[int, str] = 100
+    checkpoint_every: Union[int, str] = 1000
+    evaluate_every: Optional[Union[int, str]] = None
+    keep: Optional[int] = 5
+    keep_best: Optional[str] = None
+    on_nan: str = "stop"
+    diagnose: bool = True
+    monitor: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.epochs is None):
+            raise ArgumentError(f"give either steps or epochs; got steps={self.steps} and epochs={self.epochs}.")
+        for name in ("steps", "epochs", "limit", "log_every"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ArgumentError(f"{name} is {value}; give at least 1.")
+        if self.keep is not None and self.keep < 1:
+            raise ArgumentError(f"keep is {self.keep}; give at least 1, or null for all.")
+        self._check_intervals()
+        if self.keep_best is not None and not BEST.fullmatch(self.keep_best):
+            raise ArgumentError(f"keep_best is {self.keep_best!r}; give METRIC:min or METRIC:max, or null for none.")
+        if self.on_nan not in ON_NAN:
+            raise unknown_name("on_nan", self.on_nan, ON_NAN)
+        check_switch("diagnose", self.diagnose)
+        for name in self.recipe.pictures:
+            get_picture(name)
+        if self.monitor < 0:
+            raise ArgumentError(f"monitor is {self.monitor}; give a number of steps, or 0 for none.")
+        if self.recipe.run_name is not None:
+            self._check_run_name(self.recipe.run_name)
+
+    def _check_intervals(self) -> None:
+        more = {
+            "sample_every": "",
+            "checkpoint_every": ", or minutes as in '15min'",
+            "evaluate_every": ", or null for none",
+        }
+        for name, also in more.items():
+            value = getattr(self, name)
+            if value == "epoch" or (name == "checkpoint_every" and MINUTES.fullmatch(str(value))):
+                continue
+            if value is None and name == "evaluate_every":
+                continue
+            if not isinstance(value, int) or value < 1:
+                raise ArgumentError(f"{name} is {value!r}; give a number of steps above 0, or 'epoch'{also}.")
+
+    def _check_run_name(self, pattern: str) -> None:
+        allowed = "give a folder's name, in which {dataset} and {recipe.SETTING} are filled in, or null"
+        try:
+            name = pattern.format(recipe=self.recipe, dataset=self.dataset)
+        except (LookupError, AttributeError, TypeError, ValueError, OverflowError, MemoryError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise ArgumentError(f"run_name is {pattern!r}, which cannot be filled in ({reason}); {allowed}.") from error
+        if not name.strip(". ") or len(name.encode()) > LONGEST_NAME or any(letter in name for letter in "/\\\0\n"):
+            raise ArgumentError(f"run_name makes {name[:80]!r}, which is no name of a folder; {allowed}.")
+
+
+def recorded_config(folder: RunFolder) -> RunConfig:
+    """The configuration in a run's config.json; CorruptFileError where it is none of this version."""
+    try:
+        return from_dict(RunConfig, folder.read_config()["run"], "run")
+    except ArgumentError as error:
+        raise CorruptFileError(folder.config_path, f"does not fit this version of mxgan: {error}") from error

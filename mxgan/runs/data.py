@@ -1,0 +1,118 @@
+"""The data of a run, opened and checked against its recipe."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from typing import NamedTuple, Optional
+
+from mxgan.data import DATASETS, data_sets_with, labelled_subset, open_dataset
+from mxgan.errors import ArgumentError
+
+__all__ = ["Sources", "held_out_split", "open_images", "open_sources", "trained_split"]
+
+logger = logging.getLogger(__name__)
+
+
+def open_images(config, progress: Optional[bool] = None, **settings):
+    """The images that a run is trained on, as its networks take them; `settings` of `open_dataset` come before its own.
+
+    Raises MXGANError where they are not there.
+    """
+    channels, image_size, _ = config.recipe.network.image_shape
+    own = {
+        "batch_size": config.recipe.batch_size,
+        "seed": config.seed,
+        "limit": config.limit,
+        "split": config.split,
+        "most_broken": config.most_broken,
+    }
+    return open_dataset(
+        config.dataset,
+        image_size=image_size,
+        channels=channels,
+        data_dir=config.data_dir,
+        progress=progress,
+        **{**own, **settings},
+    )
+
+
+def trained_split(config) -> Optional[str]:
+    """The split that a run is trained on; None where its data set has none."""
+    if config.dataset not in data_sets_with("split"):
+        return None
+    default = inspect.signature(DATASETS[config.dataset]).parameters["split"].default
+    return "train" if config.recipe.labelled_per_class else config.split or default
+
+
+def held_out_split(config) -> Optional[str]:
+    """The split that a run is not trained on; None where there is none."""
+    return {"train": "test", "test": "train"}.get(trained_split(config) or "")
+
+
+class Sources(NamedTuple):
+    """The data of a run: images to train on; of a run with few labels, the labelled images and a test set besides."""
+
+    images: object
+    labelled: Optional[object] = None
+    test: Optional[object] = None
+
+
+def open_sources(config, progress: Optional[bool] = None) -> Sources:
+    """Open what a run trains on; MXGANError where it is not there or does not fit the recipe's network."""
+    recipe = config.recipe
+    settings = {"sampling": recipe.sampling}
+    if recipe.steps_per_epoch:
+        settings["epoch_batches"] = recipe.steps_per_epoch * recipe.schedule.real_batches
+    if not recipe.labelled_per_class:
+        sources = Sources(open_images(config, progress, **settings))
+    else:
+        _check_split(config)
+        images = open_images(config, progress, split="train", **settings)
+        few = labelled_subset(images, recipe.labelled_per_class, config.seed)
+        sources = Sources(images, few, open_images(config, progress, split="test", shuffle=False, limit=None))
+    _check_classes(config, sources.images)
+    logger.info("%s", sources.images.describe())
+    if sources.images.num_images < recipe.batch_size:
+        counts = (sources.images.num_images, recipe.batch_size)
+        logger.warning("There are %d images, fewer than a batch of %d: each batch has some of them twice.", *counts)
+    return sources
+
+
+def _check_split(config) -> None:
+    """Raise ArgumentError where a recipe that trains with few labels has no test part of its own to be measured on."""
+    few = f"labelled_per_class is {config.recipe.labelled_per_class}: the recipe trains with few labels on the training"
+    if config.split is not None:
+        raise ArgumentError(
+            f"{few} split and measures on the test split; split is {config.split!r}, leave it out (null)."
+        )
+    having = data_sets_with("split")
+    if config.dataset not in having:
+        raise ArgumentError(
+            f"{few} split and measures on the test split, which the data set {config.dataset!r} does not have; "
+            f"{' and '.join(having)} have one."
+        )
+
+
+def _check_classes(config, data) -> None:
+    wanted = config.recipe.network.classes
+    if wanted and data.num_classes != wanted:
+        found = "none, or unknown ones" if data.num_classes is None else str(data.num_classes)
+        raise ArgumentError(
+            f"the network {config.recipe.network.name!r} is of {wanted} classes, and the data set {config.dataset!r} "
+            f"has {found}; set classes (--set classes=N) or give data with labels: mnist, digits, or a folder with one "
+            "subfolder for each class. The labels of recordio are not trained on."
+        )
+    _check_every_class(config, data, wanted)
+
+
+def _check_every_class(config, data, wanted: int) -> None:
+    missing = sorted(set(range(wanted)) - {int(label) for label in set(data.labels)}) if wanted else []
+    if missing:
+        names = [f"{label} ({data.class_names[label]!r})" if data.class_names else str(label) for label in missing]
+        limit = f" with limit {config.limit}" if config.limit else ""
+        raise ArgumentError(
+            f"the network {config.recipe.network.name!r} is of {wanted} classes, and the data set "
+            f"{config.dataset!r}{limit} has no image of the classes {', '.join(names)}; give a larger limit, or images "
+            "of every class."
+        )

@@ -1,0 +1,229 @@
+"""How good a run is: `evaluate` measures the samples of a checkpoint, and keeps the figures with the run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Optional, Union
+
+import numpy as np
+
+from mxgan.errors import OutputError
+from mxgan.evaluation.bundle import Bundle, Settings
+from mxgan.evaluation.evaluate import COPIES, Evaluation, check_names, evaluated, gather
+from mxgan.evaluation.features import RESIZING, reduced
+from mxgan.evaluation.metrics import METRICS
+from mxgan.evaluation.reference import Reference, image_chunks, sample_chunks
+from mxgan.evaluation.swd import check_pyramid
+from mxgan.runs.config import RunConfig, recorded_config
+from mxgan.runs.data import held_out_split, open_images, trained_split
+from mxgan.runs.reference import open_reference
+from mxgan.runtime import versions
+from mxgan.runtime.config import whole_number
+from mxgan.runtime.files import one_at_a_time, read_json, write_whole
+from mxgan.training.checkpoint import chosen_checkpoint, generator_file, parameter_file, sha256_of
+from mxgan.training.run_folder import RunFolder
+from mxgan.training.sampler import Sampler
+
+__all__ = ["evaluate", "save_evaluation"]
+
+logger = logging.getLogger(__name__)
+
+SAMPLES = 10_000
+LEAST_SAMPLES = 100  # with fewer, most figures say nothing
+COPY_SIZE = 32  # images are looked up at this side, or at their own if that is smaller
+MOST_TRAINING_IMAGES = 60_000  # that samples are looked up among
+HASH = re.compile(r"-[0-9a-f]{8}")  # of a protocol, at the end of a file's name
+
+
+def evaluate(
+    run: Union[str, Path],
+    checkpoint: Union[str, int] = "latest",
+    metrics: Optional[Sequence[str]] = None,
+    samples: int = SAMPLES,
+    seed: int = 0,
+    *,
+    averaged: Optional[bool] = None,
+    classifier: Union[str, Path, None] = None,
+    inception: Union[str, Path, None] = None,
+    pyramid: str = "mirrored",
+    data_dir: Union[str, Path, None] = None,
+    progress: Optional[bool] = None,
+) -> Evaluation:
+    """Measure samples of a run's checkpoint against the images that the run was trained on.
+
+    Of the run's own training images as many are drawn as there are samples, by the seed; where there are fewer, all are
+    taken. Real images that it was not trained on, for `copies`, are those of the data set's other split.
+
+    Parameters
+    ----------
+    run : its folder; nothing in it is changed.
+    checkpoint : "latest", "best" (of a run with `keep_best`), or a step that has one.
+    metrics : names in METRICS; None: all that the run's data allow.
+    samples : how many are drawn, from 100 up.
+    seed : of the samples, of the real images, and of every draw of a metric.
+    averaged : True: the average of the generator's weights; False: the weights themselves; None: the average where
+        the checkpoint has one.
+    classifier : the folder of a trained one; None: that of the data set, trained once and kept in the user's cache.
+    inception : an ONNX file of the Inception network, for `fid`.
+    pyramid : of `swd`, a key of `mxgan.evaluation.swd.PYRAMIDS`.
+    data_dir : where the data are now; None: where they were.
+
+    Raises
+    ------
+    ArgumentError : a metric that is not known, or that cannot be measured here, and why; other data.
+    MXGANError : what cannot be read.
+
+    Examples
+    --------
+    >>> evaluate("runs/mnist", samples=2000).results["frechet"].value  # doctest: +SKIP
+    3.2
+    """
+    names = None if metrics is None else check_names(metrics)
+    samples = whole_number("samples", samples, LEAST_SAMPLES, 10**6)
+    settings = Settings(seed=whole_number("seed", seed, 0), pyramid=check_pyramid(pyramid))
+    folder = RunFolder.open(run)
+    config = recorded_config(folder)
+    if data_dir is not None:
+        config = replace(config, data_dir=os.path.abspath(data_dir))
+    chosen = chosen_checkpoint(folder, config.keep_best, checkpoint)
+    file = generator_file(chosen, averaged)
+    default = [name for name in METRICS if name != "fid" or inception is not None]
+    given = {"classifier": classifier, "inception": inception, "check": folder.check_data, "progress": progress}
+    reference = open_reference(config, default, names, count=samples, seed=seed, **given)
+    logger.info("%s samples of step %d, and %s", f"{samples:,}", int(chosen.name), ", ".join(reference.names))
+    sampler = Sampler.of_file(file, config.recipe.network)
+    results = _measured(config, sampler, reference, samples, settings, progress)
+    return Evaluation(results, _protocol(config, chosen, file, samples, settings, reference))
+
+
+def _measured(
+    config: RunConfig, sampler: Sampler, reference: Reference, samples: int, settings: Settings, progress
+) -> dict:
+    chunks = sample_chunks(sampler, samples, settings.seed, reference.class_counts)
+    made = gather(chunks, samples, reference.networks, reference.names)
+    copies = _copies(config, sampler, reference, settings, progress) if COPIES in reference.names else None
+    return evaluated(reference.names, reference.bundle, made, settings, copies)
+
+
+def _protocol(
+    config: RunConfig, chosen: Path, file: Path, samples: int, settings: Settings, reference: Reference
+) -> dict:
+    held_out = {"held_out": held_out_split(config)} if COPIES in reference.names else {}
+    return {
+        "run": chosen.resolve().parents[1].name,
+        "checkpoint": int(chosen.name),
+        "weights": "raw" if file == parameter_file(chosen, "generator") else "average",
+        "generator_sha256": sha256_of(file),
+        "classes_asked_for": "in the shares of the reference" if config.recipe.network.generator_classes else None,
+        "samples": samples,
+        "seed": settings.seed,
+        "reference": reference.protocol,
+        "resizing": {"classifier": RESIZING, "copies": f"{RESIZING}; to at most {COPY_SIZE} pixels a side"},
+        "settings": asdict(settings),
+        "versions": versions(),
+        **held_out,
+    }
+
+
+def _copies(
+    config: RunConfig, sampler: Sampler, reference: Reference, settings: Settings, progress: Optional[bool]
+) -> tuple:
+    """(reference, samples) of the metric `copies`: small and grey, so that all training images fit into memory."""
+    size = min(COPY_SIZE, *config.recipe.network.image_shape[1:])
+
+    def real(split: str, limit: Optional[int], most: int) -> np.ndarray:
+        data = open_images(config, progress, seed=settings.seed, split=split, limit=limit)
+        return _small(image_chunks(data, most), size)
+
+    train = real(trained_split(config), config.limit, MOST_TRAINING_IMAGES)
+    held_out = real(held_out_split(config), None, settings.copy_images)
+    samples = _small(sample_chunks(sampler, settings.copy_images, settings.seed, reference.class_counts), size)
+    return Bundle(images=train, held_out=held_out), Bundle(images=samples)
+
+
+def _small(chunks, size: int) -> np.ndarray:
+    return np.concatenate([reduced(images, size) for images, _ in chunks])
+
+
+def save_evaluation(run: Union[str, Path], evaluation: Evaluation) -> Path:
+    """Write an evaluation to RUN/evaluation/STEP.json; returns the file.
+
+    What is not by default is in the name: STEP-ema.json is of a generator's average, STEP-500-seed3-padded.json of 500
+    samples, another seed, another pyramid. Metrics that are there by the same protocol stay, but for those that were
+    measured again; where something else differs, such as the classifier, the name ends in its hash.
+
+    Raises OutputError where anything else than a file is there, or it cannot be written.
+    """
+    folder, told = RunFolder.open(run), json.loads(evaluation.as_json())
+    folder.refuse_link(folder.evaluations)
+    try:
+        folder.evaluations.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{folder.evaluations} cannot be made: {error.strerror}; nothing was written. Make room, or --output FILE."
+        ) from error
+    with one_at_a_time(folder.evaluations):
+        target, kept = _place_of(told["protocol"], folder.evaluations)
+        if kept is not None:
+            told["results"] = {**kept["results"], **told["results"]}
+            told["protocol"] = _united(kept["protocol"], told["protocol"])
+        write_whole(target, json.dumps(told, indent=1) + "\n")
+    return target
+
+
+def _place_of(protocol: dict, folder: Path) -> tuple:
+    """(file for figures by this protocol, what is in it or None): NAME.json, or NAME-HASH.json beside others'."""
+    name = _name(protocol)
+    digest = hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()
+    others = sorted(path for path in folder.glob(f"{name}-*.json") if HASH.fullmatch(path.stem[len(name) :]))
+    for target in (folder / f"{name}.json", *others, folder / f"{name}-{digest[:8]}.json"):
+        kept = _kept(target)
+        if kept is None or _same_protocol(kept["protocol"], protocol):
+            return target, kept
+    raise OutputError(f"{target} is of another protocol than its name says; nothing was written. Move it away.")
+
+
+def _name(protocol: dict) -> str:
+    settings = protocol["settings"]
+    parts = [
+        f"{protocol['checkpoint']:06d}",
+        "ema" if protocol["weights"] == "average" else "",
+        str(protocol["samples"]) if protocol["samples"] != SAMPLES else "",
+        f"seed{settings['seed']}" if settings["seed"] != Settings.seed else "",
+        settings["pyramid"] if settings["pyramid"] != Settings.pyramid else "",
+    ]
+    return "-".join(filter(None, parts))
+
+
+def _same_protocol(first: dict, second: dict) -> bool:
+    """Whether two protocols agree; what only some metrics look at, such as a classifier, may be lacking in one."""
+    return _united(first, second) == _united(second, first)
+
+
+def _united(first: dict, second: dict) -> dict:
+    """The second protocol, with what is lacking in it out of the first."""
+    whole = {**first, **{name: value for name, value in second.items() if value is not None}}
+    if isinstance(whole.get("reference"), dict) and isinstance(first.get("reference"), dict):
+        whole["reference"] = {
+            name: first["reference"].get(name) if value is None else value for name, value in whole["reference"].items()
+        }
+    return whole
+
+
+def _kept(target: Path) -> Optional[dict]:
+    """What an earlier evaluation has written; None where there is nothing."""
+    if not os.path.lexists(target):
+        return None
+    if target.is_symlink() or not target.is_file():
+        raise OutputError(f"{target} is not a plain file; nothing was written. Move it away.")
+    found = read_json(target)
+    if not isinstance(found, dict) or not all(isinstance(found.get(name), dict) for name in ("results", "protocol")):
+        raise OutputError(f"{target} is not what `mxgan evaluate` writes; nothing was written. Move it away.")
+    return found

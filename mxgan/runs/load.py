@@ -1,0 +1,46 @@
+"""A generator out of a run folder or a .params file, ready to draw images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional, Union
+
+from mxgan.errors import ArgumentError, CheckpointError
+from mxgan.runs.config import recorded_config
+from mxgan.training.checkpoint import chosen_checkpoint, generator_file
+from mxgan.training.run_folder import RunFolder
+from mxgan.training.sampler import Sampler
+
+__all__ = ["load_sampler"]
+
+
+def load_sampler(
+    source: Union[str, Path],
+    batch_size: int = 64,
+    checkpoint: Union[str, int] = "latest",
+    averaged: Optional[bool] = None,
+) -> Sampler:
+    """A `Sampler` of a run folder's checkpoint, or of a generator's .params file alone.
+
+    Parameters
+    ----------
+    checkpoint : of a run: "latest", "best" (of a run with `keep_best`), or a step that has one.
+    averaged : of a run with `ema`: True: the average of the generator's weights; False: the weights themselves;
+        None: the average where the checkpoint has one.
+
+    Raises
+    ------
+    ArgumentError : no such checkpoint, or the average of what has none.
+    CheckpointError, CorruptFileError, RunFolderError : what cannot be read, and why.
+    """
+    source = Path(source)
+    if source.is_dir():
+        folder = RunFolder.open(source)
+        config = recorded_config(folder)
+        chosen = chosen_checkpoint(folder, config.keep_best, checkpoint)
+        return Sampler.of_file(generator_file(chosen, averaged), config.recipe.network, batch_size)
+    if not source.exists():
+        raise CheckpointError(f"{source} does not exist; give a run folder or a .params file of a generator.")
+    if averaged:
+        raise ArgumentError(f"{source} is one file of parameters; give the run folder for the average (--ema).")
+    return Sampler.of_file(source, None, batch_size)

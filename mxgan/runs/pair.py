@@ -1,0 +1,67 @@
+"""The two networks of a run, bound, with first parameters and optimisers."""
+
+from __future__ import annotations
+
+from mxgan import runtime
+from mxgan.graphs.memory import Graph, check_memory
+from mxgan.objectives.heads import get_objective, with_heads
+from mxgan.objectives.penalties import make_penalty
+from mxgan.objectives.spectral import spectral_normalize
+from mxgan.training.initializers import get_initializer
+from mxgan.training.pair import AdversarialPair
+from mxgan.training.recipe import Recipe
+
+__all__ = ["build_pair", "discriminator_symbols"]
+
+PENALTY_EXECUTORS = 4  # what a gradient penalty binds, in passes over D
+
+
+def discriminator_symbols(recipe: Recipe) -> tuple:
+    """(symbol that trains D, symbol that G is trained through, raw score (N, 1)) of a recipe."""
+    network = recipe.network
+    output = network.discriminator()
+    if recipe.spectral_norm:
+        labels = {"class_label": (1,)} if "class_label" in output.list_arguments() else {}
+        output = spectral_normalize(output, {"data": (1, *network.image_shape), **labels})
+    heads = with_heads(get_objective(recipe.objective), output, bool(recipe.labelled_per_class))
+    return (*heads, output[0])
+
+
+def build_pair(config) -> AdversarialPair:
+    """The recipe's two networks, bound, with their first parameters and their optimisers."""
+    recipe, network = config.recipe, config.recipe.network
+    discriminator, generator_head, score = discriminator_symbols(recipe)
+    penalty = (make_penalty(recipe.penalty, recipe.penalty_weight), score) if recipe.penalty else None
+    if config.gpu is None:
+        _check_memory(recipe, discriminator, generator_head, score if penalty else None)
+    pair = AdversarialPair(
+        network.generator(),
+        discriminator,
+        generator_head=generator_head,
+        latent_shape=network.latent_shape,
+        image_shape=network.image_shape,
+        batch_size=recipe.batch_size,
+        contexts=runtime.contexts(config.gpu),
+        real_label=recipe.real_label,
+        schedule=recipe.schedule,
+        labelled=bool(recipe.labelled_per_class),
+        penalty=penalty,
+        weight_clip=recipe.weight_clip,
+        precision=recipe.precision,
+        ema=recipe.ema,
+    )
+    initializer = get_initializer(recipe.initializer, recipe.initial_sigma, pair.parameter_shapes())
+    pair.init_params(initializer, config.seed)
+    pair.init_optimizers(recipe.generator_optimizer, recipe.discriminator_optimizer)
+    return pair
+
+
+def _check_memory(recipe: Recipe, discriminator, generator_head, penalized) -> None:
+    network, batch = recipe.network, recipe.batch_size
+    inputs = {"data": (batch, *network.image_shape), "class_label": (batch,), "label": (batch,)}
+    symbols = {"discriminator": discriminator, "discriminator for G": generator_head}
+    graphs = {"generator": Graph(network.generator(), network.generator_inputs(batch))}
+    for name, symbol in {**symbols, **({"gradient penalty": penalized} if penalized is not None else {})}.items():
+        taken = {key: shape for key, shape in inputs.items() if key in symbol.list_arguments()}
+        graphs[name] = Graph(symbol, taken, PENALTY_EXECUTORS if symbol is penalized else 1)
+    check_memory(graphs, training=True)

@@ -1,0 +1,66 @@
+"""A checkpoint put back into a trainer; going back to one after NaN."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from mxgan.callbacks.history import Logger
+from mxgan.errors import DivergedError
+from mxgan.training.checkpoint import load_checkpoint, rewrite_state
+from mxgan.training.run_folder import RunFolder
+
+__all__ = ["Rollback", "put_back"]
+
+logger = logging.getLogger(__name__)
+
+SMALLER_STEP = 0.5
+
+MOST_ROLLBACKS = 10
+
+
+def put_back(trainer, state: Mapping) -> None:
+    """Have a trainer go on from a checkpoint's state, whose parameters its pair has already."""
+    trainer.step, trainer.epoch, trainer.iteration = state["step"], state["epoch"], state["iteration"]
+    for callback in trainer.callbacks:
+        callback.restore(state["callbacks"].get(type(callback).__name__, {}))
+
+
+class Rollback:
+    """What a trainer does about a DivergedError: back to the last checkpoint, and on with smaller steps.
+
+    Both learning rates are halved each time, and stay so, which the checkpoint is told too; the next line of the
+    history tells of it under `rollbacks`. After MOST_ROLLBACKS of them the error is raised.
+    """
+
+    def __init__(self, trainer, folder: RunFolder) -> None:
+        self._trainer, self._folder = trainer, folder
+
+    def __call__(self, error: DivergedError) -> None:
+        pair = self._trainer.pair
+        scale = pair.learning_rate_scale * SMALLER_STEP
+        if scale < SMALLER_STEP**MOST_ROLLBACKS:
+            remedy = f"It was rolled back {MOST_ROLLBACKS} times; try another seed, or other settings."
+            raise DivergedError(error.step, error.network, error.layer, error.what, remedy) from error
+        checkpoint = self._folder.latest_checkpoint()
+        state: dict[str, Any] = load_checkpoint(checkpoint, pair)
+        told = {
+            "from_step": error.step,
+            "to_step": state["step"],
+            "cause": f"{error.what} not finite",
+            "network": error.network,
+            "layer": error.layer,
+            "learning_rate_scale": scale,
+        }
+        notes = state["callbacks"][Logger.__name__]["notes"]
+        notes["rollbacks"] = [*notes.get("rollbacks", []), told]
+        state["learning_rate_scale"] = pair.learning_rate_scale = scale
+        rewrite_state(checkpoint, state)
+        put_back(self._trainer, state)
+        logger.warning(
+            "%s Back to step %d, and on with %g times the learning rates that the run began with.",
+            str(error).partition(" not finite.")[0] + " not finite.",
+            state["step"],
+            scale,
+        )

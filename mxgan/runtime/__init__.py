@@ -1,0 +1,301 @@
+"""Everything that must be true before ``import mxnet``, in one place.
+
+MXNet 1.9.1 is retired and will not follow Python, NumPy or CUDA any more. Every module takes it from here::
+
+    from mxgan.runtime import mx
+
+The first use checks Python, the installed wheel and NumPy, loads CUDA's libraries, decides the number of threads,
+and only then imports, with the NumPy names that MXNet wants for MXNet alone (mxnet_modules.py). What is missing
+ends in a :class:`~mxgan.errors.RuntimeUnavailableError` that says what to install. ``import mxgan.runtime`` itself
+loads neither MXNet nor NumPy. OpenCV comes through the same door: ``from mxgan.runtime import cv2``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import platform
+import re
+import sys
+import threading
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Optional, Union
+
+from mxgan import __version__
+from mxgan.errors import ArgumentError, RuntimeUnavailableError
+from mxgan.runtime import mxnet_modules, nvidia
+from mxgan.runtime.cpus import Threads, thread_environment, threads
+from mxgan.runtime.x11 import lost_x_events
+
+__all__ = ["Threads", "contexts", "cpu_features", "cv2", "mx", "threads", "versions", "wheel"]
+
+# The oldest that the tests have passed on. Nothing newer is refused: `mxgan doctor` notes a Python that is untried.
+OLDEST_PYTHON, OLDEST_NUMPY, OLDEST_OPENCV = (3, 9), (1, 22), (4, 5)
+NEWEST_TRIED = (3, 14)  # Python
+# --no-deps: MXNet's metadata asks for NumPy 1 and an old graphviz, and its code, loaded by us, for neither.
+INSTALL = {
+    "mxnet": "pip install --no-deps mxnet==1.9.1",
+    "mxnet-cu112": 'pip install ".[cu112]" in the clone of mxgan, then pip install --no-deps mxnet-cu112==1.9.1',
+}
+SWITCH_TO_GPU = f"pip uninstall -y mxnet, then {INSTALL['mxnet-cu112']}"
+INSTALL_OPENCV = "pip install opencv-python (or opencv-python-headless, which opens no windows)"
+OPENCV_WHEELS = (
+    "opencv-python",
+    "opencv-contrib-python",
+    "opencv-python-headless",
+    "opencv-contrib-python-headless",
+)
+
+# Which Debian package holds a shared library that the wheels of MXNet and OpenCV take from the system.
+DEBIAN_PACKAGES = {
+    "libgomp": "libgomp1",
+    "libquadmath": "libquadmath0",
+    "libGL": "libgl1",
+    "libEGL": "libegl1",
+    "libgthread-2.0": "libglib2.0-0",
+    "libglib-2.0": "libglib2.0-0",
+    "libSM": "libsm6",
+    "libICE": "libice6",
+    "libX11": "libx11-6",
+    "libXext": "libxext6",
+    "libXrender": "libxrender1",
+    "libstdc++": "libstdc++6",
+}
+
+# Instruction sets that change the code which MXNet runs, and so a run's bits.
+CPU_FEATURES = (
+    "avx",
+    "fma",
+    "avx2",
+    "avx512f",
+    "avx512bw",
+    "avx512_vnni",
+    "avx512_bf16",
+    "amx_tile",
+    "amx_bf16",
+)
+
+_lock = threading.RLock()
+
+
+def __getattr__(name: str) -> Any:
+    loader = {"mx": _import_mxnet, "cv2": _import_opencv}.get(name)
+    if loader is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    with _lock:
+        module = globals().get(name) or loader()
+        globals()[name] = module
+    return module
+
+
+def wheel() -> Optional[str]:
+    """Return the wheel that MXNet comes from, "mxnet" or "mxnet-cu112"; None for a copy without a wheel.
+
+    Raises
+    ------
+    RuntimeUnavailableError : none or both are installed, or one is recorded and its files are gone.
+    """
+    recorded = [name for name in INSTALL if version_of(name)]
+    if len(recorded) > 1:
+        raise RuntimeUnavailableError(
+            "both mxnet and mxnet-cu112 are installed; they overwrite each other's files. "
+            f"Repair it: pip uninstall -y mxnet mxnet-cu112, then {' or '.join(INSTALL.values())}."
+        )
+    spec = importlib.util.find_spec("mxnet")
+    present = spec is not None and spec.origin is not None  # a folder without __init__.py has no origin
+    if recorded and not present:
+        raise RuntimeUnavailableError(
+            f"{recorded[0]} is recorded as installed, but its files are gone. Repair it: "
+            f"pip uninstall -y {recorded[0]}, then {INSTALL[recorded[0]]}."
+        )
+    if not present:
+        raise RuntimeUnavailableError(
+            f"MXNet is not installed. Install it for the CPU: {INSTALL['mxnet']}, "
+            f"or for an NVIDIA GPU: {INSTALL['mxnet-cu112']}."
+        )
+    return recorded[0] if recorded else None
+
+
+def contexts(gpu: Union[str, Sequence[int], None] = None) -> list[Any]:
+    """Turn the value of ``--gpu`` into MXNet contexts.
+
+    Parameters
+    ----------
+    gpu : None for the CPU, GPU numbers as "0" or "0,1", or a sequence of numbers.
+
+    Returns
+    -------
+    A list of mx.Context, never empty.
+
+    Raises
+    ------
+    ArgumentError : not such a list, a number twice, or a GPU that is not there.
+    RuntimeUnavailableError : MXNet's wheel has no GPU code, or none for that GPU.
+    """
+    indices = [] if gpu is None else _gpu_indices(gpu)
+    mx = __getattr__("mx")
+    if not indices:
+        return [mx.cpu()]
+    if not mx.runtime.Features().is_enabled("CUDA"):
+        raise RuntimeUnavailableError(
+            f"--gpu {_comma(indices)} was asked for, but the installed MXNet computes on the CPU only. "
+            f"Leave --gpu out, or: {SWITCH_TO_GPU}."
+        )
+    there = nvidia.gpus()
+    for index in indices:
+        if index >= len(there):
+            have = f"there are {len(there)}: {'; '.join(map(str, there))}" if there else "there is none"
+            raise ArgumentError(
+                f"--gpu {_comma(indices)}: there is no GPU {index}; {have}. Leave --gpu out for the CPU."
+            )
+        nvidia.require_machine_code(there[index])
+    return [mx.gpu(index) for index in indices]
+
+
+def versions() -> dict[str, Any]:
+    """Describe what a run's numbers depend on, for its config.json."""
+    opencv = _opencv_wheel()
+    name = wheel()
+    return {
+        "mxgan": __version__,
+        "mxnet": version_of(name) if name else __getattr__("mx").__version__,
+        "wheel": name,
+        "numpy": version_of("numpy"),
+        "opencv": version_of(opencv) if opencv else None,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "threads": asdict(threads()),
+        "cpu_features": cpu_features(),
+    }
+
+
+def cpu_features() -> list[str]:
+    """List which of CPU_FEATURES this machine's processor has; empty where Linux does not tell."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return []
+    line = re.search(r"^flags\s*:(.*)$", text, flags=re.MULTILINE)
+    flags = set(line.group(1).split()) if line else set()
+    return [name for name in CPU_FEATURES if name in flags]
+
+
+def _import_mxnet() -> ModuleType:
+    if "mxnet" in sys.modules:  # imported before us: whoever did so had it prepared
+        return sys.modules["mxnet"]
+    if any(name.startswith("mxnet.") for name in sys.modules):
+        raise RuntimeUnavailableError(
+            "an `import mxnet` has failed in this process and left half of MXNet loaded. Begin a new process, and "
+            "write `from mxgan.runtime import mx` in place of `import mxnet as mx`."
+        )
+    check_python()
+    name = wheel()
+    check_numpy()
+    mxnet_modules.install()
+    if name == "mxnet-cu112":
+        nvidia.driver()
+        nvidia.preload_libraries()
+    # One line on stderr for each bind otherwise; whoever wants them sets it to 1.
+    os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")
+    with thread_environment(), warnings.catch_warnings():
+        # MXNet's own deprecated calls and escapes, which -W error would turn into a failed import.
+        for category in (DeprecationWarning, SyntaxWarning):
+            warnings.simplefilter("ignore", category)
+        return _guarded_import("mxnet", "MXNet", f"pip install --force-reinstall --no-deps {name or 'mxnet'}==1.9.1")
+
+
+def _import_opencv() -> ModuleType:
+    spec = importlib.util.find_spec("cv2")
+    if spec is None or spec.origin is None:  # an empty folder, left by a second wheel of OpenCV, has no origin
+        raise RuntimeUnavailableError(f"OpenCV is not installed. Install it: {INSTALL_OPENCV}.")
+    lost_x_events()
+    name = _opencv_wheel() or "opencv-python"  # another wheel would be laid over the one that is there
+    cv2 = _guarded_import("cv2", "OpenCV", f"pip install --force-reinstall --no-deps {name}")
+    _check_age("OpenCV", cv2.__version__, OLDEST_OPENCV, f"Update it: pip install --upgrade {name}")
+    return cv2
+
+
+def _opencv_wheel() -> Optional[str]:
+    return next((name for name in OPENCV_WHEELS if version_of(name)), None)
+
+
+def check_python() -> None:
+    """Raise what is wrong with this Python, if anything."""
+    _check_age("Python", platform.python_version(), OLDEST_PYTHON, "Make an environment with a newer one")
+    if sys.version_info[:2] >= (3, 12):
+        # Its import brings distutils back, also where site-packages' .pth files are not read.
+        try:
+            importlib.import_module("setuptools")
+            importlib.import_module("distutils.version")
+        except ImportError as error:
+            raise RuntimeUnavailableError(
+                "MXNet imports distutils, which Python 3.12 no longer has and setuptools brings back. "
+                "Install it: pip install setuptools."
+            ) from error
+
+
+def check_numpy() -> str:
+    """Return NumPy's version, or raise what is wrong with it."""
+    try:
+        import numpy as np
+    except ImportError as error:
+        raise RuntimeUnavailableError(
+            f"NumPy cannot be imported: {_first_line(error)}. Install it: pip install numpy."
+        ) from error
+    _check_age("NumPy", np.__version__, OLDEST_NUMPY, "Update it: pip install --upgrade numpy")
+    return np.__version__
+
+
+def _check_age(title: str, given: str, oldest: tuple, remedy: str) -> None:
+    if tuple(int(number) for number in re.findall(r"\d+", given)[:2]) < oldest:
+        raise RuntimeUnavailableError(
+            f"{title} {given} is too old: mxgan runs with {title} {'.'.join(map(str, oldest))} and newer. {remedy}."
+        )
+
+
+def _guarded_import(module: str, title: str, install: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except Exception as error:
+        missing = re.search(r"(lib[^\s:/]+?)\.so[.\d]*: cannot open shared object file", str(error))
+        if missing is None:
+            remedy = f"Install it again: {install}."
+        elif missing.group(1) in DEBIAN_PACKAGES:
+            remedy = f"On Debian or Ubuntu: apt-get install {DEBIAN_PACKAGES[missing.group(1)]}."
+        else:
+            remedy = f"Install the package that holds {missing.group(1)}.so."
+        raise RuntimeUnavailableError(f"{title} cannot be imported: {_first_line(error)}. {remedy}") from error
+
+
+def _gpu_indices(gpu: Union[str, Sequence[int]]) -> list[int]:
+    given = gpu.split(",") if isinstance(gpu, str) else list(gpu) if isinstance(gpu, Sequence) else [gpu]
+    texts = [str(each).strip() for each in given]
+    if not isinstance(gpu, (str, Sequence)) or not texts or not all(re.fullmatch(r"[0-9]{1,3}", t) for t in texts):
+        raise ArgumentError(f"--gpu {gpu!r}: give GPU numbers from 0 with commas between them, such as 0 or 0,1.")
+    indices = [int(text) for text in texts]
+    if len(set(indices)) < len(indices):
+        raise ArgumentError(f"--gpu {gpu!r}: a GPU is named twice. Name each once, such as 0,1.")
+    return indices
+
+
+def _comma(indices: Sequence[int]) -> str:
+    return ",".join(map(str, indices))
+
+
+def version_of(distribution: str) -> Optional[str]:
+    """Return the version of an installed distribution, None when it is not installed."""
+    from importlib import metadata  # a third of the time that importing this module takes
+
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,0 +1,57 @@
+"""Where a user's machine keeps what can be fetched or worked out again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from mxgan.runtime.files import write_whole
+
+__all__ = ["cache_folder", "read_checked", "write_checked"]
+
+
+def cache_folder(*parts: str) -> Path:
+    """The per-user cache folder of mxgan, or a folder in it; nothing is created.
+
+    ``$XDG_CACHE_HOME/mxgan`` where that variable holds an absolute path, else what the platform keeps for it:
+    ``~/.cache/mxgan``, ``~/Library/Caches/mxgan`` (macOS), ``%LOCALAPPDATA%\\mxgan`` (Windows).
+    """
+    chosen = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(chosen):  # the XDG specification says to ignore a relative one
+        base = Path(chosen)
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    elif sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    else:
+        base = Path.home() / ".cache"
+    return base.joinpath("mxgan", *parts)
+
+
+def write_checked(path: Path, values: Any) -> None:
+    """Write JSON values and their sha256 to a file, whole or not at all; its folder is made.
+
+    Raises
+    ------
+    OutputError, or OSError where the folder cannot be made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(values)
+    write_whole(path, f"{text}\n{hashlib.sha256(text.encode()).hexdigest()}")
+
+
+def read_checked(path: Path) -> Any:
+    """What `write_checked` wrote.
+
+    Raises
+    ------
+    OSError where there is no such file, ValueError where it holds anything else.
+    """
+    text, _, check = path.read_text(encoding="utf-8").rpartition("\n")
+    if hashlib.sha256(text.encode()).hexdigest() != check:
+        raise ValueError("its checksum is wrong")
+    return json.loads(text)

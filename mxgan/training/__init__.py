@@ -1,0 +1,1 @@
+"""One pair of networks in training: the step, the trainer, optimisers, checkpoints."""

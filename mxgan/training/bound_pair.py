@@ -1,0 +1,206 @@
+"""`BoundPair`: generator and discriminator bound into Modules over one batch shape, and their parameters.
+
+Three executors over two sets of parameters::
+
+    generator           rand → image           trains the generator
+    discriminator       data, label → dloss    parameter gradients only
+    critic_for_inputs   data, label → dloss    input gradients only; shares the discriminator's parameters
+
+The original runs one discriminator executor for everything, and so computes input gradients in its first two
+passes and parameter gradients in its third only to throw them away. Splitting it gives the same numbers to the
+last bit. In bfloat16 the passes are those of further executors over the same parameters, which precision.py makes.
+Networks that take classes have the further input `class_label`. What touches MXNet's private parts is this module,
+precision.py, averaging.py, penalties.py, optimizers.py and tangent/ alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Optional
+
+from mxgan.errors import ArgumentError
+from mxgan.graphs.rewriting import with_idle_biases
+from mxgan.graphs.shapes import check_pair, check_parameters, parameter_shapes
+from mxgan.objectives.spectral import state_names, with_states
+from mxgan.runtime import mx
+from mxgan.training.precision import LowPrecisionPasses, check_precision, in_bfloat16
+
+__all__ = ["BoundPair"]
+
+
+class BoundPair:
+    """The Modules of an `AdversarialPair`, which has the parameters' meanings; nothing here trains."""
+
+    def __init__(
+        self,
+        generator,
+        discriminator,
+        generator_head,
+        latent_shape: Sequence[int],
+        image_shape: Sequence[int],
+        batch_size: int,
+        contexts: Optional[Sequence],
+        precision: str = "float32",
+    ) -> None:
+        self.contexts, self.batch_size, self.precision = list(contexts or [mx.cpu()]), batch_size, precision
+        check_precision(precision, self.contexts)
+        self.latent_shape, self.image_shape = tuple(latent_shape), tuple(image_shape)
+        if batch_size < len(self.contexts):
+            raise ArgumentError(
+                f"batch_size {batch_size} is less than one image for each of {len(self.contexts)} devices."
+            )
+        self._takes_classes = {
+            half: "class_label" in symbol.list_arguments()
+            for half, symbol in (("generator", generator), ("discriminator", discriminator))
+        }
+        inputs = self._inputs("discriminator")
+        check_pair(generator, discriminator, self._inputs("generator"), inputs)
+        self._states = state_names(discriminator)
+        self._symbols = {"generator": generator, "discriminator": with_states(discriminator)}
+        self._symbol_json: dict = {}
+        self._shared, self._idle_zeros = False, []
+        self.generator = self._module(generator, "generator")
+        self.discriminator = self._module(with_states(discriminator), "discriminator", list(self._states))
+        # Who runs a half's passes: its Module, or, in bfloat16, what is bound once there are parameters to share.
+        self.generator_passes, self.discriminator_passes = self.generator, self.discriminator
+        everything = [name for name in generator_head.list_arguments() if name not in inputs]
+        taken = {name: shape for name, shape in inputs.items() if name in generator_head.list_arguments()}
+        self._head, self._idle = with_idle_biases(with_states(generator_head), taken)
+        self.critic_for_inputs = self._module(self._head, "discriminator", everything, self._idle)
+        networks = {**self._symbols, "head": self._head} if precision != "float32" else {}
+        self._low = {name: in_bfloat16(symbol) for name, symbol in networks.items()}
+        self._bind(self.generator, "generator")
+        self._bind(self.discriminator, "discriminator")
+
+    def _inputs(self, half: str) -> dict:
+        """{input: shape} of a half, batch included; its first input is the data, the rest are labels to MXNet."""
+        batch = (self.batch_size,)
+        inputs = {
+            "generator": {"rand": batch + self.latent_shape},
+            "discriminator": {"data": batch + self.image_shape, "label": batch},
+        }[half]
+        return {**inputs, "class_label": batch} if self._takes_classes[half] else inputs
+
+    def _module(self, symbol, half: str, fixed: Optional[list] = None, idle: Sequence = ()):
+        data, *labels = [*self._inputs(half), *idle]
+        return mx.mod.Module(symbol, (data,), labels or None, context=self.contexts, fixed_param_names=fixed or None)
+
+    def _bind(self, module, half: str, idle: Sequence = (), **settings) -> None:
+        data, *labels = self._inputs(half).items()
+        module.bind([data], [*labels, *idle] or None, **settings)
+
+    def init_params(self, initializer, seed: int = 0) -> None:
+        """Draw the first parameters of both networks; a function of (initializer, seed) alone."""
+        mx.random.seed(seed)
+        self.generator.init_params(initializer)
+        self.discriminator.init_params(initializer)
+        self._share_parameters()
+
+    def set_params(self, generator: tuple, discriminator: Optional[tuple] = None) -> None:
+        """Put parameters in: (arg_params, aux_params) of each network.
+
+        Raises
+        ------
+        CheckpointError : names missing or unknown, shapes or dtypes that differ; nothing has been changed then.
+        """
+        given = [(self.generator, generator, self._parameter_shapes("generator"))]
+        if discriminator is not None:
+            given.append((self.discriminator, discriminator, self._parameter_shapes("discriminator")))
+        for module, (arguments, auxiliary), (argument_shapes, auxiliary_shapes) in given:
+            owner = "generator" if module is self.generator else "discriminator"
+            check_parameters(owner, argument_shapes, arguments)
+            check_parameters(owner, auxiliary_shapes, auxiliary)
+        for module, (arguments, auxiliary), _ in given:
+            module.init_params(arg_params=arguments, aux_params=auxiliary, force_init=True)
+        if self.discriminator.params_initialized:
+            self._share_parameters()
+
+    def get_params(self) -> tuple:
+        """((arg_params, aux_params) of the generator, the same of the discriminator), copied to the CPU.
+
+        MXNet's backward pass of BatchNorm writes the moving statistics without the engine knowing: a plain
+        `Module.get_params` may read them one step old. Hence the wait for everything.
+        """
+        mx.nd.waitall()
+        return self.generator.get_params(), self.discriminator.get_params()
+
+    def parameter_shapes(self) -> dict:
+        """{parameter: shape} of both networks."""
+        return {**self._parameter_shapes("generator")[0], **self._parameter_shapes("discriminator")[0]}
+
+    def _parameter_shapes(self, half: str) -> tuple:
+        return parameter_shapes(self._symbols[half], self._inputs(half))
+
+    def _share_parameters(self) -> None:
+        """Bind what works on the discriminator's own arrays, once it has parameters to share."""
+        if self._shared:
+            return
+        self._shared = True
+        if not self._low:
+            idle = [mx.io.DataDesc(name, shape, layout="C") for name, shape in self._idle.items()]  # not to be split
+            shared = {"inputs_need_grad": True, "shared_module": self.discriminator}
+            self._bind(self.critic_for_inputs, "discriminator", idle, **shared)
+            self._idle_zeros = [mx.nd.zeros(shape, self.contexts[0]) for shape in self._idle.values()]
+            return
+        self.generator_passes = LowPrecisionPasses(self.generator, self._low["generator"])
+        self.discriminator_passes = LowPrecisionPasses(self.discriminator, self._low["discriminator"])
+        self.critic_for_inputs = LowPrecisionPasses(
+            self.discriminator, self._low["head"], gradients_of="data", idle=self._idle
+        )
+
+    def halves(self) -> dict:
+        """{"generator": Module, "discriminator": Module}: what has parameters and an optimiser."""
+        return {"generator": self.generator, "discriminator": self.discriminator}
+
+    def symbol_json(self, half: str) -> str:
+        """The symbol of one half as MXNet's JSON; made once, since MXNet leaks that text each time it makes it."""
+        if half not in self._symbol_json:
+            self._symbol_json[half] = self._symbols[half].tojson()
+        return self._symbol_json[half]
+
+    def parameters(self, half: str) -> dict:
+        """{parameter: NDArray} of one half in its network's order: the arrays themselves, on the first device."""
+        group = self.halves()[half]._exec_group
+        return {name: devices[0] for name, devices in zip(group.param_names, group.param_arrays)}
+
+    def statistics(self, half: str) -> dict:
+        """{auxiliary state: NDArray} of one half: BatchNorm's moving means and variances, on the first device."""
+        group = self.halves()[half]._exec_group
+        return {name: devices[0] for name, devices in zip(group.aux_names, group.aux_arrays)}
+
+    def modules(self) -> list:
+        """All that runs passes: those of the two halves, and of the one that pulls input gradients."""
+        return [self.generator_passes, self.discriminator_passes, self.critic_for_inputs]
+
+    def gradients(self) -> dict:
+        """Gradients of the last step by parameter, on the first device, and `data`, the one at D's input."""
+        found = {"data": self.critic_for_inputs.get_input_grads()[0]}
+        for module in self.halves().values():
+            group = module._exec_group
+            for name, (first, *_) in zip(group.param_names, group.grad_arrays):
+                if first is not None:  # spectral norm's vectors are not trained
+                    found[name] = first
+        return found
+
+    def _discriminator_gradients(self) -> list:
+        """D's gradient arrays on every device; arguments without a gradient have none."""
+        return [
+            gradient
+            for devices in self.discriminator._exec_group.grad_arrays
+            for gradient in devices
+            if gradient is not None
+        ]
+
+    def _advance_states(self, module) -> None:
+        """Put the states that a forward pass of D has worked out (spectral norm's vectors) in their place."""
+        for executor in _executors(module) if self._states else ():
+            made = dict(zip(module.symbol.list_outputs(), executor.outputs))
+            for argument, output in self._states.items():
+                made[output].copyto(executor.arg_dict[argument])
+        if self._states:
+            self.discriminator._params_dirty = True
+
+
+def _executors(module) -> list:
+    """One for each device."""
+    return [module.executor] if isinstance(module, LowPrecisionPasses) else module._exec_group.execs

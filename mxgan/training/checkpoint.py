@@ -1,0 +1,304 @@
+"""A whole training state as a folder ``checkpoints/STEP/`` of a run, under the original's names::
+
+    DATASET_G_STAMP-symbol.json  DATASET_G_STAMP-EPOCH.params   generator, as mx.model.load_checkpoint takes it
+    DATASET_D_STAMP-symbol.json  DATASET_D_STAMP-EPOCH.params   discriminator
+                                 DATASET_E_STAMP-EPOCH.params   average of the generator, of a run that keeps one
+    generator.optimizer  discriminator.optimizer                the optimisers' arrays (NDArray files, no pickle)
+    state.json                                                  everything else, and the sha256 of each file above
+
+Written under another name, read back, put on the disk and renamed: a folder with a number for a name is whole.
+The symbols are for other programs; nothing here reads them, since config.json says how to build them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from pathlib import Path
+from typing import Any, NamedTuple, Optional, Union
+
+import numpy as np
+
+from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, DivergedError, OutputError
+from mxgan.graphs.params_files import load_arrays, load_params, save_arrays, save_params
+from mxgan.runtime.files import new_folder, read_json, write_whole
+from mxgan.training.averaging import GeneratorAverage
+from mxgan.training.optimizers import export_state, import_state
+from mxgan.training.run_folder import BEST, RunFolder
+
+__all__ = [
+    "Names",
+    "average_file",
+    "best_step",
+    "chosen_checkpoint",
+    "generator_file",
+    "load_checkpoint",
+    "parameter_file",
+    "read_state",
+    "rewrite_state",
+    "save_checkpoint",
+    "sha256_of",
+]
+
+logger = logging.getLogger(__name__)
+
+FORMAT = 2
+_AVERAGE = re.compile(r".*_E_.*\.params", re.DOTALL)
+_COUNTS = ("step", "epoch", "iteration", "seed")
+
+
+class Names(NamedTuple):
+    """The first words of the original's file names."""
+
+    dataset: str
+    stamp: str
+
+
+def save_checkpoint(folder: RunFolder, pair, names: Names, state: dict) -> Path:
+    """Save a whole training state as the checkpoint of ``state["step"]``; returns its folder.
+
+    Parameters
+    ----------
+    state : JSON values: step, epoch, iteration and seed; versions, what the bits depend on; metrics, the newest of
+        each; callbacks, {name: its state}. The optimisers' counts, those of G's average, and the sums are added.
+
+    Raises
+    ------
+    DivergedError : a parameter or statistic is not finite; nothing was saved.
+    CheckpointError : it cannot be written; what was there before is untouched.
+    """
+    target = folder.checkpoint(state["step"])
+    try:
+        with new_folder(target) as beside:
+            _write(beside, folder, pair, names, state)
+    except (OSError, OutputError, CheckpointError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        reason = cause.strerror if isinstance(cause, OSError) else "it does not read back as it was written"
+        raise CheckpointError(
+            f"the checkpoint {target} cannot be written: {reason}. Is the disk full, or the folder read-only? Earlier "
+            "checkpoints are untouched; make room, and go on with the run by --resume."
+        ) from error
+    return target
+
+
+def _write(beside: Path, folder: RunFolder, pair, names: Names, state: dict) -> None:
+    counts = {}
+    for (half, module), parameters in zip(pair.halves().items(), pair.get_params()):
+        _check_finite(half, parameters, state["step"], folder)
+        prefix = f"{names.dataset}_{half[0].upper()}_{names.stamp}"
+        write_whole(beside / f"{prefix}-symbol.json", pair.symbol_json(half))
+        save_params(beside / f"{prefix}-{state['epoch']:04d}.params", *parameters)
+        arrays, counts[half] = export_state(module)
+        save_arrays(beside / f"{half}.optimizer", arrays)
+    state = {**state, **_save_average(beside, pair, names, state, folder)}
+    sums = {entry.name: sha256_of(entry) for entry in sorted(beside.iterdir())}
+    whole = {"format": FORMAT, **state, "learning_rate_scale": pair.learning_rate_scale}
+    write_whole(beside / "state.json", json.dumps({**whole, "optimizers": counts, "sha256": sums}, indent=1))
+
+
+def _save_average(beside: Path, pair, names: Names, state: dict, folder: RunFolder) -> dict:
+    """Save the average of the generator, where the pair keeps one; what state.json is to say of it."""
+    average = pair.average
+    if average is None:
+        return {}
+    parameters = average.get_params()
+    _check_finite("generator's average", parameters, state["step"], folder)
+    save_params(beside / f"{names.dataset}_E_{names.stamp}-{state['epoch']:04d}.params", *parameters)
+    return {"average": {"updates": average.updates}}
+
+
+def rewrite_state(folder: Path, state: dict) -> None:
+    """Put another state.json into a checkpoint, whole or not at all; the other files are as they were."""
+    write_whole(folder / "state.json", json.dumps(state, indent=1))
+
+
+def _check_finite(half: str, parameters: tuple, step: int, folder: RunFolder) -> None:
+    """A run that has diverged must not push its good checkpoints out."""
+    for group in parameters:
+        for name, value in group.items():
+            if not np.isfinite(value.asnumpy()).all():
+                raise DivergedError(step, half, name, f"{name!r} of the {half} is", folder.last_good())
+
+
+def load_checkpoint(folder: Path, pair) -> dict:
+    """Put a checkpoint into `pair`, whose optimisers are made; returns its state.json.
+
+    Raises
+    ------
+    CorruptFileError : a file that is missing or is not what was saved.
+    CheckpointError : parameters of another network, states of another optimiser.
+    """
+    state = read_state(folder)
+    files = {half: parameter_file(folder, half) for half in pair.halves()}
+    pair.set_params(load_params(files["generator"]), load_params(files["discriminator"]))
+    for half, module in pair.halves().items():
+        arrays = load_arrays(folder / f"{half}.optimizer") if state["optimizers"][half]["arrays"] else {}
+        import_state(module, arrays, state["optimizers"][half])
+    pair.learning_rate_scale = state["learning_rate_scale"]
+    average = pair.average
+    if average is not None:
+        _load_average(folder, state, average)
+    return state
+
+
+def _load_average(folder: Path, state: dict, average: GeneratorAverage) -> None:
+    """Put the average of a checkpoint in; of one without, it begins at the generator's weights there."""
+    file = average_file(folder, state)
+    if file is not None:
+        average.set_params(*load_params(file), state["average"]["updates"])
+    elif state["step"]:
+        logger.warning("%s has no average of the generator; it begins with the weights of this step.", folder)
+
+
+def average_file(folder: Path, state: dict) -> Optional[Path]:
+    """The .params file of the generator's average in a checkpoint's folder, None where it has none.
+
+    `state` is what `read_state` has read there.
+    """
+    return next((folder / name for name in state["sha256"] if _AVERAGE.fullmatch(name)), None)
+
+
+def parameter_file(folder: Path, half: str) -> Path:
+    """The .params file of one half ("generator" or "discriminator") in a checkpoint's folder."""
+    found = sorted(folder.glob(f"*_{half[0].upper()}_*.params"))
+    if len(found) != 1:
+        raise CorruptFileError(folder, f"holds {len(found)} parameter files of the {half}, not one")
+    return found[0]
+
+
+def read_state(folder: Path) -> dict:
+    """state.json, after every file in the checkpoint was found to be what was saved."""
+    path = folder / "state.json"
+    remedy = f"To go on from the checkpoint before it, delete the folder {folder}."
+    state = read_json(path, remedy=remedy)
+    problem = _fault_of(state)
+    if problem:
+        raise CorruptFileError(path, problem, remedy=remedy)
+    for name, expected in state["sha256"].items():
+        _check_sum(folder, name, expected, remedy)
+    for needed in ("generator.optimizer", "discriminator.optimizer"):
+        if needed not in state["sha256"]:
+            raise CorruptFileError(path, f"does not list {needed}", remedy=remedy)
+    return state
+
+
+def _fault_of(state: Any) -> Optional[str]:
+    """What is wrong with the values in a state.json; None where nothing is."""
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        found = state.get("format") if isinstance(state, dict) else None
+        return f"is of the format {found!r}, and this version of mxgan reads {FORMAT}"
+    for name in _COUNTS:
+        if not _is_count(state.get(name)):
+            return f"{name!r} is {state.get(name)!r}, not a whole number"
+    scale = state.get("learning_rate_scale")
+    if not isinstance(scale, (int, float)) or isinstance(scale, bool) or not 0 < scale <= 1:
+        return f"'learning_rate_scale' is {scale!r}, not above 0 and at most 1"
+    for name in ("optimizers", "callbacks", "versions", "metrics", "sha256"):
+        if not isinstance(state.get(name), dict):
+            return f"{name!r} is {state.get(name)!r:.60}, not an object"
+    faults = [_fault_of_counts(state, half) for half in ("generator", "discriminator")]
+    return next((fault for fault in [*faults, _fault_of_average(state)] if fault), None)
+
+
+def _fault_of_average(state: dict) -> Optional[str]:
+    average, files = state.get("average"), [name for name in state["sha256"] if _AVERAGE.fullmatch(name)]
+    if average is None:
+        return f"lists {files[0]!r:.60} and says nothing of an 'average'" if files else None
+    if not isinstance(average, dict) or not _is_count(average.get("updates")):
+        return f"'average' is {average!r:.60}, not its number of updates"
+    return None if len(files) == 1 else f"lists {len(files)} files of the generator's average, not one"
+
+
+def _fault_of_counts(state: dict, half: str) -> Optional[str]:
+    counts = state["optimizers"].get(half)
+    updates = counts.get("index_update_count") if isinstance(counts, dict) else None
+    whole = isinstance(updates, dict) and all(map(_is_count, (counts.get("num_update"), *updates.values())))
+    if not whole or not _is_count(counts.get("arrays")):
+        return f"the counts of the {half}'s optimiser are not whole numbers by parameter"
+    return None
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+
+
+def _check_sum(folder: Path, name: str, expected: Any, remedy: str) -> None:
+    file = folder / name
+    if Path(name).name != name:
+        raise CorruptFileError(folder / "state.json", f"{name!r} is not the name of a file beside it", remedy=remedy)
+    try:
+        found = sha256_of(file) if file.is_file() else None
+    except OSError as error:
+        raise CorruptFileError(file, f"cannot be read: {error.strerror}", remedy=remedy) from error
+    if found is None:
+        raise CorruptFileError(file, "is missing", remedy=remedy)
+    if found != expected:
+        raise CorruptFileError(file, "is not what was saved", remedy=remedy)
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file's bytes, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def best_step(folder: RunFolder, best: str) -> Optional[int]:
+    """The step whose checkpoint is the best one of those there by `best`, "METRIC:min" or "METRIC:max".
+
+    None while no checkpoint has that metric; of equals the earliest, for a metric stays until it is measured again.
+    """
+    metric, direction = BEST.fullmatch(best).groups()
+    sign = 1 if direction == "max" else -1
+    found = []
+    for step in folder.checkpoint_steps():
+        try:
+            value = _metrics_of(folder.checkpoint(step)).get(metric)
+        except CorruptFileError as error:
+            logger.warning("Not looked at for the best checkpoint: %s", error)
+            continue
+        if isinstance(value, (int, float)):
+            found.append((sign * value, -step))
+    return -max(found)[1] if found else None
+
+
+def _metrics_of(checkpoint: Path) -> dict:
+    path = checkpoint / "state.json"
+    try:
+        return dict(read_json(path)["metrics"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptFileError(path, "has no metrics") from error
+
+
+def generator_file(chosen: Path, averaged: Optional[bool] = None) -> Path:
+    """The file of the generator or of its average in a checkpoint, all of whose files are whole."""
+    average = average_file(chosen, read_state(chosen))
+    if averaged and average is None:
+        raise ArgumentError(
+            f"{chosen} has no average of the generator: the run was trained without ema. Leave --ema out, or train "
+            "with --ema 0.999."
+        )
+    return parameter_file(chosen, "generator") if average is None or averaged is False else average
+
+
+def chosen_checkpoint(folder: RunFolder, keep_best: Optional[str], checkpoint: Union[str, int]) -> Path:
+    """The folder of a run's checkpoint: "latest", "best", or a step; an error in words where there is none."""
+    if checkpoint == "latest":
+        return folder.latest_checkpoint()
+    if checkpoint != "best":
+        if not str(checkpoint).isdecimal():
+            raise ArgumentError(f"checkpoint is {checkpoint!r}; give latest, best, or the number of a step.")
+        return folder.checkpoint_of(int(checkpoint))
+    if not keep_best:
+        raise ArgumentError(f"the run {folder.path} has no best checkpoint, for it has no keep_best (--keep-best).")
+    step = best_step(folder, keep_best)
+    if step is None:
+        raise CheckpointError(
+            f"{folder.path} has no checkpoint with the metric of {keep_best!r}: the run does not measure it, or "
+            "did not at a checkpoint's step. Give latest, or the number of a step."
+        )
+    return folder.checkpoint(step)

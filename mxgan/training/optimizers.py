@@ -1,0 +1,223 @@
+"""The optimiser of one network: how it is made, and its state as plain arrays and numbers.
+
+MXNet's own `save_optimizer_states` is a pickle and loses Adam's step count, so that 2 + 2 steps are not 4. Here the
+state is exported by parameter name, counts included, and put back exactly. bound_pair.py says who else touches MXNet's
+private parts.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from mxgan.errors import ArgumentError, CheckpointError
+from mxgan.runtime import mx
+from mxgan.runtime.config import FLOAT32_MAX
+
+__all__ = ["AdaDeltaWithRate", "OptimizerConfig", "export_state", "import_state", "init_optimizer", "set_learning_rate"]
+
+
+class AdaDeltaWithRate(mx.optimizer.Optimizer):
+    """Zeiler's ADADELTA times a learning rate, as PyTorch defines it; registered as "adadelta_lr".
+
+    MXNet's own "adadelta" has no learning rate: it takes one and ignores it. Here, with all arithmetic elementwise::
+
+        v ← ρ v + (1 − ρ) g²        Δ = g √(u + ε) / √(v + ε)        u ← ρ u + (1 − ρ) Δ²        w ← w − lr Δ
+
+    Parameters
+    ----------
+    learning_rate, rho, epsilon : lr, ρ and ε; the defaults are PyTorch's.
+    kwargs : those of every mx.optimizer.Optimizer (rescale_grad, clip_gradient, wd, …).
+
+    Source: Zeiler 2012, algorithm 1; the learning rate is not of the paper.
+    """
+
+    def __init__(self, learning_rate: float = 1.0, rho: float = 0.9, epsilon: float = 1e-6, **kwargs) -> None:
+        _check_ranges({"rho": rho, "epsilon": epsilon})
+        super().__init__(learning_rate=learning_rate, **kwargs)
+        self.rho, self.epsilon = rho, epsilon
+
+    def create_state(self, index, weight):
+        return tuple(mx.nd.zeros(weight.shape, weight.context, dtype=weight.dtype) for _ in range(2))  # v, u
+
+    def update(self, index, weight, grad, state):
+        self._update_count(index)
+        gradient = grad * self.rescale_grad
+        if self.clip_gradient is not None:
+            gradient = mx.nd.clip(gradient, -self.clip_gradient, self.clip_gradient)
+        gradient = gradient + self._get_wd(index) * weight
+        squares, steps = state
+        squares[:] = self.rho * squares + (1 - self.rho) * gradient * gradient
+        step = gradient * mx.nd.sqrt(steps + self.epsilon) / mx.nd.sqrt(squares + self.epsilon)
+        steps[:] = self.rho * steps + (1 - self.rho) * step * step
+        weight[:] = weight - self._get_lr(index) * step
+
+
+mx.optimizer.Optimizer.opt_registry["adadelta_lr"] = AdaDeltaWithRate
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """An optimiser of mx.optimizer by its registered name, with its settings.
+
+    Parameters
+    ----------
+    name : as registered in MXNet: "adam", "sgd", "rmsprop", …; "adadelta_lr" is `AdaDeltaWithRate`.
+    learning_rate : above 0.
+    settings : further arguments of the optimiser's constructor. The gradient is divided by the batch size, as
+        `Module.init_optimizer` does.
+    """
+
+    name: str = "adam"
+    learning_rate: float = 2e-4
+    settings: Mapping[str, Any] = field(default_factory=lambda: {"beta1": 0.5, "wd": 0.0})
+
+    def __post_init__(self) -> None:
+        if not 0 < self.learning_rate <= FLOAT32_MAX:
+            raise ArgumentError(f"learning_rate is {self.learning_rate!r}; give a number above 0.")
+        _check_ranges(self.settings)
+
+
+_SHARE = (lambda value: 0 <= value < 1, "a number from 0 to below 1")
+_FROM_ZERO = (lambda value: 0 <= value <= FLOAT32_MAX, "a number from 0 up")
+_RANGES = {**dict.fromkeys(("beta1", "beta2", "gamma1", "gamma2", "momentum", "rho"), _SHARE), "epsilon": _FROM_ZERO,
+           "wd": _FROM_ZERO}  # fmt: skip
+
+
+def _check_ranges(settings: Mapping) -> None:
+    for name, (allows, allowed) in _RANGES.items():
+        value = settings.get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, Real) or not allows(value):
+            raise ArgumentError(f"{name} is {value!r}; give {allowed}.")
+
+
+def _try_out(name: str, settings: Mapping) -> None:
+    """Two updates of one weight by such an optimiser: MXNet looks at some settings no earlier than that."""
+    trial = mx.optimizer.create(name, **copy.deepcopy(dict(settings)))
+    weight = mx.nd.ones((1,))
+    state = trial.create_state_multi_precision(0, weight)
+    for _ in range(2):
+        trial.update_multi_precision(0, weight, mx.nd.ones((1,)), state)
+    if not math.isfinite(weight.asscalar()):
+        raise ValueError("an update by it is not finite")
+
+
+def init_optimizer(module, config: OptimizerConfig, devices: int) -> None:
+    """Give a bound Module its optimiser; ArgumentError where MXNet does not know it or its settings.
+
+    With several devices a 'local' store sums the gradients (with none, MXNet lets the replicas drift apart), and
+    the update runs beside each replica, where the optimiser's state can be read.
+    """
+    settings = {"learning_rate": config.learning_rate, **config.settings}
+    try:
+        _try_out(config.name, settings)
+        with _update_beside_replicas():
+            module.init_optimizer(
+                kvstore="local" if devices > 1 else None,
+                optimizer=config.name,
+                optimizer_params=tuple(settings.items()),
+            )
+    except (ValueError, TypeError, AssertionError, AttributeError, mx.MXNetError) as error:
+        raise ArgumentError(f"the optimiser {config.name!r} with {settings} was refused by MXNet: {error}") from error
+
+
+def set_learning_rate(module, rate: float) -> None:
+    """Have a Module's optimiser go on with another learning rate; ArgumentError where a scheduler decides it."""
+    optimizer = module._optimizer
+    if optimizer.lr_scheduler is None:
+        optimizer.set_learning_rate(rate)
+    elif rate != optimizer.lr_scheduler.base_lr:
+        raise ArgumentError(f"the learning rate cannot become {rate}: the optimiser's lr_scheduler decides it.")
+
+
+@contextmanager
+def _update_beside_replicas():
+    """MXNet's only switch for this is an environment variable; it goes back to what it was."""
+    before = os.environ.get("MXNET_UPDATE_ON_KVSTORE")
+    os.environ["MXNET_UPDATE_ON_KVSTORE"] = "0"
+    try:
+        yield
+    finally:
+        del os.environ["MXNET_UPDATE_ON_KVSTORE"]
+        if before is not None:
+            os.environ["MXNET_UPDATE_ON_KVSTORE"] = before
+
+
+def export_state(module) -> tuple:
+    """(arrays, counts): the optimiser's state by parameter, exact.
+
+    Returns
+    -------
+    arrays : {"PARAMETER.K": NDArray}, K counting the arrays that the optimiser keeps for that parameter.
+    counts : {"num_update": int, "index_update_count": {parameter: int}, "arrays": how many}, JSON values.
+    """
+    updater, devices = module._updater, len(module._context)
+    updates = updater.optimizer._all_index_update_counts.get(module._context[0].device_id, {})
+    arrays, counts = {}, {}
+    for index, parameter in enumerate(module._exec_group.param_names):
+        for k, array in enumerate(_flat(updater.states.get(index * devices))):
+            arrays[f"{parameter}.{k}"] = array
+        if index * devices in updates:
+            counts[parameter] = updates[index * devices]
+    return arrays, {
+        "num_update": updater.optimizer.num_update,
+        "index_update_count": counts,
+        "arrays": len(arrays),
+    }
+
+
+def import_state(module, arrays: Mapping, counts: Mapping) -> None:
+    """Put back what `export_state` gave, on every device; CheckpointError where it is of another optimiser."""
+    updater, optimizer, devices = module._updater, module._updater.optimizer, module._context
+    left = dict(arrays)
+    updater.states.clear()  # of what was trained meanwhile, where the file is from before the first step
+    updater.states_synced.clear()
+    optimizer.num_update = counts["num_update"]
+    optimizer._all_index_update_counts = {device.device_id: {} for device in devices}
+    optimizer._index_update_count = optimizer._all_index_update_counts[devices[0].device_id]
+    for position, parameter in enumerate(module._exec_group.param_names):
+        kept = []
+        while f"{parameter}.{len(kept)}" in left:
+            kept.append(left.pop(f"{parameter}.{len(kept)}"))
+        count = counts["index_update_count"].get(parameter)
+        if count is None:
+            continue
+        for k, device in enumerate(devices):
+            index = position * len(devices) + k
+            state = optimizer.create_state_multi_precision(index, module._exec_group.param_arrays[position][k])
+            _copy_state(parameter, kept, _flat(state))
+            updater.states[index], updater.states_synced[index] = state, True
+            optimizer._all_index_update_counts[device.device_id][index] = count
+    if left:
+        raise CheckpointError(f"the optimiser's state has entries of no parameter here: {', '.join(sorted(left)[:4])}.")
+
+
+def _copy_state(parameter: str, source: list, target: list) -> None:
+    if [(array.shape, array.dtype) for array in source] != [(array.shape, array.dtype) for array in target]:
+        raise CheckpointError(
+            f"the optimiser's state of {parameter!r} is {_described(source)} in the file and {_described(target)} "
+            "here; resume with the optimiser that saved it."
+        )
+    for given, place in zip(source, target):
+        given.copyto(place)
+
+
+def _described(arrays: list) -> str:
+    return ", ".join(f"{np.dtype(array.dtype).name} {array.shape}" for array in arrays) or "nothing"
+
+
+def _flat(state) -> list:
+    """The NDArrays in an optimiser's state: None, one, or nested tuples of them, in order."""
+    if state is None:
+        return []
+    if isinstance(state, mx.nd.NDArray):
+        return [state]
+    return [array for part in state for array in _flat(part)]

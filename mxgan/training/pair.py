@@ -1,0 +1,279 @@
+"""`AdversarialPair`: generator and discriminator in training, and the actions that one step is made of.
+
+The Modules are those of bound_pair.py. `Schedule` says in which order a step does what, steps.py carries it out by
+the methods here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Optional
+
+from mxgan.errors import ArgumentError
+from mxgan.objectives.bound_penalty import BoundPenalty
+from mxgan.objectives.heads import IGNORED_CLASS
+from mxgan.objectives.penalties import WeightClip
+from mxgan.runtime import mx
+from mxgan.runtime.config import fits_float32
+from mxgan.training.averaging import GeneratorAverage, check_decay
+from mxgan.training.bound_pair import BoundPair
+from mxgan.training.optimizers import OptimizerConfig, init_optimizer, set_learning_rate
+from mxgan.training.schedule import Schedule
+from mxgan.training.step import REAL, Step, StepResult, checked_batches
+
+__all__ = ["AdversarialPair"]
+
+
+class AdversarialPair(BoundPair):
+    """A generator and a discriminator as `mx.mod.Module`s over one batch shape.
+
+    Parameters
+    ----------
+    generator : symbol with the input `rand`, and `class_label` if it is conditional, and one output, the image.
+    discriminator : symbol with the inputs `data`, `label`, and `class_label` where it is told the class or tells it,
+        that ends in a head operator.
+    latent_shape : shape of one latent, such as (100, 1, 1).
+    image_shape : shape of one image (C, H, W); the generator's output must have it.
+    batch_size : samples in a step; at least one for each device.
+    generator_head : the symbol through which the generator is judged, over the same parameters as
+        `discriminator`; None: `discriminator` itself.
+    contexts : devices; the batch is split among them.
+    real_label : target of D on real images; below 1 it is one-sided label smoothing (Salimans et al. 2016, 3.4).
+    schedule : order and numbers of the updates in a step; by default those of MXNet's own DCGAN example.
+    labelled : whether each of D's rounds has a batch for its classifier alone; D must have one (output `closs`).
+    penalty : (configuration, raw score symbol) of a penalty on D's gradient at its input. Where its points lie
+        between real and fake images and the score takes classes, D's fakes are of the real batch's classes.
+    weight_clip : bound of every weight of D, from its first step on (Arjovsky et al. 2017, algorithm 1).
+    ema : decay of an average of G's weights, kept as `average` (see averaging.py), above 0 and below 1; None: none.
+    precision : in which the passes compute; parameters, gradients and optimisers are float32. See precision.py.
+
+    Raises
+    ------
+    ShapeError, ArgumentError : what does not fit, before anything is bound.
+
+    Example
+    -------
+    >>> symbols = make_dcgan_sym(64, 64, 3)
+    >>> pair = AdversarialPair(*symbols, latent_shape=(100, 1, 1), image_shape=(3, 64, 64), batch_size=64)
+    >>> pair.init_params(mx.init.Normal(0.02), seed=0)
+    >>> pair.init_optimizers(OptimizerConfig(), OptimizerConfig())
+    >>> result = pair.step(latents, images)
+    """
+
+    def __init__(
+        self,
+        generator,
+        discriminator,
+        *,
+        latent_shape: Sequence[int],
+        image_shape: Sequence[int],
+        batch_size: int,
+        generator_head=None,
+        contexts: Optional[Sequence] = None,
+        real_label: float = REAL,
+        schedule: Schedule = Schedule(),
+        labelled: bool = False,
+        penalty: Optional[tuple] = None,
+        weight_clip: Optional[float] = None,
+        ema: Optional[float] = None,
+        precision: str = "float32",
+    ) -> None:
+        check_decay(ema)
+        head = discriminator if generator_head is None else generator_head
+        super().__init__(generator, discriminator, head, latent_shape, image_shape, batch_size, contexts, precision)
+        self.real_label, self.schedule = real_label, schedule
+        self.labelled, self.weight_clip = labelled, weight_clip
+        if not 0.5 < real_label <= 1:
+            raise ArgumentError(f"real_label is {real_label}; give a number above 0.5 and at most 1.")
+        if weight_clip is not None and not fits_float32(weight_clip):
+            raise ArgumentError(
+                f"weight_clip is {weight_clip}; give a number above 0 that float32 can hold, or null for none."
+            )
+        self._penalty_of, self._penalty = penalty, None
+        self.penalty_points = penalty[0].points if penalty else None
+        told = penalty is not None and not labelled and "class_label" in penalty[1].list_arguments()
+        self.pairs_classes = told and self.penalty_points == "between"
+        self._plan = schedule.plan(labelled, penalty is not None)
+        self._classifies = "closs_output" in discriminator.list_outputs()
+        if labelled and not self._classifies:
+            raise ArgumentError(
+                "labelled is True, and the discriminator has no classifier (an output 'closs'); leave labelled out, "
+                "or give a discriminator with class logits to `with_heads`."
+            )
+        self._weight_clip = None if weight_clip is None else WeightClip(self.discriminator, weight_clip)
+        self.average = None if ema is None else GeneratorAverage(self.generator, ema)
+        self._gradients_pending = False
+        self._constant_labels: dict = {}
+
+    def _share_parameters(self) -> None:
+        super()._share_parameters()
+        if self._penalty is None and self._penalty_of is not None:
+            config, score = self._penalty_of
+            shapes = {name: shape for name, shape in self._inputs("discriminator").items() if name != "label"}
+            self._penalty = BoundPenalty(config, score, self.discriminator, shapes)
+        self._clip()
+
+    def init_params(self, initializer, seed: int = 0) -> None:
+        """Draw the first parameters of both networks; a function of (initializer, seed) alone."""
+        super().init_params(initializer, seed)
+        self._begin_average()
+
+    def set_params(self, generator: tuple, discriminator: Optional[tuple] = None) -> None:
+        """Put parameters in, as `BoundPair.set_params`; an average begins again at those of the generator."""
+        super().set_params(generator, discriminator)
+        self._begin_average()
+
+    def _begin_average(self) -> None:
+        if self.average is not None:
+            self.average.begin()
+
+    def generator_params(self, averaged: Optional[bool] = None) -> tuple:
+        """(arg_params, aux_params) of the generator, on the CPU: what `Sampler.set_params` takes.
+
+        Parameters
+        ----------
+        averaged : True: its average; False: the generator itself; None: the average where there is one.
+
+        Raises
+        ------
+        ArgumentError : the average of a pair that has none.
+        """
+        if averaged and self.average is None:
+            raise ArgumentError("this pair keeps no average of its generator; train with ema set (--ema 0.999).")
+        if self.average is not None and averaged is not False:
+            return self.average.get_params()
+        return self.get_params()[0]
+
+    def init_optimizers(self, generator: OptimizerConfig, discriminator: OptimizerConfig) -> None:
+        """Give each network its optimiser; ArgumentError where MXNet does not know it or its settings."""
+        init_optimizer(self.generator, generator, len(self.contexts))
+        init_optimizer(self.discriminator, discriminator, len(self.contexts))
+        self._learning_rates = {"generator": generator.learning_rate, "discriminator": discriminator.learning_rate}
+        self._learning_rate_scale = 1.0
+
+    @property
+    def learning_rate_scale(self) -> float:
+        """Factor on both learning rates, 1 unless a run was rolled back; above 0 and at most 1.
+
+        Setting it raises ArgumentError where an optimiser has a scheduler, which decides its rate alone.
+        """
+        return self._learning_rate_scale
+
+    @learning_rate_scale.setter
+    def learning_rate_scale(self, scale: float) -> None:
+        self._learning_rate_scale = scale
+        for half, module in self.halves().items():
+            set_learning_rate(module, self._learning_rates[half] * scale)
+
+    # ---- one training step ----
+
+    def step(self, latents, images, noise: float = 0.0, labelled=()) -> StepResult:
+        """One step in the order of the schedule; by default D on fake and real, one update, then G through D.
+
+        Parameters
+        ----------
+        latents : NDArray (N, *latent_shape), or an mx.io.DataBatch of it and of classes (N,) where the generator
+            takes them; a list of `schedule.latent_batches` such where that is not 1.
+        images : NDArray (N, *image_shape), float32 in [-1, 1], or a DataBatch with classes; a list of
+            `schedule.real_batches` such where that is not 1. Not changed.
+        noise : standard deviation of the instance noise on everything that D sees, 0 for none; drawn by mx.random.
+        labelled : like `images`, with classes, where the pair has labelled batches.
+
+        Raises
+        ------
+        ShapeError, ArgumentError : inputs of another shape, type or number; nothing has been changed then.
+        """
+        if not (self.generator.optimizer_initialized and self.discriminator.optimizer_initialized):
+            raise ArgumentError(
+                "the pair has no parameters or no optimisers yet; call init_params and init_optimizers."
+            )
+        conditional, classifies = self._takes_classes.values()
+        rand, data = self._inputs("generator")["rand"], self._inputs("discriminator")["data"]
+        real, known = self.schedule.real_batches, self.schedule.real_batches if self.labelled else 0
+        step = Step(
+            self,
+            checked_batches("rand", latents, rand, self.schedule.latent_batches, conditional),
+            checked_batches("data", images, data, real, classifies and not self.labelled),
+            checked_batches("labelled data", labelled, data, known, True),
+            noise,
+        )
+        self._gradients_pending = False  # of a step that failed half-way
+        return step.run(self._plan)
+
+    def generate(self, latents, classes=None):
+        """Training-mode forward pass of the generator, kept for the backward pass: NDArray (N, C, H, W)."""
+        labels = None if classes is None else [classes]
+        self.generator_passes.forward(mx.io.DataBatch([latents], labels), is_train=True)
+        return self.generator_passes.get_outputs()[0]
+
+    def accumulate_discriminator(self, images, label: float, classes=None, weight: float = 1.0) -> tuple:
+        """Forward and backward of D on `images` under `label`; its gradients add to those since the last update.
+
+        `weight` is a factor of this batch's loss. Returns copies of the prediction (N, 1), and of the class
+        probabilities (N, K) or None where D does not classify.
+        """
+        gradients = self._discriminator_gradients()
+        kept = [gradient.copy() for gradient in gradients] if self._gradients_pending else None
+        self.discriminator_passes.forward(self._judged(images, label, classes), is_train=True)
+        self.discriminator_passes.backward()  # overwrites the gradients
+        for gradient in gradients if weight != 1.0 else ():
+            gradient *= weight
+        if kept:
+            for gradient, earlier in zip(gradients, kept):
+                gradient += earlier
+        self._gradients_pending = True
+        prediction, *others = self.discriminator_passes.get_outputs()
+        self._advance_states(self.discriminator_passes)
+        return prediction.copy(), others[0].copy() if self._classifies else None
+
+    def accumulate_penalty(self, real, fake, classes=None):
+        """Add the gradients of the penalty on D's gradient; the penalty of each sample, NDArray (N,)."""
+        return self._penalty.add_gradients(real, fake, classes)
+
+    def update_discriminator(self) -> None:
+        """One optimiser step of D with the gradients accumulated so far, and its weights clipped where that is set."""
+        self.discriminator.update()
+        self._gradients_pending = False
+        self._clip()
+
+    def _clip(self) -> None:
+        if self._weight_clip is not None:
+            self._weight_clip.clip()
+
+    def update_generator(self, fake, classes=None) -> tuple:
+        """One optimiser step of G: D's gradient at its input, for the label "real", goes back through G.
+
+        `fake` must be what the last `generate` returned, or that plus noise, and `classes` what it was given.
+        Returns (prediction (N, 1), input gradient (N, C, H, W)).
+        """
+        critic = self.critic_for_inputs
+        batch = self._judged(fake, REAL, classes)
+        critic.forward(mx.io.DataBatch(batch.data, [*batch.label, *self._idle_zeros]), is_train=True)
+        critic.backward()
+        input_gradients = critic.get_input_grads()
+        self.generator_passes.backward(input_gradients)
+        self.generator.update()
+        self._advance_states(critic)
+        if self.average is not None:
+            self.average.update()
+        return critic.get_outputs()[0].copy(), input_gradients[0]
+
+    def classify(self, images):
+        """D's class probabilities (N, K) of a batch, BatchNorm by its moving statistics; changes nothing."""
+        if not self._classifies:
+            raise ArgumentError("this discriminator does not classify; it has no class logits.")
+        checked_batches("data", images, self._inputs("discriminator")["data"], 1, classes=False)
+        self.discriminator_passes.forward(self._judged(images, REAL, None), is_train=False)
+        return self.discriminator_passes.get_outputs()[1].copy()
+
+    def _judged(self, images, label: float, classes):
+        """D's batch: images, one adversarial label for all, and classes, unknown where none are given."""
+        labels = [self._constant(label)]
+        if self._takes_classes["discriminator"]:
+            labels.append(self._constant(IGNORED_CLASS) if classes is None else classes)
+        return mx.io.DataBatch([images], labels)
+
+    def _constant(self, value: float):
+        if value not in self._constant_labels:
+            self._constant_labels[value] = mx.nd.full((self.batch_size,), value)
+        return self._constant_labels[value]

@@ -1,0 +1,201 @@
+"""bfloat16 for the passes of a network, float32 for its parameters: the graph rewritten, for CPUs with AVX512_BF16.
+
+bfloat16 has float32's range and 8 bits of precision. (Transposed) convolutions multiply bfloat16 numbers and add
+float32 ones; what lies between them (BatchNorm, activations) follows. Weights, gradients as the optimiser sees them,
+BatchNorm's parameters and statistics, each network's last layer, the loss and a gradient penalty stay float32, so that
+a step smaller than bfloat16 can tell is not lost (Micikevicius et al. 2018, section 3.1; Kalamkar et al. 2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple, Optional
+
+import numpy as np
+
+from mxgan.errors import ArgumentError, unknown_name
+from mxgan.graphs.rewriting import Rewriting
+from mxgan.runtime import cpu_features, mx
+
+__all__ = ["PRECISIONS", "LowPrecision", "LowPrecisionPasses", "check_precision", "in_bfloat16"]
+
+PRECISIONS = ("float32", "bfloat16")
+BFLOAT16 = np.dtype([("bfloat16", np.uint16)])  # how MXNet names it to NumPy, which has no such type
+
+_MULTIPLY = ("Convolution", "Deconvolution")
+_LAYERS = (*_MULTIPLY, "FullyConnected")  # what "the last layer" may be; products of vectors are not worth a cast
+_FOLLOW = ("BatchNorm", "LeakyReLU", "Activation")  # in the type of their first input
+_NUMBERS = {"float32": "0", "bfloat16": "12"}  # of the types, in a Variable's attributes
+
+
+class LowPrecision(NamedTuple):
+    """A rewritten symbol, and its Variables that are bfloat16 now, to be filled before each forward pass."""
+
+    symbol: object
+    leaves: list
+
+
+def check_precision(precision: str, contexts: list) -> None:
+    """Raise ArgumentError for an unknown precision, or one that these devices do not compute in."""
+    if precision not in PRECISIONS:
+        raise unknown_name("precision", precision, PRECISIONS)
+    if precision == "float32":
+        return
+    if [context.device_type for context in contexts] != ["cpu"]:
+        raise ArgumentError("precision is 'bfloat16', which is for one CPU; leave --gpu out, or give float32.")
+    if "avx512_bf16" not in cpu_features():
+        raise ArgumentError(
+            "precision is 'bfloat16', and this CPU has no AVX512_BF16, without which it would be slower than float32; "
+            "give float32."
+        )
+
+
+def in_bfloat16(symbol) -> LowPrecision:
+    """The same network with its (transposed) convolutions, all but a last layer, in bfloat16.
+
+    The weights of those become bfloat16 Variables of the same names, to be filled from outside: MXNet 1.9.1 crashes on
+    the gradient of a Deconvolution's weight that is cast in the graph, and works out a Convolution's where nobody asks
+    for it. A weight that the graph computes is cast in it. Every other parameter stays a float32 Variable.
+
+    Raises
+    ------
+    ArgumentError : a Deconvolution whose weight the graph computes.
+    """
+    rewriting = _LowPrecision(symbol)
+    return LowPrecision(rewriting.symbol(), rewriting.leaves)
+
+
+class _LowPrecision(Rewriting):
+    def __init__(self, symbol) -> None:
+        super().__init__(symbol)
+        self._casts, self.leaves = {}, []
+        self._low: set = set()  # new nodes whose outputs are bfloat16
+        self._lasts = self._last_layers()
+
+    def _last_layers(self) -> set:
+        """The layers that no other layer comes after."""
+        leads, lasts = set(), set()
+        for number in reversed(range(len(self.old))):
+            node = self.old[number]
+            if node["op"] in _LAYERS and number not in leads:
+                lasts.add(number)
+            if node["op"] in _LAYERS or number in leads:
+                leads.update(source for source, *_ in node["inputs"])
+        return lasts
+
+    def node(self, number: int, node: dict, inputs: list) -> int:
+        multiplies = node["op"] in _MULTIPLY and number not in self._lasts
+        if multiplies:
+            self._make_leaf(node)
+        follows = node["op"] in _FOLLOW and inputs[0][0] in self._low
+        if not follows:  # what follows has its own parameters beside, which stay float32
+            inputs = [self._cast(*each, low=multiplies) for each in inputs]
+        made = super().node(number, node, inputs)
+        self._declare(made, "float32")
+        if multiplies or follows:
+            self._low.add(made)
+        return made
+
+    def head(self, source: int, output: int) -> tuple:
+        return self._cast(source, output, low=False)
+
+    def _make_leaf(self, layer: dict) -> None:
+        """Have the weight of a layer be a bfloat16 Variable, where it is one."""
+        weight = self.moved[layer["inputs"][1][0]]
+        name, is_variable = self.nodes[weight]["name"], self.nodes[weight]["op"] == "null"
+        if is_variable and name not in self.leaves:
+            self._declare(weight, "bfloat16")
+            self._low.add(weight)
+            self.leaves.append(name)
+        if not is_variable and layer["op"] == "Deconvolution":
+            raise ArgumentError(
+                f"the weight of {layer['name']!r} is computed in the graph, which a transposed convolution in bfloat16 "
+                "cannot have; give precision float32."
+            )
+
+    def _declare(self, number: int, dtype: str) -> None:
+        """Fix the type of a Variable, which MXNet does not find through a cast; nothing for an operator."""
+        if self.nodes[number]["op"] == "null":
+            attributes = {**self.nodes[number].get("attrs", {}), "__dtype__": _NUMBERS[dtype]}
+            self.nodes[number] = {**self.nodes[number], "attrs": attributes}
+
+    def _cast(self, source: int, output: int, low: bool) -> tuple:
+        """(node, output) of the same value in that type: itself, or a cast of it."""
+        if (source in self._low) == low:
+            return source, output
+        key, to = (source, output, low), "bfloat16" if low else "float32"
+        if key not in self._casts:
+            name = f"{self.nodes[source]['name']}{output or ''}_{to}"
+            self._casts[key] = self.add(
+                {"op": "amp_cast", "name": name, "attrs": {"dtype": to}, "inputs": [[source, output, 0]]}
+            )
+            if low:
+                self._low.add(self._casts[key])
+        return self._casts[key], 0
+
+
+class LowPrecisionPasses:
+    """Forward and backward passes of a Module's network in bfloat16, over the Module's own parameters and gradients.
+
+    Has `forward`, `backward`, `get_outputs` and `get_input_grads` of a Module. Convolutions' weights are cast before
+    each forward pass, and their gradients after each backward pass, so that the optimiser sees float32 alone.
+
+    Parameters
+    ----------
+    module : mx.mod.Module on one device, bound for training, with its parameters in.
+    low : its network, or one with the same parameters, as `in_bfloat16` gives it.
+    gradients_of : "parameters", or "data", the first input.
+    idle : further inputs that are always 0, {input: shape}; see `with_idle_biases`.
+    """
+
+    def __init__(
+        self, module, low: LowPrecision, gradients_of: str = "parameters", idle: Mapping = MappingProxyType({})
+    ) -> None:
+        (self._master,) = module._exec_group.execs
+        inputs = {name: shape for name, shape, *_ in [*module.data_shapes, *(module.label_shapes or ())]}
+        self._inputs, taken = list(inputs), low.symbol.list_arguments()
+        self.symbol, self._trains, self._leaves = low.symbol, gradients_of == "parameters", low.leaves
+        master, context = self._master, module._context[0]
+        arrays = {name: mx.nd.zeros(shape, context) for name, shape in {**inputs, **idle}.items() if name in taken}
+        arrays.update({name: mx.nd.zeros(master.arg_dict[name].shape, context, BFLOAT16) for name in low.leaves})
+        trained = [name for name in module._exec_group.param_names if master.grad_dict[name] is not None]
+        wanted = trained if self._trains else self._inputs[:1]
+        gradients = {
+            name: master.grad_dict[name] if name not in arrays else mx.nd.zeros_like(arrays[name]) for name in wanted
+        }
+        everything = {**master.arg_dict, **arrays}
+        self.executor = low.symbol.bind(
+            context,
+            args={name: everything[name] for name in taken},
+            args_grad=gradients,
+            grad_req={name: "write" if name in wanted else "null" for name in taken},
+            aux_states={name: master.aux_dict[name] for name in low.symbol.list_auxiliary_states()},
+        )
+
+    def forward(self, batch, is_train: bool) -> None:
+        """As `Module.forward`, with the parameters that the optimiser has left."""
+        for name in self._leaves:
+            mx.nd.amp_cast(self._master.arg_dict[name], dtype=BFLOAT16, out=self.executor.arg_dict[name])
+        given = zip(self._inputs, [*batch.data, *(batch.label or ())])
+        self.executor.forward(
+            is_train=is_train, **{name: array for name, array in given if name in self.executor.arg_dict}
+        )
+
+    def backward(self, gradients: Optional[list] = None) -> None:
+        """As `Module.backward`; the gradients are float32 and where the Module's optimiser takes them."""
+        self.executor.backward(gradients)
+        for name in self._leaves if self._trains else ():
+            mx.nd.amp_cast(self.executor.grad_dict[name], dtype="float32", out=self._master.grad_dict[name])
+
+    def get_outputs(self) -> list:
+        """As `Module.get_outputs`; float32."""
+        return self.executor.outputs
+
+    def get_input_grads(self) -> list:
+        """As `Module.get_input_grads`, of the first input; float32."""
+        return [self.executor.grad_dict[self._inputs[0]]]
+
+    def install_monitor(self, monitor) -> None:
+        """As `Module.install_monitor`."""
+        monitor.install(self.executor)

@@ -1,0 +1,171 @@
+"""`Recipe`: all that decides a training but the data and the seed, as one value; recipes.py has the published ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Optional, Tuple  # noqa: UP035 - Tuple: read at run time on Python 3.9
+
+from mxgan.data.base import SAMPLING
+from mxgan.errors import ArgumentError, unknown_name
+from mxgan.networks import DCGAN, get_network
+from mxgan.networks.base import Network
+from mxgan.objectives.heads import get_objective
+from mxgan.objectives.penalties import make_penalty
+from mxgan.runtime.config import check_switch, fits_float32, from_dict, to_dict, whole_number
+from mxgan.training.averaging import check_decay
+from mxgan.training.initializers import get_initializer
+from mxgan.training.optimizers import OptimizerConfig
+from mxgan.training.precision import PRECISIONS
+from mxgan.training.schedule import InstanceNoise, Schedule
+
+__all__ = ["Recipe"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way of training one pair of networks.
+
+    Parameters
+    ----------
+    summary : one line for a person.
+    source : where it was published, and where this differs.
+    network : a row of NETWORKS with its widths and sizes.
+    objective : a row of OBJECTIVES.
+    generator_optimizer, discriminator_optimizer : see `OptimizerConfig`.
+    initializer, initial_sigma : a row of INITIALIZERS; sigma is the standard deviation of "normal".
+    batch_size : images in a batch.
+    schedule : order and numbers of the updates in a step; see `Schedule`.
+    real_label : D's target on real images; below 1 it is one-sided label smoothing, for objectives with a target.
+    instance_noise : noise on what D sees, none by default; see `InstanceNoise`.
+    spectral_norm : divide D's weights by their largest singular value; see spectral.py.
+    penalty, penalty_weight : a row of PENALTIES on D's gradient and its weight in the paper's notation; None: none.
+    weight_clip : bound of D's weights; None: none.
+    precision : "float32", or "bfloat16" for the passes on a CPU that has it; see precision.py.
+    ema : decay of an average of G's weights, above 0 and below 1, kept beside them; None: none. See averaging.py.
+    labelled_per_class : for a D that classifies: it is told the classes of so many images of each; 0: of all.
+    sampling : "shuffle" each epoch, or draw every batch with "replacement".
+    steps_per_epoch : with replacement, how many steps an epoch is to have; None: as many as the images give.
+    pictures : rows of PICTURES, drawn every `sample_every` steps.
+    run_name : name of the run folder, `{recipe.…}` and `{dataset}` filled in; None: the data set's and the time.
+    run_defaults : settings of the run (epochs, limit, log_every, sample_every), as published where the source says;
+        a flag overrules each, and --set does not reach them.
+    """
+
+    summary: str
+    source: str
+    network: Any = field(default_factory=DCGAN)
+    objective: str = "gan"
+    generator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    discriminator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    initializer: str = "normal"
+    initial_sigma: float = 0.02
+    batch_size: int = 64
+    schedule: Schedule = field(default_factory=Schedule)
+    real_label: float = 1.0
+    instance_noise: InstanceNoise = field(default_factory=InstanceNoise)
+    spectral_norm: bool = False
+    penalty: Optional[str] = None
+    penalty_weight: float = 10.0
+    weight_clip: Optional[float] = None
+    precision: str = "float32"
+    ema: Optional[float] = None
+    labelled_per_class: int = 0
+    sampling: str = "shuffle"
+    steps_per_epoch: Optional[int] = None
+    pictures: Tuple[str, ...] = ("grids",)  # noqa: UP006
+    run_name: Optional[str] = None
+    run_defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.network, Network):
+            raise ArgumentError(f"network is {self.network!r:.60}; give a row of NETWORKS with its settings.")
+        get_objective(self.objective)
+        if self.batch_size < 1:
+            raise ArgumentError(f"batch_size is {self.batch_size}; give at least 1.")
+        if not fits_float32(self.initial_sigma):
+            raise ArgumentError(f"initial_sigma is {self.initial_sigma}; give a number above 0 that float32 can hold.")
+        get_initializer(self.initializer, self.initial_sigma, {})
+        check_switch("spectral_norm", self.spectral_norm)
+        if self.precision not in PRECISIONS:
+            raise unknown_name("precision", self.precision, PRECISIONS)
+        if self.weight_clip is not None and not fits_float32(self.weight_clip):
+            raise ArgumentError(
+                f"weight_clip is {self.weight_clip}; give a number above 0 that float32 can hold, or null for none."
+            )
+        check_decay(self.ema)
+        self._check_labels()
+        self._check_penalty()
+        self._check_epoch()
+
+    def _check_labels(self) -> None:
+        whole_number("labelled_per_class", self.labelled_per_class, minimum=0)
+        if self.labelled_per_class and not self.network.classifies:
+            raise ArgumentError(
+                f"labelled_per_class is {self.labelled_per_class}, and the network {self.network.name!r} classifies "
+                "nothing; give 0, or a network that does."
+            )
+        if not 0.5 < self.real_label <= 1:
+            raise ArgumentError(f"real_label is {self.real_label}; give a number above 0.5 and at most 1.")
+        if self.real_label != 1 and not get_objective(self.objective).soft_labels:
+            raise ArgumentError(
+                f"real_label is {self.real_label}, and the objective {self.objective!r} has no target that could be "
+                "smoothed; add --set real_label=1, or give another objective."
+            )
+
+    def _check_penalty(self) -> None:
+        if self.penalty is None:
+            return
+        make_penalty(self.penalty, self.penalty_weight)
+        if self.network.mixes_samples:
+            raise ArgumentError(
+                f"penalty is {self.penalty!r}, and the network has {self.network.mixes_samples}, which mixes the "
+                "samples of a batch, so that a gradient for each sample does not exist (Gulrajani et al. 2017, "
+                "section 4). Give --set minibatch_kernels=0 or --set penalty=null."
+            )
+
+    def _check_epoch(self) -> None:
+        if self.sampling not in SAMPLING:
+            raise unknown_name("sampling", self.sampling, SAMPLING)
+        if self.steps_per_epoch is not None:
+            whole_number("steps_per_epoch", self.steps_per_epoch, maximum=100_000)
+            if self.sampling != "replacement":
+                raise ArgumentError(
+                    f"steps_per_epoch is {self.steps_per_epoch}, and with sampling {self.sampling!r} an epoch gives "
+                    "each image once; add --set steps_per_epoch=null or --set sampling=replacement."
+                )
+
+    @classmethod
+    def parts_from_dict(cls, values: Mapping) -> dict:
+        """Build the network by the name that its JSON object carries."""
+        network = values.get("network")
+        if not isinstance(network, Mapping):
+            return dict(values)
+        options = {key: value for key, value in network.items() if key != "name"}
+        return {**values, "network": from_dict(get_network(network.get("name")), options, "network")}
+
+    def describe(self) -> str:
+        """Everything that decides it, in a few lines for a person; what is as in a plain `Recipe` is left out.
+
+        The plain one has no penalty: where there is one, its weight is told too.
+        """
+        plain, network = Recipe("", ""), to_dict(self.network)
+        parts = [f"network {network.pop('name')} ({_listed(network)})", f"objective {self.objective}"]
+        parts += [f"{half} {_optimizer(getattr(self, f'{half}_optimizer'))}" for half in ("generator", "discriminator")]
+        parts.append(f"batch_size {self.batch_size}")
+        named = ("summary", "source", "network", "objective", "generator_optimizer", "discriminator_optimizer")
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            told = value != getattr(plain, setting.name) or (setting.name == "penalty_weight" and self.penalty)
+            if setting.name not in (*named, "batch_size") and told:
+                changed = to_dict(value)
+                parts.append(f"{setting.name} {_listed(changed) if isinstance(changed, dict) else changed}")
+        return "; ".join(parts)
+
+
+def _optimizer(config: OptimizerConfig) -> str:
+    return f"{config.name} {config.learning_rate:g} ({_listed(config.settings)})"
+
+
+def _listed(settings: Mapping) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items())

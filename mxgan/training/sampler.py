@@ -1,0 +1,123 @@
+"""Images out of a generator: from a pair in training, or from a .params file alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+
+from mxgan.errors import ArgumentError
+from mxgan.graphs.memory import Graph, check_memory
+from mxgan.graphs.params_files import load_params
+from mxgan.graphs.shapes import check_parameters, parameter_shapes
+from mxgan.networks.recognition import network_of_params
+from mxgan.runtime import mx
+from mxgan.runtime.draws import draw_latents
+
+__all__ = ["Sampler"]
+
+
+class Sampler:
+    """A generator bound for inference (BatchNorm by its moving statistics), with parameters of its own.
+
+    Parameters
+    ----------
+    generator : symbol with the input `rand`, and `class_label` if it is conditional.
+    latent_shape : shape of one latent, such as (100, 1, 1).
+    classes : of a conditional generator, which has `class_label` as a second input; 0 for others.
+    batch_size : latents in one forward pass; any number can be sampled.
+    context : where it runs; None: the CPU.
+    """
+
+    def __init__(
+        self, generator, latent_shape: Sequence[int], batch_size: int = 64, context=None, classes: int = 0
+    ) -> None:
+        if batch_size < 1:
+            raise ArgumentError(f"batch_size is {batch_size}; give at least 1.")
+        self.latent_shape, self.batch_size, self.classes = tuple(latent_shape), batch_size, classes
+        self._shape = (batch_size, *self.latent_shape)
+        labels = {"class_label": (batch_size,)} if classes else {}
+        self._wanted = parameter_shapes(generator, {"rand": self._shape, **labels})
+        if context is None or context.device_type == "cpu":
+            check_memory({"generator": Graph(generator, {"rand": self._shape, **labels})}, training=False)
+        self.module = mx.mod.Module(generator, ("rand",), tuple(labels) or None, context=context or mx.cpu())
+        # Bound as for training: a graph bound for inference gets MXNet's oneDNN backend, which keeps the first value
+        # of a weight that is worked out in the graph (blocks.single_channel_deconvolution) for all later ones.
+        self.module.bind([("rand", self._shape)], list(labels.items()) or None, for_training=True)
+
+    @classmethod
+    def of_params(cls, generator, latent_shape: Sequence[int], parameters: tuple, *settings, **named) -> Sampler:
+        """A sampler with these (arg_params, aux_params); compared with the generator before anything is bound."""
+        classes = named.get("classes", 0)
+        inputs = {"rand": (1, *latent_shape), **({"class_label": (1,)} if classes else {})}
+        for wanted, given in zip(parameter_shapes(generator, inputs), parameters):
+            check_parameters("generator", wanted, given)
+        sampler = cls(generator, latent_shape, *settings, **named)
+        sampler.set_params(*parameters)
+        return sampler
+
+    @classmethod
+    def of_file(cls, file: Path, network=None, batch_size: int = 64) -> Sampler:
+        """A sampler of a generator's .params file; network None: the row of NETWORKS that its parameters are of."""
+        parameters = load_params(file)
+        network = network or network_of_params(parameters[0])
+        return cls.of_params(
+            network.generator(), network.latent_shape, parameters, batch_size, classes=network.generator_classes
+        )
+
+    def set_params(self, arg_params: dict, aux_params: dict) -> None:
+        """Take these parameters; CheckpointError when they are not this generator's."""
+        for wanted, given in zip(self._wanted, (arg_params, aux_params)):
+            check_parameters("generator", wanted, given)
+        self.module.init_params(arg_params=arg_params, aux_params=aux_params, force_init=True)
+
+    def copy_from(self, pair) -> None:
+        """Take the parameters that the pair's generator has now."""
+        (arg_params, aux_params), _ = pair.get_params()
+        self.module.init_params(arg_params=arg_params, aux_params=aux_params, force_init=True)
+
+    def sample(self, latents: np.ndarray, classes: Optional[np.ndarray] = None) -> np.ndarray:
+        """Images (N, C, H, W), float32, of latents (N, *latent_shape), and of classes (N,) if there are; any N ≥ 1."""
+        if latents.shape[1:] != self.latent_shape or not len(latents):
+            raise ArgumentError(f"latents are {latents.shape}; give (N, {', '.join(map(str, self.latent_shape))}).")
+        self._check_classes(classes, len(latents))
+        images = []
+        for start in range(0, len(latents), self.batch_size):
+            rows = np.resize(np.arange(start, min(start + self.batch_size, len(latents))), self.batch_size)
+            labels = [mx.nd.array(classes[rows], dtype=np.float32)] if self.classes else None
+            self.module.forward(mx.io.DataBatch([mx.nd.array(latents[rows])], labels), is_train=False)
+            images.append(self.module.get_outputs()[0].asnumpy()[: len(latents) - start])
+        return np.concatenate(images)
+
+    def _check_classes(self, classes: Optional[np.ndarray], count: int) -> None:
+        if not self.classes:
+            if classes is not None:
+                raise ArgumentError("this generator takes no classes; leave them out.")
+            return
+        allowed = f"{count} whole numbers from 0 to {self.classes - 1}, one for each image"
+        if classes is None:
+            raise ArgumentError(f"this generator is conditional; give classes: {allowed}.")
+        whole = np.issubdtype(classes.dtype, np.integer)
+        if classes.shape != (count,) or not whole or classes.min() < 0 or classes.max() >= self.classes:
+            raise ArgumentError(f"classes are {classes.dtype} {classes.shape} {classes.ravel()[:4]}…; give {allowed}.")
+
+    def draw(self, num: int, seed: int = 0, only: Optional[int] = None) -> np.ndarray:
+        """`num` images from standard normal latents that depend on the seed alone; the first k of any num agree.
+
+        Of a conditional generator image i is of the class i mod K, or all are of the class `only`.
+        """
+        if num < 1:
+            raise ArgumentError(f"the number of samples is {num}; give at least 1.")
+        latents = draw_latents((num, *self.latent_shape), seed, 0, stream="samples")
+        if only is not None and not 0 <= only < self.classes:
+            known = f"0 to {self.classes - 1}" if self.classes else "none: this generator is not conditional"
+            raise ArgumentError(f"class {only} is not one of this generator's ({known}).")
+        return self.sample(latents, self.classes_of(num, only))
+
+    def classes_of(self, num: int, only: Optional[int] = None) -> Optional[np.ndarray]:
+        """The classes (N,) of the images that `draw` gives; None where the generator takes none."""
+        if not self.classes:
+            return None
+        return np.arange(num) % self.classes if only is None else np.full(num, only)

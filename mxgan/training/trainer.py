@@ -1,0 +1,175 @@
+"""`Trainer`: step → epoch → fit. It knows no network, no loss and no data set by name."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Callable, Optional
+
+from mxgan.data.latents import RandIter
+from mxgan.errors import ArgumentError, DivergedError, OutputError
+from mxgan.runtime import mx
+from mxgan.runtime.draws import rng_for
+from mxgan.training.callback import Callback
+from mxgan.training.pair import AdversarialPair
+from mxgan.training.schedule import InstanceNoise
+from mxgan.training.step import StepResult
+
+__all__ = ["Trainer"]
+
+logger = logging.getLogger(__name__)
+
+
+class Trainer:
+    """Drives an `AdversarialPair` over a data iterator and tells callbacks how it goes.
+
+    Parameters
+    ----------
+    pair : bound, with parameters and optimisers.
+    data : an mx.io.DataIter whose batches fit the pair. With `seek(epoch, batch)` (every iterator of mxgan.data)
+        a resumed run sees the batches it would have seen; another iterator is only `reset` at each epoch. A step
+        takes `pair.schedule.real_batches` of them; those left over at an epoch's end, too few for a step, it leaves.
+    latents : iterator over `rand` with `seek(batch)`; None: `RandIter` with this seed.
+    labelled : iterator over labelled images with `seek(epoch, batch)`, for a pair that takes such.
+    noise : instance noise as a function of the step.
+    callbacks : in the order in which they are told.
+    seed : every draw of the run is a function of it and of the step.
+
+    Attributes
+    ----------
+    step : steps done in all. epoch : epochs done. iteration : steps done in this epoch.
+    stopping : why `fit` is to end early, None while it is not.
+    recover : what is done about a DivergedError, a function of it that puts the trainer back to an earlier step;
+        None: it ends `fit`.
+    """
+
+    def __init__(
+        self,
+        pair: AdversarialPair,
+        data,
+        *,
+        latents=None,
+        labelled=None,
+        noise: InstanceNoise = InstanceNoise(),
+        callbacks: Sequence[Callback] = (),
+        seed: int = 0,
+    ) -> None:
+        self.pair, self.data, self.noise, self.seed = pair, data, noise, seed
+        self.latents = latents or RandIter(pair.batch_size, pair.latent_shape, seed)
+        self.labelled = labelled
+        self._check_epoch(getattr(data, "batches_per_epoch", None))
+        self.callbacks = list(callbacks)
+        self.step = self.epoch = self.iteration = 0
+        self.stopping: Optional[str] = None
+        self.recover: Optional[Callable] = None
+        self._last: Optional[StepResult] = None
+
+    def fit(self, steps: Optional[int] = None, epochs: Optional[int] = None) -> None:
+        """Train until `steps` steps or `epochs` epochs are done in all, or `stop` was called; one is needed."""
+        if (steps is None) == (epochs is None):
+            raise ArgumentError(f"give either steps or epochs; got steps={steps} and epochs={epochs}.")
+        try:
+            self._tell("on_fit_begin")
+            while not self._fitted(steps, epochs):
+                pass
+        finally:
+            self._tell("close")
+
+    def _fitted(self, steps: Optional[int], epochs: Optional[int]) -> bool:
+        """Train to the end; False when that was not reached because training diverged and was put back."""
+        try:
+            while not self._done(steps, epochs):
+                self.train_epoch(steps)
+            self._tell_everyone("on_fit_end")
+        except DivergedError as error:
+            if self.recover is None:
+                raise
+            self.recover(error)
+            self._last = None
+            return False
+        return True
+
+    def train_epoch(self, steps: Optional[int] = None) -> None:
+        """Train to the end of the epoch under way, or until `steps` are done in all."""
+        seek = getattr(self.data, "seek", None)
+        if seek:
+            seek(self.epoch, self.iteration * self.pair.schedule.real_batches)
+        else:
+            self.data.reset()
+        while not self._done(steps, None):
+            try:
+                batches = [self.data.next() for _ in range(self.pair.schedule.real_batches)]
+            except StopIteration:
+                self._check_epoch(self.iteration * self.pair.schedule.real_batches)
+                self.epoch, self.iteration = self.epoch + 1, 0
+                self._tell("on_epoch_end")
+                return
+            self._tell("on_step_begin")
+            result = self.train_step(batches)
+            self.step, self.iteration = self.step + 1, self.iteration + 1
+            self._tell("on_step_end", batches[-1], result)
+
+    def train_step(self, batches: Sequence) -> StepResult:
+        """One step on its real batches; latents and MXNet's own random numbers are those of this step number."""
+        mx.random.seed(int(rng_for("mxnet", self.seed, self.step).integers(2**31)))
+        result = self.pair.step(
+            self._latents(), batches, noise=self.noise.sigma_at(self.step), labelled=self._labelled_batches()
+        )
+        if self._last is not None:  # at most two steps in flight: the engine would queue batches without end
+            self._last.generator_prediction.wait_to_read()
+        self._last = result
+        return result
+
+    def _latents(self) -> list:
+        schedule = self.pair.schedule
+        self.latents.seek(0 if schedule.fixed_latents else self.step * schedule.latent_batches)
+        return [self.latents.next() for _ in range(schedule.latent_batches)]
+
+    def _labelled_batches(self) -> list:
+        if self.labelled is None:
+            return []
+        wanted, batches = self.pair.schedule.real_batches, []
+        for position in range(self.step * wanted, (self.step + 1) * wanted):
+            self.labelled.seek(*divmod(position, self.labelled.batches_per_epoch))
+            batches.append(self.labelled.next())
+        return batches
+
+    def _check_epoch(self, batches: Optional[int]) -> None:
+        wanted = self.pair.schedule.real_batches
+        if batches is not None and batches < wanted:
+            raise ArgumentError(
+                f"an epoch of the data has {batches} whole batches of {self.pair.batch_size}, and one step takes "
+                f"{wanted}; give a smaller batch_size, fewer discriminator_updates, or more data."
+            )
+
+    @property
+    def ends_epoch(self) -> bool:
+        """Whether the data have too few batches left for another step of this epoch, where their iterator tells."""
+        batches = getattr(self.data, "batches_per_epoch", None)
+        return batches is not None and (self.iteration + 1) * self.pair.schedule.real_batches > batches
+
+    def stop(self, reason: str) -> None:
+        """End `fit` after the step under way; may be called from a callback or a signal handler."""
+        self.stopping = reason
+
+    def _done(self, steps: Optional[int], epochs: Optional[int]) -> bool:
+        return (
+            self.stopping is not None
+            or (steps is not None and self.step >= steps)
+            or (epochs is not None and self.epoch >= epochs)
+        )
+
+    def _tell_everyone(self, hook: str) -> None:
+        """Tell also those after one that could not write: a picture that fails must not cost the checkpoint."""
+        failed = None
+        for callback in self.callbacks:
+            try:
+                getattr(callback, hook)(self)
+            except OutputError as error:
+                failed = failed or error
+        if failed:
+            raise failed
+
+    def _tell(self, hook: str, *details) -> None:
+        for callback in self.callbacks:
+            getattr(callback, hook)(self, *details)

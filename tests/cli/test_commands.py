@@ -1,0 +1,498 @@
+"""The command line as a user meets it: flags, exit codes, the last lines, Ctrl-C."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from mxgan.cli import main
+from mxgan.errors import ArgumentError
+from mxgan.recipes import RECIPES
+from mxgan.training.run_folder import RunFolder
+from tests.support import long_but
+
+TINY = ["--dataset", "digits", "--ngf", "4", "--ndf", "4", "--set", "image_size=16", "--batch-size", "32"]
+
+
+def mxgan(*arguments, **settings):
+    return CliRunner().invoke(main, [str(a) for a in arguments], catch_exceptions=False, **settings)
+
+
+def dry_run(*arguments) -> dict:
+    result = mxgan("train", "--dry-run", *arguments)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.output)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli") / "run"
+    result = mxgan("train", *TINY, "--steps", 12, "--display", "none", "--run-dir", folder)
+    assert result.exit_code == 0, result.output
+    return folder, result.output
+
+
+def test_training_ends_with_a_picture_and_the_run_folder(finished):
+    folder, output = finished
+    lines = output.splitlines()
+    picture = next(line for line in lines if line.startswith("picture: "))
+    assert picture == f"picture: {folder / 'samples' / 'gout-000012.png'}"
+    assert f"run folder: {folder}; from step 0 to 12" in lines
+    assert lines[-1] == f"run folder: {folder}"
+    assert (folder / "samples" / "gout-000012.png").stat().st_size > 0
+    assert any(line.startswith("epoch: 0 iter: 10 metric: ('facc', ") for line in lines)
+
+
+def test_the_flags_reach_the_configuration():
+    found = dry_run(
+        "--recipe", "dcgan-original", "--dataset", "mnist", "--data-dir", "/d", "--steps", 7, "--batch-size", 5,
+        "--ngf", 6, "--ndf", 8, "--nc", 1, "--lr", 0.001, "--beta1", 0.25, "--seed", 9, "--gpu", "0,1",
+        "--log-every", 3, "--sample-every", 4, "--checkpoint-every", "epoch", "--keep", 2, "--monitor", 1,
+        "--set", "image_size=32", "--set", "discriminator_optimizer.learning_rate=0.0005",
+    )  # fmt: skip
+    recipe = found["recipe"]
+    assert recipe["network"]["image_size"] == 32
+    assert [recipe["network"][key] for key in ("ngf", "ndf", "nc")] == [6, 8, 1]
+    assert recipe["batch_size"] == 5
+    assert recipe["real_label"] == 1.0
+    assert recipe["generator_optimizer"]["learning_rate"] == 0.001
+    assert recipe["discriminator_optimizer"]["learning_rate"] == 0.0005
+    for half in ("generator", "discriminator"):
+        assert recipe[f"{half}_optimizer"]["settings"]["beta1"] == 0.25
+    for key, value in {
+        "dataset": "mnist", "data_dir": "/d", "steps": 7, "epochs": None, "seed": 9, "gpu": "0,1", "log_every": 3,
+        "sample_every": 4, "checkpoint_every": "epoch", "keep": 2, "monitor": 1,
+    }.items():  # fmt: skip
+        assert found[key] == value, key
+
+
+def test_the_defaults_are_the_originals():
+    recipe = dry_run("--recipe", "dcgan-original")["recipe"]
+    assert [recipe["network"][key] for key in ("ngf", "ndf", "nc", "image_size", "latent_size")] == [64, 64, 3, 64, 100]
+    assert recipe["network"]["fix_gamma"] is True
+    assert recipe["batch_size"] == 64
+    for half in ("generator", "discriminator"):
+        assert recipe[f"{half}_optimizer"]["learning_rate"] == 2e-4
+        assert recipe[f"{half}_optimizer"]["settings"] == {"beta1": 0.5, "wd": 0.0}
+    assert recipe["initial_sigma"] == 0.02
+    assert recipe["real_label"] == 1.0
+    assert recipe["instance_noise"]["sigma"] == 0
+
+
+def test_lr_keeps_the_ratio_between_the_networks():
+    from mxgan.cli.flags import with_learning_rate
+    from mxgan.runs.session import RunConfig
+    from mxgan.runtime.config import override
+
+    config = override(RunConfig(steps=1), "discriminator_optimizer.learning_rate", 2e-4)
+    changed = with_learning_rate(config, 1e-3).recipe
+    assert changed.generator_optimizer.learning_rate == 1e-3
+    assert changed.discriminator_optimizer.learning_rate == pytest.approx(2.5e-4)
+
+
+def test_another_optimiser_is_reached_from_the_command_line(tmp_path):
+    settings = ["--set", "generator_optimizer.name=sgd", "--set", 'generator_optimizer.settings={"momentum": 0.9}']
+    result = mxgan("train", *TINY, *settings, "--steps", 1, "--display", "none", "--run-dir", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+
+
+def test_the_default_recipe_has_what_keeps_it_in_balance():
+    recipe = dry_run()["recipe"]
+    assert recipe["real_label"] == 0.9
+    assert recipe["instance_noise"] == {"sigma": 0.1, "steps": None}
+    assert (
+        recipe["generator_optimizer"]["learning_rate"] == 4 * recipe["discriminator_optimizer"]["learning_rate"] == 8e-4
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--recipe", "dcgam"], "unknown recipe 'dcgam'; did you mean 'dcgan'?"),
+        (["--dataset", "minst"], "unknown dataset 'minst'; did you mean 'mnist'?"),
+        (["--steps", "0"], "--steps"),
+        (["--steps", "ten"], "--steps"),
+        (["--batch-size", "-1"], "--batch-size"),
+        (["--ngf", "0"], "--ngf"),
+        (["--nc", "2"], "--nc"),
+        (["--lr", "-1"], "learning_rate is -1.0; give a number above 0"),
+        (["--lr", "nan"], "learning_rate is nan"),
+        (["--beta1", "1.5"], "beta1 is 1.5; give a number from 0 to below 1"),
+        (["--seed", "-1"], "--seed"),
+        (["--gpu", "x"], "'x'"),
+        (["--display", "big"], "--display"),
+        (["--checkpoint-every", "never"], "'never' is none of N|epoch|Nmin, N being a number above 0"),
+        (["--set", "ngf"], "--set 'ngf' is not of the form KEY=VALUE"),
+        (["--set", "ngff=3"], "unknown setting 'ngff'"),
+        (["--set", "image_size=48"], "image_size 48 is not a power of two"),
+        (["--set", "learning_rate=1"], "is ambiguous; give one of"),
+        (["--set", "generator_optimizer.name=adamm"], "'adamm'"),
+        (["--steps", "1", "--epochs", "1"], "give either steps or epochs"),
+        (["--resume", "nowhere"], "--run-dir cannot go with --resume nowhere: a run stays in its folder"),
+        (["--keep-best", "loss_g"], "keep_best is 'loss_g'; give METRIC:min or METRIC:max, or null for none"),
+        (["--on-nan", "ignore"], "--on-nan"),
+        (["--dataset", "mnist", "--data-dir", "nowhere"], "nowhere is no folder, and train-images-idx3-ubyte"),
+        (["--dataset", "recordio"], "the data set 'recordio' wants a data_dir (--data-dir): a .rec file"),
+        (["--bogus"], "--bogus"),
+    ],
+)
+def test_a_bad_call_gets_one_or_two_lines_and_no_traceback(arguments, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = mxgan("train", *TINY[2:], "--run-dir", tmp_path / "run", *arguments)
+    assert result.exit_code in (1, 2)
+    assert words in result.output
+    assert "Traceback" not in result.output
+    said = [line for line in result.output.splitlines() if not line.startswith(("Usage:", "Try "))]
+    assert len([line for line in said if line]) <= 2, result.output
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_error_nobody_foresaw_is_two_lines_and_a_traceback_on_demand(capsys):
+    from mxgan.cli.terminal import readable_errors
+
+    with pytest.raises(SystemExit) as ended, readable_errors(debug=False):
+        raise RuntimeError("boom\nand much more")
+    assert ended.value.code == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "Error: RuntimeError: boom"
+    assert second.endswith("--debug shows where it arose.")
+    with pytest.raises(RuntimeError, match="boom"), readable_errors(debug=True):
+        raise RuntimeError("boom")
+
+
+@pytest.mark.parametrize(
+    "command", [("recipes",), ("train", "--dry-run"), ("summary",), ("sample", "."), ("pack", ".", "a.rec")]
+)
+def test_without_opencv_every_command_says_so_in_a_line(command, tmp_path):
+    (tmp_path / "cv2").mkdir()
+    (tmp_path / "cv2" / "__init__.py").write_text("raise ImportError('no OpenCV here')")
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).resolve().parents[2])])
+    environment = {**os.environ, "PYTHONPATH": path}
+    call = [sys.executable, "-m", "mxgan", *command]
+    done = subprocess.run(call, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Error: OpenCV cannot be imported: no OpenCV here. Install it again: pip install ")
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_the_exit_code_is_ours_where_a_stream_takes_no_more(stream):
+    """Python 3.14 would end with 120 for what the stream still holds."""
+    code = """
+import sys
+from mxgan.errors import ArgumentError
+from mxgan.cli.terminal import readable_errors
+with readable_errors(debug=False):
+    print("held", file=sys.stdout)
+    raise ArgumentError("of the caller")"""
+    others = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2]), "PYTHONUNBUFFERED": ""}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-c", code], env=environment, timeout=60, **{**others, stream: full})
+    assert done.returncode == ArgumentError.exit_code == 2
+
+
+def test_resuming_nothing():
+    result = mxgan("train", "--resume", "nowhere")
+    assert result.exit_code == 1
+    assert result.output == "Error: nowhere does not exist; give the folder of a run, such as runs/NAME.\n"
+
+
+def test_no_gpu_is_said_and_not_replaced_by_the_cpu(tmp_path):
+    from mxgan.runtime import mx
+
+    if mx.context.num_gpus():
+        pytest.skip("this machine has a GPU")
+    result = mxgan("train", *TINY, "--steps", 1, "--gpu", 0, "--run-dir", tmp_path / "run")
+    assert result.exit_code in (1, 2)
+    assert "--gpu 0 was asked for" in result.output
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_existing_folder_is_refused(finished):
+    folder, _ = finished
+    result = mxgan("train", *TINY, "--steps", 1, "--run-dir", folder)
+    assert result.exit_code == 1
+    assert "exists and is not empty; nothing in it was touched" in result.output
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    result = mxgan("train", *TINY, "--steps", 1, "--run-dir", tmp_path / "file" / "run")
+    assert result.exit_code == 1
+    assert "cannot be made" in result.output
+
+
+def test_resume_through_the_command_line(finished, tmp_path):
+    folder = tmp_path / "run"
+    assert mxgan("train", *TINY, "--steps", 5, "--display", "none", "--run-dir", folder).exit_code == 0
+    result = mxgan("train", "--resume", folder, "--steps", 12, "--display", "none")
+    assert result.exit_code == 0, result.output
+    picture = "samples/gout-000012.png"
+    assert (folder / picture).read_bytes() == (finished[0] / picture).read_bytes()
+
+
+@pytest.mark.long
+def test_a_closed_standard_output_loses_no_training(tmp_path):
+    command = [sys.executable, "-m", "mxgan", "train", *TINY, "--steps", "40", "--display", "none"]
+    process = subprocess.Popen(
+        [*command, "--run-dir", str(tmp_path / "run")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    with process:
+        errors = process.stderr.read()
+    assert process.returncode == 0, errors
+    assert "Standard output takes no more" in errors
+    assert RunFolder(tmp_path / "run").checkpoint_steps() == [40]
+
+
+def test_a_dry_run_of_resume_trains_nothing(finished):
+    folder, _ = finished
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    result = mxgan("train", "--resume", folder, "--steps", 99, "--dry-run")
+    assert json.loads(result.output)["steps"] == 99
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("number", long_but([signal.SIGINT, signal.SIGTERM, signal.SIGHUP], signal.SIGINT))
+def test_ctrl_c_saves_and_says_how_to_go_on(number, tmp_path):
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "mxgan", "train", *TINY, "--steps", "100000", "--display", "none"]
+    process = subprocess.Popen(
+        [*command, "--run-dir", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # tests in the background of a shell ignore SIGINT
+    )
+    history = folder / "history.jsonl"
+    deadline = time.monotonic() + 120
+    while not (history.exists() and history.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    try:
+        output, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, output
+    assert "Traceback" not in output
+    (step,) = RunFolder(folder).checkpoint_steps()
+    assert f"Stopped by {signal.Signals(number).name} after step {step}, and saved. Go on by:" in output
+    assert f"mxgan train --resume {folder}" in output
+    assert mxgan("train", "--resume", folder, "--steps", step + 1, "--display", "none").exit_code == 0
+
+
+@pytest.mark.long
+def test_a_terminal_that_goes_away_costs_nothing(tmp_path):
+    """A shell that is closed: SIGHUP, and standard output and error lead nowhere from then on."""
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "mxgan", "train", *TINY, "--steps", "100000", "--display", "none"]
+    process, terminal = pty.fork()
+    if process == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # tests under nohup ignore it
+        os.execv(command[0], [*command, "--run-dir", str(folder), "--checkpoint-every", "100000"])
+    said, deadline = b"", time.monotonic() + 120
+    while b"iter: 20" not in said and time.monotonic() < deadline:
+        said += os.read(terminal, 4096)
+    os.close(terminal)
+    _, status = os.waitpid(process, 0)
+    assert os.WIFEXITED(status), status
+    assert len(RunFolder(folder).checkpoint_steps()) == 1
+
+
+@pytest.mark.long
+def test_what_nohup_has_ignored_stays_ignored(tmp_path):
+    command = ["nohup", sys.executable, "-m", "mxgan", "train", *TINY, "--steps", "60", "--display", "none"]
+    with subprocess.Popen(
+        [*command, "--run-dir", str(tmp_path / "run")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        for line in process.stdout:
+            if "iter: 10 " in line:
+                break
+        process.send_signal(signal.SIGHUP)
+        output = process.stdout.read()
+    assert process.returncode == 0, output
+    assert RunFolder(tmp_path / "run").checkpoint_steps() == [60]
+
+
+def test_samples_as_grid_array_and_folder(finished, tmp_path):
+    folder, _ = finished
+    import cv2
+
+    assert mxgan("sample", folder, "--num", 9, "--output", tmp_path / "grid.png").exit_code == 0
+    assert cv2.imread(str(tmp_path / "grid.png")).shape == (52, 52, 3)
+    assert mxgan("sample", folder, "--num", 9, "--output", tmp_path / "array.npz").exit_code == 0
+    images = np.load(tmp_path / "array.npz")["images"]
+    assert images.shape == (9, 3, 16, 16)
+    assert images.dtype == np.float32
+    assert mxgan("sample", folder, "--num", 3, "--output", tmp_path / "many").exit_code == 0
+    assert sorted(p.name for p in (tmp_path / "many").iterdir()) == ["000000.png", "000001.png", "000002.png"]
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["nowhere"], "nowhere does not exist; give a run folder or a .params file"),
+        (["{run}", "--num", "0"], "the number of samples is 0"),
+        (["{run}", "--output", "{run}/config.json"], "exists; give another name"),
+        (["{run}", "--output", "{run}"], "is not empty; give another --output"),
+        (["{run}", "--output", "{run}/a.jpg"], "give a name that ends in .png or .npz, or a folder"),
+        (["{run}", "--output", "{run}/none/a.npz"], "cannot be written"),
+    ],
+)
+def test_bad_calls_of_sample(arguments, words, finished):
+    folder, _ = finished
+    before = (folder / "config.json").read_bytes()
+    result = mxgan("sample", *(argument.replace("{run}", str(folder)) for argument in arguments))
+    assert result.exit_code in (1, 2)
+    assert words in result.output
+    assert (folder / "config.json").read_bytes() == before
+
+
+def test_pack_and_train_on_what_was_packed(tmp_path):
+    import cv2
+
+    for number in range(4):
+        pixels = np.random.default_rng(number).integers(0, 255, (300, 280, 3)).astype(np.uint8)
+        cv2.imwrite(str(tmp_path / f"{number}.jpg"), pixels)
+    (tmp_path / "broken.jpg").write_bytes(b"not a picture")
+    packed = mxgan("pack", tmp_path, tmp_path / "train.rec")
+    assert packed.exit_code == 0, packed.output
+    assert "4 images" in packed.output
+    assert "1 left out" in packed.output
+    assert "broken.jpg" in packed.output
+    result = mxgan(
+        "train", *TINY[2:], "--dataset", "recordio", "--data-dir", tmp_path / "train.rec", "--batch-size", 4,
+        "--steps", 2, "--display", "none", "--run-dir", tmp_path / "run",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+
+
+def test_summary_prints_both_networks_and_draws_them(tmp_path):
+    import shutil
+
+    arguments = ["summary", "--set", "image_size=16", "--set", "ngf=4", "--set", "batch_size=2"]
+    output = mxgan(*arguments).output
+    assert "2×8×4×4" in output  # g1 of a 16×16 generator of width 4
+    assert "discriminator" in output
+    assert "total" in output
+    result = mxgan(*arguments, "--graph", tmp_path / "graphs")
+    if shutil.which("dot") is None:
+        assert "graphviz" in result.output
+        return
+    assert {path.name for path in (tmp_path / "graphs").iterdir()} == {"generator.png", "discriminator.png"}
+    again = mxgan(*arguments, "--graph", tmp_path / "graphs")
+    assert again.exit_code == 2
+    assert "generator.png exists; give another name" in again.output
+
+
+def test_doctor_never_fails_by_a_traceback():
+    result = mxgan("doctor")
+    assert result.exit_code in (0, 1)
+    for word in ("Python", "MXNet", "NumPy", "OpenCV"):
+        assert word in result.output
+
+
+def test_help_and_version_need_no_mxnet():
+    code = "import sys, mxgan.cli; from click.testing import CliRunner as C; r = C().invoke(mxgan.cli.main, ['--help'])"
+    code += "; assert r.exit_code == 0; sys.exit('mxnet' in sys.modules or 'cv2' in sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0
+
+
+def test_recipes_lists_each_with_its_source_and_defaults():
+    result = mxgan("recipes")
+    text = " ".join(result.output.split())
+    for name, recipe in RECIPES.items():
+        assert f"{name}: {recipe.summary}" in text
+        assert " ".join(f"Source: {recipe.source}.".split()) in text
+    assert text.count("Defaults: network ") == len(RECIPES)
+    assert "penalty gradient_penalty" in text
+    assert "schedule discriminator_updates 5" in text
+
+
+def test_a_class_is_asked_for_by_number(tmp_path):
+    run = tmp_path / "run"
+    trained = mxgan("train", "--recipe", "cgan", *TINY, "--steps", 1, "--display", "none", "--run-dir", run)
+    assert trained.exit_code == 0, trained.output
+    for arguments, words in (
+        (["--class", "7"], "3 images"),
+        (["--class", "10"], "class 10 is not one of"),
+        ([], "3 im"),
+    ):
+        result = mxgan("sample", run, "--num", 3, "--output", tmp_path / f"{len(words)}.npz", *arguments)
+        assert words in result.output
+        assert result.exit_code == (2 if "10" in arguments else 0)
+
+
+def test_summary_of_a_recipe_whose_networks_take_a_class():
+    result = mxgan("summary", "--recipe", "cgan")
+    assert result.exit_code == 0, result.output
+    assert "class_label" in result.output
+    assert "g1_class" in result.output
+
+
+def test_a_recipes_own_length_is_used_unless_a_flag_says_otherwise():
+    assert dry_run("--recipe", "mlp-gan")["epochs"] == 200
+    limited = dry_run("--recipe", "cbr-gan")
+    assert (limited["limit"], limited["sample_every"]) == (900, "epoch")
+    given = dry_run("--recipe", "cbr-gan", "--limit", "50", "--steps", "7", "--sample-every", "3")
+    assert (given["limit"], given["sample_every"], given["steps"], given["epochs"]) == (50, 3, 7, None)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--recipe", "mlp-gan", "--ngf", "8"],
+         "--ngf is 8, but the network 'mlp' has no ngf; its widths are --set generator_widths=[128,256,512,784] and"),
+        (["--recipe", "cbr-gan", "--ndf", "8"], "the network 'cbr' has no ndf; its widths are --set width=3"),
+        (["--set", "run_defaults.limit=5"], "run_defaults are what the recipe leaves to the flags"),
+        (["--set", "recipe.run_defaults={}"], "run_defaults are what the recipe leaves to the flags"),
+        (["--set", "run_name={foo}"], "run_name is '{foo}', which cannot be filled in"),
+        (["--set", "sampling=bogus"], "unknown sampling 'bogus'"),
+        (["--set", "weight_clip=-1"], "weight_clip is -1"),
+        (["--set", "objective=hinge_loss"], "add --set real_label=1"),
+        (["--set", "objective=hinge_loss", "--set", "bogus=1"], "add --set real_label=1"),
+    ],
+)  # fmt: skip
+def test_a_dry_run_refuses_what_a_run_would(arguments, words):
+    result = mxgan("train", "--dry-run", *arguments)
+    assert result.exit_code == 2
+    assert words in result.output
+
+
+def test_the_order_of_settings_that_go_together_does_not_matter():
+    pairs = ["objective=hinge_loss", "real_label=1", "sampling=replacement", "steps_per_epoch=7"]
+    found = [dry_run(*(part for pair in order for part in ("--set", pair))) for order in (pairs, pairs[::-1])]
+    assert found[0] == found[1]
+    assert found[0]["recipe"]["objective"] == "hinge_loss"
+    assert dry_run("--set", "ngf=5", "--set", "ngf=6")["recipe"]["network"]["ngf"] == 6  # the last one counts
+
+
+def test_a_column_of_samples_is_a_class_and_an_array_has_labels(tmp_path):
+    import cv2
+
+    run = tmp_path / "run"
+    sizes = ["--recipe", "cgan", *TINY, "--nc", 1, "--steps", 1, "--display", "none"]
+    assert mxgan("train", *sizes, "--run-dir", run).exit_code == 0
+    assert mxgan("sample", run, "--num", 20, "--output", tmp_path / "grid.png").exit_code == 0
+    assert mxgan("sample", run, "--num", 20, "--output", tmp_path / "array.npz").exit_code == 0
+    assert mxgan("sample", run, "--num", 4, "--class", 3, "--output", tmp_path / "threes.npz").exit_code == 0
+    assert cv2.imread(str(tmp_path / "grid.png")).shape == (34, 178, 3)
+    assert np.load(tmp_path / "array.npz")["labels"].tolist() == [*range(10)] * 2
+    assert np.load(tmp_path / "threes.npz")["labels"].tolist() == [3] * 4
+
+
+def test_a_recipe_that_draws_no_gout_ends_with_what_it_drew(tmp_path):
+    arguments = [*TINY, "--set", 'pictures=["strip"]', "--steps", 2, "--display", "none", "--run-dir", tmp_path / "run"]
+    result = mxgan("train", *arguments)
+    assert f"picture: {tmp_path / 'run' / 'samples' / 'strip-000002.png'}" in result.output

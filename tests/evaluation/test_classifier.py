@@ -1,0 +1,141 @@
+"""A classifier is what its data and settings make it: trained once, kept, and right about images it has not seen."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from mxgan.data import load_digits, pack_folder
+from mxgan.errors import ArgumentError
+from mxgan.evaluation import classifier_cache
+from mxgan.evaluation.classifier import ClassifierTraining, accuracy, labelled_data, train_classifier
+from mxgan.evaluation.classifier_cache import _kept_under, kept_classifier
+from tests.evaluating import QUICK, quick_classifier
+
+SHORT = ClassifierTraining(least_steps=8, epochs=1, batch_size=256)
+
+
+def test_the_digits_are_told_apart_in_seconds():
+    data, network = labelled_data("digits", training=QUICK), quick_classifier()
+    assert network.record["accuracy"] > 0.93  # of images of other writers than those of the training
+    assert data.train.num_images + data.test.num_images == 1797
+    images, labels = load_digits("test")
+    resized = np.stack([cv2.resize(image, (32, 32)) for image in images])[:, None] / np.float32(127.5) - 1
+    found = network.features_and_probabilities(resized.astype(np.float32)).probabilities.argmax(axis=1)
+    again = accuracy(lambda images: network.features_and_probabilities(images.asnumpy()).probabilities, data.test)
+    assert network.record["accuracy"] == again == np.mean(found == labels)
+
+
+def test_features_have_the_root_mean_square_one():
+    data = labelled_data("digits", training=replace(QUICK, batch_size=360)).test
+    features = quick_classifier().features_and_probabilities(next(iter(data)).data[0].asnumpy()).features
+    assert np.sqrt(np.mean(features**2)) == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.long
+def test_mnist_is_told_apart(mxgan_data):
+    training = ClassifierTraining(epochs=1)
+    network = train_classifier(labelled_data("mnist", mxgan_data / "mnist", training, limit=20_000), training)
+    assert network.record["test_images"] == 10_000
+    assert network.record["accuracy"] > 0.965  # over 0.99 by all images and the 4 epochs that are the default
+
+
+@pytest.mark.long
+def test_the_seed_decides_every_bit():
+    prints = [train_classifier(labelled_data("digits", training=each), each).fingerprint for each in (SHORT, SHORT)]
+    assert prints[0] == prints[1]
+    other = replace(SHORT, seed=1)
+    assert train_classifier(labelled_data("digits", training=other), other).fingerprint != prints[0]
+
+
+def test_small_data_are_trained_on_for_more_epochs():
+    data = labelled_data("digits").train  # 1,437 images, 23 batches of 64
+    assert ClassifierTraining(epochs=4, least_steps=600).epochs_on(data) == 27
+    assert ClassifierTraining(epochs=30, least_steps=600).epochs_on(data) == 30
+
+
+@pytest.fixture
+def folder_of_two_classes(tmp_path):
+    draws = np.random.default_rng(0)
+    for name, level in (("dark", 40), ("light", 200)):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for i in range(24):
+            pixels = np.clip(draws.normal(level, 20, (20, 20, 3)), 0, 255).astype(np.uint8)
+            cv2.imwrite(str(tmp_path / "images" / name / f"{i}.png"), pixels)
+    return tmp_path / "images"
+
+
+def test_of_data_without_splits_a_sixth_is_held_back(folder_of_two_classes, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    training = ClassifierTraining(least_steps=30, batch_size=16)
+    data = labelled_data("folder", folder_of_two_classes, training)
+    assert (data.train.num_images, data.test.num_images, data.train.num_classes) == (40, 8, 2)
+    rows = {image.tobytes() for half in (data.train, data.test) for image in half.images}
+    assert len(rows) == 48  # no image is in both
+    assert train_classifier(data, training).record["accuracy"] == 1.0
+
+
+def test_data_without_classes_are_refused(folder_of_two_classes, tmp_path):
+    pack_folder(folder_of_two_classes, tmp_path / "two.rec", resize=256)
+    message = "a classifier wants images of at least 2 classes, and the data set 'recordio' tells none. Use mnist"
+    with pytest.raises(ArgumentError, match=message):
+        labelled_data("recordio", tmp_path / "two.rec")
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"image_size": 64}, "image_size is 64; give 28 or 32"),
+        ({"epochs": 0}, "epochs is 0; give a whole number from 1"),
+        ({"learning_rate": 0}, "learning_rate is 0; give a number above 0"),
+        ({"shift": 17}, "shift is 17; give a whole number from 0 to 16"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings, message):
+    with pytest.raises(ArgumentError, match=message):
+        ClassifierTraining(**settings)
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def never(*given):
+    raise AssertionError("it was trained again")
+
+
+def test_it_is_trained_once_and_then_kept(cache, monkeypatch):
+    data = labelled_data("digits", training=SHORT)
+    first = kept_classifier(data, SHORT)
+    assert _kept_under(data, SHORT).parent == cache / "mxgan" / "classifiers"
+    monkeypatch.setattr(classifier_cache, "train_classifier", never)
+    assert kept_classifier(labelled_data("digits", training=SHORT), SHORT).fingerprint == first.fingerprint
+    other = replace(SHORT, seed=5)
+    with pytest.raises(AssertionError, match="it was trained again"):
+        kept_classifier(labelled_data("digits", training=other), other)
+
+
+def test_a_damaged_one_is_trained_again(cache, caplog):
+    data = labelled_data("digits", training=SHORT)
+    first, place = kept_classifier(data, SHORT), _kept_under(data, SHORT)
+    (place / "network.params").write_bytes(b"nothing")
+    with caplog.at_level(logging.WARNING, "mxgan"):
+        assert kept_classifier(data, SHORT).fingerprint == first.fingerprint
+    assert "cannot be used" in caplog.text
+    caplog.clear()
+    assert kept_classifier(data, SHORT).fingerprint == first.fingerprint
+    assert not caplog.records
+
+
+def test_where_the_cache_cannot_be_written_it_is_said(cache, caplog):
+    cache.write_text("a file in the cache's place")
+    with caplog.at_level(logging.WARNING, "mxgan"):
+        assert kept_classifier(labelled_data("digits", training=SHORT), SHORT).classes == 10
+    assert "The classifier is not kept, and is trained again the next time" in caplog.text
+    assert cache.read_text() == "a file in the cache's place"

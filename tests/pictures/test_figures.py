@@ -1,0 +1,59 @@
+"""Figures: decoded again, and their pixels looked at."""
+
+import cv2
+import numpy as np
+import pytest
+
+from mxgan.errors import ArgumentError
+from mxgan.pictures.figures import loss_figure, scored_figure
+
+
+def decoded(content: bytes) -> np.ndarray:
+    """RGB pixels of a PNG."""
+    return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)[..., ::-1].astype(int)
+
+
+def coloured(pixels, channel: int) -> np.ndarray:
+    """(rows, columns) of the pixels in which one channel stands well above the two others."""
+    others = np.delete(pixels, channel, axis=2).max(axis=2)
+    return np.argwhere(pixels[..., channel] - others > 50)
+
+
+def test_g_is_blue_and_d_is_red_each_at_its_height():
+    pixels = decoded(loss_figure([1, 2, 3], {"G": [5.0, 5.0, 5.0], "D": [1.0, 1.0, 1.0]}))
+    middle = pixels[:, pixels.shape[1] // 3 : pixels.shape[1] // 2]  # between the axis and the legend
+    blue, red = coloured(middle, 2), coloured(middle, 0)
+    assert len(blue) > 20
+    assert len(red) > 20
+    assert blue[:, 0].max() < red[:, 0].min()  # G's loss is the larger, so it is drawn above
+
+
+def test_gaps_and_a_single_point_can_be_drawn():
+    pixels = decoded(loss_figure([10], {"G": [1.0], "D": [None]}))
+    assert len(coloured(pixels, 2)) > 5
+
+
+@pytest.mark.parametrize("steps, g", [([], []), ([1, 2], [0.5])])
+def test_lengths_that_differ_are_an_error(steps, g):
+    with pytest.raises(ArgumentError, match="give as many of each, at least one"):
+        loss_figure(steps, {"G": g})
+
+
+def test_each_image_stands_under_its_own_score():
+    black, white = np.full((1, 3, 8, 8), -1, np.float32), np.ones((1, 3, 8, 8), np.float32)
+    images = np.concatenate([black, white])
+    plain = decoded(scored_figure({"fake": (images, np.array([0.25, 0.75]))}))
+    other = decoded(scored_figure({"fake": (images, np.array([0.25, 0.125]))}))
+    assert plain.shape == other.shape
+    differs = np.argwhere((plain != other).any(axis=2))
+    assert differs[:, 1].min() > plain.shape[1] // 2  # the right image's title
+    assert differs[:, 0].max() < plain.shape[0] // 3  # above it
+    left = plain[plain.shape[0] // 3 : -20, 40 : plain.shape[1] // 2 - 20]
+    assert left.min() == 0
+
+
+def test_rows_may_be_of_different_lengths():
+    images = np.zeros((3, 1, 4, 4), np.float32)
+    two = decoded(scored_figure({"fake": (images, np.ones(3)), "real": (images[:1], np.ones(1))}))
+    one = decoded(scored_figure({"fake": (images, np.ones(3))}))
+    assert two.shape[0] == 2 * one.shape[0]

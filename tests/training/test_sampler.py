@@ -1,0 +1,112 @@
+"""Sampling of conditional generators; of plain ones tests/test_session.py and test_checkpoint tell more."""
+
+import numpy as np
+import pytest
+
+import mxgan
+from mxgan.errors import ArgumentError, CheckpointError
+from mxgan.graphs.shapes import parameter_shapes
+from mxgan.networks.recognition import network_of_params
+from mxgan.runtime import mx
+from mxgan.training.sampler import Sampler
+
+NETWORK = mxgan.NETWORKS["conditional-dcgan"](ngf=4, ndf=4, image_size=16, latent_size=10, classes=4)
+
+
+@pytest.fixture
+def sampler():
+    made = Sampler(NETWORK.generator(), NETWORK.latent_shape, batch_size=3, classes=4)
+    made.module.init_params(mx.init.Normal(0.5))
+    return made
+
+
+def test_each_image_is_of_its_own_class_whatever_the_batch(sampler):
+    latents = np.repeat(np.random.default_rng(0).normal(size=(1, 10, 1, 1)).astype(np.float32), 7, axis=0)
+    classes = np.array([0, 1, 2, 3, 2, 1, 0])
+    images = sampler.sample(latents, classes)
+    assert images.shape == (7, 3, 16, 16)
+    for one in range(7):
+        for other in range(7):
+            assert np.array_equal(images[one], images[other]) == (classes[one] == classes[other])
+
+
+def test_draw_goes_through_the_classes_or_keeps_to_one(sampler):
+    mixed, threes = sampler.draw(6, seed=5), sampler.draw(6, seed=5, only=3)
+    np.testing.assert_array_equal(mixed[3], threes[3])
+    assert not np.array_equal(mixed[2], threes[2])
+    np.testing.assert_array_equal(sampler.draw(2, seed=5, only=3), threes[:2])
+    assert sampler.classes_of(6).tolist() == [0, 1, 2, 3, 0, 1]
+    assert sampler.classes_of(2, only=3).tolist() == [3, 3]
+
+
+@pytest.mark.parametrize(
+    "classes, words",
+    [
+        (None, "this generator is conditional; give classes: 2 whole numbers from 0 to 3"),
+        (np.array([0, 4]), "give 2 whole numbers from 0 to 3"),
+        (np.array([0, -1]), "give 2 whole numbers from 0 to 3"),
+        (np.array([0.0, 1.0]), "classes are float64"),
+        (np.array([0]), "classes are int64 (1,)"),
+    ],
+)
+def test_classes_that_do_not_fit_are_named(sampler, classes, words):
+    with pytest.raises(ArgumentError) as caught:
+        sampler.sample(np.zeros((2, 10, 1, 1), np.float32), classes)
+    assert words in str(caught.value)
+
+
+def test_a_class_of_a_generator_that_has_none_is_an_error(sampler):
+    plain = mxgan.DCGAN(ngf=4, image_size=16, latent_size=10)
+    unconditional = Sampler(plain.generator(), plain.latent_shape, batch_size=2)
+    with pytest.raises(ArgumentError, match="class 3 is not one of this generator's .none: this generator is not"):
+        unconditional.draw(2, only=3)
+    with pytest.raises(ArgumentError, match="takes no classes; leave them out"):
+        unconditional.sample(np.zeros((2, 10, 1, 1), np.float32), np.array([0, 1]))
+    with pytest.raises(ArgumentError, match="class 4 is not one of this generator's .0 to 3"):
+        sampler.draw(2, only=4)
+
+
+SIZES = {"ngf": 3, "image_size": 32, "latent_size": 9}
+GENERATORS = {
+    "dcgan": mxgan.DCGAN(**SIZES),
+    "conditional-dcgan": mxgan.NETWORKS["conditional-dcgan"](**SIZES, classes=5),
+    "mlp": mxgan.NETWORKS["mlp"](image_size=12, latent_size=9, generator_widths=(7, 5)),
+    "cbr": mxgan.NETWORKS["cbr"](width=1),
+    "encoder-decoder": mxgan.NETWORKS["encoder-decoder"](capacity=2),
+}
+
+
+@pytest.mark.parametrize("name", sorted(GENERATORS))
+def test_a_params_file_alone_tells_its_network(name):
+    network = GENERATORS[name]
+    maker = Sampler(network.generator(), network.latent_shape, 2, classes=network.generator_classes)
+    maker.module.init_params(mx.init.Normal(0.02))
+    found = network_of_params(maker.module.get_params()[0])
+    assert found.name == name
+    assert found.latent_shape == network.latent_shape
+    assert found.image_shape == network.image_shape
+    assert found.generator_classes == maker.classes == (5 if name == "conditional-dcgan" else 0)
+
+
+def test_what_a_params_file_does_not_tell_is_said(caplog):
+    for name, said in (("mlp", "assumed are eps 1e-05, slope 0.0, output sigmoid"), ("cbr", "")):
+        caplog.clear()
+        network = GENERATORS[name]
+        shapes, _ = parameter_shapes(network.generator(), network.generator_inputs(1))
+        network_of_params({key: mx.nd.zeros(shape) for key, shape in shapes.items()})
+        assert [record.levelname for record in caplog.records] == ["WARNING"] * bool(said)
+        assert said in caplog.text
+
+
+def test_a_discriminators_parameters_are_known_as_such():
+    shapes, _ = parameter_shapes(mxgan.DCGAN(**SIZES).discriminator(), {"data": (1, 3, 32, 32)})
+    with pytest.raises(CheckpointError, match="a discriminator's parameters; give the file with _G_ in its name"):
+        network_of_params({key: mx.nd.zeros(shape) for key, shape in shapes.items()})
+
+
+def test_parameters_of_no_network_list_what_each_wants():
+    with pytest.raises(CheckpointError) as caught:
+        network_of_params({"layer_weight": mx.nd.ones((2, 2))})
+    assert "the parameters (layer_weight) are those of no generator known here" in str(caught.value)
+    for network in GENERATORS.values():
+        assert f"{network.title}: {network.recognised_by}" in str(caught.value)
