@@ -19,7 +19,7 @@ from mxgan.training.averaging import GeneratorAverage, check_decay
 from mxgan.training.bound_pair import BoundPair
 from mxgan.training.optimizers import OptimizerConfig, init_optimizer, set_learning_rate
 from mxgan.training.schedule import Schedule
-from mxgan.training.step import REAL, Step, StepResult, checked_batches
+from mxgan.training.step import REAL, StepResult, checked_batches, train_step
 
 __all__ = ["AdversarialPair"]
 
@@ -93,7 +93,6 @@ class AdversarialPair(BoundPair):
         self.penalty_points = penalty[0].points if penalty else None
         told = penalty is not None and not labelled and "class_label" in penalty[1].list_arguments()
         self.pairs_classes = told and self.penalty_points == "between"
-        self._plan = schedule.plan(labelled, penalty is not None)
         self._classifies = "closs_output" in discriminator.list_outputs()
         if labelled and not self._classifies:
             raise ArgumentError(
@@ -190,15 +189,13 @@ class AdversarialPair(BoundPair):
         conditional, classifies = self._takes_classes.values()
         rand, data = self._inputs("generator")["rand"], self._inputs("discriminator")["data"]
         real, known = self.schedule.real_batches, self.schedule.real_batches if self.labelled else 0
-        step = Step(
-            self,
+        batches = (
             checked_batches("rand", latents, rand, self.schedule.latent_batches, conditional),
             checked_batches("data", images, data, real, classifies and not self.labelled),
             checked_batches("labelled data", labelled, data, known, True),
-            noise,
         )
         self._gradients_pending = False  # of a step that failed half-way
-        return step.run(self._plan)
+        return train_step(self, *batches, noise)
 
     def generate(self, latents, classes=None):
         """Training-mode forward pass of the generator, kept for the backward pass: NDArray (N, C, H, W)."""

@@ -1,4 +1,4 @@
-"""In which order one training step does what, as data: `Schedule.plan` is the list that steps.py carries out."""
+"""The schedule of a training step, and the instance noise of a run, as data; step.py follows them."""
 
 from __future__ import annotations
 
@@ -48,34 +48,10 @@ class Schedule:
     @property
     def latent_batches(self) -> int:
         """Batches of latents that one step takes."""
-        return self._latents_of_generator(self.generator_updates - 1) + 1
+        return self.latents_of_generator(self.generator_updates - 1) + 1
 
-    def plan(self, labelled: bool = False, penalty: bool = False) -> list:
-        """The step as a list of (action, batch): `steps.ACTIONS` says what each does, `batch` is which it takes.
-
-        Parameters
-        ----------
-        labelled : each of D's rounds has a batch for D's classifier alone too.
-        penalty : each of D's rounds ends with the penalty on D's gradient.
-        """
-        rounds = [self._round(index, labelled, penalty) for index in range(self.discriminator_updates)]
-        actions = [action for each in rounds for action in each]
-        for update in range(self.generator_updates):
-            if update or self.fresh_fakes:
-                actions.append(("generate", self._latents_of_generator(update)))
-            actions.append(("update_generator", 0))
-        return actions
-
-    def _round(self, index: int, labelled: bool, penalty: bool) -> list:
-        fake = [("generate", index), ("judge_fake", index)]
-        real = [("judge_real", index)] + [("judge_labelled", index)] * labelled
-        update, penalize = [("update_discriminator", index)], [("penalize", index)] * penalty
-        if self.separate_updates:
-            return real + update + fake + penalize + update
-        return fake + real + penalize + update
-
-    def _latents_of_generator(self, update: int) -> int:
-        """Which batch of latents G's update number `update` takes; D's rounds take the first ones."""
+    def latents_of_generator(self, update: int) -> int:
+        """The number of the latent batch that G's update number `update` takes; D's rounds take the first ones."""
         own = int(self.fresh_fakes) + (0 if self.fixed_latents else update)
         return self.discriminator_updates - 1 + own
 

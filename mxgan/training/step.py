@@ -1,8 +1,7 @@
-"""One training step: the inputs it takes, the actions that a `Schedule` puts in order, the results it leaves."""
+"""One training step: `train_step`, the batches it takes and the result it returns."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
@@ -11,7 +10,7 @@ from mxgan.errors import ArgumentError, ShapeError
 from mxgan.objectives.heads import IGNORED_LABEL
 from mxgan.runtime import mx
 
-__all__ = ["FAKE", "REAL", "Classified", "Step", "StepResult", "checked_batches"]
+__all__ = ["FAKE", "REAL", "Classified", "StepResult", "checked_batches", "train_step"]
 
 FAKE, REAL = 0.0, 1.0
 
@@ -55,76 +54,62 @@ def noisy(images, sigma: float):
     return images + mx.nd.random.normal(0, sigma, shape=images.shape, ctx=images.context)
 
 
-class Step:
-    """One step under way: carries out the actions of `Schedule.plan` by their names, in its order.
+class Shown(NamedTuple):
+    """A batch as D sees it: images (N, C, H, W), with their instance noise, and classes (N,) or None."""
+
+    images: Any
+    classes: Any
+
+
+def train_step(pair, latents: list, images: list, labelled: list, noise: float) -> StepResult:
+    """One training step of a pair: its rounds of D, then its updates of G, as `pair.schedule` says.
+
+    By default this is the step of MXNet's DCGAN example: D's gradients on fakes (label 0) and on reals (label 1) are
+    summed for one update of D; then G is updated by the gradient at D's input, on the same fakes under the label 1.
 
     Parameters
     ----------
-    pair : an `AdversarialPair`, whose generate, accumulate_discriminator, … do the work.
+    pair : an `AdversarialPair`.
     latents, images, labelled : lists of mx.io.DataBatch, as `checked_batches` gives them.
-    noise : standard deviation of the instance noise on everything that D sees.
+    noise : standard deviation of the instance noise on every image that D sees.
     """
+    schedule, fakes, classified, penalty = pair.schedule, [], {}, None
 
-    def __init__(self, pair, latents: list, images: list, labelled: list, noise: float) -> None:
-        self._pair, self._noise = pair, noise
-        self._latents, self._images, self._labelled = latents, images, labelled
-        self._fake = self._seen = self._real = self._fake_classes = self._real_classes = None
-        self._left: dict = {"classified": {}}
+    def show_fakes(number: int) -> Shown:
+        classes = classes_of(images[number] if pair.pairs_classes and number < len(images) else latents[number])
+        fakes.append(pair.generate(latents[number].data[0], classes))
+        return Shown(noisy(fakes[-1], noise), classes)
 
-    def run(self, plan: Sequence) -> StepResult:
-        """Do all of `plan`; the result is that of the last action of each kind."""
-        for action, index in plan:
-            getattr(self, action)(index)
-        return StepResult(fake=self._fake, **self._left)
-
-    def generate(self, index: int) -> None:
-        """Fakes from latents number `index`; with noise they are what D sees until the next ones.
-
-        Where D's penalty lies between a real and a fake image, they are of the real ones' classes.
-        """
-        latents = self._latents[index]
-        self._fake_classes = classes_of(latents)
-        if self._pair.pairs_classes and index < len(self._images):  # for D; G's own come after
-            self._fake_classes = classes_of(self._images[index])
-        self._fake = self._pair.generate(latents.data[0], self._fake_classes)
-        self._seen = noisy(self._fake, self._noise)
-
-    def judge_fake(self, index: int) -> None:
-        """D's loss on the fakes, and its gradients."""
-        self._left["fake_prediction"] = self._judge("fake", self._seen, FAKE, self._fake_classes)
-
-    def judge_real(self, index: int) -> None:
-        """D's loss on real images; their classes are not told where there are labelled batches for that."""
-        batch = self._images[index]
-        self._real = noisy(batch.data[0], self._noise)
-        self._real_classes = None if self._labelled else classes_of(batch)
-        self._left["real_prediction"] = self._judge("real", self._real, self._pair.real_label, self._real_classes)
-
-    def judge_labelled(self, index: int) -> None:
-        """The loss of D's classifier alone, on images whose classes are known."""
-        batch = self._labelled[index]
-        self._judge("labelled", noisy(batch.data[0], self._noise), IGNORED_LABEL, classes_of(batch))
-
-    def _judge(self, kind: str, images, label: float, classes):
-        weight = 0.5 if self._pair.schedule.mean_of_losses and label != IGNORED_LABEL else 1.0
-        prediction, probabilities = self._pair.accumulate_discriminator(images, label, classes, weight)
-        if probabilities is not None and classes is not None:
-            self._left["classified"][kind] = Classified(probabilities, classes)
+    def judge(kind: str, shown: Shown, label: float):
+        weight = 0.5 if schedule.mean_of_losses and label != IGNORED_LABEL else 1.0
+        prediction, probabilities = pair.accumulate_discriminator(shown.images, label, shown.classes, weight)
+        if probabilities is not None and shown.classes is not None:
+            classified[kind] = Classified(probabilities, shown.classes)
         return prediction
 
-    def penalize(self, index: int) -> None:
-        """The penalty on D's gradient, added to what D's losses gave; under the classes of its points."""
-        classes = self._fake_classes if self._pair.penalty_points == "fake" else self._real_classes
-        self._left["penalty"] = self._pair.accumulate_penalty(self._real, self._seen, classes)
+    for turn in range(schedule.discriminator_updates):
+        if not schedule.separate_updates:
+            fake = show_fakes(turn)
+            on_fake = judge("fake", fake, FAKE)
+        real = Shown(noisy(images[turn].data[0], noise), None if labelled else classes_of(images[turn]))
+        on_real = judge("real", real, pair.real_label)
+        if labelled:  # batches of which D's classifier alone is told the classes
+            known = Shown(noisy(labelled[turn].data[0], noise), classes_of(labelled[turn]))
+            judge("labelled", known, IGNORED_LABEL)
+        if schedule.separate_updates:
+            pair.update_discriminator()
+            fake = show_fakes(turn)
+            on_fake = judge("fake", fake, FAKE)
+        if pair.penalty_points:
+            of_points = fake if pair.penalty_points == "fake" else real
+            penalty = pair.accumulate_penalty(real.images, fake.images, of_points.classes)
+        pair.update_discriminator()
 
-    def update_discriminator(self, index: int) -> None:
-        """One optimiser step of D."""
-        self._pair.update_discriminator()
-
-    def update_generator(self, index: int) -> None:
-        """One optimiser step of G, through D as it is now."""
-        found = self._pair.update_generator(self._seen, self._fake_classes)
-        self._left["generator_prediction"], self._left["input_gradient"] = found
+    for update in range(schedule.generator_updates):
+        if update or schedule.fresh_fakes:
+            fake = show_fakes(schedule.latents_of_generator(update))
+        on_generated, input_gradient = pair.update_generator(fake.images, fake.classes)
+    return StepResult(fakes[-1], on_fake, on_real, on_generated, input_gradient, penalty, classified)
 
 
 def classes_of(batch) -> Optional[Any]:
