@@ -151,7 +151,7 @@ def test_what_does_not_fit_is_said_before_a_folder_is_made(name, settings, words
     def start():
         config = small(name, steps=1)
         for key, value in settings.items():
-            config = override(config, key, tuple(value) if isinstance(value, list) else value)
+            config = override(config, {key: tuple(value) if isinstance(value, list) else value})
         return mxgan.start(config, tmp_path / "run", display="none")
 
     with pytest.raises(ArgumentError) as caught:
@@ -163,7 +163,7 @@ def test_what_does_not_fit_is_said_before_a_folder_is_made(name, settings, words
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["dcgan", "mlp-gan", "cgan", "acgan", "ssgan", "encoder-decoder-gan"])
 def test_spectral_norm_is_an_option_of_any_recipe(name, tmp_path):
-    config = override(small(name, steps=4), "recipe.spectral_norm", True)
+    config = override(small(name, steps=4), {"recipe.spectral_norm": True})
     session = trained(config, tmp_path / "run")
     first, last = params_of(build_pair(config)), params_of(session.trainer.pair)
     vectors = [key for key in last if key.endswith("_u")]
@@ -176,7 +176,7 @@ def test_spectral_norm_is_an_option_of_any_recipe(name, tmp_path):
 
 @pytest.mark.parametrize("name", ["mlp-gan", "mlp-gan-64", "wgan-gp", "hinge"])
 def test_r1_is_an_option_of_any_recipe_without_batchnorm_in_d(name, tmp_path):
-    config = override(override(small(name, steps=3), "recipe.penalty", "r1"), "recipe.penalty_weight", 2.0)
+    config = override(override(small(name, steps=3), {"recipe.penalty": "r1"}), {"recipe.penalty_weight": 2.0})
     history = trained(config, tmp_path / "run").folder.history_path.read_text()
     rows = [json.loads(line) for line in history.splitlines()]
     assert all(row["penalty"] > 0 for row in rows)
@@ -184,7 +184,7 @@ def test_r1_is_an_option_of_any_recipe_without_batchnorm_in_d(name, tmp_path):
 
 def test_a_run_is_named_after_its_settings(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    config = override(small("encoder-decoder-gan", steps=1), "discriminator_updates", 2)
+    config = override(small("encoder-decoder-gan", steps=1), {"discriminator_updates": 2})
     session = mxgan.start(config, display="none", progress=False)
     assert session.folder.path.name.startswith("digits-encoder-decoder-c2-b8-d2-g1-")
     session.lock.release()
@@ -192,7 +192,7 @@ def test_a_run_is_named_after_its_settings(tmp_path, monkeypatch):
 
 def test_an_epoch_with_replacement_has_the_published_number_of_steps(tmp_path):
     config = small("encoder-decoder-gan", epochs=1)
-    config = override(config, "discriminator_updates", 2)
+    config = override(config, {"discriminator_updates": 2})
     session = mxgan.start(config, tmp_path / "run", display="none", progress=False)
     assert session.last_step == 200
     assert session.trainer.data.batches_per_epoch == 400
@@ -216,7 +216,7 @@ def test_classes_without_an_image_are_named(tmp_path, monkeypatch):
         (tmp_path / "photos" / kind).mkdir(parents=True)
         for number in range(4):
             cv2.imwrite(str(tmp_path / "photos" / kind / f"{number}.png"), np.zeros((16, 16, 3), np.uint8))
-    config = override(small("cgan", steps=1, dataset="folder", data_dir=str(tmp_path / "photos")), "classes", 2)
+    config = override(small("cgan", steps=1, dataset="folder", data_dir=str(tmp_path / "photos")), {"classes": 2})
     assert open_sources(config, progress=False).images.num_classes == 2
     with pytest.raises(ArgumentError, match=r"with limit 4 has no image of the classes 1 \('dogs'\); give a larger"):
         open_sources(replace(config, limit=4), progress=False)
@@ -242,12 +242,12 @@ def test_the_weight_of_a_penalty_is_told_whether_or_not_it_is_the_usual_one():
 )
 def test_a_name_of_a_run_that_cannot_be_one(name, words):
     with pytest.raises(ArgumentError) as caught:
-        override(small("dcgan", steps=1), "run_name", name)
+        override(small("dcgan", steps=1), {"run_name": name})
     assert words in str(caught.value)
 
 
 def test_minibatch_discrimination_is_an_option_of_ssgan(tmp_path):
-    config = override(small("ssgan", steps=4), "minibatch_kernels", 3)
+    config = override(small("ssgan", steps=4), {"minibatch_kernels": 3})
     session = trained(config, tmp_path / "run")
     first, last = params_of(build_pair(config)), params_of(session.trainer.pair)
     assert set(last) - set(params_of(build_pair(small("ssgan", steps=4))))  # the kernels

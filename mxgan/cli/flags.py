@@ -10,7 +10,7 @@ import click
 
 from mxgan.errors import ArgumentError
 
-__all__ = ["changed", "resolve", "training_options", "with_learning_rate"]
+__all__ = ["changed", "learning_rates", "resolve", "training_options"]
 
 # Flag of `mxgan train` → the settings of the run that it changes; the rest of them by --set.
 _SETTINGS_OF_FLAG = {
@@ -100,7 +100,7 @@ def resolve(flags: dict, defaults: dict):
     recipe = get_recipe(flags.get("recipe") or defaults.get("recipe", "dcgan"))
     settings = {"epochs": 100, **recipe.run_defaults, **defaults, "recipe": recipe}
     own = settings.pop("settings", ())
-    return changed({**flags, "recipe": None}, _with_settings(RunConfig(**settings), own))
+    return changed({**flags, "recipe": None, "settings": [*own, *flags.get("settings", ())]}, RunConfig(**settings))
 
 
 def changed(flags: dict, config):
@@ -119,12 +119,11 @@ def changed(flags: dict, config):
     if ends:
         config = replace(config, **{"steps": None, "epochs": None, **ends})
     _check_widths(config.recipe.network, given)
-    for name, paths in _SETTINGS_OF_FLAG.items():
-        for path in paths if name in given else ():
-            config = override(config, path, given[name])
+    changes = {path: given[name] for name, paths in _SETTINGS_OF_FLAG.items() if name in given for path in paths}
     if "lr" in given:
-        config = with_learning_rate(config, given["lr"])
-    return _with_settings(config, given.get("settings", ()))
+        changes.update(learning_rates(config.recipe, given["lr"]))
+    changes.update(map(_key_and_value, given.get("settings", ())))
+    return override(config, changes)
 
 
 def _check_widths(network, given: dict) -> None:
@@ -143,31 +142,6 @@ def _spelt(value) -> str:
     return f"[{','.join(map(str, value))}]" if isinstance(value, tuple) else str(value)
 
 
-def _with_settings(config, settings):
-    """The configuration with each KEY=VALUE put in; what fits only together with a later one is put in after it."""
-    waiting, refusals = [_key_and_value(setting) for setting in settings], []
-    while waiting:
-        config, left, refusals = _put_in(config, waiting)
-        if len(left) == len(waiting):
-            raise refusals[0]
-        waiting = left
-    return config
-
-
-def _put_in(config, pairs: list) -> tuple:
-    """(configuration, pairs that it refused, why)."""
-    from mxgan.runtime.config import override
-
-    left, refusals = [], []
-    for key, value in pairs:
-        try:
-            config = override(config, key, value)
-        except ArgumentError as error:
-            left.append((key, value))
-            refusals.append(error)
-    return config, left, refusals
-
-
 def _key_and_value(setting: str) -> tuple:
     key, equals, value = setting.partition("=")
     if not equals or not key:
@@ -180,11 +154,8 @@ def _key_and_value(setting: str) -> tuple:
     return key, value
 
 
-def with_learning_rate(config, rate: float):
-    """G's learning rate set, D's in its old ratio to it."""
-    from mxgan.runtime.config import override
-
-    recipe = config.recipe
+def learning_rates(recipe, rate: float) -> dict:
+    """{setting: value} that make G's learning rate `rate`, and keep the ratio of D's to it."""
     ratio = recipe.discriminator_optimizer.learning_rate / recipe.generator_optimizer.learning_rate
-    config = override(config, "recipe.generator_optimizer.learning_rate", rate)
-    return override(config, "recipe.discriminator_optimizer.learning_rate", rate * ratio)
+    path = "recipe.{}_optimizer.learning_rate"
+    return {path.format("generator"): rate, path.format("discriminator"): rate * ratio}

@@ -11,7 +11,7 @@ from typing import Optional, Union
 from mxgan import runtime
 from mxgan.errors import ArgumentError, MXGANError, RunFinishedError
 from mxgan.runs.config import MAY_CHANGE, RunConfig, recorded_config
-from mxgan.runtime.config import to_dict
+from mxgan.runtime.config import setting_paths, to_dict
 from mxgan.training.run_folder import RunFolder
 
 __all__ = ["check_end", "check_settings", "differences", "find_run", "warn_of_other_bits"]
@@ -25,20 +25,15 @@ _TEXTS = ("recipe.summary", "recipe.source")  # what is said of a recipe changes
 
 def differences(before: RunConfig, wanted: RunConfig) -> dict:
     """{setting: (value before, value wanted)} of those that make another run, None where a side has no such setting."""
-    flat = [_flat(to_dict(config)) for config in (before, wanted)]
-    changed = {}
-    for name in sorted(flat[0].keys() | flat[1].keys()):
-        values = tuple(side.get(name) for side in flat)
-        if values[0] != values[1] and name not in MAY_CHANGE and name not in _TEXTS:
-            changed[name] = values
-    return changed
-
-
-def _flat(values: Mapping, prefix: str = "") -> dict:
-    found: dict = {}
-    for name, value in values.items():
-        found.update(_flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value})
-    return found
+    then, now = (
+        {name: to_dict(value) for name, value in setting_paths(config, row_names=True).items()}
+        for config in (before, wanted)
+    )
+    return {
+        name: (then.get(name), now.get(name))
+        for name in sorted(then.keys() | now.keys())
+        if then.get(name) != now.get(name) and name not in MAY_CHANGE and name not in _TEXTS
+    }
 
 
 def check_settings(folder: RunFolder, before: RunConfig, wanted: RunConfig, allow_changes: bool) -> dict:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import operator
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mxgan.errors import ArgumentError, unknown_name
@@ -34,11 +34,15 @@ def to_dict(config: Any) -> Any:
     return list(config) if isinstance(config, tuple) else config
 
 
-def from_dict(cls: type, values: Mapping, where: str = "configuration") -> Any:
-    """The dataclass `cls` out of what `to_dict` made of it.
+def from_dict(cls: type, values: Mapping, where: str = "configuration", prefix: str = "") -> Any:
+    """The dataclass `cls` from the values that `to_dict` made of it.
 
-    A value for a field whose annotation is itself a dataclass is built likewise; a class may build its own parts
-    first by a classmethod `parts_from_dict`.
+    A value for a field whose annotation is itself a dataclass is built in the same way; a class may build its own
+    parts first by a classmethod `parts_from_dict`.
+
+    Parameters
+    ----------
+    where : the name of the whole, for errors. prefix : stands before the name of each setting in errors.
 
     Raises
     ------
@@ -49,53 +53,94 @@ def from_dict(cls: type, values: Mapping, where: str = "configuration") -> Any:
     values = dict(getattr(cls, "parts_from_dict", lambda given: given)(values))
     types = typing.get_type_hints(cls)
     known = [field.name for field in dataclasses.fields(cls)]
+    if "name" not in known and values.get("name") is not None and values["name"] == getattr(cls, "name", None):
+        del values["name"]  # of a row of a table
     for key, value in values.items():
         if key not in known:
             raise unknown_name(f"setting in {where}", key, known)
         if dataclasses.is_dataclass(types[key]) and not dataclasses.is_dataclass(value):
-            values[key] = from_dict(types[key], value, key)
+            values[key] = from_dict(types[key], value, key, f"{prefix}{key}.")
         else:
-            values[key] = _typed(key, value, types[key])
+            values[key] = _typed(f"{prefix}{key}", value, types[key])
     try:
         return cls(**values)
     except TypeError as error:
         raise ArgumentError(f"{where} is incomplete: {error}.") from error
 
 
-def setting_paths(config: Any, prefix: str = "") -> dict:
-    """{dotted path: value} of every setting in a configuration."""
+def setting_paths(config: Any, row_names: bool = False) -> dict:
+    """{dotted path: value} of every setting in a configuration; `row_names`: the names of rows of tables too."""
+    return {path: value for path, value in _walk(config, row_names) if not _is_group(value)}
+
+
+def _is_group(value: Any) -> bool:
+    return dataclasses.is_dataclass(value) or isinstance(value, Mapping)
+
+
+def _walk(config: Any, row_names: bool = False, prefix: str = "") -> Iterator[tuple]:
+    """(dotted path, value) of every setting, and of every group of settings before its own."""
+    values = config
     if dataclasses.is_dataclass(config):
-        config = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
-    found = {}
-    for key, value in config.items():
-        if dataclasses.is_dataclass(value) or isinstance(value, Mapping):
-            found.update(setting_paths(value, f"{prefix}{key}."))
-        else:
-            found[f"{prefix}{key}"] = value
-    return found
+        values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+        name = getattr(type(config), "name", None)
+        if row_names and isinstance(name, str) and "name" not in values:
+            values = {"name": name, **values}
+    for key, value in values.items():
+        yield f"{prefix}{key}", value
+        if _is_group(value):
+            yield from _walk(value, row_names, f"{prefix}{key}.")
 
 
-def override(config: Any, key: str, value: Any) -> Any:
-    """`config` with one setting changed.
+class _Text(str):
+    """A value as text, from the command line, that is read as the type of its setting."""
+
+
+def override(config: Any, changes: Mapping[str, Any]) -> Any:
+    """`config` with some settings changed; it is checked once, with all changes in it.
 
     Parameters
     ----------
-    key : a dotted path, or the end of one that no other setting ends with: "network.ngf", or just "ngf". A mapping
-        (an optimiser's settings) may also be given as a whole, or a new name below it.
-    value : the new value; a string is read as JSON where the old value is no string ("32", "true", "null").
+    changes : {key: new value}. A key is a dotted path, or the end of one that no other setting ends with:
+        "network.ngf", or just "ngf". A mapping (an optimiser's settings) may be given as a whole, or a new name below
+        it; a group with a `shorthand` takes the value of that setting. A string is read as JSON where the setting is no
+        string ("32", "true", "null").
 
     Raises
     ------
     ArgumentError : no such setting (with the nearest), several that end so, or a value of another type.
     """
-    known, mappings = setting_paths(config), _mapping_paths(config)
+    values, groups = to_dict(config), {path: value for path, value in _walk(config) if _is_group(value)}
+    for key, value in changes.items():
+        path = _path_of(config, groups, key)
+        parent, _, leaf = path.rpartition(".")
+        place = values
+        for name in parent.split(".") if parent else ():
+            place = place[name]
+        if isinstance(groups.get(path), Mapping) or isinstance(groups.get(parent), Mapping):
+            wanted = type(place[leaf]) if leaf in place else Any  # a mapping's values have the types that they have
+            place[leaf] = _typed(path, _read(value, wanted), wanted)
+        else:
+            place[leaf] = _Text(value) if isinstance(value, str) else value
+    return from_dict(type(config), values)
+
+
+def _path_of(config: Any, groups: Mapping[str, Any], key: str) -> str:
+    """The dotted path of the one setting that a key means."""
+    known = setting_paths(config)
+    mappings = [path for path, value in groups.items() if isinstance(value, Mapping)]
+    shorthands = {path: f"{path}.{value.shorthand}" for path, value in groups.items() if hasattr(value, "shorthand")}
     parent, _, leaf = key.rpartition(".")
-    matches = _ending(known, key) or _ending(mappings, key) or [f"{path}.{leaf}" for path in _ending(mappings, parent)]
+    matches = (
+        _ending(known, key)
+        or _ending(mappings, key)
+        or [shorthands[path] for path in _ending(shorthands, key)]
+        or [f"{path}.{leaf}" for path in _ending(mappings, parent)]
+    )
     if not matches:
         raise unknown_name("setting", key, sorted(known), "--dry-run prints them all.")
     if len(matches) > 1:
         raise ArgumentError(f"the setting {key!r} is ambiguous; give one of {', '.join(matches)}.")
-    return _replaced(config, matches[0].split("."), value, matches[0])
+    return matches[0]
 
 
 def _ending(paths, key: str) -> list:
@@ -105,37 +150,6 @@ def _ending(paths, key: str) -> list:
     return [path for path in paths if key and path.endswith(f".{key}")]
 
 
-def _mapping_paths(config: Any, prefix: str = "") -> list:
-    found = []
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
-            found += _mapping_paths(value, f"{prefix}{field.name}.")
-        elif isinstance(value, Mapping):
-            found.append(f"{prefix}{field.name}")
-    return found
-
-
-def _replaced(config: Any, path: list, value: Any, whole: str) -> Any:
-    head, *rest = path
-    if rest:
-        old = config[head] if isinstance(config, Mapping) else getattr(config, head)
-        new = _replaced(old, rest, value, whole)
-    else:
-        wanted = _type_of(config, head)
-        new = _typed(whole, _read(value, wanted), wanted)
-    if isinstance(config, Mapping):
-        return {**config, head: new}
-    return dataclasses.replace(config, **{head: new})
-
-
-def _type_of(config: Any, key: str) -> Any:
-    """What a setting must be: its annotation; in a mapping the type that it has, and anything for a new name."""
-    if isinstance(config, Mapping):
-        return type(config[key]) if key in config else Any
-    return typing.get_type_hints(type(config))[key]
-
-
 def _read(text: Any, wanted: Any) -> Any:
     """A string as the JSON value that it spells, unless it is the string that is wanted."""
     if not isinstance(text, str):
@@ -143,8 +157,8 @@ def _read(text: Any, wanted: Any) -> Any:
     try:
         value = json.loads(text)
     except ValueError:
-        return text
-    return value if wanted is Any or _fits(value, wanted) or not _fits(text, wanted) else text
+        return str(text)
+    return value if wanted is Any or _fits(value, wanted) or not _fits(text, wanted) else str(text)
 
 
 def _options(wanted: Any) -> tuple:
@@ -182,6 +196,8 @@ def _typed(name: str, value: Any, wanted: Any) -> Any:
 
     A whole number will do for a float. Raises ArgumentError for a value of another type.
     """
+    if isinstance(value, _Text):
+        value = _read(value, wanted)
     if not _fits(value, wanted):
         raise ArgumentError(f"{name} is {value!r}; give {' or '.join(map(_described, _options(wanted)))}.")
     is_tuple = any(_class_of(option) is tuple for option in _options(wanted))

@@ -88,12 +88,12 @@ def test_the_defaults_are_the_originals():
 
 
 def test_lr_keeps_the_ratio_between_the_networks():
-    from mxgan.cli.flags import with_learning_rate
-    from mxgan.runs.session import RunConfig
+    from mxgan.cli.flags import changed as with_flags
+    from mxgan.runs.config import RunConfig
     from mxgan.runtime.config import override
 
-    config = override(RunConfig(steps=1), "discriminator_optimizer.learning_rate", 2e-4)
-    changed = with_learning_rate(config, 1e-3).recipe
+    config = override(RunConfig(steps=1), {"discriminator_optimizer.learning_rate": 2e-4})
+    changed = with_flags({"lr": 1e-3}, config).recipe
     assert changed.generator_optimizer.learning_rate == 1e-3
     assert changed.discriminator_optimizer.learning_rate == pytest.approx(2.5e-4)
 
@@ -461,7 +461,7 @@ def test_a_recipes_own_length_is_used_unless_a_flag_says_otherwise():
         (["--set", "sampling=bogus"], "unknown sampling 'bogus'"),
         (["--set", "weight_clip=-1"], "weight_clip is -1"),
         (["--set", "objective=hinge_loss"], "add --set real_label=1"),
-        (["--set", "objective=hinge_loss", "--set", "bogus=1"], "add --set real_label=1"),
+        (["--set", "objective=hinge_loss", "--set", "bogus=1"], "unknown setting 'bogus'"),
     ],
 )  # fmt: skip
 def test_a_dry_run_refuses_what_a_run_would(arguments, words):

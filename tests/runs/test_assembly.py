@@ -53,7 +53,7 @@ def arguments_of(calls: list, name: str) -> list:
 
 
 def test_everything_that_d_sees_of_a_fake_has_the_same_noise():
-    config = override(small("wgan-gp", steps=1), "recipe.instance_noise.sigma", 0.5)
+    config = override(small("wgan-gp", steps=1), {"recipe.instance_noise.sigma": 0.5})
     calls, pair = recorded(config)
     *_, judged = [values[0] for values in arguments_of(calls, "accumulate_discriminator") if values[1] == 0]
     *_, (real, penalized, _) = arguments_of(calls, "accumulate_penalty")
@@ -80,8 +80,8 @@ def test_fakes_are_judged_under_the_classes_they_were_asked_for_and_reals_under_
 
 @pytest.mark.parametrize("penalty, of", [("r1", 1), ("r2", 0), ("gradient_penalty", 1)])
 def test_a_penalty_on_a_conditional_critic_is_under_the_classes_of_its_points(penalty, of):
-    config = override(small("cgan", steps=1), "recipe.penalty", penalty)
-    config = override(override(config, "discriminator_norm", "none"), "discriminator_updates", 2)
+    config = override(small("cgan", steps=1), {"recipe.penalty": penalty})
+    config = override(override(config, {"discriminator_norm": "none"}), {"discriminator_updates": 2})
     calls, _ = recorded(config)
     judged = arguments_of(calls, "accumulate_discriminator")  # fake, real, fake, real
     fakes, reals = ([values[2] for values in judged[first::2]] for first in (0, 1))
@@ -92,8 +92,8 @@ def test_a_penalty_on_a_conditional_critic_is_under_the_classes_of_its_points(pe
 
 
 def test_fresh_fakes_for_g_keep_their_own_classes_under_a_penalty():
-    config = override(small("cgan", steps=1), "recipe.penalty", "gradient_penalty")
-    config = override(override(config, "discriminator_norm", "none"), "fresh_fakes", True)
+    config = override(small("cgan", steps=1), {"recipe.penalty": "gradient_penalty"})
+    config = override(override(config, {"discriminator_norm": "none"}), {"fresh_fakes": True})
     calls, _ = recorded(config)
     (_, of_d), (_, of_g) = arguments_of(calls, "generate")
     latents = mxgan.RandIter(8, (10, 1, 1), config.seed, 10)
@@ -127,7 +127,7 @@ def test_labelled_batches_go_round_and_the_others_tell_no_class():
 
 
 def test_the_mean_of_the_losses_leaves_the_classifiers_loss_whole():
-    config = override(small("ssgan", steps=1), "mean_of_losses", True)
+    config = override(small("ssgan", steps=1), {"mean_of_losses": True})
     calls, _ = recorded(config)
     assert {values[1]: values[3] for values in arguments_of(calls, "accumulate_discriminator")} == {
         0: 0.5,

@@ -101,7 +101,7 @@ def test_a_folder_whose_run_was_killed_before_its_configuration_is_a_new_one(tmp
 
 def test_changed_settings_are_listed_refused_and_taken_when_told(tmp_path):
     trained(tiny_config(steps=8), tmp_path / "run")
-    config = override(tiny_config(steps=12, keep=2), "generator_optimizer.learning_rate", 0.001)
+    config = override(tiny_config(steps=12, keep=2), {"generator_optimizer.learning_rate": 0.001})
     lines = (
         r"other settings than those asked for:\n  recipe.generator_optimizer.learning_rate: \S+ in the run, 0.001 asked"
     )
@@ -125,11 +125,11 @@ def test_changed_settings_are_listed_refused_and_taken_when_told(tmp_path):
 
 def test_a_change_that_does_not_fit_the_checkpoint_is_said(tmp_path):
     trained(tiny_config(steps=4), tmp_path / "run")
-    wider = override(tiny_config(steps=8), "ngf", 8)
+    wider = override(tiny_config(steps=8), {"ngf": 8})
     with pytest.raises(CheckpointError, match="the parameter '.*' of the generator is .* in the file and"):
         resumed(tmp_path / "run", wider, allow_changes=True)
-    other = override(tiny_config(steps=8), "discriminator_optimizer.name", "sgd")
-    other = override(other, "discriminator_optimizer.settings", {})
+    other = override(tiny_config(steps=8), {"discriminator_optimizer.name": "sgd"})
+    other = override(other, {"discriminator_optimizer.settings": {}})
     with pytest.raises(CheckpointError, match="the optimiser's state of .* resume with the optimiser that saved it"):
         resumed(tmp_path / "run", other, allow_changes=True)
     assert RunFolder(tmp_path / "run").checkpoint_steps() == [4]
@@ -370,7 +370,7 @@ def test_another_seed_is_taken_when_told(tmp_path):
 
 
 def test_a_run_that_cannot_begin_leaves_its_folder_free(tmp_path):
-    config = override(tiny_config(steps=4, limit=32), "discriminator_updates", 3)
+    config = override(tiny_config(steps=4, limit=32), {"discriminator_updates": 3})
     with pytest.raises(ArgumentError, match="an epoch of the data has 1 whole batches"):
         mxgan.start(config, tmp_path / "run", display="none", progress=False)
     assert not (tmp_path / "run").exists()

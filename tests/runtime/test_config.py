@@ -64,15 +64,15 @@ def test_a_run_goes_through_json():
 )
 def test_override_changes_one_setting(key, value, path, expected):
     before = Outer()
-    after = override(before, key, value)
+    after = override(before, {key: value})
     assert {**setting_paths(before), path: expected} == setting_paths(after)
     assert before == Outer()
 
 
 def test_a_mapping_is_set_as_a_whole():
-    assert override(Outer(), "settings", '{"momentum": 0.9}').settings == {"momentum": 0.9}
+    assert override(Outer(), {"settings": '{"momentum": 0.9}'}).settings == {"momentum": 0.9}
     with pytest.raises(ArgumentError, match="settings is 3"):
-        override(tiny_config(steps=1), "generator_optimizer.settings", "3")
+        override(tiny_config(steps=1), {"generator_optimizer.settings": "3"})
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_mapping_is_set_as_a_whole():
 )
 def test_bad_overrides_are_named(key, value, words):
     with pytest.raises(ArgumentError) as caught:
-        override(Outer(), key, value)
+        override(Outer(), {key: value})
     assert words in str(caught.value)
 
 

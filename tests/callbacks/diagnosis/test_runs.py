@@ -28,7 +28,7 @@ def config_of(recipe="dcgan", steps=200, settings=(), **run):
     run = {"log_every": 10, "sample_every": 10_000, "checkpoint_every": 10_000, **run}
     config = mxgan.RunConfig(recipe=recipe, dataset="digits", steps=steps, **run)
     for name, value in dict(settings).items():
-        config = override(config, name, value)
+        config = override(config, {name: value})
     return config
 
 
