@@ -31,7 +31,7 @@ def long_but(names, *quick) -> list:
     return [name if name in quick else pytest.param(name, marks=pytest.mark.long) for name in names]
 
 
-def make_pair(ngf=4, ndf=4, batch_size=4, nc=3, size=16, seed=3, optimizer=ADAM, **settings):
+def make_pair(ngf=4, ndf=4, batch_size=4, nc=3, size=16, seed=3, optimizer=ADAM, end=None, **settings):
     """A small DCGAN, bound, with parameters and optimisers."""
     from mxgan.objectives.heads import get_objective
 
@@ -46,7 +46,7 @@ def make_pair(ngf=4, ndf=4, batch_size=4, nc=3, size=16, seed=3, optimizer=ADAM,
         **settings,
     )
     pair.init_params(mx.init.Normal(0.02), seed=seed)
-    pair.init_optimizers(optimizer, optimizer)
+    pair.init_optimizers(optimizer, optimizer, end)
     return pair
 
 

@@ -42,7 +42,14 @@ OF_A_RECIPE = {  # program → what makes its networks small
         for name in ("wgan", "wgan_gp", "lsgan", "hinge", "cgan", "acgan", "ssgan")
     },
 }
-OTHERS = {"dcgan_mnist.py", "dcgan_imagenet.py", "your_own_loop.py", "divergences.py", "eight_gaussians.py"}
+OTHERS = {
+    "dcgan_mnist.py",
+    "dcgan_imagenet.py",
+    "your_own_loop.py",
+    "own_callback.py",
+    "divergences.py",
+    "eight_gaussians.py",
+}
 
 
 def test_every_example_is_short_and_is_run_here():
@@ -172,3 +179,12 @@ def test_programs_without_a_recipe_refuse_bad_calls_in_words(name, arguments, wo
     assert ended.value.code == (0 if "--help" in arguments else 2)
     assert words in "".join(capsys.readouterr())
     assert [path.name for path in tmp_path.iterdir()] == ["there.png"]
+
+
+def test_own_callback_trains_and_resumes_with_its_state(tmp_path):
+    run("own_callback.py", "--steps", 3, folder=tmp_path)
+    said = run("own_callback.py", "--resume", "own_callback", "--steps", 5, folder=tmp_path)
+    assert "step 5: D has won for" in said
+    assert "run folder: own_callback" in said
+    state = json.loads((tmp_path / "own_callback/checkpoints/000005/state.json").read_text())
+    assert list(state["callbacks"]["StopWhenDWins"]) == ["row"]

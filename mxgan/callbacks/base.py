@@ -25,7 +25,7 @@ def fitting(callback: Callback, state: dict):
         yield
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise CheckpointError(
-            f"the checkpoint's state of {type(callback).__name__} is {state!r:.200}, which does not fit this version "
+            f"the checkpoint's state of {callback.name} is {state!r:.200}, which does not fit this version "
             "of mxgan; go on from another checkpoint."
         ) from error
 

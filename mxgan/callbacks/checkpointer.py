@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Callable, Optional, Union
 
@@ -31,6 +32,8 @@ class Checkpointer(Periodic):
     save_first : save also before the first step.
     """
 
+    told_last = True  # it saves the state of all others after the same step
+
     def __init__(
         self,
         folder: RunFolder,
@@ -50,6 +53,8 @@ class Checkpointer(Periodic):
 
     def on_fit_begin(self, trainer) -> None:
         super().on_fit_begin(trainer)
+        for callback in trainer.callbacks:
+            _check_state(callback)
         if self._save_first and not self._folder.checkpoint_steps():
             self._do(trainer)
 
@@ -77,7 +82,7 @@ class Checkpointer(Periodic):
             "seed": trainer.seed,
             "versions": versions(),
             "metrics": metrics,
-            "callbacks": {type(callback).__name__: callback.state() for callback in trainer.callbacks},
+            "callbacks": {callback.name: callback.state() for callback in trainer.callbacks},
         }
         save_checkpoint(self._folder, trainer.pair, self._names, state)
         best = best_step(self._folder, self.keep_best) if self.keep_best else None
@@ -98,6 +103,20 @@ class Checkpointer(Periodic):
                 f"checkpoints are saved every {_interval(self.every)}: they hardly meet, and a checkpoint has the "
                 "figures of its own step alone. Give both the same interval, or one that is a multiple of the other."
             )
+
+
+def _check_state(callback) -> None:
+    """Raise ArgumentError for a callback whose state cannot be saved, before anything is trained."""
+    try:
+        state = callback.state()
+        json.dumps(state)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"the state of the callback {callback.name!r} cannot be saved: {error}. Give a dict of text, numbers, "
+            "true, false, null, lists and dicts."
+        ) from error
+    if not isinstance(state, dict):
+        raise ArgumentError(f"the state of the callback {callback.name!r} is {state!r:.80}; give a dict.")
 
 
 def _interval(every: Union[int, str]) -> str:

@@ -96,11 +96,12 @@ def resolve(flags: dict, defaults: dict):
     """The RunConfig that the flags ask for, on top of the recipe and of `defaults`."""
     from mxgan.recipes import get_recipe
     from mxgan.runs.config import RunConfig
+    from mxgan.runtime.config import override
 
     recipe = get_recipe(flags.get("recipe") or defaults.get("recipe", "dcgan"))
     settings = {"epochs": 100, **recipe.run_defaults, **defaults, "recipe": recipe}
     own = settings.pop("settings", ())
-    return changed({**flags, "recipe": None, "settings": [*own, *flags.get("settings", ())]}, RunConfig(**settings))
+    return changed({**flags, "recipe": None}, override(RunConfig(**settings), dict(map(_key_and_value, own))))
 
 
 def changed(flags: dict, config):

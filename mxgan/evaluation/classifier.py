@@ -17,7 +17,7 @@ from mxgan.runtime import mx, versions
 from mxgan.runtime.config import FLOAT32_MAX, to_dict, whole_number
 from mxgan.runtime.draws import rng_for
 from mxgan.runtime.progress import progress_bar
-from mxgan.training.optimizers import OptimizerConfig, init_optimizer, set_learning_rate
+from mxgan.training.optimizers import OptimizerConfig, init_optimizer, scale_learning_rate
 
 __all__ = ["ClassifierTraining", "LabelledData", "accuracy", "class_titles", "labelled_data", "train_classifier"]
 
@@ -149,14 +149,14 @@ def train_classifier(
     module.bind(data.train.provide_data, [("softmax_label", (training.batch_size,))])
     mx.random.seed(int(rng_for("classifier", training.seed, 0).integers(2**31)))
     module.init_params(mx.init.Xavier())
-    init_optimizer(module, OptimizerConfig("adam", training.learning_rate, {}), devices=1)
+    init_optimizer(module, OptimizerConfig("adam", training.learning_rate, {}))
     epochs = training.epochs_on(data.train)
     steps, step = epochs * data.train.batches_per_epoch, 0
     with progress_bar(progress, desc="classifier", total=steps, unit="step") as bar:
         for epoch in range(epochs):
             data.train.seek(epoch)
             for batch in data.train:
-                set_learning_rate(module, max(training.learning_rate * (1 - step / steps), LEAST_RATE))
+                scale_learning_rate(module, max(training.learning_rate * (1 - step / steps), LEAST_RATE), 1.0)
                 module.forward_backward(mx.io.DataBatch([_moved(batch.data[0], training, step)], batch.label))
                 module.update()
                 step += 1

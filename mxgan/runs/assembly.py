@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Callable, NamedTuple, Optional
 
 from mxgan.callbacks.checkpointer import Checkpointer
@@ -11,13 +12,13 @@ from mxgan.callbacks.evaluator import IMAGES, SAMPLES, WHILE_TRAINING, Classifie
 from mxgan.callbacks.finite_guard import FiniteGuard
 from mxgan.callbacks.history import Logger, ProgressBar
 from mxgan.callbacks.monitor import MonitorOutputs
-from mxgan.callbacks.pictures import Studio, get_picture
+from mxgan.callbacks.pictures import PICTURES, Studio, get_picture
 from mxgan.data import RandIter
 from mxgan.evaluation.reference import Reference
 from mxgan.objectives.heads import get_objective
 from mxgan.pictures.windows import Display
 from mxgan.runs.config import RunConfig
-from mxgan.runs.data import Sources, open_sources
+from mxgan.runs.data import Sources, last_step, open_sources
 from mxgan.runs.pair import build_pair
 from mxgan.runs.reference import open_reference
 from mxgan.runs.restore import Rollback
@@ -30,7 +31,11 @@ from mxgan.training.run_folder import RunFolder
 from mxgan.training.sampler import Sampler
 from mxgan.training.trainer import Trainer
 
-__all__ = ["Parts", "assemble_trainer", "last_step", "open_parts"]
+__all__ = ["Parts", "assemble_trainer", "open_parts", "warn_of_lost_states"]
+
+logger = logging.getLogger(__name__)
+
+_OWN = {each.name for each in (MonitorOutputs, *DIAGNOSES.values(), *PICTURES.values(), ClassifierAccuracy, Evaluator)}
 
 SAMPLER_BATCH = 16  # a grid is drawn in parts: a larger executor would only cost memory
 
@@ -54,7 +59,13 @@ def open_parts(config: RunConfig, folder: RunFolder, display: str, progress: Opt
     if config.evaluate_every is not None:
         settings = {"count": SAMPLES, "kept": IMAGES, "seed": config.seed, "progress": progress}
         reference = open_reference(config, WHILE_TRAINING, **settings)
-    return Parts(sources, reference, build_pair(config), Display(display, folder.samples), progress)
+    return Parts(
+        sources,
+        reference,
+        build_pair(config, last_step(config, sources.images)),
+        Display(display, folder.samples),
+        progress,
+    )
 
 
 def assemble_trainer(
@@ -95,7 +106,7 @@ def assemble_trainer(
         latents=RandIter(recipe.batch_size, network.latent_shape, config.seed, classes),
         labelled=parts.sources.labelled,
         noise=recipe.instance_noise,
-        callbacks=[*own, *callbacks, checkpointer],  # last: it saves the state of all others after the same step
+        callbacks=[*own, *callbacks, checkpointer],
         seed=config.seed,
     )
     if config.on_nan == "rollback":
@@ -103,9 +114,16 @@ def assemble_trainer(
     return trainer
 
 
-def last_step(config: RunConfig, data) -> int:
-    """The step at which a run ends."""
-    return config.steps or config.epochs * (data.batches_per_epoch // config.recipe.schedule.real_batches)
+def warn_of_lost_states(state: Mapping, trainer: Trainer) -> None:
+    """Log which of the user's callbacks have a state in a checkpoint and are not here to take it."""
+    here = {callback.name for callback in trainer.callbacks}
+    lost = sorted(name for name, kept in state["callbacks"].items() if kept and name not in {*here, *_OWN})
+    if lost:
+        logger.warning(
+            "The checkpoint has the state of callbacks that are not given: %s. Give them by callbacks=[…] to continue "
+            "with them; the next checkpoint does not have their state.",
+            ", ".join(lost),
+        )
 
 
 def _evaluations(config: RunConfig, folder: RunFolder, parts: Parts, sampler: Sampler, before: Callable) -> list:

@@ -14,7 +14,7 @@ from mxgan.runs.config import MAY_CHANGE, RunConfig, recorded_config
 from mxgan.runtime.config import setting_paths, to_dict
 from mxgan.training.run_folder import RunFolder
 
-__all__ = ["check_end", "check_settings", "differences", "find_run", "warn_of_other_bits"]
+__all__ = ["check_end", "check_settings", "differences", "find_run", "warn_of_another_end", "warn_of_other_bits"]
 
 logger = logging.getLogger(__name__)
 
@@ -96,3 +96,14 @@ def warn_of_other_bits(before: Mapping) -> None:
     other = [f"{key} {before.get(key)} then, {now[key]} now" for key in BITS_DEPEND_ON if before.get(key) != now[key]]
     if other:
         logger.warning("The bits may differ from those of an undisturbed run: %s.", "; ".join(other))
+
+
+def warn_of_another_end(before: RunConfig, config: RunConfig) -> None:
+    """Log that the learning rates change, if the run's end has moved and a schedule of theirs ends with the run."""
+    optimizers = (config.recipe.generator_optimizer, config.recipe.discriminator_optimizer)
+    moved = (before.steps, before.epochs) != (config.steps, config.epochs)
+    if moved and any(optimizer.schedule.needs_end for optimizer in optimizers):
+        logger.warning(
+            "The run has another end, and a learning-rate schedule ends with it: from here on the rates are those of "
+            "the new end. To keep the old ones, give the schedule its steps at the start of a run (schedule.steps)."
+        )

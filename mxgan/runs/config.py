@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Optional, Union
@@ -9,7 +10,7 @@ from typing import Optional, Union
 from mxgan.callbacks.pictures import get_picture
 from mxgan.errors import ArgumentError, CorruptFileError, unknown_name
 from mxgan.recipes import RECIPES
-from mxgan.runtime.config import check_switch, from_dict
+from mxgan.runtime.config import check_switch, from_dict, to_dict
 from mxgan.training.recipe import Recipe
 from mxgan.training.run_folder import BEST, RunFolder
 
@@ -89,6 +90,13 @@ class RunConfig:
             get_picture(name)
         if self.monitor < 0:
             raise ArgumentError(f"monitor is {self.monitor}; give a number of steps, or 0 for none.")
+        try:
+            json.dumps(to_dict(self))
+        except TypeError as error:
+            raise ArgumentError(
+                f"a setting of the run cannot be written to config.json: {error}. Give text, numbers, lists and "
+                "objects of them alone; a learning-rate scheduler as OptimizerConfig(schedule=…)."
+            ) from error
         if self.recipe.run_name is not None:
             self._check_run_name(self.recipe.run_name)
 

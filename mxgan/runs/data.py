@@ -9,7 +9,7 @@ from typing import NamedTuple, Optional
 from mxgan.data import DATASETS, data_sets_with, labelled_subset, open_dataset
 from mxgan.errors import ArgumentError
 
-__all__ = ["Sources", "held_out_split", "open_images", "open_sources", "trained_split"]
+__all__ = ["Sources", "held_out_split", "last_step", "open_images", "open_sources", "trained_split"]
 
 logger = logging.getLogger(__name__)
 
@@ -116,3 +116,8 @@ def _check_every_class(config, data, wanted: int) -> None:
             f"{config.dataset!r}{limit} has no image of the classes {', '.join(names)}; give a larger limit, or images "
             "of every class."
         )
+
+
+def last_step(config, data) -> int:
+    """The step at which a run ends."""
+    return config.steps or config.epochs * (data.batches_per_epoch // config.recipe.schedule.real_batches)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 from mxgan import runtime
 from mxgan.graphs.memory import Graph, check_memory
 from mxgan.objectives.heads import get_objective, with_heads
@@ -27,8 +29,13 @@ def discriminator_symbols(recipe: Recipe) -> tuple:
     return (*heads, output[0])
 
 
-def build_pair(config) -> AdversarialPair:
-    """The recipe's two networks, bound, with their first parameters and their optimisers."""
+def build_pair(config, end: Optional[int] = None) -> AdversarialPair:
+    """The recipe's two networks, bound, with their first parameters and their optimisers.
+
+    Parameters
+    ----------
+    config : the RunConfig. end : the step at which the run ends, for learning-rate schedules that end with it.
+    """
     recipe, network = config.recipe, config.recipe.network
     discriminator, generator_head, score = discriminator_symbols(recipe)
     penalty = (make_penalty(recipe.penalty, recipe.penalty_weight), score) if recipe.penalty else None
@@ -52,7 +59,7 @@ def build_pair(config) -> AdversarialPair:
     )
     initializer = get_initializer(recipe.initializer, recipe.initial_sigma, pair.parameter_shapes())
     pair.init_params(initializer, config.seed)
-    pair.init_optimizers(recipe.generator_optimizer, recipe.discriminator_optimizer)
+    pair.init_optimizers(recipe.generator_optimizer, recipe.discriminator_optimizer, end)
     return pair
 
 

@@ -1,9 +1,8 @@
-"""A checkpoint put back into a trainer; going back to one after NaN."""
+"""`Rollback`: a training that diverged continues from its last checkpoint with smaller learning rates."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 from mxgan.callbacks.history import Logger
@@ -11,20 +10,13 @@ from mxgan.errors import DivergedError
 from mxgan.training.checkpoint import load_checkpoint, rewrite_state
 from mxgan.training.run_folder import RunFolder
 
-__all__ = ["Rollback", "put_back"]
+__all__ = ["Rollback"]
 
 logger = logging.getLogger(__name__)
 
 SMALLER_STEP = 0.5
 
 MOST_ROLLBACKS = 10
-
-
-def put_back(trainer, state: Mapping) -> None:
-    """Have a trainer go on from a checkpoint's state, whose parameters its pair has already."""
-    trainer.step, trainer.epoch, trainer.iteration = state["step"], state["epoch"], state["iteration"]
-    for callback in trainer.callbacks:
-        callback.restore(state["callbacks"].get(type(callback).__name__, {}))
 
 
 class Rollback:
@@ -53,11 +45,11 @@ class Rollback:
             "layer": error.layer,
             "learning_rate_scale": scale,
         }
-        notes = state["callbacks"][Logger.__name__]["notes"]
+        notes = state["callbacks"][Logger.name]["notes"]
         notes["rollbacks"] = [*notes.get("rollbacks", []), told]
         state["learning_rate_scale"] = pair.learning_rate_scale = scale
         rewrite_state(checkpoint, state)
-        put_back(self._trainer, state)
+        self._trainer.restore(state)
         logger.warning(
             "%s Back to step %d, and on with %g times the learning rates that the run began with.",
             str(error).partition(" not finite.")[0] + " not finite.",

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple, Optional, Union
 
 from mxgan import runtime
 from mxgan.errors import ArgumentError, RunFolderError, unknown_name
-from mxgan.runs.assembly import assemble_trainer, last_step, open_parts
-from mxgan.runs.changes import check_end, check_settings, find_run, warn_of_other_bits
+from mxgan.runs.assembly import assemble_trainer, open_parts, warn_of_lost_states
+from mxgan.runs.changes import check_end, check_settings, find_run, warn_of_another_end, warn_of_other_bits
 from mxgan.runs.config import RunConfig, recorded_config
-from mxgan.runs.restore import put_back
+from mxgan.runs.data import last_step
 from mxgan.runtime.config import to_dict
 from mxgan.runtime.files import FolderLock, write_whole
 from mxgan.training.callback import Callback
@@ -141,7 +141,9 @@ def resume(
             folder.check_data(parts.sources.images.fingerprint)
         trainer = assemble_trainer(config, folder, record["stamp"], parts, callbacks)
         if state:
-            put_back(trainer, load_checkpoint(newest, parts.pair))
+            trainer.restore(load_checkpoint(newest, parts.pair, state))
+            warn_of_lost_states(state, trainer)
+            warn_of_another_end(before, config)
             warn_of_other_bits(state["versions"])
         else:
             folder.check_never_saved(config.checkpoint_every)

@@ -2,33 +2,84 @@
 
 from __future__ import annotations
 
-__all__ = ["Callback"]
+from collections.abc import Iterable
+
+from mxgan.errors import ArgumentError
+
+__all__ = ["Callback", "check_callbacks"]
 
 
 class Callback:
-    """Hooks that do nothing; override what is needed. `trainer` has step, epoch, iteration, pair, data."""
+    """Hooks that do nothing; override those that you need.
+
+    A callback may read everything of the trainer: `step` (steps done in all), `epoch` (epochs done), `iteration` (steps
+    done in this epoch), `pair`, `data`. `trainer.stop(reason)` ends the training after the step that is running.
+    An exception in a hook ends the training: what was saved stays, and the run can be resumed.
+
+    Attributes
+    ----------
+    name : the key of this callback's state in a checkpoint; by default the name of its class. Two callbacks of one
+        class need two names: set `name` in the constructor, or on the object.
+    told_last : whether it is called after all others, as what saves their state must be.
+
+    Example
+    -------
+    >>> class StopAtAccuracy(mxgan.Callback):
+    ...     def on_epoch_end(self, trainer):
+    ...         if trainer.epoch >= 3:
+    ...             trainer.stop("three epochs are enough")
+    >>> mxgan.start(config, callbacks=[StopAtAccuracy()]).run()
+    """
+
+    name = "Callback"
+    told_last = False
+
+    def __init_subclass__(cls, **settings) -> None:
+        super().__init_subclass__(**settings)
+        if "name" not in vars(cls):
+            cls.name = cls.__name__
 
     def on_fit_begin(self, trainer) -> None:
-        """Before the first step of `fit`."""
+        """Called before the first step of `fit`."""
 
     def on_step_begin(self, trainer) -> None:
-        """Before each step."""
+        """Called before each step."""
 
     def on_step_end(self, trainer, batch, result) -> None:
-        """After each step; `result` is a StepResult, `batch` the real mx.io.DataBatch."""
+        """Called after each step; `result` is a StepResult, `batch` the last real mx.io.DataBatch."""
 
     def on_epoch_end(self, trainer) -> None:
-        """After the last step of an epoch; `trainer.epoch` counts it already."""
+        """Called after the last step of an epoch; `trainer.epoch` counts that epoch already."""
 
     def on_fit_end(self, trainer) -> None:
-        """When `fit` has done what was asked, or was told to stop; not after an error."""
+        """Called when `fit` has reached its end or was stopped; not after an error."""
 
     def close(self, trainer) -> None:
-        """At the very end, error or not: let go of what is held."""
+        """Called at the very end, after an error too: release what is held."""
 
     def state(self) -> dict:
-        """What a checkpoint must hold for this callback to go on exactly, as JSON values."""
+        """The values that a checkpoint must hold for this callback to continue exactly: JSON values only."""
         return {}
 
     def restore(self, state: dict) -> None:
-        """Go on from what `state` gave."""
+        """Continue from the values of `state`; an empty dict for a checkpoint that was saved without this callback."""
+
+
+def check_callbacks(callbacks: Iterable) -> None:
+    """Raise ArgumentError unless these are callbacks, and each has a name of its own."""
+    names: dict = {}
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            hint = " (its class, not an object of it)" if isinstance(callback, type) else ""
+            raise ArgumentError(
+                f"callbacks has {callback!r:.80}{hint}; give objects of subclasses of mxgan.Callback, such as [Own()]."
+            )
+        if not isinstance(callback.name, str) or not callback.name:
+            raise ArgumentError(f"the name of a {type(callback).__name__} is {callback.name!r}; give a text.")
+        if callback.name in names:
+            raise ArgumentError(
+                f"two callbacks have the name {callback.name!r} ({type(names[callback.name]).__name__} and "
+                f"{type(callback).__name__}); the name is the key of a callback's state in a checkpoint. Give one of "
+                f"them another name, as callback.name = '{callback.name}-2'."
+            )
+        names[callback.name] = callback

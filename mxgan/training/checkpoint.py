@@ -122,15 +122,19 @@ def _check_finite(half: str, parameters: tuple, step: int, folder: RunFolder) ->
                 raise DivergedError(step, half, name, f"{name!r} of the {half} is", folder.last_good())
 
 
-def load_checkpoint(folder: Path, pair) -> dict:
+def load_checkpoint(folder: Path, pair, state: Optional[dict] = None) -> dict:
     """Put a checkpoint into `pair`, whose optimisers are made; returns its state.json.
+
+    Parameters
+    ----------
+    state : what `read_state` gave, so that no file is hashed twice; None: read it here.
 
     Raises
     ------
     CorruptFileError : a file that is missing or is not what was saved.
     CheckpointError : parameters of another network, states of another optimiser.
     """
-    state = read_state(folder)
+    state = state or read_state(folder)
     files = {half: parameter_file(folder, half) for half in pair.halves()}
     pair.set_params(load_params(files["generator"]), load_params(files["discriminator"]))
     for half, module in pair.halves().items():

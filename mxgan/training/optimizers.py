@@ -14,15 +14,24 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
 from mxgan.errors import ArgumentError, CheckpointError
 from mxgan.runtime import mx
 from mxgan.runtime.config import FLOAT32_MAX
+from mxgan.training.learning_rates import LearningRateSchedule, ScheduledRate
 
-__all__ = ["AdaDeltaWithRate", "OptimizerConfig", "export_state", "import_state", "init_optimizer", "set_learning_rate"]
+__all__ = [
+    "AdaDeltaWithRate",
+    "OptimizerConfig",
+    "export_state",
+    "import_state",
+    "init_optimizer",
+    "next_learning_rate",
+    "scale_learning_rate",
+]
 
 
 class AdaDeltaWithRate(mx.optimizer.Optimizer):
@@ -74,16 +83,23 @@ class OptimizerConfig:
     learning_rate : above 0.
     settings : further arguments of the optimiser's constructor. The gradient is divided by the batch size, as
         `Module.init_optimizer` does.
+    schedule : how the learning rate changes, see `LearningRateSchedule`; its shape alone as text; or one of MXNet's own
+        scheduler objects (mx.lr_scheduler), whose base_lr the learning rate replaces.
     """
 
     name: str = "adam"
     learning_rate: float = 2e-4
     settings: Mapping[str, Any] = field(default_factory=lambda: {"beta1": 0.5, "wd": 0.0})
+    schedule: LearningRateSchedule = field(default_factory=LearningRateSchedule)
 
     def __post_init__(self) -> None:
         if not 0 < self.learning_rate <= FLOAT32_MAX:
             raise ArgumentError(f"learning_rate is {self.learning_rate!r}; give a number above 0.")
         _check_ranges(self.settings)
+        if isinstance(self.schedule, str):
+            object.__setattr__(self, "schedule", LearningRateSchedule(self.schedule))
+        elif not isinstance(self.schedule, LearningRateSchedule):
+            object.__setattr__(self, "schedule", LearningRateSchedule.of_mxnet(self.schedule, self.learning_rate))
 
 
 _SHARE = (lambda value: 0 <= value < 1, "a number from 0 to below 1")
@@ -110,13 +126,26 @@ def _try_out(name: str, settings: Mapping) -> None:
         raise ValueError("an update by it is not finite")
 
 
-def init_optimizer(module, config: OptimizerConfig, devices: int) -> None:
+def init_optimizer(
+    module, config: OptimizerConfig, devices: int = 1, updates_per_step: int = 1, end: Optional[int] = None
+) -> None:
     """Give a bound Module its optimiser; ArgumentError where MXNet does not know it or its settings.
 
     With several devices a 'local' store sums the gradients (with none, MXNet lets the replicas drift apart), and
     the update runs beside each replica, where the optimiser's state can be read.
+
+    Parameters
+    ----------
+    devices : the number of replicas.
+    updates_per_step : updates of this Module in one training step; end : the step at which the training ends, or None.
+        Both are for the learning-rate schedule.
     """
     settings = {"learning_rate": config.learning_rate, **config.settings}
+    schedule = settings.pop("lr_scheduler", config.schedule)
+    if not isinstance(schedule, (LearningRateSchedule, mx.lr_scheduler.LRScheduler)):
+        raise ArgumentError(f"lr_scheduler is {schedule!r}; give a scheduler of mx.lr_scheduler, or schedule instead.")
+    if not (isinstance(schedule, LearningRateSchedule) and schedule.is_constant):
+        settings["lr_scheduler"] = ScheduledRate(schedule, config.learning_rate, updates_per_step, end)
     try:
         _try_out(config.name, settings)
         with _update_beside_replicas():
@@ -126,16 +155,24 @@ def init_optimizer(module, config: OptimizerConfig, devices: int) -> None:
                 optimizer_params=tuple(settings.items()),
             )
     except (ValueError, TypeError, AssertionError, AttributeError, mx.MXNetError) as error:
-        raise ArgumentError(f"the optimiser {config.name!r} with {settings} was refused by MXNet: {error}") from error
+        told = {name: value for name, value in settings.items() if name != "lr_scheduler"}
+        raise ArgumentError(f"the optimiser {config.name!r} with {told} was refused by MXNet: {error}") from error
 
 
-def set_learning_rate(module, rate: float) -> None:
-    """Have a Module's optimiser go on with another learning rate; ArgumentError where a scheduler decides it."""
+def scale_learning_rate(module, rate: float, scale: float) -> None:
+    """Have a Module's optimiser continue with `scale` times its learning rate, which is `rate` without a schedule."""
+    scheduler = module._optimizer.lr_scheduler
+    if scheduler is None:
+        module._optimizer.set_learning_rate(rate * scale)
+    else:
+        scheduler.scale = scale
+
+
+def next_learning_rate(module) -> float:
+    """The learning rate of a Module's next update."""
     optimizer = module._optimizer
-    if optimizer.lr_scheduler is None:
-        optimizer.set_learning_rate(rate)
-    elif rate != optimizer.lr_scheduler.base_lr:
-        raise ArgumentError(f"the learning rate cannot become {rate}: the optimiser's lr_scheduler decides it.")
+    scheduler = optimizer.lr_scheduler
+    return optimizer.lr if scheduler is None else scheduler(optimizer.num_update + 1)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from mxgan.runtime import mx
 from mxgan.runtime.config import fits_float32
 from mxgan.training.averaging import GeneratorAverage, check_decay
 from mxgan.training.bound_pair import BoundPair
-from mxgan.training.optimizers import OptimizerConfig, init_optimizer, set_learning_rate
+from mxgan.training.optimizers import OptimizerConfig, init_optimizer, next_learning_rate, scale_learning_rate
 from mxgan.training.schedule import Schedule
 from mxgan.training.step import REAL, StepResult, checked_batches, train_step
 
@@ -143,26 +143,38 @@ class AdversarialPair(BoundPair):
             return self.average.get_params()
         return self.get_params()[0]
 
-    def init_optimizers(self, generator: OptimizerConfig, discriminator: OptimizerConfig) -> None:
-        """Give each network its optimiser; ArgumentError where MXNet does not know it or its settings."""
-        init_optimizer(self.generator, generator, len(self.contexts))
-        init_optimizer(self.discriminator, discriminator, len(self.contexts))
-        self._learning_rates = {"generator": generator.learning_rate, "discriminator": discriminator.learning_rate}
-        self._learning_rate_scale = 1.0
+    def init_optimizers(
+        self, generator: OptimizerConfig, discriminator: OptimizerConfig, end: Optional[int] = None
+    ) -> None:
+        """Give each network its optimiser.
+
+        Parameters
+        ----------
+        end : the step at which the training ends, for learning-rate schedules that end with it; None: unknown.
+
+        Raises
+        ------
+        ArgumentError : an optimiser or settings that MXNet does not know; a schedule that needs the end.
+        """
+        self._learning_rates, self._learning_rate_scale = {}, 1.0
+        for (half, module), config in zip(self.halves().items(), (generator, discriminator)):
+            init_optimizer(module, config, len(self.contexts), self.schedule.updates_of(half), end)
+            self._learning_rates[half] = config.learning_rate
 
     @property
     def learning_rate_scale(self) -> float:
-        """Factor on both learning rates, 1 unless a run was rolled back; above 0 and at most 1.
-
-        Setting it raises ArgumentError where an optimiser has a scheduler, which decides its rate alone.
-        """
+        """Factor on both learning rates, 1 unless a run was rolled back; above 0 and at most 1."""
         return self._learning_rate_scale
 
     @learning_rate_scale.setter
     def learning_rate_scale(self, scale: float) -> None:
         self._learning_rate_scale = scale
         for half, module in self.halves().items():
-            set_learning_rate(module, self._learning_rates[half] * scale)
+            scale_learning_rate(module, self._learning_rates[half], scale)
+
+    def learning_rates(self) -> dict:
+        """{"generator": rate of its next update, "discriminator": the same}."""
+        return {half: next_learning_rate(module) for half, module in self.halves().items()}
 
     # ---- one training step ----
 

@@ -15,6 +15,7 @@ from mxgan.objectives.penalties import make_penalty
 from mxgan.runtime.config import check_switch, fits_float32, from_dict, to_dict, whole_number
 from mxgan.training.averaging import check_decay
 from mxgan.training.initializers import get_initializer
+from mxgan.training.learning_rates import LearningRateSchedule
 from mxgan.training.optimizers import OptimizerConfig
 from mxgan.training.precision import PRECISIONS
 from mxgan.training.schedule import InstanceNoise, Schedule
@@ -164,7 +165,10 @@ class Recipe:
 
 
 def _optimizer(config: OptimizerConfig) -> str:
-    return f"{config.name} {config.learning_rate:g} ({_listed(config.settings)})"
+    told = f"{config.name} {config.learning_rate:g} ({_listed(config.settings)})"
+    plain, schedule = to_dict(LearningRateSchedule()), to_dict(config.schedule)
+    changed = {name: value for name, value in schedule.items() if value != plain[name]}
+    return f"{told} schedule ({_listed(changed)})" if changed else told
 
 
 def _listed(settings: Mapping) -> str:

@@ -50,6 +50,12 @@ class Schedule:
         """Batches of latents that one step takes."""
         return self.latents_of_generator(self.generator_updates - 1) + 1
 
+    def updates_of(self, half: str) -> int:
+        """Updates of "generator" or "discriminator" in one step."""
+        if half == "generator":
+            return self.generator_updates
+        return self.discriminator_updates * (2 if self.separate_updates else 1)
+
     def latents_of_generator(self, update: int) -> int:
         """The number of the latent batch that G's update number `update` takes; D's rounds take the first ones."""
         own = int(self.fresh_fakes) + (0 if self.fixed_latents else update)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Callable, Optional
 
 from mxgan.data.latents import RandIter
 from mxgan.errors import ArgumentError, DivergedError, OutputError
 from mxgan.runtime import mx
 from mxgan.runtime.draws import rng_for
-from mxgan.training.callback import Callback
+from mxgan.training.callback import Callback, check_callbacks
 from mxgan.training.pair import AdversarialPair
 from mxgan.training.schedule import InstanceNoise
 from mxgan.training.step import StepResult
@@ -32,7 +33,7 @@ class Trainer:
     latents : iterator over `rand` with `seek(batch)`; None: `RandIter` with this seed.
     labelled : iterator over labelled images with `seek(epoch, batch)`, for a pair that takes such.
     noise : instance noise as a function of the step.
-    callbacks : in the order in which they are told.
+    callbacks : objects of `Callback`, called in this order, those that are `told_last` after all others.
     seed : every draw of the run is a function of it and of the step.
 
     Attributes
@@ -59,21 +60,45 @@ class Trainer:
         self.labelled = labelled
         self._check_epoch(getattr(data, "batches_per_epoch", None))
         self.callbacks = list(callbacks)
+        check_callbacks(self.callbacks)
         self.step = self.epoch = self.iteration = 0
         self.stopping: Optional[str] = None
         self.recover: Optional[Callable] = None
         self._last: Optional[StepResult] = None
+        self._states: Optional[Mapping] = None  # of callbacks, of the checkpoint that this trainer continues from
+        self._restored: list = []
+
+    def restore(self, state: Mapping) -> None:
+        """Continue from the state of a checkpoint, whose parameters the pair has already.
+
+        Parameters
+        ----------
+        state : step, epoch, iteration, and callbacks: {name: its state}. A callback that is added later gets its state
+            when `fit` begins.
+        """
+        self.step, self.epoch, self.iteration = state["step"], state["epoch"], state["iteration"]
+        self._last, self._states, self._restored = None, state["callbacks"], []
+        self._restore_callbacks()
+
+    def _restore_callbacks(self) -> None:
+        for callback in self.callbacks if self._states is not None else ():
+            if not any(callback is each for each in self._restored):
+                callback.restore(self._states.get(callback.name, {}))
+                self._restored.append(callback)
 
     def fit(self, steps: Optional[int] = None, epochs: Optional[int] = None) -> None:
         """Train until `steps` steps or `epochs` epochs are done in all, or `stop` was called; one is needed."""
         if (steps is None) == (epochs is None):
             raise ArgumentError(f"give either steps or epochs; got steps={steps} and epochs={epochs}.")
-        try:
+        check_callbacks(self.callbacks)
+        self.callbacks.sort(key=lambda callback: callback.told_last)
+        self._restore_callbacks()
+        with ExitStack() as closing:  # every callback is closed, whatever the others raise
+            for callback in reversed(self.callbacks):
+                closing.callback(callback.close, self)
             self._tell("on_fit_begin")
             while not self._fitted(steps, epochs):
                 pass
-        finally:
-            self._tell("close")
 
     def _fitted(self, steps: Optional[int], epochs: Optional[int]) -> bool:
         """Train to the end; False when that was not reached because training diverged and was put back."""
@@ -85,7 +110,6 @@ class Trainer:
             if self.recover is None:
                 raise
             self.recover(error)
-            self._last = None
             return False
         return True
 

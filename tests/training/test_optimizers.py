@@ -177,7 +177,7 @@ def test_adadelta_takes_what_every_optimiser_takes():
         ("adadelta_lr", {"rho": 7}, "rho is 7; give a number from 0 to below 1"),
         ("adadelta_lr", {"epsilon": -1}, "epsilon is -1; give a number from 0 up"),
         ("rmsprop", {"gamma1": 5}, "gamma1 is 5; give a number from 0 to below 1"),
-        ("adam", {"lr_scheduler": 3}, "was refused by MXNet: "),
+        ("adam", {"lr_scheduler": 3}, "lr_scheduler is 3; give a scheduler of mx.lr_scheduler"),
         ("adam", {"clip_gradient": "much"}, "was refused by MXNet: "),
         ("sgd", {"rescale_grad": float("nan")}, "was refused by MXNet: an update by it is not finite"),
     ],

@@ -21,7 +21,7 @@ from mxgan.callbacks.diagnosis.saturated import SaturatedDiscriminator
 __all__ = ["DIAGNOSES", "Diagnosis"]
 
 DIAGNOSES = {
-    row.name: row
+    row.fault: row
     for row in (
         SaturatedDiscriminator,
         FrozenGenerator,

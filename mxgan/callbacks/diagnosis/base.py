@@ -38,11 +38,11 @@ class Diagnosis(Callback):
 
     Attributes
     ----------
-    name : under which it is listed and recorded. remedy : what to do, in one line.
+    fault : the name under which it is listed and recorded. remedy : what to do, in one line.
     windows : how many windows of WINDOW_STEPS steps it looks back. numbers : how many a reading has.
     """
 
-    name = ""
+    fault = ""
     remedy = ""
     windows = 1
     numbers = 1
@@ -92,15 +92,15 @@ class Diagnosis(Callback):
         begins, self._healthy = self._healthy is None, 0
         if not begins:
             return None
-        logger.warning("step %d: %s: %s. %s", step, self.name.replace("_", " "), found, self.remedy)
-        return {"name": self.name, "evidence": found, "remedy": self.remedy}
+        logger.warning("step %d: %s: %s. %s", step, self.fault.replace("_", " "), found, self.remedy)
+        return {"name": self.fault, "evidence": found, "remedy": self.remedy}
 
     def _recover(self, step: int) -> None:
         if self._healthy is not None:
             self._healthy += 1
             if self._healthy >= self.window:
                 self._healthy = None
-                logger.info("step %d: %s is over", step, self.name.replace("_", " "))
+                logger.info("step %d: %s is over", step, self.fault.replace("_", " "))
 
     def state(self) -> dict:
         readings = [[value if np.isfinite(value) else None for value in reading] for reading in self._readings]

@@ -28,7 +28,7 @@ class ModeCollapse(Diagnosis):
     has to be looked for by `mxgan evaluate`.
     """
 
-    name = "mode_collapse"
+    fault = "mode_collapse"
     numbers = 2
     remedy = (
         "G makes much the same image of every latent: train anew with a lower learning rate of G "

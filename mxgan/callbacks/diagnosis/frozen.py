@@ -21,7 +21,7 @@ class FrozenGenerator(Diagnosis):
     published recipes move by 1e-5 to 1e-2.
     """
 
-    name = "generator_frozen"
+    fault = "generator_frozen"
     remedy = (
         "G learns nothing: raise its learning rate (--lr, or --set generator_optimizer.learning_rate=...); if it is "
         "not small, G's gradient has vanished: weaken D."

@@ -47,7 +47,7 @@ class _InputGradient(Diagnosis):
 class VanishingGradient(_InputGradient):
     """The last LATEST norms are at most FAINT, or at most FAINTER times the median of those before in the window."""
 
-    name = "vanishing_gradient"
+    fault = "vanishing_gradient"
     remedy = (
         "D tells G nothing: weaken D (a lower learning rate, instance noise), or loosen a tight weight_clip; the "
         "recipe wgan-gp keeps the gradient near 1."
@@ -58,7 +58,7 @@ class VanishingGradient(_InputGradient):
 class ExplodingGradient(_InputGradient):
     """The last LATEST norms are at least HUGE, or at least LARGER times the median of those before in the window."""
 
-    name = "exploding_gradient"
+    fault = "exploding_gradient"
     remedy = (
         "D is too steep: lower D's learning rate, or bound its slope by --set penalty=gradient_penalty or --set "
         "spectral_norm=true."

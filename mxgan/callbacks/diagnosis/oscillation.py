@@ -22,7 +22,7 @@ class Oscillation(Diagnosis):
     means over the steps since the line before.
     """
 
-    name = "oscillation"
+    fault = "oscillation"
     numbers = 2
     remedy = (
         "G and D chase each other: lower both learning rates (--lr), or take beta1 from 0.9 to 0.5 or 0; an average "

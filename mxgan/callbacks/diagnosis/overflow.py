@@ -23,7 +23,7 @@ class NearOverflow(Diagnosis):
     layers left. FiniteGuard ends the run once a number is not finite.
     """
 
-    name = "nan_near"
+    fault = "nan_near"
     remedy = "The run is about to diverge: lower the learning rates (--lr), or let it go back by --on-nan rollback."
 
     def look(self, trainer, batch, result):

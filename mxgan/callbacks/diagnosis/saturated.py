@@ -22,7 +22,7 @@ class SaturatedDiscriminator(Diagnosis):
     cannot saturate: nothing is said of it.
     """
 
-    name = "discriminator_saturated"
+    fault = "discriminator_saturated"
     numbers = 2
     remedy = (
         "D learns faster than G: lower D's learning rate (--set discriminator_optimizer.learning_rate=...), or add "

@@ -28,7 +28,7 @@ def evidence(name, readings, objective="gan"):
 
 def test_every_row_says_what_it_is_and_what_to_do():
     for name, row in DIAGNOSES.items():
-        assert row.name == name
+        assert row.fault == name
         assert row.remedy.endswith(".")
         assert "\n" not in row.remedy
         assert len(row.__doc__.splitlines()[0]) > 40
