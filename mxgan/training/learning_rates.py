@@ -192,7 +192,7 @@ class ScheduledRate(mx.lr_scheduler.LRScheduler):
         if schedule.shape in SHAPES:
             step = max(0, num_update - 1) // self._updates_per_step
             return self._learning_rate * schedule.share_at(step, self._end)
-        if self._mxnets is None or num_update < self._last:  # they only go forward
+        if self._mxnets is None or not self._last <= num_update <= self._last + 1:  # they go forward, one by one
             self._mxnets = schedule.of_mxnets_class(self._learning_rate)
             end = getattr(self._mxnets, "max_update", num_update)
             if num_update > end:  # past it they keep the rate of before, at first the full one
