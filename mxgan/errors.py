@@ -23,7 +23,7 @@ A message has at most two sentences of fact (what was given, what is allowed) an
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Optional, Union
 
@@ -42,6 +42,7 @@ __all__ = [
     "RunFolderError",
     "RuntimeUnavailableError",
     "ShapeError",
+    "lookup",
     "unknown_name",
 ]
 
@@ -147,3 +148,14 @@ def unknown_name(kind: str, given: str, known: Iterable[str], remedy: str = "") 
     hint = f"; did you mean {near[0]!r}?" if near else "."
     listed = ", ".join(known[:MOST_LISTED]) + (f", … ({len(known)} in all)" if len(known) > MOST_LISTED else "")
     return ArgumentError(f"unknown {kind} {given!r}{hint} Known: {listed}. {remedy}".rstrip())
+
+
+def lookup(kind: str, name: str, table: Collection, remedy: str = ""):
+    """The row `name` of a table, or the name itself if the table is a sequence of names; else `unknown_name`'s error.
+
+    >>> lookup("precision", "float32", ("float32", "bfloat16"))
+    'float32'
+    """
+    if name not in table:
+        raise unknown_name(kind, name, table, remedy)
+    return table[name] if isinstance(table, Mapping) else name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mxgan.errors import unknown_name
+from mxgan.errors import lookup
 from mxgan.networks import CBR, DCGAN, MLP, AuxiliaryDCGAN, ConditionalDCGAN, EncoderDecoder, SemiSupervisedDCGAN
 from mxgan.training.optimizers import OptimizerConfig
 from mxgan.training.recipe import Recipe
@@ -144,6 +144,4 @@ RECIPES = {
 
 def get_recipe(name: str) -> Recipe:
     """The row `name` of RECIPES; ArgumentError with a suggestion when there is none."""
-    if name not in RECIPES:
-        raise unknown_name("recipe", name, RECIPES)
-    return RECIPES[name]
+    return lookup("recipe", name, RECIPES)

@@ -12,6 +12,7 @@ from typing import Callable, Optional, Union
 from mxgan.errors import CheckpointError, CorruptFileError
 from mxgan.runtime.files import LineFile, open_plain
 from mxgan.training.callback import Callback
+from mxgan.training.every import Every
 
 __all__ = ["Measuring", "Periodic", "cut_back", "fitting"]
 
@@ -49,12 +50,11 @@ class Periodic(Callback):
     """
 
     def __init__(self, every: Union[int, str], before: Optional[Callable] = None) -> None:
-        self.every, self._before = every, before
-        self._seconds = 60 * int(every[: -len("min")]) if str(every).endswith("min") else None
+        self.every, self._before = Every.parse("every", every, minutes=True), before
         self._done_at: Optional[int] = None
         self._since = time.monotonic()
 
-    def due(self, trainer) -> None:
+    def act(self, trainer) -> None:
         """Do it now; never called twice at one step."""
         raise NotImplementedError
 
@@ -63,33 +63,29 @@ class Periodic(Callback):
 
     def on_step_end(self, trainer, batch, result) -> None:
         if self.is_due(trainer):
-            self._do(trainer)
+            self._act_once(trainer)
 
     def is_due(self, trainer) -> bool:
         """Whether it is to be done after the step that has just been done."""
-        if self._seconds is not None:
-            return time.monotonic() - self._since >= self._seconds
-        return self.every != "epoch" and self.in_its_turn(trainer)
+        return self.every.is_over(trainer.step, self._since)
 
     def on_epoch_end(self, trainer) -> None:
-        if self.every == "epoch":
-            self._do(trainer)
+        if self.every.is_epoch:
+            self._act_once(trainer)
 
     def on_fit_end(self, trainer) -> None:
-        self._do(trainer)
+        self._act_once(trainer)
 
-    def in_its_turn(self, trainer) -> bool:
+    def names_this_step(self, trainer) -> bool:
         """Whether `every` names this step, as minutes never do; the last step of a `fit` may be unnamed."""
-        if self._seconds is not None:
-            return False
-        return not (trainer.iteration if self.every == "epoch" else trainer.step % self.every)
+        return self.every.names(trainer.step, trainer.iteration)
 
-    def _do(self, trainer) -> None:
+    def _act_once(self, trainer) -> None:
         if self._done_at != trainer.step:
             self._done_at = trainer.step
             if self._before:
                 self._before()
-            self.due(trainer)
+            self.act(trainer)
             self._since = time.monotonic()
 
     def restore(self, state: dict) -> None:
@@ -122,7 +118,7 @@ class Measuring(Periodic):
         """Take the figures of this step; `more` goes into the line besides."""
         self._measured = trainer.step, dict(metrics)
         line = {"step": trainer.step, **metrics, **more}
-        self._lines.append(json.dumps(line), stays=self.in_its_turn(trainer))
+        self._lines.append(json.dumps(line), stays=self.names_this_step(trainer))
 
     def on_step_begin(self, trainer) -> None:
         if self._cuts_by_step:

@@ -56,7 +56,7 @@ class Checkpointer(Periodic):
         for callback in trainer.callbacks:
             _check_state(callback)
         if self._save_first and not self._folder.checkpoint_steps():
-            self._do(trainer)
+            self._act_once(trainer)
 
     def on_step_end(self, trainer, batch, result) -> None:
         """After the last step of an epoch its end comes first: a checkpoint lies before it or after it."""
@@ -66,10 +66,10 @@ class Checkpointer(Periodic):
             super().on_step_end(trainer, batch, result)
 
     def on_epoch_end(self, trainer) -> None:
-        if self._owed or self.every == "epoch":
-            self._do(trainer)
+        if self._owed or self.every.is_epoch:
+            self._act_once(trainer)
 
-    def due(self, trainer) -> None:
+    def act(self, trainer) -> None:
         """Save now, unless this step is saved already."""
         self._owed = False
         if trainer.step in self._folder.checkpoint_steps():
@@ -97,10 +97,10 @@ class Checkpointer(Periodic):
         if wanted not in known:
             raise ArgumentError(f"{unknown_name('metric in keep_best', wanted, known)} {WHENCE}")
         source = known[wanted]
-        if isinstance(source, Measuring) and not _meet(source.every, self.every):
+        if isinstance(source, Measuring) and not source.every.meets(self.every):
             raise ArgumentError(
-                f"keep_best is {self.keep_best!r}; {wanted} is measured every {_interval(source.every)} and "
-                f"checkpoints are saved every {_interval(self.every)}: they hardly meet, and a checkpoint has the "
+                f"keep_best is {self.keep_best!r}; {wanted} is measured every {source.every} and "
+                f"checkpoints are saved every {self.every}: they hardly meet, and a checkpoint has the "
                 "figures of its own step alone. Give both the same interval, or one that is a multiple of the other."
             )
 
@@ -117,14 +117,3 @@ def _check_state(callback) -> None:
         ) from error
     if not isinstance(state, dict):
         raise ArgumentError(f"the state of the callback {callback.name!r} is {state!r:.80}; give a dict.")
-
-
-def _interval(every: Union[int, str]) -> str:
-    return every if isinstance(every, str) else f"{every} steps"
-
-
-def _meet(first: Union[int, str], second: Union[int, str]) -> bool:
-    """Whether two intervals have steps in common by intention: equal, or one a multiple of the other."""
-    if isinstance(first, str) or isinstance(second, str):
-        return first == second == "epoch"
-    return not max(first, second) % min(first, second)

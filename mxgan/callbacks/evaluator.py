@@ -56,7 +56,7 @@ class Evaluator(Measuring):
         self._reference, self._sampler, self._samples = reference, sampler, samples
         self._settings, self._averaged = Settings(seed=seed), averaged
 
-    def due(self, trainer) -> None:
+    def act(self, trainer) -> None:
         try:
             values = self._measure(trainer.pair, averaged=False)
             if trainer.pair.average is not None:
@@ -125,7 +125,7 @@ class ClassifierAccuracy(Measuring):
         super().__init__(lines, every, before)
         self._data = data
 
-    def due(self, trainer) -> None:
+    def act(self, trainer) -> None:
         found = classifier_accuracy(trainer.pair, self._data)
         logger.info("step %d: test accuracy %.4f on %s images", trainer.step, found, f"{self._data.num_images:,}")
         self.record(trainer, {"test_accuracy": found}, images=self._data.num_images)

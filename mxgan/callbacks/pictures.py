@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Union
 import numpy as np
 
 from mxgan.callbacks.base import Periodic
-from mxgan.errors import CorruptFileError, unknown_name
+from mxgan.errors import CorruptFileError, lookup
 from mxgan.pictures.figures import loss_figure, scored_figure
 from mxgan.pictures.grid import image_grid, save_png, standardize
 from mxgan.pictures.windows import Display
@@ -54,10 +54,10 @@ class _Picture(Periodic):
         self._shown = (batch, result)
         super().on_step_end(trainer, batch, result)
 
-    def _do(self, trainer) -> None:
+    def _act_once(self, trainer) -> None:
         """Nothing before the first step, as when an epoch ended with the checkpoint: its picture is there."""
         if self._shown is not None:
-            super()._do(trainer)
+            super()._act_once(trainer)
 
     def restore(self, state: dict) -> None:
         super().restore(state)
@@ -91,7 +91,7 @@ class Grids(_Picture):
         self._classes = np.repeat(np.arange(classes), count) if classes else None
         self._columns = count if classes else None
 
-    def due(self, trainer) -> None:
+    def act(self, trainer) -> None:
         batch, result = self._shown
         self._save(trainer, "gout", self._fixed_samples(trainer, self._latents, self._classes), self._columns)
         self._save(trainer, "diff", standardize(result.input_gradient.asnumpy()))
@@ -110,14 +110,14 @@ class Strip(_Picture):
         self._latents = draw_latents((IN_A_ROW, *shape), studio.seed, 0, stream="fixed latents")
         self._classes = np.arange(IN_A_ROW) % classes if classes else None
 
-    def due(self, trainer) -> None:
+    def act(self, trainer) -> None:
         self._save(trainer, "strip", self._fixed_samples(trainer, self._latents, self._classes), IN_A_ROW)
 
 
 class Scores(_Picture):
     """scores: eight fakes and eight reals of the last step, each with D's score as its title."""
 
-    def due(self, trainer) -> None:
+    def act(self, trainer) -> None:
         batch, result = self._shown
         rows = {
             "fake": (result.fake[:IN_A_ROW].asnumpy(), result.generator_prediction[:IN_A_ROW].asnumpy()),
@@ -132,7 +132,7 @@ class Scores(_Picture):
 class LossCurves(_Picture):
     """losses: the curves of G's (blue) and D's (red) loss so far, out of history.jsonl."""
 
-    def due(self, trainer) -> None:
+    def act(self, trainer) -> None:
         steps, losses = read_losses(self._studio.folder.history_path)
         if steps:
             picture = self._studio.folder.picture("losses", trainer.step)
@@ -161,6 +161,4 @@ PICTURES = {"grids": Grids, "strip": Strip, "scores": Scores, "losses": LossCurv
 
 def get_picture(name: str) -> type:
     """The row `name` of PICTURES; ArgumentError with a suggestion when there is none."""
-    if name not in PICTURES:
-        raise unknown_name("picture", name, PICTURES)
-    return PICTURES[name]
+    return lookup("picture", name, PICTURES)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import click
 
 from mxgan.errors import ArgumentError
+from mxgan.training.every import Every
 
 __all__ = ["changed", "learning_rates", "resolve", "training_options"]
 
@@ -38,12 +39,11 @@ class Interval(click.ParamType):
         self.name = "N|epoch|Nmin" if minutes else "N|epoch"
 
     def convert(self, value, param, ctx):
-        if isinstance(value, int) or value == "epoch":
-            return value
-        number = value[: -len("min")] if self.name.endswith("min") and value.endswith("min") else value
-        if not (number.isascii() and number.isdigit() and int(number) > 0):
+        try:
+            number = int(value) if str(value).isascii() and str(value).isdigit() else value
+            return Every.parse(self.name, number, minutes=self.name.endswith("min")).value
+        except ArgumentError:
             self.fail(f"{value!r} is none of {self.name}, N being a number above 0.", param, ctx)
-        return int(value) if number == value else value
 
 
 _positive = click.IntRange(min=1)

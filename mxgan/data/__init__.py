@@ -27,7 +27,7 @@ from mxgan.data.mnist import load_mnist, open_mnist
 from mxgan.data.packing import PackReport, pack_folder
 from mxgan.data.records import ImagenetIter, open_records
 from mxgan.data.subset import labelled_subset
-from mxgan.errors import ArgumentError, unknown_name
+from mxgan.errors import ArgumentError, lookup, unknown_name
 
 __all__ = [
     "DATASETS",
@@ -102,8 +102,7 @@ def open_dataset(
     >>> open_dataset("digits", batch_size=64).provide_data[0].shape
     (64, 3, 64, 64)
     """
-    if name not in DATASETS:
-        raise unknown_name("dataset", name, DATASETS)
+    lookup("dataset", name, DATASETS)
     settings.update(limit=limit, epoch_batches=epoch_batches, sampling=None if sampling == "shuffle" else sampling)
     settings = {key: value for key, value in settings.items() if value is not None}
     for key, value in settings.items():

@@ -7,7 +7,7 @@ from typing import Optional
 
 import numpy as np
 
-from mxgan.errors import ArgumentError, unknown_name
+from mxgan.errors import ArgumentError, lookup
 from mxgan.runtime import mx
 from mxgan.runtime.config import whole_number
 
@@ -84,8 +84,7 @@ class EpochIter(mx.io.DataIter):
 
     def _check_epoch(self) -> None:
         for name, value, known in (("last_batch", self.last_batch, LAST_BATCH), ("sampling", self.sampling, SAMPLING)):
-            if value not in known:
-                raise unknown_name(name, value, known)
+            lookup(name, value, known)
         if self.epoch_batches is not None:
             whole_number("epoch_batches", self.epoch_batches, maximum=100_000)
             if self.sampling != "replacement":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mxgan.data.images import ImageArrayIter
-from mxgan.errors import ArgumentError, unknown_name
+from mxgan.errors import ArgumentError, lookup
 
 __all__ = ["SPLITS", "load_digits", "open_digits"]
 
@@ -23,8 +23,7 @@ def load_digits(split: str = "all") -> tuple:
     split : "all", "test" (the last 360 in scikit-learn's fixed order) or "train" (the 1,437 before them); the source
         itself knows no such split.
     """
-    if split not in SPLITS:
-        raise unknown_name("split", split, SPLITS)
+    lookup("split", split, SPLITS)
     from sklearn.datasets import load_digits as load  # a second of imports, so only where it is wanted
 
     source, rows = load(), SPLITS[split]

@@ -13,7 +13,7 @@ import numpy as np
 from mxgan.data.download import LIMITS, Limits, RemoteFile, download
 from mxgan.data.idx import read_idx
 from mxgan.data.images import ImageArrayIter
-from mxgan.errors import CorruptFileError, DatasetNotFoundError, DownloadError, unknown_name
+from mxgan.errors import CorruptFileError, DatasetNotFoundError, DownloadError, lookup
 from mxgan.runtime.cache import cache_folder
 
 __all__ = ["MIRRORS", "SPLITS", "find_mnist", "load_mnist", "open_mnist"]
@@ -75,8 +75,7 @@ def find_mnist(split: str = "train", data_dir: Union[str, Path, None] = None) ->
     Looked for in `data_dir` alone where it is given, else in $MXGAN_DATA/mnist, $MXGAN_DATA, the user's
     cache.
     """
-    if split not in SPLITS:
-        raise unknown_name("split", split, SPLITS)
+    lookup("split", split, SPLITS)
     return next((folder for folder in _candidates(data_dir) if _is_complete(folder, split)), None)
 
 

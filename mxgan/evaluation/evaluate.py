@@ -13,7 +13,7 @@ from typing import NamedTuple, Optional
 
 import numpy as np
 
-from mxgan.errors import ArgumentError, unknown_name
+from mxgan.errors import ArgumentError, lookup
 from mxgan.evaluation.bundle import Bundle, Score, Settings
 from mxgan.evaluation.features import BATCH, FeatureNetwork, resized
 from mxgan.evaluation.metrics import METRICS, measure
@@ -49,8 +49,7 @@ def check_names(names: Iterable[str]) -> list:
     if not names:
         raise ArgumentError(f"metrics is empty; give some of {', '.join(METRICS)}, or None for all.")
     for name in names:
-        if name not in METRICS:
-            raise unknown_name("metric", name, METRICS)
+        lookup("metric", name, METRICS)
     return names
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Callable, NamedTuple, Optional
 
-from mxgan.errors import ArgumentError, unknown_name
+from mxgan.errors import ArgumentError, lookup
 from mxgan.evaluation.bundle import Bundle, Settings
 from mxgan.evaluation.classifier_scores import measure_agreement, measure_classifier_score, measure_labels
 from mxgan.evaluation.copies import measure_birthday, measure_copies
@@ -201,9 +201,7 @@ METRICS = {
 
 def get_metric(name: str) -> Metric:
     """The row `name` of METRICS; ArgumentError with a suggestion when there is none."""
-    if name not in METRICS:
-        raise unknown_name("metric", name, METRICS)
-    return METRICS[name]
+    return lookup("metric", name, METRICS)
 
 
 def measure(names: Iterable[str], reference: Bundle, samples: Bundle, settings: Optional[Settings] = None) -> dict:

@@ -16,7 +16,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from mxgan.errors import ArgumentError, ShapeError, unknown_name
+from mxgan.errors import ArgumentError, ShapeError, lookup
 from mxgan.evaluation.arrays import draws, same_images, some_rows
 from mxgan.evaluation.bundle import Bundle, Score, Settings
 from mxgan.runtime.config import whole_number
@@ -49,8 +49,7 @@ PYRAMIDS = {
 
 def check_pyramid(name: str) -> str:
     """The name, if it is a key of PYRAMIDS; ArgumentError else."""
-    if name not in PYRAMIDS:
-        raise unknown_name("pyramid", name, PYRAMIDS)
+    lookup("pyramid", name, PYRAMIDS)
     return name
 
 

@@ -8,7 +8,7 @@ from numbers import Integral
 
 import numpy as np
 
-from mxgan.errors import CheckpointError, ShapeError, unknown_name
+from mxgan.errors import CheckpointError, ShapeError, lookup
 from mxgan.runtime import mx
 
 __all__ = ["check_pair", "check_parameters", "infer", "parameter_shapes"]
@@ -32,8 +32,7 @@ def infer(symbol, inputs: Mapping[str, tuple]) -> tuple:
     """
     names = symbol.list_arguments()
     for name, shape in inputs.items():
-        if name not in names:
-            raise unknown_name("input", name, names)
+        lookup("input", name, names)
         if not _is_shape(shape):
             raise ShapeError(f"shape {shape!r} of input {name!r}: expected a tuple of whole numbers above 0.")
     sizes = {name: tuple(map(int, shape)) for name, shape in inputs.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mxgan.errors import unknown_name
+from mxgan.errors import lookup
 from mxgan.networks.cbr import CBR
 from mxgan.networks.conditional import AuxiliaryDCGAN, ConditionalDCGAN, SemiSupervisedDCGAN
 from mxgan.networks.dcgan import DCGAN, make_dcgan_sym
@@ -28,6 +28,4 @@ NETWORKS = {row.name: row for row in _ROWS}
 
 def get_network(name: str) -> type:
     """The network class `name`; ArgumentError with a suggestion when there is none."""
-    if name not in NETWORKS:
-        raise unknown_name("network", name, NETWORKS)
-    return NETWORKS[name]
+    return lookup("network", name, NETWORKS)

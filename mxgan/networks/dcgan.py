@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mxgan.errors import unknown_name
+from mxgan.errors import lookup
 from mxgan.networks.base import Network, check_channels, check_positive, check_sizes
 from mxgan.networks.blocks import from_latent, layer_norm, powers_of_two_layers, to_vector, upsample
 from mxgan.objectives.heads import get_objective
@@ -71,8 +71,7 @@ class DCGAN(Network):
             check_switch(field, getattr(self, field))
         check_positive(self, "eps")
         powers_of_two_layers(self.image_size)
-        if self.discriminator_norm not in DISCRIMINATOR_NORMS:
-            raise unknown_name("discriminator_norm", self.discriminator_norm, DISCRIMINATOR_NORMS)
+        lookup("discriminator_norm", self.discriminator_norm, DISCRIMINATOR_NORMS)
 
     @property
     def latent_shape(self) -> tuple:

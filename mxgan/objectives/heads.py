@@ -15,7 +15,7 @@ from typing import Callable, Optional
 
 import numpy as np
 
-from mxgan.errors import unknown_name
+from mxgan.errors import lookup
 from mxgan.runtime import mx
 
 __all__ = ["IGNORED_CLASS", "OBJECTIVES", "Objective", "get_objective", "with_heads"]
@@ -144,9 +144,7 @@ OBJECTIVES = {
 
 def get_objective(name: str) -> Objective:
     """The row `name` of OBJECTIVES; ArgumentError with a suggestion when there is none."""
-    if name not in OBJECTIVES:
-        raise unknown_name("objective", name, OBJECTIVES)
-    return OBJECTIVES[name]
+    return lookup("objective", name, OBJECTIVES)
 
 
 def with_heads(objective: Objective, network_output, labelled: bool = False) -> tuple:

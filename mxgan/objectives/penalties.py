@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable
 
-from mxgan.errors import ArgumentError, unknown_name
+from mxgan.errors import ArgumentError, lookup
 from mxgan.graphs.layers import batch_norms
 from mxgan.runtime import mx
 from mxgan.runtime.config import FLOAT32_MAX, check_switch, fits_float32
@@ -40,8 +40,7 @@ class GradientPenalty:
             raise ArgumentError(f"weight of the gradient penalty is {self.weight!r}; give a number above 0.")
         if not 0 <= self.target <= FLOAT32_MAX:
             raise ArgumentError(f"target of the gradient penalty is {self.target!r}; give a number from 0.")
-        if self.points not in POINTS:
-            raise unknown_name("points of the gradient penalty", self.points, POINTS)
+        lookup("points of the gradient penalty", self.points, POINTS)
         check_switch("one_sided", self.one_sided)
 
     def evaluate(self, gradients) -> tuple:
@@ -102,9 +101,8 @@ def make_penalty(name: str, weight: float) -> GradientPenalty:
     ------
     ArgumentError : no such penalty, with the nearest; a weight of 0 or below.
     """
-    if name not in PENALTIES:
-        raise unknown_name("penalty", name, PENALTIES, "null (--set penalty=null) turns it off.")
-    return PENALTIES[name].make(weight)
+    row = lookup("penalty", name, PENALTIES, "null (--set penalty=null) turns it off.")
+    return row.make(weight)
 
 
 class WeightClip:

@@ -23,7 +23,7 @@ from typing import Optional, Union
 
 import numpy as np
 
-from mxgan.errors import DisplayError, unknown_name
+from mxgan.errors import DisplayError, lookup
 from mxgan.pictures.grid import bgr, checked_grid
 from mxgan.runtime import cv2
 from mxgan.runtime.x11 import lost_x_events
@@ -62,8 +62,7 @@ class Display:
     """
 
     def __init__(self, mode: str = "auto", saved_to: Union[str, Path, None] = None) -> None:
-        if mode not in DISPLAY_MODES:
-            raise unknown_name("display mode", mode, DISPLAY_MODES)
+        lookup("display mode", mode, DISPLAY_MODES)
         self._windows: Optional[_Windows] = None
         self._goes_to = f"pictures go to {saved_to}" if saved_to else "pictures go to files only"
         if mode == "none":

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field
 from typing import Optional, Union
 
 from mxgan.callbacks.pictures import get_picture
-from mxgan.errors import ArgumentError, CorruptFileError, unknown_name
+from mxgan.errors import ArgumentError, CorruptFileError, lookup
 from mxgan.recipes import RECIPES
 from mxgan.runtime.config import check_switch, from_dict, to_dict
+from mxgan.training.every import Every
 from mxgan.training.recipe import Recipe
 from mxgan.training.run_folder import BEST, RunFolder
 
 __all__ = ["MAY_CHANGE", "RunConfig", "recorded_config"]
 
-MINUTES = re.compile(r"[1-9][0-9]{0,5}min")
 ON_NAN = ("stop", "rollback")
 
 # What a resumed run may change without becoming another run.
@@ -80,11 +79,13 @@ class RunConfig:
                 raise ArgumentError(f"{name} is {value}; give at least 1.")
         if self.keep is not None and self.keep < 1:
             raise ArgumentError(f"keep is {self.keep}; give at least 1, or null for all.")
-        self._check_intervals()
+        Every.parse("sample_every", self.sample_every)
+        Every.parse("checkpoint_every", self.checkpoint_every, minutes=True)
+        if self.evaluate_every is not None:
+            Every.parse("evaluate_every", self.evaluate_every, more=", or null for none")
         if self.keep_best is not None and not BEST.fullmatch(self.keep_best):
             raise ArgumentError(f"keep_best is {self.keep_best!r}; give METRIC:min or METRIC:max, or null for none.")
-        if self.on_nan not in ON_NAN:
-            raise unknown_name("on_nan", self.on_nan, ON_NAN)
+        lookup("on_nan", self.on_nan, ON_NAN)
         check_switch("diagnose", self.diagnose)
         for name in self.recipe.pictures:
             get_picture(name)
@@ -99,21 +100,6 @@ class RunConfig:
             ) from error
         if self.recipe.run_name is not None:
             self._check_run_name(self.recipe.run_name)
-
-    def _check_intervals(self) -> None:
-        more = {
-            "sample_every": "",
-            "checkpoint_every": ", or minutes as in '15min'",
-            "evaluate_every": ", or null for none",
-        }
-        for name, also in more.items():
-            value = getattr(self, name)
-            if value == "epoch" or (name == "checkpoint_every" and MINUTES.fullmatch(str(value))):
-                continue
-            if value is None and name == "evaluate_every":
-                continue
-            if not isinstance(value, int) or value < 1:
-                raise ArgumentError(f"{name} is {value!r}; give a number of steps above 0, or 'epoch'{also}.")
 
     def _check_run_name(self, pattern: str) -> None:
         allowed = "give a folder's name, in which {dataset} and {recipe.SETTING} are filled in, or null"

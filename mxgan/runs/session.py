@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
 
 from mxgan import runtime
-from mxgan.errors import ArgumentError, RunFolderError, unknown_name
+from mxgan.errors import ArgumentError, RunFolderError, lookup
 from mxgan.runs.assembly import assemble_trainer, open_parts, warn_of_lost_states
 from mxgan.runs.changes import check_end, check_settings, find_run, warn_of_another_end, warn_of_other_bits
 from mxgan.runs.config import RunConfig, recorded_config
@@ -162,8 +162,7 @@ def resume(
 def _with_changes(config: RunConfig, changes: dict) -> RunConfig:
     known = [field.name for field in fields(RunConfig)]
     for name in changes:
-        if name not in known:
-            raise unknown_name("setting of a run", name, known)
+        lookup("setting of a run", name, known)
     if "steps" in changes or "epochs" in changes:
         changes = {"steps": None, "epochs": None, **changes}
     return replace(config, **changes)

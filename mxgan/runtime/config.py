@@ -9,7 +9,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mxgan.errors import ArgumentError, unknown_name
+from mxgan.errors import ArgumentError, lookup, unknown_name
 
 __all__ = [
     "FLOAT32_MAX",
@@ -56,8 +56,7 @@ def from_dict(cls: type, values: Mapping, where: str = "configuration", prefix: 
     if "name" not in known and values.get("name") is not None and values["name"] == getattr(cls, "name", None):
         del values["name"]  # of a row of a table
     for key, value in values.items():
-        if key not in known:
-            raise unknown_name(f"setting in {where}", key, known)
+        lookup(f"setting in {where}", key, known)
         if dataclasses.is_dataclass(types[key]) and not dataclasses.is_dataclass(value):
             values[key] = from_dict(types[key], value, key, f"{prefix}{key}.")
         else:

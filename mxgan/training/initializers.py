@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from mxgan.errors import ArgumentError, unknown_name
+from mxgan.errors import ArgumentError, lookup
 from mxgan.runtime import mx
 
 __all__ = ["INITIALIZERS", "get_initializer"]
@@ -70,6 +70,4 @@ def get_initializer(name: str, sigma: float, shapes: Mapping[str, tuple]):
     sigma : standard deviation of "normal"; the others do not read it.
     shapes : {parameter: shape} of everything that will be initialised, for "torch".
     """
-    if name not in INITIALIZERS:
-        raise unknown_name("initializer", name, INITIALIZERS)
-    return INITIALIZERS[name](sigma, shapes)
+    return lookup("initializer", name, INITIALIZERS)(sigma, shapes)

@@ -14,7 +14,7 @@ from typing import NamedTuple, Optional
 
 import numpy as np
 
-from mxgan.errors import ArgumentError, unknown_name
+from mxgan.errors import ArgumentError, lookup
 from mxgan.graphs.rewriting import Rewriting
 from mxgan.runtime import cpu_features, mx
 
@@ -38,8 +38,7 @@ class LowPrecision(NamedTuple):
 
 def check_precision(precision: str, contexts: list) -> None:
     """Raise ArgumentError for an unknown precision, or one that these devices do not compute in."""
-    if precision not in PRECISIONS:
-        raise unknown_name("precision", precision, PRECISIONS)
+    lookup("precision", precision, PRECISIONS)
     if precision == "float32":
         return
     if [context.device_type for context in contexts] != ["cpu"]:

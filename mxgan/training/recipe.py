@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Optional, Tuple  # noqa: UP035 - Tuple: read at run time on Python 3.9
 
 from mxgan.data.base import SAMPLING
-from mxgan.errors import ArgumentError, unknown_name
+from mxgan.errors import ArgumentError, lookup
 from mxgan.networks import DCGAN, get_network
 from mxgan.networks.base import Network
 from mxgan.objectives.heads import get_objective
@@ -88,8 +88,7 @@ class Recipe:
             raise ArgumentError(f"initial_sigma is {self.initial_sigma}; give a number above 0 that float32 can hold.")
         get_initializer(self.initializer, self.initial_sigma, {})
         check_switch("spectral_norm", self.spectral_norm)
-        if self.precision not in PRECISIONS:
-            raise unknown_name("precision", self.precision, PRECISIONS)
+        lookup("precision", self.precision, PRECISIONS)
         if self.weight_clip is not None and not fits_float32(self.weight_clip):
             raise ArgumentError(
                 f"weight_clip is {self.weight_clip}; give a number above 0 that float32 can hold, or null for none."
@@ -126,8 +125,7 @@ class Recipe:
             )
 
     def _check_epoch(self) -> None:
-        if self.sampling not in SAMPLING:
-            raise unknown_name("sampling", self.sampling, SAMPLING)
+        lookup("sampling", self.sampling, SAMPLING)
         if self.steps_per_epoch is not None:
             whole_number("steps_per_epoch", self.steps_per_epoch, maximum=100_000)
             if self.sampling != "replacement":
