@@ -1,4 +1,4 @@
-"""`Evaluator`: how good a run's samples are, while it trains."""
+"""Measurements while a run trains: metrics of its samples, and the accuracy of a discriminator that classifies."""
 
 from __future__ import annotations
 
@@ -105,9 +105,6 @@ class Evaluator(Measuring):
 
     def _fingerprints(self) -> list:
         return [network.fingerprint for network in self._reference.networks if network is not None]
-
-
-logger = logging.getLogger(__name__)
 
 
 def classifier_accuracy(pair, data) -> float:

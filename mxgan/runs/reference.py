@@ -24,6 +24,7 @@ __all__ = ["open_reference"]
 logger = logging.getLogger(__name__)
 
 CLASSIFIED = {"features", "probabilities"}
+UNTOLD = ("fid", "class_agreement")  # of few runs, so that others are not told that they are left out
 
 
 def open_reference(
@@ -56,21 +57,72 @@ def open_reference(
     read.
     """
     wanted = list(default if names is None else names)
-    if names is not None and inception is None:
-        _refuse_without(names, "inception")
+    if inception is None:
+        _refuse_without_inception(names or ())
     data = open_images(config, progress, seed=seed, split=trained_split(config))
     if check is not None:
         check(data.fingerprint)
     networks = Networks(
-        _classifier(config, data, wanted, classifier, progress, names is not None),
+        _classifier(config, data, wanted, classifier, progress),
         OnnxFeatures(inception) if inception is not None else None,
     )
     known = _labels_known(data, networks)
-    chosen = _measurable(config, data, networks, wanted, known, names is not None)
+    reasons = _reasons(config, data, networks, wanted, known)
+    chosen = [name for name in wanted if name not in reasons]
+    if reasons and (names is not None or not chosen):
+        raise ArgumentError(next(iter(reasons.values())))
+    for name, reason in reasons.items():
+        if name not in UNTOLD:
+            level = logging.WARNING if METRICS[name].least > data.num_images else logging.INFO
+            logger.log(level, "Left out: %s", reason)
     count = min(count, data.num_images)
     chunks = ((images, labels if known else None) for images, labels in image_chunks(data, count))
     bundle = gather(chunks, count, networks, chosen, None if kept is None else min(kept, count))
     return Reference(bundle, networks, chosen, _protocol(config, data, count, networks), _class_counts(data, count))
+
+
+def _refuse_without_inception(names: Sequence[str]) -> None:
+    """Raise ArgumentError for a metric that needs an Inception network, before any data are opened."""
+    for name in names:
+        if "inception" in needs_of([name]):
+            raise ArgumentError(f"{name} wants --inception FILE.onnx: {NEEDS['inception'].remedy}.")
+
+
+def _reasons(config, data, networks: Networks, wanted: Sequence[str], labels_known: bool) -> dict:
+    """{metric: why it cannot be measured here, and what to do}, of the wanted ones, in their order."""
+    classes, trained_on = config.recipe.network.generator_classes, trained_split(config) or "all"
+    without = ", ".join(name for name, row in METRICS.items() if row.needs == ("images",))
+    lacking = {}  # {need of a metric: reason}
+    if networks.classifier is None:
+        lacking = dict.fromkeys(
+            CLASSIFIED,
+            f"needs a classifier, and the data set {config.dataset!r} has no classes to train one on; give a trained "
+            f"one (--classifier FOLDER), or ask for metrics that need none: {without}",
+        )
+    if networks.inception is None:
+        lacking["inception"] = f"wants --inception FILE.onnx: {NEEDS['inception'].remedy}"
+    if not (labels_known and classes == data.num_classes):
+        lacking["labels"] = (
+            "needs a generator that takes classes, and a classifier of the same classes; the network "
+            f"{config.recipe.network.name!r} takes {classes or 'no'} classes. Leave it out, or give another --classifier"
+        )
+    if held_out_split(config) is None:
+        lacking["held_out"] = (
+            f"needs images that the run was not trained on, and the run was trained on {trained_on} of the data set "
+            f"{config.dataset!r}; leave it out, or train on a data set with two splits, with --set split=train"
+        )
+    found = {}
+    for name in wanted:
+        row = METRICS[name]
+        reasons = [lacking[need] for need in row.needs if need in lacking]
+        if row.least > data.num_images:
+            reasons.append(
+                f"needs {row.least} images, and {data.name} has {data.num_images} here: raise the limit, give more "
+                "images, or leave it out"
+            )
+        if reasons:
+            found[name] = f"{name} {reasons[0]}."
+    return found
 
 
 def _class_counts(data, count: int) -> Optional[np.ndarray]:
@@ -78,38 +130,6 @@ def _class_counts(data, count: int) -> Optional[np.ndarray]:
     if not data.num_classes:
         return None
     return np.bincount(data.labels[data.order(0)[:count]].astype(np.int64), minlength=data.num_classes)
-
-
-def _measurable(config, data, networks: Networks, wanted: Sequence[str], labels_known: bool, must: bool) -> list:
-    """Those of the wanted metrics that can be measured; another one is an error if they `must`, else left out."""
-    have = {
-        "images": True,
-        **dict.fromkeys(CLASSIFIED, networks.classifier is not None),
-        "inception": networks.inception is not None,
-        "held_out": held_out_split(config) is not None,
-        "labels": labels_known and config.recipe.network.generator_classes == data.num_classes,
-    }
-    chosen = [name for name in wanted if all(have[need] for need in METRICS[name].needs)]
-    if must and len(chosen) < len(wanted):
-        _refuse(next(name for name in wanted if name not in chosen), config, have)
-    left_out = [name for name in wanted if name not in (*chosen, "fid", "class_agreement")]
-    if left_out:
-        logger.info("Left out, for these data do not allow it: %s.", ", ".join(left_out))
-    return _with_images_enough(chosen, data, must)
-
-
-def _with_images_enough(names: Sequence[str], data, must: bool) -> list:
-    """The metrics for which there are real images enough; others are an error if they `must`, else left out."""
-    few = [name for name in names if METRICS[name].least > data.num_images]
-    told = ", ".join(f"{name} ({METRICS[name].least})" for name in few)
-    if few and (must or len(few) == len(names)):
-        raise ArgumentError(
-            f"{data.name} has {data.num_images} images here, and more are needed for {told}: raise the limit, give "
-            "more images, or leave that out."
-        )
-    if few:
-        logger.warning("%s has %d images; left out, for they need more: %s.", data.name, data.num_images, told)
-    return [name for name in names if name not in few]
 
 
 def _protocol(config, data, count: int, networks: Networks) -> dict:
@@ -143,45 +163,12 @@ def _listed(names: list) -> str:
     return f"{len(names)} classes ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
 
 
-def _classifier(
-    config, data, wanted: Sequence[str], folder, progress: Optional[bool], must: bool
-) -> Optional[FeatureNetwork]:
+def _classifier(config, data, wanted: Sequence[str], folder, progress: Optional[bool]) -> Optional[FeatureNetwork]:
     """The given classifier, or the data set's own; None where no metric wants one, or the data have no classes."""
-    needing = [name for name in wanted if needs_of([name]) & CLASSIFIED]
     if folder is not None:
         return FeatureNetwork.load(folder)
-    if not needing:
+    if not needs_of(wanted) & CLASSIFIED or (data.num_classes or 0) < 2:
         return None
-    if (data.num_classes or 0) >= 2:
-        broken = {} if config.most_broken is None else {"most_broken": config.most_broken}
-        labelled = labelled_data(config.dataset, config.data_dir, progress=progress, **broken)
-        return kept_classifier(labelled, progress=progress)
-    without = ", ".join(name for name, row in METRICS.items() if row.needs == ("images",))
-    reason = f"the data set {config.dataset!r} has no classes that one could be trained on"
-    if must:
-        raise ArgumentError(
-            f"{needing[0]} needs a classifier, and {reason}; give a trained one (--classifier FOLDER), or ask for "
-            f"metrics that need none: {without}."
-        )
-    logger.info("Metrics that need a classifier are left out: %s.", reason)
-    return None
-
-
-def _refuse_without(names: Sequence[str], need: str) -> None:
-    for name in names:
-        if need in needs_of([name]):
-            raise ArgumentError(f"{name} wants --inception FILE.onnx: {NEEDS[need].remedy}.")
-
-
-def _refuse(name: str, config, have: dict) -> None:
-    lacking = next(need for need in METRICS[name].needs if not have[need])
-    if lacking == "labels":
-        raise ArgumentError(
-            f"{name} is of generators that are asked for a class, and of a classifier of the same classes; the network "
-            f"{config.recipe.network.name!r} takes {config.recipe.network.generator_classes or 'no'} classes. Leave it "
-            "out, or give another --classifier."
-        )
-    raise ArgumentError(
-        f"{name} needs images that the run was not trained on, and of the data set {config.dataset!r} it was trained "
-        f"on {trained_split(config) or 'all'}; leave {name} out, or train with --set split=train where there is one."
-    )
+    broken = {} if config.most_broken is None else {"most_broken": config.most_broken}
+    labelled = labelled_data(config.dataset, config.data_dir, progress=progress, **broken)
+    return kept_classifier(labelled, progress=progress)

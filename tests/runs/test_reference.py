@@ -135,8 +135,8 @@ def test_data_without_classes_have_the_metrics_of_images(records, dataset):
     assert found.names == ["swd", "ms_ssim"]
     assert (found.protocol["images"], found.bundle.images.shape) == (4, (4, 3, 16, 16))
     message = (
-        f"frechet needs a classifier, and the data set '{dataset}' has no classes that one could be trained on; give a "
-        r"trained one \(--classifier FOLDER\), or ask for metrics that need none: swd, ms_ssim, birthday."
+        f"frechet needs a classifier, and the data set '{dataset}' has no classes to train one on; give a trained one "
+        r"\(--classifier FOLDER\), or ask for metrics that need none: swd, ms_ssim, birthday."
     )
     with pytest.raises(ArgumentError, match=message):
         open_reference(config, [], ["swd", "frechet"], count=100)
@@ -173,12 +173,11 @@ def test_metrics_that_want_more_images_are_left_out_or_refused(caplog):
     config = replace(tiny_config(steps=1), limit=3)
     found = open_reference(config, ["swd", "frechet", "kernel", "recall"], count=100)
     assert found.names == ["swd", "frechet"]
-    assert "has 3 images; left out, for they need more: kernel (4), recall (6)" in caplog.text
-    with pytest.raises(
-        ArgumentError, match=r"has 3 images here, and more are needed for recall \(6\): raise the limit"
-    ):
+    for name, least in (("kernel", 4), ("recall", 6)):
+        assert f"Left out: {name} needs {least} images, and digits has 3 here" in caplog.text
+    with pytest.raises(ArgumentError, match="recall needs 6 images, and digits has 3 here: raise the limit"):
         open_reference(config, [], ["swd", "recall"], count=100)
-    with pytest.raises(ArgumentError, match=r"has 1 images here, and more are needed for swd \(2\), kernel \(4\)"):
+    with pytest.raises(ArgumentError, match="swd needs 2 images, and digits has 1 here"):
         open_reference(replace(config, limit=1), ["swd", "kernel"], count=100)
 
 
@@ -197,9 +196,9 @@ def test_other_data_are_refused_before_a_classifier_is_trained(cache):
     "name, message",
     [
         ("fid", "fid wants --inception FILE.onnx: FID is said for Inception's features alone: give an Inception"),
-        ("class_agreement", "class_agreement is of generators that are asked for .* the network 'dcgan' takes no clas"),
-        ("copies", "copies needs images that the run was not trained on, and of the data set 'digits' it was trained "
-                   "on all; leave copies out, or train with --set split=train"),
+        ("class_agreement", "class_agreement needs a generator that takes classes, .* the network 'dcgan' takes no"),
+        ("copies", "copies needs images that the run was not trained on, and the run was trained on all of the data "
+                   "set 'digits'; leave it out, or train on a data set with two splits, with --set split=train"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_measured_is_refused_in_words(name, message):
