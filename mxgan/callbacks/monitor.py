@@ -9,6 +9,8 @@ from mxgan.training.callback import Callback
 
 __all__ = ["MonitorOutputs"]
 
+SHOWN = r"(?!.*(_backward|_bfloat16_|_float32_)).*(output|gradient)"
+
 
 class MonitorOutputs(Callback):
     """mx.mon.Monitor over outputs and gradients: every `every` steps, the norm of each over √size, to the log.
@@ -18,10 +20,8 @@ class MonitorOutputs(Callback):
     hold what was in memory. So are the casts of precision.py.
     """
 
-    def __init__(
-        self, every: int = 10, pattern: str = r"(?!.*(_backward|_bfloat16_|_float32_)).*(output|gradient)"
-    ) -> None:
-        self.monitor = mx.mon.Monitor(every, norm_over_root_size, pattern=pattern, sort=True)
+    def __init__(self, every: int = 10) -> None:
+        self.monitor = mx.mon.Monitor(every, norm_over_root_size, pattern=SHOWN, sort=True)
         self._installed = False
 
     def on_fit_begin(self, trainer) -> None:

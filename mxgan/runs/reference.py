@@ -104,7 +104,7 @@ def _reasons(config, data, networks: Networks, wanted: Sequence[str], labels_kno
     if not (labels_known and classes == data.num_classes):
         lacking["labels"] = (
             "needs a generator that takes classes, and a classifier of the same classes; the network "
-            f"{config.recipe.network.name!r} takes {classes or 'no'} classes. Leave it out, or give another --classifier"
+            f"{config.recipe.network.name!r} takes {classes or 'no'} classes. Leave it out, or give another classifier"
         )
     if held_out_split(config) is None:
         lacking["held_out"] = (
