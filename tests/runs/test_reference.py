@@ -196,7 +196,7 @@ def test_other_data_are_refused_before_a_classifier_is_trained(cache):
 @pytest.mark.parametrize(
     "name, message",
     [
-        ("fid", "fid wants --inception FILE.onnx: FID is said for Inception's features alone: give an Inception"),
+        ("fid", "fid wants --inception FILE.onnx: FID is defined for Inception's features only: give an"),
         ("class_agreement", "class_agreement is of generators that are asked for .* the network 'dcgan' takes no clas"),
         ("copies", "copies needs images that the run was not trained on, and of the data set 'digits' it was trained "
                    "on all; leave copies out, or train with --set split=train"),
