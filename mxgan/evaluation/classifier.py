@@ -195,11 +195,8 @@ def _scaled(network: FeatureNetwork, data) -> tuple:
     ]
     size = float(np.sqrt(np.mean(np.square(np.concatenate(features), dtype=np.float64)))) or 1.0
     arguments, auxiliary = network.parameters
-    factors = {
-        "fc2_weight": 1 / size,
-        "fc2_bias": 1 / size,
-        "fc3_weight": size,
-    }  # the ReLU between keeps the scale
+    # The ReLU between the two layers keeps the scale.
+    factors = {"fc2_weight": 1 / size, "fc2_bias": 1 / size, "fc3_weight": size}
     return {name: value * factors.get(name, 1.0) for name, value in arguments.items()}, auxiliary
 
 

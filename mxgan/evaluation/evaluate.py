@@ -113,7 +113,7 @@ def _joined(first: Optional[np.ndarray], second: Optional[np.ndarray]) -> Option
 def _room_for(counts: dict, made: dict) -> dict:
     """Empty arrays of `counts` rows, with the types and row shapes of `made`; ArgumentError if memory is too small."""
     needed, most = sum(counts[name] * part[:1].nbytes for name, part in made.items()), max(counts.values())
-    check_room(f"{most:,} images and what is made of them", needed, "Give fewer samples, or metrics of features alone.")
+    check_room(f"{most:,} images and their features", needed, "Give fewer samples, or only metrics of features.")
     return {name: np.empty((counts[name], *part.shape[1:]), part.dtype) for name, part in made.items()}
 
 

@@ -26,8 +26,8 @@ class NearOverflow(Diagnosis):
 
     name = "nan_near"
     remedy = (
-        "The run is about to diverge: lower the learning rates (--lr), or let the run return to a checkpoint by --on-nan "
-        "rollback."
+        "The run is about to diverge: lower the learning rates (--lr), or let the run return to a checkpoint by "
+        "--on-nan rollback."
     )
 
     def look(self, trainer, batch, result):
