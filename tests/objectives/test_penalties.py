@@ -534,7 +534,7 @@ def test_an_input_that_only_the_heads_take_is_no_input_of_the_penalty():
 
 def test_a_critic_of_two_further_inputs_is_refused():
     score = data * mx.sym.var("a") * mx.sym.var("b")
-    with pytest.raises(ArgumentError, match="D takes a, b besides data; a penalty can feed one more input"):
+    with pytest.raises(ArgumentError, match="D takes a, b in addition to data; a penalty can feed one more input"):
         BoundPenalty(GradientPenalty(), score, discriminator(*CRITICS["mlp"]), {**POINTS, "a": (N, 2), "b": (N, 2)})
 
 

@@ -195,7 +195,7 @@ def test_other_data_are_refused_before_a_classifier_is_trained(cache):
 @pytest.mark.parametrize(
     "name, message",
     [
-        ("fid", "fid wants --inception FILE.onnx: FID is said for Inception's features alone: give an Inception"),
+        ("fid", "fid wants --inception FILE.onnx: FID is defined for Inception's features only: give an"),
         ("class_agreement", "class_agreement needs a generator that takes classes, .* the network 'dcgan' takes no"),
         ("copies", "copies needs images that the run was not trained on, and the run was trained on all of the data "
                    "set 'digits'; leave it out, or train on a data set with two splits, with --set split=train"),
