@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
 from typing import NamedTuple, Optional
 
 import numpy as np
@@ -13,7 +12,7 @@ from mxgan.errors import ArgumentError, ShapeError
 from mxgan.evaluation.arrays import check_labels, check_probabilities, distribution, numbers
 from mxgan.evaluation.bundle import Bundle, Score, Settings
 from mxgan.evaluation.divergences import kl_divergence
-from mxgan.runtime.config import whole_number
+from mxgan.runtime.config import is_number, whole_number
 
 __all__ = [
     "ClassifierScore",
@@ -110,7 +109,7 @@ def missing_classes(histogram, reference=None, threshold: float = 0.1) -> list:
     threshold : above 0 and at most 1.
     """
     histogram, reference = _same_classes(histogram, reference)
-    if isinstance(threshold, bool) or not isinstance(threshold, Real) or not 0 < threshold <= 1:
+    if not is_number(threshold, lambda share: 0 < share <= 1):
         raise ArgumentError(f"threshold is {threshold!r}; give a share over 0 and at most 1.")
     return np.flatnonzero(histogram < threshold * reference).tolist()
 

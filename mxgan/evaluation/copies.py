@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
 from typing import NamedTuple, Optional
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from mxgan.errors import ArgumentError
 from mxgan.evaluation.arrays import check_images, draws, same_images, some_rows
 from mxgan.evaluation.bundle import Bundle, Score, Settings
-from mxgan.runtime.config import whole_number
+from mxgan.runtime.config import is_number, whole_number
 
 __all__ = [
     "BirthdayEstimate",
@@ -128,7 +127,7 @@ def birthday_estimate(images, *, reference=None, threshold: Optional[float] = No
         different = np.unique(_flat(reference), axis=0)  # a repeated image would have a neighbour at distance 0
         near = math.ceil(NEAR_SHARE * len(different)) - 1
         threshold = np.sort(_nearest_others(different))[near] if len(different) > 1 else 0.0
-    elif isinstance(threshold, bool) or not isinstance(threshold, Real) or not 0 <= threshold < math.inf:
+    elif not is_number(threshold, lambda distance: 0 <= distance < math.inf):
         raise ArgumentError(f"threshold is {threshold!r}; give a distance of 0 or more.")
     pairs, count = _duplicates(_flat(images), threshold)
     batch = _batch_with_duplicate(pairs, count, draws("birthday", seed)) if len(pairs) else float(count)
