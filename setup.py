@@ -63,6 +63,9 @@ BENCH = ['torch==2.13.0; python_version >= "3.10"', "onnx>=1.13.1", "onnxruntime
 # FID by the user's own Inception network.
 ONNX = ["onnxruntime>=1.14"]
 
+# The pages under docs/. The bounds are the newest ones that there are for Python 3.9.
+DOCS = ["sphinx>=7.4.7", "myst-parser>=3.0.1", "furo>=2024.8.6", "sphinx-click>=6.0.0"]
+
 TEST = ["pytest>=8.0", "ruff>=0.5", "onnx>=1.13.1", *ONNX]
 
 setup(
@@ -82,6 +85,7 @@ setup(
         "bench": BENCH,
         "onnx": ONNX,
         "test": TEST,
+        "docs": DOCS,
     },
     entry_points={"console_scripts": ["mxgan = mxgan.cli:main"]},
     classifiers=[

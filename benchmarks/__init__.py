@@ -1,4 +1,4 @@
-"""Benchmarks of mxgan and of PyTorch in alternating turns: `python -m benchmarks` prints the table of the README.
+"""Benchmarks of mxgan and of PyTorch in alternating turns: `python -m benchmarks` prints the table of docs/speed.md.
 
 In reading order::
 

@@ -16,7 +16,7 @@ def as_markdown(sections: Sequence[Section], machine: dict) -> str:
     """The outcomes of all sections in one table, then the table of each section."""
     told = ", ".join(f"{name} {value}" for name, value in machine.items() if value is not None)
     outcomes = [outcome for section in sections for outcome in section.outcomes]
-    lines = [told, "", "| measured | value | quartiles | goal | |", "| --- | ---: | --- | ---: | --- |"]
+    lines = [told, "", "| measured | value | quartiles | goal | reached? |", "| --- | ---: | --- | ---: | --- |"]
     lines += [_row(outcome) for outcome in outcomes]
     for section in sections:
         lines += ["", f"### {section.title}", ""]

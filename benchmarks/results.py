@@ -1,4 +1,4 @@
-"""`python -m benchmarks.results`: training and evaluation of every recipe on MNIST, for the table of the README.
+"""`python -m benchmarks.results`: training and evaluation of every recipe on MNIST, for docs/evaluation.md.
 
 Each run is `mxgan train … --resume auto` and `mxgan evaluate` in their own processes: after a stop, the same command
 continues. No checkpoint is chosen by its score: the last one of each run is measured.

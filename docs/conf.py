@@ -1,0 +1,83 @@
+"""Sphinx: `python -m sphinx docs site` makes web pages of these Markdown files and of mxgan's docstrings."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+project = "mxgan"
+author = "the mxgan authors"
+copyright = "the mxgan authors, Apache License 2.0"  # noqa: A001 - Sphinx's name
+release = re.search(r'^__version__ = "([^"]+)"$', (ROOT / "mxgan/__init__.py").read_text("utf-8"), re.MULTILINE).group(
+    1
+)
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
+html_theme = "furo"
+html_title = f"mxgan {release}"
+html_copy_source = False
+highlight_language = "none"
+default_role = "code"  # docstrings have single backticks
+smartquotes = False  # --flags
+
+myst_heading_anchors = 3  # page.md#a-heading, as GitHub has it
+
+autodoc_member_order = "bysource"
+maximum_signature_line_length = 100  # longer ones have a line for each argument
+autodoc_preserve_defaults = True
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+
+# Pages at the top of the repository, each of which is included in a page here.
+_ABOVE = re.compile(r"\]\((?:\.\./)?(ARCHITECTURE|CHANGELOG|CONTRIBUTING|SECURITY)\.md")
+_ENTRY = re.compile(r"^(\*{0,2}[\w(][\w(), .]*?) : (.+)$")
+_SECTIONS = ("Parameters", "Attributes", "Returns", "Yields", "Raises")
+
+
+def link_to_pages_here(app, page: str, source: list) -> None:
+    """On the site a link to ../SECURITY.md leads to its page; in the repository to the file."""
+    source[0] = _ABOVE.sub(lambda found: f"]({found.group(1).lower()}.md", source[0])
+
+
+def _markup(line: str) -> str:
+    """What docstrings write and reStructuredText would misread: (N, *latent_shape), and `Module`s."""
+    line = line.replace(", *", r", \*")
+    return re.sub(r"`([^`]+)`(?=(\w?))", lambda found: found.group() + ("\\ " if found.group(2) else ""), line)
+
+
+def numpydoc_entries(app, what, name, obj, options, lines: list) -> None:
+    """Entries of this package's docstrings, `name : description`, as numpydoc has them where no type is given."""
+    section, new = None, []
+    for number, line in enumerate(lines):
+        line = _markup(line)
+        below = lines[number + 1] if number + 1 < len(lines) else ""
+        if line and below == "-" * len(line):
+            section = line
+        entry = _ENTRY.match(line) if section in _SECTIONS else None
+        new += [entry.group(1), f"    {entry.group(2)}"] if entry else [line]
+    lines[:] = new
+
+
+def complete_options() -> None:
+    """Options as `--help` shows them, for sphinx-click: help that is made when asked for, and no default of None."""
+    import click
+
+    from mxgan.cli import main
+
+    for command in main.commands.values():
+        for option in command.params:
+            if isinstance(option, click.Option):
+                option.get_help_record(click.Context(command))
+                option.show_default = option.show_default and isinstance(option.default, (str, int, float))
+
+
+def setup(app) -> None:
+    """Connect the functions above; docstrings come here before napoleon reads them."""
+    complete_options()
+    app.connect("source-read", link_to_pages_here)
+    app.connect("autodoc-process-docstring", numpydoc_entries, priority=400)
