@@ -277,7 +277,7 @@ def test_memory_is_that_of_the_file(tmp_path):
         ("/dev/zero", "/dev/zero is a pipe or a device, not a file."),
         ("file/below", "file/below cannot be read: Not a directory."),
         ("loop", "loop cannot be read: Too many levels of symbolic links."),
-        ("zero\0byte", "zero\\x00byte' holds a zero byte, as no path of a file does. Give another."),
+        ("zero\0byte", "zero\\x00byte' holds a zero byte, which no path may contain. Give another."),
     ],
 )
 def test_what_is_no_file(place, words, tmp_path):

@@ -264,7 +264,7 @@ def test_without_that_library_a_warning_says_so(screen, monkeypatch, caplog):
     Display("window").close()
     x11.lost_x_events.cache_clear()
     assert caplog.messages == [
-        "libX11-xcb.so.1 is missing, without which a window may stay black on a busy machine. "
+        "libX11-xcb.so.1 is missing; without it, a window may stay black on a busy machine. "
         "On Debian or Ubuntu: apt-get install libx11-xcb1."
     ]
 
