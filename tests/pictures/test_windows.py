@@ -83,7 +83,7 @@ def test_without_a_terminal_no_window_is_tried(monkeypatch, caplog, capsys):
     monkeypatch.setenv("DISPLAY", NO_SERVER)
     with caplog.at_level(logging.INFO), Display(saved_to="out") as display:
         assert not display.is_open
-    assert caplog.messages == ["No windows (standard output is no terminal); pictures go to out."]
+    assert caplog.messages == ["No windows (standard output is not a terminal); pictures go to out."]
 
 
 def test_a_window_that_is_insisted_on_is_an_error_with_a_remedy(monkeypatch):
