@@ -59,7 +59,7 @@ class ArgumentError(MXGANError, ValueError):
 
 
 class ShapeError(ArgumentError):
-    """Shapes that do not fit together; raised before a Module is bound."""
+    """Shapes that do not fit together, found before anything is bound."""
 
 
 class RunFinishedError(ArgumentError):
@@ -112,7 +112,7 @@ class DivergedError(MXGANError):
     network : "generator" or "discriminator".
     layer : the parameter or output that is not finite; if there are several, the one nearest the loss.
     what : the values that are not finite, in a few words.
-    remedy : the checkpoint to go back to, and what to do.
+    remedy : the checkpoint to go back to, if one is left, and what to do.
     """
 
     def __init__(self, step: Optional[int], network: str, layer: str, what: str, remedy: str = "") -> None:

@@ -92,7 +92,7 @@ def recall(entry: Path) -> Optional[FolderImages]:
         report = FolderReport(**values["report"])
         images = _mapped(entry.with_suffix(".pixels"), tuple(values["shape"]))
         if content_digest(images, report.label_array) != values["sha256"]:
-            raise ValueError("the pixels are not those that were written")
+            raise ValueError("the pixels differ from the pixels written")
         return FolderImages(images, values["sha256"], report)
     except (OSError, ValueError, TypeError, KeyError) as error:
         logger.warning("%s cannot be used (%s): the folder is decoded again", entry, error)

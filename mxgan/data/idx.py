@@ -73,7 +73,7 @@ def _parse(stream: BinaryIO, path: Path, dimensions: int, room: int) -> np.ndarr
             path,
             f"claims {math.prod(shape)} bytes of content, more than a file of its size can hold",
             4,
-            "If it is sound, unpack it; else fetch the file again." if path.suffix == ".gz" else _REMEDY,
+            "If it is undamaged, unpack it; else fetch the file again." if path.suffix == ".gz" else _REMEDY,
         )
     return _read_content(stream, path, shape, head_size)
 

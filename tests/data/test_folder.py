@@ -18,7 +18,7 @@ from mxgan.runtime import cv2, mx
 
 
 def save(path: Path, pixels) -> Path:
-    """RGB or grey pixels as a file, whatever its name asks for."""
+    """RGB or grey pixels as a file, in the format of its suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
     return path

@@ -100,7 +100,7 @@ def test_a_small_gzip_file_is_not_unpacked_to_gigabytes(tmp_path):
     path = tmp_path / "images.gz"
     zeros = gzip.compress(bytes(2**24))
     path.write_bytes(gzip.compress(bytes([0, 0, 8, 3]) + struct.pack(">3I", 8, 2**12, 2**12)) + 8 * zeros)
-    with pytest.raises(CorruptFileError, match="claims 134217728 bytes .* If it is sound, unpack it; else fetch"):
+    with pytest.raises(CorruptFileError, match="claims 134217728 bytes .* If it is undamaged, unpack it; else fetch"):
         read_idx(path, 3)
 
 

@@ -1,4 +1,4 @@
-"""Files of named arrays: every version of the format, held against what mx.nd.load reads, and every kind of damage."""
+"""Files of named arrays: every version of the format, compared with mx.nd.load, and every kind of damage."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def mutated(content: bytes, rng) -> bytes:
 
 
 def outcomes(path, contents, read=None) -> dict:
-    """What was read otherwise than MXNet does, of contents that were read at all."""
+    """The contents that were read, but not as MXNet reads them."""
     different = {}
     for content in contents:
         path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""Symbols out of files: the package's own and MXNet's old ones as they were saved, everything else refused by name."""
+"""Symbol files: mxgan's own and MXNet's old ones are read as saved; all others are refused by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures: decoded again, and their pixels looked at."""
+"""Figures, checked by the pixels of the decoded PNG."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""Windows on a virtual X display, with what can go wrong there."""
+"""Windows on a virtual X display, and the failures that can happen there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold before `import mxnet`: each case in a process of its own where state would leak."""
+"""The checks before `import mxnet`; a case that would leak state runs in its own process."""
 
 from __future__ import annotations
 
