@@ -1,4 +1,4 @@
-"""Where a user's machine keeps what can be fetched or worked out again."""
+"""The user's cache folder, and JSON files with a checksum."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["cache_folder", "read_checked", "write_checked"]
 
 
 def cache_folder(*parts: str) -> Path:
-    """The per-user cache folder of mxgan, or a folder in it; nothing is created.
+    """The path of mxgan's cache folder for this user, or a path below it; nothing is created.
 
-    ``$XDG_CACHE_HOME/mxgan`` where that variable holds an absolute path, else what the platform keeps for it:
+    ``$XDG_CACHE_HOME/mxgan`` if that variable holds an absolute path, else the platform's cache folder:
     ``~/.cache/mxgan``, ``~/Library/Caches/mxgan`` (macOS), ``%LOCALAPPDATA%\\mxgan`` (Windows).
     """
     chosen = os.environ.get("XDG_CACHE_HOME", "")
@@ -33,11 +33,12 @@ def cache_folder(*parts: str) -> Path:
 
 
 def write_checked(path: Path, values: Any) -> None:
-    """Write JSON values and their sha256 to a file, whole or not at all; its folder is made.
+    """Write JSON values and their sha256 to a file, whole or not at all; create its folder.
 
     Raises
     ------
-    OutputError, or OSError where the folder cannot be made.
+    OutputError : the file cannot be written.
+    OSError : its folder cannot be created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(values)
@@ -45,11 +46,12 @@ def write_checked(path: Path, values: Any) -> None:
 
 
 def read_checked(path: Path) -> Any:
-    """What `write_checked` wrote.
+    """Read the values that `write_checked` wrote.
 
     Raises
     ------
-    OSError where there is no such file, ValueError where it holds anything else.
+    OSError : the file is missing or cannot be read.
+    ValueError : it holds anything else.
     """
     text, _, check = path.read_text(encoding="utf-8").rpartition("\n")
     if hashlib.sha256(text.encode()).hexdigest() != check:

@@ -1,4 +1,4 @@
-"""Windows on a virtual X display, with what can go wrong there."""
+"""Windows on a virtual X display, and the failures that can happen there."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_without_a_terminal_no_window_is_tried(monkeypatch, caplog, capsys):
     monkeypatch.setenv("DISPLAY", NO_SERVER)
     with caplog.at_level(logging.INFO), Display(saved_to="out") as display:
         assert not display.is_open
-    assert caplog.messages == ["No windows (standard output is no terminal); pictures go to out."]
+    assert caplog.messages == ["No windows (standard output is not a terminal); pictures go to out."]
 
 
 def test_a_window_that_is_insisted_on_is_an_error_with_a_remedy(monkeypatch):
@@ -264,7 +264,7 @@ def test_without_that_library_a_warning_says_so(screen, monkeypatch, caplog):
     Display("window").close()
     x11.lost_x_events.cache_clear()
     assert caplog.messages == [
-        "libX11-xcb.so.1 is missing, without which a window may stay black on a busy machine. "
+        "libX11-xcb.so.1 is missing; without it, a window may stay black on a busy machine. "
         "On Debian or Ubuntu: apt-get install libx11-xcb1."
     ]
 
