@@ -42,6 +42,7 @@ __all__ = [
     "RunFolderError",
     "RuntimeUnavailableError",
     "ShapeError",
+    "first_line",
     "lookup",
     "unknown_name",
 ]
@@ -135,6 +136,11 @@ class DisplayError(MXGANError):
 
 
 MOST_LISTED = 16
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text without its full stop; the name of its class if it has no text."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def unknown_name(kind: str, given: str, known: Iterable[str], remedy: str = "") -> ArgumentError:

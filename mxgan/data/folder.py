@@ -12,12 +12,13 @@ import numpy as np
 
 from mxgan.data.base import checked_shape, content_digest
 from mxgan.data.decoding import decode_bgr, decoding
-from mxgan.data.folder_cache import FolderImages, FolderReport, cache_entry, recall, remember
+from mxgan.data.folder_cache import FolderImages, FolderReport, cache_entry, load_images, remember
 from mxgan.data.image_files import ImageFile, class_names, class_of, list_files, read_image_file, reasons_text
 from mxgan.data.images import ImageArrayIter
 from mxgan.errors import ArgumentError, DatasetError, DatasetNotFoundError, OutputError
 from mxgan.runtime import cv2
-from mxgan.runtime.config import whole_number
+from mxgan.runtime.cache import recall
+from mxgan.runtime.config import is_number, whole_number
 from mxgan.runtime.cpus import ordered_map
 from mxgan.runtime.progress import progress_bar
 
@@ -73,11 +74,11 @@ def load_folder(
     channels, image_size, _ = checked_shape((channels, image_size, image_size))
     limit = None if limit is None else whole_number("limit", limit)
     threads = None if threads is None else whole_number("threads", threads, maximum=256)
-    if isinstance(most_broken, bool) or not isinstance(most_broken, (int, float)) or not 0 <= most_broken <= 1:
+    if not is_number(most_broken, lambda share: 0 <= share <= 1):
         raise ArgumentError(f"most_broken is {most_broken!r}; give a share from 0 to 1.")
     paths = list_files(folder)
     entry = cache_entry(folder, paths, (image_size, channels, limit))
-    found = recall(entry)
+    found = recall(entry, load_images, "the folder is decoded again")
     if found is None:
         found = _decode_all(folder, paths, entry, (image_size, channels, limit), threads, progress)
     _judge(folder, found, limit, most_broken)

@@ -24,7 +24,7 @@ from mxgan.errors import OutputError
 from mxgan.runtime.cache import cache_folder, read_checked, write_checked
 from mxgan.runtime.files import sync
 
-__all__ = ["FolderImages", "FolderReport", "cache_entry", "recall", "remember"]
+__all__ = ["FolderImages", "FolderReport", "cache_entry", "load_images", "remember"]
 
 logger = logging.getLogger(__name__)
 
@@ -83,20 +83,14 @@ def cache_entry(folder: Path, paths: list, settings: tuple) -> Path:
     return cache_folder("folders", f"{asked[:16]}-{listing.hexdigest()[:32]}.json")
 
 
-def recall(entry: Path) -> Optional[FolderImages]:
-    """Read the images kept under `entry`; None if they are missing or damaged."""
-    if not entry.exists():
-        return None
-    try:
-        values = read_checked(entry)
-        report = FolderReport(**values["report"])
-        images = _mapped(entry.with_suffix(".pixels"), tuple(values["shape"]))
-        if content_digest(images, report.label_array) != values["sha256"]:
-            raise ValueError("the pixels differ from the pixels written")
-        return FolderImages(images, values["sha256"], report)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        logger.warning("%s cannot be used (%s): the folder is decoded again", entry, error)
-        return None
+def load_images(entry: Path) -> FolderImages:
+    """Load the images kept under `entry`, for `mxgan.runtime.cache.recall`."""
+    values = read_checked(entry)
+    report = FolderReport(**values["report"])
+    images = _mapped(entry.with_suffix(".pixels"), tuple(values["shape"]))
+    if content_digest(images, report.label_array) != values["sha256"]:
+        raise ValueError("the pixels differ from the pixels written")
+    return FolderImages(images, values["sha256"], report)
 
 
 def _mapped(path: Path, shape: tuple) -> np.ndarray:

@@ -6,12 +6,11 @@ import hashlib
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Optional
 
 from mxgan.errors import OutputError
 from mxgan.runtime.cache import cache_folder, read_checked, write_checked
 
-__all__ = ["RecordFile", "cache_entry", "recall", "remember"]
+__all__ = ["RecordFile", "cache_entry", "load_scan", "remember"]
 
 logger = logging.getLogger(__name__)
 
@@ -55,13 +54,10 @@ def cache_entry(path: Path) -> Path:
     return cache_folder("records", f"{digest.hexdigest()}.json")
 
 
-def recall(entry: Path) -> Optional[RecordFile]:
-    """Read the scan kept under `entry`; None if it is missing or damaged."""
-    try:
-        values = read_checked(entry)  # checked, because wrong offsets would end the process
-        return RecordFile(**{**values, "offsets": tuple(values["offsets"])})
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+def load_scan(entry: Path) -> RecordFile:
+    """Load the scan kept under `entry`, for `mxgan.runtime.cache.recall`."""
+    values = read_checked(entry)  # checked, because wrong offsets would end the process
+    return RecordFile(**{**values, "offsets": tuple(values["offsets"])})
 
 
 def remember(entry: Path, found: RecordFile) -> None:

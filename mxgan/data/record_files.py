@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import BinaryIO, Optional, Union
 
 from mxgan.data.decoding import decode_bgr, decoding, read_header
-from mxgan.data.record_cache import RecordFile, cache_entry, recall, remember
+from mxgan.data.record_cache import RecordFile, cache_entry, load_scan, remember
 from mxgan.errors import CorruptFileError, DatasetError, DatasetNotFoundError
+from mxgan.runtime.cache import recall
 from mxgan.runtime.cpus import ordered_map
 from mxgan.runtime.progress import progress_bar
 
@@ -50,7 +51,7 @@ def scan(path: Union[str, Path], *, progress: Optional[bool] = False) -> RecordF
         raise DatasetNotFoundError(f"{path} is not a regular file; give a .rec file.")
     try:
         remembered = cache_entry(path)
-        found = recall(remembered)
+        found = recall(remembered, load_scan, "the file is scanned again")
         if found is None:
             found = _scan_content(path, progress)
             remember(remembered, found)

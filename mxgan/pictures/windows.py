@@ -28,7 +28,7 @@ from mxgan.pictures.grid import bgr, checked_grid
 from mxgan.runtime import cv2
 from mxgan.runtime.x11 import lost_x_events
 
-__all__ = ["DISPLAY_MODES", "Display", "display_problem"]
+__all__ = ["DISPLAY_MODES", "Display"]
 
 logger = logging.getLogger(__name__)
 
@@ -111,15 +111,6 @@ class Display:
 
     def __exit__(self, *exception) -> None:
         self.close()
-
-
-def display_problem() -> Optional[str]:
-    """Try to open a window here; return the reason if it fails, in a few words, else None."""
-    try:
-        _Windows().stop()
-    except _NoDisplay as error:
-        return str(error)
-    return None
 
 
 def _on_terminal() -> bool:

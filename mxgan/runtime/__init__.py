@@ -42,7 +42,7 @@ from types import ModuleType
 from typing import Any, Optional, Union
 
 from mxgan import __version__
-from mxgan.errors import ArgumentError, RuntimeUnavailableError
+from mxgan.errors import ArgumentError, RuntimeUnavailableError, first_line
 from mxgan.runtime import mxnet_modules, nvidia
 from mxgan.runtime.cpus import Threads, thread_environment, threads
 from mxgan.runtime.x11 import lost_x_events
@@ -260,7 +260,7 @@ def check_numpy() -> str:
         import numpy as np
     except ImportError as error:
         raise RuntimeUnavailableError(
-            f"NumPy cannot be imported: {_first_line(error)}. Install it: pip install numpy."
+            f"NumPy cannot be imported: {first_line(error)}. Install it: pip install numpy."
         ) from error
     _check_age("NumPy", np.__version__, OLDEST_NUMPY, "Update it: pip install --upgrade numpy")
     return np.__version__
@@ -284,7 +284,7 @@ def _guarded_import(module: str, title: str, install: str) -> ModuleType:
             remedy = f"On Debian or Ubuntu: apt-get install {DEBIAN_PACKAGES[missing.group(1)]}."
         else:
             remedy = f"Install the package that holds {missing.group(1)}.so."
-        raise RuntimeUnavailableError(f"{title} cannot be imported: {_first_line(error)}. {remedy}") from error
+        raise RuntimeUnavailableError(f"{title} cannot be imported: {first_line(error)}. {remedy}") from error
 
 
 def _gpu_indices(gpu: Union[str, Sequence[int]]) -> list[int]:
@@ -310,7 +310,3 @@ def version_of(distribution: str) -> Optional[str]:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
+from mxgan.errors import MXGANError
 from mxgan.runtime.files import write_whole
 
-__all__ = ["cache_folder", "read_checked", "write_checked"]
+__all__ = ["cache_folder", "read_checked", "recall", "write_checked"]
+
+logger = logging.getLogger(__name__)
 
 
 def cache_folder(*parts: str) -> Path:
@@ -57,3 +61,19 @@ def read_checked(path: Path) -> Any:
     if hashlib.sha256(text.encode()).hexdigest() != check:
         raise ValueError("its checksum is wrong")
     return json.loads(text)
+
+
+def recall(path: Path, load: Callable[[Path], Any], lost: str) -> Any:
+    """Load what an earlier run has kept at `path`; None if it is missing, or damaged, which is logged.
+
+    Parameters
+    ----------
+    load : called with the path. lost : what happens instead, for the log.
+    """
+    if not path.exists():
+        return None
+    try:
+        return load(path)
+    except (OSError, ValueError, TypeError, KeyError, MXGANError) as error:
+        logger.warning("%s cannot be used (%s): %s", path, error, lost)
+        return None
