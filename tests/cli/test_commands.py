@@ -221,7 +221,7 @@ def test_an_existing_folder_is_refused(finished):
     folder, _ = finished
     result = mxgan("train", *TINY, "--steps", 1, "--run-dir", folder)
     assert result.exit_code == 1
-    assert "exists and is not empty; nothing in it was touched" in result.output
+    assert "exists and is not empty; nothing was changed" in result.output
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):
