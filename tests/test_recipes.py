@@ -118,12 +118,12 @@ def test_the_published_numbers():
 @pytest.mark.parametrize(
     "name, settings, words",
     [
-        ("dcgan", {"labelled_per_class": 3}, "the network 'dcgan' classifies nothing"),
-        ("cgan", {"labelled_per_class": 3}, "the network 'conditional-dcgan' classifies nothing"),
+        ("dcgan", {"labelled_per_class": 3}, "the network 'dcgan' does not classify"),
+        ("cgan", {"labelled_per_class": 3}, "the network 'conditional-dcgan' does not classify"),
         ("dcgan", {"penalty": "none"}, "unknown penalty 'none'"),
         ("dcgan", {"penalty": "none"}, "null (--set penalty=null) turns it off."),
         ("dcgan", {"objective": "hinge_loss"}, "real_label is 0.9, and the objective 'hinge_loss' has no target"),
-        ("wgan", {"real_label": 0.9}, "'wasserstein' has no target that could be smoothed; add --set real_label=1"),
+        ("wgan", {"real_label": 0.9}, "'wasserstein' has no target to smooth; add --set real_label=1"),
         ("dcgan", {"real_label": 7.0}, "real_label is 7.0; give a number above 0.5 and at most 1"),
         ("dcgan", {"sampling": "shufle"}, "unknown sampling 'shufle'; did you mean 'shuffle'"),
         ("encoder-decoder-gan", {"steps_per_epoch": 0}, "steps_per_epoch is 0; give a whole number from 1"),

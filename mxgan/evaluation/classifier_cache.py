@@ -12,11 +12,11 @@ import logging
 from pathlib import Path
 from typing import Optional
 
-from mxgan.errors import CheckpointError, CorruptFileError, OutputError
+from mxgan.errors import OutputError
 from mxgan.evaluation.classifier import ClassifierTraining, LabelledData, train_classifier
 from mxgan.evaluation.features import FeatureNetwork
 from mxgan.evaluation.lenet import LeNet
-from mxgan.runtime.cache import cache_folder
+from mxgan.runtime.cache import cache_folder, recall
 from mxgan.runtime.config import to_dict
 from mxgan.runtime.files import remove_folder
 
@@ -53,13 +53,7 @@ def _kept_under(data: LabelledData, training: ClassifierTraining) -> Path:
 
 
 def _recalled(folder: Path) -> Optional[FeatureNetwork]:
-    if not folder.exists():
-        return None
-    try:
-        return FeatureNetwork.load(folder)
-    except (CheckpointError, CorruptFileError) as error:
-        logger.warning("%s cannot be used (%s): the classifier is trained again.", folder, error)
-        return None
+    return recall(folder, FeatureNetwork.load, "the classifier is trained again")
 
 
 def _keep(network: FeatureNetwork, folder: Path) -> None:

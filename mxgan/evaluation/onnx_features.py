@@ -10,7 +10,14 @@ from typing import Union
 
 import numpy as np
 
-from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, RuntimeUnavailableError, ShapeError
+from mxgan.errors import (
+    ArgumentError,
+    CheckpointError,
+    CorruptFileError,
+    RuntimeUnavailableError,
+    ShapeError,
+    first_line,
+)
 from mxgan.evaluation.arrays import check_images
 from mxgan.evaluation.features import BATCH, full_batches, resized
 from mxgan.runtime.cpus import threads
@@ -65,7 +72,7 @@ class OnnxFeatures:
             self._session = runtime.InferenceSession(content, sess_options=options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime has many error classes
             raise CorruptFileError(
-                self.path, f"is not an ONNX file that runs and contains its weights: {_first_line(error)}"
+                self.path, f"is not an ONNX file that runs and contains its weights: {first_line(error)}"
             ) from error
         self._input, self.size, self._bytes = self._examined()
 
@@ -99,7 +106,7 @@ class OnnxFeatures:
         try:
             first, *_ = self._session.run(None, {self._input: np.ascontiguousarray(given)})
         except Exception as error:
-            raise CorruptFileError(self.path, f"fails on {given.dtype} {given.shape}: {_first_line(error)}") from error
+            raise CorruptFileError(self.path, f"fails on {given.dtype} {given.shape}: {first_line(error)}") from error
         flat = np.asarray(first, np.float32).reshape(len(first), -1) if np.ndim(first) else np.zeros((0, 0))
         if flat.shape[0] != len(images) or flat.size != np.prod(np.shape(first)[:2]):
             raise ArgumentError(f"{self.path} gives {np.shape(first)} for {len(images)} images; wanted is {_WANTED}.")
@@ -116,9 +123,5 @@ def _onnxruntime():
     except ImportError as error:
         raise RuntimeUnavailableError(
             "FID is computed through onnxruntime, which cannot be imported here "
-            f"({_first_line(error)}). Install it: pip install '.[onnx]' in a clone of mxgan."
+            f"({first_line(error)}). Install it: pip install '.[onnx]' in a clone of mxgan."
         ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -10,7 +10,7 @@ from mxgan.graphs.layers import batch_norms
 from mxgan.runtime import mx
 from mxgan.runtime.config import FLOAT32_MAX, check_switch, fits_float32
 
-__all__ = ["PENALTIES", "POINTS", "GradientPenalty", "PenaltyRow", "WeightClip", "make_penalty"]
+__all__ = ["PENALTIES", "POINTS", "GradientPenalty", "PenaltyRow", "WeightClip", "check_clip", "make_penalty"]
 
 _LEAST = 1e-12  # smallest norm to divide by
 
@@ -105,6 +105,14 @@ def make_penalty(name: str, weight: float) -> GradientPenalty:
     return row.make(weight)
 
 
+def check_clip(weight_clip: float) -> None:
+    """Raise ArgumentError unless the bound of weight clipping is above 0 and fits float32."""
+    if not fits_float32(weight_clip):
+        raise ArgumentError(
+            f"weight_clip is {weight_clip}; give a number above 0 that float32 can hold, or null for none."
+        )
+
+
 class WeightClip:
     """Clips every trainable parameter of a bound Module to [−bound, bound], in place on each device.
 
@@ -118,10 +126,7 @@ class WeightClip:
     """
 
     def __init__(self, module, bound: float) -> None:
-        if not fits_float32(bound):
-            raise ArgumentError(
-                f"the bound of weight clipping is {bound!r}; give a number above 0 that float32 can hold."
-            )
+        check_clip(bound)
         self._module, self._bound = module, bound
         # Looked up only once: for each look-up MXNet writes the whole graph as text and leaks its memory.
         self._held = {norm.gamma for norm in batch_norms(module.symbol) if norm.held}

@@ -1,1 +1,22 @@
-"""One pair of networks in training: the step, the trainer, optimisers, checkpoints."""
+"""Training of one pair of networks: the step, the trainer, optimisers, checkpoints.
+
+::
+
+    recipe.py           Recipe: networks, objective, optimisers and schedule as one value
+    schedule.py         Schedule and InstanceNoise: the order of the updates in a step, the noise on D's input
+    initializers.py     the first parameters
+    optimizers.py       OptimizerConfig; the optimiser's state as arrays and numbers
+    learning_rates.py   LearningRateSchedule: the learning rate as a function of the step
+    precision.py        passes in bfloat16
+    bound_pair.py       BoundPair: the Modules and their parameters
+    averaging.py        GeneratorAverage: the moving average of the generator's weights
+    pair.py             AdversarialPair: the actions of a training step
+    step.py             train_step: one step, as the schedule orders it
+    metrics.py          accuracy, entropies and losses of the steps
+    callback.py         Callback: the hooks around the steps
+    every.py            Every: an interval in steps, epochs or minutes
+    trainer.py          Trainer: step → epoch → fit
+    run_folder.py       RunFolder: the files of a run
+    checkpoint.py       saving and loading the training state
+    sampler.py          Sampler: images from a generator
+"""

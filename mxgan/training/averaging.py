@@ -1,29 +1,29 @@
-"""The exponential moving average of a generator's weights, kept beside it while it trains.
+"""Exponential moving average of a generator's weights, updated while the generator trains.
 
-After each update of G, of every weight w and every moving statistic of BatchNorm::
+After each update of G, for every weight w and every moving statistic of BatchNorm::
 
-    w̄ ← d w̄ + (1 − d) w        d = min(decay, (1 + t) / (10 + t)), t counting the updates before this one from 0
+    w̄ ← d w̄ + (1 − d) w        d = min(decay, (1 + t) / (10 + t)), t: the number of updates before this one
 
-From a copy of the first weights; they weigh ∏ d, which falls as t⁻⁹, so that the average is soon free of them: an
-average at `decay` from the first update on would hold on to them for 1 / (1 − decay) updates.
+The average starts as a copy of the first weights. Their share of the average is ∏ d, which falls as t⁻⁹, so it soon
+vanishes. With d = `decay` from the first update on, the average would keep them for about 1 / (1 − decay) updates.
 
-Source: Karras et al. 2018 (progressive growing, section 4 and appendix A: decay 0.999 for what is shown and measured);
-Yazici et al. 2019, eq. 5, on why it helps. The warm-up is that of TensorFlow's ExponentialMovingAverage; the average
-of the moving statistics is as in Brock et al. 2019, appendix C. In float32 an average comes no nearer to a weight that
-stands still than about 6e-8 / (1 − decay) of it.
+Source: Karras et al. 2018 (progressive growing, section 4 and appendix A: decay 0.999 for the images that are shown and
+measured); Yazici et al. 2019, eq. 5, on why it helps. The warm-up is the one of TensorFlow's ExponentialMovingAverage;
+the moving statistics are averaged as in Brock et al. 2019, appendix C. In float32, the relative distance between the
+average and a constant weight falls to about 6e-8 / (1 − decay) and no further.
 
 Like bound_pair.py, this module reads MXNet's private executors.
 """
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Optional
 
 from mxgan.errors import ArgumentError
 from mxgan.graphs.layers import batch_norms
 from mxgan.graphs.shapes import check_parameters
 from mxgan.runtime import mx
+from mxgan.runtime.config import is_number
 
 __all__ = ["GeneratorAverage", "check_decay"]
 
@@ -31,8 +31,8 @@ _GRID = 2.0**24  # float32 has every multiple of 1/_GRID up to 1
 
 
 def check_decay(ema: Optional[float]) -> None:
-    """Raise ArgumentError unless a decay is above 0 and below 1, or None."""
-    if ema is not None and (isinstance(ema, bool) or not isinstance(ema, Real) or not 0 < ema < 1):
+    """Raise ArgumentError unless the decay is above 0 and below 1, or None."""
+    if ema is not None and not is_number(ema, lambda decay: 0 < decay < 1):
         raise ArgumentError(
             f"ema is {ema!r}; give the decay of the generator's average, above 0 and below 1, such as 0.999, or null "
             "for none."
@@ -40,14 +40,14 @@ def check_decay(ema: Optional[float]) -> None:
 
 
 class GeneratorAverage:
-    """The average of one bound generator, on its first device; nothing of it goes through the host.
+    """The average of one bound generator, on its first device; no data goes through the host.
 
-    Gammas that BatchNorm's fix_gamma holds at 1 are 1 in it, whatever their arrays have. Averages of finite numbers
-    are finite: FiniteGuard, which looks at the numbers, need not look here.
+    A gamma that BatchNorm's fix_gamma holds at 1 is 1 in the average, whatever its array contains. FiniteGuard does
+    not check the average, because averages of finite numbers are finite.
 
     Attributes
     ----------
-    decay : above 0 and below 1. updates : how often it was brought up to date.
+    decay : above 0 and below 1. updates : the number of updates so far.
     """
 
     def __init__(self, generator, decay: float) -> None:
@@ -58,19 +58,19 @@ class GeneratorAverage:
         self._held = {norm.gamma for norm in norms if norm.held}
         self._written_with = {name for norm in norms for name in (norm.gamma, norm.beta)}
         self._weights: dict = {}  # {parameter: NDArray}
-        self._statistics = None  # (sum of their sizes,): every moving mean and variance, one after the other
+        self._statistics = None  # (sum of all sizes,): every moving mean and variance, concatenated
 
     def begin(self) -> None:
-        """Start again from the weights that the generator has now."""
+        """Start again from the generator's current weights."""
         mx.nd.waitall()
         self.updates = 0
         self._weights = {name: weight.copy() for name, weight in self._raw_weights().items()}
         self._statistics = self._raw_statistics()
 
     def update(self) -> None:
-        """Count in the weights that the generator has now; returns before the device has done it."""
+        """Add the generator's current weights to the average; returns before the device has finished."""
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        # On the grid 1 − share is exact too: an average of a constant does not drift off from it.
+        # On the grid 1 − share is exact too, so the average of a constant stays equal to the constant.
         share = max(1.0, round((1 - decay) * _GRID)) / _GRID
         for name, weight in self._raw_weights().items():
             _blend(self._weights[name], weight, share)
@@ -92,7 +92,7 @@ class GeneratorAverage:
         return arguments, auxiliary
 
     def set_params(self, arg_params: dict, aux_params: dict, updates: int) -> None:
-        """Go on from what `get_params` gave after so many updates; CheckpointError where it is of another generator."""
+        """Continue from the result of `get_params` after `updates` updates; CheckpointError for another generator."""
         statistics = {name: array for name, (array, *_) in zip(self._group.aux_names, self._group.aux_arrays)}
         for wanted, given in ((self._raw_weights(), arg_params), (statistics, aux_params)):
             check_parameters("generator's average", {name: array.shape for name, array in wanted.items()}, given)
@@ -103,15 +103,16 @@ class GeneratorAverage:
         self.updates = updates
 
     def _raw_weights(self) -> dict:
-        """{parameter: NDArray} on the first device; every device has the same."""
+        """{parameter: NDArray} on the first device; all devices have the same weights."""
         return {name: first for name, (first, *_) in zip(self._group.param_names, self._group.param_arrays)}
 
     def _raw_statistics(self):
-        """Every moving statistic in one vector, their mean over the devices as in a checkpoint; None: there are none.
+        """All moving statistics in one vector, averaged over the devices as in a checkpoint; None without BatchNorm.
 
-        MXNet's backward pass of BatchNorm writes them without its engine knowing, so that who only reads them gets
-        those of this step or of another. It writes gradients of gamma and beta in the same operation, of which the
-        engine does know: whoever reads both in one operation comes after this step's pass and before the next one's.
+        MXNet's backward pass of BatchNorm writes the statistics, but its engine does not know of that write: an
+        operation that reads only the statistics may get the values of this step or of another. The same backward pass
+        writes the gradients of gamma and beta, and the engine knows of these writes. So one operation that reads both
+        runs after this step's backward pass and before the next one.
         """
         if not self._group.aux_names:
             return None
@@ -131,6 +132,6 @@ class GeneratorAverage:
 def _blend(average, array, share: float) -> None:
     """average ← (1 − share) · average + share · array, in place and in one pass over the memory.
 
-    As w ← (1 − lr wd) w − lr · rescale · gradient, the one operator of MXNet that does it.
+    MXNet's only operator for this is its SGD update, w ← (1 − lr wd) w − lr · rescale · gradient.
     """
     mx.nd.sgd_update(average, array, lr=share, wd=1.0, rescale_grad=-1.0, out=average)

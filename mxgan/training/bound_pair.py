@@ -6,11 +6,11 @@ Three executors over two sets of parameters::
     discriminator       data, label → dloss    parameter gradients only
     critic_for_inputs   data, label → dloss    input gradients only; shares the discriminator's parameters
 
-The original runs one discriminator executor for everything, and so computes input gradients in its first two
-passes and parameter gradients in its third only to throw them away. Splitting it gives the same numbers to the
-last bit. In bfloat16 the passes are those of further executors over the same parameters, which precision.py makes.
-Networks that take classes have the further input `class_label`. What touches MXNet's private parts is this module,
-precision.py, averaging.py, penalties.py, optimizers.py and tangent/ alone.
+The original runs one discriminator executor for all passes. It computes input gradients in the first two passes and
+parameter gradients in the third pass, and uses neither. Two executors give the same numbers to the last bit. In
+bfloat16, further executors of precision.py run the passes over the same parameters. Networks that take classes have
+the further input `class_label`. Private parts of MXNet's Modules are used only here, in averaging.py, optimizers.py
+and precision.py, and in bound_penalty.py and penalties.py of objectives/.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["BoundPair"]
 
 
 class BoundPair:
-    """The Modules of an `AdversarialPair`, which has the parameters' meanings; nothing here trains."""
+    """The Modules of an `AdversarialPair`, which explains the parameters; this class does not train."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class BoundPair:
         self._shared, self._idle_zeros = False, []
         self.generator = self._module(generator, "generator")
         self.discriminator = self._module(with_states(discriminator), "discriminator", list(self._states))
-        # Who runs a half's passes: its Module, or, in bfloat16, what is bound once there are parameters to share.
+        # A half's Module runs its passes; in bfloat16, executors that are bound when the parameters exist.
         self.generator_passes, self.discriminator_passes = self.generator, self.discriminator
         everything = [name for name in generator_head.list_arguments() if name not in inputs]
         taken = {name: shape for name, shape in inputs.items() if name in generator_head.list_arguments()}
@@ -73,7 +73,7 @@ class BoundPair:
         self._bind(self.discriminator, "discriminator")
 
     def _inputs(self, half: str) -> dict:
-        """{input: shape} of a half, batch included; its first input is the data, the rest are labels to MXNet."""
+        """{input: shape} of a half, batch included; MXNet takes the first input as data and the others as labels."""
         batch = (self.batch_size,)
         inputs = {
             "generator": {"rand": batch + self.latent_shape},
@@ -97,11 +97,11 @@ class BoundPair:
         self._share_parameters()
 
     def set_params(self, generator: tuple, discriminator: Optional[tuple] = None) -> None:
-        """Put parameters in: (arg_params, aux_params) of each network.
+        """Set the parameters: (arg_params, aux_params) of each network.
 
         Raises
         ------
-        CheckpointError : names missing or unknown, shapes or dtypes that differ; nothing has been changed then.
+        CheckpointError : missing or unknown names, different shapes or dtypes; then no parameter has changed.
         """
         given = [(self.generator, generator, self._parameter_shapes("generator"))]
         if discriminator is not None:
@@ -118,8 +118,8 @@ class BoundPair:
     def get_params(self) -> tuple:
         """((arg_params, aux_params) of the generator, the same of the discriminator), copied to the CPU.
 
-        MXNet's backward pass of BatchNorm writes the moving statistics without the engine knowing: a plain
-        `Module.get_params` may read them one step old. Hence the wait for everything.
+        MXNet's backward pass of BatchNorm writes the moving statistics, but the engine does not know of that write: a
+        plain `Module.get_params` may read statistics that are one step old. So this waits for all operations.
         """
         mx.nd.waitall()
         return self.generator.get_params(), self.discriminator.get_params()
@@ -132,7 +132,7 @@ class BoundPair:
         return parameter_shapes(self._symbols[half], self._inputs(half))
 
     def _share_parameters(self) -> None:
-        """Bind what works on the discriminator's own arrays, once it has parameters to share."""
+        """Bind the executors that use the discriminator's own arrays, as soon as it has parameters."""
         if self._shared:
             return
         self._shared = True
@@ -149,7 +149,7 @@ class BoundPair:
         )
 
     def halves(self) -> dict:
-        """{"generator": Module, "discriminator": Module}: what has parameters and an optimiser."""
+        """{"generator": Module, "discriminator": Module}: the Modules with parameters and an optimiser."""
         return {"generator": self.generator, "discriminator": self.discriminator}
 
     def symbol_json(self, half: str) -> str:
@@ -169,11 +169,11 @@ class BoundPair:
         return {name: devices[0] for name, devices in zip(group.aux_names, group.aux_arrays)}
 
     def modules(self) -> list:
-        """All that runs passes: those of the two halves, and of the one that pulls input gradients."""
+        """Everything that runs passes: one for each half, and the one for input gradients."""
         return [self.generator_passes, self.discriminator_passes, self.critic_for_inputs]
 
     def gradients(self) -> dict:
-        """Gradients of the last step by parameter, on the first device, and `data`, the one at D's input."""
+        """Gradients of the last step by parameter, on the first device; `data` is the gradient at D's input."""
         found = {"data": self.critic_for_inputs.get_input_grads()[0]}
         for module in self.halves().values():
             group = module._exec_group
@@ -183,7 +183,7 @@ class BoundPair:
         return found
 
     def _discriminator_gradients(self) -> list:
-        """D's gradient arrays on every device; arguments without a gradient have none."""
+        """D's gradient arrays on every device; arguments without a gradient are left out."""
         return [
             gradient
             for devices in self.discriminator._exec_group.grad_arrays
@@ -192,7 +192,7 @@ class BoundPair:
         ]
 
     def _advance_states(self, module) -> None:
-        """Put the states that a forward pass of D has worked out (spectral norm's vectors) in their place."""
+        """Copy the states that a forward pass of D has computed (spectral norm's vectors) to D's arguments."""
         for executor in _executors(module) if self._states else ():
             made = dict(zip(module.symbol.list_outputs(), executor.outputs))
             for argument, output in self._states.items():
@@ -202,5 +202,5 @@ class BoundPair:
 
 
 def _executors(module) -> list:
-    """One for each device."""
+    """The executors of a Module, one for each device."""
     return [module.executor] if isinstance(module, LowPrecisionPasses) else module._exec_group.execs

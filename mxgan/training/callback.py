@@ -13,14 +13,14 @@ class Callback:
     """Hooks that do nothing; override those that you need.
 
     A callback may read everything of the trainer: `step` (steps done in all), `epoch` (epochs done), `iteration` (steps
-    done in this epoch), `pair`, `data`. `trainer.stop(reason)` ends the training after the step that is running.
-    An exception in a hook ends the training: what was saved stays, and the run can be resumed.
+    done in this epoch), `pair`, `data`. `trainer.stop(reason)` ends the training after the current step.
+    An exception in a hook ends the training: saved files stay, and the run can be resumed.
 
     Attributes
     ----------
     name : the key of this callback's state in a checkpoint; by default the name of its class. Two callbacks of one
         class need two names: set `name` in the constructor, or on the object.
-    told_last : whether it is called after all others, as what saves their state must be.
+    told_last : whether it is called after all others; True for a callback that saves their state.
 
     Example
     -------
@@ -49,13 +49,13 @@ class Callback:
         """Called after each step; `result` is a StepResult, `batch` the last real mx.io.DataBatch."""
 
     def on_epoch_end(self, trainer) -> None:
-        """Called after the last step of an epoch; `trainer.epoch` counts that epoch already."""
+        """Called after the last step of an epoch; `trainer.epoch` already counts that epoch."""
 
     def on_fit_end(self, trainer) -> None:
         """Called when `fit` has reached its end or was stopped; not after an error."""
 
     def close(self, trainer) -> None:
-        """Called at the very end, after an error too: release what is held."""
+        """Called at the very end, also after an error: release files, windows and other resources."""
 
     def state(self) -> dict:
         """The values that a checkpoint must hold for this callback to continue exactly: JSON values only."""
@@ -66,7 +66,7 @@ class Callback:
 
 
 def check_callbacks(callbacks: Iterable) -> None:
-    """Raise ArgumentError unless these are callbacks, and each has a name of its own."""
+    """Raise ArgumentError unless all are callbacks with different names."""
     names: dict = {}
     for callback in callbacks:
         if not isinstance(callback, Callback):

@@ -1,13 +1,14 @@
-"""A whole training state as a folder ``checkpoints/STEP/`` of a run, under the original's names::
+"""Checkpoints: the whole training state in a run's folder ``checkpoints/STEP/``, under the original's file names::
 
     DATASET_G_STAMP-symbol.json  DATASET_G_STAMP-EPOCH.params   generator, as mx.model.load_checkpoint takes it
     DATASET_D_STAMP-symbol.json  DATASET_D_STAMP-EPOCH.params   discriminator
-                                 DATASET_E_STAMP-EPOCH.params   average of the generator, of a run that keeps one
+                                 DATASET_E_STAMP-EPOCH.params   average of the generator, if the run keeps one
     generator.optimizer  discriminator.optimizer                the optimisers' arrays (NDArray files, no pickle)
     state.json                                                  everything else, and the sha256 of each file above
 
-Written under another name, read back, put on the disk and renamed: a folder with a number for a name is whole.
-The symbols are for other programs; nothing here reads them, since config.json says how to build them.
+A checkpoint is written under another name, read back, synced to the disk and renamed: a folder with a number as its
+name is complete. The symbols are for other programs; mxgan does not read them, since config.json says how to build
+them.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy as np
 
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, DivergedError, OutputError
 from mxgan.graphs.params_files import load_arrays, load_params, save_arrays, save_params
+from mxgan.runtime.config import is_number
 from mxgan.runtime.files import new_folder, read_json, write_whole
 from mxgan.training.averaging import GeneratorAverage
 from mxgan.training.optimizers import export_state, import_state
@@ -50,24 +52,25 @@ _COUNTS = ("step", "epoch", "iteration", "seed")
 
 
 class Names(NamedTuple):
-    """The first words of the original's file names."""
+    """The data set and the time stamp in a checkpoint's file names."""
 
     dataset: str
     stamp: str
 
 
 def save_checkpoint(folder: RunFolder, pair, names: Names, state: dict) -> Path:
-    """Save a whole training state as the checkpoint of ``state["step"]``; returns its folder.
+    """Save the whole training state as the checkpoint of ``state["step"]``; returns its folder.
 
     Parameters
     ----------
-    state : JSON values: step, epoch, iteration and seed; versions, what the bits depend on; metrics, the newest of
-        each; callbacks, {name: its state}. The optimisers' counts, those of G's average, and the sums are added.
+    state : JSON values: step, epoch, iteration and seed; versions, on which the bits depend; metrics, the newest value
+        of each; callbacks, {name: its state}. This function adds the update counts of the optimisers and of G's
+        average, and the sha256 sums.
 
     Raises
     ------
     DivergedError : a parameter or statistic is not finite; nothing was saved.
-    CheckpointError : it cannot be written; what was there before is untouched.
+    CheckpointError : the checkpoint cannot be written; earlier checkpoints are untouched.
     """
     target = folder.checkpoint(state["step"])
     try:
@@ -75,10 +78,10 @@ def save_checkpoint(folder: RunFolder, pair, names: Names, state: dict) -> Path:
             _write(beside, folder, pair, names, state)
     except (OSError, OutputError, CheckpointError) as error:
         cause = error if isinstance(error, OSError) else error.__cause__
-        reason = cause.strerror if isinstance(cause, OSError) else "it does not read back as it was written"
+        reason = cause.strerror if isinstance(cause, OSError) else "the written file reads back differently"
         raise CheckpointError(
             f"the checkpoint {target} cannot be written: {reason}. Is the disk full, or the folder read-only? Earlier "
-            "checkpoints are untouched; make room, and go on with the run by --resume."
+            "checkpoints are untouched; make room, and continue the run with --resume."
         ) from error
     return target
 
@@ -99,7 +102,7 @@ def _write(beside: Path, folder: RunFolder, pair, names: Names, state: dict) -> 
 
 
 def _save_average(beside: Path, pair, names: Names, state: dict, folder: RunFolder) -> dict:
-    """Save the average of the generator, where the pair keeps one; what state.json is to say of it."""
+    """Save the average of the generator, if the pair keeps one; returns its entry for state.json."""
     average = pair.average
     if average is None:
         return {}
@@ -110,12 +113,12 @@ def _save_average(beside: Path, pair, names: Names, state: dict, folder: RunFold
 
 
 def rewrite_state(folder: Path, state: dict) -> None:
-    """Put another state.json into a checkpoint, whole or not at all; the other files are as they were."""
+    """Replace a checkpoint's state.json, atomically; the other files stay unchanged."""
     write_whole(folder / "state.json", json.dumps(state, indent=1))
 
 
 def _check_finite(half: str, parameters: tuple, step: int, folder: RunFolder) -> None:
-    """A run that has diverged must not push its good checkpoints out."""
+    """Raise DivergedError for a value that is not finite, so that a bad checkpoint never replaces a good one."""
     for group in parameters:
         for name, value in group.items():
             if not np.isfinite(value.asnumpy()).all():
@@ -123,16 +126,16 @@ def _check_finite(half: str, parameters: tuple, step: int, folder: RunFolder) ->
 
 
 def load_checkpoint(folder: Path, pair, state: Optional[dict] = None) -> dict:
-    """Put a checkpoint into `pair`, whose optimisers are made; returns its state.json.
+    """Load a checkpoint into `pair`, which has its optimisers already; returns its state.json.
 
     Parameters
     ----------
-    state : what `read_state` gave, so that no file is hashed twice; None: read it here.
+    state : the result of `read_state`, so that no file is hashed twice; None: read it here.
 
     Raises
     ------
-    CorruptFileError : a file that is missing or is not what was saved.
-    CheckpointError : parameters of another network, states of another optimiser.
+    CorruptFileError : a file is missing or has changed since it was saved.
+    CheckpointError : the parameters belong to another network, or the state to another optimiser.
     """
     state = state or read_state(folder)
     files = {half: parameter_file(folder, half) for half in pair.halves()}
@@ -148,7 +151,7 @@ def load_checkpoint(folder: Path, pair, state: Optional[dict] = None) -> dict:
 
 
 def _load_average(folder: Path, state: dict, average: GeneratorAverage) -> None:
-    """Put the average of a checkpoint in; of one without, it begins at the generator's weights there."""
+    """Load the average of a checkpoint; without one, the average starts at the checkpoint's generator weights."""
     file = average_file(folder, state)
     if file is not None:
         average.set_params(*load_params(file), state["average"]["updates"])
@@ -157,9 +160,9 @@ def _load_average(folder: Path, state: dict, average: GeneratorAverage) -> None:
 
 
 def average_file(folder: Path, state: dict) -> Optional[Path]:
-    """The .params file of the generator's average in a checkpoint's folder, None where it has none.
+    """The .params file of the generator's average in a checkpoint's folder; None if there is none.
 
-    `state` is what `read_state` has read there.
+    `state` is the result of `read_state` for this folder.
     """
     return next((folder / name for name in state["sha256"] if _AVERAGE.fullmatch(name)), None)
 
@@ -173,9 +176,9 @@ def parameter_file(folder: Path, half: str) -> Path:
 
 
 def read_state(folder: Path) -> dict:
-    """state.json, after every file in the checkpoint was found to be what was saved."""
+    """The content of state.json, after the check that every file of the checkpoint has its saved sha256."""
     path = folder / "state.json"
-    remedy = f"To go on from the checkpoint before it, delete the folder {folder}."
+    remedy = f"To continue from the checkpoint before it, delete the folder {folder}."
     state = read_json(path, remedy=remedy)
     problem = _fault_of(state)
     if problem:
@@ -189,7 +192,7 @@ def read_state(folder: Path) -> dict:
 
 
 def _fault_of(state: Any) -> Optional[str]:
-    """What is wrong with the values in a state.json; None where nothing is."""
+    """The first fault in the values of a state.json; None if there is none."""
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         found = state.get("format") if isinstance(state, dict) else None
         return f"is of the format {found!r}, and this version of mxgan reads {FORMAT}"
@@ -197,7 +200,7 @@ def _fault_of(state: Any) -> Optional[str]:
         if not _is_count(state.get(name)):
             return f"{name!r} is {state.get(name)!r}, not a whole number"
     scale = state.get("learning_rate_scale")
-    if not isinstance(scale, (int, float)) or isinstance(scale, bool) or not 0 < scale <= 1:
+    if not is_number(scale, lambda share: 0 < share <= 1):
         return f"'learning_rate_scale' is {scale!r}, not above 0 and at most 1"
     for name in ("optimizers", "callbacks", "versions", "metrics", "sha256"):
         if not isinstance(state.get(name), dict):
@@ -209,7 +212,7 @@ def _fault_of(state: Any) -> Optional[str]:
 def _fault_of_average(state: dict) -> Optional[str]:
     average, files = state.get("average"), [name for name in state["sha256"] if _AVERAGE.fullmatch(name)]
     if average is None:
-        return f"lists {files[0]!r:.60} and says nothing of an 'average'" if files else None
+        return f"lists {files[0]!r:.60} and has no 'average'" if files else None
     if not isinstance(average, dict) or not _is_count(average.get("updates")):
         return f"'average' is {average!r:.60}, not its number of updates"
     return None if len(files) == 1 else f"lists {len(files)} files of the generator's average, not one"
@@ -231,7 +234,9 @@ def _is_count(value: Any) -> bool:
 def _check_sum(folder: Path, name: str, expected: Any, remedy: str) -> None:
     file = folder / name
     if Path(name).name != name:
-        raise CorruptFileError(folder / "state.json", f"{name!r} is not the name of a file beside it", remedy=remedy)
+        raise CorruptFileError(
+            folder / "state.json", f"{name!r} is not the name of a file in the same folder", remedy=remedy
+        )
     try:
         found = sha256_of(file) if file.is_file() else None
     except OSError as error:
@@ -252,9 +257,10 @@ def sha256_of(path: Path) -> str:
 
 
 def best_step(folder: RunFolder, best: str) -> Optional[int]:
-    """The step whose checkpoint is the best one of those there by `best`, "METRIC:min" or "METRIC:max".
+    """The step of the best checkpoint by `best`, "METRIC:min" or "METRIC:max".
 
-    None while no checkpoint has that metric; of equals the earliest, for a metric stays until it is measured again.
+    None if no checkpoint has that metric. Of equal values the earliest step is taken, because checkpoints repeat a
+    value until the metric is measured again.
     """
     metric, direction = BEST.fullmatch(best).groups()
     sign = 1 if direction == "max" else -1
@@ -263,7 +269,7 @@ def best_step(folder: RunFolder, best: str) -> Optional[int]:
         try:
             value = _metrics_of(folder.checkpoint(step)).get(metric)
         except CorruptFileError as error:
-            logger.warning("Not looked at for the best checkpoint: %s", error)
+            logger.warning("Skipped in the search for the best checkpoint: %s", error)
             continue
         if isinstance(value, (int, float)):
             found.append((sign * value, -step))
@@ -279,7 +285,10 @@ def _metrics_of(checkpoint: Path) -> dict:
 
 
 def generator_file(chosen: Path, averaged: Optional[bool] = None) -> Path:
-    """The file of the generator or of its average in a checkpoint, all of whose files are whole."""
+    """The .params file of the generator or of its average in a checkpoint, after a check of all its files.
+
+    `averaged` is True for the average, False for the generator itself, None for the average if there is one.
+    """
     average = average_file(chosen, read_state(chosen))
     if averaged and average is None:
         raise ArgumentError(
@@ -290,7 +299,7 @@ def generator_file(chosen: Path, averaged: Optional[bool] = None) -> Path:
 
 
 def chosen_checkpoint(folder: RunFolder, keep_best: Optional[str], checkpoint: Union[str, int]) -> Path:
-    """The folder of a run's checkpoint: "latest", "best", or a step; an error in words where there is none."""
+    """The folder of a run's checkpoint: "latest", "best", or a step; MXGANError if it does not exist."""
     if checkpoint == "latest":
         return folder.latest_checkpoint()
     if checkpoint != "best":
@@ -298,11 +307,11 @@ def chosen_checkpoint(folder: RunFolder, keep_best: Optional[str], checkpoint: U
             raise ArgumentError(f"checkpoint is {checkpoint!r}; give latest, best, or the number of a step.")
         return folder.checkpoint_of(int(checkpoint))
     if not keep_best:
-        raise ArgumentError(f"the run {folder.path} has no best checkpoint, for it has no keep_best (--keep-best).")
+        raise ArgumentError(f"the run {folder.path} has no best checkpoint, because it has no keep_best (--keep-best).")
     step = best_step(folder, keep_best)
     if step is None:
         raise CheckpointError(
-            f"{folder.path} has no checkpoint with the metric of {keep_best!r}: the run does not measure it, or "
-            "did not at a checkpoint's step. Give latest, or the number of a step."
+            f"{folder.path} has no checkpoint with the metric of {keep_best!r}: the run does not measure it, or did "
+            "not measure it at a checkpoint's step. Give latest, or the number of a step."
         )
     return folder.checkpoint(step)

@@ -31,11 +31,11 @@ class Every:
 
         Parameters
         ----------
-        minutes : whether minutes are allowed. more : what else the setting may be, for the error.
+        minutes : whether minutes are allowed. more : further allowed values, for the error message.
 
         Raises
         ------
-        ArgumentError : anything else.
+        ArgumentError : the value is not an interval.
         """
         whole = isinstance(value, int) and not isinstance(value, bool) and value > 0
         if not (whole or value == "epoch" or (minutes and _MINUTES.fullmatch(str(value)))):
@@ -45,29 +45,35 @@ class Every:
 
     @property
     def is_epoch(self) -> bool:
-        """Whether it is over at the end of each epoch."""
+        """Whether the interval is one epoch."""
         return self.value == "epoch"
 
     @property
     def seconds(self) -> float:
-        """The length of an interval of minutes; infinite for others."""
+        """The length of an interval in minutes; infinite for other intervals."""
         found = _MINUTES.fullmatch(str(self.value))
         return 60.0 * int(found.group(1)) if found else float("inf")
 
     def is_over(self, step: int, since: float) -> bool:
-        """Whether it is over after step number `step`; `since`: time.monotonic() when it began. Never for epochs."""
+        """Whether the interval is over after step number `step`; False for "epoch".
+
+        `since` is the value of time.monotonic() at the interval's start.
+        """
         if isinstance(self.value, int):
             return step % self.value == 0
         return time.monotonic() - since >= self.seconds
 
     def names(self, step: int, iteration: int) -> bool:
-        """Whether it names this step, whatever the clock says: minutes never do. `iteration`: steps in this epoch."""
+        """Whether the interval ends at this step by its number alone; never for minutes.
+
+        `iteration` is the number of steps done in this epoch.
+        """
         if isinstance(self.value, int):
             return step % self.value == 0
         return self.is_epoch and iteration == 0
 
     def meets(self, other: Every) -> bool:
-        """Whether both name the same steps by intention: they are equal, or one is a multiple of the other."""
+        """Whether the two intervals are equal, or one is a multiple of the other; False for minutes."""
         if isinstance(self.value, int) and isinstance(other.value, int):
             return max(self.value, other.value) % min(self.value, other.value) == 0
         return self.is_epoch and other.is_epoch

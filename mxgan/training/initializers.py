@@ -1,6 +1,6 @@
-"""First parameters: what each framework draws them from, as initialisers for `Module.init_params`.
+"""Initialisers for `Module.init_params`: the default distributions of DCGAN, PyTorch and Keras.
 
-BatchNorm starts at gamma 1 and beta 0 in all of them. Every draw is by mx.random, hence a function of its seed.
+All of them start BatchNorm at gamma 1 and beta 0. Every draw comes from mx.random, so its seed decides the result.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ __all__ = ["INITIALIZERS", "get_initializer"]
 class TorchUniform(mx.init.Initializer):
     """PyTorch's default for Linear, Conv and ConvTranspose: weights and biases U(−1/√fan_in, 1/√fan_in).
 
-    fan_in is the product of all but the first extent of the layer's weight, for transposed convolutions too, as
-    PyTorch counts it there. `shapes` is {parameter: shape}: a bias has the fan_in of the weight of its name.
+    fan_in is the product of the weight's dimensions without the first, as PyTorch computes it; this holds for
+    transposed convolutions too. `shapes` is {parameter: shape}: a bias takes the fan_in of the weight of its layer.
     """
 
     def __init__(self, shapes: Mapping[str, tuple]) -> None:
@@ -40,7 +40,7 @@ class TorchUniform(mx.init.Initializer):
 class GlorotUniform(mx.init.Initializer):
     """Keras's default: weights U(−√(6/(fan_in + fan_out)), +√…), biases 0 (Glorot and Bengio 2010, eq. 16).
 
-    Each fan is a number of channels times the kernel's area, so that their order does not matter.
+    Each fan is a number of channels times the kernel's area, and the sum of the two does not depend on their order.
     """
 
     def _init_weight(self, name, arr) -> None:

@@ -1,11 +1,11 @@
 """Learning-rate schedules: the learning rate of an optimiser as a function of the training step.
 
-A schedule is part of an `OptimizerConfig`, so of a recipe and of config.json::
+A schedule is part of an `OptimizerConfig`, which is part of a recipe and of config.json::
 
     mxgan train --set generator_optimizer.schedule=cosine --set generator_optimizer.schedule.warmup=500
 
-MXNet asks a scheduler for the rate at each update of a network, by the number of updates so far, which a checkpoint
-holds: a resumed run has the rates of an uninterrupted one.
+At each update of a network, MXNet asks the scheduler for the rate at the number of updates so far. A checkpoint holds
+that number, so a resumed run has the same rates as an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -32,16 +32,18 @@ def _cosine(progress: float, final: float) -> float:
     return final + (1 - final) * (1 + math.cos(math.pi * progress)) / 2
 
 
-# name → (progress from 0 to 1, final share) → share of the learning rate; None: no end is needed
+# name → (progress from 0 to 1, final share) → share of the learning rate; None: the shape needs no end
 SHAPES = {"constant": None, "linear": _linear, "cosine": _cosine, "steps": None}
 _MXNETS = ("FactorScheduler", "MultiFactorScheduler", "PolyScheduler", "CosineScheduler")
 _BASES = ("base_lr", "base_lr_orig", "warmup_final_lr")  # attributes of MXNet's schedulers that hold the full rate
-_MXNETS_DEFAULT = 0.01  # the base_lr of an MXNet scheduler that was given none
+_MXNETS_DEFAULT = 0.01  # MXNet's default for the base_lr of a scheduler
 
 
 @dataclass(frozen=True)
 class LearningRateSchedule:
-    """The share of the learning rate at each training step, from 0; a step counts once, however many updates it has.
+    """The share of the learning rate at each training step, from step 0.
+
+    A step counts once, also if it has several updates.
 
     With progress p = (step − warmup) / (steps − warmup), from 0 to 1::
 
@@ -50,23 +52,23 @@ class LearningRateSchedule:
         cosine      final + (1 − final) (1 + cos π p) / 2        Loshchilov and Hutter 2017, eq. 5, without restarts
         steps       factor^k, k the number of milestones up to this step
 
-    and in the first `warmup` steps (step + 1) / warmup in its place (Goyal et al. 2017, section 2.2, gradual warm-up).
+    In the first `warmup` steps the share is (step + 1) / warmup (Goyal et al. 2017, section 2.2, gradual warm-up).
 
     Parameters
     ----------
-    shape : a row of SHAPES. One of MXNet's own scheduler objects can take the place of the whole schedule; its class's
-        name is the shape then, and its attributes are the `attributes`. It counts the updates of its network.
-    steps : the step at which linear and cosine reach `final`, which stays from there on; None: the end of the run.
+    shape : a row of SHAPES. One of MXNet's own scheduler objects can replace the whole schedule; then the shape is the
+        name of its class, and `attributes` are its attributes. It counts the updates of its network.
+    steps : the step at which linear and cosine reach `final` and stay there; None: the end of the run.
     final : the share at the end, from 0 to 1.
-    milestones : the steps of shape "steps" from which the rate is `factor` times what it was, ascending.
+    milestones : for the shape "steps": the steps, ascending, at which the rate is multiplied by `factor`.
     factor : above 0 and at most 1.
-    warmup : the number of steps of a linear rise to the full rate; 0: none.
+    warmup : the number of steps in which the rate rises linearly to the full rate; 0 means no warm-up.
 
     >>> LearningRateSchedule("linear", steps=100).share_at(25)
     0.75
     """
 
-    shorthand = "shape"  # of `--set generator_optimizer.schedule=cosine`
+    shorthand = "shape"  # allows `--set generator_optimizer.schedule=cosine`
 
     shape: str = "constant"
     steps: Optional[int] = None
@@ -81,8 +83,8 @@ class LearningRateSchedule:
             raise unknown_name("shape of a learning-rate schedule", self.shape, SHAPES)
         if (self.shape in _MXNETS) != bool(self.attributes):
             raise ArgumentError(
-                f"the learning-rate schedule {self.shape!r} has {len(self.attributes)} attributes; they are those of "
-                "MXNet's own scheduler objects, which are given in Python. Give one of " + ", ".join(SHAPES) + "."
+                f"the learning-rate schedule {self.shape!r} has {len(self.attributes)} attributes; only MXNet's own "
+                "scheduler objects, which are given in Python, have them. Give one of " + ", ".join(SHAPES) + "."
             )
         whole_number("warmup", self.warmup, minimum=0)
         if self.steps is not None:
@@ -95,25 +97,25 @@ class LearningRateSchedule:
             whole_number("milestones", milestone)
         if list(self.milestones) != sorted(set(self.milestones)) or (self.shape == "steps") != bool(self.milestones):
             raise ArgumentError(
-                f"milestones are {list(self.milestones)} and the shape is {self.shape!r}; give the shape steps "
-                "ascending milestones, as --set generator_optimizer.schedule.milestones=[10000,20000], and others none."
+                f"milestones are {list(self.milestones)} and the shape is {self.shape!r}; the shape steps needs ascending "
+                "milestones, as --set generator_optimizer.schedule.milestones=[10000,20000], and others have none."
             )
 
     @classmethod
     def of_mxnet(cls, scheduler, learning_rate: float) -> LearningRateSchedule:
-        """One of MXNet's own schedulers (mx.lr_scheduler) as a value that config.json can hold.
+        """A schedule made from one of MXNet's own schedulers (mx.lr_scheduler); config.json can hold it.
 
-        As in MXNet, the optimiser's `learning_rate` takes the place of the scheduler's base_lr.
+        As in MXNet, the optimiser's `learning_rate` replaces the scheduler's base_lr.
 
         Raises
         ------
-        ArgumentError : a class that is not MXNet's own; a base_lr that was given and is not the learning rate.
+        ArgumentError : the class is not MXNet's own, or a given base_lr differs from the learning rate.
         """
         name = type(scheduler).__name__
         if type(scheduler) is not getattr(mx.lr_scheduler, name, None) or name not in _MXNETS:
             raise ArgumentError(
                 f"the scheduler {name} cannot be recorded in config.json; give one of MXNet's own "
-                f"({', '.join(_MXNETS)}) or a LearningRateSchedule. A loop of your own may have it in the settings, as "
+                f"({', '.join(_MXNETS)}) or a LearningRateSchedule. In a loop of your own, give it in the settings as "
                 "lr_scheduler."
             )
         if scheduler.base_lr not in (learning_rate, _MXNETS_DEFAULT):
@@ -131,11 +133,11 @@ class LearningRateSchedule:
 
     @property
     def needs_end(self) -> bool:
-        """Whether the end of the run decides the rates."""
+        """Whether the rates depend on the end of the run."""
         return self.steps is None and SHAPES.get(self.shape) is not None
 
     def share_at(self, step: int, end: Optional[int] = None) -> float:
-        """The share of the learning rate at `step`; `end` takes the place of `steps` where that is None."""
+        """The share of the learning rate at `step`; `end` replaces `steps` if `steps` is None."""
         if step < self.warmup:
             return (step + 1) / self.warmup
         if self.shape == "steps":
@@ -155,18 +157,18 @@ class LearningRateSchedule:
 
 
 class ScheduledRate(mx.lr_scheduler.LRScheduler):
-    """The scheduler that an optimiser of MXNet asks, for a `LearningRateSchedule` or a scheduler of the user's.
+    """The scheduler of an MXNet optimiser, made from a `LearningRateSchedule` or from the user's scheduler.
 
     Parameters
     ----------
     schedule : a LearningRateSchedule, or any mx.lr_scheduler.LRScheduler.
     learning_rate : the full rate.
-    updates_per_step : updates of this network in one training step.
+    updates_per_step : the number of updates of this network in one training step.
     end : the step at which the run ends; None: unknown.
 
     Attributes
     ----------
-    scale : a factor on every rate; a run that was rolled back makes it smaller.
+    scale : a factor on every rate; a rollback makes it smaller.
     """
 
     def __init__(self, schedule, learning_rate: float, updates_per_step: int = 1, end: Optional[int] = None) -> None:
@@ -192,10 +194,10 @@ class ScheduledRate(mx.lr_scheduler.LRScheduler):
         if schedule.shape in SHAPES:
             step = max(0, num_update - 1) // self._updates_per_step
             return self._learning_rate * schedule.share_at(step, self._end)
-        if self._mxnets is None or not self._last <= num_update <= self._last + 1:  # they go forward, one by one
+        if self._mxnets is None or not self._last <= num_update <= self._last + 1:  # they only count up, by one
             self._mxnets = schedule.of_mxnets_class(self._learning_rate)
             end = getattr(self._mxnets, "max_update", num_update)
-            if num_update > end:  # past it they keep the rate of before, at first the full one
+            if num_update > end:  # past `end` they keep their last rate, which is the full rate for a new scheduler
                 self._mxnets(end)
         self._last = num_update
         return self._mxnets(num_update)

@@ -1,6 +1,6 @@
-"""What a step reports: the original's accuracy and entropies as mx.metric metrics, D's mean predictions, losses.
+"""Metrics of the training steps: the original's accuracy and entropies, D's mean predictions, the losses.
 
-The labels here are the hard ones, 0 for fake and 1 for real, also when training smooths them.
+The labels here are always hard, 0 for fake and 1 for real, also with label smoothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["AdversarialMetrics", "facc", "fentropy"]
 
 
 def facc(label: np.ndarray, pred: np.ndarray, threshold: float = 0.5) -> float:
-    """Share of predictions on the right side of `threshold`; `label` (N,) is 0 or 1, `pred` (N, 1)."""
+    """Share of correct predictions: above `threshold` for label 1, else below; `label` (N,), `pred` (N, 1)."""
     return ((pred.ravel() > threshold) == label.ravel()).mean()
 
 
@@ -29,17 +29,17 @@ def fentropy(label: np.ndarray, pred: np.ndarray) -> float:
 
 
 def mean_absolute_error(label: np.ndarray, pred: np.ndarray) -> float:
-    """Mean of |prediction − label|, which some publications plot as the loss of D."""
+    """Mean of |prediction − label|; some publications plot it as the loss of D."""
     return np.abs(pred.ravel() - label.ravel()).mean()
 
 
 def mean_prediction(label: np.ndarray, pred: np.ndarray) -> float:
-    """Mean of the predictions, whatever the label: D(x) or D(G(z))."""
+    """Mean of the predictions, D(x) or D(G(z)); the label is not used."""
     return pred.mean()
 
 
 def class_accuracy(label: np.ndarray, pred: np.ndarray) -> float:
-    """Share of the rows of `pred` (N, K) that are largest at their class, of those whose class is known (≥ 0)."""
+    """Share of rows of `pred` (N, K) with the maximum at their class, among rows with a known class (label ≥ 0)."""
     known = label >= 0
     return (pred[known].argmax(axis=1) == label[known]).mean()
 
@@ -50,16 +50,16 @@ def mean_loss(loss, label: np.ndarray, pred: np.ndarray) -> float:
 
 
 class AdversarialMetrics:
-    """The original's three metrics, mACC, mG and mD, and what else an objective has, over the steps since `reset`.
+    """The original's three metrics, mACC, mG and mD, and the objective's own, over the steps since `reset`.
 
-    mACC and mD see D's prediction on the fake and the real batch before D's update; mG sees it on the fake batch
-    after the update, under the label "real". An objective whose prediction is no probability has no entropies and no
-    mean absolute error, and one without a threshold no accuracy: they are NaN. Its own losses are always there; a
-    penalty is no part of them.
+    mACC and mD use D's predictions on the fake and the real batch before D's update; mG uses D's prediction on the
+    fake batch after the update, under the label "real". If the objective's prediction is not a probability, the
+    entropies and the mean absolute error are NaN; if the objective has no threshold, the accuracy is NaN. The
+    objective's own losses are always present; they do not include a penalty.
 
     Parameters
     ----------
-    objective : the row of OBJECTIVES that is trained on; None: "gan".
+    objective : the row of OBJECTIVES used in training; None: "gan".
     """
 
     def __init__(self, objective: Optional[Objective] = None) -> None:
@@ -91,7 +91,7 @@ class AdversarialMetrics:
         }
 
     def update(self, result: StepResult) -> None:
-        """Count one step in; waits until the device has computed its predictions."""
+        """Add one step; waits until the device has computed its predictions."""
         fake, real, judged = result.fake_prediction, result.real_prediction, result.generator_prediction
         zeros, ones = mx.nd.zeros(fake.shape), mx.nd.ones(fake.shape)
         named = self._named
@@ -110,10 +110,11 @@ class AdversarialMetrics:
             self._occasional[f"class_accuracy_{kind}"].update([classes], [probabilities])
 
     def values(self) -> dict:
-        """{name: float mean over the steps}; NaN over none, and for what the objective does not have.
+        """{name: float mean over the steps}; NaN without steps, and for metrics that the objective does not have.
 
-        Always facc, fentropy_g, fentropy_d, d_real, d_fake, loss_g, loss_d (of the fake and of the real batch, their
-        mean) and mae_d; the objective's estimates; penalty and class_accuracy_{real, fake, labelled} where seen.
+        Always present: facc, fentropy_g, fentropy_d, d_real, d_fake, loss_g, loss_d (the mean of the loss on the fake
+        and on the real batch), mae_d, and the objective's estimates. Present if a step had them: penalty and
+        class_accuracy_{real, fake, labelled}.
         """
         found = {name: float(metric.get()[1]) for name, metric in self._named.items()}
         for name, estimate in self.objective.estimates.items():
@@ -122,11 +123,11 @@ class AdversarialMetrics:
         return {**found, **{name: float(metric.get()[1]) for name, metric in seen.items()}}
 
     def names(self) -> list:
-        """Every name that `values` may ever have."""
+        """All names that `values` can contain."""
         return [*self._all(), *self.objective.estimates]
 
     def line(self, epoch: int, iteration: int) -> str:
-        """The line that MXNet's DCGAN example prints, word for word; with losses where there is no entropy."""
+        """The line that MXNet's DCGAN example prints, word for word; for objectives without entropies, the losses."""
         shown = [(metric.get()[0], float(metric.get()[1])) for metric in (self.mACC, self.mG, self.mD)]
         if not self.objective.probability:
             accuracy = [] if self.objective.threshold is None else ["facc"]
@@ -135,7 +136,7 @@ class AdversarialMetrics:
         return f"epoch: {epoch} iter: {iteration} metric: {' '.join(map(str, shown))}"
 
     def reset(self) -> None:
-        """Forget the steps so far."""
+        """Delete the sums of the steps so far."""
         for metric in self._all().values():
             metric.reset()
 
@@ -143,11 +144,11 @@ class AdversarialMetrics:
         return {**self._named, **self._occasional}
 
     def state(self) -> dict:
-        """The sums so far as JSON values, from which `restore` goes on exactly."""
+        """The sums so far as JSON values; `restore` continues from them exactly."""
         return {name: [float(metric.sum_metric), metric.num_inst] for name, metric in self._all().items()}
 
     def restore(self, state: dict) -> None:
-        """Go on from what `state` gave; a metric that it does not have, an older version's, begins anew.
+        """Continue from the result of `state`; a metric that is missing there (older version) starts at zero.
 
         Raises TypeError or ValueError for a state of another form.
         """

@@ -1,8 +1,8 @@
-"""The optimiser of one network: how it is made, and its state as plain arrays and numbers.
+"""Optimisers: the configuration for one network, and the state as plain arrays and numbers.
 
-MXNet's own `save_optimizer_states` is a pickle and loses Adam's step count, so that 2 + 2 steps are not 4. Here the
-state is exported by parameter name, counts included, and put back exactly. bound_pair.py says who else touches MXNet's
-private parts.
+MXNet's own `save_optimizer_states` writes a pickle and loses Adam's step count, so 2 + 2 resumed steps differ from 4.
+Here the state is exported by parameter name, with the counts, and restored exactly. bound_pair.py lists the modules
+that use MXNet's private parts.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ import os
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any, Optional
 
 import numpy as np
 
 from mxgan.errors import ArgumentError, CheckpointError
 from mxgan.runtime import mx
-from mxgan.runtime.config import FLOAT32_MAX
+from mxgan.runtime.config import FLOAT32_MAX, is_number
 from mxgan.training.learning_rates import LearningRateSchedule, ScheduledRate
 
 __all__ = [
@@ -37,16 +36,16 @@ __all__ = [
 class AdaDeltaWithRate(mx.optimizer.Optimizer):
     """Zeiler's ADADELTA times a learning rate, as PyTorch defines it; registered as "adadelta_lr".
 
-    MXNet's own "adadelta" has no learning rate: it takes one and ignores it. Here, with all arithmetic elementwise::
+    MXNet's own "adadelta" accepts a learning rate and ignores it. Here, with all arithmetic elementwise::
 
         v ← ρ v + (1 − ρ) g²        Δ = g √(u + ε) / √(v + ε)        u ← ρ u + (1 − ρ) Δ²        w ← w − lr Δ
 
     Parameters
     ----------
     learning_rate, rho, epsilon : lr, ρ and ε; the defaults are PyTorch's.
-    kwargs : those of every mx.optimizer.Optimizer (rescale_grad, clip_gradient, wd, …).
+    kwargs : the arguments of every mx.optimizer.Optimizer (rescale_grad, clip_gradient, wd, …).
 
-    Source: Zeiler 2012, algorithm 1; the learning rate is not of the paper.
+    Source: Zeiler 2012, algorithm 1; the paper has no learning rate.
     """
 
     def __init__(self, learning_rate: float = 1.0, rho: float = 0.9, epsilon: float = 1e-6, **kwargs) -> None:
@@ -83,8 +82,8 @@ class OptimizerConfig:
     learning_rate : above 0.
     settings : further arguments of the optimiser's constructor. The gradient is divided by the batch size, as
         `Module.init_optimizer` does.
-    schedule : how the learning rate changes, see `LearningRateSchedule`; its shape alone as text; or one of MXNet's own
-        scheduler objects (mx.lr_scheduler), whose base_lr the learning rate replaces.
+    schedule : a `LearningRateSchedule`; or only its shape, as text; or one of MXNet's own scheduler objects
+        (mx.lr_scheduler), whose base_lr is replaced by `learning_rate`.
     """
 
     name: str = "adam"
@@ -111,34 +110,34 @@ _RANGES = {**dict.fromkeys(("beta1", "beta2", "gamma1", "gamma2", "momentum", "r
 def _check_ranges(settings: Mapping) -> None:
     for name, (allows, allowed) in _RANGES.items():
         value = settings.get(name, 0)
-        if isinstance(value, bool) or not isinstance(value, Real) or not allows(value):
+        if not is_number(value, allows):
             raise ArgumentError(f"{name} is {value!r}; give {allowed}.")
 
 
 def _try_out(name: str, settings: Mapping) -> None:
-    """Two updates of one weight by such an optimiser: MXNet looks at some settings no earlier than that."""
+    """Try the optimiser on one weight for two updates: MXNet checks some settings only in an update."""
     trial = mx.optimizer.create(name, **copy.deepcopy(dict(settings)))
     weight = mx.nd.ones((1,))
     state = trial.create_state_multi_precision(0, weight)
     for _ in range(2):
         trial.update_multi_precision(0, weight, mx.nd.ones((1,)), state)
     if not math.isfinite(weight.asscalar()):
-        raise ValueError("an update by it is not finite")
+        raise ValueError("its update is not finite")
 
 
 def init_optimizer(
     module, config: OptimizerConfig, devices: int = 1, updates_per_step: int = 1, end: Optional[int] = None
 ) -> None:
-    """Give a bound Module its optimiser; ArgumentError where MXNet does not know it or its settings.
+    """Give a bound Module its optimiser; ArgumentError if MXNet does not know the optimiser or its settings.
 
-    With several devices a 'local' store sums the gradients (with none, MXNet lets the replicas drift apart), and
-    the update runs beside each replica, where the optimiser's state can be read.
+    With several devices, a 'local' store sums the gradients; without a store, MXNet lets the replicas drift apart. The
+    update runs beside each replica, where the optimiser's state can be read.
 
     Parameters
     ----------
     devices : the number of replicas.
-    updates_per_step : updates of this Module in one training step; end : the step at which the training ends, or None.
-        Both are for the learning-rate schedule.
+    updates_per_step : the number of updates of this Module in one training step, for the learning-rate schedule.
+    end : the step at which the training ends, for the learning-rate schedule; None: unknown.
     """
     settings = {"learning_rate": config.learning_rate, **config.settings}
     schedule = settings.pop("lr_scheduler", config.schedule)
@@ -155,12 +154,12 @@ def init_optimizer(
                 optimizer_params=tuple(settings.items()),
             )
     except (ValueError, TypeError, AssertionError, AttributeError, mx.MXNetError) as error:
-        told = {name: value for name, value in settings.items() if name != "lr_scheduler"}
-        raise ArgumentError(f"the optimiser {config.name!r} with {told} was refused by MXNet: {error}") from error
+        shown = {name: value for name, value in settings.items() if name != "lr_scheduler"}
+        raise ArgumentError(f"the optimiser {config.name!r} with {shown} was refused by MXNet: {error}") from error
 
 
 def scale_learning_rate(module, rate: float, scale: float) -> None:
-    """Have a Module's optimiser continue with `scale` times its learning rate, which is `rate` without a schedule."""
+    """Multiply the learning rate of a Module's optimiser by `scale`; `rate` is the unscaled rate without a schedule."""
     scheduler = module._optimizer.lr_scheduler
     if scheduler is None:
         module._optimizer.set_learning_rate(rate * scale)
@@ -177,7 +176,7 @@ def next_learning_rate(module) -> float:
 
 @contextmanager
 def _update_beside_replicas():
-    """MXNet's only switch for this is an environment variable; it goes back to what it was."""
+    """Set MXNet's only switch for this, an environment variable, and restore its earlier value at the end."""
     before = os.environ.get("MXNET_UPDATE_ON_KVSTORE")
     os.environ["MXNET_UPDATE_ON_KVSTORE"] = "0"
     try:
@@ -189,12 +188,12 @@ def _update_beside_replicas():
 
 
 def export_state(module) -> tuple:
-    """(arrays, counts): the optimiser's state by parameter, exact.
+    """(arrays, counts): the exact state of the optimiser, by parameter.
 
     Returns
     -------
-    arrays : {"PARAMETER.K": NDArray}, K counting the arrays that the optimiser keeps for that parameter.
-    counts : {"num_update": int, "index_update_count": {parameter: int}, "arrays": how many}, JSON values.
+    arrays : {"PARAMETER.K": NDArray}; K numbers the arrays that the optimiser keeps for that parameter.
+    counts : {"num_update": int, "index_update_count": {parameter: int}, "arrays": the number of arrays}, JSON values.
     """
     updater, devices = module._updater, len(module._context)
     updates = updater.optimizer._all_index_update_counts.get(module._context[0].device_id, {})
@@ -212,10 +211,10 @@ def export_state(module) -> tuple:
 
 
 def import_state(module, arrays: Mapping, counts: Mapping) -> None:
-    """Put back what `export_state` gave, on every device; CheckpointError where it is of another optimiser."""
+    """Restore the result of `export_state` on every device; CheckpointError if it belongs to another optimiser."""
     updater, optimizer, devices = module._updater, module._updater.optimizer, module._context
     left = dict(arrays)
-    updater.states.clear()  # of what was trained meanwhile, where the file is from before the first step
+    updater.states.clear()  # a file from before the first step must not leave later states here
     updater.states_synced.clear()
     optimizer.num_update = counts["num_update"]
     optimizer._all_index_update_counts = {device.device_id: {} for device in devices}
@@ -234,7 +233,9 @@ def import_state(module, arrays: Mapping, counts: Mapping) -> None:
             updater.states[index], updater.states_synced[index] = state, True
             optimizer._all_index_update_counts[device.device_id][index] = count
     if left:
-        raise CheckpointError(f"the optimiser's state has entries of no parameter here: {', '.join(sorted(left)[:4])}.")
+        raise CheckpointError(
+            f"the optimiser's state has entries for unknown parameters: {', '.join(sorted(left)[:4])}."
+        )
 
 
 def _copy_state(parameter: str, source: list, target: list) -> None:
@@ -252,7 +253,7 @@ def _described(arrays: list) -> str:
 
 
 def _flat(state) -> list:
-    """The NDArrays in an optimiser's state: None, one, or nested tuples of them, in order."""
+    """The NDArrays in an optimiser's state (None, one array, or nested tuples), in order."""
     if state is None:
         return []
     if isinstance(state, mx.nd.NDArray):

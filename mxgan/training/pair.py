@@ -1,7 +1,6 @@
-"""`AdversarialPair`: generator and discriminator in training, and the actions that one step is made of.
+"""`AdversarialPair`: generator and discriminator in training, and the actions of one step.
 
-The Modules are those of bound_pair.py. `Schedule` says in which order a step does what, steps.py carries it out by
-the methods here.
+bound_pair.py has the Modules. `Schedule` sets the order of the actions in a step, and step.py calls them here.
 """
 
 from __future__ import annotations
@@ -14,12 +13,11 @@ from mxgan.objectives.bound_penalty import BoundPenalty
 from mxgan.objectives.heads import IGNORED_CLASS
 from mxgan.objectives.penalties import WeightClip
 from mxgan.runtime import mx
-from mxgan.runtime.config import fits_float32
-from mxgan.training.averaging import GeneratorAverage, check_decay
+from mxgan.training.averaging import GeneratorAverage
 from mxgan.training.bound_pair import BoundPair
 from mxgan.training.optimizers import OptimizerConfig, init_optimizer, next_learning_rate, scale_learning_rate
 from mxgan.training.schedule import Schedule
-from mxgan.training.step import REAL, StepResult, checked_batches, train_step
+from mxgan.training.step import REAL, StepResult, check_real_label, checked_batches, train_step
 
 __all__ = ["AdversarialPair"]
 
@@ -29,27 +27,29 @@ class AdversarialPair(BoundPair):
 
     Parameters
     ----------
-    generator : symbol with the input `rand`, and `class_label` if it is conditional, and one output, the image.
-    discriminator : symbol with the inputs `data`, `label`, and `class_label` where it is told the class or tells it,
-        that ends in a head operator.
+    generator : symbol with the input `rand`, also `class_label` if it is conditional, and one output, the image.
+    discriminator : symbol that ends in a head operator, with the inputs `data`, `label`, and `class_label` if it
+        takes or predicts the class.
     latent_shape : shape of one latent, such as (100, 1, 1).
     image_shape : shape of one image (C, H, W); the generator's output must have it.
-    batch_size : samples in a step; at least one for each device.
-    generator_head : the symbol through which the generator is judged, over the same parameters as
+    batch_size : samples in a batch; at least one for each device.
+    generator_head : the symbol through which the generator is trained, with the same parameters as
         `discriminator`; None: `discriminator` itself.
     contexts : devices; the batch is split among them.
     real_label : target of D on real images; below 1 it is one-sided label smoothing (Salimans et al. 2016, 3.4).
-    schedule : order and numbers of the updates in a step; by default those of MXNet's own DCGAN example.
-    labelled : whether each of D's rounds has a batch for its classifier alone; D must have one (output `closs`).
-    penalty : (configuration, raw score symbol) of a penalty on D's gradient at its input. Where its points lie
-        between real and fake images and the score takes classes, D's fakes are of the real batch's classes.
-    weight_clip : bound of every weight of D, from its first step on (Arjovsky et al. 2017, algorithm 1).
-    ema : decay of an average of G's weights, kept as `average` (see averaging.py), above 0 and below 1; None: none.
-    precision : in which the passes compute; parameters, gradients and optimisers are float32. See precision.py.
+    schedule : order and number of the updates in a step; by default as in MXNet's own DCGAN example.
+    labelled : whether each round of D has one more batch, for its classifier only; D needs a classifier (output
+        `closs`).
+    penalty : (configuration, raw score symbol) of a penalty on D's gradient at its input. If its points lie between
+        real and fake images and the score takes classes, D's fakes get the classes of the real batch.
+    weight_clip : bound of every weight of D, from the start (Arjovsky et al. 2017, algorithm 1); None: no bound.
+    ema : decay of the average of G's weights, kept as `average` (see averaging.py), above 0 and below 1; None: no
+        average.
+    precision : the number type of the passes; parameters, gradients and optimisers are float32. See precision.py.
 
     Raises
     ------
-    ShapeError, ArgumentError : what does not fit, before anything is bound.
+    ShapeError, ArgumentError : an argument does not fit; raised before anything is bound.
 
     Example
     -------
@@ -78,21 +78,15 @@ class AdversarialPair(BoundPair):
         ema: Optional[float] = None,
         precision: str = "float32",
     ) -> None:
-        check_decay(ema)
+        check_real_label(real_label)
         head = discriminator if generator_head is None else generator_head
         super().__init__(generator, discriminator, head, latent_shape, image_shape, batch_size, contexts, precision)
         self.real_label, self.schedule = real_label, schedule
         self.labelled, self.weight_clip = labelled, weight_clip
-        if not 0.5 < real_label <= 1:
-            raise ArgumentError(f"real_label is {real_label}; give a number above 0.5 and at most 1.")
-        if weight_clip is not None and not fits_float32(weight_clip):
-            raise ArgumentError(
-                f"weight_clip is {weight_clip}; give a number above 0 that float32 can hold, or null for none."
-            )
         self._penalty_of, self._penalty = penalty, None
         self.penalty_points = penalty[0].points if penalty else None
-        told = penalty is not None and not labelled and "class_label" in penalty[1].list_arguments()
-        self.pairs_classes = told and self.penalty_points == "between"
+        takes_classes = penalty is not None and not labelled and "class_label" in penalty[1].list_arguments()
+        self.pairs_classes = takes_classes and self.penalty_points == "between"
         self._classifies = "closs_output" in discriminator.list_outputs()
         if labelled and not self._classifies:
             raise ArgumentError(
@@ -118,7 +112,7 @@ class AdversarialPair(BoundPair):
         self._begin_average()
 
     def set_params(self, generator: tuple, discriminator: Optional[tuple] = None) -> None:
-        """Put parameters in, as `BoundPair.set_params`; an average begins again at those of the generator."""
+        """Set the parameters, as `BoundPair.set_params`; the average starts again at the new generator's weights."""
         super().set_params(generator, discriminator)
         self._begin_average()
 
@@ -127,15 +121,15 @@ class AdversarialPair(BoundPair):
             self.average.begin()
 
     def generator_params(self, averaged: Optional[bool] = None) -> tuple:
-        """(arg_params, aux_params) of the generator, on the CPU: what `Sampler.set_params` takes.
+        """(arg_params, aux_params) of the generator, on the CPU: the arguments of `Sampler.set_params`.
 
         Parameters
         ----------
-        averaged : True: its average; False: the generator itself; None: the average where there is one.
+        averaged : True: its average; False: the generator itself; None: the average if there is one.
 
         Raises
         ------
-        ArgumentError : the average of a pair that has none.
+        ArgumentError : `averaged` is True and the pair keeps no average.
         """
         if averaged and self.average is None:
             raise ArgumentError("this pair keeps no average of its generator; train with ema set (--ema 0.999).")
@@ -154,7 +148,7 @@ class AdversarialPair(BoundPair):
 
         Raises
         ------
-        ArgumentError : an optimiser or settings that MXNet does not know; a schedule that needs the end.
+        ArgumentError : MXNet does not know the optimiser or its settings, or a schedule needs `end`.
         """
         self._learning_rates, self._learning_rate_scale = {}, 1.0
         for (half, module), config in zip(self.halves().items(), (generator, discriminator)):
@@ -163,7 +157,7 @@ class AdversarialPair(BoundPair):
 
     @property
     def learning_rate_scale(self) -> float:
-        """Factor on both learning rates, 1 unless a run was rolled back; above 0 and at most 1."""
+        """Factor on both learning rates, above 0 and at most 1; 1 unless the run was rolled back."""
         return self._learning_rate_scale
 
     @learning_rate_scale.setter
@@ -183,16 +177,16 @@ class AdversarialPair(BoundPair):
 
         Parameters
         ----------
-        latents : NDArray (N, *latent_shape), or an mx.io.DataBatch of it and of classes (N,) where the generator
-            takes them; a list of `schedule.latent_batches` such where that is not 1.
-        images : NDArray (N, *image_shape), float32 in [-1, 1], or a DataBatch with classes; a list of
-            `schedule.real_batches` such where that is not 1. Not changed.
-        noise : standard deviation of the instance noise on everything that D sees, 0 for none; drawn by mx.random.
-        labelled : like `images`, with classes, where the pair has labelled batches.
+        latents : NDArray (N, *latent_shape), or an mx.io.DataBatch of latents and classes (N,) if the generator takes
+            classes; if `schedule.latent_batches` is not 1, a list of that length.
+        images : NDArray (N, *image_shape), float32 in [-1, 1], or a DataBatch with classes; if
+            `schedule.real_batches` is not 1, a list of that length. Not changed.
+        noise : standard deviation of the instance noise on D's input, drawn by mx.random; 0 means no noise.
+        labelled : like `images`, with classes, if the pair takes labelled batches.
 
         Raises
         ------
-        ShapeError, ArgumentError : inputs of another shape, type or number; nothing has been changed then.
+        ShapeError, ArgumentError : inputs of another shape, type or number; then nothing has changed.
         """
         if not (self.generator.optimizer_initialized and self.discriminator.optimizer_initialized):
             raise ArgumentError(
@@ -206,20 +200,20 @@ class AdversarialPair(BoundPair):
             checked_batches("data", images, data, real, classifies and not self.labelled),
             checked_batches("labelled data", labelled, data, known, True),
         )
-        self._gradients_pending = False  # of a step that failed half-way
+        self._gradients_pending = False  # a step that failed may have left gradients
         return train_step(self, *batches, noise)
 
     def generate(self, latents, classes=None):
-        """Training-mode forward pass of the generator, kept for the backward pass: NDArray (N, C, H, W)."""
+        """Training-mode forward pass of the generator: NDArray (N, C, H, W); the backward pass uses its activations."""
         labels = None if classes is None else [classes]
         self.generator_passes.forward(mx.io.DataBatch([latents], labels), is_train=True)
         return self.generator_passes.get_outputs()[0]
 
     def accumulate_discriminator(self, images, label: float, classes=None, weight: float = 1.0) -> tuple:
-        """Forward and backward of D on `images` under `label`; its gradients add to those since the last update.
+        """Forward and backward pass of D on `images` under `label`; the gradients add up until the next update.
 
-        `weight` is a factor of this batch's loss. Returns copies of the prediction (N, 1), and of the class
-        probabilities (N, K) or None where D does not classify.
+        `weight` is a factor on this batch's loss. Returns copies of the prediction (N, 1) and of the class
+        probabilities (N, K), which are None if D does not classify.
         """
         gradients = self._discriminator_gradients()
         kept = [gradient.copy() for gradient in gradients] if self._gradients_pending else None
@@ -236,11 +230,11 @@ class AdversarialPair(BoundPair):
         return prediction.copy(), others[0].copy() if self._classifies else None
 
     def accumulate_penalty(self, real, fake, classes=None):
-        """Add the gradients of the penalty on D's gradient; the penalty of each sample, NDArray (N,)."""
+        """Add the gradients of the penalty to D's; returns the penalty of each sample, NDArray (N,)."""
         return self._penalty.add_gradients(real, fake, classes)
 
     def update_discriminator(self) -> None:
-        """One optimiser step of D with the gradients accumulated so far, and its weights clipped where that is set."""
+        """One optimiser step of D with the gradients accumulated so far; clips D's weights if `weight_clip` is set."""
         self.discriminator.update()
         self._gradients_pending = False
         self._clip()
@@ -250,9 +244,9 @@ class AdversarialPair(BoundPair):
             self._weight_clip.clip()
 
     def update_generator(self, fake, classes=None) -> tuple:
-        """One optimiser step of G: D's gradient at its input, for the label "real", goes back through G.
+        """One optimiser step of G: the gradient at D's input, for the label "real", goes back through G.
 
-        `fake` must be what the last `generate` returned, or that plus noise, and `classes` what it was given.
+        `fake` must be the output of the last `generate`, with or without noise, and `classes` its classes.
         Returns (prediction (N, 1), input gradient (N, C, H, W)).
         """
         critic = self.critic_for_inputs
@@ -268,7 +262,7 @@ class AdversarialPair(BoundPair):
         return critic.get_outputs()[0].copy(), input_gradients[0]
 
     def classify(self, images):
-        """D's class probabilities (N, K) of a batch, BatchNorm by its moving statistics; changes nothing."""
+        """D's class probabilities (N, K) of a batch; BatchNorm uses its moving statistics. Changes nothing."""
         if not self._classifies:
             raise ArgumentError("this discriminator does not classify; it has no class logits.")
         checked_batches("data", images, self._inputs("discriminator")["data"], 1, classes=False)
@@ -276,7 +270,7 @@ class AdversarialPair(BoundPair):
         return self.discriminator_passes.get_outputs()[1].copy()
 
     def _judged(self, images, label: float, classes):
-        """D's batch: images, one adversarial label for all, and classes, unknown where none are given."""
+        """D's batch: images, one adversarial label for all, and classes; None means unknown classes."""
         labels = [self._constant(label)]
         if self._takes_classes["discriminator"]:
             labels.append(self._constant(IGNORED_CLASS) if classes is None else classes)

@@ -1,9 +1,10 @@
-"""bfloat16 for the passes of a network, float32 for its parameters: the graph rewritten, for CPUs with AVX512_BF16.
+"""bfloat16 passes over float32 parameters: a rewritten graph, for CPUs with AVX512_BF16.
 
 bfloat16 has float32's range and 8 bits of precision. (Transposed) convolutions multiply bfloat16 numbers and add
-float32 ones; what lies between them (BatchNorm, activations) follows. Weights, gradients as the optimiser sees them,
-BatchNorm's parameters and statistics, each network's last layer, the loss and a gradient penalty stay float32, so that
-a step smaller than bfloat16 can tell is not lost (Micikevicius et al. 2018, section 3.1; Kalamkar et al. 2019).
+float32 numbers; the layers between them (BatchNorm, activations) compute in bfloat16 too. These stay float32: weights,
+the gradients that the optimiser uses, BatchNorm's parameters and statistics, each network's last layer, the loss, and a
+gradient penalty. So weight updates that are too small for bfloat16 are not lost (Micikevicius et al. 2018, section 3.1;
+Kalamkar et al. 2019).
 """
 
 from __future__ import annotations
@@ -21,23 +22,23 @@ from mxgan.runtime import cpu_features, mx
 __all__ = ["PRECISIONS", "LowPrecision", "LowPrecisionPasses", "check_precision", "in_bfloat16"]
 
 PRECISIONS = ("float32", "bfloat16")
-BFLOAT16 = np.dtype([("bfloat16", np.uint16)])  # how MXNet names it to NumPy, which has no such type
+BFLOAT16 = np.dtype([("bfloat16", np.uint16)])  # MXNet's name for the type in NumPy, which has no bfloat16
 
 _MULTIPLY = ("Convolution", "Deconvolution")
-_LAYERS = (*_MULTIPLY, "FullyConnected")  # what "the last layer" may be; products of vectors are not worth a cast
-_FOLLOW = ("BatchNorm", "LeakyReLU", "Activation")  # in the type of their first input
-_NUMBERS = {"float32": "0", "bfloat16": "12"}  # of the types, in a Variable's attributes
+_LAYERS = (*_MULTIPLY, "FullyConnected")  # candidates for "the last layer"; FullyConnected is not worth a cast
+_FOLLOW = ("BatchNorm", "LeakyReLU", "Activation")  # compute in the type of their first input
+_NUMBERS = {"float32": "0", "bfloat16": "12"}  # MXNet's numbers of the types, for a Variable's attributes
 
 
 class LowPrecision(NamedTuple):
-    """A rewritten symbol, and its Variables that are bfloat16 now, to be filled before each forward pass."""
+    """A rewritten symbol, and the names of its bfloat16 Variables, which need new values before each forward pass."""
 
     symbol: object
     leaves: list
 
 
 def check_precision(precision: str, contexts: list) -> None:
-    """Raise ArgumentError for an unknown precision, or one that these devices do not compute in."""
+    """Raise ArgumentError for an unknown precision, or one that these devices do not support."""
     lookup("precision", precision, PRECISIONS)
     if precision == "float32":
         return
@@ -45,21 +46,22 @@ def check_precision(precision: str, contexts: list) -> None:
         raise ArgumentError("precision is 'bfloat16', which is for one CPU; leave --gpu out, or give float32.")
     if "avx512_bf16" not in cpu_features():
         raise ArgumentError(
-            "precision is 'bfloat16', and this CPU has no AVX512_BF16, without which it would be slower than float32; "
+            "precision is 'bfloat16', and this CPU has no AVX512_BF16: bfloat16 would be slower than float32 here; "
             "give float32."
         )
 
 
 def in_bfloat16(symbol) -> LowPrecision:
-    """The same network with its (transposed) convolutions, all but a last layer, in bfloat16.
+    """The same network with its (transposed) convolutions in bfloat16, except in the last layer.
 
-    The weights of those become bfloat16 Variables of the same names, to be filled from outside: MXNet 1.9.1 crashes on
-    the gradient of a Deconvolution's weight that is cast in the graph, and works out a Convolution's where nobody asks
-    for it. A weight that the graph computes is cast in it. Every other parameter stays a float32 Variable.
+    Their weights become bfloat16 Variables of the same names, which the caller fills. A cast in the graph would not
+    do: MXNet 1.9.1 crashes on the gradient of a Deconvolution's weight that is cast in the graph, and computes the
+    gradient of a Convolution's weight also if nobody asks for it. If the graph itself computes a weight, the cast is in
+    the graph. All other parameters stay float32 Variables.
 
     Raises
     ------
-    ArgumentError : a Deconvolution whose weight the graph computes.
+    ArgumentError : the graph computes the weight of a Deconvolution.
     """
     rewriting = _LowPrecision(symbol)
     return LowPrecision(rewriting.symbol(), rewriting.leaves)
@@ -73,7 +75,7 @@ class _LowPrecision(Rewriting):
         self._lasts = self._last_layers()
 
     def _last_layers(self) -> set:
-        """The layers that no other layer comes after."""
+        """The layers without a later layer."""
         leads, lasts = set(), set()
         for number in reversed(range(len(self.old))):
             node = self.old[number]
@@ -88,7 +90,7 @@ class _LowPrecision(Rewriting):
         if multiplies:
             self._make_leaf(node)
         follows = node["op"] in _FOLLOW and inputs[0][0] in self._low
-        if not follows:  # what follows has its own parameters beside, which stay float32
+        if not follows:  # layers that follow get no cast: their own parameters stay float32
             inputs = [self._cast(*each, low=multiplies) for each in inputs]
         made = super().node(number, node, inputs)
         self._declare(made, "float32")
@@ -100,7 +102,7 @@ class _LowPrecision(Rewriting):
         return self._cast(source, output, low=False)
 
     def _make_leaf(self, layer: dict) -> None:
-        """Have the weight of a layer be a bfloat16 Variable, where it is one."""
+        """Make the weight of a layer bfloat16 if it is a Variable."""
         weight = self.moved[layer["inputs"][1][0]]
         name, is_variable = self.nodes[weight]["name"], self.nodes[weight]["op"] == "null"
         if is_variable and name not in self.leaves:
@@ -109,18 +111,18 @@ class _LowPrecision(Rewriting):
             self.leaves.append(name)
         if not is_variable and layer["op"] == "Deconvolution":
             raise ArgumentError(
-                f"the weight of {layer['name']!r} is computed in the graph, which a transposed convolution in bfloat16 "
-                "cannot have; give precision float32."
+                f"the weight of {layer['name']!r} is computed in the graph; a transposed convolution in bfloat16 does "
+                "not allow that. Give precision float32."
             )
 
     def _declare(self, number: int, dtype: str) -> None:
-        """Fix the type of a Variable, which MXNet does not find through a cast; nothing for an operator."""
+        """Set the type of a Variable, which MXNet cannot infer through a cast; does nothing for an operator."""
         if self.nodes[number]["op"] == "null":
             attributes = {**self.nodes[number].get("attrs", {}), "__dtype__": _NUMBERS[dtype]}
             self.nodes[number] = {**self.nodes[number], "attrs": attributes}
 
     def _cast(self, source: int, output: int, low: bool) -> tuple:
-        """(node, output) of the same value in that type: itself, or a cast of it."""
+        """(node, output) of the same value in bfloat16 if `low`, else in float32: the value itself, or a cast."""
         if (source in self._low) == low:
             return source, output
         key, to = (source, output, low), "bfloat16" if low else "float32"
@@ -137,14 +139,14 @@ class _LowPrecision(Rewriting):
 class LowPrecisionPasses:
     """Forward and backward passes of a Module's network in bfloat16, over the Module's own parameters and gradients.
 
-    Has `forward`, `backward`, `get_outputs` and `get_input_grads` of a Module. Convolutions' weights are cast before
-    each forward pass, and their gradients after each backward pass, so that the optimiser sees float32 alone.
+    It has the methods `forward`, `backward`, `get_outputs` and `get_input_grads` of a Module. Convolution weights are
+    cast before each forward pass, and their gradients after each backward pass, so the optimiser uses only float32.
 
     Parameters
     ----------
-    module : mx.mod.Module on one device, bound for training, with its parameters in.
-    low : its network, or one with the same parameters, as `in_bfloat16` gives it.
-    gradients_of : "parameters", or "data", the first input.
+    module : mx.mod.Module on one device, bound for training, with parameters.
+    low : the result of `in_bfloat16` for the Module's network, or for one with the same parameters.
+    gradients_of : "parameters", or "data" for the first input.
     idle : further inputs that are always 0, {input: shape}; see `with_idle_biases`.
     """
 
@@ -173,7 +175,7 @@ class LowPrecisionPasses:
         )
 
     def forward(self, batch, is_train: bool) -> None:
-        """As `Module.forward`, with the parameters that the optimiser has left."""
+        """As `Module.forward`, with the current parameters."""
         for name in self._leaves:
             mx.nd.amp_cast(self._master.arg_dict[name], dtype=BFLOAT16, out=self.executor.arg_dict[name])
         given = zip(self._inputs, [*batch.data, *(batch.label or ())])
@@ -182,7 +184,7 @@ class LowPrecisionPasses:
         )
 
     def backward(self, gradients: Optional[list] = None) -> None:
-        """As `Module.backward`; the gradients are float32 and where the Module's optimiser takes them."""
+        """As `Module.backward`; writes float32 gradients to the arrays that the Module's optimiser reads."""
         self.executor.backward(gradients)
         for name in self._leaves if self._trains else ():
             mx.nd.amp_cast(self.executor.grad_dict[name], dtype="float32", out=self._master.grad_dict[name])
@@ -192,7 +194,7 @@ class LowPrecisionPasses:
         return self.executor.outputs
 
     def get_input_grads(self) -> list:
-        """As `Module.get_input_grads`, of the first input; float32."""
+        """As `Module.get_input_grads`, for the first input only; float32."""
         return [self.executor.grad_dict[self._inputs[0]]]
 
     def install_monitor(self, monitor) -> None:

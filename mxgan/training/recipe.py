@@ -1,4 +1,4 @@
-"""`Recipe`: all that decides a training but the data and the seed, as one value; recipes.py has the published ones."""
+"""`Recipe`: all settings of a training except the data and the seed, as one value; recipes.py has published ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mxgan.errors import ArgumentError, lookup
 from mxgan.networks import DCGAN, get_network
 from mxgan.networks.base import Network
 from mxgan.objectives.heads import get_objective
-from mxgan.objectives.penalties import make_penalty
+from mxgan.objectives.penalties import check_clip, make_penalty
 from mxgan.runtime.config import check_switch, fits_float32, from_dict, to_dict, whole_number
 from mxgan.training.averaging import check_decay
 from mxgan.training.initializers import get_initializer
@@ -19,38 +19,41 @@ from mxgan.training.learning_rates import LearningRateSchedule
 from mxgan.training.optimizers import OptimizerConfig
 from mxgan.training.precision import PRECISIONS
 from mxgan.training.schedule import InstanceNoise, Schedule
+from mxgan.training.step import check_real_label
 
 __all__ = ["Recipe"]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One way of training one pair of networks.
+    """One pair of networks and the settings of its training.
 
     Parameters
     ----------
-    summary : one line for a person.
-    source : where it was published, and where this differs.
+    summary : one line for the reader.
+    source : the publication, and the differences from it.
     network : a row of NETWORKS with its widths and sizes.
     objective : a row of OBJECTIVES.
     generator_optimizer, discriminator_optimizer : see `OptimizerConfig`.
     initializer, initial_sigma : a row of INITIALIZERS; sigma is the standard deviation of "normal".
-    batch_size : images in a batch.
-    schedule : order and numbers of the updates in a step; see `Schedule`.
+    batch_size : the number of images in a batch.
+    schedule : order and number of the updates in a step; see `Schedule`.
     real_label : D's target on real images; below 1 it is one-sided label smoothing, for objectives with a target.
-    instance_noise : noise on what D sees, none by default; see `InstanceNoise`.
-    spectral_norm : divide D's weights by their largest singular value; see spectral.py.
-    penalty, penalty_weight : a row of PENALTIES on D's gradient and its weight in the paper's notation; None: none.
-    weight_clip : bound of D's weights; None: none.
-    precision : "float32", or "bfloat16" for the passes on a CPU that has it; see precision.py.
-    ema : decay of an average of G's weights, above 0 and below 1, kept beside them; None: none. See averaging.py.
-    labelled_per_class : for a D that classifies: it is told the classes of so many images of each; 0: of all.
+    instance_noise : noise on D's input, none by default; see `InstanceNoise`.
+    spectral_norm : divide D's weights by their largest singular value; see objectives/spectral.py.
+    penalty, penalty_weight : a row of PENALTIES on D's gradient and its weight in the paper's notation; None: no
+        penalty.
+    weight_clip : bound of D's weights; None: no bound.
+    precision : "float32", or "bfloat16" for the passes on a CPU that supports it; see precision.py.
+    ema : decay of an average of G's weights, above 0 and below 1; None: no average. See averaging.py.
+    labelled_per_class : for a D that classifies, the number of labelled images of each class; 0: all images.
     sampling : "shuffle" each epoch, or draw every batch with "replacement".
-    steps_per_epoch : with replacement, how many steps an epoch is to have; None: as many as the images give.
+    steps_per_epoch : with replacement, the number of steps in an epoch; None: decided by the number of images.
     pictures : rows of PICTURES, drawn every `sample_every` steps.
-    run_name : name of the run folder, `{recipe.…}` and `{dataset}` filled in; None: the data set's and the time.
-    run_defaults : settings of the run (epochs, limit, log_every, sample_every), as published where the source says;
-        a flag overrules each, and --set does not reach them.
+    run_name : name of the run folder, with `{recipe.…}` and `{dataset}` filled in; None: the data set's name and the
+        time.
+    run_defaults : settings of the run (epochs, limit, log_every, sample_every), as published if the source gives them;
+        flags override them, --set cannot change them.
     """
 
     summary: str
@@ -89,10 +92,8 @@ class Recipe:
         get_initializer(self.initializer, self.initial_sigma, {})
         check_switch("spectral_norm", self.spectral_norm)
         lookup("precision", self.precision, PRECISIONS)
-        if self.weight_clip is not None and not fits_float32(self.weight_clip):
-            raise ArgumentError(
-                f"weight_clip is {self.weight_clip}; give a number above 0 that float32 can hold, or null for none."
-            )
+        if self.weight_clip is not None:
+            check_clip(self.weight_clip)
         check_decay(self.ema)
         self._check_labels()
         self._check_penalty()
@@ -102,15 +103,14 @@ class Recipe:
         whole_number("labelled_per_class", self.labelled_per_class, minimum=0)
         if self.labelled_per_class and not self.network.classifies:
             raise ArgumentError(
-                f"labelled_per_class is {self.labelled_per_class}, and the network {self.network.name!r} classifies "
-                "nothing; give 0, or a network that does."
+                f"labelled_per_class is {self.labelled_per_class}, and the network {self.network.name!r} does not "
+                "classify; give 0, or a network that does."
             )
-        if not 0.5 < self.real_label <= 1:
-            raise ArgumentError(f"real_label is {self.real_label}; give a number above 0.5 and at most 1.")
+        check_real_label(self.real_label)
         if self.real_label != 1 and not get_objective(self.objective).soft_labels:
             raise ArgumentError(
-                f"real_label is {self.real_label}, and the objective {self.objective!r} has no target that could be "
-                "smoothed; add --set real_label=1, or give another objective."
+                f"real_label is {self.real_label}, and the objective {self.objective!r} has no target to smooth; "
+                "add --set real_label=1, or give another objective."
             )
 
     def _check_penalty(self) -> None:
@@ -120,8 +120,8 @@ class Recipe:
         if self.network.mixes_samples:
             raise ArgumentError(
                 f"penalty is {self.penalty!r}, and the network has {self.network.mixes_samples}, which mixes the "
-                "samples of a batch, so that a gradient for each sample does not exist (Gulrajani et al. 2017, "
-                "section 4). Give --set minibatch_kernels=0 or --set penalty=null."
+                "samples of a batch: a gradient for each sample does not exist (Gulrajani et al. 2017, section 4). "
+                "Give --set minibatch_kernels=0 or --set penalty=null."
             )
 
     def _check_epoch(self) -> None:
@@ -136,7 +136,7 @@ class Recipe:
 
     @classmethod
     def parts_from_dict(cls, values: Mapping) -> dict:
-        """Build the network by the name that its JSON object carries."""
+        """`values` with its "network" object replaced by the network of that name."""
         network = values.get("network")
         if not isinstance(network, Mapping):
             return dict(values)
@@ -144,9 +144,9 @@ class Recipe:
         return {**values, "network": from_dict(get_network(network.get("name")), options, "network")}
 
     def describe(self) -> str:
-        """Everything that decides it, in a few lines for a person; what is as in a plain `Recipe` is left out.
+        """The settings in a few lines of text; settings with the default value are left out.
 
-        The plain one has no penalty: where there is one, its weight is told too.
+        By default there is no penalty; if there is one, the text has its weight too, even the default weight.
         """
         plain, network = Recipe("", ""), to_dict(self.network)
         parts = [f"network {network.pop('name')} ({_listed(network)})", f"objective {self.objective}"]
@@ -155,18 +155,18 @@ class Recipe:
         named = ("summary", "source", "network", "objective", "generator_optimizer", "discriminator_optimizer")
         for setting in fields(self):
             value = getattr(self, setting.name)
-            told = value != getattr(plain, setting.name) or (setting.name == "penalty_weight" and self.penalty)
-            if setting.name not in (*named, "batch_size") and told:
+            listed = value != getattr(plain, setting.name) or (setting.name == "penalty_weight" and self.penalty)
+            if setting.name not in (*named, "batch_size") and listed:
                 changed = to_dict(value)
                 parts.append(f"{setting.name} {_listed(changed) if isinstance(changed, dict) else changed}")
         return "; ".join(parts)
 
 
 def _optimizer(config: OptimizerConfig) -> str:
-    told = f"{config.name} {config.learning_rate:g} ({_listed(config.settings)})"
+    words = f"{config.name} {config.learning_rate:g} ({_listed(config.settings)})"
     plain, schedule = to_dict(LearningRateSchedule()), to_dict(config.schedule)
     changed = {name: value for name, value in schedule.items() if value != plain[name]}
-    return f"{told} schedule ({_listed(changed)})" if changed else told
+    return f"{words} schedule ({_listed(changed)})" if changed else words
 
 
 def _listed(settings: Mapping) -> str:

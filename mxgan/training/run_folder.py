@@ -1,9 +1,9 @@
-"""The layout of a run on disk, in one place::
+"""The layout of a run on disk::
 
 NAME/config.json          everything needed to run it again
-NAME/history.jsonl        one JSON object per logged step
-NAME/evaluation.jsonl     one JSON object per evaluation while it trains: scores, accuracy of a D that classifies
-NAME/evaluation/          STEP.json, STEP-ema.json: what `mxgan evaluate` found, with its protocol
+NAME/history.jsonl        one JSON object for each logged step
+NAME/evaluation.jsonl     one JSON object for each evaluation during training: scores, accuracy of a classifying D
+NAME/evaluation/          STEP.json, STEP-ema.json: results of `mxgan evaluate`, with their protocol
 NAME/samples/             gout-STEP.png, diff-STEP.png, data-STEP.png, and other pictures that a recipe names
 NAME/checkpoints/STEP/    see checkpoint.py
 """
@@ -21,16 +21,16 @@ from mxgan.runtime.files import clear_leftovers, open_plain, read_json, remove_f
 
 __all__ = ["BEST", "RunFolder"]
 
-# What decides which checkpoint is the best: a metric, and whether more of it is better.
+# The rule for the best checkpoint: a metric, and whether its minimum or its maximum is best.
 BEST = re.compile(r"(\w+):(min|max)", re.ASCII)
 
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _STEP = re.compile(rb'^\{"step": ([0-9]{1,15}),', re.MULTILINE)
-_STAMP = re.compile(r"[0-9]{4}(_[0-9]{2}){2}-[0-9]{2}_[0-9]{2}")  # it is part of file names
+_STAMP = re.compile(r"[0-9]{4}(_[0-9]{2}){2}-[0-9]{2}_[0-9]{2}")  # checked, because it becomes part of file names
 
 
 class RunFolder:
-    """A run's folder. `create` makes a new one and refuses one that holds anything; `open` takes an existing run."""
+    """The folder of a run. `create` makes a new one and refuses a folder that is not empty; `open` opens a run."""
 
     def __init__(self, path: Union[str, Path]) -> None:
         self.path = Path(path)
@@ -43,19 +43,19 @@ class RunFolder:
 
     @staticmethod
     def refuse_used(path: Path) -> None:
-        """Raise RunFolderError where something is already."""
+        """Raise RunFolderError if the path exists and is not an empty folder."""
         try:
             used = path.exists() and (not path.is_dir() or any(map(_holds_something, path.iterdir())))
         except OSError as error:
-            raise RunFolderError(f"{path} cannot be looked at: {error.strerror}. Give another --run-dir.") from error
+            raise RunFolderError(f"{path} cannot be read: {error.strerror}. Give another --run-dir.") from error
         if used:
-            go_on = f", or go on with that run by --resume {path}" if (path / "config.json").is_file() else ""
-            what = "exists and is not empty; nothing in it was touched" if path.is_dir() else "exists and is no folder"
+            go_on = f", or continue that run with --resume {path}" if (path / "config.json").is_file() else ""
+            what = "exists and is not empty; nothing was changed" if path.is_dir() else "exists and is not a folder"
             raise RunFolderError(f"{path} {what}. Give another --run-dir{go_on}.")
 
     @classmethod
     def create(cls, path: Union[str, Path]) -> RunFolder:
-        """Make the folder; RunFolderError when something is there already, or it cannot be made."""
+        """Make the folder; RunFolderError if it exists and is not empty, or cannot be made."""
         folder = cls(path)
         cls.refuse_used(folder.path)
         for part in (folder.samples, folder.checkpoints):
@@ -63,27 +63,27 @@ class RunFolder:
         return folder
 
     def make(self, part: Path) -> None:
-        """Make a folder of the run, unless it is there; RunFolderError where it cannot be, or is a link out of it."""
+        """Make a folder inside the run if it is missing; RunFolderError if it cannot be made, or is a link."""
         self.refuse_link(part)
         try:
             part.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunFolderError(
-                f"the run folder {self.path} cannot be made: {error.strerror} ({part}). Give a --run-dir that can be "
-                "written."
+                f"the run folder {self.path} cannot be made: {error.strerror} ({part}). Give a --run-dir where "
+                "you may write."
             ) from error
 
     def refuse_link(self, part: Path) -> None:
-        """Raise RunFolderError where a part of the run is a link: what is written through it lands elsewhere."""
+        """Raise RunFolderError if a part of the run is a link: files written there would land outside the run."""
         if part.is_symlink():
             raise RunFolderError(
-                f"{part} is a link, and what a run writes stays in its folder. Replace it by a folder; the run folder "
-                "itself may be a link."
+                f"{part} is a link, and a run writes only inside its own folder. Replace it by a folder; the run "
+                "folder itself may be a link."
             )
 
     @classmethod
     def open(cls, path: Union[str, Path]) -> RunFolder:
-        """Take an existing run; RunFolderError when there is none."""
+        """Open an existing run; RunFolderError if there is none."""
         folder = cls(path)
         if not folder.path.exists():
             raise RunFolderError(f"{folder.path} does not exist; give the folder of a run, such as runs/NAME.")
@@ -92,8 +92,8 @@ class RunFolder:
         return folder
 
     def read_config(self) -> dict:
-        """What config.json holds; CorruptFileError when it is not JSON of the expected form."""
-        config = read_json(self.config_path, remedy="Put it back from a copy, or begin anew in another --run-dir.")
+        """The content of config.json; CorruptFileError if it is not JSON of the expected form."""
+        config = read_json(self.config_path, remedy="Restore it from a copy, or start a new run in another --run-dir.")
         wanted = {"run": dict, "stamp": str, "data": dict, "versions": dict}
         for key, kind in wanted.items():
             if not isinstance(config, dict) or not isinstance(config.get(key), kind):
@@ -103,23 +103,23 @@ class RunFolder:
         return config
 
     def picture(self, title: str, step: int) -> Path:
-        """Where the picture `title` of `step` goes."""
+        """The path of the picture `title` of `step`."""
         return self.samples / f"{title}-{step:06d}.png"
 
     def latest_picture(self, title: str = "gout") -> Optional[Path]:
-        """The newest picture `title`, None while there is none."""
+        """The newest picture `title`; None if there is none."""
         found = {path.stem.rpartition("-")[2]: path for path in self.samples.glob(f"{title}-*.png")}
         numbers = {int(number): path for number, path in found.items() if _NUMBER.fullmatch(number)}
         return numbers[max(numbers)] if numbers else None
 
     def check_data(self, fingerprint: dict) -> None:
-        """Raise ArgumentError unless these are the data that the run was trained on."""
+        """Raise ArgumentError unless the fingerprint is the one of the data that the run was trained on."""
         before, found = self.read_config()["data"], json.loads(json.dumps(fingerprint))
         if before != found:
             other = [key for key in {**before, **found} if before.get(key) != found.get(key)]
-            told = "; ".join(f"{key} {_brief(before.get(key))} then, {_brief(found.get(key))} now" for key in other)
+            changes = "; ".join(f"{key} {_brief(before.get(key))} then, {_brief(found.get(key))} now" for key in other)
             raise ArgumentError(
-                f"the data set is not the one that {self.path} was trained on: {told}. Put the same files back, or "
+                f"the data set is not the one that {self.path} was trained on: {changes}. Restore the same files, or "
                 "give the data_dir (--data-dir) where they are."
             )
 
@@ -128,7 +128,7 @@ class RunFolder:
         try:
             entries = list(self.checkpoints.iterdir()) if self.checkpoints.is_dir() else []
         except OSError as error:
-            raise RunFolderError(f"{self.checkpoints} cannot be looked at: {error.strerror}.") from error
+            raise RunFolderError(f"{self.checkpoints} cannot be read: {error.strerror}.") from error
         return sorted(int(entry.name) for entry in entries if _NUMBER.fullmatch(entry.name) and entry.is_dir())
 
     def checkpoint(self, step: int) -> Path:
@@ -136,14 +136,14 @@ class RunFolder:
         return self.checkpoints / f"{step:06d}"
 
     def latest_checkpoint(self) -> Path:
-        """The folder of the newest checkpoint, by its number; CheckpointError while there is none."""
+        """The folder of the checkpoint with the highest step; CheckpointError if there is none."""
         steps = self.checkpoint_steps()
         if not steps:
-            raise CheckpointError(f"{self.path} has no checkpoint yet; it was stopped before its first.")
+            raise CheckpointError(f"{self.path} has no checkpoint yet; it was stopped before the first one.")
         return self.checkpoint(steps[-1])
 
     def checkpoint_of(self, step: int) -> Path:
-        """The folder of the checkpoint of `step`; ArgumentError when there is none, with those there are."""
+        """The folder of the checkpoint of `step`; ArgumentError, with a list of the existing ones, if it is missing."""
         steps = self.checkpoint_steps()
         if step not in steps:
             raise ArgumentError(
@@ -152,24 +152,24 @@ class RunFolder:
         return self.checkpoint(step)
 
     def last_good(self) -> str:
-        """One sentence for a run that has diverged: what there is to go back to, and what to do."""
+        """Advice for a run that has diverged: the last good checkpoint, and what to change."""
         steps = self.checkpoint_steps()
         last = f"The last good checkpoint is {self.checkpoint(steps[-1])}." if steps else "There is no good checkpoint."
         return f"{last} Try a smaller learning rate (--lr), or --on-nan rollback, in a new --run-dir."
 
     def prune_checkpoints(self, keep: Optional[int], best: Optional[int] = None) -> None:
-        """Delete all but the newest `keep` checkpoints and that of step `best`; None keeps all."""
+        """Delete all checkpoints except the newest `keep` and the one of step `best`; `keep` None keeps all."""
         for step in self.checkpoint_steps()[: -keep if keep else 0]:
             if step != best:
                 remove_folder(self.checkpoint(step))
 
     def clear_leftovers(self) -> None:
-        """Delete what a killed process left half-written or half-deleted."""
+        """Delete the half-written and half-deleted files of a killed process."""
         for folder in (self.path, self.samples, self.checkpoints, self.evaluations):
             clear_leftovers(folder)
 
     def check_never_saved(self, every: Union[int, str]) -> None:
-        """Raise RunFolderError where checkpoints, one every `every` steps, must have been and are gone."""
+        """Raise RunFolderError if the run must have had checkpoints, one every `every` steps, and they are missing."""
         gone = not self.checkpoints.is_dir()
         if not gone and isinstance(every, int) and self.history_path.exists():
             with open_plain(self.history_path) as stream:
@@ -177,20 +177,20 @@ class RunFolder:
             gone = max(steps, default=0) > every
         if gone:
             raise RunFolderError(
-                f"{self.path} has no checkpoints any more, and it had some. Put {self.checkpoints} back to go on; to "
-                "begin again, give another --run-dir."
+                f"{self.path} had checkpoints, and they are missing. Restore {self.checkpoints} to continue; to start "
+                "again, give another --run-dir."
             )
 
     def discard_empty(self) -> None:
-        """Take back what `create` made, of a run that did not begin; whatever holds something stays."""
-        with suppress(OSError):  # what cannot be removed holds something
+        """Remove the folders that `create` made, if the run did not start; folders that are not empty stay."""
+        with suppress(OSError):  # a folder that is not empty cannot be removed
             for part in (self.samples, self.checkpoints):
                 part.rmdir()
             (self.path / ".lock").unlink()
             self.path.rmdir()
 
     def forget_results(self) -> None:
-        """Delete the histories, for a run that begins again because it never got to a checkpoint."""
+        """Delete the histories of a run that starts again because it never saved a checkpoint."""
         try:
             for path in (self.history_path, self.evaluation_path):
                 path.unlink(missing_ok=True)
@@ -199,12 +199,12 @@ class RunFolder:
 
 
 def _brief(value) -> str:
-    """A setting or the beginning of a hash, for a sentence."""
+    """A setting, or the start of a hash, shortened for a message."""
     return f"{value[:12]}…" if isinstance(value, str) and len(value) > 40 else f"{value!r:.60}"
 
 
 def _holds_something(entry: Path) -> bool:
-    """Whether an entry of a folder is more than what a run leaves that was killed while it began."""
+    """Whether an entry of a folder is more than the leftovers of a run that was killed at its start."""
     if entry.name in ("samples", "checkpoints") and entry.is_dir():
         return any(entry.iterdir())
     return entry.name != ".lock" and entry.suffix != ".writing"

@@ -1,4 +1,4 @@
-"""Images out of a generator: from a pair in training, or from a .params file alone."""
+"""`Sampler`: images from the generator of a pair in training, or of a .params file."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ __all__ = ["Sampler"]
 
 
 class Sampler:
-    """A generator bound for inference (BatchNorm by its moving statistics), with parameters of its own.
+    """A generator for inference (BatchNorm uses its moving statistics), with its own copy of the parameters.
 
     Parameters
     ----------
     generator : symbol with the input `rand`, and `class_label` if it is conditional.
     latent_shape : shape of one latent, such as (100, 1, 1).
-    classes : of a conditional generator, which has `class_label` as a second input; 0 for others.
-    batch_size : latents in one forward pass; any number can be sampled.
-    context : where it runs; None: the CPU.
+    classes : the number of classes of a conditional generator, whose second input is `class_label`; 0 for others.
+    batch_size : the number of latents in one forward pass; this does not limit the number of samples.
+    context : the device; None: the CPU.
     """
 
     def __init__(
@@ -43,13 +43,13 @@ class Sampler:
         if context is None or context.device_type == "cpu":
             check_memory({"generator": Graph(generator, {"rand": self._shape, **labels})}, training=False)
         self.module = mx.mod.Module(generator, ("rand",), tuple(labels) or None, context=context or mx.cpu())
-        # Bound as for training: a graph bound for inference gets MXNet's oneDNN backend, which keeps the first value
-        # of a weight that is worked out in the graph (blocks.single_channel_deconvolution) for all later ones.
+        # Bound for training: a graph bound for inference gets MXNet's oneDNN backend, which keeps the first value of
+        # a weight that the graph computes (blocks.single_channel_deconvolution) and does not update it.
         self.module.bind([("rand", self._shape)], list(labels.items()) or None, for_training=True)
 
     @classmethod
     def of_params(cls, generator, latent_shape: Sequence[int], parameters: tuple, *settings, **named) -> Sampler:
-        """A sampler with these (arg_params, aux_params); compared with the generator before anything is bound."""
+        """A sampler with these (arg_params, aux_params), which are checked before the generator is bound."""
         classes = named.get("classes", 0)
         inputs = {"rand": (1, *latent_shape), **({"class_label": (1,)} if classes else {})}
         for wanted, given in zip(parameter_shapes(generator, inputs), parameters):
@@ -60,7 +60,7 @@ class Sampler:
 
     @classmethod
     def of_file(cls, file: Path, network=None, batch_size: int = 64) -> Sampler:
-        """A sampler of a generator's .params file; network None: the row of NETWORKS that its parameters are of."""
+        """A sampler of a generator's .params file; if `network` is None, the parameters decide the row of NETWORKS."""
         parameters = load_params(file)
         network = network or network_of_params(parameters[0])
         return cls.of_params(
@@ -68,18 +68,18 @@ class Sampler:
         )
 
     def set_params(self, arg_params: dict, aux_params: dict) -> None:
-        """Take these parameters; CheckpointError when they are not this generator's."""
+        """Set the parameters; CheckpointError if they do not fit this generator."""
         for wanted, given in zip(self._wanted, (arg_params, aux_params)):
             check_parameters("generator", wanted, given)
         self.module.init_params(arg_params=arg_params, aux_params=aux_params, force_init=True)
 
     def copy_from(self, pair) -> None:
-        """Take the parameters that the pair's generator has now."""
+        """Copy the current parameters of the pair's generator."""
         (arg_params, aux_params), _ = pair.get_params()
         self.module.init_params(arg_params=arg_params, aux_params=aux_params, force_init=True)
 
     def sample(self, latents: np.ndarray, classes: Optional[np.ndarray] = None) -> np.ndarray:
-        """Images (N, C, H, W), float32, of latents (N, *latent_shape), and of classes (N,) if there are; any N ≥ 1."""
+        """Images (N, C, H, W), float32, from latents (N, *latent_shape), N ≥ 1, and classes (N,) if conditional."""
         if latents.shape[1:] != self.latent_shape or not len(latents):
             raise ArgumentError(f"latents are {latents.shape}; give (N, {', '.join(map(str, self.latent_shape))}).")
         self._check_classes(classes, len(latents))
@@ -104,9 +104,9 @@ class Sampler:
             raise ArgumentError(f"classes are {classes.dtype} {classes.shape} {classes.ravel()[:4]}…; give {allowed}.")
 
     def draw(self, num: int, seed: int = 0, only: Optional[int] = None) -> np.ndarray:
-        """`num` images from standard normal latents that depend on the seed alone; the first k of any num agree.
+        """`num` images from standard normal latents; the seed decides image i, whatever `num` is.
 
-        Of a conditional generator image i is of the class i mod K, or all are of the class `only`.
+        A conditional generator draws image i of the class i mod K, or all images of the class `only`.
         """
         if num < 1:
             raise ArgumentError(f"the number of samples is {num}; give at least 1.")
@@ -117,7 +117,7 @@ class Sampler:
         return self.sample(latents, self.classes_of(num, only))
 
     def classes_of(self, num: int, only: Optional[int] = None) -> Optional[np.ndarray]:
-        """The classes (N,) of the images that `draw` gives; None where the generator takes none."""
+        """The classes (N,) of the images that `draw` returns; None if the generator is not conditional."""
         if not self.classes:
             return None
         return np.arange(num) % self.classes if only is None else np.full(num, only)

@@ -1,4 +1,4 @@
-"""The schedule of a training step, and the instance noise of a run, as data; step.py follows them."""
+"""Schedule of a training step and instance noise of a run, as plain values; step.py uses them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ class Schedule:
 
     Parameters
     ----------
-    discriminator_updates : rounds of D in a step, each on fakes and reals of its own; five for a Wasserstein critic.
-    generator_updates : updates of G in a step.
-    separate_updates : D is updated on the real batch and then on the fake one; else once, on both together.
-    fresh_fakes : G is trained on fakes from new latents; else, in its first update, on those that D has just seen.
-    fixed_latents : every step has the same latents, drawn once: those of D's rounds, and one batch for G.
-    mean_of_losses : D's loss is the mean of that on fake and that on real images; else their sum.
+    discriminator_updates : the number of rounds of D in a step, each with new fakes and reals; five for a Wasserstein
+        critic.
+    generator_updates : the number of updates of G in a step.
+    separate_updates : D is updated on the real batch and then on the fake batch; else once, on both together.
+    fresh_fakes : G is trained on fakes from new latents; else its first update uses the last fakes of D.
+    fixed_latents : every step uses the same latents, drawn once: those of D's rounds, and one batch for G.
+    mean_of_losses : D's loss is the mean of the losses on fake and on real images; else their sum.
 
     The defaults are the step of MXNet's own DCGAN example: fake, real, one update of D; the same fakes through G.
     """
@@ -42,42 +43,42 @@ class Schedule:
 
     @property
     def real_batches(self) -> int:
-        """Real batches that one step takes."""
+        """The number of real batches in one step."""
         return self.discriminator_updates
 
     @property
     def latent_batches(self) -> int:
-        """Batches of latents that one step takes."""
+        """The number of latent batches in one step."""
         return self.latents_of_generator(self.generator_updates - 1) + 1
 
     def updates_of(self, half: str) -> int:
-        """Updates of "generator" or "discriminator" in one step."""
+        """The number of updates of "generator" or "discriminator" in one step."""
         if half == "generator":
             return self.generator_updates
         return self.discriminator_updates * (2 if self.separate_updates else 1)
 
     def latents_of_generator(self, update: int) -> int:
-        """The number of the latent batch that G's update number `update` takes; D's rounds take the first ones."""
+        """The index of the latent batch for update `update` of G; D's rounds use the first batches."""
         own = int(self.fresh_fakes) + (0 if self.fixed_latents else update)
         return self.discriminator_updates - 1 + own
 
 
-MOST_SIGMA = 1000  # images are in [-1, 1]; MXNet refuses what float32 cannot hold, in the middle of a step
+MOST_SIGMA = 1000  # images are in [-1, 1]; MXNet fails in the middle of a step if float32 cannot hold the value
 
-LEAST_SIGMA = 1e-9  # less than half a bit of a pixel: none
+LEAST_SIGMA = 1e-9  # smaller noise is less than half a bit of a pixel and changes nothing
 
 
 @dataclass(frozen=True)
 class InstanceNoise:
-    """Normal noise on every image that D sees, real and fake, fading linearly to nothing.
+    """Normal noise on every input image of D, real and fake; it can fade linearly to zero.
 
-    At first G's images and the data share no support, and a discriminator can tell them apart by any trifle, so
-    that its gradient says nothing of what to draw. Noise blurs both into overlap.
+    At first the distributions of G's images and of the data do not overlap. A discriminator can separate them by any
+    small detail, so its gradient does not help G to improve. Noise makes the two distributions overlap.
 
     Parameters
     ----------
     sigma : standard deviation at step 0, in units of the images' range [-1, 1]; 0: no noise.
-    steps : the step from which there is none; None: `sigma` for ever.
+    steps : the step at which the noise reaches zero; None: constant noise.
 
     Source: Sønderby et al. 2017, section 4; Arjovsky & Bottou 2017, section 3.
 
@@ -95,6 +96,6 @@ class InstanceNoise:
             raise ArgumentError(f"the instance noise's steps is {self.steps}; give at least 1.")
 
     def sigma_at(self, step: int) -> float:
-        """Standard deviation at `step`; 0 where it would change no pixel."""
+        """Standard deviation at `step`; 0 if it would change no pixel."""
         sigma = self.sigma if self.steps is None else self.sigma * max(0.0, 1 - step / self.steps)
         return sigma if sigma >= LEAST_SIGMA else 0.0

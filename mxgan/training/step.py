@@ -1,4 +1,4 @@
-"""One training step: `train_step`, the batches it takes and the result it returns."""
+"""One training step: `train_step`, its input batches and its result."""
 
 from __future__ import annotations
 
@@ -10,32 +10,39 @@ from mxgan.errors import ArgumentError, ShapeError
 from mxgan.objectives.heads import IGNORED_LABEL
 from mxgan.runtime import mx
 
-__all__ = ["FAKE", "REAL", "Classified", "StepResult", "checked_batches", "train_step"]
+__all__ = ["FAKE", "REAL", "Classified", "StepResult", "check_real_label", "checked_batches", "train_step"]
 
 FAKE, REAL = 0.0, 1.0
 
 
+def check_real_label(real_label: float) -> None:
+    """Raise ArgumentError unless D's target on real images is above 0.5 and at most 1."""
+    if not 0.5 < real_label <= 1:
+        raise ArgumentError(f"real_label is {real_label}; give a number above 0.5 and at most 1.")
+
+
 class Classified(NamedTuple):
-    """D's class probabilities (N, K) of one batch beside the true classes (N,); a class of −1 is unknown."""
+    """D's class probabilities (N, K) and the true classes (N,) of one batch; the class −1 means unknown."""
 
     probabilities: Any
     classes: Any
 
 
 class StepResult(NamedTuple):
-    """What one training step leaves behind, on the device and perhaps not yet computed.
+    """The results of one training step; the arrays are on the device and may not be computed yet.
 
     Attributes
     ----------
     fake : NDArray (N, C, H, W), the generator's last output, before any instance noise.
-    fake_prediction, real_prediction : NDArray (N, 1), D on the last fake and the last real batch that it was
-        trained on, each before the update it was part of.
-    generator_prediction : NDArray (N, 1), D on the fakes of G's last update, after D's last one.
+    fake_prediction, real_prediction : NDArray (N, 1), D's predictions on its last fake and last real training batch,
+        each before the update with that batch.
+    generator_prediction : NDArray (N, 1), D's predictions on the fakes of G's last update, after D's last update.
     input_gradient : NDArray (N, C, H, W), the gradient of the generator's loss at D's input.
-    penalty : NDArray (N,), the last penalty on D's gradient for each sample; None without one.
-    classified : {"real" or "labelled", "fake": Classified} where D classifies too; else empty.
+    penalty : NDArray (N,), the last penalty on D's gradient for each sample; None without a penalty.
+    classified : {"real" or "labelled", "fake": Classified} if D classifies; else empty.
 
-    `fake` and `input_gradient` are the executors' own arrays: valid until the next step, copy what is to stay.
+    `fake` and `input_gradient` are the executors' own arrays. They are valid until the next step; copy them to keep
+    them.
     """
 
     fake: Any
@@ -48,30 +55,30 @@ class StepResult(NamedTuple):
 
 
 def noisy(images, sigma: float):
-    """`images` plus normal noise of standard deviation `sigma`, a new array; the same array when sigma is 0."""
+    """`images` plus normal noise of standard deviation `sigma`, as a new array; `images` itself if sigma is 0."""
     if not sigma:
         return images
     return images + mx.nd.random.normal(0, sigma, shape=images.shape, ctx=images.context)
 
 
 class Shown(NamedTuple):
-    """A batch as D sees it: images (N, C, H, W), with their instance noise, and classes (N,) or None."""
+    """One input batch of D: images (N, C, H, W) with instance noise, and classes (N,) or None."""
 
     images: Any
     classes: Any
 
 
 def train_step(pair, latents: list, images: list, labelled: list, noise: float) -> StepResult:
-    """One training step of a pair: its rounds of D, then its updates of G, as `pair.schedule` says.
+    """One training step of a pair: the rounds of D, then the updates of G, in the order of `pair.schedule`.
 
     By default this is the step of MXNet's DCGAN example: D's gradients on fakes (label 0) and on reals (label 1) are
-    summed for one update of D; then G is updated by the gradient at D's input, on the same fakes under the label 1.
+    summed for one update of D; then G is updated with the gradient at D's input, on the same fakes with the label 1.
 
     Parameters
     ----------
     pair : an `AdversarialPair`.
-    latents, images, labelled : lists of mx.io.DataBatch, as `checked_batches` gives them.
-    noise : standard deviation of the instance noise on every image that D sees.
+    latents, images, labelled : lists of mx.io.DataBatch, as `checked_batches` returns them.
+    noise : standard deviation of the instance noise on every input image of D.
     """
     schedule, fakes, classified, penalty = pair.schedule, [], {}, None
 
@@ -93,7 +100,7 @@ def train_step(pair, latents: list, images: list, labelled: list, noise: float) 
             on_fake = judge("fake", fake, FAKE)
         real = Shown(noisy(images[turn].data[0], noise), None if labelled else classes_of(images[turn]))
         on_real = judge("real", real, pair.real_label)
-        if labelled:  # batches of which D's classifier alone is told the classes
+        if labelled:  # these batches train only D's classifier
             known = Shown(noisy(labelled[turn].data[0], noise), classes_of(labelled[turn]))
             judge("labelled", known, IGNORED_LABEL)
         if schedule.separate_updates:
@@ -113,7 +120,7 @@ def train_step(pair, latents: list, images: list, labelled: list, noise: float) 
 
 
 def classes_of(batch) -> Optional[Any]:
-    """The class labels (N,) of a batch; None where it has none."""
+    """The class labels (N,) of a batch; None if it has none."""
     return batch.label[0] if batch.label else None
 
 
@@ -122,14 +129,14 @@ def checked_batches(name: str, given, shape: tuple, count: int, classes: bool) -
 
     Parameters
     ----------
-    name : of the input, for messages.
-    given : an NDArray, a DataBatch (with class labels (N,) as its first label), or a sequence of such.
-    shape : what each array must have, batch included.
+    name : the input's name, for messages.
+    given : an NDArray, a DataBatch (with class labels (N,) as its first label), or a sequence of these.
+    shape : the required shape of each array, batch included.
     classes : whether each batch must have class labels.
 
     Raises
     ------
-    ShapeError : an array of another kind, shape or type. ArgumentError : too few or too many, or no classes.
+    ShapeError : an array of another kind, shape or type. ArgumentError : another number of batches, or no classes.
     """
     several = list(given) if isinstance(given, (list, tuple)) else [given]
     if len(several) != count:
@@ -141,7 +148,7 @@ def checked_batches(name: str, given, shape: tuple, count: int, classes: bool) -
             continue
         if not batch.label:
             raise ArgumentError(
-                f"{name!r} comes without class labels, which this network takes; give an mx.io.DataBatch whose "
+                f"{name!r} has no class labels, and this network needs them; give an mx.io.DataBatch whose "
                 f"label is one array of {shape[0]} whole numbers from 0 as float32."
             )
         _check_array(f"class labels of {name}", batch.label[0], shape[:1])

@@ -1,4 +1,4 @@
-"""`Trainer`: step → epoch → fit. It knows no network, no loss and no data set by name."""
+"""`Trainer`: step → epoch → fit, for any network, loss and data set."""
 
 from __future__ import annotations
 
@@ -22,26 +22,27 @@ logger = logging.getLogger(__name__)
 
 
 class Trainer:
-    """Drives an `AdversarialPair` over a data iterator and tells callbacks how it goes.
+    """Trains an `AdversarialPair` on a data iterator and calls the callbacks.
 
     Parameters
     ----------
     pair : bound, with parameters and optimisers.
-    data : an mx.io.DataIter whose batches fit the pair. With `seek(epoch, batch)` (every iterator of mxgan.data)
-        a resumed run sees the batches it would have seen; another iterator is only `reset` at each epoch. A step
-        takes `pair.schedule.real_batches` of them; those left over at an epoch's end, too few for a step, it leaves.
+    data : an mx.io.DataIter whose batches fit the pair. If it has `seek(epoch, batch)` (every iterator of mxgan.data
+        has), a resumed run sees the same batches as an uninterrupted run; another iterator is only `reset` at each
+        epoch. A step takes `pair.schedule.real_batches` batches. Batches at the end of an epoch that are too few for a
+        step are skipped.
     latents : iterator over `rand` with `seek(batch)`; None: `RandIter` with this seed.
-    labelled : iterator over labelled images with `seek(epoch, batch)`, for a pair that takes such.
+    labelled : iterator over labelled images with `seek(epoch, batch)`, for a pair that takes labelled batches.
     noise : instance noise as a function of the step.
-    callbacks : objects of `Callback`, called in this order, those that are `told_last` after all others.
-    seed : every draw of the run is a function of it and of the step.
+    callbacks : objects of `Callback`, called in this order; callbacks with `told_last` come after all others.
+    seed : the seed and the step decide every draw of the run.
 
     Attributes
     ----------
     step : steps done in all. epoch : epochs done. iteration : steps done in this epoch.
-    stopping : why `fit` is to end early, None while it is not.
-    recover : what is done about a DivergedError, a function of it that puts the trainer back to an earlier step;
-        None: it ends `fit`.
+    stopping : the reason why `fit` ends early; None if it does not.
+    recover : a function that takes a DivergedError and returns the trainer to an earlier step; None: the error ends
+        `fit`.
     """
 
     def __init__(
@@ -65,11 +66,11 @@ class Trainer:
         self.stopping: Optional[str] = None
         self.recover: Optional[Callable] = None
         self._last: Optional[StepResult] = None
-        self._states: Optional[Mapping] = None  # of callbacks, of the checkpoint that this trainer continues from
+        self._states: Optional[Mapping] = None  # {callback: state} of the loaded checkpoint
         self._restored: list = []
 
     def restore(self, state: Mapping) -> None:
-        """Continue from the state of a checkpoint, whose parameters the pair has already.
+        """Continue from the state of a checkpoint; the pair already has its parameters.
 
         Parameters
         ----------
@@ -87,13 +88,13 @@ class Trainer:
                 self._restored.append(callback)
 
     def fit(self, steps: Optional[int] = None, epochs: Optional[int] = None) -> None:
-        """Train until `steps` steps or `epochs` epochs are done in all, or `stop` was called; one is needed."""
+        """Train until `steps` steps or `epochs` epochs are done in all, or until `stop` is called; give one of both."""
         if (steps is None) == (epochs is None):
             raise ArgumentError(f"give either steps or epochs; got steps={steps} and epochs={epochs}.")
         check_callbacks(self.callbacks)
         self.callbacks.sort(key=lambda callback: callback.told_last)
         self._restore_callbacks()
-        with ExitStack() as closing:  # every callback is closed, whatever the others raise
+        with ExitStack() as closing:  # closes every callback, also after an error
             for callback in reversed(self.callbacks):
                 closing.callback(callback.close, self)
             self._tell("on_fit_begin")
@@ -101,7 +102,7 @@ class Trainer:
                 pass
 
     def _fitted(self, steps: Optional[int], epochs: Optional[int]) -> bool:
-        """Train to the end; False when that was not reached because training diverged and was put back."""
+        """Train to the end; False if training diverged and was returned to an earlier step."""
         try:
             while not self._done(steps, epochs):
                 self.train_epoch(steps)
@@ -114,7 +115,7 @@ class Trainer:
         return True
 
     def train_epoch(self, steps: Optional[int] = None) -> None:
-        """Train to the end of the epoch under way, or until `steps` are done in all."""
+        """Train to the end of the current epoch, or until `steps` steps are done in all."""
         seek = getattr(self.data, "seek", None)
         if seek:
             seek(self.epoch, self.iteration * self.pair.schedule.real_batches)
@@ -134,12 +135,12 @@ class Trainer:
             self._tell("on_step_end", batches[-1], result)
 
     def train_step(self, batches: Sequence) -> StepResult:
-        """One step on its real batches; latents and MXNet's own random numbers are those of this step number."""
+        """One step on these real batches; the seed and the step number decide latents and MXNet's random numbers."""
         mx.random.seed(int(rng_for("mxnet", self.seed, self.step).integers(2**31)))
         result = self.pair.step(
             self._latents(), batches, noise=self.noise.sigma_at(self.step), labelled=self._labelled_batches()
         )
-        if self._last is not None:  # at most two steps in flight: the engine would queue batches without end
+        if self._last is not None:  # at most two steps at a time, or the engine's queue would grow without limit
             self._last.generator_prediction.wait_to_read()
         self._last = result
         return result
@@ -168,12 +169,12 @@ class Trainer:
 
     @property
     def ends_epoch(self) -> bool:
-        """Whether the data have too few batches left for another step of this epoch, where their iterator tells."""
+        """Whether too few batches are left for another step of this epoch; False without `data.batches_per_epoch`."""
         batches = getattr(self.data, "batches_per_epoch", None)
         return batches is not None and (self.iteration + 1) * self.pair.schedule.real_batches > batches
 
     def stop(self, reason: str) -> None:
-        """End `fit` after the step under way; may be called from a callback or a signal handler."""
+        """End `fit` after the current step; a callback or a signal handler may call this."""
         self.stopping = reason
 
     def _done(self, steps: Optional[int], epochs: Optional[int]) -> bool:
@@ -184,7 +185,7 @@ class Trainer:
         )
 
     def _tell_everyone(self, hook: str) -> None:
-        """Tell also those after one that could not write: a picture that fails must not cost the checkpoint."""
+        """Call `hook` of every callback, also after an OutputError: a failed picture must not cost the checkpoint."""
         failed = None
         for callback in self.callbacks:
             try:

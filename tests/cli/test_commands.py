@@ -139,8 +139,8 @@ def test_the_default_recipe_has_what_keeps_it_in_balance():
         (["--resume", "nowhere"], "--run-dir cannot go with --resume nowhere: a run stays in its folder"),
         (["--keep-best", "loss_g"], "keep_best is 'loss_g'; give METRIC:min or METRIC:max, or null for none"),
         (["--on-nan", "ignore"], "--on-nan"),
-        (["--dataset", "mnist", "--data-dir", "nowhere"], "nowhere is no folder, and train-images-idx3-ubyte"),
-        (["--dataset", "recordio"], "the data set 'recordio' wants a data_dir (--data-dir): a .rec file"),
+        (["--dataset", "mnist", "--data-dir", "nowhere"], "nowhere is not a folder, and train-images-idx3-ubyte"),
+        (["--dataset", "recordio"], "the data set 'recordio' needs a data_dir (--data-dir): a .rec file"),
         (["--bogus"], "--bogus"),
     ],
 )
@@ -221,7 +221,7 @@ def test_an_existing_folder_is_refused(finished):
     folder, _ = finished
     result = mxgan("train", *TINY, "--steps", 1, "--run-dir", folder)
     assert result.exit_code == 1
-    assert "exists and is not empty; nothing in it was touched" in result.output
+    assert "exists and is not empty; nothing was changed" in result.output
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):

@@ -577,5 +577,5 @@ def test_what_is_not_trained_is_not_clipped():
 
 @pytest.mark.parametrize("bound", [0, -0.01, float("nan"), float("inf")])
 def test_bounds_that_cannot_be(bound):
-    with pytest.raises(ArgumentError, match="the bound of weight clipping is .*; give a number above 0"):
+    with pytest.raises(ArgumentError, match="weight_clip is .*; give a number above 0"):
         WeightClip(discriminator(*CRITICS["mlp"]), bound)

@@ -173,7 +173,7 @@ def test_the_best_checkpoint_by_a_metric_stays(tmp_path):
 
 
 def test_a_run_without_a_best_one_says_so(whole):
-    with pytest.raises(ArgumentError, match="has no best checkpoint, for it has no keep_best"):
+    with pytest.raises(ArgumentError, match="has no best checkpoint, because it has no keep_best"):
         mxgan.load_sampler(whole.folder.path, checkpoint="best")
 
 
@@ -215,7 +215,7 @@ def test_intervals_that_are_none(every):
         (["callbacks"], [], "'callbacks' is .., not an object"),
         (["optimizers", "generator", "num_update"], "many", "counts of the generator's optimiser"),
         (["optimizers", "discriminator"], None, "counts of the discriminator's optimiser"),
-        (["sha256", "../../config.json"], "0", "'../../config.json' is not the name of a file beside it"),
+        (["sha256", "../../config.json"], "0", "'../../config.json' is not the name of a file in the same folder"),
         (["callbacks", "Logger"], {"metrics": 3, "notes": {}, "bytes": 0}, "the checkpoint's state of Logger is"),
         (["callbacks", "Logger"], {}, "the checkpoint's state of Logger is"),
     ],
@@ -265,7 +265,7 @@ def test_a_linked_folder_is_refused_before_anything_is_written_through_it(name, 
     shutil.move(tmp_path / "run" / name, tmp_path / "elsewhere")
     os.symlink(tmp_path / "elsewhere", tmp_path / "run" / name)
     before = sorted((tmp_path / "elsewhere").rglob("*"))
-    with pytest.raises(RunFolderError, match=f"{name} is a link, and what a run writes stays in its folder"):
+    with pytest.raises(RunFolderError, match=f"{name} is a link, and a run writes only inside its own folder"):
         resumed(tmp_path / "run", steps=8)
     assert sorted((tmp_path / "elsewhere").rglob("*")) == before
 
@@ -276,7 +276,7 @@ def test_a_history_that_is_a_link_is_refused(target, tmp_path):
     (tmp_path / "elsewhere").write_text("mine")
     (tmp_path / "run" / "history.jsonl").unlink()
     os.symlink(target, tmp_path / "run" / "history.jsonl")
-    with pytest.raises(OutputError, match="history.jsonl is a link.*Remove it"):
+    with pytest.raises(OutputError, match="history.jsonl is a link.*Remove the link"):
         resumed(tmp_path / "run", steps=8)
     assert (tmp_path / "elsewhere").read_text() == "mine"
 
@@ -334,7 +334,7 @@ def test_a_bad_old_checkpoint_does_not_end_a_run(tmp_path, caplog):
     (session.folder.checkpoint(4) / "state.json").write_text("{")
     resumed(tmp_path / "run", steps=12, keep_best="loss_d:min").run()
     assert session.folder.checkpoint_steps() == [4, 8, 12]
-    assert any("Not looked at for the best" in record.getMessage() for record in caplog.records)
+    assert any("Skipped in the search for the best" in record.getMessage() for record in caplog.records)
 
 
 def test_a_picture_that_cannot_be_written_costs_no_checkpoint(tmp_path):

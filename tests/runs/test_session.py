@@ -144,12 +144,12 @@ def test_steps_done_after_the_last_checkpoint_are_done_again(tmp_path):
 def test_an_existing_run_folder_is_never_overwritten(finished):
     _, folder = finished
     before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-    with pytest.raises(RunFolderError, match="exists and is not empty; nothing in it was touched.*--resume"):
+    with pytest.raises(RunFolderError, match="exists and is not empty; nothing was changed.*--resume"):
         mxgan.start(tiny_config(steps=5), folder, display="none", progress=False)
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
 
 
-@pytest.mark.parametrize("kind, said", [("file", "is no folder"), ("folder", "not empty; nothing in it was touched")])
+@pytest.mark.parametrize("kind, said", [("file", "is not a folder"), ("folder", "not empty; nothing was changed")])
 def test_what_is_no_run_is_not_to_be_gone_on_with(tmp_path, kind, said):
     target = tmp_path / "here"
     target.write_text("a") if kind == "file" else (target / "more").mkdir(parents=True)
@@ -192,7 +192,7 @@ def test_resuming_what_is_no_run(tmp_path):
 
     whole = checkpoint_files(tmp_path / "run"), history(tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "checkpoints")
-    with pytest.raises(RunFolderError, match="has no checkpoints any more, and it had some. Put .*checkpoints back"):
+    with pytest.raises(RunFolderError, match="had checkpoints, and they are missing. Restore .*checkpoints"):
         mxgan.resume(tmp_path / "run", display="none", progress=False)
     (tmp_path / "run" / "checkpoints").mkdir()
     with pytest.raises(CheckpointError, match="has no checkpoint yet"):
@@ -289,7 +289,7 @@ def test_resuming_on_other_data_is_refused(tmp_path):
     config["data"]["sha256"] = "0" * 64
     path.write_text(json.dumps(config))
     with pytest.raises(
-        ArgumentError, match=r"the data set is not the one that .* then, .* now\. Put the same files back"
+        ArgumentError, match=r"the data set is not the one that .* then, .* now\. Restore the same files"
     ):
         mxgan.resume(tmp_path / "run", steps=3, display="none", progress=False)
 

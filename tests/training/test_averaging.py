@@ -286,7 +286,7 @@ def test_a_file_that_is_broken_or_missing_or_of_another_generator(run, tmp_path)
     [
         (3, "'average' is 3, not its number of updates"),
         ({"updates": -1}, "'average' is .* not its number of updates"),
-        (None, "lists '.*_E_.*' and says nothing of an 'average'"),
+        (None, "lists '.*_E_.*' and has no 'average'"),
     ],
 )
 def test_a_state_that_says_otherwise_is_refused(value, words, run, tmp_path):

@@ -61,9 +61,9 @@ def test_every_row_starts_at_the_full_rate_and_never_rises_or_goes_below_zero(sh
         ({"shape": "cosine", "final": 1.5}, "final is 1.5"),
         ({"shape": "steps"}, "milestones are [] and the shape is 'steps'"),
         ({"shape": "linear", "milestones": (3,)}, "milestones are [3] and the shape is 'linear'"),
-        ({"shape": "steps", "milestones": (20, 10)}, "ascending milestones"),
+        ({"shape": "steps", "milestones": (20, 10)}, "needs ascending milestones"),
         ({"shape": "steps", "milestones": (10,), "factor": 0}, "factor is 0"),
-        ({"shape": "CosineScheduler"}, "they are those of MXNet's own scheduler objects"),
+        ({"shape": "CosineScheduler"}, "only MXNet's own scheduler objects"),
     ],
 )
 def test_what_is_no_schedule_is_named(settings, words):
