@@ -34,11 +34,12 @@ autodoc_preserve_defaults = True
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
+napoleon_custom_sections = ["Source"]
 
 # Pages at the top of the repository, each of which is included in a page here.
 _ABOVE = re.compile(r"\]\((?:\.\./)?(ARCHITECTURE|CHANGELOG|CONTRIBUTING|SECURITY)\.md")
 _ENTRY = re.compile(r"^(\*{0,2}[\w(][\w(), .]*?) : (.+)$")
-_SECTIONS = ("Parameters", "Attributes", "Returns", "Yields", "Raises")
+_LISTS = ("Parameters", "Attributes", "Returns", "Yields", "Raises")
 
 
 def link_to_pages_here(app, page: str, source: list) -> None:
@@ -52,16 +53,28 @@ def _markup(line: str) -> str:
     return re.sub(r"`([^`]+)`(?=(\w?))", lambda found: found.group() + ("\\ " if found.group(2) else ""), line)
 
 
-def numpydoc_entries(app, what, name, obj, options, lines: list) -> None:
-    """Entries of this package's docstrings, `name : description`, as numpydoc has them where no type is given."""
-    section, new = None, []
+def _heading(line: str) -> str:
+    """The section of a paragraph that follows a list of parameters without a heading of its own."""
+    return "Source" if line.startswith("Source:") else "Examples" if line.startswith(">>>") else "Notes"
+
+
+def numpydoc_sections(app, what, name, obj, options, lines: list) -> None:
+    """This package's docstrings as numpydoc has them: entries `name : description`, and paragraphs after them."""
+    section, before, new = None, "", []
     for number, line in enumerate(lines):
         line = _markup(line)
         below = lines[number + 1] if number + 1 < len(lines) else ""
+        entry = _ENTRY.match(line) if section in _LISTS else None
         if line and below == "-" * len(line):
             section = line
-        entry = _ENTRY.match(line) if section in _SECTIONS else None
+        elif (
+            line[:1].strip() and not before and not entry and (section in _LISTS or (section and line[:7] == "Source:"))
+        ):
+            section = _heading(line)
+            new += [section, "-" * len(section)]
+            line = line.partition("Source: ")[2] or line
         new += [entry.group(1), f"    {entry.group(2)}"] if entry else [line]
+        before = line
     lines[:] = new
 
 
@@ -82,4 +95,4 @@ def setup(app) -> None:
     """Connect the functions above; docstrings come here before napoleon reads them."""
     complete_options()
     app.connect("source-read", link_to_pages_here)
-    app.connect("autodoc-process-docstring", numpydoc_entries, priority=400)
+    app.connect("autodoc-process-docstring", numpydoc_sections, priority=400)
