@@ -137,7 +137,7 @@ def _protocol(
 def _copies(
     config: RunConfig, sampler: Sampler, reference: Reference, settings: Settings, progress: Optional[bool]
 ) -> tuple:
-    """(reference, samples) for the metric `copies`, as small images, so that all training images fit into memory."""
+    """(reference, samples) for the metric `copies`: small grey images, so that all training images fit in memory."""
     size = min(COPY_SIZE, *config.recipe.network.image_shape[1:])
 
     def real(split: str, limit: Optional[int], most: int) -> np.ndarray:
@@ -170,7 +170,8 @@ def save_evaluation(run: Union[str, Path], evaluation: Evaluation) -> Path:
         folder.evaluations.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"{folder.evaluations} cannot be made: {error.strerror}; nothing was written. Make room, or use --output FILE."
+            f"{folder.evaluations} cannot be made: {error.strerror}; nothing was written. Make room, or use "
+            "--output FILE."
         ) from error
     with one_at_a_time(folder.evaluations):
         target, kept = _place_of(record["protocol"], folder.evaluations)
