@@ -1,12 +1,19 @@
-"""Measured against peers, alternately in one run: `python -m benchmarks` prints the tables of the README.
+"""Benchmarks of mxgan and of PyTorch in alternating turns: `python -m benchmarks` prints the table of the README.
 
-    worker.py               each contender in a process of its own, told when to work
-    ours, theirs, …         the contenders: running.py and reading.py beside them
-    arithmetic.py           how many multiply-adds a step must do
-    alternate.py            turns in alternation, medians, spread, ratios round by round
-    suites.py               what is compared with what, and the goal of each: one function each
-    report.py, machine.py   tables, JSON, plot; versions, threads, load
-    results.py              not of speed: every recipe trained and measured, `python -m benchmarks.results`
+In reading order::
 
-`mxgan` itself imports nothing from here.
+    worker.py        the process of one contender, which runs one turn on request
+    ours.py          contenders: training steps, sampling and matrix products of mxgan
+    theirs.py        contenders: the same work in PyTorch and onnxruntime
+    running.py       contenders: whole runs of mxgan
+    reading.py       contenders: data iterators of mxgan and PyTorch
+    alternate.py     turns in alternation; medians, spread, ratios of the rounds
+    arithmetic.py    the number of multiply-adds of a step
+    suites.py        SUITES: one function for each comparison, with its goals
+    machine.py       CPU, threads, versions, load
+    report.py        tables, JSON, plot
+    __main__.py      the command `python -m benchmarks`
+    results.py       sample quality: trains and measures every recipe, `python -m benchmarks.results`
+
+`mxgan` imports nothing from here.
 """

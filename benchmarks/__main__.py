@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: what mxgan takes, beside what PyTorch takes on the same machine in the same minutes."""
+"""`python -m benchmarks`: the speed of mxgan and of PyTorch, on the same machine in alternating turns."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from mxgan.training.precision import check_precision
 @click.option("--plot", type=click.Path(), help="A PNG of the suite scaling.")
 @click.option("--busy", is_flag=True, help="Measure although something else is running.")
 def main(suites, rounds, data_dir: Optional[str], no_peers, no_compile, output, plot, busy) -> None:
-    """Print tables of ratios, each measured in alternating turns; all SUITES unless some are named."""
+    """Measure ratios of speed in alternating turns and print them as tables: the named SUITES, or all."""
     for target in filter(None, (output, plot)):
         check_absent(Path(target))
     if not no_peers and importlib.util.find_spec("torch") is None:
@@ -38,8 +38,8 @@ def main(suites, rounds, data_dir: Optional[str], no_peers, no_compile, output, 
     found = busy_cpus()
     if found > LOAD_ALLOWED and not busy:
         raise click.ClickException(
-            f"other programs keep {found:.2f} CPUs busy; at most {LOAD_ALLOWED} leave ratios worth printing. Wait, or "
-            "give --busy."
+            f"other programs keep {found:.2f} CPUs busy; useful ratios need at most {LOAD_ALLOWED}. Wait, or give "
+            "--busy."
         )
     compiler = not no_compile and bool(shutil.which("g++") or shutil.which("c++"))
     plan = Plan(rounds, _below(data_dir, "mnist"), _below(data_dir, "imagenet_sample"), not no_peers, compiler, _low())
@@ -50,7 +50,7 @@ def main(suites, rounds, data_dir: Optional[str], no_peers, no_compile, output, 
         try:
             sections[name] = SUITES[name](plan)
         except WorkerError as error:
-            raise click.ClickException(f"{name}: {error} What was measured before is in {output}.") from error
+            raise click.ClickException(f"{name}: {error} Earlier results are in {output}.") from error
         click.echo(as_markdown([sections[name]], {}), err=True)
         machine["busy_cpus_after"] = round(busy_cpus(), 2)
         Path(output).write_text(as_json(list(sections.values()), machine))

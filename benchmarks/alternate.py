@@ -1,4 +1,4 @@
-"""Turns in alternation, so that what else the machine does meets all contenders alike, and what they come to."""
+"""Turns of contenders in alternation, so that other load affects all alike; their medians, spreads and ratios."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class WorkerError(RuntimeError):
-    """A contender ended before its turns were done; its own words are on standard error."""
+    """A contender ended before its last turn; its own message is on standard error."""
 
 
 @dataclass(frozen=True)
 class Contender:
-    """Something to be timed: `make` is "module:function", called with `settings` in a process of its own."""
+    """A function to be timed: `make` is "module:function", called with `settings` in its own process."""
 
     name: str
     make: str
@@ -36,8 +36,8 @@ class Timing:
 
     Attributes
     ----------
-    seconds : of each turn, in the order of the rounds.
-    images : in one turn.
+    seconds : the time of each turn, in the order of the rounds.
+    images : the number of images in one turn.
     """
 
     name: str
@@ -46,18 +46,18 @@ class Timing:
 
     @property
     def median(self) -> float:
-        """Seconds of a turn."""
+        """The median time of a turn, in seconds."""
         return statistics.median(self.seconds)
 
     @property
     def spread(self) -> float:
-        """Half the distance between the quartiles, as a share of the median."""
+        """Half the distance between the quartiles, divided by the median."""
         low, _, high = statistics.quantiles(self.seconds, n=4)
         return (high - low) / 2 / self.median
 
     @property
     def images_per_second(self) -> float:
-        """By the median turn."""
+        """Images per second in the median turn."""
         return self.images / self.median
 
 
@@ -71,17 +71,17 @@ class _Worker:
         self.images: Optional[float] = None
 
     def answer(self) -> dict:
-        """The next line of the worker."""
+        """The next line of the worker, as a dict."""
         line = self._process.stdout.readline()
         if not line:
-            raise WorkerError(f"{self.name} ended with {self._process.wait()}; what it said is above.")
+            raise WorkerError(f"{self.name} ended with {self._process.wait()}; its standard error is above.")
         return json.loads(line)
 
     def get_ready(self) -> None:
         self.images = self.answer()["images"]
 
     def turn(self) -> dict:
-        with suppress(BrokenPipeError):  # it is gone, and `answer` says so
+        with suppress(BrokenPipeError):  # the process has ended; `answer` raises the error
             self._process.stdin.write("\n")
         return self.answer()
 
@@ -93,13 +93,13 @@ class _Worker:
 
 
 def turns(contenders: Sequence[Contender], rounds: int, warm_up: int = 1) -> dict:
-    """{name: [answer of each turn]}: every contender in turn, `rounds` times, after `warm_up` rounds that do not count.
+    """{name: [answer of each turn]}: all contenders one after another, `rounds` times after `warm_up` uncounted rounds.
 
-    An answer is {"seconds": s, "images": n} or what the contender measured itself.
+    An answer is {"seconds": s, "images": n}, or the contender's own measurements and "images".
     """
     workers: list[Any] = []
     try:
-        for contender in contenders:  # one after the other: a start-up would be disturbed by another's
+        for contender in contenders:  # one after another: start-ups would disturb each other
             workers.append(_Worker(contender))
             workers[-1].get_ready()
         each = [[worker.turn() for worker in workers] for _ in range(warm_up + rounds)][warm_up:]
@@ -113,7 +113,7 @@ def turns(contenders: Sequence[Contender], rounds: int, warm_up: int = 1) -> dic
 
 
 def alternate(contenders: Sequence[Contender], rounds: int, warm_up: int = 1) -> dict:
-    """{name: Timing} of contenders that leave the measuring to the worker; see `turns`."""
+    """{name: Timing} of contenders that the worker times; see `turns`."""
     return {
         name: Timing(name, tuple(answer["seconds"] for answer in answers), answers[0]["images"])
         for name, answers in turns(contenders, rounds, warm_up).items()
@@ -121,6 +121,6 @@ def alternate(contenders: Sequence[Contender], rounds: int, warm_up: int = 1) ->
 
 
 def ratio(ours: Timing, peer: Timing) -> tuple:
-    """(low quartile, median, high quartile) over the rounds of our images a second to the peer's."""
+    """(low quartile, median, high quartile), over the rounds, of our images per second divided by the peer's."""
     each = [(ours.images / own) / (peer.images / other) for own, other in zip(ours.seconds, peer.seconds)]
     return tuple(statistics.quantiles(each, n=4))

@@ -1,6 +1,6 @@
-"""How many multiply-adds a training step does, counted off the graphs as is usual: the floor of its time.
+"""The number of multiply-adds of a training step, counted from the graphs; it gives a lower bound of the step's time.
 
-Products with the zeros of a padding are counted; of DCGAN's they are 14 %, and a kernel may leave them out.
+As usual, products with the zeros of a padding count. In DCGAN they are 14 %, and a kernel may skip them.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ LAYERS = ("Convolution", "Deconvolution", "FullyConnected", "dot")
 
 
 def multiply_adds(symbol, shapes: Mapping) -> list:
-    """Multiply-adds of one forward pass, for each (transposed) convolution and fully connected layer in order.
+    """The multiply-adds of one forward pass, for each (transposed) convolution and fully connected layer in order.
 
-    A convolution does one for every number of its weight at each output position, a transposed one at each input
-    position: batch × positions × numbers of the weight (Goodfellow et al. 2016, section 9.5).
+    A convolution does one multiply-add for each weight number at each output position; a transposed convolution, at
+    each input position. This gives batch × positions × weight numbers (Goodfellow et al. 2016, section 9.5).
     """
     nodes, found = nodes_of(symbol, shapes), []
     for node in nodes:
@@ -32,11 +32,13 @@ def multiply_adds(symbol, shapes: Mapping) -> list:
 
 
 def step_multiply_adds(network, batch: int) -> int:
-    """Of one step of MXNet's own DCGAN example, with nothing worked out that is not needed.
+    """The multiply-adds of one step of MXNet's DCGAN example, without gradients that are not needed.
 
-    A backward pass costs as much again for the gradients of the weights, and as much again for those of the layer's
-    input. D: three forward passes; gradients of weights in two; of inputs in three, of the first layer's in G's alone.
-    G: one of each, none of its first layer's input.
+    For each layer, the gradients of its weights cost as much as its forward pass; so do the gradients of its input.
+
+    D: three forward passes, weight gradients in two of them, input gradients in all three. For D's first layer, input
+    gradients only in G's update.
+    G: one forward pass, weight gradients, and input gradients except for the first layer.
     """
     generator = multiply_adds(network.generator(), network.generator_inputs(batch))
     discriminator = multiply_adds(network.discriminator(), {"data": (batch, *network.image_shape)})

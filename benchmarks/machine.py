@@ -1,4 +1,4 @@
-"""What the figures depend on: CPU, threads, versions, and whether anything else was running."""
+"""The conditions of a benchmark: CPU, threads, versions, and the load of other programs."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from mxgan.runtime.cpus import usable_cpus
 
 __all__ = ["LOAD_ALLOWED", "busy_cpus", "describe"]
 
-LOAD_ALLOWED = 0.15  # CPUs that others may keep busy while nothing of ours runs
+LOAD_ALLOWED = 0.15  # number of CPUs that other programs may keep busy
 
 
 def busy_cpus(seconds: float = 2.0) -> float:
-    """CPUs that were busy over the next so many seconds, while this process slept (Linux)."""
+    """The mean number of busy CPUs over the next `seconds`, while this process sleeps (Linux)."""
     before, began = _busy_ticks(), time.monotonic()
     time.sleep(seconds)
     return (_busy_ticks() - before) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - began)
 
 
 def _busy_ticks() -> int:
-    """User, nice, system, interrupts and what the hypervisor took, of all CPUs (proc(5))."""
+    """Ticks of user, nice, system, interrupts and stolen time, summed over all CPUs (proc(5))."""
     user, nice, system, _idle, _wait, irq, soft, stolen = map(int, Path("/proc/stat").read_text().split()[1:9])
     return user + nice + system + irq + soft + stolen
 
 
 def describe() -> dict:
-    """{what: value} for the head of a report."""
+    """{name: value} for the head of a report."""
     ours = versions()
     found = {"cpu": _cpu(), "cpu_features": " ".join(ours["cpu_features"]), "cpus": usable_cpus()}
     found.update(mxgan_threads=ours["threads"]["count"], torch_threads=_torch_threads())
@@ -54,7 +54,7 @@ def _cpu() -> str:
 
 
 def _torch_threads() -> Optional[int]:
-    """As PyTorch chooses them in a process of its own, None without it."""
+    """The number of threads that PyTorch chooses in its own process; None without PyTorch."""
     if importlib.util.find_spec("torch") is None:
         return None
     told = subprocess.run(

@@ -1,4 +1,4 @@
-"""What mxgan does, as units for worker.py."""
+"""Work of mxgan (training steps, sampling, matrix products), as units for worker.py."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["critic_step", "matrix_products", "sampling", "training_step"]
 
 
 def _pair(batch: int, nc: int, width: int, size: int, precision: str = "float32", **settings):
-    """A DCGAN in training, as the recipe dcgan-original has it, with other settings of the recipe on demand."""
+    """The pair of the recipe dcgan-original; `settings` may name another recipe and replace settings of the recipe."""
     from dataclasses import replace
 
     from mxgan.recipes import get_recipe
@@ -25,7 +25,7 @@ def _pair(batch: int, nc: int, width: int, size: int, precision: str = "float32"
 
 
 def _inputs(pair, batches: int = 4) -> Iterator[tuple]:
-    """(latents, images), a few batches of each in turn, without end."""
+    """Endless (latents, images): a few batches of random numbers, repeated."""
     from mxgan.runtime import mx
 
     shapes = (pair.batch_size, *pair.latent_shape), (pair.batch_size, *pair.image_shape)
@@ -34,7 +34,7 @@ def _inputs(pair, batches: int = 4) -> Iterator[tuple]:
 
 
 def training_step(batch=64, nc=3, width=64, size=64, precision="float32", steps=3) -> Unit:
-    """`steps` whole training steps: D on fake and real, one Adam update, G through D, one Adam update."""
+    """`steps` complete training steps: D on fake and real, one Adam update, G through D, one Adam update."""
     from mxgan.runtime import mx
 
     pair = _pair(batch, nc, width, size, precision)
@@ -49,7 +49,7 @@ def training_step(batch=64, nc=3, width=64, size=64, precision="float32", steps=
 
 
 def critic_step(batch=64, nc=3, width=64, size=64, steps=3) -> Unit:
-    """`steps` steps of a WGAN-GP critic: fakes, both losses, the gradient penalty, one Adam update."""
+    """`steps` steps of a WGAN-GP critic: generation, both losses, the gradient penalty, one Adam update."""
     from mxgan.runtime import mx
 
     pair = _pair(batch, nc, width, size, recipe="wgan-gp")
@@ -68,7 +68,7 @@ def critic_step(batch=64, nc=3, width=64, size=64, steps=3) -> Unit:
 
 
 def sampling(batch=64, nc=3, width=64, size=64, batches=8) -> Unit:
-    """Images out of a generator, as `mxgan sample` draws them: latents in and images out as NumPy arrays."""
+    """Sampling from a generator as in `mxgan sample`: latents and images are NumPy arrays."""
     import numpy as np
 
     from mxgan.networks import DCGAN
@@ -88,7 +88,7 @@ def sampling(batch=64, nc=3, width=64, size=64, batches=8) -> Unit:
 
 
 def matrix_products(sizes=(1024, 2048, 4096), repeats=4) -> Unit:
-    """The best rate at which MXNet's FullyConnected multiplies float32 matrices, over some sizes: GFLOP/s."""
+    """The highest rate of float32 matrix products by MXNet's FullyConnected, over some sizes, in GFLOP/s."""
     import time
 
     from mxgan.runtime import mx

@@ -1,4 +1,4 @@
-"""Data iterators alone, ours and PyTorch's, as units for worker.py."""
+"""Data iterators of mxgan and of PyTorch, without training, as units for worker.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["our_batches", "our_first_reading", "torch_batches"]
 def our_batches(
     dataset: str, data_dir: Optional[str], batch: int = 64, size: int = 64, batches: int = 40, copies: int = 1
 ) -> Unit:
-    """Batches of a data set, float32 in [-1, 1], one epoch after another; a .rec is packed first from `copies`."""
+    """Batches of a data set, float32 in [-1, 1], over epochs. "recordio" first packs `copies` of each image."""
     from mxgan.data import open_dataset, pack_folder
 
     folder = tempfile.TemporaryDirectory()
@@ -24,7 +24,7 @@ def our_batches(
         source, data_dir = _repeated(Path(data_dir), copies, Path(folder.name)), f"{folder.name}/packed.rec"
         pack_folder(source, data_dir)
     data = open_dataset(dataset, batch_size=batch, image_size=size, data_dir=data_dir, progress=False)
-    place = [0, 0]  # epoch, batch in it
+    place = [0, 0]  # epoch, batch of the epoch
 
     def run() -> None:
         for _ in range(batches):
@@ -38,7 +38,7 @@ def our_batches(
 
 
 def our_first_reading(data_dir: str, size: int = 64, copies: int = 1) -> Unit:
-    """All images of a folder, decoded for the first time: nothing is in the cache."""
+    """All images of a folder, decoded with an empty cache."""
     from mxgan.data import load_folder
 
     folder = tempfile.TemporaryDirectory()
@@ -53,9 +53,9 @@ def our_first_reading(data_dir: str, size: int = 64, copies: int = 1) -> Unit:
 
 
 def torch_batches(data_dir: str, batch: int = 64, size: int = 64, copies: int = 1) -> Unit:
-    """One epoch of a torch DataLoader over the same files: Pillow decodes, scales and crops, as torchvision has it.
+    """One epoch of a torch DataLoader over the same files: Pillow decodes, scales and crops, as in torchvision.
 
-    As many worker processes as this one may use CPUs, kept from epoch to epoch.
+    It has one worker process for each CPU that this process may use; the workers stay from epoch to epoch.
     """
     import numpy as np
     import torch
@@ -89,7 +89,7 @@ def torch_batches(data_dir: str, batch: int = 64, size: int = 64, copies: int = 
 
 
 def _repeated(source: Path, copies: int, folder: Path) -> Path:
-    """A folder with every image of `source` `copies` times, as links."""
+    """A folder with `copies` symbolic links to every image of `source`."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in sorted(path for path in source.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png")):
         for copy in range(copies):

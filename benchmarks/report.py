@@ -1,4 +1,4 @@
-"""Sections as Markdown, as JSON, and the plot of the scaling."""
+"""Sections as Markdown and as JSON, and the plot of the suite scaling."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["as_json", "as_markdown", "plot_scaling"]
 
 
 def as_markdown(sections: Sequence[Section], machine: dict) -> str:
-    """The goals first, then each section's own table."""
+    """The outcomes of all sections in one table, then the table of each section."""
     told = ", ".join(f"{name} {value}" for name, value in machine.items() if value is not None)
     outcomes = [outcome for section in sections for outcome in section.outcomes]
     lines = [told, "", "| measured | value | quartiles | goal | |", "| --- | ---: | --- | ---: | --- |"]
@@ -37,12 +37,12 @@ def _row(outcome: Outcome) -> str:
 
 
 def as_json(sections: Sequence[Section], machine: dict) -> str:
-    """Everything, each turn included."""
+    """All sections, including each turn, as JSON."""
     return json.dumps({"machine": machine, "sections": [asdict(section) for section in sections]}, indent=1) + "\n"
 
 
 def plot_scaling(section: Section, target: Path) -> None:
-    """Seconds a step against the multiply-adds of it, with the line of one rate for all."""
+    """The seconds of a step against its multiply-adds, with a line of constant rate."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.results`: every recipe trained on MNIST and measured, from nothing to the table of the README.
+"""`python -m benchmarks.results`: training and evaluation of every recipe on MNIST, for the table of the README.
 
-Each run is `mxgan train … --resume auto` and `mxgan evaluate` in processes of their own: stopped at any moment, the
-same command goes on. Nothing is chosen by its score: the last checkpoint of each run is measured.
+Each run is `mxgan train … --resume auto` and `mxgan evaluate` in their own processes: after a stop, the same command
+continues. No checkpoint is chosen by its score: the last one of each run is measured.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from mxgan.runtime.cpus import usable_cpus
 
 SMALL = "--nc 1 --ngf 32 --ndf 32 --set image_size=32"
 MEDIUM = "--nc 1 --ngf 32 --ndf 32"  # 64×64
-LINES = 10  # of the log, over which the critic's estimate is averaged
-PUBLISHED = 16_384  # images of the one published SWD of a DCGAN on MNIST at 64×64
+LINES = 10  # number of log lines over which the critic's estimate is averaged
+PUBLISHED = 16_384  # number of images in the only published SWD of a DCGAN on MNIST at 64×64
 
 
 class Plan(NamedTuple):
-    """How a recipe is trained here: steps, flags besides the recipe's own, samples that are measured."""
+    """The training of a recipe here: number of steps, flags that change the recipe, number of measured samples."""
 
     steps: int
     flags: str = ""
@@ -59,13 +59,13 @@ COLUMNS = {
     "missing_classes": ("missing", ".0f"),
     "precision": ("precision", ".3f"),
     "recall": ("recall", ".3f"),
-    "digits_right": ("digits right", ".4f"),  # class_agreement; of a D that classifies, its accuracy on the test set
+    "digits_right": ("digits right", ".4f"),  # class_agreement, or test accuracy of a classifying D
 }
 WEIGHTS = {"raw": "G's own", "ema": "average"}
 
 
 class Job(NamedTuple):
-    """One run and where it goes."""
+    """One run and its folder."""
 
     recipe: str
     seed: int
@@ -83,7 +83,7 @@ class Job(NamedTuple):
 def main(
     recipes: Sequence[str], data_dir: Optional[str], seeds: Sequence[int], share: float, jobs: int, output: str
 ) -> None:
-    """Train, measure, and print the tables of all that was measured so; these and pictures lie in the folder."""
+    """Train and measure recipes, and print the tables of all results in the output folder, which also has pictures."""
     folder, names = Path(output), list(PLANS) if "all" in recipes else list(dict.fromkeys(recipes))
     unknown = sorted(set(names) - set(PLANS))
     if unknown:
@@ -110,12 +110,12 @@ def _job(folder: Path, recipe: str, seed: int, steps: int) -> Job:
 
 
 def measured(job: Job, data_dir: Optional[str], environment: dict) -> list:
-    """Rows of one run: of the generator's weights, and of their average where it has one."""
+    """The rows of one run: for the generator's weights, and for their average if the run has one."""
     plan, data = PLANS[job.recipe], ["--data-dir", data_dir] if data_dir else []
     train = ["train", "--recipe", job.recipe, "--dataset", "mnist", *data, "--seed", str(job.seed), *plan.flags.split()]
     train += ["--steps", str(job.steps), "--display", "none", "--sample-every", str(max(1, job.steps // 10))]
     timed = job.folder.with_name(f"{job.folder.name}.seconds")
-    spent = float(timed.read_text()) if timed.exists() else 0.0  # of all the times that it was gone on with
+    spent = float(timed.read_text()) if timed.exists() else 0.0  # over all parts of a resumed run
     if not (job.folder / "checkpoints" / f"{job.steps:06d}").exists():
         began = time.monotonic()
         try:
@@ -138,7 +138,7 @@ def measured(job: Job, data_dir: Optional[str], environment: dict) -> list:
 
 
 def evaluated(job: Job, weights: str, flags: list, data: list, environment: dict) -> dict:
-    """What `mxgan evaluate` finds of "raw" or "ema" weights, kept beside the run; measured again for another plan."""
+    """The JSON of `mxgan evaluate` for "raw" or "ema" weights, in a file beside the run; renewed for another plan."""
     kept = job.folder.with_name("-".join([job.folder.name, weights, *flags[-1:]]) + ".json")
     wanted = PLANS[job.recipe].samples
     if kept.exists() and json.loads(kept.read_text())["protocol"]["samples"] != wanted:
@@ -150,7 +150,7 @@ def evaluated(job: Job, weights: str, flags: list, data: list, environment: dict
 
 
 def run(arguments: list, job: Job, environment: dict) -> None:
-    """`mxgan …`, its words to a log beside the run; ends the whole and names the log where it fails."""
+    """Run `mxgan …` with its output in a log file beside the run; ClickException with the log's path if it fails."""
     log = job.folder.with_name(f"{job.folder.name}.log")
     with log.open("a") as stream:
         command = [sys.executable, "-m", "mxgan", *arguments]
@@ -166,7 +166,7 @@ def _test_accuracy(job: Job) -> Optional[dict]:
 
 
 def with_earlier(rows: Sequence[dict], path: Path) -> list:
-    """These rows and those of earlier commands in the same folder, in the order of PLANS."""
+    """These rows and the rows of earlier commands in the same folder, in the order of PLANS."""
     earlier = json.loads(path.read_text()) if path.exists() else []
     known = {_key(row): row for row in [*earlier, *rows]}
     return sorted(known.values(), key=lambda row: (list(PLANS).index(row["recipe"]), *_key(row)[1:]))
@@ -177,19 +177,19 @@ def _key(row: dict) -> tuple:
 
 
 def first_seeds(rows: Sequence[dict], folder: Path) -> list:
-    """A job for each recipe and number of steps: that of its first seed."""
+    """The job of the first seed for each recipe and number of steps."""
     jobs = {(row["recipe"], row["steps"]): row for row in reversed(rows)}
     return [Job(row["recipe"], row["seed"], row["steps"], folder / row["folder"]) for row in reversed(jobs.values())]
 
 
 def tables(rows: Sequence[dict]) -> str:
-    """Markdown: a line for each recipe and kind of weights; below, one for each seed where there are several."""
+    """Markdown: a line for each recipe and kind of weights; with several seeds, also a table with a line for each."""
     several = len({row["seed"] for row in rows}) > 1
     return table(rows) + ("\n" + table(rows, each_seed=True) if several else "")
 
 
 def table(rows: Sequence[dict], each_seed: bool = False) -> str:
-    """Markdown; where a line is of several seeds, cells are mean ± standard deviation (n - 1)."""
+    """A Markdown table; if a line has several seeds, its cells are mean ± standard deviation (n - 1)."""
     groups: dict = {}
     for row in rows:
         groups.setdefault(_key(row)[: 4 if each_seed else 3], []).append(row)
@@ -222,7 +222,7 @@ def _cell(scores: Sequence[Optional[dict]], form: str) -> str:
 
 
 def draw_grids(jobs: Sequence[Job], target: Path) -> None:
-    """Ten images of each run's last picture at even distances, so that all classes are there; one run a row."""
+    """One row for each run: ten images from its last picture, evenly spaced so that all classes appear."""
     from mxgan.pictures.grid import GAP, save_png
     from mxgan.runs.config import recorded_config
     from mxgan.runtime import cv2
@@ -241,7 +241,7 @@ def draw_grids(jobs: Sequence[Job], target: Path) -> None:
 
 
 def draw_estimate(job: Job, target: Path) -> None:
-    """The critic's Wasserstein estimate beside the Fréchet distance, step by step, and their correlation."""
+    """Plot the critic's Wasserstein estimate and the Fréchet distance over the steps, with their correlation."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -263,7 +263,7 @@ def draw_estimate(job: Job, target: Path) -> None:
     other.plot(steps, distances, "r.-", label="Fréchet distance of 1,000 samples")
     other.set(ylabel="Fréchet distance")
     for each, values in ((axes, estimates), (other, distances)):
-        if min(values) > 0:  # a critic's first estimates may be below
+        if min(values) > 0:  # a critic's first estimates may be negative
             each.set_yscale("log")
             each.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             each.yaxis.set_major_formatter("{x:g}")

@@ -1,4 +1,4 @@
-"""What a whole run costs beside its steps, as units for worker.py that measure themselves."""
+"""The cost of a whole run in addition to its steps, as units for worker.py that measure themselves."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["start_up", "trainer_and_bare_loop"]
 
 
 def trainer_and_bare_loop(dataset: str, data_dir: Optional[str], steps: int = 10) -> Unit:
-    """Steps of the recipe dcgan by the trainer, and by a loop that does nothing but `pair.step` on ready inputs.
+    """Steps of the recipe dcgan in the trainer, and in a bare loop that only calls `pair.step` on prepared inputs.
 
-    Both work on the same pair, in turn. A turn gives seconds a step of each, and the seconds of one picture and of one
-    checkpoint, which the defaults have every 100 and every 1,000 steps.
+    Both train the same pair, one after the other. A turn measures the seconds of a step in each, and the seconds of one
+    picture and of one checkpoint divided by their default intervals (100 and 1,000 steps).
     """
     from mxgan.callbacks.checkpointer import Checkpointer
     from mxgan.callbacks.pictures import Grids
@@ -73,7 +73,7 @@ def trainer_and_bare_loop(dataset: str, data_dir: Optional[str], steps: int = 10
 
 
 def start_up(dataset: str, data_dir: Optional[str], steps: int = 20) -> Unit:
-    """`mxgan train` from nothing: seconds to the line of its first step, and the most memory it took, in MB."""
+    """`mxgan train` in a new process: seconds to the log line of the first step, and peak memory in MB."""
 
     def run() -> dict:
         with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""What is compared with what, and the goal of each comparison: one row of SUITES for each section of the report."""
+"""SUITES: the comparisons and their goals, one function for each section of the report."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ LAST = {"channels_last": True, "fused": True}
 
 @dataclass(frozen=True)
 class Plan:
-    """What the user asked for.
+    """The settings of a benchmark.
 
     Attributes
     ----------
-    rounds : turns of each contender. mnist, photographs : folders of data; None: none. peers : whether PyTorch is
-        there. compiler : whether torch.compile is to be among them. bfloat16 : whether this CPU computes in it.
+    rounds : number of turns of each contender. mnist, photographs : data folders; None if missing. peers : whether to
+        measure PyTorch. compiler : whether to measure torch.compile. bfloat16 : whether this CPU computes in bfloat16.
     """
 
     rounds: int
@@ -37,7 +37,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One goal: `value` is to be at least (or at most) `goal`; a goal of None is none."""
+    """One measured value. It should be at least (or at most) `goal`; None means no goal."""
 
     what: str
     value: float
@@ -48,7 +48,7 @@ class Outcome:
 
     @property
     def reached(self) -> Optional[bool]:
-        """None where there is no goal."""
+        """Whether the value reaches the goal; None without a goal."""
         if self.goal is None:
             return None
         return self.value <= self.goal if self.at_most else self.value >= self.goal
@@ -56,7 +56,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Section:
-    """What a suite found: timings as they were, outcomes, and what a reader should know."""
+    """The result of a suite: timings, outcomes, and notes for the reader."""
 
     title: str
     timings: Sequence[Timing] = ()
@@ -66,7 +66,7 @@ class Section:
 
 
 def _over(ours: Timing, peers: Sequence[Timing], what: str, goal: Optional[float]) -> Outcome:
-    """Our images a second over those of the fastest of some peers."""
+    """The ratio of our images per second to those of the fastest of some peers."""
     best = min(peers, key=lambda timing: timing.median / timing.images)
     low, middle, high = ratio(ours, best)
     return Outcome(f"{what} ({best.name})", middle, "×", goal, spread=f"{low:.2f} to {high:.2f}")
@@ -101,7 +101,7 @@ def _steps(plan: Plan, nc: int) -> Section:
                 found["mxgan bfloat16"], [found[name] for name, _ in low], f"bfloat16 step, {kind}, over the best", 1.1
             )
         )
-    for name, timing in found.items():  # more than PyTorch's example does, so no goal
+    for name, timing in found.items():  # optimised beyond PyTorch's example, so no goal
         if name.endswith("frozen"):
             mine = found["mxgan bfloat16" if "bfloat16" in name else "mxgan float32"]
             outcomes.append(_over(mine, [timing], f"{mine.name.split()[1]} step, {kind}, over", None))
@@ -109,17 +109,17 @@ def _steps(plan: Plan, nc: int) -> Section:
 
 
 def steps_rgb(plan: Plan) -> Section:
-    """Three channels."""
+    """Training steps with three channels."""
     return _steps(plan, 3)
 
 
 def steps_grey(plan: Plan) -> Section:
-    """One channel."""
+    """Training steps with one channel."""
     return _steps(plan, 1)
 
 
 def floor(plan: Plan) -> Section:
-    """The float32 step against what its multiply-adds would take at the rate of the best matrix product."""
+    """The time of a float32 step against the time of its multiply-adds at the rate of the best matrix product."""
     from benchmarks.arithmetic import step_multiply_adds
     from mxgan.networks import DCGAN
 
@@ -141,7 +141,7 @@ def floor(plan: Plan) -> Section:
 
 
 def critic(plan: Plan) -> Section:
-    """A WGAN-GP critic's step."""
+    """Steps of a WGAN-GP critic."""
     contenders = [Contender("mxgan", CRITIC)]
     if plan.peers:
         contenders += [
@@ -156,7 +156,7 @@ def critic(plan: Plan) -> Section:
 
 
 def sampling(plan: Plan) -> Section:
-    """Generation, 64 at a time."""
+    """Sampling in batches of 64."""
     contenders = [Contender("mxgan", SAMPLING)]
     if plan.peers:
         contenders += [
@@ -175,7 +175,7 @@ def sampling(plan: Plan) -> Section:
 
 
 def overhead(plan: Plan) -> Section:
-    """The trainer around the step."""
+    """The overhead of the trainer over a bare loop of steps."""
     dataset, folder = ("mnist", plan.mnist) if plan.mnist else ("digits", None)
     made = "benchmarks.running:trainer_and_bare_loop"
     found = turns([Contender("run", made, {"dataset": dataset, "data_dir": folder})], plan.rounds)["run"]
@@ -196,7 +196,7 @@ def overhead(plan: Plan) -> Section:
 
 
 def start(plan: Plan) -> Section:
-    """From nothing to the first step."""
+    """The time to the first step of `mxgan train`, and its peak memory."""
     dataset, folder = ("mnist", plan.mnist) if plan.mnist else ("digits", None)
     made = Contender("start", "benchmarks.running:start_up", {"dataset": dataset, "data_dir": folder})
     found = turns([made], min(3, plan.rounds))["start"]
@@ -211,9 +211,9 @@ def start(plan: Plan) -> Section:
 
 
 def data(plan: Plan) -> Section:
-    """Iterators alone."""
+    """Data iterators without training."""
     if not (plan.mnist and plan.photographs):
-        return Section("Data iterators", notes=["Left out: wants --data-dir with mnist/ and imagenet_sample/."])
+        return Section("Data iterators", notes=["Left out: needs --data-dir with mnist/ and imagenet_sample/."])
     copies, reading = {"copies": 8, "data_dir": plan.photographs}, "benchmarks.reading"
     contenders = [
         Contender("step", STEP),
@@ -227,7 +227,7 @@ def data(plan: Plan) -> Section:
     contenders += [Contender("torch DataLoader", f"{reading}:torch_batches", copies)] if plan.peers else []
     found = alternate(contenders, plan.rounds)
     outcomes = [
-        Outcome(f"{name}: images over what a step eats", ratio(found[name], found["step"])[1], "×", 10)
+        Outcome(f"{name}: data pipeline speed over training speed", ratio(found[name], found["step"])[1], "×", 10)
         for name in ("mnist", "folder", "recordio")
     ]
     for name in ("folder, first reading", "folder", "recordio") if plan.peers else ():
@@ -236,7 +236,7 @@ def data(plan: Plan) -> Section:
 
 
 def scaling(plan: Plan) -> Section:
-    """Time of a float32 step against batch, width and size."""
+    """The time of a float32 step against batch size, width and image size."""
     from benchmarks.arithmetic import step_multiply_adds
     from mxgan.networks import DCGAN
 
@@ -244,7 +244,7 @@ def scaling(plan: Plan) -> Section:
     settings = [{axis: value} for axis, values in axes.items() for value in values if (axis, value) not in
                 (("width", 64), ("size", 64))]  # fmt: skip
     found = {}
-    for each in settings:  # one worker at a time: together they would not fit in memory
+    for each in settings:  # one worker at a time: all together do not fit into memory
         name = ", ".join(f"{axis} {value}" for axis, value in each.items())
         timing = alternate([Contender(name, STEP, {**each, "steps": 1})], plan.rounds)[name]
         whole = {"batch": 64, "width": 64, "size": 64, **each}

@@ -1,8 +1,8 @@
 """The same work in PyTorch and onnxruntime, as units for worker.py.
 
-The networks are those of Radford et al. 2016 in PyTorch's layers, with the same shapes as ours; a step is that of
-PyTorch's own DCGAN example: D on real and on detached fake images, each with its backward pass, one Adam step; G
-through D, one Adam step. It is written out here, for this comparison alone.
+The networks are those of Radford et al. 2016 in PyTorch's layers, with the same shapes as ours. A step is that of
+PyTorch's DCGAN example: D on real and on detached fake images, each with its backward pass, one Adam step; G through
+D, one Adam step. The code here is only for this comparison.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _networks(nc: int, width: int, size: int, critic: bool = False) -> tuple:
     from torch import nn
 
     depth = size.bit_length() - 2
-    channels = [width * 2**i for i in range(depth - 1)]  # of D's layers; G's are the same from behind
+    channels = [width * 2**i for i in range(depth - 1)]  # of D's layers; G's are the same in reverse
     generator = [
         nn.ConvTranspose2d(100, channels[-1], 4, 1, 0, bias=False),
         nn.BatchNorm2d(channels[-1]),
@@ -54,7 +54,7 @@ def _adams(networks, rate: float, betas: tuple, fused: bool) -> list:
 
 
 def _inputs(batch: int, nc: int, size: int, layout, batches: int = 4) -> Iterator[tuple]:
-    """(latents, images), a few batches of each in turn, without end."""
+    """Endless (latents, images): a few batches of random numbers, repeated."""
     import torch
 
     torch.manual_seed(0)
@@ -63,7 +63,7 @@ def _inputs(batch: int, nc: int, size: int, layout, batches: int = 4) -> Iterato
 
 
 def _steps(step: Callable, inputs: Iterator[tuple], steps: int, batch: int) -> Unit:
-    """A unit of so many steps on the inputs."""
+    """A unit of `steps` steps on the inputs."""
 
     def run() -> None:
         for latents, real in islice(inputs, steps):
@@ -84,10 +84,10 @@ def training_step(
     fused=False,
     frozen=False,
 ) -> Unit:
-    """`steps` whole training steps.
+    """`steps` complete training steps.
 
-    `bfloat16`: under autocast; `fused`: Adam as one operator; `frozen`: D's parameters take no gradient in G's step,
-    which PyTorch's example works out and throws away (9 % of the arithmetic).
+    `bfloat16`: with autocast. `fused`: Adam as one operator. `frozen`: without the gradients of D's parameters in G's
+    step. PyTorch's example computes these gradients and does not use them (9 % of the arithmetic).
     """
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits as entropy
@@ -121,7 +121,7 @@ def training_step(
 
 
 def critic_step(batch=64, nc=3, width=64, size=64, steps=3, channels_last=False, fused=False) -> Unit:
-    """`steps` steps of a WGAN-GP critic, the penalty by double backward as its authors' code has it."""
+    """`steps` steps of a WGAN-GP critic; the penalty uses double backward, as in the authors' code."""
     import torch
 
     (generator, critic), layout = _prepared(_networks(nc, width, size, critic=True), channels_last, compiled=False)
@@ -142,7 +142,7 @@ def critic_step(batch=64, nc=3, width=64, size=64, steps=3, channels_last=False,
 
 
 def sampling(batch=64, nc=3, width=64, size=64, batches=8, channels_last=False, compiled=False) -> Unit:
-    """Images out of the generator in evaluation mode, NumPy arrays in and out."""
+    """Sampling from the generator in evaluation mode: latents and images are NumPy arrays."""
     import numpy as np
     import torch
 
@@ -159,7 +159,7 @@ def sampling(batch=64, nc=3, width=64, size=64, batches=8, channels_last=False, 
 
 
 def onnx_sampling(batch=64, nc=3, width=64, size=64, batches=8) -> Unit:
-    """The same generator, exported by PyTorch, in onnxruntime with its default settings."""
+    """Sampling from the same generator, exported by PyTorch, in onnxruntime with default settings."""
     import io
 
     import numpy as np

@@ -1,7 +1,7 @@
-"""One contender in a process of its own: it gets ready, then does one turn for each line it is sent.
+"""One contender in its own process: it prepares itself, then runs one turn for each line on its standard input.
 
-Processes, because two libraries in one would share OpenMP's threads, and the memory of one would be that of both. A
-worker that waits costs nothing: it sleeps on its standard input.
+Each contender has its own process because two libraries in one process would share OpenMP's threads and memory. A
+waiting worker costs nothing: it sleeps on its standard input.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ __all__ = ["Unit", "main"]
 
 
 class Unit(NamedTuple):
-    """What a contender does in one turn.
+    """The work of a contender in one turn.
 
     Attributes
     ----------
-    run : does it, and returns when it is done.
-    images : how many images that is.
-    finish : lets go of what is held.
+    run : does the work, and returns when it is done. It may return its own measurements as a dict.
+    images : the number of images in a turn.
+    finish : frees all resources.
     """
 
     run: Callable[[], Any]
@@ -32,8 +32,8 @@ class Unit(NamedTuple):
 
 
 def main() -> None:
-    """Say {"images": n} when ready; then for each line: one turn, and {"seconds": s} or what `run` measured itself."""
-    answers = os.fdopen(os.dup(1), "w")  # what libraries print goes to standard error
+    """Write {"images": n} when ready; then for each input line run a turn and write {"seconds": s} or `run`'s dict."""
+    answers = os.fdopen(os.dup(1), "w")  # output of libraries goes to standard error
     os.dup2(2, 1)
     module, name = sys.argv[1].split(":")
     unit = getattr(importlib.import_module(module), name)(**json.loads(sys.argv[2]))

@@ -1,6 +1,6 @@
-"""The auxiliary-classifier GAN: D says whether an image is real, and which class it is of; G is trained on both.
+"""The auxiliary-classifier GAN: D predicts whether an image is real, and its class; both train G.
 
-history.jsonl has D's accuracy on the classes of real and of made images as class_accuracy_real and class_accuracy_fake.
+history.jsonl has D's class accuracy on real and on generated images, class_accuracy_real and class_accuracy_fake.
 
 python examples/acgan.py --steps 5000
 """

@@ -1,10 +1,10 @@
-"""Nine convolutions each way on 32×32 images: five steps of G for each of D, and latents that never change.
+"""A GAN with nine convolutions in each network, on 32×32 images: five updates of G for each of D, fixed latents.
 
-With the same 100 latents in every step G is asked for 100 pictures and nothing between them: compare strip-*.png, of
-latents it was never trained on, with what `--set fixed_latents=false` gives. Each epoch draws that strip of eight, and
-the loss curves (G blue, D red).
+Every step uses the same 100 latents, so G learns 100 images and nothing between them. strip-*.png shows eight images of
+other latents; compare it with a run with `--set fixed_latents=false`. Each epoch draws this strip and the loss curves
+(G blue, D red).
 
-python examples/cbr_gan.py --data-dir FOLDER_OF_IMAGES        # the first 900 of them
+python examples/cbr_gan.py --data-dir FOLDER_OF_IMAGES        # uses the first 900 images
 """
 
 from mxgan.cli import example

@@ -1,6 +1,6 @@
-"""The conditional GAN on MNIST: gout-*.png has one digit a row, and the same ten latents in every row.
+"""The conditional GAN on MNIST: each row of gout-*.png has one digit, and all rows have the same ten latents.
 
-A plain GAN decides for itself which digits it makes, and some never appear. This one is asked:
+In a plain GAN the latent decides the digit, and some digits may never appear. Here you choose the digit:
 
 python examples/cgan.py --steps 5000 --run-dir runs/cgan
 mxgan sample runs/cgan --class 7 --output sevens.png

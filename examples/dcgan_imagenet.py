@@ -1,4 +1,4 @@
-"""DCGAN on photographs in a RecordIO file, cropped and mirrored at random as MXNet's own example does.
+"""DCGAN on photographs in a RecordIO file, cropped and mirrored at random as in MXNet's example.
 
 mxgan pack FOLDER_OF_IMAGES train.rec
 python examples/dcgan_imagenet.py --rec train.rec

@@ -1,11 +1,11 @@
 """DCGAN on MNIST, or on the embedded digits with --dataset digits.
 
-Widths, batch and D's learning rate are those of MXNet's own example; instance noise, smoothed labels and a faster G
-come on top.
+Widths, batch size and D's learning rate are those of MXNet's example. Instance noise, label smoothing and a higher
+learning rate of G are added.
 
 python examples/dcgan_mnist.py                                # on the CPU
 python examples/dcgan_mnist.py --gpu 0                        # on a GPU
-python examples/dcgan_mnist.py --recipe dcgan-original        # without the remedies that keep D from winning
+python examples/dcgan_mnist.py --recipe dcgan-original        # without these additions, which weaken D
 """
 
 from mxgan.cli import example

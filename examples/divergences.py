@@ -1,4 +1,4 @@
-"""Why Wasserstein GANs: two bumps moved apart, seen by KL, JS and Wasserstein, and by the optimal discriminator.
+"""The reason for Wasserstein GANs: KL, JS and Wasserstein distance, and D*, for two bumps that move apart.
 
 python examples/divergences.py --output divergences.png
 """
@@ -19,12 +19,12 @@ from mxgan.evaluation.divergences import (
 )
 
 REAL, FAKE, BEST, INK = "tab:blue", "tab:orange", "tab:green", "0.35"
-INFINITY = 4.4  # where the axis shows it
+INFINITY = 4.4  # its position on the axis
 points = np.linspace(-2, 6, 1601)
 
 
 def bump(centre):
-    """A raised cosine of width 2: exactly nothing outside, so that two of them can be truly apart."""
+    """A raised cosine of width 2. It is exactly 0 outside, so that two bumps can have no overlap."""
     height = np.where(np.abs(points - centre) < 1, 1 + np.cos(np.pi * (points - centre)), 0)
     return height / height.sum()
 

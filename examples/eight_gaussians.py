@@ -1,4 +1,4 @@
-"""Eight Gaussians on a ring (Metz et al. 2017): which of them does a GAN find? Any row of OBJECTIVES.
+"""Modes found by a GAN on eight Gaussians on a ring (Metz et al. 2017), with any row of OBJECTIVES.
 python examples/eight_gaussians.py --objective wasserstein --penalty 1    # WGAN-GP; --clip 0.1 instead: WGAN
 """
 
@@ -15,8 +15,8 @@ from mxgan.cli import outputs, terminal
 from mxgan.runtime.config import whole_number
 from mxgan.training.schedule import InstanceNoise
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before MXNet is loaded: layers this small lose by being shared out
-BATCH, UPDATES, RATE, ADAM, SIGMA = 256, 3, 3e-3, {"beta1": 0.0, "beta2": 0.9}, 0.02  # D is updated thrice a step
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before MXNet is loaded: small layers are slower on several threads
+BATCH, UPDATES, RATE, ADAM, SIGMA = 256, 3, 3e-3, {"beta1": 0.0, "beta2": 0.9}, 0.02  # UPDATES of D in a step
 mx = runtime.mx
 MODES = 2 * np.array([(np.cos(angle), np.sin(angle)) for angle in np.arange(8) * np.pi / 4])
 
@@ -28,7 +28,7 @@ def mlp(data, letter, outputs):
 
 
 def draw(axes, points, title):
-    """Good: within three sigma of a mode (Srivastava et al. 2017), in its circle; found: 1 % of all samples are."""
+    """Good sample: within 3 sigma of a mode, its circle (Srivastava et al. 2017). Found mode: 1 % of all samples."""
     distances = np.linalg.norm(points[:, None] - MODES, axis=2)
     shares = np.bincount(distances.argmin(1)[distances.min(1) <= 3 * SIGMA], minlength=8) / len(points)
     title += f"\nmodes found: {(shares >= 0.01).sum()} of 8, share of good samples: {shares.sum():.0%}"
@@ -59,7 +59,7 @@ pair = mxgan.AdversarialPair(
     penalty=(mxgan.GradientPenalty(args.penalty), score) if args.penalty else None, weight_clip=args.clip,
 )  # fmt: skip
 pair.init_params(mx.init.Xavier(), args.seed)
-rates = [mx.lr_scheduler.PolyScheduler(args.steps * each, RATE, pwr=1) for each in (1, UPDATES)]  # else they circle
+rates = [mx.lr_scheduler.PolyScheduler(args.steps * each, RATE, pwr=1) for each in (1, UPDATES)]  # else no convergence
 pair.init_optimizers(*(mxgan.OptimizerConfig("adam", RATE, {**ADAM, "lr_scheduler": rate}) for rate in rates))
 rng = np.random.default_rng(args.seed)
 real = rng.choice(MODES, 100 * BATCH) + rng.normal(0, SIGMA, (100 * BATCH, 2))

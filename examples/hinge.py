@@ -1,7 +1,7 @@
-"""Hinge loss with a spectrally normalised discriminator, which needs no other remedy to stay in balance.
+"""Hinge loss with spectral normalisation of D, which keeps D and G in balance without other remedies.
 
 python examples/hinge.py
-python examples/hinge.py --set spectral_norm=false            # what the normalisation is for
+python examples/hinge.py --set spectral_norm=false            # shows the effect of the normalisation
 """
 
 from mxgan.cli import example

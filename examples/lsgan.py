@@ -1,7 +1,7 @@
-"""Least-squares GAN: D's score is drawn to 1 on real and to 0 on fake images, far ones the most.
+"""Least-squares GAN: D's targets are 1 for real and 0 for fake images; the gradient grows with the distance to them.
 
 python examples/lsgan.py
-python examples/lsgan.py --set instance_noise.sigma=0 --set real_label=1    # the loss alone
+python examples/lsgan.py --set instance_noise.sigma=0 --set real_label=1    # only the loss, without noise and smoothing
 """
 
 from mxgan.cli import example

@@ -1,7 +1,7 @@
-"""The multilayer-perceptron GAN: flat 28×28 digits in [0, 1], Adam at 1e-5, 200 epochs.
+"""The multilayer-perceptron GAN: flattened 28×28 digits in [0, 1], Adam with learning rate 1e-5, 200 epochs.
 
-So small a learning rate makes it slow but steady. history.jsonl and the log have both losses, their means over 500
-steps; a step takes milliseconds.
+The small learning rate makes it slow but steady. A step takes milliseconds. history.jsonl and the log have the means of
+both losses over 500 steps.
 
 python examples/mlp_gan.py
 python examples/mlp_gan.py --dataset digits --lr 2e-4 --epochs 100

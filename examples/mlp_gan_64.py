@@ -1,6 +1,6 @@
 """The multilayer-perceptron GAN on 3×64×64 images of a folder; its BatchNorm has an epsilon of 0.8, as published.
 
-Perceptrons know no neighbourhood: expect colours and outlines under grain.
+Fully connected layers do not know which pixels are neighbours: expect grainy images of colours and outlines.
 
 python examples/mlp_gan_64.py --data-dir FOLDER_OF_IMAGES
 """

@@ -1,6 +1,6 @@
-"""Semi-supervised: D learns to classify from ten labelled images of each digit, and from all others without labels.
+"""The semi-supervised GAN: D learns to classify from ten labelled images of each digit and all unlabelled images.
 
-The log and evaluation.jsonl have its accuracy on the test set.
+The log and evaluation.jsonl have D's accuracy on the test set.
 
 python examples/ssgan.py --steps 3000
 python examples/ssgan.py --steps 3000 --set minibatch_kernels=16     # with minibatch discrimination

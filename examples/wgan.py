@@ -1,7 +1,7 @@
-"""The Wasserstein GAN with clipped weights, at 32×32 and half the width, so that a CPU shows digits in minutes.
+"""The Wasserstein GAN with weight clipping, at 32×32 and half the width, so that a CPU makes digits in minutes.
 
-Watch `wasserstein` in history.jsonl, the critic's estimate of the distance: unlike a GAN's loss it falls as the
-pictures improve.
+Watch `wasserstein` in history.jsonl, the critic's estimate of the distance. Unlike the loss of a GAN, it falls when the
+images improve.
 
 python examples/wgan.py
 python examples/wgan.py --set image_size=64 --ngf 64 --ndf 64 --nc 3    # the paper's size

@@ -1,10 +1,10 @@
-"""WGAN with the exact gradient penalty, out of two ordinary backward passes: mxgan/penalties.py says how.
+"""WGAN with the exact gradient penalty, from two ordinary backward passes (see mxgan/objectives/bound_penalty.py).
 
-`penalty` in history.jsonl is λ (‖∇D‖ − 1)² as the critic was trained on it. The critic has no BatchNorm, and cannot:
-the penalty is about each sample's own gradient.
+`penalty` in history.jsonl is λ (‖∇D‖ − 1)² in the critic's training. The critic must not have BatchNorm, because the
+penalty is of each sample's own gradient.
 
 python examples/wgan_gp.py
-python examples/wgan_gp.py --set penalty=r1 --set objective=gan --set penalty_weight=1    # R1 on the classic loss
+python examples/wgan_gp.py --set penalty=r1 --set objective=gan --set penalty_weight=1    # R1 with the original loss
 """
 
 from mxgan.cli import example

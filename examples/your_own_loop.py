@@ -1,8 +1,8 @@
-"""The training loop of MXNet's DCGAN example, by hand, for those who want every part in sight.
+"""The training loop of MXNet's DCGAN example, written by hand with every part visible.
 
-    python examples/your_own_loop.py            # 400 steps; another number may follow
+    python examples/your_own_loop.py            # 400 steps; add a number for more or fewer
 
-Prints the line that the original prints, and saves two .params files and a picture in the folder `own_loop`.
+It prints the same log line as MXNet's example, and saves two .params files and a picture in the folder `own_loop`.
 """
 
 import argparse
@@ -22,7 +22,7 @@ if steps < 1:
 
 folder = Path("own_loop")
 if folder.exists():
-    raise SystemExit(f"{folder} exists, and is not overwritten; move it away.")
+    raise SystemExit(f"{folder} exists and will not be overwritten; move it away.")
 folder.mkdir()
 
 generator, discriminator = mxgan.make_dcgan_sym(ngf=WIDTH, ndf=WIDTH, nc=CHANNELS)

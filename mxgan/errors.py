@@ -1,23 +1,23 @@
-"""Every exception that mxgan raises on purpose.
+"""The exceptions of mxgan, and the error for an unknown name.
 
 ::
 
-    MXGANError                    anything below; `exit_code` is what the command line returns
+    MXGANError                    base of all errors below; `exit_code` is the exit code of the command line
     ├── ArgumentError             a bad call: unknown name, value out of range (also a ValueError)
     │   ├── ShapeError            arrays or symbols whose shapes do not fit together
-    │   └── RunFinishedError      a run that is at its end already
+    │   └── RunFinishedError      a run that is already at its end
     ├── RuntimeUnavailableError   MXNet, OpenCV or a library under them cannot be loaded (also an ImportError)
     ├── DatasetError              a data set that cannot be used
-    │   ├── DatasetNotFoundError  files that are not where they were looked for
-    │   └── DownloadError         a download that did not arrive whole
-    ├── CorruptFileError          a file whose content is broken, with the place in it
+    │   ├── DatasetNotFoundError  data files that are missing
+    │   └── DownloadError         a download that failed
+    ├── CorruptFileError          a file with broken content; names the byte if possible
     ├── CheckpointError           parameters that cannot be saved, read, or put into this network
     ├── DivergedError             a loss, a gradient or a weight that is no longer finite
     ├── OutputError               a file or folder that cannot be written
     │   └── RunFolderError        a run folder that cannot be made or used
-    └── DisplayError              a window was asked for and there is no display
+    └── DisplayError              a window was requested, but no display is available
 
-A message has at most two sentences of fact (what was given, what is allowed) and one of remedy.
+A message has at most two sentences of fact (the value given, the values allowed) and one sentence of remedy.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ __all__ = [
     "RunFolderError",
     "RuntimeUnavailableError",
     "ShapeError",
+    "first_line",
     "lookup",
     "unknown_name",
 ]
@@ -64,11 +65,11 @@ class ShapeError(ArgumentError):
 
 
 class RunFinishedError(ArgumentError):
-    """A run that is to go on is at its end already; the message says how to give it a later one."""
+    """A run to be continued is already at its end; the message says how to set a later end."""
 
 
 class RuntimeUnavailableError(MXGANError, ImportError):
-    """MXNet, OpenCV or a library beneath them cannot be loaded; the message says what to install."""
+    """MXNet, OpenCV or a library under them cannot be loaded; the message says what to install."""
 
 
 class DatasetError(MXGANError):
@@ -76,17 +77,17 @@ class DatasetError(MXGANError):
 
 
 class DatasetNotFoundError(DatasetError, FileNotFoundError):
-    """Data files that are not where they were looked for; the message names the folder and the files."""
+    """Data files that are missing; the message names the folder and the files."""
 
 
 class CorruptFileError(MXGANError):
-    """A file whose content is broken.
+    """A file with broken content.
 
     Parameters
     ----------
     path : the file.
-    problem : what is wrong, in a few words.
-    offset : the byte at which it was noticed, where one can be named.
+    problem : the fault, in a few words.
+    offset : the byte at which the fault was noticed; None if no byte can be named.
     remedy : what to do.
     """
 
@@ -97,7 +98,7 @@ class CorruptFileError(MXGANError):
 
 
 class DownloadError(DatasetError):
-    """A download that did not arrive whole from any mirror."""
+    """A download that failed at every mirror, or whose folder cannot be written."""
 
 
 class CheckpointError(MXGANError):
@@ -105,15 +106,15 @@ class CheckpointError(MXGANError):
 
 
 class DivergedError(MXGANError):
-    """A loss, a gradient or a weight is no longer finite, and training cannot go on from it.
+    """A loss, a gradient or a weight is no longer finite, and training cannot continue from it.
 
     Parameters
     ----------
-    step : the step in which it became so, counted from 1; None: before the first.
+    step : the step in which this happened, counted from 1; None means before the first step.
     network : "generator" or "discriminator".
-    layer : the parameter or output that is not finite; where several are, the one nearest the loss.
-    what : in a few words, what is not finite.
-    remedy : what there is to go back to, and what to do.
+    layer : the parameter or output that is not finite; if there are several, the one nearest the loss.
+    what : the values that are not finite, in a few words.
+    remedy : the checkpoint to go back to, if one is left, and what to do.
     """
 
     def __init__(self, step: Optional[int], network: str, layer: str, what: str, remedy: str = "") -> None:
@@ -131,14 +132,19 @@ class RunFolderError(OutputError):
 
 
 class DisplayError(MXGANError):
-    """A window was asked for, and this session has no display to open it on."""
+    """A window was requested, but this session has no display."""
 
 
 MOST_LISTED = 16
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text without its full stop; the name of its class if it has no text."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
 def unknown_name(kind: str, given: str, known: Iterable[str], remedy: str = "") -> ArgumentError:
-    """The error for a name that is in no table, with the nearest known one suggested.
+    """The error for an unknown name; it suggests the nearest known name.
 
     >>> str(unknown_name("recipe", "dcgam", ["dcgan", "wgan"]))
     "unknown recipe 'dcgam'; did you mean 'dcgan'? Known: dcgan, wgan."

@@ -59,7 +59,7 @@ RECIPES = {
         initializer="torch",
     ),
     "cbr-gan": Recipe(
-        summary="nine convolutions in each network on 32×32, Adadelta, five steps of G for one of D, latents drawn once",
+        summary="nine convolutions in each network, 32×32, Adadelta, five steps of G for one of D, latents drawn once",
         source="a classroom notebook (convolution, BatchNorm, ReLU); first 900 images of a folder",
         network=CBR(),
         **both(OptimizerConfig("adadelta_lr", 1e-3, {"rho": 0.9, "epsilon": 1e-6})),

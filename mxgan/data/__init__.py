@@ -10,8 +10,27 @@
     labelled_subset     subset.py    some images of each class
     RandIter            latents.py   the generator's input
 
-Every iterator has `seek(epoch, batch)`, `batches_per_epoch`, `num_images`, `num_classes`, `fingerprint` and
-`describe()` besides MXNet's own `provide_data`, `next` and `reset` (see `EpochIter`).
+Every data set iterator has `seek(epoch, batch)`, `batches_per_epoch`, `num_images`, `num_classes`, `fingerprint` and
+`describe()`, and MXNet's own `provide_data`, `next` and `reset` (see `EpochIter`).
+
+The files, in reading order::
+
+    base.py            EpochIter, the base class of the image iterators
+    images.py          ImageArrayIter: batches from an array of images
+    latents.py         RandIter: batches of latents
+    digits.py          the data set "digits"
+    mnist.py           the data set "mnist"
+    idx.py             a reader for the files of MNIST
+    download.py        download of a file with a known sha256
+    folder.py          the data set "folder"
+    folder_cache.py    a cache for the decoded images of a folder
+    image_files.py     the image files in a folder, and their classes
+    decoding.py        safe decoding of images
+    records.py         the data set "recordio"
+    record_files.py    a checked reader for RecordIO files
+    record_cache.py    a cache for the scan of a RecordIO file
+    packing.py         a folder of images packed into a RecordIO file
+    subset.py          some labelled images of each class
 """
 
 from __future__ import annotations
@@ -48,18 +67,18 @@ __all__ = [
 DATASETS = {"mnist": open_mnist, "digits": open_digits, "folder": open_folder, "recordio": open_records}
 
 _OF_ARRAYS = ("limit", "sampling", "epoch_batches", "shuffle")
-# What each data set knows besides the arguments that all have.
+# The settings of each data set, in addition to the arguments that all of them take.
 _SETTINGS = {
     "mnist": (*_OF_ARRAYS, "split"),
     "digits": (*_OF_ARRAYS, "split"),
     "folder": (*_OF_ARRAYS, "most_broken", "threads"),
     "recordio": ("threads", "rand_crop", "rand_mirror", "min_crop_size", "max_crop_size", "resize"),
 }
-# How a run leaves out what its recipe may have set.
+# The remedy, if a recipe may have set the argument.
 _BY_SET = {
-    "limit": "leave it out (--set limit=null where the recipe has one)",
-    "sampling": "leave it out (--set sampling=shuffle --set steps_per_epoch=null where the recipe has it)",
-    "epoch_batches": "leave it out (--set steps_per_epoch=null where the recipe has steps_per_epoch)",
+    "limit": "leave it out (--set limit=null if the recipe sets it)",
+    "sampling": "leave it out (--set sampling=shuffle --set steps_per_epoch=null if the recipe sets it)",
+    "epoch_batches": "leave it out (--set steps_per_epoch=null if the recipe sets steps_per_epoch)",
 }
 
 
@@ -84,18 +103,20 @@ def open_dataset(
     ----------
     name : a key of `DATASETS`.
     batch_size, seed, last_batch : see `EpochIter`.
-    image_size : side of the square images given out, in pixels.
+    image_size : side of the square images in the batches, in pixels.
     channels : 3 (RGB; grey is repeated) or 1 (grey).
-    data_dir : where the files are: see `load_mnist`, `load_folder` and `find_record_file`; "digits" has none.
-    progress : whether a download, decoding or a scan draws a progress bar; None: where standard error is a terminal.
-    limit : take the first so many images alone; where there are fewer, all. Not for recordio.
-    sampling, epoch_batches : see `EpochIter`; recordio knows "shuffle" alone.
-    settings : what some data sets alone know: `split` (mnist, digits), `shuffle` (all but recordio), `most_broken`
-        (folder), `threads` (folder, recordio), `rand_crop`, … (recordio). None is as if it were not given.
+    data_dir : the place of the files; see `load_mnist`, `load_folder` and `find_record_file`. Not for digits.
+    progress : whether a download, decoding or a scan draws a progress bar; None draws it if standard error is a
+        terminal.
+    limit : use only the first `limit` images; if there are fewer, use all. Not for recordio.
+    sampling, epoch_batches : see `EpochIter`; recordio takes only "shuffle".
+    settings : settings that only some data sets take: `split` (mnist, digits), `shuffle` (all but recordio),
+        `most_broken` (folder), `threads` (folder, recordio), `rand_crop`, … (recordio). None means not given.
 
     Raises
     ------
-    ArgumentError : a name that is not known, or a setting that this data set does not know, with those that do.
+    ArgumentError : an unknown name, or a setting that this data set does not take; the message names the data sets
+    that take it.
 
     Examples
     --------
@@ -120,7 +141,7 @@ def open_dataset(
 
 
 def data_sets_with(setting: str) -> list:
-    """The data sets that know a setting, such as `split`."""
+    """The data sets that take a setting, for example `split`."""
     return [dataset for dataset, settings in _SETTINGS.items() if setting in settings]
 
 
@@ -132,5 +153,5 @@ def _check_setting(name: str, key: str, value) -> None:
         raise unknown_name(f"setting of the dataset {name!r}", key, _SETTINGS[name])
     remedy = _BY_SET.get(key, "leave it out")
     raise ArgumentError(
-        f"{key} is {value!r}, but the data set {name!r} knows no {key}; {remedy}, or use {', '.join(knowing)}."
+        f"{key} is {value!r}, but the data set {name!r} takes no {key}; {remedy}, or use {', '.join(knowing)}."
     )

@@ -1,4 +1,4 @@
-"""What every data set of images has in common: a position that is a function of (seed, epoch, batch)."""
+"""The base class of the image iterators, whose batches depend only on (seed, epoch, batch)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def checked_shape(data_shape) -> tuple:
 
 
 class EpochIter(mx.io.DataIter):
-    """Base of the image iterators; a subclass says how one batch is made.
+    """Base class of the image iterators; a subclass loads one batch (`_load`).
 
     Parameters
     ----------
@@ -45,15 +45,16 @@ class EpochIter(mx.io.DataIter):
     labels : whether batches carry labels.
     label_width : numbers in one label.
     seed : the run's seed; with the epoch it decides the order.
-    last_batch : "pad" fills the last batch up and says by how much in `batch.pad`; "discard" leaves it out.
-    sampling : "shuffle" gives each image once an epoch; "replacement" draws every row of every batch from all
-        images, so that each batch is full, `pad` is 0, and an epoch gives some images twice and others not.
-    epoch_batches : batches in an epoch, 1 … 100,000, with "replacement" alone; None: as many as shuffling would give.
+    last_batch : "pad" fills up the last batch, and `batch.pad` is the number of added rows; "discard" leaves out a
+        last batch that is not full.
+    sampling : "shuffle" gives each image once per epoch; "replacement" draws every row of every batch from all
+        images, so each batch is full, `pad` is 0, and an epoch repeats some images and misses others.
+    epoch_batches : batches in an epoch, 1 … 100,000, only with "replacement"; None means the number with "shuffle".
 
     Notes
     -----
-    `seek(epoch, batch)` goes anywhere; `reset()` goes back to the start of the *current* epoch, so that its
-    order comes again: a training loop calls `seek(epoch)` where the next epoch begins.
+    `seek(epoch, batch)` goes to any position. `reset()` goes back to the start of the *current* epoch and repeats its
+    order, so a training loop calls `seek(epoch)` to begin the next epoch.
     """
 
     name = "images"
@@ -94,13 +95,13 @@ class EpochIter(mx.io.DataIter):
                 )
         if not self.batches_per_epoch:
             raise ArgumentError(
-                f"batch_size {self.batch_size} is more than the {self.num_images} images there are, and last_batch is "
+                f"batch_size {self.batch_size} is more than the number of images, {self.num_images}, and last_batch is "
                 "'discard': no batch would be left. Give a smaller batch_size or last_batch='pad'."
             )
 
     @property
     def batches_per_epoch(self) -> int:
-        """Batches that one epoch gives."""
+        """The number of batches in one epoch."""
         if self.epoch_batches is not None:
             return self.epoch_batches
         whole, rest = divmod(self.num_images, self.batch_size)
@@ -108,12 +109,12 @@ class EpochIter(mx.io.DataIter):
 
     @property
     def num_classes(self) -> Optional[int]:
-        """How many classes the labels tell apart, where they are known to be whole numbers from 0; else None."""
+        """The number of classes, if the labels are known to be whole numbers from 0; else None."""
         return None
 
     @property
     def position(self) -> tuple:
-        """(epoch, batch) of the batch that comes next; give it to `seek` to be here again."""
+        """(epoch, batch) of the next batch; give it to `seek` to return to this position."""
         return self.epoch, self.cursor
 
     def seek(self, epoch: int, batch: int = 0) -> None:
@@ -152,11 +153,11 @@ class EpochIter(mx.io.DataIter):
 
     @property
     def fingerprint(self) -> dict:
-        """JSON values that tell this data set from another: name, count, sha256."""
+        """JSON values that identify this data set: name, count, sha256."""
         raise NotImplementedError
 
     def describe(self) -> str:
-        """One line for a person."""
+        """One line of text about the data set."""
         channels, height, width = self.provide_data[0].shape[1:]
         colour = "RGB" if channels == 3 else "grey"
         return f"{self.name}: {self.num_images:,} images, given as {height}x{width} {colour}{self._origin()}"

@@ -1,4 +1,4 @@
-"""Encoded images from strangers: the size is known before anything is decoded."""
+"""Safe decoding of images from untrusted files: the size is checked before anything is decoded."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from mxgan.runtime import cv2
 __all__ = ["MAX_ASPECT", "MAX_BYTES", "MAX_PIXELS", "READABLE", "ImageHeader", "decode_bgr", "decoding", "read_header"]
 
 MAX_PIXELS = 64 * 2**20
-MAX_BYTES = 224 * 2**20  # what may be taken to decode an image, and so for all that are being decoded at once
-MAX_ASPECT = 64  # scaling the shorter edge of a longer strip to 256 would make a picture of hundreds of MB
+MAX_BYTES = 224 * 2**20  # memory limit for decoding an image, and for all images decoded at the same time
+MAX_ASPECT = 64  # a longer strip with its shorter edge scaled to 256 would take hundreds of MB
 
-# What both Pillow (for the header) and OpenCV (for the pixels) know; other formats are not even tried.
+# The formats that are tried; Pillow reads the header, OpenCV or Pillow (see ImageHeader) the pixels.
 READABLE = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "PPM", "GIF")
 
 _ORIENTATION = 0x0112  # the EXIF tag
-_OPENCV_BYTES = {"WEBP": 8, "TIFF": 10}  # for each pixel at the peak, measured; the others: two copies of the pixels
-_PILLOW_BYTES = {"WEBP": 23, "TIFF": 12}  # frames on a canvas, and alpha; the others: their own pixels and the copy
+_OPENCV_BYTES = {"WEBP": 8, "TIFF": 10}  # peak per pixel, measured; other formats: two copies of the pixels
+_PILLOW_BYTES = {"WEBP": 23, "TIFF": 12}  # frames on a canvas, and alpha; other formats: the pixels and the copy
 _BAND = 256  # rows that Pillow converts at a time
 
 
 class ImageHeader(NamedTuple):
-    """What an image file says about itself; sizes in pixels, before a turn that its EXIF asks for.
+    """The format and size of an image file, from its header; sizes in pixels, before the rotation of its EXIF tag.
 
-    `by_pillow` where OpenCV refuses the pixels or gets them wrong: it knows no GIF, turns no WebP, multiplies a TIFF by
-    its alpha, and takes any depth of a PGM for 8 or 16 bits; of an old one see `opencv_is_lenient`.
-    `pixel_bytes` is the memory for each pixel that decoding takes at its peak.
+    `by_pillow` is True if OpenCV refuses the pixels or decodes them wrongly: it reads no GIF, rotates no WebP,
+    multiplies a TIFF by its alpha, and treats every depth of a PGM as 8 or 16 bits. For old versions of OpenCV see
+    `opencv_is_lenient`. `pixel_bytes` is the peak memory of decoding, in bytes per pixel.
     """
 
     format: str
@@ -46,30 +46,30 @@ class ImageHeader(NamedTuple):
 
     @property
     def decoding_bytes(self) -> int:
-        """Memory that decoding takes at its peak."""
+        """The peak memory of decoding, in bytes."""
         return int(self.width * self.height * self.pixel_bytes)
 
 
 def read_header(source: Union[bytes, Path], max_pixels: int = MAX_PIXELS) -> ImageHeader:
-    """Format and size from the first bytes of an image, nothing decoded. Call it from one thread.
+    """Read format and size from the header of an image; nothing is decoded. Call it from one thread only.
 
     Raises
     ------
-    DatasetError, with the reason alone, for what is no image or is too large to be decoded safely.
+    DatasetError : it is not an image, or is too large to decode safely. The message is only the reason.
     """
     from PIL import Image
 
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of large images, which are refused below
+            warnings.simplefilter("ignore")  # Pillow warns about large images, which are refused below
             with Image.open(stream, formats=READABLE) as image:
                 kind = "JPEG" if image.format == "MPO" else image.format
                 by_pillow = _is_for_pillow(image)
                 header = ImageHeader(kind, *image.size, by_pillow, _pixel_bytes(image, kind, by_pillow))
                 mode = image.mode
     except Image.UnidentifiedImageError as error:
-        raise DatasetError("no image in a format that can be read") from error
+        raise DatasetError("not an image in a readable format") from error
     except Image.DecompressionBombError as error:
         raise DatasetError(f"its pixels are more than the {max_pixels:,} allowed") from error
     except OSError as error:
@@ -78,7 +78,7 @@ def read_header(source: Union[bytes, Path], max_pixels: int = MAX_PIXELS) -> Ima
         raise DatasetError(f"no readable image header ({error})") from error
     _check_size(header, max_pixels, len(source) if isinstance(source, bytes) else source.stat().st_size)
     if mode == "F" or (mode == "I" and header.format == "TIFF"):
-        raise DatasetError("its pixels are 32-bit numbers, and nothing says which of them is white")
+        raise DatasetError("its pixels are 32-bit numbers, and the value of white is unknown")
     return header
 
 
@@ -91,7 +91,7 @@ def _is_for_pillow(image) -> bool:
 
 
 def opencv_is_lenient() -> bool:
-    """Whether OpenCV is older than 4.11: it takes a JPEG that is cut off for whole, and no WebP of several pictures."""
+    """Whether OpenCV is older than 4.11: it accepts a truncated JPEG, and reads no WebP with several pictures."""
     return tuple(map(int, cv2.__version__.split(".")[:2])) < (4, 11)
 
 
@@ -99,7 +99,7 @@ def _pixel_bytes(image, kind: str, by_pillow: bool) -> float:
     own = _PILLOW_BYTES.get(kind, 8) if by_pillow else _OPENCV_BYTES.get(kind, 6)
     if kind != "JPEG" or "progressive" not in image.info:
         return own
-    # All coefficients of a progressive JPEG, two bytes each, are in memory beside the pixels.
+    # All coefficients of a progressive JPEG, two bytes each, are in memory together with the pixels.
     sampling = [(across, down) for _, across, down, _ in image.layer]
     most = max(across for across, _ in sampling) * max(down for _, down in sampling)
     return max(own, own - 3 + 2 * sum(across * down for across, down in sampling) / most)
@@ -113,7 +113,7 @@ def _check_size(header: ImageHeader, max_pixels: int, file_size: int) -> None:
         raise DatasetError(f"its {size} pixels are more than the {max_pixels:,} allowed")
     if max(header.width, header.height) > MAX_ASPECT * min(header.width, header.height):
         raise DatasetError(f"its {size} pixels are a strip more than {MAX_ASPECT} times as long as wide")
-    room = MAX_BYTES + file_size  # a large photograph may be; a small file that claims to be one may not
+    room = MAX_BYTES + file_size  # allows a large photograph, but not a small file that claims to be one
     if header.decoding_bytes > room:
         raise DatasetError(
             f"decoding its {size} pixels takes {header.decoding_bytes / 1e6:.0f} MB, more than the {room / 1e6:.0f} MB "
@@ -122,14 +122,14 @@ def _check_size(header: ImageHeader, max_pixels: int, file_size: int) -> None:
 
 
 class _Room:
-    """So many bytes, shared by threads: each waits until what it is about to take is there, or nobody else is."""
+    """A number of bytes shared by threads; a thread waits until its bytes are free, or no other thread holds any."""
 
     def __init__(self, whole: int) -> None:
         self._whole, self._taken, self._changed = whole, 0, threading.Condition()
 
     @contextmanager
     def taken(self, count: int) -> Iterator[None]:
-        """Hold `count` bytes for the length of a with."""
+        """Hold `count` bytes during a `with` block."""
         with self._changed:
             self._changed.wait_for(lambda: not self._taken or self._taken + count <= self._whole)
             self._taken += count
@@ -145,20 +145,22 @@ _room = _Room(MAX_BYTES)
 
 
 def decoding(header: ImageHeader):
-    """``with decoding(header):`` around `decode_bgr` and what is done with its pixels, so that threads that decode
-    large images do it one after the other."""
+    """Hold the memory for decoding an image: ``with decoding(header):`` around `decode_bgr` and the use of its pixels.
+
+    Threads that decode large images then do this one after the other.
+    """
     return _room.taken(header.decoding_bytes)
 
 
 def decode_bgr(encoded: bytes, header: ImageHeader) -> np.ndarray:
-    """Pixels as uint8 (height, width, 3), in OpenCV's order, upright as EXIF says.
+    """Decode the pixels as uint8 (height, width, 3), in OpenCV's order (BGR), rotated upright as EXIF says.
 
-    Grey becomes three equal channels, alpha is dropped, 16 bits are scaled to 8; of several pictures in a file it is
-    the first. `header` is that of `read_header`: this function allocates what the image claims.
+    Grey becomes three equal channels, alpha is dropped, 16 bits are scaled to 8; a file with several pictures gives
+    the first. `header` must come from `read_header`, because this function allocates the size that the image claims.
 
     Raises
     ------
-    DatasetError, with the reason alone.
+    DatasetError : the image cannot be decoded. The message is only the reason.
     """
     if header.by_pillow:
         return _decode_by_pillow(encoded)
@@ -178,7 +180,7 @@ def _decode_by_pillow(encoded: bytes) -> np.ndarray:
         with Image.open(io.BytesIO(encoded), formats=READABLE) as image:
             upright = ImageOps.exif_transpose(image)
             pixels = np.empty((upright.height, upright.width, 3), np.uint8)
-            for top in range(0, upright.height, _BAND):  # a copy of the whole, in Pillow's four bytes, is not needed
+            for top in range(0, upright.height, _BAND):  # avoids a copy of the whole, at Pillow's four bytes
                 band = upright.crop((0, top, upright.width, min(top + _BAND, upright.height)))
                 if band.mode.startswith("I"):  # 16 bits, which Pillow would clip
                     band = Image.fromarray((np.asarray(band) // 257).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""The embedded data set: scikit-learn's handwritten digits, which need no file and no network."""
+"""The data set "digits": scikit-learn's handwritten digits, which need no files and no network."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ SPLITS = {"train": slice(None, -_TEST), "test": slice(-_TEST, None), "all": slic
 def load_digits(split: str = "all") -> tuple:
     """The 1,797 digits of Alpaydin and Kaynak's test set: images uint8 (N, 8, 8), labels uint8 (N,).
 
-    The source counts 0 … 16 black pixels in blocks of 4x4; here 16 becomes 255.
+    A pixel of the source is the number of black pixels in a block of 4x4, 0 … 16; here 16 becomes 255.
 
     Parameters
     ----------
     split : "all", "test" (the last 360 in scikit-learn's fixed order) or "train" (the 1,437 before them); the source
-        itself knows no such split.
+        itself has no split.
     """
     lookup("split", split, SPLITS)
-    from sklearn.datasets import load_digits as load  # a second of imports, so only where it is wanted
+    from sklearn.datasets import load_digits as load  # imported here, because it takes a second
 
     source, rows = load(), SPLITS[split]
     return np.rint(source.images[rows] * (255 / 16)).astype(np.uint8), source.target[rows].astype(np.uint8)
 
 
 def open_digits(*, data_dir=None, split: str = "all", progress=None, **settings) -> ImageArrayIter:
-    """The digits as an iterator; `settings` are those of `ImageArrayIter`; there is no progress to show."""
+    """The digits as an iterator; `settings` are arguments of `ImageArrayIter`; `progress` has no effect."""
     if data_dir is not None:
         raise ArgumentError(f"data_dir is {str(data_dir)!r}, but the data set 'digits' is embedded; leave it out.")
     images, labels = load_digits(split)

@@ -1,7 +1,7 @@
-"""Fetching a file that is known by the sha256 of its content, whole or not at all.
+"""The download of a gzip file with a known sha256 of its content, whole or not at all.
 
-Bytes gather in NAME.part, where a later call goes on (HTTP Range). NAME itself appears only by renaming,
-after the unpacked content has been checked. One process at a time works in a folder.
+The bytes are collected in NAME.part, and a later call continues there (HTTP Range). NAME itself appears only by
+renaming, after the unpacked content has been checked. One process at a time downloads into a folder.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A gzip file: its name at every mirror, and size in bytes and sha256 of what it unpacks to."""
+    """A gzip file: its name at every mirror, and the size in bytes and sha256 of its unpacked content."""
 
     name: str
     unpacked_size: int
@@ -40,10 +40,10 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Limits:
-    """How long a mirror may take, in seconds.
+    """The time limits for a mirror, in seconds.
 
-    `connect` and `read` bound one wait each; a mirror that sends fewer than `stall_bytes` within `stall`
-    seconds is given up although it still sends.
+    `connect` and `read` limit one wait each. If a mirror sends fewer than `stall_bytes` within `stall` seconds, it is
+    abandoned, even if it still sends.
     """
 
     connect: float = 10.0
@@ -56,7 +56,7 @@ LIMITS = Limits()
 
 
 class _MirrorFailed(Exception):
-    """This mirror did not deliver; the next one may."""
+    """The download from this mirror failed; the next mirror may work."""
 
 
 def download(
@@ -67,16 +67,16 @@ def download(
     limits: Limits = LIMITS,
     progress: Optional[bool] = True,
 ) -> Path:
-    """Fetch `remote` into `folder` from the first of `mirrors` (addresses ending in "/") that delivers it.
+    """Fetch `remote` into `folder` from the first of `mirrors` (addresses ending in "/") that works.
 
     Returns
     -------
-    The path of the checked file. A file that is already there is returned as it is.
+    The path of the checked file. A file that exists already is not checked again.
 
     Raises
     ------
-    DownloadError naming every mirror and its fault, or the folder that cannot be written. What has arrived by
-    then stays in NAME.part, unless it proved wrong.
+    DownloadError : all mirrors failed, or the folder cannot be written; the message names each mirror and its fault,
+    or the folder. If all mirrors failed, the bytes received so far stay in NAME.part, unless they are wrong.
     """
     target = folder / remote.name
     part = folder / f"{remote.name}.part"
@@ -99,13 +99,13 @@ def download(
                 return target
     except OSError as error:
         with contextlib.suppress(OSError):
-            part.unlink()  # a full disk gets its room back
+            part.unlink()  # free the space on a full disk
         raise DownloadError(f"{folder} cannot be written: {error.strerror or error}.") from error
     raise DownloadError(f"{remote.name} could not be fetched ({'; '.join(faults)}).")
 
 
 def _fetch(url: str, part: Path, remote: RemoteFile, limits: Limits, progress: Optional[bool]) -> None:
-    """Bring `part` to the whole, checked content; twice when what an earlier attempt left does not fit."""
+    """Complete `part` and check its content; if the bytes of an earlier attempt are wrong, start again once."""
     for _ in range(2):
         resumed = _size(part) > 0
         _receive(url, part, remote, limits, progress)
@@ -123,18 +123,18 @@ def _size(path: Path) -> int:
 
 
 def _receive(url: str, part: Path, remote: RemoteFile, limits: Limits, progress: Optional[bool]) -> None:
-    import requests  # half a second, and only a download needs it
+    import requests  # imported here: it takes half a second, and only a download needs it
     import urllib3
 
     start = _size(part)
-    headers = {"Accept-Encoding": "identity"}  # a .gz must arrive as it is
+    headers = {"Accept-Encoding": "identity"}  # a .gz must arrive unchanged
     if start:
         headers["Range"] = f"bytes={start}-"
     failure: Optional[Exception] = None
     try:
         with requests.get(url, headers=headers, stream=True, timeout=(limits.connect, limits.read)) as response:
             if response.status_code == 416:
-                return  # nothing comes after what is there: the check decides
+                return  # the server has no more bytes; the check decides
             start = _start_of(response, start)
             _copy(response, part, start, remote, limits, progress)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
@@ -144,10 +144,10 @@ def _receive(url: str, part: Path, remote: RemoteFile, limits: Limits, progress:
 
 
 def _start_of(response, wanted: int) -> int:
-    """The offset at which the body belongs: 0 from a server that ignores Range."""
+    """The offset of the response body in the file; 0 if the server ignores Range."""
     if response.status_code == 206:
         if not response.headers.get("Content-Range", "").startswith(f"bytes {wanted}-"):
-            raise _MirrorFailed("answered with another range than the one asked for")
+            raise _MirrorFailed("answered with a range that was not requested")
         return wanted
     if response.status_code != 200:
         raise _MirrorFailed(f"HTTP {response.status_code} {response.reason}")
@@ -158,7 +158,7 @@ def _copy(response, part: Path, start: int, remote: RemoteFile, limits: Limits, 
 
     length = response.headers.get("Content-Length", "")
     total = start + int(length) if length.isdigit() else None
-    most = remote.unpacked_size + 2**20  # gzip never needs more than the content and a little
+    most = remote.unpacked_size + 2**20  # a gzip file is at most a little larger than its content
     bar = progress_bar(progress, desc=remote.name, total=total, initial=start, unit="B", unit_scale=True)
     with part.open("r+b" if start else "wb") as stream, bar:
         stream.seek(start)
@@ -175,7 +175,7 @@ def _copy(response, part: Path, start: int, remote: RemoteFile, limits: Limits, 
 
 
 def _chunks(response, limits: Limits) -> Iterator[bytes]:
-    """The body as it comes in, each piece after one wait on the network, with the pace watched."""
+    """The body in pieces, each after one wait on the network; _MirrorFailed if it arrives too slowly."""
     read = getattr(response.raw, "read1", None) or response.raw.read  # urllib3 has read1 since 2.x
     amount = 2**16 if hasattr(response.raw, "read1") else 2**10
     began, received = time.monotonic(), 0
@@ -193,7 +193,7 @@ def _chunks(response, limits: Limits) -> Iterator[bytes]:
 
 
 def _check(part: Path, remote: RemoteFile) -> Optional[str]:
-    """What is wrong with the content, or None; never unpacks more than there ought to be."""
+    """The fault of the content, or None; it stops unpacking when the content is longer than expected."""
     digest, size = hashlib.sha256(), 0
     try:
         with gzip.open(part, "rb") as stream:

@@ -1,4 +1,4 @@
-"""Any folder of images as a data set: decoded in parallel, squared, and kept decoded in the user's cache."""
+"""The data set "folder": any folder of images, decoded in parallel, cropped to squares, and cached."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import numpy as np
 
 from mxgan.data.base import checked_shape, content_digest
 from mxgan.data.decoding import decode_bgr, decoding
-from mxgan.data.folder_cache import FolderImages, FolderReport, cache_entry, recall, remember
+from mxgan.data.folder_cache import FolderImages, FolderReport, cache_entry, load_images, remember
 from mxgan.data.image_files import ImageFile, class_names, class_of, list_files, read_image_file, reasons_text
 from mxgan.data.images import ImageArrayIter
 from mxgan.errors import ArgumentError, DatasetError, DatasetNotFoundError, OutputError
 from mxgan.runtime import cv2
-from mxgan.runtime.config import whole_number
+from mxgan.runtime.cache import recall
+from mxgan.runtime.config import is_number, whole_number
 from mxgan.runtime.cpus import ordered_map
 from mxgan.runtime.progress import progress_bar
 
@@ -27,10 +28,10 @@ logger = logging.getLogger(__name__)
 
 
 def square(pixels: np.ndarray, size: int) -> np.ndarray:
-    """The middle of an image, (height, width, 3) uint8, as (size, size, 3).
+    """The central square of an image, (height, width, 3) uint8, scaled to (size, size, 3).
 
-    The shorter side is brought to `size` and the longer one cut to it on both ends: by area when that shrinks the
-    image, else bilinear. The cut comes first here, so that nothing is scaled to be thrown away.
+    The longer side is cut at both ends to the length of the shorter side, then the square is scaled: by area if that
+    shrinks it, else bilinearly. The cut comes first, so that no discarded pixel is scaled.
     """
     side = min(pixels.shape[:2])
     top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
@@ -49,33 +50,35 @@ def load_folder(
     threads: Optional[int] = None,
     progress: Optional[bool] = None,
 ) -> FolderImages:
-    """The images under a folder, out of the cache where the same files were decoded before.
+    """The images under a folder, from the cache if the same files were decoded before.
 
     Parameters
     ----------
-    folder : searched through with its subfolders, in sorted order; hidden files and folders are left out. Any sizes,
-        in the formats of `decoding.READABLE`; see `decode_bgr` for depth, alpha and EXIF. Where it has subfolders,
-        the first one on an image's path is its class; labels are those of `pack_folder`.
-    image_size, channels : of what comes out, see `square`; 3 is RGB, 1 grey.
-    limit : take the first so many images in sorted order, broken ones not counted; where there are fewer, all.
-    most_broken : share of the image files tried, 0 … 1, that may be broken. Files that are no images by name and by
-        content (notes, an index) do not count.
-    threads : for decoding, by default the cores of this process; the result does not depend on it.
-    progress : a bar while images are decoded; None: where standard error is a terminal.
+    folder : searched with its subfolders, in sorted order; hidden files and folders are left out. Images may have any
+        size, in the formats of `decoding.READABLE`; see `decode_bgr` for depth, alpha and EXIF. If it has subfolders,
+        the first one on an image's path is its class; the labels are the same as in `pack_folder`.
+    image_size, channels : size and channels of the result, see `square`; 3 is RGB, 1 grey.
+    limit : use only the first `limit` images in sorted order, broken ones not counted; if there are fewer, use all.
+    most_broken : largest share of broken files among the image files tried, 0 … 1. Files that are not images by name
+        and by content (notes, an index) do not count.
+    threads : number of decoding threads, by default the CPUs of this process; the result does not depend on it.
+    progress : whether a bar is drawn while images are decoded; None draws it if standard error is a terminal.
 
     Raises
     ------
-    DatasetNotFoundError, ArgumentError, and DatasetError naming files and reasons: no image, or too many broken ones.
+    DatasetNotFoundError : `folder` is not a folder.
+    ArgumentError : an argument is out of range.
+    DatasetError : no image, or too many broken ones; the message names files and reasons.
     """
     folder = Path(folder)
     channels, image_size, _ = checked_shape((channels, image_size, image_size))
     limit = None if limit is None else whole_number("limit", limit)
     threads = None if threads is None else whole_number("threads", threads, maximum=256)
-    if isinstance(most_broken, bool) or not isinstance(most_broken, (int, float)) or not 0 <= most_broken <= 1:
+    if not is_number(most_broken, lambda share: 0 <= share <= 1):
         raise ArgumentError(f"most_broken is {most_broken!r}; give a share from 0 to 1.")
     paths = list_files(folder)
     entry = cache_entry(folder, paths, (image_size, channels, limit))
-    found = recall(entry)
+    found = recall(entry, load_images, "the folder is decoded again")
     if found is None:
         found = _decode_all(folder, paths, entry, (image_size, channels, limit), threads, progress)
     _judge(folder, found, limit, most_broken)
@@ -83,7 +86,7 @@ def load_folder(
 
 
 def _decode_all(folder: Path, paths: list, entry: Path, settings: tuple, threads, progress) -> FolderImages:
-    """Every image of `paths`, kept in the cache, else in memory."""
+    """Decode every image of `paths` into the cache, or into memory if the cache cannot be written."""
     names = class_names(paths, folder)
     names = names if names != [""] else []
 
@@ -109,7 +112,7 @@ def _decode_all(folder: Path, paths: list, entry: Path, settings: tuple, threads
 
 
 def _decoded(folder, paths, settings, report: FolderReport, threads, progress) -> Iterator[np.ndarray]:
-    """Each image that can be read, in order, up to the limit; labels and broken files go to `report`."""
+    """Each image that can be read, in order, up to the limit; labels and broken files are added to `report`."""
     image_size, channels, limit = settings
     jobs = ((file, image_size, channels) for file in _image_files(paths, report))
     results = ordered_map(_decode, jobs, threads)
@@ -161,7 +164,7 @@ def _judge(folder: Path, found: FolderImages, limit: Optional[int], most_broken:
     if broken:
         logger.warning("%s cannot be read and are left out:%s", share, reasons_text(broken))
     if found.report.ignored:
-        logger.info("%s files in %s are no images and were ignored", f"{found.report.ignored:,}", folder)
+        logger.info("%s files in %s are not images and were ignored", f"{found.report.ignored:,}", folder)
     if limit is not None and count < limit:
         logger.info("%s has %d images, fewer than the limit of %d: all are used", folder, count, limit)
 
@@ -178,11 +181,11 @@ def open_folder(
     threads: Optional[int] = None,
     **settings,
 ) -> ImageArrayIter:
-    """The images under `data_dir` as an iterator: see `load_folder`; `settings` are those of `ImageArrayIter`."""
+    """The images under `data_dir` as an iterator: see `load_folder`; `settings` are arguments of `ImageArrayIter`."""
     if data_dir is None:
-        raise ArgumentError("the data set 'folder' wants a data_dir (--data-dir): a folder with images.")
+        raise ArgumentError("the data set 'folder' needs a data_dir (--data-dir): a folder with images.")
     if not Path(data_dir).is_dir():
-        raise DatasetNotFoundError(f"{data_dir} is no folder; give the one with the images (--data-dir).")
+        raise DatasetNotFoundError(f"{data_dir} is not a folder; give the folder with the images (--data-dir).")
     found = load_folder(
         data_dir, image_size, channels, limit=limit, most_broken=most_broken, threads=threads, progress=progress
     )

@@ -1,7 +1,7 @@
-"""The decoded images of a folder, kept in the user's cache: NAME.pixels, which is mapped, and NAME.json beside it.
+"""A cache for the decoded images of a folder: NAME.pixels, which is memory-mapped, and NAME.json beside it.
 
-NAME is made of what was asked for and of what the folder holds, so a folder that has changed is decoded again. The
-.json comes last and knows the sha256 of the pixels: whatever is cut off, damaged or foreign is noticed.
+NAME depends on the settings and on the files of the folder, so a changed folder is decoded again. The .json is written
+last and holds the sha256 of the pixels, so truncated, damaged or foreign files are noticed.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from mxgan.errors import OutputError
 from mxgan.runtime.cache import cache_folder, read_checked, write_checked
 from mxgan.runtime.files import sync
 
-__all__ = ["FolderImages", "FolderReport", "cache_entry", "recall", "remember"]
+__all__ = ["FolderImages", "FolderReport", "cache_entry", "load_images", "remember"]
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 1  # to be raised whenever the same files would give other pixels
+_FORMAT = 1  # increase it whenever the same files would give other pixels
 
 
 @dataclass
 class FolderReport:
-    """What was found in a folder, filled in while its images are decoded.
+    """The classes, labels and unreadable files of a folder, filled in while its images are decoded.
 
     Parameters
     ----------
-    class_names : the class folders; empty where there are none.
-    labels : for each image that was read, the place of its class in `class_names`.
+    class_names : the names of the class folders; empty if there are none.
+    labels : for each image that was read, the index of its class in `class_names`.
     broken : (path, reason) of each image file that cannot be read.
-    ignored : files that are no images, by their names and their content.
+    ignored : number of files that are not images, by their names and their content.
     """
 
     class_names: list
@@ -50,7 +50,7 @@ class FolderReport:
 
     @property
     def label_array(self) -> Optional[np.ndarray]:
-        """Labels as (N,) int64, None where there are no classes."""
+        """Labels as (N,) int64; None if there are no classes."""
         return np.array(self.labels, np.int64) if self.class_names else None
 
 
@@ -60,7 +60,7 @@ class FolderImages:
 
     Parameters
     ----------
-    images : uint8 (N, size, size) or (N, size, size, 3), read-only; mapped from the cache where that can be written.
+    images : uint8 (N, size, size) or (N, size, size, 3), read-only; mapped from the cache if it can be written.
     digest : `content_digest` of images and labels.
     """
 
@@ -70,7 +70,7 @@ class FolderImages:
 
 
 def cache_entry(folder: Path, paths: list, settings: tuple) -> Path:
-    """The .json file for these files (path, size, time of change, mode) and these settings; it need not exist."""
+    """The .json file for these files (path, size, time of change, mode) and these settings; it may be missing."""
     asked = hashlib.sha256(repr((_FORMAT, os.fsencode(folder.resolve()), settings)).encode()).hexdigest()
     listing = hashlib.sha256()
     for path in paths:
@@ -83,20 +83,14 @@ def cache_entry(folder: Path, paths: list, settings: tuple) -> Path:
     return cache_folder("folders", f"{asked[:16]}-{listing.hexdigest()[:32]}.json")
 
 
-def recall(entry: Path) -> Optional[FolderImages]:
-    """What is kept under `entry`, or None where there is nothing, or nothing that can be trusted."""
-    if not entry.exists():
-        return None
-    try:
-        values = read_checked(entry)
-        report = FolderReport(**values["report"])
-        images = _mapped(entry.with_suffix(".pixels"), tuple(values["shape"]))
-        if content_digest(images, report.label_array) != values["sha256"]:
-            raise ValueError("the pixels are not those that were written")
-        return FolderImages(images, values["sha256"], report)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        logger.warning("%s cannot be used (%s): the folder is decoded again", entry, error)
-        return None
+def load_images(entry: Path) -> FolderImages:
+    """Load the images kept under `entry`, for `mxgan.runtime.cache.recall`."""
+    values = read_checked(entry)
+    report = FolderReport(**values["report"])
+    images = _mapped(entry.with_suffix(".pixels"), tuple(values["shape"]))
+    if content_digest(images, report.label_array) != values["sha256"]:
+        raise ValueError("the pixels differ from the pixels written")
+    return FolderImages(images, values["sha256"], report)
 
 
 def _mapped(path: Path, shape: tuple) -> np.ndarray:
@@ -106,15 +100,15 @@ def _mapped(path: Path, shape: tuple) -> np.ndarray:
 
 
 def remember(entry: Path, images: Iterable[np.ndarray], report: FolderReport) -> Optional[FolderImages]:
-    """Write images to the cache as they come, and map them; None where none came.
+    """Write images to the cache one by one, and map them; None if there are no images.
 
     Parameters
     ----------
-    images : uint8, all of one shape; `report` has to be complete once they have all come.
+    images : uint8, all of one shape; `report` must be complete after the last image.
 
     Raises
     ------
-    OutputError : the cache cannot be written; nothing is left of it.
+    OutputError : the cache cannot be written; no temporary file is left.
     """
     beside = entry.with_name(f".{entry.stem}.{secrets.token_hex(4)}.writing")
     try:
@@ -152,7 +146,7 @@ def _removed_at_the_end(path: Path) -> Iterator[None]:
 
 
 def _remove_others(entry: Path) -> None:
-    """What was kept of the same folder as it was before, and what a killed process has left an hour ago or more."""
+    """Remove entries of earlier states of the folder, and files that a killed process left an hour ago or more."""
     asked = entry.stem.partition("-")[0]
     outdated = [path for path in entry.parent.glob(f"{asked}-*") if path.stem != entry.stem]
     for path in [*outdated, *entry.parent.glob(".*.writing")]:

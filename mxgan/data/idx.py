@@ -1,4 +1,4 @@
-"""The IDX format of the MNIST files, plain or packed with gzip, read strictly."""
+"""A strict reader for the IDX format of the MNIST files, plain or gzip."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from mxgan.errors import CorruptFileError, DatasetNotFoundError
 __all__ = ["read_idx"]
 
 _UNSIGNED_BYTE = 0x08
-_DEFLATE_LIMIT = 1032  # deflate never packs more than this many bytes into one
-_UNPACKED_LIMIT = 64 * 2**20  # and what is packed like that is a bomb: from here on, twice the file's size at most
+_DEFLATE_LIMIT = 1032  # the most bytes that deflate packs into one
+_UNPACKED_LIMIT = 64 * 2**20  # a higher rate is a bomb: at most this, plus twice the file's size, is unpacked
 _REMEDY = "Fetch the file again."
 
 
 def read_idx(path: Union[str, Path], dimensions: int) -> np.ndarray:
-    """The array of bytes in an IDX file.
+    """Read the array of bytes in an IDX file.
 
     Parameters
     ----------
-    path : the file; it is unpacked where its name ends in ".gz".
+    path : the file; it is unpacked if its name ends in ".gz".
     dimensions : 3 for images (count, height, width), 1 for labels (count,).
 
     Returns
     -------
-    uint8 array with that many dimensions, none of them 0.
+    uint8 array with this number of dimensions, none of size 0.
 
     Raises
     ------
-    CorruptFileError with the offset (for .gz: in the unpacked content), when the magic number, the sizes or
-    the length are wrong, or gzip's check fails. No more memory is asked for than the file can fill.
-    DatasetNotFoundError when the file cannot be opened.
+    CorruptFileError : the magic number, the sizes or the length are wrong, or gzip's check fails; with the offset
+    (for .gz: in the unpacked content). No more memory is allocated than the file can fill.
+    DatasetNotFoundError : the file cannot be opened.
     """
     path = Path(path)
     packed = path.suffix == ".gz"
@@ -59,7 +59,7 @@ def _parse(stream: BinaryIO, path: Path, dimensions: int, room: int) -> np.ndarr
     if head[:4] != expected[: len(head)] or not head:
         raise CorruptFileError(
             path,
-            f"begins with {head[:4].hex() or 'nothing'}, an IDX file of this kind with {expected.hex()}",
+            f"begins with {head[:4].hex() or 'nothing'}, but an IDX file of this kind with {expected.hex()}",
             0,
             _REMEDY,
         )
@@ -67,19 +67,19 @@ def _parse(stream: BinaryIO, path: Path, dimensions: int, room: int) -> np.ndarr
         raise CorruptFileError(path, f"ends inside its header of {head_size} bytes", len(head), _REMEDY)
     shape = struct.unpack(f">{dimensions}I", head[4:])
     if 0 in shape:
-        raise CorruptFileError(path, f"says that its size is {'x'.join(map(str, shape))}", 4, _REMEDY)
+        raise CorruptFileError(path, f"claims the size {'x'.join(map(str, shape))}", 4, _REMEDY)
     if math.prod(shape) + head_size > room:
         raise CorruptFileError(
             path,
             f"claims {math.prod(shape)} bytes of content, more than a file of its size can hold",
             4,
-            "If it is sound, unpack it; else fetch the file again." if path.suffix == ".gz" else _REMEDY,
+            "If it is undamaged, unpack it; else fetch the file again." if path.suffix == ".gz" else _REMEDY,
         )
     return _read_content(stream, path, shape, head_size)
 
 
 def _read_content(stream: BinaryIO, path: Path, shape: tuple, start: int) -> np.ndarray:
-    # The system hands out the memory of np.empty page by page as it is filled.
+    # The system allocates the memory of np.empty page by page, as it is filled.
     content = np.empty(shape, np.uint8)
     view = memoryview(content.reshape(-1))
     filled = 0
@@ -91,7 +91,7 @@ def _read_content(stream: BinaryIO, path: Path, shape: tuple, start: int) -> np.
             )
         filled += count
     if stream.read(1):  # reading past the end also makes gzip compare its checksum
-        raise CorruptFileError(path, "goes on after its content", start + filled, _REMEDY)
+        raise CorruptFileError(path, "has more bytes after its content", start + filled, _REMEDY)
     return content
 
 

@@ -1,4 +1,4 @@
-"""The images in a folder: which files there are, which class each is of, and what keeps one from being read."""
+"""The image files in a folder: their paths, their classes, and the reasons why some cannot be read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["ImageFile", "class_names", "class_of", "list_files", "read_image_fil
 
 logger = logging.getLogger(__name__)
 
-# A file of another name that is no image is beside the point (notes, labels, an index); one of these is broken.
+# An unreadable file with one of these suffixes is broken; with another suffix it is ignored (notes, labels, an index).
 _SUFFIXES = frozenset(
     f".{ending}"
     for ending in (
@@ -26,7 +26,7 @@ _SUFFIXES = frozenset(
 
 
 class ImageFile(NamedTuple):
-    """A file that was looked into: its bytes and header, or the reason against it."""
+    """A file that was opened: its bytes and header, or the reason why it cannot be read."""
 
     path: Path
     content: Optional[bytes]
@@ -35,21 +35,21 @@ class ImageFile(NamedTuple):
 
     @property
     def is_broken(self) -> bool:
-        """Whether it cannot be read although its name says that it is an image."""
+        """Whether the file cannot be read, although its suffix says that it is an image."""
         return self.reason is not None and self.path.suffix.lower() in _SUFFIXES
 
 
 def list_files(folder: Path, leave_out: Collection[Path] = ()) -> list:
-    """Every file under `folder`, sorted part by part of its path; hidden files and folders are left out.
+    """Every file under `folder`, sorted by the parts of its path; hidden files and folders are left out.
 
-    Links are followed, but each folder is entered once, under its nearest name: a circle of links ends.
+    Links are followed, but each folder is entered once, by its shortest path, so a cycle of links ends.
 
     Raises
     ------
-    DatasetNotFoundError : `folder` is none.
+    DatasetNotFoundError : `folder` is not a folder.
     """
     if not folder.is_dir():
-        raise DatasetNotFoundError(f"{folder} is no folder; give one with images in it.")
+        raise DatasetNotFoundError(f"{folder} is not a folder; give one with images in it.")
     root = folder.resolve()
     entered, files, level = {root, *root.parents}, [], [folder]  # a link upwards would bring in the whole disk
     while level:
@@ -74,23 +74,23 @@ def _entries(place: Path) -> list:
         with os.scandir(place) as entries:
             return [entry for entry in entries if not entry.name.startswith(".")]
     except OSError as error:
-        logger.warning("%s cannot be read (%s): what is in it is left out", place, error.strerror)
+        logger.warning("%s cannot be read (%s): its files are left out", place, error.strerror)
         return []
 
 
 def _is_folder(entry: os.DirEntry) -> bool:
-    # Asking the entry costs nothing for what is no link, but raises for a link to itself.
+    # entry.is_dir() costs nothing if the entry is not a link, but raises for a link to itself.
     return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
 
 
 def class_of(path: Path, folder: Path) -> str:
-    """The first subfolder on the way to a file; "" for one that lies in `folder` itself."""
+    """The first subfolder on the path of a file; "" for a file in `folder` itself."""
     parts = path.relative_to(folder).parts
     return parts[0] if len(parts) > 1 else ""
 
 
 def class_names(paths: list, folder: Path) -> list:
-    """The subfolders that hold an image, by sorted name; first "", where an image lies in `folder` itself."""
+    """The sorted names of the subfolders that hold an image; "" comes first if `folder` itself holds an image."""
     found: set = set()
     for path in paths:
         name = class_of(path, folder)
@@ -107,10 +107,10 @@ def _has_header(path: Path) -> bool:
 
 
 def read_image_file(path: Path) -> ImageFile:
-    """The bytes of a file whose header is an image's, or why not. Call it from one thread."""
+    """Read the bytes of a file if it has an image header, else the reason. Call it from one thread only."""
     try:
         if not path.is_file():
-            return ImageFile(path, None, None, "no regular file")
+            return ImageFile(path, None, None, "not a regular file")
         header = read_header(path)
         return ImageFile(path, path.read_bytes(), header, None)
     except DatasetError as error:
@@ -120,6 +120,6 @@ def read_image_file(path: Path) -> ImageFile:
 
 
 def reasons_text(skipped: list, most: int = 5) -> str:
-    """The first few of (path, reason) pairs, a line each, for the end of a message."""
+    """The first `most` (path, reason) pairs, one line each, for the end of a message."""
     lines = [f"\n  {path}: {reason}" for path, reason in skipped[:most]]
     return "".join(lines) + (f"\n  … and {len(skipped) - most} more" if len(skipped) > most else "")

@@ -1,4 +1,4 @@
-"""Batches out of images kept in memory as one byte a pixel; floats are made batch by batch."""
+"""Batches from an array of images, kept in memory as bytes; floats are computed batch by batch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["ImageArrayIter", "to_unit_range"]
 
 logger = logging.getLogger(__name__)
 
-# x / 127.5 - 1 for each byte; looking up gives the same bits as dividing, in less than the time.
+# x / 127.5 - 1 for each byte; the table gives the same bits as the division, in less time.
 _UNIT_RANGE = np.arange(256, dtype=np.float32) / np.float32(127.5) - np.float32(1)
 
 
@@ -36,24 +36,25 @@ class ImageArrayIter(EpochIter):
     ----------
     images : uint8, (N, height, width) grey or (N, height, width, 3) RGB. Kept by reference, never written to.
     labels : (N,) numbers, or None.
-    batch_size, seed, last_batch, sampling, epoch_batches : as in `EpochIter`. A last batch is filled up from its
-        epoch's beginning.
-    image_size : side of the square images given out; the resizing is OpenCV's bilinear one, on bytes.
+    batch_size, seed, last_batch, sampling, epoch_batches : as in `EpochIter`. The last batch is filled up from the
+        beginning of its epoch.
+    image_size : side of the square images in the batches; OpenCV resizes the bytes bilinearly.
     channels : 3 repeats a grey image, 1 turns RGB into grey.
-    shuffle : a permutation drawn from (seed, epoch), else the array's own order.
-    limit : take the first so many images alone; where there are fewer, all.
-    class_names : the classes that the labels count, where they have names.
-    digest : `content_digest` of what is given out, where it is known already.
+    shuffle : True gives a permutation drawn from (seed, epoch), False the order of the array.
+    limit : use only the first `limit` images; if there are fewer, use all.
+    class_names : the names of the classes, in the order of the labels, if they have names.
+    digest : `content_digest` of images and labels, if it is already known.
     name, origin : for `describe` and `fingerprint`.
 
     Raises
     ------
-    ShapeError for arrays of other shapes or types, ArgumentError for numbers out of range.
+    ShapeError : arrays of other shapes or types.
+    ArgumentError : numbers out of range.
 
     Notes
     -----
-    To go once through all images, as for a test: ``shuffle=False``, one epoch, and of each batch the first
-    ``batch_size - batch.pad`` rows, which only the last batch has fewer of.
+    To read all images once, for example for a test: ``shuffle=False``, one epoch, and the first
+    ``batch_size - batch.pad`` rows of each batch; `pad` is above 0 only in the last batch.
 
     >>> data = open_dataset("digits", split="test", batch_size=64, shuffle=False)
     >>> sum(data.batch_size - batch.pad for batch in data)
@@ -81,7 +82,7 @@ class ImageArrayIter(EpochIter):
     ) -> None:
         _check_arrays(images, labels)
         self.class_names = tuple(class_names)
-        self._num_classes = _count_classes(labels, self.class_names)  # before `limit`, which may leave some out
+        self._num_classes = _count_classes(labels, self.class_names)  # before `limit`, which may remove some classes
         images, labels = _limited(images, labels, limit, name)
         super().__init__(
             batch_size,
@@ -102,12 +103,12 @@ class ImageArrayIter(EpochIter):
 
     @property
     def num_classes(self) -> Optional[int]:
-        """len(class_names) where there are names, else the largest label (before `limit`) + 1; None without labels,
-        or where one is no whole number from 0."""
+        """len(class_names) if there are names, else the largest label (before `limit`) + 1; None without labels, or if
+        one of them is not a whole number from 0."""
         return self._num_classes
 
     def order(self, epoch: int) -> np.ndarray:
-        """Row numbers in the order in which `epoch` gives them: (N,), or (batches * batch_size,) with replacement."""
+        """The row numbers in the order of `epoch`: (N,), or (batches * batch_size,) with replacement."""
         if not self.shuffle:
             return np.arange(self.num_images)
         if self._order_of[0] != epoch:
@@ -126,7 +127,7 @@ class ImageArrayIter(EpochIter):
         labels = [] if self.labels is None else [mx.nd.array(self.labels[rows], dtype=np.float32)]
         pad = max(0, start + self.batch_size - len(order))
         pixels, channels = mx.nd.array(self._pixels(rows)), self.provide_data[0].shape[1]
-        if pixels.shape[1] != channels:  # grey: copied on the device, where that takes a third of the time
+        if pixels.shape[1] != channels:  # grey: repeated on the device, which takes a third of the time
             pixels = mx.nd.broadcast_axis(pixels, axis=1, size=channels)
         return self._batch(pixels, labels, pad, rows)
 

@@ -1,8 +1,4 @@
-"""Random draws that are functions of (stream, seed, index), and the latent iterator `RandIter` built on them.
-
-A draw never depends on how many draws came before it, so a run that was stopped and resumed sees the same
-numbers as one that was not, and so does the same run on another device.
-"""
+"""The latent iterator `RandIter`, the generator's input; each batch depends only on the seed and the step."""
 
 from __future__ import annotations
 
@@ -19,19 +15,20 @@ __all__ = ["RandIter"]
 
 
 class RandIter(mx.io.DataIter):
-    """Endless standard normal latents under the name `rand`, one batch a step.
+    """Endless standard normal latents with the name `rand`, one batch per step.
 
     Parameters
     ----------
     batch_size : latents in a batch, > 0.
     ndim : length of a latent vector (Z in the original), > 0; or the whole shape of one latent.
     seed : the run's seed.
-    classes : for a conditional generator: how many classes the batch's `class_label` is drawn from, each as likely.
+    classes : number of classes, for a conditional generator; each is equally likely in the batch's `class_label`.
+        0 means no labels.
 
     Yields
     ------
     mx.io.DataBatch with one float32 array, (batch_size, ndim, 1, 1) or (batch_size, *shape), and with the class
-    labels (batch_size,), 0 … classes − 1, where there are classes. `seek(step)` goes to any step.
+    labels (batch_size,), 0 … classes − 1, if there are classes. `seek(step)` goes to any step.
     """
 
     def __init__(self, batch_size: int, ndim: Union[int, Sequence[int]], seed: int = 0, classes: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""MNIST: found where it lies, else fetched once into the user's cache."""
+"""The data set "mnist": files found on the disk, or downloaded once into the user's cache."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ _FILES = {
     ),
 }
 _REMEDY = (
-    "Put the files there, name their folder by --data-dir or MXGAN_DATA, or use --dataset digits, which needs none."
+    "Put the files there, give their folder by --data-dir or MXGAN_DATA, or use --dataset digits, which needs no file."
 )
 
 
 def _locate(folder: Path, key: str) -> Optional[Path]:
-    """The file of `key` in `folder`, plain before packed, also as "train-images.idx3-ubyte"; else None."""
+    """The file of `key` in `folder`, plain before packed, also as "train-images.idx3-ubyte"; None if it is missing."""
     packed = _FILES[key].name
     plain = packed[: -len(".gz")]
     dotted = plain.replace("-idx", ".idx")
@@ -64,7 +64,7 @@ def _locate(folder: Path, key: str) -> Optional[Path]:
 
 
 def _is_complete(folder: Path, split: str) -> bool:
-    # A user's folder may hold images alone; in the cache that would be a download that broke off.
+    # A user's folder may hold images without labels; in the cache this is an interrupted download.
     kinds = ("images", "labels") if folder == cache_folder("mnist") else ("images",)
     return all(_locate(folder, f"{part}-{kind}") is not None for part in SPLITS[split] for kind in kinds)
 
@@ -72,8 +72,7 @@ def _is_complete(folder: Path, split: str) -> bool:
 def find_mnist(split: str = "train", data_dir: Union[str, Path, None] = None) -> Optional[Path]:
     """The folder that holds the images of `split`, or None; nothing is downloaded.
 
-    Looked for in `data_dir` alone where it is given, else in $MXGAN_DATA/mnist, $MXGAN_DATA, the user's
-    cache.
+    If `data_dir` is given, only this folder is searched; else $MXGAN_DATA/mnist, $MXGAN_DATA and the user's cache.
     """
     lookup("split", split, SPLITS)
     return next((folder for folder in _candidates(data_dir) if _is_complete(folder, split)), None)
@@ -88,14 +87,14 @@ def _candidates(data_dir: Union[str, Path, None]) -> list:
 
 def _fetch(split: str, mirrors: Sequence[str], limits: Limits, progress: Optional[bool]) -> Path:
     folder = cache_folder("mnist")
-    logger.info("MNIST is not here; fetching it into %s", folder)
+    logger.info("MNIST was not found; downloading it into %s", folder)
     remotes = [_FILES[f"{part}-{kind}"] for part in SPLITS[split] for kind in ("images", "labels")]
     try:
         for remote in remotes:
             download(remote, folder, mirrors, limits=limits, progress=progress)
     except DownloadError as error:
         names = ", ".join(remote.name for remote in remotes)
-        raise DownloadError(f"MNIST is not in {folder}, which wants {names}. {error} {_REMEDY}") from error
+        raise DownloadError(f"MNIST is not in {folder}, which needs {names}. {error} {_REMEDY}") from error
     return folder
 
 
@@ -112,22 +111,24 @@ def load_mnist(
     Parameters
     ----------
     split : "train" (60,000), "test" (10,000) or "all".
-    data_dir : folder with the IDX files, plain or .gz. Without it: see `find_mnist`; what is found nowhere is
-        downloaded into the user's cache and checked against the sha256 of MNIST.
+    data_dir : folder with the IDX files, plain or .gz. For None see `find_mnist`; if no folder has the files, they
+        are downloaded into the user's cache and checked against the sha256 of MNIST.
 
     Returns
     -------
-    uint8 images (N, height, width), uint8 labels (N,) or None where a folder has images alone, the folder.
+    uint8 images (N, height, width), uint8 labels (N,) or None if the folder has only images, the folder.
 
     Raises
     ------
-    DatasetNotFoundError, DownloadError, CorruptFileError.
+    DatasetNotFoundError : files are missing in `data_dir`.
+    DownloadError : the download failed.
+    CorruptFileError : a file is broken.
     """
     folder = find_mnist(split, data_dir)
     if folder is None and data_dir is not None:
         names = ", ".join(_FILES[f"{part}-images"].name for part in SPLITS[split])
         if not Path(data_dir).is_dir():
-            raise DatasetNotFoundError(f"{data_dir} is no folder, and {names} should be in it. {_REMEDY}")
+            raise DatasetNotFoundError(f"{data_dir} is not a folder, and {names} should be in it. {_REMEDY}")
         raise DatasetNotFoundError(f"{data_dir} has no {names} (with or without .gz). {_REMEDY}")
     if folder is None:
         folder = _fetch(split, mirrors, limits, progress)
@@ -157,6 +158,6 @@ def _join(folder: Path, parts: list) -> tuple:
 
 
 def open_mnist(*, data_dir=None, split: str = "train", progress: Optional[bool] = None, **settings) -> ImageArrayIter:
-    """MNIST as an iterator; `settings` are those of `ImageArrayIter`."""
+    """MNIST as an iterator; `settings` are arguments of `ImageArrayIter`."""
     images, labels, folder = load_mnist(split, data_dir, progress=progress)
     return ImageArrayIter(images, labels, name="mnist", origin=f"{split}, {folder}", **settings)

@@ -1,4 +1,4 @@
-"""A folder of images made into one RecordIO file, as MXNet's im2rec does it."""
+"""A folder of images packed into one RecordIO file, like MXNet's im2rec."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PackReport:
-    """What `pack_folder` did: files written, images in them, and (path, reason) of each file left out."""
+    """The result of `pack_folder`: files written, number of images, and (path, reason) of each file left out."""
 
     output: Path
     index: Path
@@ -37,7 +37,7 @@ class PackReport:
     classes: list
 
     def summary(self) -> str:
-        """One line for a person, and one for each file left out."""
+        """One line with the totals, and one line for each file left out."""
         lines = [f"{self.output}: {self.written} images, {len(self.classes)} classes, {len(self.skipped)} left out"]
         return "\n".join(lines + [f"  {path}: {reason}" for path, reason in self.skipped])
 
@@ -56,18 +56,20 @@ def pack_folder(
 
     Parameters
     ----------
-    folder : searched through with its subfolders, in sorted order. Where it has subfolders, the first one on
-        an image's path is its class, and labels count the classes from 0 by sorted name (images that lie
-        beside the subfolders are the class "", before all others).
+    folder : searched with its subfolders, in sorted order. If it has subfolders, the first one on an image's path is
+        its class, and the labels count the classes from 0 by sorted name (images in `folder` itself have the class
+        "", which comes first).
     output : must end in ".rec"; its folder must exist.
-    resize : longer images are scaled down until the shorter edge has this length; None keeps the size.
+    resize : larger images are scaled down so that the shorter edge has this length; None keeps the size.
     quality : of the JPEGs written, 1 … 100. Grey, alpha and 16-bit images become 8-bit RGB, alpha is dropped.
     overwrite : replace an `output` that exists.
 
     Raises
     ------
-    ArgumentError, DatasetNotFoundError, and DatasetError when no image can be read or `output` cannot be
-    written. Both files appear whole at the end or not at all.
+    ArgumentError : a value out of range, or an `output` with another ending or that exists already.
+    DatasetNotFoundError : `folder` is not a folder.
+    DatasetError : no image can be read, or `output` cannot be written. Both files appear whole at the end or not at
+    all.
     """
     folder, output = Path(folder), Path(output)
     resize = whole_number("resize", resize, maximum=16384) if resize is not None else None
@@ -98,7 +100,7 @@ def _check_output(output: Path, index: Path, overwrite: bool) -> None:
 
 
 def _encoded(folder, paths, classes, settings, skipped, progress, threads) -> Iterator[tuple]:
-    """(label, JPEG) of each file that can be read; the others go to `skipped`."""
+    """(label, JPEG) of each file that can be read; the others are added to `skipped`."""
     jobs = ((read_image_file(path), settings) for path in paths)
     results = ordered_map(_encode, jobs, threads)
     for path, jpeg, reason in progress_bar(progress, results, desc="packing", total=len(paths), unit="img"):
@@ -132,7 +134,7 @@ def _shrink(pixels, resize: Optional[int]):
 
 @contextlib.contextmanager
 def _work_folder(output: Path) -> Iterator[Path]:
-    """A folder beside the output, so that renaming is one step; removed whatever happens."""
+    """A temporary folder beside the output, so that renaming is one step; always removed at the end."""
     try:
         work = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
     except OSError as error:
@@ -158,7 +160,7 @@ def _write(path: Path, records: Iterator[tuple]) -> int:
 
 
 def _check_written(new: Path, written: int, output: Path) -> None:
-    # MXNet does not notice when closing a file fails, so what counts is what can be read back.
+    # MXNet does not notice if closing a file fails, so the file is read back.
     try:
         offsets = tuple(offset for offset, _ in read_records(new))
         check_index(new.with_suffix(".idx"), offsets)
@@ -175,7 +177,7 @@ def _put_in_place(new: Path, output: Path, index: Path) -> None:
         for path in (new, new.with_suffix(".idx")):
             with path.open("rb") as stream:
                 os.fsync(stream.fileno())
-        # Whenever this is cut off, no new .rec stands beside an old .idx.
+        # The order matters: if this is interrupted, a new .rec is never beside an old .idx.
         index.unlink() if index.exists() else None
         os.replace(new, output)
         os.replace(new.with_suffix(".idx"), index)

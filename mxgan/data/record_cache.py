@@ -1,4 +1,4 @@
-"""What a scan of a .rec file has found, kept in the user's cache so that a large file is decoded once."""
+"""A cache for the scan of a .rec file, so that a large file is decoded only once."""
 
 from __future__ import annotations
 
@@ -6,27 +6,26 @@ import hashlib
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Optional
 
 from mxgan.errors import OutputError
 from mxgan.runtime.cache import cache_folder, read_checked, write_checked
 
-__all__ = ["RecordFile", "cache_entry", "recall", "remember"]
+__all__ = ["RecordFile", "cache_entry", "load_scan", "remember"]
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class RecordFile:
-    """A .rec file that was found whole.
+    """The scan of a .rec file that has no fault.
 
     Parameters
     ----------
     offsets : the byte at which each record begins.
     label_width : labels of each record.
-    smallest_side : of all images, in pixels; `smallest_at` is that record's offset.
-    decoding_bytes : what decoding the largest image takes.
-    sha256 : of the whole file.
+    smallest_side : the smallest side of all images, in pixels; `smallest_at` is the offset of its record.
+    decoding_bytes : the memory for decoding the largest image.
+    sha256 : sha256 of the whole file.
     """
 
     size: int
@@ -40,10 +39,10 @@ class RecordFile:
 
 
 def cache_entry(path: Path) -> Path:
-    """Where the result for this content is kept.
+    """The cache file for the scan of a .rec file.
 
-    Its name comes from size, time of change and bytes of the file: all of them up to 256 MiB, beyond that 64
-    blocks of 64 KiB spread over it, since reading a hundred gigabytes at every start would take minutes.
+    Its name depends on size, modification time and bytes of the .rec file: all bytes up to 256 MiB; for a larger file
+    64 blocks of 64 KiB spread over it, because reading a hundred gigabytes at every start would take minutes.
     """
     status = path.stat()
     block = -(-status.st_size // 64) if status.st_size <= 2**28 else 2**16
@@ -55,18 +54,15 @@ def cache_entry(path: Path) -> Path:
     return cache_folder("records", f"{digest.hexdigest()}.json")
 
 
-def recall(entry: Path) -> Optional[RecordFile]:
-    """What is remembered under `entry`, or None where there is nothing, or nothing that can be trusted."""
-    try:
-        values = read_checked(entry)  # offsets that are not the file's own would end the process
-        return RecordFile(**{**values, "offsets": tuple(values["offsets"])})
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+def load_scan(entry: Path) -> RecordFile:
+    """Load the scan kept under `entry`, for `mxgan.runtime.cache.recall`."""
+    values = read_checked(entry)  # checked, because wrong offsets would end the process
+    return RecordFile(**{**values, "offsets": tuple(values["offsets"])})
 
 
 def remember(entry: Path, found: RecordFile) -> None:
-    """Keep `found` under `entry`; a cache that cannot be written costs time, so it is no error."""
+    """Keep `found` under `entry`; a cache that cannot be written only costs time, so it is not an error."""
     try:
         write_checked(entry, asdict(found))
     except (OSError, OutputError) as error:
-        logger.info("the scan cannot be remembered: %s", error)
+        logger.info("the scan cannot be cached: %s", error)

@@ -1,11 +1,11 @@
-"""RecordIO files (.rec, .idx) read and checked in Python, before MXNet sees them.
+"""A checked reader for RecordIO files (.rec, .idx), in Python.
 
-MXNet's own reader ends the process (SIGABRT, SIGSEGV, SIGFPE) on a broken length, magic word, index or image,
-so nothing is handed to it that has not been read here to the last byte, every image decoded once. What was
-found is remembered in the user's cache under the file's size, time of change and a sample of its bytes.
+MXNet's own reader ends the process (SIGABRT, SIGSEGV, SIGFPE) on a broken length, magic word, index or image. So each
+file is first read here to the last byte, and every image is decoded once. The result is kept in the user's cache, under
+the file's size, modification time and a sample of its bytes.
 
 The format: records follow each other, each ``magic (u32) | kind and length (u32) | payload | 0 … 3 bytes``,
-up to a multiple of four. A payload that holds the magic word itself is cut there into parts of kind
+padded to a multiple of four. A payload that holds the magic word itself is cut there into parts of kind
 1, 2, …, 2, 3.
 The payload of an image: ``label count (u32) | label (f32) | id (2 u64) | labels (f32 each) | encoded image``.
 """
@@ -20,15 +20,16 @@ from pathlib import Path
 from typing import BinaryIO, Optional, Union
 
 from mxgan.data.decoding import decode_bgr, decoding, read_header
-from mxgan.data.record_cache import RecordFile, cache_entry, recall, remember
+from mxgan.data.record_cache import RecordFile, cache_entry, load_scan, remember
 from mxgan.errors import CorruptFileError, DatasetError, DatasetNotFoundError
+from mxgan.runtime.cache import recall
 from mxgan.runtime.cpus import ordered_map
 from mxgan.runtime.progress import progress_bar
 
 __all__ = ["MAGIC", "RecordFile", "check_index", "read_records", "scan"]
 
 MAGIC = 0xCED7230A
-FORMATS = ("JPEG", "PNG", "BMP")  # those that the OpenCV inside MXNet decodes, WebP and GIF not
+FORMATS = ("JPEG", "PNG", "BMP")  # the formats that the OpenCV inside MXNet decodes; not WebP or GIF
 
 _MAGIC_BYTES = struct.pack("<I", MAGIC)
 _HEAD = struct.Struct("<II")
@@ -42,14 +43,15 @@ def scan(path: Union[str, Path], *, progress: Optional[bool] = False) -> RecordF
 
     Raises
     ------
-    CorruptFileError with file and offset at the first fault; DatasetNotFoundError where nothing can be read.
+    CorruptFileError : a fault in a file; the message names the file and the offset of the first fault.
+    DatasetNotFoundError : the .rec file cannot be read.
     """
     path = Path(path)
     if path.exists() and not path.is_file():
-        raise DatasetNotFoundError(f"{path} is no regular file; give a .rec file.")
+        raise DatasetNotFoundError(f"{path} is not a regular file; give a .rec file.")
     try:
         remembered = cache_entry(path)
-        found = recall(remembered)
+        found = recall(remembered, load_scan, "the file is scanned again")
         if found is None:
             found = _scan_content(path, progress)
             remember(remembered, found)
@@ -91,15 +93,15 @@ def _scan_content(path: Path, progress: Optional[bool]) -> RecordFile:
 
 
 def read_records(path: Union[str, Path], digest=None) -> Iterator[tuple]:
-    """(offset, payload) of each record of a file, the structure checked on the way.
+    """(offset, payload) of each record of a file; checks the structure of the file.
 
     Parameters
     ----------
-    digest : a hashlib object that is fed every byte of the file, if given.
+    digest : a hashlib object to be updated with every byte of the file, or None.
 
     Raises
     ------
-    CorruptFileError; also for a file without any record.
+    CorruptFileError : the structure is broken, or the file has no records.
     """
     path = Path(path)
     size = path.stat().st_size
@@ -114,7 +116,7 @@ def read_records(path: Union[str, Path], digest=None) -> Iterator[tuple]:
 
 
 def _read_record(stream: BinaryIO, path: Path, start: int, size: int, digest) -> tuple:
-    """One record of one or several parts, and the offset after it."""
+    """A record of one or several parts, and the offset after it."""
     parts, offset = [], start
     while True:
         kind, payload, end = _read_part(stream, path, offset, size, digest)
@@ -152,7 +154,7 @@ def _read_part(stream: BinaryIO, path: Path, offset: int, size: int, digest) -> 
 
 
 def _prepared(path: Path, digest) -> Iterator[tuple]:
-    """Each record with its labels counted and its image's header read, for `_decode` in a thread."""
+    """Each record with its number of labels and the header of its image, for `_decode` in a thread."""
     for offset, payload in read_records(path, digest):
         if len(payload) < _IMAGE_HEAD.size:
             raise CorruptFileError(
@@ -185,16 +187,16 @@ def _decode(record: tuple) -> tuple:
 
 
 def check_index(path: Union[str, Path], offsets: tuple) -> None:
-    """Compare an .idx file ("key, tab, offset" a line) with the offsets of the records.
+    """Compare an .idx file (lines of "key, tab, offset") with the offsets of the records.
 
     Raises
     ------
-    CorruptFileError with the place of the first line that is wrong, or naming what is missing.
+    CorruptFileError : with the offset of the first wrong line, or the number of records in the index.
     """
     path = Path(path)
-    remedy = "Delete it (it is worked out again) or make both again with `mxgan pack`."
+    remedy = "Delete it (mxgan can work without it) or make both again with `mxgan pack`."
     if not path.is_file():
-        raise CorruptFileError(path, "is no regular file", remedy=remedy)
+        raise CorruptFileError(path, "is not a regular file", remedy=remedy)
     if path.stat().st_size > 64 * (len(offsets) + 1):
         raise CorruptFileError(path, f"is too large for an index of {len(offsets)} records", remedy=remedy)
     known, keys, seen, place = set(offsets), set(), set(), 0

@@ -1,4 +1,4 @@
-"""Photographs out of a RecordIO file, through MXNet's own decoder, with the original's random crops."""
+"""The data set "recordio": images from a RecordIO file by MXNet's decoder, with the original's random crops."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ class ImagenetIter(EpochIter):
 
     Parameters
     ----------
-    path : the .rec file. It is scanned first (see `record_files`): a broken one is an error, not a crash.
-    batch_size, seed, last_batch : as in `EpochIter`. A last batch is filled up from a further shuffle.
+    path : the .rec file. It is scanned first (see `record_files`), so a broken file is an error and not a crash.
+    batch_size, seed, last_batch : as in `EpochIter`. The last batch is filled up from a further shuffle.
     data_shape : (C, H, W) with C 3 or 1.
-    threads : for decoding, by default the cores of this process; MXNet takes at most half of the machine's
-        cores whatever is asked for, and fewer decode images that are very large. The images do not depend on it.
-    rand_crop : cut a square of `min_crop_size` … `max_crop_size` pixels from a random place and scale it to
-        (H, W); else the middle `max_crop_size`.
-    rand_mirror : turn half of the images left to right.
-    resize : the shorter edge is first brought to this length, `max_crop_size` unless given; 0 takes images as
-        they are, as the original did, and then each must be at least `max_crop_size` in both directions.
-    progress : a bar while the file is scanned.
+    threads : number of decoding threads, by default the CPUs of this process. MXNet uses at most half of the
+        machine's cores, and very large images are decoded with fewer threads. The images do not depend on it.
+    rand_crop : True cuts a square of `min_crop_size` … `max_crop_size` pixels from a random place and scales it to
+        (H, W); False takes the central `max_crop_size` pixels.
+    rand_mirror : whether half of the images are mirrored left to right.
+    resize : length to which the shorter edge is scaled first, by default `max_crop_size`. 0 keeps the size of the
+        images, like the original; each must then have at least `max_crop_size` pixels in both directions.
+    progress : whether a bar is drawn while the file is scanned; None draws it if standard error is a terminal.
 
     Notes
     -----
-    Each epoch has an inner `mx.io.ImageRecordIter` of its own, its order and crops drawn from (seed, epoch).
-    A crop belongs to a place in the batch: within an epoch, images at the same place of two batches are
-    cropped alike. `seek` to the middle of an epoch is exact and has to decode the batches before it.
+    Each epoch has its own inner `mx.io.ImageRecordIter`, whose order and crops are drawn from (seed, epoch). A crop
+    belongs to a position in the batch: within an epoch, images at the same position of two batches get the same crop.
+    `seek` to the middle of an epoch is exact, but must decode the earlier batches of the epoch.
     """
 
     name = "recordio"
@@ -72,7 +72,7 @@ class ImagenetIter(EpochIter):
             raise ArgumentError(f"resize {resize} is less than max_crop_size {most}; give at least that, or 0.")
         self.path = Path(path)
         self.file = scan(self.path, progress=progress)
-        self.threads = max(1, min(self.threads, MAX_BYTES // self.file.decoding_bytes))  # each decodes one at a time
+        self.threads = max(1, min(self.threads, MAX_BYTES // self.file.decoding_bytes))  # each decodes one image
         super().__init__(
             batch_size,
             data_shape,
@@ -94,11 +94,11 @@ class ImagenetIter(EpochIter):
         self._inner, self._inner_position = None, None
 
     def _prepare(self) -> Path:
-        """A folder for MXNet with a link to the .rec and an .idx of its own, gone when this iterator is.
+        """A temporary folder for MXNet with a link to the .rec and a new .idx; removed together with this iterator.
 
-        MXNet takes a path for an address and stumbles over "#", ";" and "?" in it, so it gets a link without.
-        Without an .idx it neither shuffles a large file well nor gives the same bits with other threads; this
-        one is made of the offsets that the scan has seen.
+        MXNet reads a path as an address and fails if it has "#", ";" or "?", so it gets a link without them. Without
+        an .idx, MXNet does not shuffle a large file well, and another number of threads gives other bits. This .idx
+        is made from the offsets that the scan has found.
         """
         try:
             folder = Path(tempfile.mkdtemp(prefix="mxgan-"))
@@ -127,7 +127,7 @@ class ImagenetIter(EpochIter):
             seed=int(draws[0]),
             seed_aug=int(draws[1]),
             preprocess_threads=self.threads,
-            device_id=-1,  # plain memory; 0 would ask for a GPU's
+            device_id=-1,  # plain memory; 0 would request GPU memory
             **self._augmentation,
             **dict.fromkeys(("mean_r", "mean_g", "mean_b"), 127.5),
             scale=1 / 127.5,
@@ -136,7 +136,7 @@ class ImagenetIter(EpochIter):
 
     def _load(self, epoch: int, batch: int):
         if self._inner_position is None or self._inner_position[0] != epoch or self._inner_position[1] > batch:
-            self._inner = None  # its threads end before the next one's begin
+            self._inner = None  # end its threads before the next iterator starts its own
             self._inner, self._inner_position = self._open(epoch), (epoch, 0)
         try:
             for _ in range(self._inner_position[1], batch + 1):
@@ -145,13 +145,13 @@ class ImagenetIter(EpochIter):
             self._inner_position = None
             reason = str(error).strip().splitlines()[-1:] or ["it ended early"]
             raise DatasetError(
-                f"MXNet could not read {self.path}, which was found whole before: {reason[0]}"
+                f"MXNet could not read {self.path}, which the scan found without a fault: {reason[0]}"
             ) from error
         self._inner_position = (epoch, batch + 1)
         return self._own(inner)
 
     def _own(self, inner):
-        """The inner batch in memory of its own (MXNet reuses it four batches later), cycled to full size."""
+        """A copy of the inner batch (MXNet reuses its memory four batches later), repeated up to the full size."""
         count = inner.data[0].shape[0]
         if count == self.batch_size:
             return self._batch(inner.data[0].copy(), [inner.label[0].copy()], inner.pad)
@@ -176,7 +176,7 @@ def _check_sizes(path: Path, file: RecordFile, least: int) -> None:
 
 
 def find_record_file(data_dir: Union[str, Path]) -> Path:
-    """The .rec file that `data_dir` is, or the only one in the folder that it is."""
+    """The .rec file for `data_dir`: the file itself, or the only .rec file in this folder."""
     place = Path(data_dir)
     if place.is_file():
         return place
@@ -187,16 +187,16 @@ def find_record_file(data_dir: Union[str, Path]) -> Path:
         names = ", ".join([path.name for path in found[:5]] + ["…"] * (len(found) > 5))
         raise DatasetError(f"{place} holds {len(found)} .rec files ({names}); name one of them.")
     raise DatasetNotFoundError(
-        f"{place} is no .rec file and no folder with one. Make one with `mxgan pack`, or give its place by --data-dir."
+        f"{place} is not a .rec file or a folder with one. Make one with `mxgan pack`, or give its path by --data-dir."
     )
 
 
 def open_records(
     *, batch_size: int, image_size: int = 64, channels: int = 3, data_dir=None, **settings
 ) -> ImagenetIter:
-    """The .rec file at `data_dir` as an iterator; `settings` are those of `ImagenetIter`."""
+    """The .rec file at `data_dir` as an iterator; `settings` are arguments of `ImagenetIter`."""
     if data_dir is None:
         raise ArgumentError(
-            "the data set 'recordio' wants a data_dir (--data-dir): a .rec file, or a folder that holds one."
+            "the data set 'recordio' needs a data_dir (--data-dir): a .rec file, or a folder that holds one."
         )
     return ImagenetIter(find_record_file(data_dir), batch_size, (channels, image_size, image_size), **settings)

@@ -1,4 +1,4 @@
-"""A few labelled images of each class, as semi-supervised training has them."""
+"""A subset with a few labelled images of each class, for semi-supervised training."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def labelled_subset(
 
     Parameters
     ----------
-    data : with labels that are whole numbers from 0; it is not changed, nor its position.
+    data : images with labels that are whole numbers from 0; `data` and its position do not change.
     per_class : images of each class; the result has ``per_class * data.num_classes``, copied, in the order of `data`.
-    batch_size : by default that of `data`. A batch larger than the subset holds images more than once.
-    settings : of `ImageArrayIter`, where they are to differ from those of `data` (`last_batch`: from "pad").
+    batch_size : by default the batch size of `data`. A batch larger than the subset repeats images.
+    settings : arguments of `ImageArrayIter`, by default the same as in `data`, except `last_batch` ("pad").
 
     Raises
     ------
-    ArgumentError : labels that are none, or a class with fewer images.
+    ArgumentError : no class labels, or a class with fewer images.
     """
     per_class, classes = whole_number("per_class", per_class), data.num_classes
     if classes is None:
-        raise ArgumentError(f"{data.name} has no class labels (whole numbers from 0); give a data set that has.")
+        raise ArgumentError(f"{data.name} has no class labels (whole numbers from 0); give a data set that has them.")
     rows_of = [np.flatnonzero(data.labels == label) for label in range(classes)]
     fewest = min(range(classes), key=lambda label: len(rows_of[label]))
     if len(rows_of[fewest]) < per_class:

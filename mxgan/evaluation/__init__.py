@@ -1,22 +1,35 @@
-"""How good samples are: pure functions of arrays, each with its source; networks in features.py, onnx_features.py.
+"""Metrics of sample quality: functions of arrays, each with its source, and the networks that make features.
 
-::
+The data flow::
 
-    images (N, C, H, W) in [-1, 1] ─┬─ swd.py                 patches of a Laplacian pyramid, real against fake
-                                    ├─ ms_ssim.py             how alike the samples are
-                                    ├─ copies.py              nearest training images, copy test, birthday estimate
-                                    └─ a feature network ─┐
-    features (N, D) ◄─────────────────────────────────────┤
-      ├─ frechet.py              two Gaussians            │
-      ├─ kernel_distance.py      squared MMD, unbiased    │
-      └─ manifold.py             precision, recall, density, coverage
-    probabilities (N, K) ◄────────────────────────────────┘
-      └─ classifier_scores.py    score, label histogram, its divergence, missing classes
+    images (N, C, H, W) in [-1, 1]      → swd.py, ms_ssim.py, copies.py
+       │ feature network
+       ├─ features (N, D)               → frechet.py, kernel_distance.py, manifold.py
+       └─ probabilities (N, K)          → classifier_scores.py
 
-    bundle.py (images, features, … of one side) → metrics.py: METRICS, one row each → measure(names, reference, samples)
-    evaluate.py: images that come chunk by chunk → bundles → scores with their protocol
+The files in reading order::
 
-`arrays.py` checks what comes in: ShapeError or ArgumentError, never a number that means nothing.
+    arrays.py               checks of arrays: ShapeError or ArgumentError instead of a meaningless number
+    bundle.py               Bundle, Settings, Score: the arguments and the result of a metric
+    metrics.py              METRICS, one row for each metric; measure computes some of them
+
+    swd.py                  sliced Wasserstein distance of image patches
+    ms_ssim.py              similarity of samples to each other
+    copies.py               nearest training images, copy test, birthday estimate
+    frechet.py              Fréchet distance of two Gaussians
+    kernel_distance.py      squared MMD, unbiased
+    manifold.py             precision, recall, density, coverage
+    divergences.py          KL, JS and Wasserstein distance; the optimal discriminator
+    classifier_scores.py    classifier score, label histogram, missing classes
+
+    lenet.py                LeNet, the classifier's symbol
+    features.py             FeatureNetwork: a trained LeNet that gives features and probabilities
+    classifier.py           training of the LeNet on a data set
+    classifier_cache.py     trained classifiers in the user's cache
+    onnx_features.py        features of a user's ONNX file, such as Inception
+
+    evaluate.py             chunks of images → bundles → scores with their protocol
+    reference.py            the real side of an evaluation; chunks of images of both sides
 """
 
 from __future__ import annotations

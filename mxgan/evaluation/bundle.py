@@ -1,4 +1,4 @@
-"""What a metric is called with, and what it gives."""
+"""The arguments and the result of a metric: `Bundle`, `Settings`, `Score`."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ __all__ = ["Bundle", "Score", "Settings"]
 
 @dataclass(frozen=True)
 class Bundle:
-    """Images of one side and what a feature network made of them, row by row; None for what there is not.
+    """Images of one side (real or generated) and their features, one row for each image; None if missing.
 
     Attributes
     ----------
     images : float32 (N, C, H, W) in [-1, 1].
-    features : (N, D) of the data set's own feature network.
-    probabilities : (N, K) of the same network, each row summing to 1.
-    labels : (N,) whole numbers: the data's own classes, for the reference's histogram; of samples, those asked for.
-    inception : (N, D) of an Inception network, for `fid` alone.
-    held_out : (M, C, H, W) real images that the run was not trained on. Read of the reference alone.
+    features : (N, D), from the feature network of the data set.
+    probabilities : (N, K), from the same network; each row sums to 1.
+    labels : (N,) whole numbers. Real images: their classes, for the label histogram. Samples: the classes that the
+        generator was asked for.
+    inception : (N, D), features of an Inception network, only for `fid`.
+    held_out : (M, C, H, W), real images that the run was not trained on; only read from the reference.
     """
 
     images: Optional[np.ndarray] = None
@@ -34,20 +35,22 @@ class Bundle:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the metrics may be told: part of the protocol that is published with the figures.
+    """Settings of the metrics, a part of the protocol that is published with the scores.
 
     Attributes
     ----------
-    seed : of every draw: patches, directions, pairs, subsets.
-    pyramid : of `swd`, a key of `PYRAMIDS`.
-    subsets, subset_size : of `kernel`; the size is cut to half of the features there are.
-    precision_neighbours, coverage_neighbours : k of precision and recall, and of density and coverage.
-    splits : of `classifier_score`.
-    manifold_rows : so many features of each side, drawn at random, are compared, of precision, recall, density and
-        coverage: time grows with their square.
-    missing_share : a class is missing with less than this times its share of the data, of `missing_classes`.
-    copy_images : so many samples and held-out images, drawn at random, are looked up, of `copies`.
-    birthday_images : so many samples, drawn at random, are compared with each other, of `birthday`.
+    seed : seed of all random draws: patches, directions, pairs, subsets.
+    pyramid : for `swd`: a key of `PYRAMIDS`.
+    subsets, subset_size : for `kernel`: number and size of the subsets. The size is at most half the number of features
+        of the smaller side.
+    precision_neighbours, coverage_neighbours : k of precision and recall; k of density and coverage.
+    splits : for `classifier_score`: number of parts.
+    manifold_rows : for precision, recall, density and coverage: the largest number of features of each side, drawn at
+        random. The time grows with its square.
+    missing_share : for `missing_classes`: a class is missing if its share of the samples is less than this times its
+        share of the data.
+    copy_images : for `copies`: the largest number of samples and of held-out images, drawn at random.
+    birthday_images : for `birthday`: the largest number of samples, drawn at random.
     """
 
     seed: int = 0
@@ -64,9 +67,9 @@ class Settings:
 
 
 class Score(NamedTuple):
-    """One metric's figure, and by name what belongs to it: words, numbers, or lists of them, fit for JSON.
+    """The value of one metric and its details: {name: text, number or list}, all valid in JSON.
 
-    The value is finite, but for `label_kl` where samples are of a class that the reference has none of.
+    The value is finite, with one exception: `label_kl` is infinite if samples are of a class that the reference lacks.
     """
 
     value: float

@@ -1,4 +1,4 @@
-"""The classifier that samples are measured with, trained by this package on the labelled images of a data set."""
+"""Training of the classifier that measures samples, on the labelled images of a data set."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from mxgan.training.optimizers import OptimizerConfig, init_optimizer, scale_lea
 
 __all__ = ["ClassifierTraining", "LabelledData", "accuracy", "class_titles", "labelled_data", "train_classifier"]
 
-HELD_BACK = 6  # of a data set without a test split, one image in so many is tested on
-LEAST_RATE = 1e-6  # the optimiser wants one above 0
+HELD_BACK = 6  # one image in 6 is a test image, if the data set has no test split
+LEAST_RATE = 1e-6  # the optimiser needs a learning rate above 0
 
 
 @dataclass(frozen=True)
 class ClassifierTraining:
-    """How a classifier is trained: Adam, its rate falling linearly to 0, on images moved by a few pixels.
+    """Training settings of a classifier: Adam, whose rate falls linearly to 0, on randomly shifted images.
 
     Parameters
     ----------
-    image_size : side of the grey images that it is given, 28 or 32.
-    batch_size : images in a step.
-    epochs, least_steps : it is trained for so many epochs, and for more where they are fewer steps than that.
-    learning_rate : the first one.
-    shift : each image is moved by up to so many pixels in both directions, its edge repeated.
-    seed : with the step's number it decides every draw.
+    image_size : side of the grey input images, 28 or 32.
+    batch_size : number of images in a step.
+    epochs, least_steps : number of epochs; more epochs if these have fewer than `least_steps` steps.
+    learning_rate : learning rate of the first step.
+    shift : each image is shifted by up to this number of pixels along each axis, with its edge pixels repeated.
+    seed : the seed and the step number determine every random draw.
     """
 
     image_size: int = 32
@@ -57,26 +57,26 @@ class ClassifierTraining:
             raise ArgumentError(f"learning_rate is {self.learning_rate!r}; give a number above 0.")
 
     def epochs_on(self, data) -> int:
-        """Epochs on these images."""
+        """The number of epochs for these images."""
         return max(self.epochs, math.ceil(self.least_steps / data.batches_per_epoch))
 
 
 class LabelledData(NamedTuple):
-    """What a classifier is trained and tested on: two iterators over grey images, and what they are called."""
+    """Training and test images of a classifier: two iterators over grey images, and the name of the data set."""
 
     train: ImageArrayIter
     test: ImageArrayIter
     name: str
 
     def describe(self) -> dict:
-        """JSON values that tell these data from others."""
+        """JSON values that identify these data."""
         halves = {"train": self.train.fingerprint, "test": self.test.fingerprint}
         names = {"class_names": list(self.train.class_names)} if self.train.class_names else {}
         return {"name": self.name, "classes": self.train.num_classes, **names, **halves}
 
 
 def class_titles(data) -> list:
-    """The names of the classes that a data set's labels count; their numbers where they have none."""
+    """The names of a data set's classes, in the order of the labels; the class numbers if there are no names."""
     return list(data.class_names) or [str(number) for number in range(data.num_classes or 0)]
 
 
@@ -87,9 +87,9 @@ def labelled_data(
     progress: Optional[bool] = None,
     **settings,
 ) -> LabelledData:
-    """A data set's labelled images: its training and its test split, or, where it has none, 5 of 6 images and the rest.
+    """The labelled images of a data set: its training and test split, or 5 of 6 images and the rest if it has no split.
 
-    `settings` are those of `open_dataset`, such as most_broken. Raises ArgumentError where there are no class labels.
+    `settings` are settings of `open_dataset`, such as most_broken. Raises ArgumentError for fewer than 2 classes.
     """
 
     def opened(**more):
@@ -107,14 +107,14 @@ def labelled_data(
         if (half.num_classes or 0) < 2:
             known = "none" if half.num_classes is None else str(half.num_classes)
             raise ArgumentError(
-                f"a classifier wants images of at least 2 classes, and the data set {dataset!r} tells {known}. Use "
-                "mnist, digits or a folder with one subfolder for each class, or leave the metrics out that need one."
+                f"a classifier needs images of at least 2 classes, but the data set {dataset!r} has {known}. Use "
+                "mnist, digits or a folder with one subfolder for each class, or leave out the metrics that need one."
             )
     return found
 
 
 def _parts(whole: ImageArrayIter, training: ClassifierTraining) -> tuple:
-    """(training images, held-back images) of one array, drawn from the seed."""
+    """(training images, test images) of one array, drawn from the seed."""
     order = rng_for("held back", training.seed, 0).permutation(whole.num_images)
     held = max(1, whole.num_images // HELD_BACK)
     parts = {False: np.sort(order[held:]), True: np.sort(order[:held])}
@@ -139,10 +139,10 @@ def _parts(whole: ImageArrayIter, training: ClassifierTraining) -> tuple:
 def train_classifier(
     data: LabelledData, training: ClassifierTraining = ClassifierTraining(), progress: Optional[bool] = None
 ) -> FeatureNetwork:
-    """A LeNet trained on the data, with its accuracy on the held-back images in its `record`.
+    """A LeNet trained on the data, with its accuracy on the test images in its `record`.
 
-    The same data and settings give the same bits on the same machine with as many threads. MXNet's own random numbers
-    are seeded anew.
+    The same data and settings give the same bits on the same machine with the same number of threads. This sets the
+    seed of MXNet's own random numbers.
     """
     network = LeNet(classes=data.train.num_classes, image_size=training.image_size)
     module = mx.mod.Module(network.symbol(), ("data",), ("softmax_label",))
@@ -174,7 +174,7 @@ def train_classifier(
 
 
 def _moved(images, training: ClassifierTraining, step: int):
-    """Images (N, 1, S, S), each moved by 0 to `shift` pixels; the place of each is drawn from (seed, step)."""
+    """Images (N, 1, S, S), each shifted by up to `shift` pixels; (seed, step) determines the shifts."""
     size, most = training.image_size, training.shift
     padded = np.pad(images.asnumpy(), ((0, 0), (0, 0), (most, most), (most, most)), mode="edge")
     places = rng_for("shift", training.seed, step).integers(2 * most + 1, size=(len(padded), 2))
@@ -183,9 +183,10 @@ def _moved(images, training: ClassifierTraining, step: int):
 
 
 def _scaled(network: FeatureNetwork, data) -> tuple:
-    """Its parameters with features of root mean square 1 on the images of `data`, and the same probabilities.
+    """The network's parameters, scaled to features of root mean square 1 on the images of `data`.
 
-    Distances of features then have a unit that does not depend on how far this training has let the weights grow.
+    The probabilities do not change. The scale makes distances of features comparable: without it, they depend on how
+    large the weights became in this training.
     """
     data.seek(0)
     features = [
@@ -194,15 +195,16 @@ def _scaled(network: FeatureNetwork, data) -> tuple:
     ]
     size = float(np.sqrt(np.mean(np.square(np.concatenate(features), dtype=np.float64)))) or 1.0
     arguments, auxiliary = network.parameters
-    factors = {"fc2_weight": 1 / size, "fc2_bias": 1 / size, "fc3_weight": size}  # the rectifier between lets them by
+    # The ReLU between the two layers keeps the scale.
+    factors = {"fc2_weight": 1 / size, "fc2_bias": 1 / size, "fc3_weight": size}
     return {name: value * factors.get(name, 1.0) for name, value in arguments.items()}, auxiliary
 
 
 def accuracy(probabilities_of: Callable, data) -> float:
-    """Share of the images of `data`, each counted once, that a classifier puts into their class.
+    """The share of the images of `data` that a classifier puts into their true class; each image counts once.
 
-    `probabilities_of` makes (N, K) of a batch's images, an NDArray (N, C, H, W); `data` is an iterator of mxgan.data
-    over labelled images.
+    `probabilities_of` maps the images of a batch, an NDArray (N, C, H, W), to probabilities (N, K). `data` is an
+    iterator of mxgan.data over labelled images.
     """
     data.seek(0)
     right = 0

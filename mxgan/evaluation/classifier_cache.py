@@ -1,6 +1,7 @@
-"""The classifier of a data set, kept in the user's cache.
+"""The trained classifier of a data set, in the user's cache.
 
-Weights are not shipped: they follow from the data and the settings, offline, and are kept under the sha256 of both.
+mxgan ships no weights: each user's machine trains the classifier from the data and the settings, offline. The name of
+its cache folder has the sha256 of both.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ import logging
 from pathlib import Path
 from typing import Optional
 
-from mxgan.errors import CheckpointError, CorruptFileError, OutputError
+from mxgan.errors import OutputError
 from mxgan.evaluation.classifier import ClassifierTraining, LabelledData, train_classifier
 from mxgan.evaluation.features import FeatureNetwork
 from mxgan.evaluation.lenet import LeNet
-from mxgan.runtime.cache import cache_folder
+from mxgan.runtime.cache import cache_folder, recall
 from mxgan.runtime.config import to_dict
 from mxgan.runtime.files import remove_folder
 
@@ -23,15 +24,15 @@ __all__ = ["kept_classifier"]
 
 logger = logging.getLogger(__name__)
 
-_VERSION = 1  # to be raised whenever the same data and settings would give another classifier
+_VERSION = 1  # raise it when the same data and settings would give another classifier
 
 
 def kept_classifier(
     data: LabelledData, training: ClassifierTraining = ClassifierTraining(), progress: Optional[bool] = None
 ) -> FeatureNetwork:
-    """The classifier of these data and settings, out of the user's cache; trained and kept where it is not there.
+    """The classifier of these data and settings from the user's cache; trained and saved there if it is missing.
 
-    A kept one that is damaged is trained again; where the cache cannot be written it is trained each time.
+    A damaged classifier is trained again. If the cache is not writable, the classifier is trained each time.
     """
     folder = _kept_under(data, training)
     found = _recalled(folder)
@@ -39,7 +40,7 @@ def kept_classifier(
         logger.info("Training a classifier on %s, to be kept in %s", data.name, folder)
         found = train_classifier(data, training, progress)
         figures = (100 * found.record["accuracy"], found.record["test_images"])
-        logger.info("It puts %.2f %% of %d images into their class.", *figures)
+        logger.info("The classifier is right on %.2f %% of %d test images.", *figures)
         _keep(found, folder)
     return found
 
@@ -52,20 +53,14 @@ def _kept_under(data: LabelledData, training: ClassifierTraining) -> Path:
 
 
 def _recalled(folder: Path) -> Optional[FeatureNetwork]:
-    if not folder.exists():
-        return None
-    try:
-        return FeatureNetwork.load(folder)
-    except (CheckpointError, CorruptFileError) as error:
-        logger.warning("%s cannot be used (%s): the classifier is trained again.", folder, error)
-        return None
+    return recall(folder, FeatureNetwork.load, "the classifier is trained again")
 
 
 def _keep(network: FeatureNetwork, folder: Path) -> None:
     try:
-        if folder.exists() and _recalled(folder) is None:  # damaged; a whole one is of another process, and the same
+        if folder.exists() and _recalled(folder) is None:  # damaged; another process may have saved a good one
             remove_folder(folder)
         if not folder.exists():
             network.save(folder)
     except (OutputError, OSError) as error:
-        logger.warning("The classifier is not kept, and is trained again the next time: %s", error)
+        logger.warning("The classifier could not be saved and will be trained again the next time: %s", error)

@@ -1,9 +1,8 @@
-"""What a classifier says of samples: how sure and how varied it finds them, and which classes are missing."""
+"""Scores from class probabilities: classifier score, label histogram and its divergence, missing classes, agreement."""
 
 from __future__ import annotations
 
 import math
-from numbers import Real
 from typing import NamedTuple, Optional
 
 import numpy as np
@@ -13,7 +12,7 @@ from mxgan.errors import ArgumentError, ShapeError
 from mxgan.evaluation.arrays import check_labels, check_probabilities, distribution, numbers
 from mxgan.evaluation.bundle import Bundle, Score, Settings
 from mxgan.evaluation.divergences import kl_divergence
-from mxgan.runtime.config import whole_number
+from mxgan.runtime.config import is_number, whole_number
 
 __all__ = [
     "ClassifierScore",
@@ -27,9 +26,9 @@ __all__ = [
 
 
 class ClassifierScore(NamedTuple):
-    """Mean and standard deviation of the score over the splits, as published, and the mean's standard error.
+    """Mean and standard deviation of the score over the splits, as published, and the standard error of the mean.
 
-    The standard error is that of independent splits, √(Σ(s - mean)² / (n - 1) / n); None for one split.
+    The standard error assumes independent splits: √(Σ(s - mean)² / (n - 1) / n). It is None for one split.
     """
 
     mean: float
@@ -38,17 +37,18 @@ class ClassifierScore(NamedTuple):
 
 
 def classifier_score(probabilities, splits: int = 10) -> ClassifierScore:
-    """exp(mean KL(p(y|x) ‖ p(y))) of each split, p(y) being the split's mean: from 1 to the number of classes.
+    """exp(mean KL(p(y|x) ‖ p(y))) of each split, where p(y) is the mean of the split; from 1 to the number of classes.
 
     Parameters
     ----------
     probabilities : (N, K), rows of sum 1, N ≥ `splits`.
-    splits : equal parts in the rows' order (sizes differ by 1 at most).
+    splits : number of parts, in the order of the rows; their sizes differ by 1 at most.
 
-    High when each sample is surely of one class, and all classes are as frequent. It sees neither data nor variety
-    within a class. Called Inception score only with Inception.
+    The score is high if each sample clearly belongs to one class and all classes are equally frequent. It does not
+    measure similarity to the data or variety within a class. Only with the Inception network is it called Inception
+    score.
 
-    Raises ShapeError and ArgumentError for probabilities that are not these.
+    Raises ShapeError and ArgumentError for invalid probabilities.
 
     Source: Salimans et al. 2016, "Improved techniques for training GANs", section 4.
     """
@@ -62,14 +62,16 @@ def classifier_score(probabilities, splits: int = 10) -> ClassifierScore:
 
 
 def label_histogram(probabilities_or_labels, classes: Optional[int] = None) -> np.ndarray:
-    """The share of each class: (K,), of sum 1.
+    """The share of each class: (K,), with sum 1.
 
     Parameters
     ----------
-    probabilities_or_labels : (N, K), of which each row's largest counts, or labels (N,), whole numbers from 0.
-    classes : K; None: as many as there are probabilities. Needed for labels.
+    probabilities_or_labels : probabilities (N, K), where the largest of a row is its class; or labels (N,), whole
+        numbers from 0.
+    classes : K. None means the K of the probabilities; labels need a number.
 
-    Raises ShapeError and ArgumentError: no such array, labels beyond the classes, or K that is not the probabilities'.
+    Raises ShapeError and ArgumentError for an invalid array, a label of K or more, or a K that differs from that of the
+    probabilities.
     """
     values = numbers("probabilities_or_labels", probabilities_or_labels)
     if values.ndim == 2:
@@ -78,33 +80,36 @@ def label_histogram(probabilities_or_labels, classes: Optional[int] = None) -> n
             raise ShapeError(f"probabilities are of {values.shape[1]} classes, not {classes}; leave classes out.")
         classes, labels = values.shape[1], values.argmax(axis=1)
     elif classes is None:
-        raise ArgumentError("classes is None, and labels do not tell how many there are; give their number.")
+        raise ArgumentError("classes is None, but labels do not show the number of classes; give it.")
     else:
         labels = check_labels("labels", values, whole_number("classes", classes, 2))
     return np.bincount(labels, minlength=classes) / len(labels)
 
 
 def label_divergence(histogram, reference=None) -> float:
-    """KL(histogram ‖ reference) in nats; 0 where they agree, log K when all are of one class and the reference is even.
+    """KL(histogram ‖ reference) in nats.
+
+    It is 0 if the two are equal, log K if all samples are of one class and the reference is uniform, and infinite if a
+    class of the histogram is missing in the reference.
 
     Parameters
     ----------
-    histogram, reference : (K,) shares of sum 1; reference None: 1/K each. Infinity where a class of the histogram has
-        no share in the reference.
+    histogram, reference : (K,), shares with sum 1. A reference of None means 1/K for each class.
     """
     return kl_divergence(*_same_classes(histogram, reference))
 
 
 def missing_classes(histogram, reference=None, threshold: float = 0.1) -> list:
-    """The classes with less than `threshold` times their share in the reference, as a list of their numbers.
+    """The numbers of the classes whose share is less than `threshold` times their share in the reference, as a list.
 
     Parameters
     ----------
-    histogram, reference : (K,) shares of sum 1; reference None: 1/K each. Classes that it lacks are not missed.
-    threshold : over 0 and at most 1.
+    histogram, reference : (K,), shares with sum 1. A reference of None means 1/K for each class. A class without share
+        in the reference is never missing.
+    threshold : above 0 and at most 1.
     """
     histogram, reference = _same_classes(histogram, reference)
-    if isinstance(threshold, bool) or not isinstance(threshold, Real) or not 0 < threshold <= 1:
+    if not is_number(threshold, lambda share: 0 < share <= 1):
         raise ArgumentError(f"threshold is {threshold!r}; give a share over 0 and at most 1.")
     return np.flatnonzero(histogram < threshold * reference).tolist()
 
@@ -118,7 +123,8 @@ def measure_classifier_score(reference: Bundle, samples: Bundle, settings: Setti
 def measure_labels(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
     """The rows `label_kl` and `missing_classes` of METRICS.
 
-    The reference is the data's labels; without them, what the network says of its images; without that, 1/K each.
+    The reference histogram is that of the data's labels. Without labels it is that of the classes that the network
+    predicts for the real images; without these predictions it is 1/K for each class.
     """
     histogram = label_histogram(samples.probabilities)
     classes = len(histogram)
@@ -133,7 +139,7 @@ def measure_labels(reference: Bundle, samples: Bundle, settings: Settings) -> di
 
 
 def measure_agreement(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
-    """The row `class_agreement` of METRICS, with its binomial standard error, and that of each class."""
+    """The row `class_agreement` of METRICS, with its binomial standard error and the agreement for each class."""
     right = samples.probabilities.argmax(axis=1) == samples.labels
     share = float(right.mean())
     by_class = [float(right[samples.labels == label].mean()) for label in np.unique(samples.labels)]
@@ -142,7 +148,7 @@ def measure_agreement(reference: Bundle, samples: Bundle, settings: Settings) ->
 
 
 def _same_classes(histogram, reference) -> tuple:
-    """Both as shares of the same classes; even ones for no reference."""
+    """Both as shares of the same classes; a reference of None becomes 1/K for each class."""
     histogram = distribution("histogram", histogram)
     if reference is None:
         reference = np.full(histogram.shape, 1 / histogram.size)

@@ -1,9 +1,8 @@
-"""Has the generator learnt images by heart, and how many does it know? Both read off distances of pixels."""
+"""Test for copied training images, and estimate of the number of different samples, both from pixel distances."""
 
 from __future__ import annotations
 
 import math
-from numbers import Real
 from typing import NamedTuple, Optional
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from mxgan.errors import ArgumentError
 from mxgan.evaluation.arrays import check_images, draws, same_images, some_rows
 from mxgan.evaluation.bundle import Bundle, Score, Settings
-from mxgan.runtime.config import whole_number
+from mxgan.runtime.config import is_number, whole_number
 
 __all__ = [
     "BirthdayEstimate",
@@ -26,17 +25,18 @@ __all__ = [
 CHUNK_NUMBERS = 2**23  # pixels of one side held at a time: 32 MiB in float32
 CHUNK_ROWS = 2048
 BLOCK_ROWS = 256
-NEAR_SHARE = 0.02  # of the real images have another one within the distance that makes two samples duplicates
-MOST_PAIRS = 20_000  # duplicates enough for an estimate
-ORDERS = 1000  # in which a batch is filled
-ROUNDING = 1e-5  # of a squared distance in float32, relative to the images' squares: more than it can be
+NEAR_SHARE = 0.02  # share of the real images that have another one within the threshold for duplicates
+MOST_PAIRS = 20_000  # enough duplicates for an estimate
+ORDERS = 1000  # number of random orders in which a batch is filled
+ROUNDING = 1e-5  # upper bound of the float32 error of a squared distance, relative to the images' squares
 
 
 class CopyTest(NamedTuple):
-    """How samples and held-out images compare in their distance to the training images.
+    """Comparison of samples and held-out images by their distance to the training images.
 
-    share : chance that a sample is nearer than a held-out image, ties by half: ½ when alike, 1 for copies.
-    p_value : chance of so large a share when they are alike, one-sided.
+    share : probability that a sample is nearer than a held-out image; a tie counts ½. It is ½ if both have the same
+        distribution of distances, 1 for copies.
+    p_value : probability of at least this share if both have the same distribution (one-sided).
     """
 
     share: float
@@ -44,13 +44,13 @@ class CopyTest(NamedTuple):
 
 
 class BirthdayEstimate(NamedTuple):
-    """How many different images there are, from how soon two are the same.
+    """Estimate of the number of different images, from the number of images until two are the same.
 
-    support : `batch` squared: an order of magnitude.
-    batch : the smallest number of images of which two are duplicates with a chance of ½.
-    at_least : whether no duplicate was found, so that both are what they would be with one at the last image.
-    duplicates : pairs of them that were found; beyond 20,000 no more are looked for.
-    threshold : the distance up to which two images are duplicates.
+    support : the estimate, `batch` squared; only its order of magnitude is meaningful.
+    batch : the smallest number of images that contains a duplicate pair with probability ½.
+    at_least : True if no duplicate was found. Then `batch` is the number of images, and both values are lower bounds.
+    duplicates : the number of duplicate pairs found; the search stops after 20,000.
+    threshold : the largest distance of two images that are duplicates.
     """
 
     support: float
@@ -61,32 +61,34 @@ class BirthdayEstimate(NamedTuple):
 
 
 def nearest(train, samples) -> tuple:
-    """(indices (M,), distances (M,)): of each sample the training image nearest to it, by the L2 norm of all pixels.
+    """The training image nearest to each sample, by the L2 norm of all pixels: (indices (M,), distances (M,)).
 
     Parameters
     ----------
-    train, samples : (N, C, H, W) and (M, C, H, W) in [-1, 1]; any N and M, a few at a time are compared.
+    train, samples : (N, C, H, W) and (M, C, H, W) in [-1, 1]. N and M may be large: the search takes a few at a time.
 
-    The search is in float32; the distances of what was found are then exact: 0 for a copy.
+    The search is in float32. The distances of the images found are then computed in float64: 0 for a copy.
     """
     train, samples = same_images(("train", "samples"), train, samples)
     return _nearest(_flat(train), _flat(samples))
 
 
 def copy_test(train, held_out, samples) -> CopyTest:
-    """Whether samples lie nearer to the training images than real images do which were not trained on.
+    """Rank test: are samples nearer to the training images than held-out real images are?
 
     Parameters
     ----------
-    train, held_out, samples : images (N, C, H, W) in [-1, 1]; held-out ones of the data's own distribution.
+    train, held_out, samples : images (N, C, H, W) in [-1, 1]. The held-out images are real images of the same
+        distribution that were not used in training.
 
-    A rank test on the distances to the nearest training image. Near 1 says copied; far below ½ says that samples are
-    farther off than real images are. Blurred samples lie nearer in pixels without being copies: look at the nearest.
+    The test compares the distances to the nearest training image. A share near 1 means that samples are copies; a share
+    far below ½ means that samples are farther from the training images than real images are. Blurred samples are nearer
+    in pixels without being copies, so look at the nearest images too.
 
-    Raises ShapeError and ArgumentError for images that are not these, or fewer than 2 held-out ones or samples.
+    Raises ShapeError and ArgumentError for invalid images, or for fewer than 2 held-out images or samples.
 
     Source: Meehan, Chaudhuri & Dasgupta 2020, "A non-parametric test to detect data-copying in generative models", with
-    one cell and the sign turned; Mann & Whitney 1947.
+    one cell and the opposite sign; Mann & Whitney 1947.
     """
     train, held_out = same_images(("train", "held_out"), train, held_out)
     train, samples = same_images(("train", "samples"), train, samples)
@@ -97,20 +99,22 @@ def copy_test(train, held_out, samples) -> CopyTest:
 
 
 def birthday_estimate(images, *, reference=None, threshold: Optional[float] = None, seed: int = 0) -> BirthdayEstimate:
-    """The size of the generator's support, by the birthday paradox: s images of which two agree make it about s².
+    """The size of the generator's support, by the birthday paradox: about s² if s images contain a duplicate pair.
 
     Parameters
     ----------
-    images : (N, C, H, W) in [-1, 1], N ≥ 2: samples.
-    reference, threshold : one of them. Two samples are duplicates up to `threshold` (L2 norm of all pixels, ≥ 0),
-        or up to the distance within which 1 in 50 of the real images `reference` has another one (none of them counts
-        twice). Compare the estimate then with that of the real images by the same threshold, of as many.
-    seed : of the orders in which batches are filled.
+    images : samples (N, C, H, W) in [-1, 1], N ≥ 2.
+    reference, threshold : give one of the two. `threshold` (L2 norm of all pixels, ≥ 0) is the largest distance of
+        duplicates. With real images `reference`, the threshold is the distance within which 1 in 50 of these images
+        has another one; identical real images count once. Then compare the estimate with that of the same number of
+        real images by the same threshold.
+    seed : seed of the orders in which batches are filled.
 
-    For s the batch is filled in 1,000 random orders; it is the median of the sizes at which a duplicate came in. s² is
-    the support for even chances up to a factor (2 log 2 = 1.39) and a lower bound for uneven ones.
+    s is a median: a batch is filled in 1,000 random orders, and each order gives the number of images at the first
+    duplicate. For equally likely images, s² is the support up to a factor (2 log 2 = 1.39); for other distributions it
+    is a lower bound.
 
-    Raises ShapeError and ArgumentError for images or a threshold that are not these.
+    Raises ShapeError and ArgumentError for invalid images or an invalid threshold.
 
     Source: Arora, Risteski & Zhang 2018, "Do GANs learn the distribution? Some theory and empirics", where people
     judge the duplicates.
@@ -120,10 +124,10 @@ def birthday_estimate(images, *, reference=None, threshold: Optional[float] = No
         raise ArgumentError("give reference or threshold, one of the two.")
     if reference is not None:
         images, reference = same_images(("images", "reference"), images, reference, least=2)
-        different = np.unique(_flat(reference), axis=0)  # an image twice says nothing of the others
+        different = np.unique(_flat(reference), axis=0)  # a repeated image would have a neighbour at distance 0
         near = math.ceil(NEAR_SHARE * len(different)) - 1
         threshold = np.sort(_nearest_others(different))[near] if len(different) > 1 else 0.0
-    elif isinstance(threshold, bool) or not isinstance(threshold, Real) or not 0 <= threshold < math.inf:
+    elif not is_number(threshold, lambda distance: 0 <= distance < math.inf):
         raise ArgumentError(f"threshold is {threshold!r}; give a distance of 0 or more.")
     pairs, count = _duplicates(_flat(images), threshold)
     batch = _batch_with_duplicate(pairs, count, draws("birthday", seed)) if len(pairs) else float(count)
@@ -156,7 +160,7 @@ def _flat(images: np.ndarray) -> np.ndarray:
 
 
 def _chunks(rows: np.ndarray):
-    """(first row, some rows), until all were given."""
+    """All rows in chunks: (index of the first row, rows)."""
     size = max(1, min(CHUNK_ROWS, CHUNK_NUMBERS // rows.shape[1]))
     for start in range(0, len(rows), size):
         yield start, rows[start : start + size]
@@ -167,12 +171,12 @@ def _squares(rows: np.ndarray) -> np.ndarray:
 
 
 def _exact(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The distance of each a[i] to b[i] in float64."""
+    """The distance of each a[i] to b[i], computed in float64."""
     return np.sqrt(_squares(a.astype(np.float64) - b))
 
 
 def _nearest(train: np.ndarray, samples: np.ndarray) -> tuple:
-    from sklearn.metrics import pairwise_distances_argmin  # a tenth of a second of imports, so only here
+    from sklearn.metrics import pairwise_distances_argmin  # imported here because it takes a tenth of a second
 
     indices = pairwise_distances_argmin(samples, train)  # a few at a time
     parts = [_exact(wanted, train[indices[start : start + len(wanted)]]) for start, wanted in _chunks(samples)]
@@ -180,16 +184,16 @@ def _nearest(train: np.ndarray, samples: np.ndarray) -> tuple:
 
 
 def _rank_test(samples: np.ndarray, held_out: np.ndarray) -> CopyTest:
-    from scipy.stats import mannwhitneyu  # likewise
+    from scipy.stats import mannwhitneyu  # imported here for the same reason
 
     if np.ptp(np.concatenate([samples, held_out])) == 0:
-        return CopyTest(0.5, 0.5)  # all distances are one, which the test divides by 0 for
+        return CopyTest(0.5, 0.5)  # all distances are equal: the test would divide by 0
     found = mannwhitneyu(samples, held_out, alternative="less", method="asymptotic", use_continuity=False)
     return CopyTest(float(1 - found.statistic / (len(samples) * len(held_out))), float(found.pvalue))
 
 
 def _blocks(rows: np.ndarray):
-    """(row numbers j, row numbers i, squared distances (J, I) in float32, infinity unless i < j), j by j."""
+    """Blocks of (row numbers j, row numbers i, squared distances (J, I) in float32, infinite unless i < j), by j."""
     squares, step = _squares(rows), max(1, min(BLOCK_ROWS, CHUNK_NUMBERS // rows.shape[1]))
     for first in range(0, len(rows), step):
         later = np.arange(first, min(first + step, len(rows)))
@@ -200,7 +204,7 @@ def _blocks(rows: np.ndarray):
 
 
 def _nearest_others(rows: np.ndarray) -> np.ndarray:
-    """The distance (N,) of each row to the nearest of the others: found in float32, then exact."""
+    """The distance (N,) of each row to its nearest other row: searched in float32, then computed in float64."""
     least, who = np.full(len(rows), np.inf, dtype=np.float32), np.zeros(len(rows), dtype=np.int64)
     for later, earlier, squared in _blocks(rows):
         for axis, ours, theirs in ((1, later, earlier), (0, earlier, later)):
@@ -212,7 +216,7 @@ def _nearest_others(rows: np.ndarray) -> np.ndarray:
 
 
 def _duplicates(rows: np.ndarray, threshold: float) -> tuple:
-    """(pairs (P, 2) within the threshold, how many rows from the first were compared: all, or enough of them)."""
+    """(pairs (P, 2) within the threshold, number of first rows compared): all rows, or enough for MOST_PAIRS pairs."""
     rounding = ROUNDING * (1 + _squares(rows).max())
     found, compared = [np.empty((0, 2), dtype=np.int64)], 0
     size = max(1, CHUNK_NUMBERS // rows.shape[1])
@@ -228,7 +232,7 @@ def _duplicates(rows: np.ndarray, threshold: float) -> tuple:
 
 
 def _batch_with_duplicate(pairs: np.ndarray, count: int, rng: np.random.Generator) -> float:
-    """The median over random orders of how many images come until two are a pair."""
+    """The median over random orders of the number of images up to the first duplicate."""
     sizes = []
     for _ in range(ORDERS):
         place = np.empty(count, dtype=np.int64)

@@ -1,13 +1,13 @@
-"""How far one distribution is from another, and what a discriminator can make of it: the mathematics of GANs.
+"""KL and JS divergence, Wasserstein distance, the optimal discriminator and the value of the game, without MXNet.
 
-p (the data, real) and q (the generator's, fake) are the two sides throughout. A discrete distribution is an array of
-probabilities ≥ 0 whose sum is 1 within `SUM_TOLERANCE`; it is then divided by its sum, so that rounding makes no
-divergence negative. Divergences are in nats, 0 · log 0 is 0. NumPy and SciPy alone: no MXNet.
+Throughout, p is the distribution of the data (real) and q that of the generator (fake). A discrete distribution is an
+array of probabilities ≥ 0 with a sum of 1 within `arrays.SUM_TOLERANCE`. It is then divided by its sum, so that
+rounding cannot make a divergence negative. Divergences are in nats, and 0 · log 0 is 0.
 
-Every function raises ArgumentError where an argument is not what its docstring says, and ShapeError, a kind of it,
-where shapes do not fit.
+Every function raises ArgumentError for an argument that does not fit its docstring, and ShapeError, a subclass of
+ArgumentError, for shapes that do not fit.
 
-The case that matters (Arjovsky, Chintala & Bottou 2017, example 1), two distributions that share nothing:
+The important case (Arjovsky, Chintala & Bottou 2017, example 1), two distributions without common outcomes:
 
 >>> p, near, far = [1, 0, 0], [0, 1, 0], [0, 0, 1]
 >>> round(js_divergence(p, near), 4), round(js_divergence(p, far), 4)
@@ -53,8 +53,8 @@ MOST_CELLS = 10**7
 def kl_divergence(p, q) -> float:
     """Kullback–Leibler divergence KL(p‖q) = Σ p log(p / q), in nats.
 
-    p and q are discrete distributions, arrays of one shape. ≥ 0, and 0 for p = q alone; a term with p = 0 is 0, also
-    where q = 0; infinity where q = 0 < p.
+    p and q are discrete distributions, arrays of the same shape. The result is ≥ 0, and 0 only for p = q. A term with
+    p = 0 is 0, even if q = 0. The result is infinite if an outcome has q = 0 < p.
 
     Source: Kullback & Leibler 1951, "On information and sufficiency".
     """
@@ -65,8 +65,8 @@ def kl_divergence(p, q) -> float:
 def js_divergence(p, q) -> float:
     """Jensen–Shannon divergence ½ KL(p‖m) + ½ KL(q‖m) with m = (p + q) / 2, in nats.
 
-    Takes what `kl_divergence` does. Symmetric and finite: from 0 (p = q alone) to log 2, reached as soon as no outcome
-    has p > 0 and q > 0, however far apart the outcomes lie. Its square root is a metric.
+    The arguments are those of `kl_divergence`. The result is symmetric and finite: from 0 (only for p = q) to log 2. It
+    is log 2 if no outcome has p > 0 and q > 0, for any distance between the outcomes. Its square root is a metric.
 
     Source: Lin 1991, "Divergence measures based on the Shannon entropy", with weights ½.
     """
@@ -76,32 +76,34 @@ def js_divergence(p, q) -> float:
 
 
 def kl_divergence_from_samples(x, y, bins: Union[int, Sequence] = 32, pseudocount: float = 0.0) -> float:
-    """KL divergence of the distribution behind samples `x` from the one behind `y`, by histograms, in nats.
+    """KL divergence of the distribution of samples `x` from that of samples `y`, from histograms, in nats.
 
     Parameters
     ----------
     x, y : finite samples (N,) or (N, axes), and (M,) or (M, axes).
-    bins : cells on each axis of the common grid, over the range of x and y together; or the edges of the cells,
-        one array for 1-D samples, a list of one for each axis otherwise, around every sample.
+    bins : the number of cells on each axis of a common grid over the range of x and y. Or the edges of the cells: one
+        array for 1-D samples, else a list with one array for each axis; every sample must lie between them.
     pseudocount : added to every cell of both histograms.
 
-    Infinity where a cell holds samples of x and none of y, unless `pseudocount` is above 0.
+    The result is infinite if a cell has samples of x but none of y, unless `pseudocount` is above 0.
 
-    **It is biased, two ways.** Upwards by chance: for x and y of the same distribution, all K cells well filled, its
-    mean is about (K − 1)(1/N + 1/M) / 2 instead of 0. Downwards by the grid: what differs inside a cell is not seen.
-    Cells multiply with the axes: beyond two or three, the first bias is all that is left. A pseudocount pulls to 0.
+    **It is biased in two ways.** Upwards by chance: if x and y have the same distribution and all K cells are well
+    filled, its mean is about (K − 1)(1/N + 1/M) / 2 instead of 0. Downwards by the grid: differences inside a cell are
+    not seen. The number of cells grows exponentially with the axes: beyond two or three axes the result is only the
+    first bias. A pseudocount moves the result towards 0.
 
-    Source: the first bias, Pearson's χ² to second order (Wilks 1938); the second, the data processing inequality.
+    Source: for the first bias, Pearson's χ² to second order (Wilks 1938); for the second, the data processing
+    inequality.
     """
     return kl_divergence(*_histograms(x, y, bins, pseudocount))
 
 
 def js_divergence_from_samples(x, y, bins: Union[int, Sequence] = 32) -> float:
-    """Jensen–Shannon divergence of the distributions behind samples `x` and `y`, by histograms, in nats.
+    """Jensen–Shannon divergence of the distributions of samples `x` and `y`, from histograms, in nats.
 
-    Takes what `kl_divergence_from_samples` does, and is biased likewise: upwards by about (K − 1)(1/N + 1/M) / 8
-    for equal distributions on K well-filled cells, downwards by the grid. With many more cells than samples it is
-    near log 2 whatever the samples are: hardly two of them share a cell.
+    The arguments are those of `kl_divergence_from_samples`, without `pseudocount`. It has the same two biases: upwards
+    by about (K − 1)(1/N + 1/M) / 8 for equal distributions on K well-filled cells, downwards by the grid. With many
+    more cells than samples it is near log 2 for any samples, because almost no two samples share a cell.
     """
     return js_divergence(*_histograms(x, y, bins, 0.0))
 
@@ -110,7 +112,7 @@ def js_divergence_from_samples(x, y, bins: Union[int, Sequence] = 32) -> float:
 
 
 class Transport(NamedTuple):
-    """A Wasserstein distance, and its plan (n, m): what mass goes from outcome i of p to outcome j of q."""
+    """A Wasserstein distance, and its plan (n, m): the mass that moves from outcome i of p to outcome j of q."""
 
     distance: float
     plan: np.ndarray
@@ -119,14 +121,15 @@ class Transport(NamedTuple):
 def wasserstein_1d(x, y, order: float = 1, x_weights=None, y_weights=None) -> float:
     """Wasserstein distance of two samples on a line, (∫₀¹ |F⁻¹(u) − G⁻¹(u)|^order du)^(1/order).
 
-    The quantile functions F⁻¹, G⁻¹ of samples are step functions and the integral a finite sum: exact, for unequal
-    sizes and weights too, in the unit of the samples.
+    The quantile functions F⁻¹, G⁻¹ of samples are step functions, so that the integral is a finite sum. The result is
+    exact, also for different sizes and weights, and has the unit of the samples.
 
     Parameters
     ----------
     x, y : finite samples (N,) and (M,), in any order.
     order : a finite number ≥ 1.
-    x_weights, y_weights : ≥ 0, one for each sample, in any unit (they are divided by their sum); None: equal ones.
+    x_weights, y_weights : ≥ 0, one for each sample, in any unit (they are divided by their sum). None means equal
+        weights.
 
     Source: Villani 2003, "Topics in Optimal Transportation", remarks 2.19.
     """
@@ -135,7 +138,7 @@ def wasserstein_1d(x, y, order: float = 1, x_weights=None, y_weights=None) -> fl
     y, y_levels = _quantiles("y", y, y_weights)
     levels = np.union1d(x_levels, y_levels)
     masses = np.diff(levels, prepend=0.0)
-    masses[masses <= 4 * np.finfo(float).eps] = 0  # one level, rounded in two ways
+    masses[masses <= 4 * np.finfo(float).eps] = 0  # the same level of x and y, rounded differently
     gaps = np.abs(x[np.searchsorted(x_levels, levels)] - y[np.searchsorted(y_levels, levels)])
     return _mean_distance(gaps, masses, order)
 
@@ -143,15 +146,15 @@ def wasserstein_1d(x, y, order: float = 1, x_weights=None, y_weights=None) -> fl
 def wasserstein_discrete(p, q, points=None, *, distances=None, order: float = 1) -> Transport:
     """Wasserstein distance of two discrete distributions, min (Σᵢⱼ planᵢⱼ distanceᵢⱼ^order)^(1/order), and its plan.
 
-    The minimum is over every plan ≥ 0 whose rows sum to p and whose columns sum to q: a linear programme in n · m
-    unknowns for SciPy's HiGHS (a few hundred outcomes at most), whose failure is an MXGANError.
+    The minimum is over all plans ≥ 0 whose rows sum to p and whose columns sum to q. It is a linear programme in n · m
+    unknowns, solved by SciPy's HiGHS (for a few hundred outcomes at most); a failure of HiGHS raises MXGANError.
 
     Parameters
     ----------
     p, q : probabilities (n,) and (m,).
-    points : where the outcomes of both lie, (n,) or (n, axes); their distance is the Euclidean one.
-    distances : instead, the distance from each outcome of p to each of q, (n, m), ≥ 0 and finite.
-    order : a finite number ≥ 1, the power to which the distances enter.
+    points : coordinates of the outcomes of both p and q, (n,) or (n, axes); distances are then Euclidean.
+    distances : instead of points: the distance from each outcome of p to each outcome of q, (n, m), ≥ 0 and finite.
+    order : a finite number ≥ 1, the exponent of the distances.
 
     Source: Villani 2009, "Optimal Transport: Old and New", definition 6.1, between finite sets.
     """
@@ -181,11 +184,11 @@ def wasserstein_discrete(p, q, points=None, *, distances=None, order: float = 1)
 
 
 def optimal_discriminator(p, q) -> np.ndarray:
-    """D* = p / (p + q), the discriminator that no other beats, where real has density p and fake density q.
+    """D* = p / (p + q), the optimal discriminator for real images of density p and fake images of density q.
 
-    p and q are probabilities or densities of the same outcomes, arrays of one shape, ≥ 0 and finite, of any sum.
-    Returns float64 of that shape: 1 where only real is, 0 where only fake is, **0.5 where both are 0**: nothing is
-    ever drawn there, and the value of the game does not depend on it.
+    p and q are probabilities or densities of the same outcomes, arrays of the same shape, ≥ 0 and finite, with any sum.
+    Returns float64 of this shape: 1 where q = 0 < p, 0 where p = 0 < q, and **0.5 where both are 0**. No image is ever
+    drawn there, and the value of the game does not depend on this 0.5.
 
     Source: Goodfellow et al. 2014, proposition 1 (eq. 2).
     """
@@ -194,12 +197,12 @@ def optimal_discriminator(p, q) -> np.ndarray:
 
 
 def value_of_game(discriminator, p, q) -> float:
-    """V(D, G) = E_p log D + E_q log(1 − D), in nats, which the discriminator maximises and the generator minimises.
+    """V(D, G) = E_p log D + E_q log(1 − D), in nats. The discriminator maximises it, the generator minimises it.
 
-    At D* it is −2 log 2 + 2 JS(p‖q): −2 log 2 for a perfect generator, 0 for one that shares nothing with the data.
+    At D* it is −2 log 2 + 2 JS(p‖q): −2 log 2 for a perfect generator, 0 if p and q have no common outcome.
 
-    `discriminator` is D at each outcome, in [0, 1]; p and q are discrete distributions of its shape. ≤ 0, and
-    −infinity where D = 0 < p or where D = 1 and q > 0.
+    `discriminator` is D at each outcome, in [0, 1]; p and q are discrete distributions of the same shape. The result is
+    ≤ 0. It is −infinity if an outcome has D = 0 < p, or D = 1 and q > 0.
 
     Source: Goodfellow et al. 2014, eq. 1; the value at D*, theorem 1 (eq. 6).
     """
@@ -216,7 +219,7 @@ def value_of_game(discriminator, p, q) -> float:
 
 
 def _histograms(x, y, bins, pseudocount: float) -> tuple:
-    """Probabilities of x and of y on one grid."""
+    """Probabilities of x and of y on a common grid."""
     if not 0 <= pseudocount < math.inf:
         raise ArgumentError(f"pseudocount is {pseudocount!r}; give a finite number of 0 or more.")
     x, y = sample_rows("x", x), sample_rows("y", y)
@@ -242,7 +245,7 @@ def _check_order(order: float) -> None:
 
 
 def _quantiles(name: str, values, weights) -> tuple:
-    """Sorted samples and the levels up to which each is the quantile: the last level is 1."""
+    """(sorted samples, levels): each sample is the quantile up to its level; the last level is 1."""
     values = numbers(name, values)
     weights = np.ones(values.shape) if weights is None else non_negative(f"{name}_weights", weights)
     if values.ndim != 1 or weights.shape != values.shape:

@@ -1,6 +1,6 @@
-"""From images that come chunk by chunk to scores: what the metrics need is gathered, measured, and told with it.
+"""Evaluation in chunks: gather the needs of the metrics from chunks of images, measure, and keep the protocol.
 
-What no metric asked for needs is not kept: scores of features alone hold no image but those of one chunk.
+Only data that a requested metric needs are kept. For metrics of features, no more than one block of images is held.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ __all__ = [
     "needs_of",
 ]
 
-COPIES = "copies"  # looks all training images up, so that its bundles are its own
-ERROR = "standard_error"  # the detail that says how sure a figure is
+COPIES = "copies"  # this metric needs all training images, so it has its own bundles
+ERROR = "standard_error"  # the detail with the standard error of a value
 FORMAT = 1
 
 
 class Networks(NamedTuple):
-    """What looks at images beside the metrics themselves; None for what there is not."""
+    """The networks that give features of images; None if a network is missing."""
 
     classifier: Optional[FeatureNetwork] = None
     inception: Optional[OnnxFeatures] = None
 
 
 def check_names(names: Iterable[str]) -> list:
-    """The names as a list, each once; ArgumentError for none at all, or one that is no metric, with the nearest."""
+    """The names as a list, each once; ArgumentError if there are none, or for an unknown name, with a suggestion."""
     names = [names] if isinstance(names, str) else list(dict.fromkeys(names))
     if not names:
         raise ArgumentError(f"metrics is empty; give some of {', '.join(METRICS)}, or None for all.")
@@ -54,7 +54,7 @@ def check_names(names: Iterable[str]) -> list:
 
 
 def needs_of(names: Iterable[str]) -> set:
-    """What metrics need: keys of `mxgan.evaluation.metrics.NEEDS`."""
+    """The needs of these metrics: keys of `mxgan.evaluation.metrics.NEEDS`."""
     return {need for name in names for need in METRICS[name].needs}
 
 
@@ -65,11 +65,12 @@ def gather(
 
     Parameters
     ----------
-    chunks : (images (n, C, H, W) in [-1, 1], labels (n,) or None), `count` images in all. Images are kept at their
-        `measured_side`.
-    kept : so many of the first images stay in the bundle, of metrics of images; None: all. Networks look at all.
+    chunks : (images (n, C, H, W) in [-1, 1], labels (n,) or None), `count` images in total. Images are kept at the
+        size of `measured_side`.
+    kept : the number of images in the bundle, from the first, for metrics of images; None means all. The features are
+        of all images.
 
-    The bundle does not depend on how large the chunks are, to the last bit: networks look at blocks of their own.
+    The bundle has the same bits for any chunk size, because the networks get blocks of a fixed size.
     """
     needs = needs_of(name for name in names if name != COPIES)
     columns: dict = {}
@@ -93,7 +94,7 @@ def gather(
 
 
 def _in_blocks(chunks: Iterable[tuple], size: int) -> Iterator[tuple]:
-    """The same images and labels, `size` at a time; the last block may be smaller. See `full_batches` for why."""
+    """The same images and labels in blocks of `size`; the last may be smaller. `full_batches` explains the reason."""
     waiting: tuple = (None, None)
     for chunk in chunks:
         waiting = tuple(_joined(*pair) for pair in zip(waiting, chunk))
@@ -109,16 +110,17 @@ def _joined(first: Optional[np.ndarray], second: Optional[np.ndarray]) -> Option
 
 
 def _room_for(counts: dict, made: dict) -> dict:
-    """Arrays for so many rows each, by the first of them; ArgumentError where they do not fit into memory."""
+    """Empty arrays of `counts` rows, with the types and row shapes of `made`; ArgumentError if memory is too small."""
     needed, most = sum(counts[name] * part[:1].nbytes for name, part in made.items()), max(counts.values())
-    check_room(f"{most:,} images and what is made of them", needed, "Give fewer samples, or metrics of features alone.")
+    check_room(f"{most:,} images and their features", needed, "Give fewer samples, or only metrics of features.")
     return {name: np.empty((counts[name], *part.shape[1:]), part.dtype) for name, part in made.items()}
 
 
 def measured_side(sides: Sequence[int]) -> int:
-    """The side at which images of these sides are measured: the next power of two, from 16 up; 28 becomes 32.
+    """The side at which images of these sides are measured: the next power of two, at least 16; 28 becomes 32.
 
-    The Laplacian pyramid of swd wants one, and its figures then compare with those of networks of that size.
+    The Laplacian pyramid of swd needs a power of two, and scores can then be compared with those of networks of this
+    size.
     """
     return max(16, 2 ** (max(sides) - 1).bit_length())
 
@@ -140,12 +142,12 @@ def evaluated(
     Parameters
     ----------
     names : keys of METRICS.
-    copies : (reference, samples) of the metric `copies`, which looks its samples up among all training images; None:
-        the other two bundles.
+    copies : (reference, samples) for the metric `copies`, which searches all training images. None means the other two
+        bundles.
 
     Raises
     ------
-    ArgumentError, ShapeError : what `measure` raises.
+    ArgumentError, ShapeError : as in `measure`.
     """
     found = measure([name for name in names if name != COPIES], reference, samples, settings)
     if COPIES in names:
@@ -155,19 +157,19 @@ def evaluated(
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores and the protocol that they were made by.
+    """Scores and their protocol.
 
     Attributes
     ----------
-    results : {metric: Score}, in the order in which they were asked for.
-    protocol : JSON values: all that decides the figures.
+    results : {metric: Score}, in the requested order.
+    protocol : JSON values: everything that determines the scores.
     """
 
     results: dict
     protocol: dict
 
     def as_json(self) -> str:
-        """Everything as one JSON text; what is not finite is null."""
+        """Scores and protocol as one JSON text; values that are not finite become null."""
         results = {
             name: {"value": score.value, **score.details, **METRICS[name].describe()}
             for name, score in self.results.items()
@@ -176,7 +178,7 @@ class Evaluation:
         return json.dumps(_finite(whole), indent=1, allow_nan=False)
 
     def table(self) -> str:
-        """One line for each metric: name and unit, value, what its error is, what is best."""
+        """One line for each metric: name and unit, value, standard error, best value or direction."""
         rows = [("metric", "value", "± error", "best")]
         for name, score in self.results.items():
             error = f"{score.details[ERROR]:.3g}" if ERROR in score.details else ""
@@ -189,7 +191,7 @@ class Evaluation:
         return "\n".join(lines)
 
     def describe(self) -> str:
-        """The protocol in a few words."""
+        """The protocol in one line."""
         told, real = self.protocol, self.protocol["reference"]
         split = f", split {real['split']}" if real["split"] else ""
         looking = [
@@ -209,7 +211,7 @@ def _trained_on(network: dict) -> str:
 
 
 def _best(name: str, score: Score) -> str:
-    """ "min", "max", or, where neither is, the data's own value if it is known."""
+    """ "min" or "max"; if neither is best, the value of the data, if it is known."""
     own = score.details.get("reference")
     return METRICS[name].better or (f"{own:.5g} (data)" if isinstance(own, float) else "")
 

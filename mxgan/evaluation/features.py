@@ -1,11 +1,11 @@
-"""What a network makes of images: the features that distances are measured in, and class probabilities.
+"""`FeatureNetwork`: a trained LeNet that gives features, in which distances are measured, and class probabilities.
 
-`FeatureNetwork` is a LeNet that classifier_training.py has trained, kept as a folder::
+classifier.py trains it. `FeatureNetwork.save` writes it as a folder::
 
     network.params     its parameters
-    classifier.json    its settings, the sha256 of its parameters, what it was trained on and how well
+    classifier.json    its settings, the sha256 of its parameters, its training data and accuracy
 
-The symbol is built again from the settings; no symbol file is read.
+`FeatureNetwork.load` builds the symbol from the settings; it reads no symbol file.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ __all__ = ["BATCH", "RESIZING", "FeatureNetwork", "Seen", "full_batches", "reduc
 
 RESIZING = "mean of the channels; OpenCV INTER_AREA to a smaller side, INTER_LINEAR to a larger one"
 FORMAT = 1
-BATCH = 200  # images that a network is given at a time; see `full_batches`
+BATCH = 200  # batch size of the networks; see `full_batches`
 _PARAMS, _RECORD = "network.params", "classifier.json"
 
 
 class Seen(NamedTuple):
-    """What a `FeatureNetwork` makes of N images: features (N, D), not negative, and probabilities (N, K), float32."""
+    """The outputs of a `FeatureNetwork` for N images: features (N, D) ≥ 0 and probabilities (N, K), float32."""
 
     features: np.ndarray
     probabilities: np.ndarray
 
 
 def resized(images: np.ndarray, size: int) -> np.ndarray:
-    """Images (N, C, H, W) in [-1, 1] as (N, C, size, size), float32: by area where that shrinks them, else bilinear.
+    """Images (N, C, H, W) in [-1, 1] resized to (N, C, size, size), float32: by area to shrink them, else bilinear.
 
-    Raises ShapeError and ArgumentError for what are no images.
+    Raises ShapeError and ArgumentError for invalid images.
     """
     images = np.ascontiguousarray(check_images("images", images))
     if images.shape[2:] == (size, size):
@@ -58,7 +58,7 @@ def resized(images: np.ndarray, size: int) -> np.ndarray:
 
 
 def reduced(images: np.ndarray, size: int) -> np.ndarray:
-    """Images (N, C, H, W) as grey (N, 1, size, size): the mean of the channels, then `resized`; see `RESIZING`."""
+    """Images (N, C, H, W) as grey images (N, 1, size, size): the mean of the channels, then `resized`."""
     images = check_images("images", images)
     return resized(images.mean(axis=1, keepdims=True, dtype=np.float32) if images.shape[1] > 1 else images, size)
 
@@ -68,9 +68,9 @@ class FeatureNetwork:
 
     Parameters
     ----------
-    network : its settings.
+    network : the settings of the LeNet.
     parameters : (arg_params, aux_params), name → NDArray.
-    record : what is known of its training: `accuracy` on `test_images`, `data`, `training`; JSON values.
+    record : JSON values about its training: `accuracy`, `test_images` (their number), `data`, `training`.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class FeatureNetwork:
 
     Raises
     ------
-    CheckpointError : parameters of another network.
+    CheckpointError : the parameters belong to another network.
     """
 
     def __init__(self, network: LeNet, parameters: tuple, record: Mapping = {}) -> None:
@@ -94,20 +94,20 @@ class FeatureNetwork:
 
     @property
     def classes(self) -> int:
-        """How many classes it tells apart."""
+        """The number of classes."""
         return self.network.classes
 
     @property
     def class_names(self) -> list:
-        """Of each class; its number where it was trained on classes without names."""
+        """The name of each class; its number if the training data had no class names."""
         names = self.record.get("class_names")
         return [str(name) for name in names] if names else [str(number) for number in range(self.classes)]
 
     def features_and_probabilities(self, images: np.ndarray) -> Seen:
-        """What it makes of images (N, C, H, W) in [-1, 1] of any size and any number of channels, see `reduced`.
+        """The features and probabilities of images (N, C, H, W) in [-1, 1], of any size and number of channels.
 
-        A row's last bits may depend on its place in the batch of BATCH images that it is in, and on nothing else.
-        Raises ShapeError and ArgumentError for what are no images.
+        `reduced` makes them grey and resizes them. The last bits of a row may depend on its place in its batch of BATCH
+        images, but not on the other images. Raises ShapeError and ArgumentError for invalid images.
         """
         grey = reduced(images, self.network.image_size)
         parts = [
@@ -120,13 +120,13 @@ class FeatureNetwork:
         return self._module.get_outputs()
 
     def describe(self) -> dict:
-        """JSON values for a protocol: what it is, its fingerprint, and what is known of its training."""
+        """JSON values for a protocol: the network, its fingerprint, and the record of its training."""
         return {**self.record, "network": "LeNet", **to_dict(self.network), "fingerprint": self.fingerprint}
 
     def save(self, folder: Union[str, Path]) -> None:
-        """Write it as a new folder, whole or not at all.
+        """Write a new folder, completely or not at all.
 
-        Raises OutputError where something is there already, or the folder cannot be written.
+        Raises OutputError if the path exists or the folder cannot be written.
         """
         target = Path(folder)
         if os.path.lexists(target):
@@ -138,12 +138,12 @@ class FeatureNetwork:
                 write_whole(beside / _RECORD, json.dumps(known, indent=1))
         except (OSError, CheckpointError, OutputError) as error:
             raise OutputError(
-                f"the classifier cannot be written to {target}: {error}. Give a folder that can be, with room for it."
+                f"the classifier cannot be written to {target}: {error}. Give a writable folder with enough space."
             ) from error
 
     @classmethod
     def load(cls, folder: Union[str, Path]) -> FeatureNetwork:
-        """What `save` wrote; CheckpointError where there is none, CorruptFileError where it is not what was saved."""
+        """The network that `save` wrote; CheckpointError if it is missing, CorruptFileError if it is damaged."""
         folder = Path(folder)
         if not folder.exists():
             raise CheckpointError(f"{folder} does not exist; give the folder of a classifier.")
@@ -159,7 +159,9 @@ class FeatureNetwork:
             raise CorruptFileError(folder / _RECORD, f"is no record of a classifier of the format {FORMAT}")
         names = found["record"].get("class_names")
         if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
-            raise CorruptFileError(folder / _RECORD, f"has the class_names {names!r:.80}, which are no list of texts")
+            raise CorruptFileError(
+                folder / _RECORD, f"has the class_names {names!r:.80}, which is not a list of strings"
+            )
         try:
             network = from_dict(LeNet, found["network"], "network")
         except ArgumentError as error:
@@ -171,10 +173,11 @@ class FeatureNetwork:
 
 
 def full_batches(rows: np.ndarray, size: int) -> Iterator[tuple]:
-    """(`size` rows, how many of them count): the last batch is filled up with copies.
+    """Batches of `size` rows, as (rows, number of rows that count): the last batch is filled up with copies.
 
-    The kernels of a matrix product treat a smaller batch, and the last rows of any, in another order of additions, on
-    AVX2 visibly so: what a network makes of a row has the same bits only at the same place of a batch of the same size.
+    The kernels of a matrix product add in another order for a smaller batch, and for the last rows of any batch; on
+    AVX2 the difference is visible. So the outputs for a row have the same bits only at the same place in a batch of the
+    same size.
     """
     for start in range(0, len(rows), size):
         count = min(size, len(rows) - start)

@@ -1,4 +1,4 @@
-"""Fréchet distance of two sets of features, each taken as a Gaussian."""
+"""Fréchet distance of two sets of features, each modelled as a Gaussian."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["FeatureStatistics", "frechet_distance", "measure_fid", "measure_frec
 
 
 class FeatureStatistics:
-    """Mean and covariance of features that come in parts, in float64.
+    """Mean and covariance of features, computed in float64 from one part of them at a time.
 
     >>> statistics = FeatureStatistics()
     >>> statistics.update([[0.0, 1.0], [2.0, 1.0]])
@@ -38,26 +38,26 @@ class FeatureStatistics:
         return statistics
 
     def update(self, features) -> None:
-        """Take in features (N, D), finite; ShapeError when D is not that of those before."""
+        """Add finite features (N, D); ShapeError if D differs from that of earlier features."""
         features = check_features("features", features)
         mean = features.mean(axis=0)
         centred = features - mean
         self._add(len(features), mean, centred.T @ centred)
 
     def merge(self, other: FeatureStatistics) -> None:
-        """Take in all that `other` has seen."""
+        """Add all features of `other`."""
         if other.count:
             self._add(other.count, other._mean, other._scatter)
 
     @property
     def mean(self) -> np.ndarray:
-        """(D,)."""
+        """The mean, (D,)."""
         self._need(1, "mean")
         return self._mean.copy()
 
     @property
     def covariance(self) -> np.ndarray:
-        """(D, D), divided by N - 1."""
+        """The covariance, (D, D), with divisor N - 1."""
         self._need(2, "covariance")
         return self._scatter / (self.count - 1)
 
@@ -83,15 +83,16 @@ class FeatureStatistics:
 def frechet_distance(a: FeatureStatistics, b: FeatureStatistics) -> float:
     """‖μ_a − μ_b‖² + tr(C_a + C_b − 2 (C_a^½ C_b C_a^½)^½), the squared Wasserstein-2 distance of two Gaussians.
 
-    The trace of the last term is the sum of the singular values of C_a^½ C_b^½, which are found from both matrices'
-    eigenvectors: exact for singular covariances (fewer images than features, a feature that is always 0), where a
-    general matrix root fails or turns complex. Biased upwards for few images, so compare equal numbers of them.
+    The trace of (C_a^½ C_b C_a^½)^½ is the sum of the singular values of C_a^½ C_b^½. The roots C_a^½ and C_b^½ come
+    from the eigenvectors of both matrices. This is exact for singular covariances (fewer images than features, or a
+    feature that is always 0), where a general matrix root fails or becomes complex. The distance is biased upwards for
+    few images, so compare equal numbers of images.
 
     Returns
     -------
-    A number ≥ 0, 0 for the same statistics. Called FID only for Inception's features.
+    A number ≥ 0, 0 for equal statistics. It is called FID only for Inception's features.
 
-    Raises ShapeError when the features have different lengths, ArgumentError for fewer than two images.
+    Raises ShapeError if the features have different lengths, ArgumentError for fewer than two images.
 
     Source: Dowson & Landau 1982, "The Fréchet distance between multivariate normal distributions"; Heusel et al. 2017,
     eq. 6.
@@ -121,9 +122,10 @@ def _score(real: np.ndarray, fake: np.ndarray) -> Score:
 
 
 def _root_factor(covariance: np.ndarray) -> np.ndarray:
-    """F (D, D) with Fᵀ F = covariance; eigenvalues below D · ε of the largest, and negative ones, are rounding, and 0.
+    """F (D, D) with Fᵀ F = covariance. Eigenvalues that are negative or below D · ε times the largest are set to 0.
 
-    Rounding of 1e-16 has a root of 1e-8, which would show in the distance, and differ between libraries.
+    They are rounding errors. A rounding error of 1e-16 has a root of 1e-8, which would be visible in the distance and
+    differ between libraries.
     """
     values, vectors = linalg.eigh(covariance)  # in ascending order
     rounding = len(values) * np.finfo(values.dtype).eps * max(0.0, values[-1])

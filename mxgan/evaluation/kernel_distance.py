@@ -15,7 +15,7 @@ __all__ = ["KernelDistance", "kernel_distance", "measure_kernel"]
 
 
 class KernelDistance(NamedTuple):
-    """A squared kernel distance and the standard error of it."""
+    """A squared kernel distance and its standard error."""
 
     value: float
     standard_error: float
@@ -27,18 +27,20 @@ def kernel_distance(real, fake, *, subsets: int = 100, subset_size: int = 1000, 
     Parameters
     ----------
     real, fake : features (N, D) and (M, D).
-    subsets : how many, at least 2; each is drawn without replacement from all features.
-    subset_size : m, from 2 to half of the smaller set: subsets that hold all there is tell nothing of the error.
-    seed : of the subsets.
+    subsets : the number of subsets, at least 2; each is drawn without replacement from all features.
+    subset_size : m, from 2 to half of the smaller set. Subsets of all features would not vary, so that they show no
+        error.
+    seed : seed of the subsets.
 
     Returns
     -------
-    value : around 0 for samples of one distribution, negative as often as positive. No bias at any m.
-    standard_error : of the value as an estimate of the distributions' distance. The subsets overlap, so it is more than
-        their spread s over √subsets: s²/subsets + s² · f / (1 − f), f = m / min(N, M), by the law of total variance
-        with the variance of a U-statistic taken as ∝ 1/m (near a distance of 0, where it falls faster, an upper bound).
+    value : around 0 for samples of one distribution, negative as often as positive; unbiased for any m.
+    standard_error : of the value as an estimate of the distance of the two distributions. The subsets overlap, so the
+        error is larger than s / √subsets, where s is the standard deviation over the subsets. Its square is
+        s²/subsets + s² · f / (1 − f) with f = m / min(N, M). This follows from the law of total variance, if the
+        variance of a U-statistic is ∝ 1/m. Near a distance of 0 the variance falls faster; there it is an upper bound.
 
-    Raises ShapeError and ArgumentError for features that are not these, or numbers out of range.
+    Raises ShapeError and ArgumentError for invalid features or numbers out of range.
 
     Source: Bińkowski et al. 2018, "Demystifying MMD GANs"; Gretton et al. 2012, eq. 3.
     """
@@ -74,4 +76,4 @@ def _of_subsets(real: np.ndarray, fake: np.ndarray, size: int, rng: np.random.Ge
 
 def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     linear = x @ y.T / x.shape[1] + 1
-    return linear * linear * linear  # ** 3 takes many times as long
+    return linear * linear * linear  # ** 3 is many times slower

@@ -1,6 +1,6 @@
-"""LeNet, the classifier that samples are measured with: an image to class probabilities, with a layer of features.
+"""LeNet, the classifier that measures samples: image → class probabilities, with a layer of features.
 
-It is no row of NETWORKS, for it generates nothing.
+It is not in NETWORKS because it is not a GAN.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ KERNEL = 5
 
 @dataclass(frozen=True)
 class LeNet:
-    """Two convolutions with maximum pooling, then two fully connected layers of features, rectified throughout.
+    """Two convolutions with max pooling, then two fully connected layers, all with ReLU; the last layer is a softmax.
 
     Parameters
     ----------
-    classes : how many classes there are, at least 2.
-    image_size : side of the grey images, 28 or 32. What 28 lacks is padded by the first convolution, so that the
-        parameters of the two are alike.
-    filters : of the two convolutions.
-    hidden, features : widths of the two fully connected layers before the classes; the second is the one that
-        distances are measured in.
+    classes : the number of classes, at least 2.
+    image_size : side of the grey images, 28 or 32. For 28 the first convolution pads to 32, so that the parameters have
+        the same shapes for both sizes.
+    filters : number of filters of the two convolutions.
+    hidden, features : widths of the two fully connected layers before the classes. Distances are measured in the
+        outputs of the second.
 
     Source: LeCun et al. 1998, section II.B (LeNet-5: 6 and 16 filters, 120 and 84 units); the pooling, the rectifiers
     and the softmax are those of later practice.
@@ -58,8 +58,8 @@ class LeNet:
     def symbol(self):
         """`data` (N, 1, image_size, image_size) in [-1, 1] → a group of two outputs.
 
-        `features` (N, features), not negative; `softmax` (N, classes), probabilities, whose label `softmax_label` (N,)
-        trains it by cross-entropy.
+        The outputs are the features (N, features) ≥ 0, and `softmax`, the probabilities (N, classes). The label
+        `softmax_label` (N,) trains the network by cross-entropy.
         """
         layer = mx.sym.Variable("data")
         for i, width in enumerate(self.filters, start=1):
@@ -74,6 +74,6 @@ class LeNet:
         layer = mx.sym.FullyConnected(layer, name="fc2", num_hidden=self.features)
         features = mx.sym.Activation(layer, name="features", act_type="relu")
         logits = mx.sym.FullyConnected(features, name="fc3", num_hidden=self.classes)
-        # The features are told, and send no gradient of their own.
+        # The features are an output without gradient.
         told = mx.sym.BlockGrad(features, name="told")
         return mx.sym.Group([told, mx.sym.SoftmaxOutput(logits, name="softmax")])

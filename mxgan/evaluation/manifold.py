@@ -11,28 +11,29 @@ from mxgan.runtime.config import whole_number
 
 __all__ = ["manifold_scores", "measure_manifold"]
 
-CHUNK_DISTANCES = 2**23  # held at a time: 64 MiB
+CHUNK_DISTANCES = 2**23  # number of distances held at a time: 64 MiB
 
 
 def manifold_scores(real, fake, *, precision_neighbours: int = 3, coverage_neighbours: int = 5) -> dict:
-    """{"precision", "recall", "density", "coverage"} of fake features among real ones.
+    """{"precision", "recall", "density", "coverage"} of fake features against real features.
 
-    A feature's ball reaches to its k-th nearest neighbour in its own set, itself not counted, the surface included.
+    The ball of a feature reaches to its k-th nearest neighbour in its own set. The feature itself is not a neighbour;
+    the surface belongs to the ball.
 
     precision : share of fakes in at least one real ball.
     recall : share of reals in at least one fake ball.
-    density : in how many real balls a fake lies, on average, over k; above 1 where fakes are where reals are dense.
-    coverage : share of real balls with at least one fake in it.
+    density : mean number of real balls that contain a fake, divided by k; above 1 if fakes lie where reals are dense.
+    coverage : share of real balls that contain at least one fake.
 
     Parameters
     ----------
     real, fake : features (N, D) and (M, D), each with more rows than neighbours.
     precision_neighbours : k of precision and recall.
-    coverage_neighbours : k of density and coverage. Coverage of samples as good as the data is 1 − 2⁻ᵏ for N = M.
+    coverage_neighbours : k of density and coverage. For perfect samples and N = M, coverage is 1 − 2⁻ᵏ.
 
-    Distances are Euclidean, in float64; of all pairs, a few rows at a time.
+    Distances are Euclidean, in float64. They are computed for all pairs, a few rows at a time.
 
-    Raises ShapeError and ArgumentError for features that are not these, or numbers out of range.
+    Raises ShapeError and ArgumentError for invalid features or numbers out of range.
 
     Source: Kynkäänniemi et al. 2019, "Improved precision and recall metric for assessing generative models", eq. 1, 2;
     Naeem et al. 2020, "Reliable fidelity and diversity metrics for generative models", section 3.
@@ -50,7 +51,7 @@ def manifold_scores(real, fake, *, precision_neighbours: int = 3, coverage_neigh
             f"there are {len(real)} real and {len(fake)} fake features for {max(ks)} neighbours; "
             f"give at least {max(ks) + 1} of each."
         )
-    middle = real.mean(axis=0)  # moving both loses no digit of what is compared
+    middle = real.mean(axis=0)  # distances do not change, and lose no digits to an offset
     real, fake = real - middle, fake - middle
     return _compare(real, fake, _radii(real, ks), _radii(fake, ks)[0], ks[1])
 
@@ -67,7 +68,7 @@ def measure_manifold(reference: Bundle, samples: Bundle, settings: Settings) -> 
 
 
 def _compare(real: np.ndarray, fake: np.ndarray, real_radii: list, fake_radii: np.ndarray, k: int) -> dict:
-    """The scores, from squared distances of every real to every fake."""
+    """The scores, from the squared distances of all reals to all fakes."""
     precise = np.zeros(len(fake), dtype=bool)
     recalled = covered = inside = 0
     for start, squared in _squared_distances(real, fake):
@@ -86,7 +87,7 @@ def _compare(real: np.ndarray, fake: np.ndarray, real_radii: list, fake_radii: n
 
 
 def _radii(points: np.ndarray, ks: list) -> list:
-    """Squared distance of each point to its k-th nearest other one: (N,) for each k."""
+    """The squared distance of each point to its k-th nearest other point: (N,) for each k."""
     radii = [np.empty(len(points)) for _ in ks]
     for start, squared in _squared_distances(points, points):
         rows = np.arange(len(squared))
@@ -98,7 +99,7 @@ def _radii(points: np.ndarray, ks: list) -> list:
 
 
 def _squared_distances(a: np.ndarray, b: np.ndarray):
-    """(first row, squared distances of some rows of a to all of b), until all rows were given."""
+    """All rows of a in chunks: (index of the first row, squared distances of the rows to all rows of b)."""
     norms = np.einsum("nd,nd->n", b, b)
     chunk = max(1, CHUNK_DISTANCES // len(b))
     for start in range(0, len(a), chunk):

@@ -1,13 +1,13 @@
-"""The table of metrics: what each needs, which way is better, who defined it. A new metric is one row and one file.
+"""METRICS, the table of metrics: one row for each, with its needs, its best direction and its source.
 
-`measure` asks for any of them by name. Each row's function is called ``function(reference, samples, settings)``:
+`measure` computes metrics by name. It calls the function of a row as ``function(reference, samples, settings)``:
 
-reference : `Bundle` of real images: the data set's own, those that the run was trained on.
+reference : `Bundle` of real images, those that the run was trained on.
 samples : `Bundle` of the generator's images.
-settings : `Settings`, the same for all.
+settings : `Settings`, the same for all metrics.
 
-It returns {name: `Score`} with its own row's name among the names. Rows that are worked out together (precision,
-recall, density, coverage) share one function, which is called once however many of them are asked for.
+The function returns {name: `Score`}, which includes the name of its row. Rows that are computed together (precision,
+recall, density, coverage) share one function, which `measure` calls once. To add a metric, add one file and one row.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ __all__ = ["METRICS", "Metric", "get_metric", "measure"]
 
 @dataclass(frozen=True)
 class Metric:
-    """One row of the table.
+    """One row of METRICS.
 
     Attributes
     ----------
-    function : (reference, samples, settings) → {name: Score}, see above.
-    needs : keys of `NEEDS`, what the bundles must hold.
-    better : "min" or "max", what a best checkpoint is chosen by; None where neither is (see the summary).
-    summary : what it says, its unit, its value for samples that are perfect.
+    function : (reference, samples, settings) → {name: Score}; see the docstring of this module.
+    needs : keys of `NEEDS`: the arrays that the bundles must have.
+    better : "min" or "max", the direction in which a best checkpoint is chosen; None if neither is best (see summary).
+    summary : meaning and unit of the value, and the value for perfect samples.
     source : paper and section.
-    least : how many real images it takes.
-    unit : of the value, where it has one; tables show it behind the name.
+    least : the smallest number of real images.
+    unit : unit of the value, if it has one; tables show it after the name.
     """
 
     function: Callable
@@ -53,13 +53,13 @@ class Metric:
     unit: str = ""
 
     def describe(self) -> dict:
-        """JSON values to publish with a figure: which way is better, the unit, what it says, who defined it."""
+        """JSON values to publish with a score: best direction, unit, summary, source."""
         unit = {"unit": self.unit} if self.unit else {}
         return {"better": self.better, **unit, "summary": self.summary, "source": self.source}
 
 
 class Need(NamedTuple):
-    """Which bundles must hold something, and where it comes from."""
+    """The bundles that must have an array, and the remedy if it is missing."""
 
     sides: tuple
     remedy: str
@@ -76,7 +76,7 @@ NEEDS = {
     "held_out": Need(("reference",), "give real images that were not trained on, such as the data set's test split"),
     "inception": Need(
         _BOTH,
-        "FID is said for Inception's features alone: give an Inception network as an ONNX file; "
+        "FID is defined for Inception's features only: give an Inception network as an ONNX file; "
         "frechet is the same distance in the features of the data set's own network",
     ),
 }
@@ -200,15 +200,15 @@ METRICS = {
 
 
 def get_metric(name: str) -> Metric:
-    """The row `name` of METRICS; ArgumentError with a suggestion when there is none."""
+    """The row `name` of METRICS; ArgumentError with a suggestion if the name is unknown."""
     return lookup("metric", name, METRICS)
 
 
 def measure(names: Iterable[str], reference: Bundle, samples: Bundle, settings: Optional[Settings] = None) -> dict:
-    """{name: Score} of these metrics, in their order.
+    """{name: Score} of these metrics, in the given order.
 
-    Raises ArgumentError before anything is measured: an unknown name, or a bundle without what a metric needs.
-    ShapeError and ArgumentError of the metrics themselves: arrays that are not what `Bundle` says, or too few.
+    Raises ArgumentError before any measurement for an unknown name, or a bundle without an array that a metric needs.
+    The metrics themselves raise ShapeError and ArgumentError for arrays that do not fit `Bundle` or have too few rows.
 
     >>> measure(["swd"], Bundle(images=real), Bundle(images=fake))["swd"].value  # doctest: +SKIP
     11.3

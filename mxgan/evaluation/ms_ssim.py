@@ -1,4 +1,4 @@
-"""Multi-scale structural similarity of two images, and its mean over random pairs as a measure of diversity."""
+"""Multi-scale structural similarity (MS-SSIM) of two images; its mean over random pairs measures diversity."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ def ms_ssim(a, b) -> np.ndarray:
 
     Parameters
     ----------
-    a, b : (N, C, H, W) in [-1, 1], H and W multiples of 16: each of the five scales is half of the one before, by means
-        of 2×2 pixels. Similarities are means over pixels and channels.
+    a, b : (N, C, H, W) in [-1, 1], H and W multiples of 16. Each of the five scales has half the side of the previous
+        one; its pixels are means of 2×2 pixels. Similarities are means over pixels and channels.
 
-    The window is a Gaussian of 11×11 pixels with σ = 1.5 wherever it fits (no padding). On a scale of fewer pixels it
-    has as many as there are, and σ shrinks with it, as in TensorFlow's image-compression models and in progressive
-    growing; so figures of 64×64 compare. Pixels are taken from 0 to 255, not rounded. A negative similarity of a
-    scale (an image and its negative) counts as 0.
+    The window is a Gaussian of 11×11 pixels with σ = 1.5, at all positions where it fits (no padding). On a smaller
+    scale the window is as large as the image, and σ shrinks in proportion, as in TensorFlow's image-compression models
+    and in progressive growing, so that values for 64×64 are comparable. Pixels are scaled to 0 … 255, not rounded. A
+    negative similarity of a scale (an image and its negative) counts as 0.
 
-    Raises ShapeError and ArgumentError for images that are not these.
+    Raises ShapeError and ArgumentError for invalid images.
 
     Source: Wang, Simoncelli & Bovik 2003, "Multi-scale structural similarity for image quality assessment", eq. 7.
     """
     a, b = same_images(("a", "b"), a, b)
     if len(a) != len(b):
-        raise ShapeError(f"a has {len(a)} images, b {len(b)}; give as many of each.")
+        raise ShapeError(f"a has {len(a)} images, b {len(b)}; give the same number of each.")
     _check_sides(a)
     chunk = max(1, CHUNK_PIXELS // a[0].size)
     starts = range(0, len(a), chunk)
@@ -47,17 +47,17 @@ def ms_ssim(a, b) -> np.ndarray:
 
 
 def sample_diversity(images, *, pairs: Optional[int] = None, seed: int = 0) -> float:
-    """Mean `ms_ssim` over random pairs of different images: 1 when all are one, that of the data when as diverse.
+    """Mean `ms_ssim` over random pairs of different images: 1 if all look the same; the data's value if as diverse.
 
     Parameters
     ----------
     images : (N, C, H, W) in [-1, 1], N ≥ 2.
-    pairs : None: N // 2 pairs that share no image, the published protocol (10,000 images, 5,000 pairs). Else so many
-        pairs, each drawn on its own.
-    seed : of the pairs. They are random because images of a conditional generator come in the order of their classes.
+    pairs : the number of pairs, each drawn independently. None means N // 2 pairs that share no image, the published
+        protocol (10,000 images, 5,000 pairs).
+    seed : seed of the pairs. They are random because the images of a conditional generator are ordered by class.
 
-    Source: Odena, Olah & Shlens 2017, "Conditional image synthesis with auxiliary classifier GANs", section 4.2 (there
-    within classes); Karras et al. 2018, section 6.1, over all.
+    Source: Odena, Olah & Shlens 2017, "Conditional image synthesis with auxiliary classifier GANs", section 4.2 (for
+    each class alone); Karras et al. 2018, section 6.1 (over all images).
     """
     images = check_images("images", images, least=2)
     _check_sides(images)
@@ -77,7 +77,7 @@ def measure_ms_ssim(reference: Bundle, samples: Bundle, settings: Settings) -> d
 
 
 def _pairs(count: int, pairs: Optional[int], rng: np.random.Generator) -> tuple:
-    """Row numbers (first, second), different in each pair."""
+    """Row numbers (first, second) of the pairs; the two of a pair differ."""
     if pairs is None:
         order = rng.permutation(count)[: count // 2 * 2]
         return order[::2], order[1::2]
@@ -93,7 +93,7 @@ def _check_sides(images: np.ndarray) -> None:
 
 
 def _similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(N,) for images in [-1, 1]: the coarsest scale's luminance, contrast and structure, the others' latter two."""
+    """(N,) for images in [-1, 1]: contrast and structure of all scales, and luminance of the coarsest."""
     a, b = as_bytes_range(a), as_bytes_range(b)
     product = np.ones(len(a))
     for scale, weight in enumerate(WEIGHTS, 1):
@@ -105,7 +105,7 @@ def _similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _terms(a: np.ndarray, b: np.ndarray) -> tuple:
-    """Luminance l and contrast-structure c·s of each window: (N, C, H', W') both."""
+    """Luminance l and contrast-structure c·s of each window, both (N, C, H', W')."""
     size = min(WINDOW, *a.shape[2:])
     rows, columns = (_blur(side, size) for side in a.shape[2:])
 
@@ -120,7 +120,7 @@ def _terms(a: np.ndarray, b: np.ndarray) -> tuple:
 
 
 def _blur(side: int, size: int) -> np.ndarray:
-    """The Gaussian of `size` pixels at each place where it fits: (side - size + 1, side), rows of sum 1."""
+    """The Gaussian of `size` pixels at each position where it fits: (side - size + 1, side), rows with sum 1."""
     places = np.arange(size) - (size - 1) / 2
     weights = np.exp(-0.5 * (places / (SIGMA * size / WINDOW)) ** 2)
     matrix = np.zeros((side - size + 1, side))
@@ -130,7 +130,7 @@ def _blur(side: int, size: int) -> np.ndarray:
 
 
 def _halved(images: np.ndarray) -> np.ndarray:
-    """Means of 2×2 pixels; of an odd side the last pixel is left out (after the last scale alone)."""
+    """Means of 2×2 pixels. The last pixel of an odd side is dropped (this only happens after the last scale)."""
     height, width = (side // 2 * 2 for side in images.shape[2:])
     even = images[:, :, :height, :width]
     return (even[:, :, ::2, ::2] + even[:, :, 1::2, ::2] + even[:, :, ::2, 1::2] + even[:, :, 1::2, 1::2]) / 4

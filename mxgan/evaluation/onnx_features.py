@@ -1,4 +1,4 @@
-"""Features of a network that the user has as an ONNX file, such as the Inception that FID is defined on."""
+"""Features from a user's ONNX file, such as the Inception network that defines FID."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from typing import Union
 
 import numpy as np
 
-from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, RuntimeUnavailableError, ShapeError
+from mxgan.errors import (
+    ArgumentError,
+    CheckpointError,
+    CorruptFileError,
+    RuntimeUnavailableError,
+    ShapeError,
+    first_line,
+)
 from mxgan.evaluation.arrays import check_images
 from mxgan.evaluation.features import BATCH, full_batches, resized
 from mxgan.runtime.cpus import threads
@@ -19,7 +26,7 @@ from mxgan.runtime.files import open_plain
 __all__ = ["OnnxFeatures"]
 
 INCEPTION_SIZE = 299
-SMALL_BATCH = BATCH // 5  # of large images; a whole number of them makes a block of `gather`
+SMALL_BATCH = BATCH // 5  # smaller because the images are large; divides BATCH, the block size of `gather`
 EXTERNAL_WEIGHTS = "session.model_external_initializers_file_folder_path"
 _WANTED = "one input (N, 3, S, S) and as its first output features (N, D) or (N, D, 1, 1)"
 
@@ -27,10 +34,10 @@ _WANTED = "one input (N, 3, S, S) and as its first output features (N, D) or (N,
 class OnnxFeatures:
     """A network in an ONNX file, run by onnxruntime on the CPU.
 
-    It is given RGB images (N, 3, S, S), grey ones repeated, resized to the S that the file declares (299 where it
-    declares none): bilinear by OpenCV to a larger side, by area to a smaller one. A float network is given [-1, 1], one
-    of bytes 0 … 255. Its first output is taken. The file decides all else: figures compare with published ones only
-    where it is the network, with the weights, that they were made with.
+    Its input is RGB images (N, 3, S, S); grey images are repeated to three channels. Images are resized to the S that
+    the file declares (299 if it declares none), by OpenCV: bilinear to a larger side, by area to a smaller one. A
+    network of float input gets [-1, 1], a network of byte input 0 … 255. Its first output gives the features. The file
+    determines everything else: values are comparable with published ones only for the same network and weights.
 
     Parameters
     ----------
@@ -42,9 +49,9 @@ class OnnxFeatures:
 
     Raises
     ------
-    RuntimeUnavailableError : onnxruntime is not installed. CheckpointError : no such file.
-    CorruptFileError : no ONNX file that runs, or one whose weights lie in other files.
-    ArgumentError : a network with other inputs.
+    RuntimeUnavailableError : onnxruntime is not installed. CheckpointError : the file cannot be read.
+    CorruptFileError : onnxruntime cannot run the file, or its weights are in other files.
+    ArgumentError : the network has other inputs.
     """
 
     def __init__(self, path: Union[str, Path]) -> None:
@@ -58,14 +65,14 @@ class OnnxFeatures:
         runtime = _onnxruntime()
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads().count
-        options.log_severity_level = 4  # what is wrong is raised
-        # Weights in other files, which the fingerprint would not know of, are looked for where nothing can be.
+        options.log_severity_level = 4  # no log output: errors are raised
+        # The fingerprint does not cover weights in other files. This path cannot exist, so such weights are not found.
         options.add_session_config_entry(EXTERNAL_WEIGHTS, os.fspath(self.path / "nothing"))
         try:
             self._session = runtime.InferenceSession(content, sess_options=options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime has a class of its own for each fault, below RuntimeError and others
+        except Exception as error:  # onnxruntime has many error classes
             raise CorruptFileError(
-                self.path, f"is no ONNX file that runs by itself, its weights within: {_first_line(error)}"
+                self.path, f"is not an ONNX file that runs and contains its weights: {first_line(error)}"
             ) from error
         self._input, self.size, self._bytes = self._examined()
 
@@ -85,7 +92,7 @@ class OnnxFeatures:
     def features(self, images: np.ndarray) -> np.ndarray:
         """(N, D) float32 of images (N, C, H, W) in [-1, 1], C 1 or 3.
 
-        Raises ShapeError for arrays of another shape, CorruptFileError where the network fails on them.
+        Raises ShapeError for arrays of another shape, CorruptFileError if the network fails on the images.
         """
         images = check_images("images", images)
         if images.shape[1] not in (1, 3):
@@ -99,14 +106,14 @@ class OnnxFeatures:
         try:
             first, *_ = self._session.run(None, {self._input: np.ascontiguousarray(given)})
         except Exception as error:
-            raise CorruptFileError(self.path, f"fails on {given.dtype} {given.shape}: {_first_line(error)}") from error
+            raise CorruptFileError(self.path, f"fails on {given.dtype} {given.shape}: {first_line(error)}") from error
         flat = np.asarray(first, np.float32).reshape(len(first), -1) if np.ndim(first) else np.zeros((0, 0))
         if flat.shape[0] != len(images) or flat.size != np.prod(np.shape(first)[:2]):
             raise ArgumentError(f"{self.path} gives {np.shape(first)} for {len(images)} images; wanted is {_WANTED}.")
         return flat
 
     def describe(self) -> dict:
-        """JSON values for a protocol."""
+        """JSON values for a protocol: file name, fingerprint, image size."""
         return {"file": self.path.name, "fingerprint": self.fingerprint, "image_size": self.size}
 
 
@@ -116,9 +123,5 @@ def _onnxruntime():
     except ImportError as error:
         raise RuntimeUnavailableError(
             "FID is computed through onnxruntime, which cannot be imported here "
-            f"({_first_line(error)}). Install it: pip install '.[onnx]' in a clone of mxgan."
+            f"({first_line(error)}). Install it: pip install '.[onnx]' in a clone of mxgan."
         ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

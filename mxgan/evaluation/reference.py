@@ -1,4 +1,4 @@
-"""The real side of an evaluation, and the images of both sides in chunks."""
+"""The real side of an evaluation, and chunks of real images and of samples."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from mxgan.runtime.draws import draw_latents
 
 __all__ = ["CHUNK", "Reference", "classes_by_share", "image_chunks", "sample_chunks"]
 
-CHUNK = 256  # samples drawn at a time
+CHUNK = 256  # number of samples drawn at a time
 
 
 class Reference(NamedTuple):
     """The real side of an evaluation.
 
-    bundle : the first images of an epoch that the evaluation's seed has shuffled, and what the networks make of them.
-    names : the metrics that can be measured with it: those asked for, or all of the default ones that can be.
-    protocol : JSON values: which images these are, and which networks.
-    class_counts : (K,) how many of these images are of each class; None where they have none.
+    bundle : the first images of an epoch shuffled by the seed of the evaluation, and their features.
+    networks : the networks that gave the features.
+    names : the metrics to measure: the requested ones, or all default metrics that this reference allows.
+    protocol : JSON values that identify the images and the networks.
+    class_counts : (K,), the number of these images in each class; None if they have no classes.
     """
 
     bundle: Bundle
@@ -33,7 +34,7 @@ class Reference(NamedTuple):
 
 
 def image_chunks(data, most: int) -> Iterator[tuple]:
-    """(images, labels) of the first `most` images of epoch 0, as arrays; labels are None where they are no classes."""
+    """(images, labels) of the first `most` images of epoch 0, as arrays; labels are None without classes."""
     data.seek(0)
     left = most
     for batch in data:
@@ -46,11 +47,11 @@ def image_chunks(data, most: int) -> Iterator[tuple]:
 
 
 def sample_chunks(sampler, count: int, seed: int, class_counts: Optional[np.ndarray] = None) -> Iterator[tuple]:
-    """(images, classes asked for) of `count` samples; latents are a function of the seed, classes of their shares.
+    """(images, requested classes) of `count` samples, in chunks. The seed determines the latents.
 
-    A conditional generator is asked for classes as often as the data have them, so that a perfect one gives the data's
-    distribution; without counts, for each as often. The first k of any `count` agree. Classes are None where the
-    generator takes none.
+    A conditional generator is asked for each class in proportion to `class_counts`, so that a perfect generator gives
+    the distribution of the data; without counts, all classes are equally frequent. The first k samples are the same for
+    any `count`. Classes are None if the generator takes none.
     """
     latents = draw_latents((count, *sampler.latent_shape), seed, 0, stream="evaluation")
     classes = None
@@ -63,7 +64,10 @@ def sample_chunks(sampler, count: int, seed: int, class_counts: Optional[np.ndar
 
 
 def classes_by_share(class_counts: np.ndarray, count: int) -> np.ndarray:
-    """`count` class numbers, each the one that is owed most by its share of `class_counts`, integers (K,)."""
+    """`count` class numbers in proportion to `class_counts`, integers (K,).
+
+    Each number is the class that is furthest below its share so far.
+    """
     classes, owed, total = np.empty(count, dtype=np.int64), np.zeros_like(class_counts), class_counts.sum()
     for place in range(count):
         owed += class_counts

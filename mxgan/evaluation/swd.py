@@ -1,12 +1,12 @@
-"""Sliced Wasserstein distance of image patches, one figure for each resolution of a Laplacian pyramid.
+"""Sliced Wasserstein distance (SWD) of image patches, for each resolution of a Laplacian pyramid.
 
-Each level of the pyramid holds what its resolution adds (the last one all that is left): edges at the finest, the
-layout at the coarsest. Patches of 7×7 are taken at random from every image of both sets, and normalised by their own
-set's mean and standard deviation of each channel. Along a random direction two sets of as many numbers are compared
-exactly, by sorting; the mean over directions is the distance.
+Each level of the pyramid has the details that its resolution adds: edges at the finest level. The last level has the
+rest, the layout of the image. Patches of 7×7 pixels are taken at random from every image of both sets. They are
+normalised by the mean and standard deviation of each channel in their own set. Along a random direction, two sets of
+equally many numbers are compared exactly, by sorting. The distance is the mean over the directions.
 
-A pyramid's steps are linear and separable, so each is one matrix from the left and one from the right. Patches are
-never kept: for some directions at a time they are taken again, which bounds the memory.
+The steps of a pyramid are linear and separable: each is one matrix product from the left and one from the right.
+Patches are not stored. They are taken again for each block of directions, which bounds the memory.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ from mxgan.runtime.memory import check_room
 
 __all__ = ["PYRAMIDS", "check_pyramid", "measure_swd", "sliced_wasserstein"]
 
-SMALLEST = 16  # pixels: the coarsest level
+SMALLEST = 16  # side of the coarsest level, in pixels
 BINOMIAL = np.array([1, 4, 6, 4, 1]) / 16
-CHUNK_NUMBERS = 2**21  # pixels of patches held at a time
-BLOCK_NUMBERS = 52 * 2**21  # projections held at a time, of each set: 416 MiB
-LEAST_CONTRAST = 1e-5  # of a level's standard deviation; one step of a byte is 8e-3
+CHUNK_NUMBERS = 2**21  # number of patch pixels held at a time
+BLOCK_NUMBERS = 52 * 2**21  # number of projections held at a time, for each set: 416 MiB
+LEAST_CONTRAST = 1e-5  # a level with a smaller standard deviation has no contrast; one step of a byte is 8e-3
 
 
 class Pyramid(NamedTuple):
-    """How a pyramid is built: what lies beyond the edges, and what becomes of a pixel that is blown up to four."""
+    """The rules of a pyramid. edges : pixels beyond the image. blow_up : upsampling of one pixel to four."""
 
     edges: str
     blow_up: str
 
 
 PYRAMIDS = {
-    # Karras et al. 2018, as OpenCV's pyrDown and pyrUp inside the picture: mirrored edges, zeros between the pixels.
+    # Karras et al. 2018, like OpenCV's pyrDown and pyrUp inside the image: mirrored edges, zeros between the pixels.
     "mirrored": Pyramid("mirror", "zeros"),
-    # MMGeneration, whose DCGAN on MNIST is the one published result: zeros (middle grey) beyond the edges, each pixel
-    # four times.
+    # MMGeneration, the source of the only published result of a DCGAN on MNIST: zeros (middle grey) beyond the edges,
+    # each pixel repeated four times.
     "padded": Pyramid("zero", "repeat"),
 }
 
 
 def check_pyramid(name: str) -> str:
-    """The name, if it is a key of PYRAMIDS; ArgumentError else."""
+    """The name, if it is a key of PYRAMIDS; else ArgumentError."""
     lookup("pyramid", name, PYRAMIDS)
     return name
 
@@ -67,24 +67,24 @@ def sliced_wasserstein(
 
     Parameters
     ----------
-    real, fake : (N, C, H, H) in [-1, 1], as many of each, H a power of two from 16. The protocol has N = 16,384.
-        Grey images are taken as three equal channels, which is what was published; so those and their RGB copies
-        give the same figures, the grey ones in a third of the time.
-    seed : of the places of the patches and of the directions.
-    patches_per_image : at each level.
+    real, fake : (N, C, H, H) in [-1, 1], the same N for both, H a power of two from 16. The protocol has N = 16,384.
+        Grey images count as three equal channels, as in the published results. So grey images and their RGB copies give
+        the same values, but grey images take a third of the time.
+    seed : seed of the patch positions and of the directions.
+    patches_per_image : number of patches of each image at each level.
     patch_size : side of the patches, odd, at most 15.
-    directions : unit vectors, uniform on the sphere (published as 4 × 128).
-    pyramid : a key of `PYRAMIDS`. Figures of one are not figures of the other.
+    directions : number of unit vectors, uniform on the sphere (published as 4 × 128).
+    pyramid : a key of `PYRAMIDS`. Values of different pyramids are not comparable.
 
     Returns
     -------
-    The distance at each resolution by its name, and their mean. 0 for the same images; finite always: a set without
-    contrast is left at 0 instead of being divided by it.
+    {resolution: distance}, and their mean. 0 for the same images; always finite, because a set without contrast is set
+    to 0 instead of divided by its standard deviation.
 
-    Raises ShapeError and ArgumentError for images that are not these, or numbers out of range.
+    Raises ShapeError and ArgumentError for invalid images or numbers out of range.
 
-    Source: Karras et al. 2018, "Progressive growing of GANs", section 5. One difference: patches lie at the same
-    places in both sets, so that the distance of a set to itself is 0.
+    Source: Karras et al. 2018, "Progressive growing of GANs", section 5. One difference: the patches have the same
+    positions in both sets, so that the distance of a set to itself is 0.
     """
     real, fake = same_images(("real", "fake"), real, fake, least=2)
     _check_sizes(real, fake, patch_size)
@@ -98,14 +98,14 @@ def sliced_wasserstein(
     for size in _sizes(real.shape[-1]):
         steps = _steps(size, pyramid)
         places = _places(seed, size, patch_size, (len(real), patches_per_image))
-        used = steps if size // 2 >= SMALLEST else None  # the coarsest level is what is left
+        used = steps if size // 2 >= SMALLEST else None  # the coarsest level is the rest
         found[str(size)] = 1e3 * _distance(*(_Patches(s, used, places, patch_size) for s in (real, fake)), vectors)
         real, fake = _resample(real, steps[0]), _resample(fake, steps[0])
     return {**found, "mean": float(np.mean(list(found.values())))}
 
 
 def measure_swd(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
-    """The row `swd` of METRICS; of the larger side, as many images at random as the other has."""
+    """The row `swd` of METRICS. If one side has more images, a random part as large as the other side is used."""
     count = min(len(reference.images), len(samples.images))
     real, fake = (some_rows(side.images, count, settings.seed, "swd") for side in (reference, samples))
     found = sliced_wasserstein(real, fake, seed=settings.seed, pyramid=settings.pyramid)
@@ -114,7 +114,7 @@ def measure_swd(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
 
 def _check_sizes(real: np.ndarray, fake: np.ndarray, patch_size: int) -> None:
     if len(real) != len(fake):
-        raise ShapeError(f"real has {len(real)} images, fake {len(fake)}; give as many of each.")
+        raise ShapeError(f"real has {len(real)} images, fake {len(fake)}; give the same number of each.")
     height, width = real.shape[2:]
     if height != width or height < SMALLEST or height & (height - 1):
         raise ShapeError(f"images are {height}x{width}; give square ones with a side of 16, 32, 64, 128, …")
@@ -123,7 +123,7 @@ def _check_sizes(real: np.ndarray, fake: np.ndarray, patch_size: int) -> None:
 
 
 def _directions(seed: int, count: int, channels: int, patch_size: int) -> np.ndarray:
-    """Unit vectors (count, channels · patch_size²); of grey images those of three channels, added up."""
+    """Unit vectors (count, channels · patch_size²). For grey images: vectors of three channels, summed over them."""
     drawn = draws("directions", seed).standard_normal((count, 3 if channels == 1 else channels, patch_size**2))
     drawn /= np.sqrt((drawn**2).sum(axis=(1, 2), keepdims=True))
     folded = drawn.sum(axis=1) if channels == 1 else drawn.reshape(count, -1)
@@ -131,17 +131,17 @@ def _directions(seed: int, count: int, channels: int, patch_size: int) -> np.nda
 
 
 def _places(seed: int, size: int, patch_size: int, shape: tuple) -> tuple:
-    """(rows, columns), each of `shape` (N, patches_per_image): where each image's patches begin."""
+    """(rows, columns) of the first pixel of each patch, each of `shape` (N, patches_per_image)."""
     return tuple(draws("patches", seed, size).integers(0, size - patch_size + 1, (2, *shape), dtype=np.int16))
 
 
 def _sizes(side: int) -> list:
-    """side, side / 2, … down to the coarsest level's."""
+    """The sides of the levels: side, side / 2, … down to SMALLEST."""
     return [side >> halvings for halvings in range(side.bit_length()) if side >> halvings >= SMALLEST]
 
 
 def _steps(size: int, name: str) -> tuple:
-    """(down (size/2, size), up (size, size/2)): a picture's steps are M X Mᵀ."""
+    """The matrices (down (size/2, size), up (size, size/2)) of a pyramid step: an image X becomes M X Mᵀ."""
     pyramid = PYRAMIDS[check_pyramid(name)]
     blur = np.zeros((size, size))
     for offset, weight in zip(range(-2, 3), BINOMIAL):
@@ -160,7 +160,7 @@ def _resample(images: np.ndarray, step: np.ndarray) -> np.ndarray:
 
 
 class _Patches:
-    """One set's patches at one level, taken from its images a few at a time."""
+    """The patches of one set at one level, taken from a few images at a time."""
 
     def __init__(self, images: np.ndarray, steps: Optional[tuple], places: tuple, patch_size: int) -> None:
         self._images, self._steps, self._places, self._patch_size = images, steps, places, patch_size
@@ -168,7 +168,7 @@ class _Patches:
         self._mean, self._std = self._statistics()
 
     def __iter__(self):
-        """(their place among all, patches (n, C, patch_size²)), until all were given."""
+        """All patches in chunks: (slice of their positions, patches (n, C, patch_size²))."""
         channels, per_image = self._images.shape[1], self._places[0].shape[1]
         chunk = max(1, CHUNK_NUMBERS // (per_image * channels * self._patch_size**2))
         for start in range(0, len(self._images), chunk):
@@ -183,7 +183,7 @@ class _Patches:
             yield slice(start * per_image, start * per_image + len(patches)), patches
 
     def _statistics(self) -> tuple:
-        """Mean and standard deviation (C,) of all pixels of all patches."""
+        """Mean and standard deviation (C,) over all pixels of all patches."""
         total = squares = 0.0
         for _, patches in self:
             total = total + patches.sum(axis=(0, 2), dtype=np.float64)
@@ -193,7 +193,7 @@ class _Patches:
         return mean, np.sqrt(np.maximum(squares / pixels - mean**2, 0))
 
     def project(self, vectors: np.ndarray) -> np.ndarray:
-        """Normalised patches on each vector, sorted: (len(vectors), count), float32."""
+        """The projections of the normalised patches on each vector, sorted: (len(vectors), count), float32."""
         by_channel = vectors.reshape(len(vectors), len(self._mean), -1)
         flat = self._std < LEAST_CONTRAST
         scale = np.where(flat, 0, 1 / np.where(flat, 1, self._std))
@@ -208,7 +208,7 @@ class _Patches:
 
 
 def _distance(real: _Patches, fake: _Patches, vectors: np.ndarray) -> float:
-    """Mean over the vectors of the Wasserstein distance along each."""
+    """The mean of the Wasserstein distances along all vectors."""
     block = max(1, BLOCK_NUMBERS // real.count)
     total = 0.0
     for start in range(0, len(vectors), block):

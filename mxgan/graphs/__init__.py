@@ -1,1 +1,14 @@
-"""Symbols and files of parameters: read, checked, measured and rewritten."""
+"""Network graphs (MXNet symbols) and parameter files: read, checked, measured and rewritten.
+
+The files, in reading order::
+
+    shapes.py           shape inference, and checks with plain errors
+    layers.py           the layers of a network, with shapes and numbers of parameters
+    memory.py           the memory that a network will need
+    rewriting.py        graphs rewritten node by node; idle biases
+    ndarray_files.py    a checked reader for MXNet's files of named arrays
+    params_files.py     .params files loaded and saved
+    symbol_rules.py     the operators and attribute values allowed in a symbol file
+    symbol_files.py     a safe reader for symbol .json files
+    symbol_sizes.py     a size check of a network from a file
+"""

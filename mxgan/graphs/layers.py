@@ -1,6 +1,7 @@
-"""What a network is made of: its layers with their shapes and numbers of parameters, as rows and as a table.
+"""The layers of a network with their shapes and numbers of parameters, as rows and as a table.
 
-Works on symbols alone; nothing is bound and no parameter is allocated. graph.py draws what is read here.
+This module works on symbols only; nothing is bound and no parameter is allocated. pictures/network_graph.py draws
+these layers.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ __all__ = [
 
 Shape = tuple  # of int
 
-# The heads whose second input is a label, so not a parameter.
+# Head operators whose second input is a label, not a parameter.
 _LABELLED = {
     "LinearRegressionOutput",
     "LogisticRegressionOutput",
@@ -46,9 +47,9 @@ KINDS = ("trained", "fixed", "auxiliary")
 class LayerRow:
     """One operator of a network, or one of its inputs.
 
-    `trained`, `fixed` and `auxiliary` count numbers: parameters that the optimiser changes, gammas that
-    `fix_gamma` holds at 1, and states such as BatchNorm's moving mean and variance. A parameter that several
-    layers share counts in the first of them.
+    `trained`, `fixed` and `auxiliary` are numbers of scalar values: parameters that the optimiser changes, gammas
+    that `fix_gamma` holds at 1, and states (BatchNorm's moving mean and variance). A parameter that several layers
+    share counts only in the first of these layers.
     """
 
     name: str
@@ -79,13 +80,13 @@ def layers(symbol: mx.sym.Symbol, shapes: Mapping) -> list:
 
     Raises
     ------
-    ShapeError when the shapes do not fit the network or do not decide every shape in it.
+    ShapeError : the shapes do not fit the network, or leave other shapes unknown.
     """
     return [node.row for node in nodes_of(symbol, shapes) if node.row is not None]
 
 
 def summary(symbol: mx.sym.Symbol, shapes: Mapping) -> str:
-    """A table of the layers with output shape, numbers of parameters, and their totals; see `layers`."""
+    """A text table of the layers with output shapes, numbers of parameters, and totals; see `layers`."""
     rows = layers(symbol, shapes)
     table = [("layer", "operator", "output shape", *KINDS)]
     table += [(row.name, row.operator, times(row.output_shape), *map(_count, numbers(row))) for row in rows]
@@ -108,13 +109,13 @@ def _count(number: int) -> str:
 
 
 def times(shape: Shape) -> str:
-    """A shape for a person: 64×3×64×64."""
+    """A shape as text: 64×3×64×64."""
     return "×".join(map(str, shape))
 
 
 @dataclass
 class Node:
-    """A node of the graph as MXNet writes it, with its shapes; `row` is None for a parameter."""
+    """A node of the graph in MXNet's JSON, with its output shapes; `row` is None for a parameter."""
 
     name: str
     operator: str
@@ -125,7 +126,7 @@ class Node:
 
 
 def nodes_of(symbol: mx.sym.Symbol, shapes: Optional[Mapping]) -> list:
-    """Every node of the graph in the order of computation; without shapes, none are filled in."""
+    """All nodes of the graph in the order of computation; if `shapes` is None, `output_shapes` stay empty."""
     nodes = [
         Node(
             entry["name"],
@@ -143,7 +144,7 @@ def nodes_of(symbol: mx.sym.Symbol, shapes: Optional[Mapping]) -> list:
 
 
 def _first_inputs(nodes: list) -> set:
-    """Without shapes to name the inputs: the variables that come first in some layer, as data does."""
+    """The inputs, if no shapes name them: every variable that is the first input of a layer, like the data."""
     return {nodes[node.inputs[0][0]].name for node in nodes if node.inputs}
 
 
@@ -152,7 +153,7 @@ def _add_shapes(nodes: list, symbol: mx.sym.Symbol, shapes: Mapping) -> None:
     outputs = [(output.name, shape) for output, shape in zip(internals, infer(internals, shapes)[1])]
     position = 0
     for node in nodes:
-        # An entry for each output, in the order of the nodes: those of one node stand together.
+        # One entry for each output, in the order of the nodes; the outputs of one node are adjacent.
         start = position
         while position < len(outputs) and outputs[position][0] == node.name:
             position += 1
@@ -189,7 +190,7 @@ def _trained_or_fixed(node: Node, position: int) -> str:
 
 
 class BatchNormParameters(NamedTuple):
-    """The names of one BatchNorm's parameters; `held` where fix_gamma holds gamma at 1."""
+    """The names of one BatchNorm's parameters; `held` is True if fix_gamma holds gamma at 1."""
 
     gamma: str
     beta: str
@@ -207,5 +208,5 @@ def batch_norms(symbol: mx.sym.Symbol) -> list:
 
 
 def _holds_gamma(node: Node) -> bool:
-    """MXNet leaves out attributes that were not given; fix_gamma is then true."""
+    """Whether fix_gamma is true; it is also true if the attribute is missing, MXNet's default."""
     return node.attributes.get("fix_gamma", "True") in ("True", "true", "1")

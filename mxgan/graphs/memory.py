@@ -1,8 +1,9 @@
-"""Memory worked out before MXNet takes it: a batch that cannot fit is a sentence, not the end of the process.
+"""The memory that networks will need, estimated before MXNet allocates it.
 
-What a graph will take is the sum of all outputs in it, which MXNet keeps from the forward to the backward pass (what
-it works out in place, and the gradients that it needs besides, about cancel out), and its parameters, each several
-times. Against real bindings and steps of the recipes see tests/test_memory.py.
+A batch that is too large then raises an error and does not end the process. The estimate is the sum of all outputs in
+the graph, which MXNet keeps from the forward to the backward pass, and of several copies of each parameter. It ignores
+that MXNet computes some outputs in place and needs extra memory for gradients; the two roughly cancel.
+tests/graphs/test_memory.py compares the estimate with real bindings and training steps of the recipes.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from mxgan.runtime.memory import check_room
 
 __all__ = ["Graph", "check_memory", "needed_bytes"]
 
-# How often a parameter is in memory: the device's, its gradient and the Module's copy, and the optimiser's two states.
+# Copies of a parameter: on the device, its gradient and the Module's copy; in training also two optimiser states.
 COPIES_TRAINING, COPIES_BOUND = 5, 3
 FLOAT = 4  # bytes; everything here is float32
-MOST_NUMBERS = 2**31 - 1  # in one array: what MXNet's wheels can index
+MOST_NUMBERS = 2**31 - 1  # in one array: the most that MXNet's wheels can index
 
 
 class Graph(NamedTuple):
-    """A symbol that is to be bound, {input: shape} of it with the batch, and how many executors there will be."""
+    """A symbol to be bound, its {input: shape} with the batch, and the number of executors."""
 
     symbol: object
     inputs: Mapping
@@ -32,16 +33,17 @@ class Graph(NamedTuple):
 
 
 def needed_bytes(graphs: Mapping[str, Graph], training: bool) -> int:
-    """About what binding graphs that share their parameters by name, and running them once, will take.
+    """The approximate memory in bytes to bind and run graphs once; parameters of the same name are shared.
 
     Parameters
     ----------
-    graphs : {what a person calls it: Graph}.
-    training : whether an optimiser is to follow.
+    graphs : {name for the user: Graph}.
+    training : whether an optimiser will be used.
 
     Raises
     ------
-    ArgumentError : one array alone has more numbers than MXNet can index. ShapeError : shapes that do not fit.
+    ArgumentError : a single array has more numbers than MXNet can index.
+    ShapeError : the shapes do not fit.
     """
     parameters, outputs = {}, 0.0
     for title, graph in graphs.items():
@@ -66,6 +68,6 @@ def _check_indexable(title: str, name: str, shape: tuple) -> None:
 
 
 def check_memory(graphs: Mapping[str, Graph], training: bool) -> None:
-    """Raise ArgumentError where `needed_bytes` of the graphs are more than this process may still have."""
+    """Raise ArgumentError if the graphs need more memory (`needed_bytes`) than this process may still allocate."""
     needed = needed_bytes(graphs, training)
     check_room(f"the {' and the '.join(graphs)}", needed, "Give a smaller batch_size or narrower networks.")

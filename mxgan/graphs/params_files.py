@@ -1,4 +1,4 @@
-"""MXNet .params files, and the arrays of optimisers beside them: checked when read, read back when written."""
+"""MXNet .params files and files of optimiser arrays: checked when read, read back when written."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["load_arrays", "load_params", "save_arrays", "save_params"]
 
 
 def load_params(path: Union[str, Path]) -> tuple:
-    """(arg_params, aux_params), name → NDArray, of a .params file as Module.save_params writes it.
+    """Read (arg_params, aux_params), both {name: NDArray}, from a .params file of Module.save_params.
 
     Raises
     ------
-    CheckpointError : no such file, or values that are not finite.
-    CorruptFileError : not an MXNet parameter file.
+    CheckpointError : the file is missing, or has values that are not finite.
+    CorruptFileError : it is not an MXNet parameter file.
     """
     path = Path(path)
     if not path.is_file():
@@ -42,7 +42,7 @@ def load_params(path: Union[str, Path]) -> tuple:
 
 
 def load_arrays(path: Path) -> dict:
-    """name → NDArray of a file that `save_arrays` has written; CorruptFileError where it is none."""
+    """Read {name: NDArray} from a file that `save_arrays` wrote; CorruptFileError for any other file."""
     return {name: as_ndarray(value) for name, value in read_arrays(path).items()}
 
 
@@ -52,7 +52,7 @@ def as_ndarray(value: np.ndarray):
 
 
 def save_params(path: Union[str, Path], arg_params: dict, aux_params: dict) -> None:
-    """Write a .params file as Module.save_params does, read it back, and only then give it its name."""
+    """Write a .params file like Module.save_params, read it back, and only then give it its name."""
     arrays = {f"arg:{name}": value for name, value in arg_params.items()}
     arrays.update({f"aux:{name}": value for name, value in aux_params.items()})
     path = Path(path)
@@ -69,7 +69,7 @@ def save_params(path: Union[str, Path], arg_params: dict, aux_params: dict) -> N
 
 
 def save_arrays(path: Path, arrays: dict) -> None:
-    """nd.save, checked and on the disk: MXNet reports success on a full disk too."""
+    """Save with nd.save, sync, and read back, because MXNet reports success even on a full disk."""
     try:
         mx.nd.save(str(path), arrays)
         sync(path)

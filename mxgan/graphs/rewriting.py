@@ -1,4 +1,4 @@
-"""Graphs changed node by node, in the form in which MXNet writes them; and what one fault of MXNet asks for."""
+"""Graphs rewritten node by node in MXNet's JSON, and idle biases that avoid a fault of MXNet."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["Rewriting", "WithIdleBiases", "with_idle_biases"]
 
 
 class Rewriting:
-    """One walk over a symbol's nodes in their order, in which each comes after its inputs.
+    """One walk over a symbol's nodes in their order; each node comes after its inputs.
 
-    A subclass has `node`, which adds what becomes of one node and returns its number among the new ones.
+    A subclass overrides `node`, which adds the new form of one node and returns its number among the new nodes.
     """
 
     def __init__(self, symbol) -> None:
@@ -22,20 +22,20 @@ class Rewriting:
         self.old, self.nodes, self.moved = self._graph["nodes"], [], {}
 
     def add(self, node: dict) -> int:
-        """A new node; its number."""
+        """Add a new node; return its number."""
         self.nodes.append(node)
         return len(self.nodes) - 1
 
     def node(self, number: int, node: dict, inputs: list) -> int:
-        """What becomes of old node `number`; `inputs` are (new node, output)."""
+        """Add the new form of old node `number`, return its number; `inputs` are (new node, output)."""
         return self.add({**node, "inputs": [[*each, 0] for each in inputs]})
 
     def head(self, source: int, output: int) -> tuple:
-        """What becomes of an output of the graph, (new node, output)."""
+        """The new form of an output of the graph, (new node, output)."""
         return source, output
 
     def symbol(self):
-        """The symbol that the new nodes make."""
+        """The symbol made of the new nodes."""
         for number, node in enumerate(self.old):
             inputs = [(self.moved[source], output) for source, output, *_ in node["inputs"]]
             self.moved[number] = self.node(number, node, inputs)
@@ -46,18 +46,18 @@ class Rewriting:
 
 
 class WithIdleBiases(NamedTuple):
-    """A symbol, and {further input: shape} of it, which want zeros."""
+    """A symbol, and {input: shape} of its additional inputs, which must be zeros."""
 
     symbol: object
     idle: dict
 
 
 def with_idle_biases(symbol, inputs: dict) -> WithIdleBiases:
-    """The same function for passes that want the gradient at the data alone, with a bias of 0 at each Convolution.
+    """The same network with a bias of 0 at each Convolution, for passes that need only the gradient at the data.
 
-    MXNet 1.9.1, asked for the data's gradient of a Convolution without bias, reads the request for the bias's gradient
-    behind the end of its list, and where it finds anything but 0 there works out the weight's gradient too, which is
-    thrown away: by luck none, some or all of them, up to 13 ms of DCGAN's step of 400.
+    For a Convolution without bias, MXNet 1.9.1 reads the request for the bias's gradient beyond the end of its list of
+    requests. If the value there is not 0, it also computes the weight's gradient, which is then discarded. By chance
+    this happens for none, some or all of the layers, and costs up to 13 ms of DCGAN's step of 400 ms.
 
     Parameters
     ----------

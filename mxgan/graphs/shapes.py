@@ -1,4 +1,7 @@
-"""Shapes compared in Python before MXNet sees them: its own errors name no parameter, or come too late."""
+"""Shape inference and shape checks, in Python, before MXNet binds anything.
+
+The errors name the input, layer or parameter; MXNet's own errors name no parameter, or come too late.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,11 @@ __all__ = ["check_pair", "check_parameters", "infer", "parameter_shapes"]
 
 
 def infer(symbol, inputs: Mapping[str, tuple]) -> tuple:
-    """Every shape in a symbol out of those of its inputs.
+    """Infer every shape in a symbol from the shapes of its inputs.
 
     Parameters
     ----------
-    inputs : {input: shape}, batch included; labels may be left out where the head operator decides them.
+    inputs : {input: shape}, batch included; labels may be left out if the head operator decides their shapes.
 
     Returns
     -------
@@ -27,8 +30,8 @@ def infer(symbol, inputs: Mapping[str, tuple]) -> tuple:
 
     Raises
     ------
-    ArgumentError : no such input, with the nearest. ShapeError : the shapes do not fit, with the layer where MXNet
-    tells it, or do not decide all others.
+    ArgumentError : an unknown input; the message suggests the nearest name.
+    ShapeError : the shapes do not fit (with the layer, if MXNet names it), or leave other shapes unknown.
     """
     names = symbol.list_arguments()
     for name, shape in inputs.items():
@@ -61,7 +64,7 @@ def _known(shape: tuple) -> bool:
 
 
 def _where(message: str) -> str:
-    """MXNet's message cut down to the node and what is wrong there."""
+    """MXNet's message, shortened to the node and its fault."""
     place = r"(?:\[[^\]]*\] )?(?:\S+:\d+: )?(?:Check failed: .* : )?"  # time, C++ file and line, condition
     found = re.search(rf"Error in operator (\S+): {place}(.*)", message)
     if found:
@@ -71,15 +74,15 @@ def _where(message: str) -> str:
 
 
 def check_pair(generator, discriminator, latents: Mapping[str, tuple], images: Mapping[str, tuple]) -> None:
-    """Raise ShapeError unless latents lead to images of the given shape, and those to one prediction each.
+    """Raise ShapeError unless latents give images of the given shape, and each image gives one prediction.
 
-    `latents` and `images` are {input: shape with the batch} of the two networks, the data first.
+    `latents` and `images` are {input: shape, batch included} of the two networks; the data is the first input.
     """
     (taken, *_), (wanted, *_) = latents.values(), images.values()
     _, (made, *_), _ = infer(generator, latents)
     if made != wanted:
         raise ShapeError(
-            f"the generator makes {made} of latents {taken}, and the discriminator is to be fed {wanted}; "
+            f"the generator makes {made} from latents {taken}, but the discriminator expects {wanted}; "
             "make batch, channels and size of the two agree."
         )
     _, (prediction, *_), _ = infer(discriminator, images)
@@ -102,7 +105,7 @@ def check_parameters(owner: str, wanted: Mapping[str, tuple], given: Mapping) ->
         ]
         raise CheckpointError(
             f"the parameters given do not fit the {owner}: the file {' and '.join(parts)}. "
-            "Is it of this network and this half of it (_G_ generator, _D_ discriminator)?"
+            "Is it a file of this network and of this half (_G_ generator, _D_ discriminator)?"
         )
     for name, shape in wanted.items():
         if tuple(given[name].shape) != tuple(shape):

@@ -1,13 +1,13 @@
-"""A network out of a symbol's .json that may come from a stranger.
+"""A safe reader for symbol .json files from untrusted sources.
 
-`mx.sym.load_json` takes damaged files that end the process by a signal, at once or when shapes are inferred, and
-operators that reach into memory or call code. So the file is parsed and checked here, and the graph made anew, a node
-at a time, with the operators' own functions. Checking it and then giving it to `load_json` would not do: that sets
-inputs as the file has them, without asking the operators how many they take, and brings old files up to date by
-looking into inputs that may not be there. The operators' functions parse the attributes and count the inputs of one
-node, and raise. What they do not look at, they are not given: sizes that are divided by, numbers of inputs and
-outputs. Sizes that overflow arise only with the shapes of the inputs: call `symbol_sizes.check_sizes` before MXNet
-infers any.
+`mx.sym.load_json` accepts damaged files that end the process by a signal, at once or during shape inference, and
+operators that access memory or call code. So this module parses and checks the file, and builds the graph again, one
+node at a time, with the operators' own functions. A check before `load_json` would not be enough: `load_json` connects
+the inputs as the file lists them, without checking the number that the operator takes, and it updates old files by
+reading inputs that may be missing. The operators' functions parse the attributes and count the inputs of one node, and
+raise errors. They do not check sizes that are used as divisors, or numbers of inputs and outputs; this module checks
+these first. Sizes that overflow appear only with the shapes of the inputs: call `symbol_sizes.check_sizes` before
+MXNet infers shapes.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from mxgan.runtime.files import open_plain
 
 __all__ = ["load_symbol"]
 
-REMEDY = "Give a symbol's .json that MXNet or mxgan has written, of layers that GANs are made of."
+REMEDY = "Give a symbol's .json that MXNet or mxgan has written, with layers that GANs use."
 
-# Hundreds of times what a network takes; Python's objects for the largest file still fit into 256 MB.
+# Hundreds of times the needs of a network; the Python objects of the largest file still fit into 256 MB.
 MOST_BYTES = 4 * 2**20
 MOST_NODES = 10_000
-MOST_INPUTS = 1024  # of a node, and results of the network
+MOST_INPUTS = 1024  # of a node, and outputs of the network
 LONGEST_NAME = 256
 LONGEST_NUMBER = 20  # digits
 
-WITH_AUXILIARY_STATES = 900  # from this version on (major · 10000 + minor · 100 + patch), files name them
+WITH_AUXILIARY_STATES = 900  # files name them from this version on (major · 10000 + minor · 100 + patch)
 NEWEST_VERSION = 99_999
 _GRAPH_KEYS = {"nodes", "arg_nodes", "node_row_ptr", "heads", "attrs"}
 _NODE_KEYS = {"op", "name", "inputs", "attrs", "attr", "param", "backward_source_id", "control_deps"}
@@ -59,17 +59,17 @@ class _Graph(NamedTuple):
 
 
 def load_symbol(path: Union[str, Path]):
-    """The network of a symbol's .json, as `Symbol.save`, Module.save_checkpoint or mxgan wrote it; MXNet 0.8 to 1.9.
+    """Read the network in a .json of `Symbol.save`, Module.save_checkpoint or mxgan; MXNet 0.8 to 1.9.
 
     Returns
     -------
-    mx.sym.Symbol with the names, attributes and results of the file.
+    mx.sym.Symbol with the names, attributes and outputs of the file.
 
     Raises
     ------
-    CorruptFileError : damage; an operator that is not in OPERATORS; an attribute, a size or a number of nodes that no
-    network needs. The message names the node.
-    CheckpointError : no such file; a folder, a pipe, a device.
+    CorruptFileError : a damaged file; an operator that is not in OPERATORS; an attribute, a size or a number of nodes
+    that no network needs. The message names the node.
+    CheckpointError : the file is missing, or is a folder, a pipe or a device.
     """
     path = Path(path)
     try:
@@ -101,22 +101,22 @@ def _once(pairs: list) -> dict:
     if len(found) != len(pairs):
         seen = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise FileFault(f"the key {quoted(twice)} stands there twice in one object")
+        raise FileFault(f"the key {quoted(twice)} appears twice in one object")
     return found
 
 
 def _whole(digits: str) -> int:
-    if len(digits) > LONGEST_NUMBER:  # Python takes its time over numbers of millions of digits
+    if len(digits) > LONGEST_NUMBER:  # Python is slow with numbers of millions of digits
         raise FileFault(f"a number of {len(digits)} digits")
     return int(digits)
 
 
 def _no_constant(name: str) -> None:
-    raise FileFault(f"{name} is no JSON")
+    raise FileFault(f"{name} is not JSON")
 
 
 def _checked(graph: Any) -> _Graph:
-    """The graph with every type, index, operator and attribute compared with what it may be."""
+    """The graph, after a check of every type, index, operator and attribute."""
     _check_keys(graph, "the file", _GRAPH_KEYS, {"nodes", "heads"})
     entries, version = graph["nodes"], _version(graph.get("attrs", {}))
     if not isinstance(entries, list) or not 1 <= len(entries) <= MOST_NODES:
@@ -125,11 +125,11 @@ def _checked(graph: Any) -> _Graph:
     names = set()
     for node in nodes:
         if node.name in names:
-            raise node.fault("has the name of another; parameters and outputs are found by these")
+            raise node.fault("has the name of another node; parameters and outputs are found by name")
         names.add(node.name)
     heads = _places(graph["heads"], len(nodes), "'heads'")
     if not heads:
-        raise FileFault("'heads' is empty: the network has no result")
+        raise FileFault("'heads' is empty: the network has no output")
     for index in _numbers(graph.get("arg_nodes", []), len(nodes), "'arg_nodes'"):
         if nodes[index].operator != "null":
             raise nodes[index].fault("is in 'arg_nodes', where only inputs belong")
@@ -148,7 +148,7 @@ def _check_keys(entry: Any, what: str, allowed: set, required: set) -> None:
 
 
 def _version(attributes: Any) -> int:
-    """major · 10000 + minor · 100 + patch of the MXNet that wrote the file; files before 0.9 do not tell."""
+    """The MXNet version that wrote the file, major · 10000 + minor · 100 + patch; files before 0.9 do not name it."""
     _check_keys(attributes, "'attrs' of the file", {"mxnet_version"}, set())
     given = attributes.get("mxnet_version", ["int", 800])
     if not isinstance(given, list) or len(given) != 2 or given[0] != "int" or not _is_index(given[1], NEWEST_VERSION):
@@ -164,7 +164,7 @@ def _checked_node(index: int, entry: Any) -> _Node:
         raise FileFault(f"the name of {what} is not a printable text of 1 to {LONGEST_NAME} characters")
     node = _Node(name, operator, _places(entry["inputs"], index, f"'inputs' of {what} ({name!r})"))
     if operator != "null" and (not isinstance(operator, str) or operator not in OPERATORS):
-        raise node.fault(f"is of the operator {quoted(operator)}, which is not taken from a file")
+        raise node.fault(f"has the operator {quoted(operator)}, which is not accepted from a file")
     if operator == "null" and node.inputs:
         raise node.fault("has inputs of its own")
     if entry.get("control_deps") or entry.get("backward_source_id", -1) != -1:
@@ -177,24 +177,24 @@ def _checked_node(index: int, entry: Any) -> _Node:
 
 
 def _attributes(entry: dict) -> dict:
-    """Under "attrs" since MXNet 1.0, "attr" before; before 0.9 the operator's under "param"."""
+    """The attributes: under "attrs" since MXNet 1.0, "attr" before; before 0.9 the operator's own under "param"."""
     found = {}
     for given in (entry.get(key, {}) for key in ("param", "attr", "attrs")):
         if not isinstance(given, dict) or found.keys() & given.keys():
-            raise FileFault("has attributes that are no JSON object, or one of them twice")
+            raise FileFault("has attributes that are not a JSON object, or an attribute twice")
         found.update(given)
     return found
 
 
 def _places(given: Any, end: int, what: str) -> list:
-    """(node, output) of each [node, output] or [node, output, version], the nodes below `end`: no circle can arise."""
+    """(node, output) of each [node, output] or [node, output, version]; nodes are below `end`, so there is no cycle."""
     if not isinstance(given, list) or len(given) > MOST_INPUTS:
         raise FileFault(f"{what} is not a list of at most {MOST_INPUTS} places")
     for place in given:
         if not isinstance(place, list) or len(place) not in (2, 3) or not all(_is_index(n, 2**31) for n in place):
             raise FileFault(f"{what} has an entry that is not of the form [node, output, 0]")
         if place[0] >= end:
-            raise FileFault(f"{what} names the node {place[0]}, which is not one of those before it")
+            raise FileFault(f"{what} names the node {place[0]}, which does not come before it")
     return [tuple(place[:2]) for place in given]
 
 
@@ -209,7 +209,7 @@ def _is_index(number: Any, end: int) -> bool:
 
 
 def _build(graph: _Graph):
-    """The symbol, made by the operators' functions, whatever prefix for names is set around."""
+    """Build the symbol with the operators' functions; a name prefix that the caller has set does not apply."""
     made = []
     with mx.name.NameManager():
         for node in graph.nodes:
@@ -218,15 +218,15 @@ def _build(graph: _Graph):
     heads = [_output(made, graph.nodes, place) for place in graph.heads]
     symbol = mx.sym.Group(heads) if len(heads) > 1 else heads[0]
     inputs = symbol.list_inputs()
-    if len(set(inputs)) != len(inputs):  # a state that an old file leaves unnamed, named as something else in it
-        raise FileFault("two inputs have one name")
+    if len(set(inputs)) != len(inputs):  # MXNet named a state of an old file like another input
+        raise FileFault("two inputs have the same name")
     return symbol
 
 
 def _output(made: list, nodes: list, place: tuple):
     index, output = place
     if output >= len(made[index]):
-        raise nodes[index].fault(f"has {len(made[index])} outputs, and the file wants number {output}, from 0")
+        raise nodes[index].fault(f"has {len(made[index])} outputs, but the file uses output {output}, counted from 0")
     return made[index][output]
 
 
@@ -247,22 +247,22 @@ def _layer(node: _Node, graph: _Graph, made: list):
     for (name, attribute), value in node.of_inputs.items():
         place = names.index(name) if names and name in names[: len(inputs)] else None
         if place is None or graph.nodes[node.inputs[place][0]].operator != "null":
-            raise node.fault(f"has the attribute {attribute} for {name!r}, which is no input of it")
+            raise node.fault(f"has the attribute {attribute} for {name!r}, which is not one of its inputs")
         inputs[place]._set_attr(**{attribute: value})
     return layer
 
 
 def _input_names(function: Any) -> Optional[list]:
-    """The parameters that stand for inputs, which come first and default to None; None: any number of inputs."""
+    """The parameters that are inputs: the first ones, with the default None. None means any number of inputs."""
     parameters = list(inspect.signature(function).parameters.values())
     if parameters[0].kind == parameters[0].VAR_POSITIONAL:
         return None
     first = itertools.takewhile(lambda each: each.default is None and each.name != "name", parameters)
-    return [each.name for each in first]  # the operator's attributes default to a mark of MXNet's own
+    return [each.name for each in first]  # the operator's attributes have a default object of MXNet
 
 
 def _reason(error: Exception) -> str:
-    """MXNet's last line, which says what is wrong, without the place in its source."""
+    """The line of MXNet's message that names the fault, without the place in MXNet's source."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     said = next((line for line in lines if line.startswith("MXNetError: ")), lines[-1])
     return quoted(said.removeprefix("MXNetError: "))

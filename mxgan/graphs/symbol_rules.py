@@ -1,4 +1,4 @@
-"""What a symbol from a file may be made of: the operators, and the values of their attributes."""
+"""The operators and attribute values that are allowed in a symbol file."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ _NAMES = """
     _DivScalar _MaximumScalar _MinimumScalar _MinusScalar _MulScalar _PlusScalar _PowerScalar _RDivScalar
     _RMinusScalar _RPowerScalar
 """
-# Functions of their inputs and nothing else, that are used in networks. Not here, among others: _Native, _NDArray and
-# Custom, which call what an address or a name in the file says; _cvimread, which opens files; control flow and
-# _subgraph*, which hold further graphs; what draws random numbers; _contrib_*.
+# Operators for networks that depend on their inputs only. Left out, among others: _Native, _NDArray and Custom, which
+# call code by an address or a name in the file; _cvimread, which opens files; control flow and _subgraph*, which
+# contain further graphs; random number operators; _contrib_*.
 OPERATORS = frozenset(_NAMES.split())
 
 LONGEST_VALUE = 1024
-LARGEST = 2**31 - 1  # of an integer, and of the product of the sizes in one value: more numbers MXNet cannot index
+LARGEST = 2**31 - 1  # limit of an integer, and of the product of the sizes in a value: the most that MXNet can index
 _SIZE, _PADDING, _AXIS, _ANY = (1, 2**15), (0, 2**15), (-64, 64), (-LARGEST - 1, LARGEST)
-# Whole numbers, alone or in a tuple, None among them. MXNet divides by some, and makes as many names as others say,
-# before it looks at them.
+# Attributes that are whole numbers, alone or in a tuple that may also hold None. Before MXNet checks the numbers, it
+# divides by some of them, and creates as many names as others say.
 _NUMBERS = {
     **dict.fromkeys(("kernel", "stride", "dilate"), _SIZE),
     **dict.fromkeys(("scale", "block_size", "num_outputs"), (1, 2**10)),
@@ -57,8 +57,8 @@ _NUMBERS = {
     "shape": (-4, LARGEST),
     "size": (0, LARGEST),
 }
-_NUMBERS_FORM = r"[(\[]? ?(?:(?:-?\d{1,10}L?|None)(?:, ?|(?= ?[)\]]?$))){0,64} ?[)\]]?"  # "3L" wrote Python 2
-# MXNet ends the process over a switch that is None.
+_NUMBERS_FORM = r"[(\[]? ?(?:(?:-?\d{1,10}L?|None)(?:, ?|(?= ?[)\]]?$))){0,64} ?[)\]]?"  # Python 2 wrote "3L"
+# MXNet ends the process if a switch is None.
 _SWITCHES = (
     "center_crop count_include_pad cudnn_off exclude fix_gamma flatten global_pool is_int keep_highest keepdims "
     "multi_output no_bias out_grad output_mean_var preserve_shape reverse sparse_grad squeeze_axis transpose_a "
@@ -77,7 +77,7 @@ _INITIALIZERS = {
     "bilinear", "constant", "msraprelu", "normal", "one", "ones", "orthogonal", "uniform", "xavier", "zero", "zeros",
 }  # fmt: skip
 
-# Attributes that MXNet, and not the operator, looks at: what each must be in full. Files of before 0.9 have no __.
+# Attributes that MXNet reads, not the operator, and the pattern of the full value. Files before 0.9 have no __.
 _HIDDEN = {
     "__ctx_group__": r"[\w.-]*",
     "__dtype__": r"-1|\d|1[0-2]",
@@ -102,7 +102,7 @@ _OLD_HIDDEN = ("ctx_group", "force_mirroring", "lr_mult", "mirror_stage", "wd_mu
 
 
 class FileFault(Exception):
-    """What is wrong in a file, said where its name is not known; `offset` is the byte, where one can be named."""
+    """A fault in a file, raised by code that does not know the path; `offset` is the byte, None if unknown."""
 
     def __init__(self, problem: str, offset: Optional[int] = None) -> None:
         super().__init__(problem)
@@ -110,19 +110,19 @@ class FileFault(Exception):
 
 
 def quoted(value: Any) -> str:
-    """Something out of a file as it can be shown: on one line, without control characters, not too long."""
+    """A value from a file for a message: on one line, without control characters, at most 60 characters."""
     text = ascii(value)
     return text if len(text) <= 60 else f"{text[:56]} ..."
 
 
 def attributes_of(given: dict, inputs: int) -> tuple:
-    """({attribute: value}, {(input's name, attribute): value}) of a node with so many inputs, as MXNet 1.9 names them.
+    """({attribute: value}, {(input's name, attribute): value}) of a node with `inputs` inputs, in MXNet 1.9's names.
 
-    The second has what old files say at a layer of its inputs, as ``weight_lr_mult``.
+    The second dict has the attributes of inputs that old files write at the layer, for example ``weight_lr_mult``.
 
     Raises
     ------
-    FileFault : a value that is no text, or not one that this attribute can have.
+    FileFault : a value that is not text, or that this attribute cannot have.
     """
     own, of_inputs = {}, {}
     for key, value in given.items():
@@ -133,7 +133,7 @@ def attributes_of(given: dict, inputs: int) -> tuple:
         old = next((name for name in _OLD_HIDDEN if key == name or key.endswith(f"_{name}")), None)
         hidden = f"__{old}__" if old else key
         if not _is_allowed(hidden, value, inputs):
-            raise FileFault(f"has the attribute {quoted(key)} {quoted(value)}, which is not taken from a file")
+            raise FileFault(f"has the attribute {quoted(key)} {quoted(value)}, which is not accepted from a file")
         if old and key != old:
             of_inputs[key[: -len(old) - 1], hidden] = value
         else:
@@ -149,14 +149,14 @@ def _is_allowed(key: str, value: str, inputs: int) -> bool:
     if key not in _NUMBERS:
         return True
     numbers, (low, high) = [int(digits) for digits in re.findall(r"-?\d+", value)], _NUMBERS[key]
-    if key == "num_args" and numbers != [inputs]:  # MXNet makes up an input for each that is not there
+    if key == "num_args" and numbers != [inputs]:  # MXNet would add an input for each missing one
         return False
     product = math.prod(abs(number) or 1 for number in numbers)
     return all(low <= number <= high for number in numbers) and (product <= LARGEST or (low, high) == _ANY)
 
 
 def _is_initializer(value: str) -> bool:
-    """Whether Module.init_params makes one of MXNet's plain initialisers of it: '["normal", {"sigma": 1}]'."""
+    """Whether the text names a plain initialiser of MXNet for Module.init_params: '["normal", {"sigma": 1}]'."""
     try:
         parsed = json.loads(value)
         name, settings = parsed if isinstance(parsed, list) else (parsed, {})

@@ -1,4 +1,4 @@
-"""Shapes of a stranger's network followed layer by layer, before MXNet infers those of the whole."""
+"""A size check of a network from a file, layer by layer, before MXNet infers the shapes of the whole."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _MOST_PASSES = 8
 
 
 def check_sizes(symbol, shapes: Mapping[str, tuple]) -> None:
-    """Raise ShapeError where a layer of `symbol` would take or make more numbers than MXNet can index.
+    """Raise ShapeError if a layer of `symbol` would take or give more numbers than MXNet can index.
 
-    MXNet multiplies sizes without a look at overflow and divides by what comes of it: four axes of 65536 and a Reshape
-    end the process. Here each layer is asked alone, with inputs that were found to be of a sane size, as often as
-    something new comes to be known.
+    MXNet multiplies sizes without a check for overflow and divides by the result: four axes of 65536 and a Reshape
+    end the process. So the shapes of each layer are inferred alone, from inputs whose sizes were checked. The passes
+    over the layers end when a pass finds no new shape, or after _MOST_PASSES.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def check_sizes(symbol, shapes: Mapping[str, tuple]) -> None:
 
 
 def _alone(node: Node):
-    """The layer with a Variable for each input."""
+    """The layer alone, with a Variable for each input."""
     function = getattr(mx.sym, node.operator, None) or getattr(mx.sym._internal, node.operator)
     inputs = [mx.sym.Variable(f"input{i}") for i in range(len(node.inputs))]
     return function(*inputs, name=node.name, **node.attributes)
@@ -57,7 +57,7 @@ def _ask(known: dict, node: Node, index: int, layer) -> None:
     try:
         found, outputs, _ = layer.infer_shape_partial(**given)
     except mx.MXNetError:
-        infer(layer, given)  # which says it in words
+        infer(layer, given)  # raises the error in plain words
         raise
     for name, shape in zip(arguments, found):
         _learn(known, node, names[name], shape)
@@ -66,9 +66,9 @@ def _ask(known: dict, node: Node, index: int, layer) -> None:
 
 
 def _learn(known: dict, node: Node, place: tuple, shape: tuple) -> None:
-    """Keep a shape that is known whole."""
+    """Store a shape if all its sizes are known."""
     if not shape or min(shape) < 1:
         return
     if math.prod(shape) > LARGEST:
-        raise ShapeError(f"the layer {node.name!r} takes or makes {times(shape)} numbers; MXNet indexes {LARGEST:,}.")
+        raise ShapeError(f"the layer {node.name!r} takes or makes {times(shape)} numbers; MXNet can index {LARGEST:,}.")
     known.setdefault(place, shape)

@@ -1,4 +1,18 @@
-"""Networks as symbols: a latent to an image, an image to a raw score. A new network is one file and one row."""
+"""Networks as MXNet symbols: generators (latent → image) and discriminators (image → raw score).
+
+In reading order::
+
+    base.py               Network, the base class: shapes, inputs and checks
+    blocks.py             symbol builders that the networks share
+    dcgan.py              DCGAN, at any power-of-two size
+    conditional.py        DCGANs with classes: conditional, auxiliary classifier, semi-supervised
+    mlp.py                fully connected layers, 28×28 or 64×64
+    cbr.py                nine convolutions in each network, 32×32
+    encoder_decoder.py    5×5 convolutions as in Keras, 64×64
+    recognition.py        the network of a .params file, found by parameter names and shapes
+
+To add a network, add one file here and one row to `_ROWS`.
+"""
 
 from __future__ import annotations
 
@@ -27,5 +41,5 @@ NETWORKS = {row.name: row for row in _ROWS}
 
 
 def get_network(name: str) -> type:
-    """The network class `name`; ArgumentError with a suggestion when there is none."""
+    """The network class `name`; ArgumentError with a suggestion if the name is unknown."""
     return lookup("network", name, NETWORKS)

@@ -1,4 +1,4 @@
-"""What every network has: its shapes, its inputs, and the way it is recognised in a file."""
+"""`Network`, the base class of all networks, and checks of their settings."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Network:
 
     Attributes
     ----------
-    title : what errors call it.
-    recognised_by : the parameters that a generator's file is recognised by, for errors.
-    classes : how many classes its data have, 0 where none are needed.
+    title : the name of the network in error messages.
+    recognised_by : the parameters that identify the generator in a file, for error messages.
+    classes : the number of classes of the data, 0 if the network needs none.
     conditional : whether the generator takes the class to draw, as a second input `class_label` (N,).
-    classifies : whether the discriminator gives class logits beside its score.
-    width_settings : the fields that make it wider, for errors.
-    assumed : the fields that a sample depends on and no parameter's name or shape tells, for recognition.
+    classifies : whether the discriminator outputs class logits after its score.
+    width_settings : the fields that make the network wider, for error messages.
+    assumed : the fields that change samples but that no parameter name or shape shows; recognition assumes them.
     """
 
     title = "a network"
@@ -36,12 +36,12 @@ class Network:
 
     @property
     def generator_classes(self) -> int:
-        """How many classes the generator can be asked for; 0 where it takes none."""
+        """The number of classes that the generator can draw on request; 0 if it takes no class."""
         return self.classes if self.conditional else 0
 
     @property
     def mixes_samples(self) -> str:
-        """What lets the discriminator's score of an image depend on its batch, BatchNorm aside; "" for nothing."""
+        """The part of D, other than BatchNorm, that makes an image's score depend on its batch; "" if none."""
         return ""
 
     def generator_inputs(self, batch_size: int) -> dict:
@@ -51,7 +51,7 @@ class Network:
 
     @classmethod
     def fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
-        """The dataclass's fields as the shapes have them; a LookupError or ValueError where they are not its own."""
+        """The dataclass's fields, read from the shapes; LookupError or ValueError for another network's shapes."""
         raise NotImplementedError
 
 
@@ -74,7 +74,7 @@ def check_widths(network: Network, *fields: str) -> None:
 
 
 def check_channels(nc: int) -> None:
-    """Raise ArgumentError unless images of `nc` channels can be shown."""
+    """Raise ArgumentError unless `nc`, the number of image channels, is 1 or 3."""
     if whole_number("nc", nc) not in (1, 3):
         raise ArgumentError(f"nc is {nc}; give 1 (grey) or 3 (RGB).")
 

@@ -22,7 +22,7 @@ __all__ = [
 
 
 def powers_of_two_layers(image_size: int) -> int:
-    """How many layers lead from 1×1 over 4×4, 8×8, … to `image_size`: 3 for 16, 5 for 64, 6 for 128.
+    """The number of layers from 1×1 over 4×4, 8×8, … to `image_size`: 3 for 16, 5 for 64, 6 for 128.
 
     Raises
     ------
@@ -37,11 +37,11 @@ def powers_of_two_layers(image_size: int) -> int:
 def upsample(
     data, name: str, in_channels: int, num_filter: int, out_size: int, no_bias: bool = True, kernel=4, stride=2, pad=1
 ):
-    """A transposed convolution; as it stands a 4×4 one that doubles height and width.
+    """A transposed convolution; the defaults make it 4×4 and double height and width.
 
-    (N, in_channels, s, s) → (N, num_filter, out_size, out_size) with out_size = (s − 1) · stride − 2 · pad + kernel,
-    which the caller must give. The parameters are `NAME_weight` (in_channels, num_filter, kernel, kernel) and, with a
-    bias, `NAME_bias` (num_filter,), whatever operator does the work.
+    (N, in_channels, s, s) → (N, num_filter, out_size, out_size). The caller must give out_size, which is
+    (s − 1) · stride − 2 · pad + kernel. The parameters are `NAME_weight` (in_channels, num_filter, kernel, kernel)
+    and, with a bias, `NAME_bias` (num_filter,). They do not depend on the operators used inside.
     """
     geometry = {"kernel": (kernel, kernel), "stride": (stride, stride), "pad": (pad, pad)}
     if num_filter == 1:
@@ -52,9 +52,9 @@ def upsample(
 def from_latent(data, name: str, in_channels: int, num_filter: int, side: int, no_bias: bool = True):
     """A transposed convolution of one pixel, (N, in_channels, 1, 1) → (N, num_filter, side, side).
 
-    Worked out as the one matrix product that it is, with the parameters of the transposed convolution: `NAME_weight`
-    (in_channels, num_filter, side, side), `NAME_bias` (num_filter,). oneDNN's Deconvolution makes N products of one
-    column each: at DCGAN's sizes 10.6 ms forward and back where this takes 1.9.
+    It is computed as one matrix product, with the parameters of the transposed convolution: `NAME_weight`
+    (in_channels, num_filter, side, side), `NAME_bias` (num_filter,). This is faster than oneDNN's Deconvolution, which
+    makes N products of one column each: at DCGAN's sizes, forward and backward take 1.9 ms instead of 10.6 ms.
     """
     weight = mx.sym.Variable(f"{name}_weight", shape=(in_channels, num_filter, side, side))
     rows = mx.sym.Flatten(weight, name=f"{name}_rows")  # (in_channels, num_filter · side²)
@@ -67,10 +67,11 @@ def from_latent(data, name: str, in_channels: int, num_filter: int, side: int, n
 
 
 def to_vector(data, name: str, in_channels: int, num_hidden: int, side: int, no_bias: bool = True):
-    """A convolution as large as its input, (N, in_channels, side, side) → (N, num_hidden).
+    """A convolution whose kernel is as large as its input, (N, in_channels, side, side) → (N, num_hidden).
 
-    Worked out as the one matrix product that it is, with the parameters of the convolution: `NAME_weight` (num_hidden,
-    in_channels, side, side), `NAME_bias` (num_hidden,). At DCGAN's sizes 0.5 ms forward and back for oneDNN's 3.8.
+    It is computed as one matrix product, with the parameters of the convolution: `NAME_weight` (num_hidden,
+    in_channels, side, side), `NAME_bias` (num_hidden,). At DCGAN's sizes, forward and backward take 0.5 ms instead of
+    the 3.8 ms of oneDNN's convolution.
     """
     weight = mx.sym.Variable(f"{name}_weight", shape=(num_hidden, in_channels, side, side))
     rows = mx.sym.Flatten(weight, name=f"{name}_rows")  # (num_hidden, in_channels · side²)
@@ -81,11 +82,11 @@ def to_vector(data, name: str, in_channels: int, num_hidden: int, side: int, no_
 def single_channel_deconvolution(
     data, name: str, in_channels: int, out_size: int, no_bias: bool, kernel=(4, 4), stride=(2, 2), pad=(1, 1)
 ):
-    """`upsample` to one channel, out of operators that run.
+    """`upsample` to one channel, without the Deconvolution operator.
 
     oneDNN in MXNet 1.9.1 cannot execute a Deconvolution with num_filter=1 ("could not create a primitive
-    descriptor for a reorder primitive"). A transposed convolution is a product of each pixel with the kernel,
-    here a 1×1 Convolution by the transposed weight, followed by the sum of the overlapping patches, `col2im`.
+    descriptor for a reorder primitive"). A transposed convolution multiplies each pixel by the kernel, here as a 1×1
+    Convolution with the transposed weight. Then it sums the overlapping patches, here with `col2im`.
     """
     weight = mx.sym.Variable(f"{name}_weight", shape=(in_channels, 1, *kernel))
     as_1x1 = mx.sym.expand_dims(mx.sym.transpose(mx.sym.Flatten(weight)), axis=2)  # (k·k, in_channels, 1)
@@ -103,7 +104,7 @@ def single_channel_deconvolution(
 
 
 def layer_norm(data, name: str, shape: tuple, eps: float):
-    """Each sample of (N, *shape) to mean 0 and variance 1, then `NAME_gamma` and `NAME_beta` for each of its numbers.
+    """LayerNorm of each sample of (N, *shape): mean 0, variance 1, then `NAME_gamma` and `NAME_beta` for each number.
 
     Source: Ba et al. 2016; for critics under a gradient penalty: Gulrajani et al. 2017, section 4.
     """
@@ -112,40 +113,40 @@ def layer_norm(data, name: str, shape: tuple, eps: float):
 
 
 def to_zero_to_one(images):
-    """[-1, 1], as images are everywhere outside a network, to [0, 1], as some were published."""
+    """Images in [-1, 1], the range outside all networks, to [0, 1], the range inside some published networks."""
     return (images + 1) / 2
 
 
 def from_zero_to_one(images):
-    """[0, 1] to [-1, 1]."""
+    """Images in [0, 1] to [-1, 1]."""
     return 2 * images - 1
 
 
 def leaky(data, name: str, slope: float):
-    """LeakyReLU, or ReLU where the slope is 0."""
+    """LeakyReLU, or ReLU if the slope is 0."""
     if slope == 0:
         return mx.sym.Activation(data, name=name, act_type="relu")
     return mx.sym.LeakyReLU(data, name=name, act_type="leaky", slope=slope)
 
 
 def minibatch_discrimination(features, name: str, kernels: int, dims: int):
-    """How close each sample lies to the others of its batch, in `kernels` learnt projections.
+    """Closeness of each sample to the samples of its batch, in `kernels` learnt projections.
 
-    With M_i = f(x_i) T of `kernels` rows and `dims` columns::
+    M_i = f(x_i) T has `kernels` rows and `dims` columns::
 
         c_b(x_i, x_j) = exp(−‖M_i,b − M_j,b‖₁)        o(x_i)_b = Σ_j c_b(x_i, x_j)
 
-    As in the paper's formula the sum includes j = i, so every o is at least 1.
+    As in the paper's formula, the sum includes j = i, so every o is at least 1.
 
     Parameters
     ----------
     features : f, (N, A).
-    name : T is the parameter `NAME_weight` (kernels · dims, A), that is, transposed.
+    name : prefix of the parameter `NAME_weight` (kernels · dims, A), the transpose of T.
     kernels, dims : B and C of the paper.
 
     Returns
     -------
-    o, (N, kernels), to be concatenated to f. The memory is N · N · kernels · dims numbers.
+    o, (N, kernels); the caller concatenates it to f. It needs memory for N · N · kernels · dims numbers.
 
     Source: Salimans et al. 2016, section 3.2.
     """

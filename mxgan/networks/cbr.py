@@ -1,6 +1,7 @@
-"""The published GAN of nine transposed convolutions against nine convolutions, 32×32.
+"""A published 32×32 GAN: a generator of nine transposed convolutions, a discriminator of nine convolutions.
 
-Channels are `width` times powers of two, published with width 3; kernels and strides are as published::
+The numbers of channels are `width` times powers of two; the published width is 3. Kernels and strides are as
+published::
 
     G  latent → 768 → 384 → 192 → 96 → 48 → 24 → 12 → 6 → image;  sides 1, 3, 5, 11, 22, 24, 26, 28, 30, 32
     D  image → 6 → 12 → 24 → 48 → 96 → 192 → 384 → 768 → score;   sides 32, 30, 27, 25, 22, 20, 17, 8, 5, 1
@@ -27,14 +28,16 @@ FIRST_WITH_BIAS = 5  # of the discriminator's layers
 
 @dataclass(frozen=True)
 class CBR(Network):
-    """Convolution, BatchNorm, rectifier, nine times over, in both networks.
+    """Nine blocks of Convolution, BatchNorm and rectifier in each network.
 
-    G has BatchNorm after its last layer too, then a sigmoid: images are [0, 1] inside the networks. D has
-    LeakyReLU(0.2), BatchNorm from the first layer on, and biases from the fifth.
+    G also has BatchNorm after its last layer, then a sigmoid: images are in [0, 1] inside the networks. D has
+    LeakyReLU(0.2), BatchNorm from the first layer on, and biases from the fifth layer on; its last layer is only a
+    convolution.
 
     Parameters
     ----------
-    width : half the channels of the layer next to the image; each layer away from it doubles them.
+    width : half the number of channels of the hidden layer next to the image. Each layer further from the image has
+        twice as many.
     nc : channels of the image, 1 or 3.
     latent_size : length of the latent vector.
     """

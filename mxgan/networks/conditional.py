@@ -1,7 +1,7 @@
-"""DCGANs that know classes: generators that are told one, discriminators that are told or that tell it.
+"""DCGANs with classes: conditional, auxiliary-classifier and semi-supervised.
 
-Layers keep DCGAN's names. What is added: `g1_class`, by which the class enters G, so that a file of a plain DCGAN
-cannot be mistaken for one of these; `dclass` and `dminibatch`.
+The layers keep DCGAN's names. The added layers are `dclass`, `dminibatch` and `g1_class`. The class enters G through
+`g1_class`, which also distinguishes these files from files of a plain DCGAN.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ __all__ = ["AuxiliaryDCGAN", "ConditionalDCGAN", "SemiSupervisedDCGAN"]
 
 
 def one_hot_planes(classes: int):
-    """`class_label` (N,) → (N, classes, 1, 1)."""
+    """The one-hot code of the input `class_label` (N,), as (N, classes, 1, 1)."""
     hot = mx.sym.one_hot(mx.sym.Variable("class_label"), depth=classes)
     return mx.sym.Reshape(hot, shape=(-1, classes, 1, 1))
 
 
 @dataclass(frozen=True)
 class _GivenTheClass(DCGAN):
-    """A DCGAN whose generator takes `class_label` (N,), float numbers 0 … classes − 1, beside `rand`.
+    """A DCGAN whose generator takes `rand` and `class_label` (N,), float numbers 0 … classes − 1.
 
-    Latent and one-hot class, concatenated, go through one transposed convolution (Radford's first layer). It is
-    written as the sum of two, `g1` of the latent and `g1_class`, which is the same function of the same weights.
+    The latent and the one-hot class, concatenated, go through one transposed convolution (Radford's first layer). It
+    is written as the sum of two layers, `g1` of the latent and `g1_class` of the class. This is the same function of
+    the same weights.
     """
 
     conditional = True
@@ -53,13 +54,13 @@ class _GivenTheClass(DCGAN):
 
 @dataclass(frozen=True)
 class ConditionalDCGAN(_GivenTheClass):
-    """A DCGAN whose two networks are told the class: asked for a digit, G draws that digit.
+    """A conditional DCGAN: both networks take the class. G draws an image of the class, such as a given digit.
 
-    D sees the image with `classes` further planes, the one of `class_label` filled with 1, the others with 0.
+    D sees the image and `classes` more planes. The plane of `class_label` is filled with 1, the others with 0.
 
     Parameters
     ----------
-    classes : number of classes; the rest is as in `DCGAN`.
+    classes : the number of classes; the other parameters are those of `DCGAN`.
 
     Source: Mirza and Osindero 2014, section 3.2 and figure 1, with the body of Radford et al. 2016.
     """
@@ -77,13 +78,13 @@ class ConditionalDCGAN(_GivenTheClass):
 
 @dataclass(frozen=True)
 class AuxiliaryDCGAN(_GivenTheClass):
-    """A DCGAN whose generator is told the class and whose discriminator tells it.
+    """A DCGAN with an auxiliary classifier: the generator takes the class, the discriminator predicts it.
 
-    D's last features go into two layers: `dL` to the raw score and `dclass` to the class logits.
+    The last features of D go into two layers: `dL` gives the raw score, `dclass` the class logits.
 
     Parameters
     ----------
-    classes : number of classes; the rest is as in `DCGAN`.
+    classes : the number of classes; the other parameters are those of `DCGAN`.
 
     Source: Odena et al. 2017, section 3.
     """
@@ -101,17 +102,17 @@ class AuxiliaryDCGAN(_GivenTheClass):
 
 @dataclass(frozen=True)
 class SemiSupervisedDCGAN(DCGAN):
-    """A DCGAN whose discriminator is a classifier of K classes and, by that, of real and fake.
+    """A DCGAN whose discriminator is a classifier of K classes; the score "real or fake" comes from its logits.
 
-    The paper's classifier has K + 1 logits, the last for "fake"; as it may, that one is fixed at 0. Then
-    D(x) = Z / (Z + 1) with Z = Σ exp(logits), that is, σ(score) with score = log Z. The generator is DCGAN's own
-    and takes no class.
+    The paper's classifier has K + 1 logits, the last one for "fake". Here, as the paper allows, this logit is fixed at
+    0. Then D(x) = Z / (Z + 1) with Z = Σ exp(logits), which is σ(score) with score = log Z. The generator is that of
+    DCGAN and takes no class.
 
     Parameters
     ----------
     classes : K.
     minibatch_kernels : B of minibatch discrimination before the logits, 0 for none; see `minibatch_discrimination`.
-        What D says of an image then depends on its batch.
+        With it, D's output for an image depends on the whole batch.
     minibatch_dims : C of minibatch discrimination.
 
     Source: Salimans et al. 2016, section 5; minibatch discrimination: section 3.2.
@@ -133,7 +134,7 @@ class SemiSupervisedDCGAN(DCGAN):
 
     @property
     def mixes_samples(self) -> str:
-        """Minibatch discrimination, where it is on."""
+        """Minibatch discrimination, if it is on."""
         return "minibatch discrimination (minibatch_kernels)" if self.minibatch_kernels else ""
 
     def discriminator(self):
@@ -149,7 +150,7 @@ class SemiSupervisedDCGAN(DCGAN):
 
 
 def log_sum_exp(logits):
-    """log Σ_k exp(logits_k), (N, K) → (N, 1), the largest taken out before so that nothing overflows."""
+    """log Σ_k exp(logits_k), (N, K) → (N, 1). The largest logit is subtracted first so that exp cannot overflow."""
     largest = mx.sym.BlockGrad(mx.sym.max(logits, axis=1, keepdims=True))
     total = mx.sym.sum(mx.sym.exp(mx.sym.broadcast_sub(logits, largest)), axis=1, keepdims=True)
     return mx.sym.log(total) + largest

@@ -1,7 +1,8 @@
-"""DCGAN (Radford et al. 2016) with the layer names of MXNet's own example, at any power-of-two size.
+"""DCGAN (Radford et al. 2016) with the layer names of MXNet's example, at any power-of-two size from 16.
 
-`make_dcgan_sym` is that example's function: same arguments, same layers, same parameter names and shapes, so that
-.params files go both ways. `DCGAN` is the same pair with the raw score out and the size as a parameter.
+`make_dcgan_sym` is the function of that example, with the same arguments, layers, parameter names and shapes. So
+.params files of the example work here, and files of mxgan work there. `DCGAN` makes the same two networks, but its
+discriminator outputs the raw score and its image size is a parameter.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from mxgan.runtime.config import check_switch
 
 __all__ = ["DCGAN", "DISCRIMINATOR_NORMS", "make_dcgan_sym"]
 
-# (network, output of layer i, i, shape of one sample) → the same, normalised
+# name → function (network, output of layer i, i, shape of one sample) → normalised output
 DISCRIMINATOR_NORMS = {
     "batch": lambda network, layer, i, shape: batch_norm(network, layer, f"dbn{i}"),
     "layer": lambda network, layer, i, shape: layer_norm(layer, f"dln{i}", shape, network.eps),
@@ -37,16 +38,17 @@ class DCGAN(Network):
 
     Parameters
     ----------
-    ngf, ndf : channels of the generator's last and the discriminator's first hidden layer; each layer away from
-        the image doubles them.
+    ngf, ndf : channels of the generator's last hidden layer and of the discriminator's first layer. Each layer
+        further from the image has twice as many.
     nc : channels of the image, 1 or 3.
     image_size : height and width in pixels, a power of two from 16 up.
     latent_size : length of the latent vector `rand`.
     no_bias : leave the bias out of every (transposed) convolution.
     fix_gamma : hold every BatchNorm scale at 1, as MXNet's example does; the paper trains it.
-    eps : BatchNorm epsilon; just above 1e-5, the least that cuDNN takes.
-    discriminator_norm : what follows the discriminator's layers d2 …: "batch"; or for a critic under a gradient
-        penalty, which must judge each image alone (Gulrajani et al. 2017, section 4), "layer" or "none".
+    eps : BatchNorm epsilon; the default is just above 1e-5, the smallest value that cuDNN takes.
+    discriminator_norm : normalisation after the discriminator's layers d2 … d(L-1): "batch", "layer" or "none". A
+        critic with a gradient penalty needs "layer" or "none", because it must score each image alone (Gulrajani et
+        al. 2017, section 4).
     """
 
     name = "dcgan"
@@ -138,7 +140,7 @@ class DCGAN(Network):
 
     @classmethod
     def fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
-        """Gammas are taken as they are: those that `fix_gamma` held are 1 in the file."""
+        """`fix_gamma` is False, so that gammas are used as the file has them: with `fix_gamma` they were saved as 1."""
         depth = sum(name.startswith("g") and name.endswith("_weight") and name[1:-7].isdigit() for name in shapes)
         latent_size, *_ = shapes["g1_weight"]
         ngf, nc, *_ = shapes[f"g{depth}_weight"]
@@ -153,7 +155,7 @@ class DCGAN(Network):
 
 
 def make_dcgan_sym(ngf, ndf, nc, no_bias=True, fix_gamma=True, eps=1e-5 + 1e-12):
-    """MXNet's 64×64 DCGAN as two symbols, with the names of its example.
+    """MXNet's 64×64 DCGAN as two symbols, with the layer names of MXNet's example.
 
     Parameters
     ----------
@@ -174,7 +176,7 @@ def make_dcgan_sym(ngf, ndf, nc, no_bias=True, fix_gamma=True, eps=1e-5 + 1e-12)
     """
     network = DCGAN(ngf=ngf, ndf=ndf, nc=nc, no_bias=no_bias, fix_gamma=fix_gamma, eps=eps)
     head = get_objective("gan").discriminator_head
-    # The original's own operators at both ends, for its bits; DCGAN has the same layers as products, which are faster.
+    # The first and last layers use the example's operators, to give the same bits. DCGAN has them as faster products.
     ends = {"kernel": (4, 4), "no_bias": no_bias}
     g1 = mx.sym.Deconvolution(mx.sym.Variable("rand"), name="g1", num_filter=network.widest, **ends)
     d5 = mx.sym.Convolution(network._features(mx.sym.Variable("data")), name="d5", num_filter=1, **ends)

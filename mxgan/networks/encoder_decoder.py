@@ -1,7 +1,7 @@
-"""The published GAN of an encoder with paired 5×5 convolutions and a decoder, 64×64, with the semantics of Keras.
+"""A published 64×64 GAN with the semantics of Keras: G is a decoder, D an encoder of paired 5×5 convolutions.
 
-Keras means: 'same' padding as TensorFlow pads, one more at the right and below where the sum is odd; biases
-everywhere; BatchNorm with epsilon 1e-3 and momentum 0.99; LeakyReLU(0.3).
+The rules of Keras: 'same' padding as in TensorFlow (if the total is odd, one more pixel at the right and at the
+bottom); biases in all layers; BatchNorm with epsilon 1e-3 and momentum 0.99; LeakyReLU(0.3).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mxgan.runtime import mx
 __all__ = ["EncoderDecoder"]
 
 KERNEL = (5, 5)
-BLOCKS = 4  # each halves the side, or doubles it
+BLOCKS = 4  # each block of D halves the side, each block of G doubles it
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class EncoderDecoder(Network):
 
     Parameters
     ----------
-    capacity : c; D's blocks have c, 2c, 4c, 8c filters, G goes 8c → 4c, 2c, c, c.
+    capacity : c. D's blocks have c, 2c, 4c and 8c filters; G has 8c channels after Dense, then 4c, 2c, c and c.
     nc : channels of the image, 1 or 3.
     image_size : height and width in pixels, a multiple of 16; published for 64.
-    latent_size : length of the latent vector; not told by the source.
+    latent_size : length of the latent vector; the source does not give it.
     """
 
     name = "encoder-decoder"
@@ -63,8 +63,8 @@ class EncoderDecoder(Network):
         side, channels = self.image_size // 2**BLOCKS, 8 * self.capacity
         layer = mx.sym.FullyConnected(mx.sym.Variable("rand"), name="g1", num_hidden=channels * side * side)
         layer = mx.sym.Reshape(batch_norm(layer, "gbn1"), shape=(-1, side, side, channels))
-        # As Keras orders them. Without it, MXNet 1.9.1 fails in backward from 16 channels on ("Check failed:
-        # !is_view"): BatchNorm would be given a reshaped view of a gradient that is in oneDNN's own layout.
+        # Keras has this axis order. Without the transpose, MXNet 1.9.1 fails in backward from 16 channels on ("Check
+        # failed: !is_view"): BatchNorm would get a reshaped view of a gradient in oneDNN's own layout.
         layer = mx.sym.transpose(layer, axes=(0, 3, 1, 2))  # (N, channels, side, side)
         for i, factor in enumerate((4, 2, 1, 1), start=2):
             layer = doubled(layer, f"g{i}", channels, factor * self.capacity, side)
@@ -103,16 +103,16 @@ def leaky_relu(data, name: str):
 
 
 def halved(data, name: str, num_filter: int):
-    """Conv2D(5, strides=2, padding="same") on an even side: TensorFlow pads 1 before and 2 behind."""
+    """Keras's Conv2D(5, strides=2, padding="same") on an even side: TensorFlow pads 1 pixel before and 2 after."""
     padded = mx.sym.pad(data, mode="constant", pad_width=(0, 0, 0, 0, 1, 2, 1, 2))
     return mx.sym.Convolution(padded, name=name, kernel=KERNEL, stride=(2, 2), num_filter=num_filter)
 
 
 def doubled(data, name: str, in_channels: int, num_filter: int, side: int):
-    """Conv2DTranspose(5, strides=2, padding="same") from an even or odd `side`: the adjoint of `halved`.
+    """Keras's Conv2DTranspose(5, strides=2, padding="same") from an even or odd `side`: the adjoint of `halved`.
 
-    The whole of it is 2 · side + 3 wide, of which one row and column before and two behind are cut off. One of each
-    goes as padding, symmetric as MXNet has it, and the rest by a slice.
+    The full result is 2 · side + 3 wide. One row and column before and two after must be cut off. MXNet's symmetric
+    padding cuts one on each side; a slice cuts the last one.
     """
     whole = upsample(data, name, in_channels, num_filter, 2 * side + 1, no_bias=False, kernel=5, stride=2, pad=1)
     return mx.sym.slice(whole, begin=(None, None, 0, 0), end=(None, None, 2 * side, 2 * side))

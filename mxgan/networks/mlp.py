@@ -1,4 +1,4 @@
-"""The two published GANs of fully connected layers, as one network: 28×28 grey (the defaults) and 64×64 colour.
+"""Two published GANs of fully connected layers in one network class: 28×28 grey (the defaults) and 64×64 colour.
 
 =========================  ====================================  =================================================
 field                      recipe mlp-gan (the defaults)         recipe mlp-gan-64
@@ -34,19 +34,19 @@ OUTPUTS = ("sigmoid", "tanh")
 class MLP(Network):
     """Generator and discriminator of fully connected layers over the flattened image.
 
-    G is blocks of Linear, BatchNorm and a rectifier, then a Linear to the image; D is Linear and LeakyReLU(0.2),
-    then a Linear to the score. Every Linear has a bias.
+    G has blocks of a linear layer, BatchNorm and a rectifier, then a linear layer and an activation to the image. D
+    has linear layers with LeakyReLU(0.2), then a linear layer to the score. Every linear layer has a bias.
 
     Parameters
     ----------
     nc : channels of the image, 1 or 3.
     image_size : height and width in pixels.
     latent_size : length of the latent vector.
-    generator_widths, discriminator_widths : outputs of the hidden layers, from the input on.
+    generator_widths, discriminator_widths : widths of the hidden layers, from input to output.
     norm_first : whether G's first block has BatchNorm.
-    eps : BatchNorm epsilon; 0.8, far above the usual, was published for 64×64.
-    slope : of G's rectifier for negative inputs; 0 is ReLU.
-    output : "sigmoid": images are [0, 1] inside the network; "tanh": [-1, 1], as outside.
+    eps : BatchNorm epsilon. The 64×64 network was published with 0.8, far above the usual value.
+    slope : slope of G's rectifier for negative inputs; 0 is ReLU.
+    output : last activation of G. "sigmoid": images are in [0, 1] inside the networks; "tanh": in [-1, 1], as outside.
     """
 
     name = "mlp"
@@ -110,7 +110,7 @@ class MLP(Network):
 
     @classmethod
     def fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
-        """Of what no shape tells, the published network with the same first block decides."""
+        """Fields that no shape shows are those of the published network with the same kind of first block."""
         depth = sum(name.endswith("_weight") for name in shapes)
         *widths, pixels = (shapes[f"g{i}_weight"][0] for i in range(1, depth + 1))
         nc = 1 if math.isqrt(pixels) ** 2 == pixels else 3

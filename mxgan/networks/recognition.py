@@ -1,4 +1,4 @@
-"""Recognition: the network that a file of parameters belongs to, by its names and shapes."""
+"""Recognition of the network that a .params file belongs to, by parameter names and shapes."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ logger = logging.getLogger(__name__)
 def from_parameters(row: type, shapes: Mapping[str, tuple]) -> Network:
     """The network of this row of NETWORKS whose generator has exactly these parameters.
 
-    Only what the generator fixes is recovered; the discriminator's widths, and what no shape tells, stay at their
-    defaults.
+    Only settings that the generator's parameters determine are recovered. The discriminator's widths, and settings
+    that no shape shows, keep their defaults.
 
     Parameters
     ----------
     row : a class in NETWORKS.
-    shapes : {parameter: shape}, as a .params file has them.
+    shapes : {parameter: shape}, as in a .params file.
 
     Raises
     ------
-    CheckpointError : names or shapes of another network.
+    CheckpointError : the names or shapes belong to another network.
     """
     shapes = {name: tuple(shape) for name, shape in shapes.items()}
     try:
         network = row(**row.fields_of(shapes))
         wanted, _ = parameter_shapes(network.generator(), network.generator_inputs(1))
-    except (LookupError, ValueError, mx.MXNetError):  # names that are missing, sizes that cannot be
+    except (LookupError, ValueError, mx.MXNetError):  # missing names, impossible sizes
         wanted = None
     if wanted != shapes:
         raise CheckpointError(
@@ -46,9 +46,10 @@ def from_parameters(row: type, shapes: Mapping[str, tuple]) -> Network:
 
 
 def network_of_params(arg_params: dict):
-    """The network whose generator has these parameters, found by their names and shapes among NETWORKS.
+    """The network in NETWORKS whose generator has these parameters, found by their names and shapes.
 
-    What no parameter tells and samples depend on is assumed, and said in the log.
+    Settings that change samples but that no parameter shows are assumed; the log names them. Raises CheckpointError
+    if no generator has these parameters.
     """
     shapes = {key: value.shape for key, value in arg_params.items()}
     if shapes and all(name.startswith("d") for name in shapes):
@@ -56,12 +57,14 @@ def network_of_params(arg_params: dict):
     for row in NETWORKS.values():
         try:
             network = from_parameters(row, shapes)
-        except CheckpointError:  # one of the others, or none
+        except CheckpointError:  # not this network
             continue
         if network.assumed:
             assumed = ", ".join(f"{name} {getattr(network, name)}" for name in network.assumed)
-            logger.warning("The file does not tell all of its network: assumed are %s. Its run folder does.", assumed)
+            logger.warning(
+                "The file does not show all settings of its network; assumed are %s. Its run folder has them.", assumed
+            )
         return network
     found = f"{', '.join(sorted(shapes)[:4]) or 'nothing'}{', …' if len(shapes) > 4 else ''}"
     known = "; ".join(f"{row.title}: {row.recognised_by}" for row in NETWORKS.values())
-    raise CheckpointError(f"the parameters ({found}) are those of no generator known here. Known are {known}.")
+    raise CheckpointError(f"the parameters ({found}) belong to no known generator. Known are {known}.")

@@ -1,1 +1,10 @@
-"""Losses as symbols: heads over D's raw score, gradient penalties, spectral normalisation."""
+"""Losses and regularisers over the raw score of a discriminator D, as MXNet symbols.
+
+In reading order::
+
+    heads.py            OBJECTIVES: the losses of D and G; each adds a head to the raw score
+    penalties.py        PENALTIES: gradient penalties as formulas; weight clipping
+    tangent/            the derivative of the score along a direction, as a symbol
+    bound_penalty.py    a gradient penalty bound to D's parameters, through tangent/
+    spectral.py         spectral normalisation of D's weights, inside its symbol
+"""

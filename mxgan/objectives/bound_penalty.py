@@ -1,13 +1,13 @@
-"""A gradient penalty bound to a discriminator's parameters, exact to the weights' gradient.
+"""A gradient penalty bound to a discriminator's parameters, with the exact gradient of its weights.
 
-A gradient penalty's own gradient needs a second derivative, which MXNet lacks for its layers. Two passes over the
-discriminator's parameters give the same number::
+The gradient of a gradient penalty needs a second derivative, which MXNet does not have for its layers. Two passes over
+the discriminator's parameters give the same numbers::
 
     slopes     data → score                     backward: g = ∇ₓ D(x), for each sample
     adjoint    tangent, data → ⟨∇ₓ D(x), v⟩     backward: dP/dW, at v = dP/dg held fixed
 
-mxgan/objectives/tangent says why that is exact. This module adds to the gradient arrays of the discriminator's Module,
-a private part of MXNet.
+The docstring of mxgan/objectives/tangent explains why the result is exact. This module adds to the gradient arrays of
+the discriminator's Module, which are a private part of MXNet.
 """
 
 from __future__ import annotations
@@ -25,24 +25,25 @@ __all__ = ["BoundPenalty"]
 
 
 class BoundPenalty:
-    """A gradient penalty bound to the parameters, and to the gradient arrays, of a discriminator's Module.
+    """A gradient penalty bound to the parameters and the gradient arrays of a discriminator's Module.
 
     Parameters
     ----------
-    penalty : what to add.
-    score : symbol with one output, D's raw score (N, 1): no label, no head, no BatchNorm.
-    discriminator : mx.mod.Module, bound for training and with its parameters in, that has all of the score's. What
-        it holds fixed stays so.
-    shapes : {input: shape}, batch included: `data` and, where the score is conditional, one more, `class_label`
-        (N,). What the score does not take (it may be a label of D's heads) is ignored.
+    penalty : the penalty to add.
+    score : symbol with one output, D's raw score (N, 1), without label, head or BatchNorm.
+    discriminator : mx.mod.Module, bound for training, with initialised parameters. It has all parameters of the
+        score. Its fixed parameters stay fixed.
+    shapes : {input: shape}, batch included: `data`, and `class_label` (N,) if the score is conditional. Inputs that
+        the score does not take, such as a label of D's heads, are ignored.
 
     Raises
     ------
-    ArgumentError : what `linearize` refuses, such as BatchNorm; a score of further inputs.
+    ArgumentError : the score has a layer that `linearize` refuses, such as BatchNorm, or has more inputs.
 
-    MXNet gives two Modules that share parameters one gradient array for each of them. The adjoint pass is bound to
-    *add* to it: nothing is copied, and what the discriminator's own passes left there stays. MXNet also shares the
-    memory of outputs and of the gradient at `data`: copy what must survive `add_gradients`, such as a prediction.
+    Two Modules that share a parameter also share its gradient array in MXNet. The adjoint pass is bound to *add* to
+    this array: nothing is copied, and the gradients of the discriminator's own passes are kept. MXNet also shares the
+    memory of the outputs and of the gradient at `data`: before `add_gradients`, copy what you still need, such as a
+    prediction.
     """
 
     def __init__(self, penalty: GradientPenalty, score, discriminator, shapes: Mapping[str, tuple]) -> None:
@@ -51,7 +52,9 @@ class BoundPenalty:
         shapes = {name: shape for name, shape in shapes.items() if name == "data" or name in taken}
         self._shape, self._others = tuple(shapes["data"]), [name for name in shapes if name != "data"]
         if len(self._others) > 1:
-            raise ArgumentError(f"D takes {', '.join(self._others)} besides data; a penalty can feed one more input.")
+            raise ArgumentError(
+                f"D takes {', '.join(self._others)} in addition to data; a penalty can feed one more input."
+            )
         linear = linearize(score, shapes, masks_as_inputs=True)
         self._mask_names = list(linear.masks)
         with_masks = mx.sym.Group([mx.sym.MakeLoss(linear.score), *linear.masks.values()])
@@ -60,7 +63,7 @@ class BoundPenalty:
         self._adjoint = self._bind_adjoint(mx.sym.MakeLoss(linear.tangent), {"tangent": self._shape, **shapes, **masks})
 
     def _bind_slopes(self, symbol, shapes: Mapping):
-        """For the gradient at `data` alone; an input without a gradient is what a Module calls a label."""
+        """The Module that computes only the gradient at `data`. A Module calls an input without gradient a label."""
         symbol, idle = with_idle_biases(symbol, shapes)
         module = mx.mod.Module(
             symbol,
@@ -70,13 +73,13 @@ class BoundPenalty:
             fixed_param_names=[name for name in symbol.list_arguments() if name not in shapes and name not in idle],
         )
         labels = [(name, shapes[name]) for name in self._others]
-        labels += [mx.io.DataDesc(name, shape, layout="C") for name, shape in idle.items()]  # not to be split
+        labels += [mx.io.DataDesc(name, shape, layout="C") for name, shape in idle.items()]  # no N: not split
         module.bind([("data", self._shape)], labels or None, inputs_need_grad=True, shared_module=self._discriminator)
         self._idle = {name: mx.nd.zeros(shape, self._discriminator._context[0]) for name, shape in idle.items()}
         return module
 
     def _bind_adjoint(self, symbol, shapes: Mapping):
-        """For the gradients of the parameters alone, which it adds to what is there."""
+        """The Module that computes only the gradients of the parameters and adds them to the gradient arrays."""
         arguments = symbol.list_arguments()
         inputs = [(name, shape) for name, shape in shapes.items() if name in arguments]
         module = mx.mod.Module(
@@ -92,17 +95,19 @@ class BoundPenalty:
     def add_gradients(self, real, fake, classes=None, epsilon: Optional[object] = None):
         """Add the gradient of the penalty, summed over the batch, to the discriminator's gradient arrays.
 
-        Summed, because the optimiser divides by the batch's size, as for the losses. To be called after the
-        backward passes of D's losses, which overwrite, and before the update. Nothing here waits for the device.
+        The gradient is a sum because the optimiser divides by the batch size, as it does for the losses. Call this
+        after the backward passes of D's losses, which overwrite the gradient arrays, and before the update. It does
+        not wait for the device.
 
         Parameters
         ----------
-        real, fake : NDArray (N, C, H, W) or whatever shape D takes; not changed. One that `points` does not use may
-            be None.
-        classes : NDArray (N,), the class labels of the points, for a D that takes them: those of the real images
-            or of the fakes; with points "between" each pair must be of one class. A D that takes none ignores them.
-        epsilon : NDArray (N, 1, …) in [0, 1], the share of the real image in points "between"; None: drawn by
-            mx.random, so a function of its seed.
+        real, fake : NDArray (N, C, H, W), or the shape that D takes; not changed. Images that `points` does not use
+            may be None.
+        classes : NDArray (N,), the class labels of the points, for a conditional D: those of the real or of the fake
+            images. With points "between", both images of a pair must have the same class. Ignored if D takes no
+            classes.
+        epsilon : NDArray (N, 1, …) in [0, 1], the share of the real image in points "between". None means that
+            mx.random draws it, so that it depends on the seed of mx.random.
 
         Returns
         -------
@@ -110,7 +115,7 @@ class BoundPenalty:
 
         Raises
         ------
-        ArgumentError : images or classes that are needed are not given. ShapeError : images of another shape.
+        ArgumentError : needed images or classes are missing. ShapeError : the images have another shape.
         """
         inputs = {"data": self._points(real, fake, epsilon), **self._classes(classes)}
         _run(self._slopes, {**inputs, **self._idle})

@@ -1,10 +1,10 @@
-"""Adversarial objectives: what turns a discriminator's raw score into a loss, as symbols.
+"""Adversarial objectives: the losses of discriminator D and generator G, as symbol heads over D's raw score.
 
-A network ends in its raw score (N, 1). An objective adds one head for the discriminator's own training and one
-for the generator's; both take the score and a `label` (N,) that is 1 for "should be called real" and 0 for "should
-be called fake" (soft values between are label smoothing), and both emit the prediction (N, 1) that the metrics
-read, larger meaning more real. A discriminator that classifies too emits class logits (N, K) beside its score:
-`with_heads` gives those a cross-entropy. A new objective is one row in `OBJECTIVES` and one in its contract test.
+A discriminator symbol ends in its raw score (N, 1). An objective adds two heads to the score: one to train D, one to
+train G. Each head takes the score and a `label` (N,): 1 means that D should call the image real, 0 that it should call
+it fake; a value between them is label smoothing. Each head outputs the prediction (N, 1) for the metrics; a larger
+prediction means more real. A discriminator that also classifies outputs class logits (N, K) after the score;
+`with_heads` adds their cross-entropy. To add an objective, add one row to `OBJECTIVES` and one to its contract test.
 """
 
 from __future__ import annotations
@@ -21,25 +21,26 @@ from mxgan.runtime import mx
 __all__ = ["IGNORED_CLASS", "OBJECTIVES", "Objective", "get_objective", "with_heads"]
 
 IGNORED_CLASS = -1.0  # a sample with this class label has no classification loss
-IGNORED_LABEL = -1.0  # and one with this adversarial label has no adversarial loss
+IGNORED_LABEL = -1.0  # a sample with this adversarial label has no adversarial loss
 
 
 @dataclass(frozen=True)
 class Objective:
-    """One row of the table.
+    """One row of OBJECTIVES.
 
     Attributes
     ----------
-    discriminator_head, generator_head : (score (N, 1), label (N,)) → a symbol whose first output is the prediction
-        (N, 1), and whose backward pass is the gradient of the loss averaged over nothing: per sample, as MXNet's
-        head operators give it (the optimiser divides by the batch).
+    discriminator_head, generator_head : (score (N, 1), label (N,)) → a symbol. Its first output is the prediction
+        (N, 1). Its backward pass gives the gradient of each sample's loss, without a mean over the batch, as MXNet's
+        head operators do (the optimiser divides by the batch size).
     discriminator_loss, generator_loss : the same losses as NumPy functions of (prediction (N,), label (N,)), each
-        (N,), in nats where they are entropies: what the log shows, and what the contract test differentiates.
+        (N,), in nats if they are entropies. The log shows these values; the contract test differentiates them.
     source : paper and equation.
-    threshold : the prediction above which D calls an image real; None where only differences mean something.
-    probability : whether the prediction is one, so that its entropy means something.
-    soft_labels : whether a label between 0 and 1 is a target that D can reach, so that smoothing means something.
-    estimates : what else is to be logged: {name: function of (mean D(x), mean D(G(z)))}.
+    threshold : D calls an image real if its prediction is above this value. None means that only differences of
+        predictions have a meaning.
+    probability : whether the prediction is a probability, so that its entropy has a meaning.
+    soft_labels : whether D can reach a label between 0 and 1 as its target, so that label smoothing has a meaning.
+    estimates : more values for the log: {name: function of (mean D(x), mean D(G(z)))}.
     """
 
     discriminator_head: Callable
@@ -54,17 +55,17 @@ class Objective:
 
 
 def logistic_head(score, label):
-    """Sigmoid of the score; gradient σ(score) − label, that of the binary cross-entropy."""
+    """Sigmoid of the score. The gradient is σ(score) − label, as for binary cross-entropy."""
     return mx.sym.LogisticRegressionOutput(data=score, label=label, name="dloss")
 
 
 def cross_entropy(prediction: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """−y log p − (1−y) log(1−p), with the original's guard of 1e-12 inside the logarithms."""
+    """−y log p − (1−y) log(1−p), with 1e-12 added inside the logarithms as in MXNet's example."""
     return -(label * np.log(prediction + 1e-12) + (1.0 - label) * np.log(1.0 - prediction + 1e-12))
 
 
 def least_squares_head(score, label):
-    """The score itself; gradient score − label, that of half the squared error."""
+    """The score itself. The gradient is score − label, as for half the squared error."""
     return mx.sym.LinearRegressionOutput(data=score, label=label, name="dloss")
 
 
@@ -74,7 +75,7 @@ def half_squared_error(prediction: np.ndarray, label: np.ndarray) -> np.ndarray:
 
 
 def _score_with_loss(score, loss):
-    """The score as first output, and a loss (N, 1) whose gradient is taken."""
+    """The score as first output, without gradient; then the loss (N, 1), which gives the gradient."""
     return mx.sym.Group([mx.sym.BlockGrad(score, name="dloss"), mx.sym.MakeLoss(loss, name="dloss_value")])
 
 
@@ -143,20 +144,20 @@ OBJECTIVES = {
 
 
 def get_objective(name: str) -> Objective:
-    """The row `name` of OBJECTIVES; ArgumentError with a suggestion when there is none."""
+    """The row `name` of OBJECTIVES; ArgumentError with a suggestion if the name is unknown."""
     return lookup("objective", name, OBJECTIVES)
 
 
 def with_heads(objective: Objective, network_output, labelled: bool = False) -> tuple:
-    """(symbol that trains D, symbol that G is trained through) over a discriminator's output.
+    """(symbol that trains D, symbol of D that trains G) over a discriminator's output.
 
     Parameters
     ----------
-    network_output : the raw score (N, 1), or a group of it and class logits (N, K). Those get a softmax and the
-        cross-entropy with `class_label` (N,) (Odena et al. 2017, eq. 3), as second output `closs` (N, K); samples
-        of class −1 are left out of it.
-    labelled : whether some batches are for the classifier alone: their adversarial label is −1, and no gradient
-        goes back from their scores.
+    network_output : the raw score (N, 1), or a group of the score and class logits (N, K). The logits get a softmax
+        and the cross-entropy with `class_label` (N,) (Odena et al. 2017, eq. 3), as second output `closs` (N, K).
+        Samples of class −1 have no cross-entropy.
+    labelled : whether some batches train only the classifier. Their adversarial label is −1, and their scores send no
+        gradient back.
     """
     score, *logits = network_output
     label = mx.sym.Variable("label")
@@ -180,6 +181,6 @@ def _class_head(logits):
 
 
 def _grouped(head, class_heads: list):
-    """Predictions first, as `StepResult` reads them; what only carries a loss behind."""
+    """One group: the prediction, the class heads, then the losses. The predictions come first for `StepResult`."""
     prediction, *losses = head
     return mx.sym.Group([prediction, *class_heads, *losses]) if class_heads else head

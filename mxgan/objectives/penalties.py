@@ -1,4 +1,4 @@
-"""Gradient penalties and weight clipping: what keeps the slope of a critic bounded."""
+"""Gradient penalties and weight clipping, which keep the slope of a critic bounded."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from mxgan.graphs.layers import batch_norms
 from mxgan.runtime import mx
 from mxgan.runtime.config import FLOAT32_MAX, check_switch, fits_float32
 
-__all__ = ["PENALTIES", "POINTS", "GradientPenalty", "PenaltyRow", "WeightClip", "make_penalty"]
+__all__ = ["PENALTIES", "POINTS", "GradientPenalty", "PenaltyRow", "WeightClip", "check_clip", "make_penalty"]
 
-_LEAST = 1e-12  # norm to divide by
+_LEAST = 1e-12  # smallest norm to divide by
 
 
 @dataclass(frozen=True)
 class GradientPenalty:
-    """weight · (‖∇ₓ D(x)‖₂ − target)² for each sample, of the raw score D; its mean is added to D's loss.
+    """weight · (‖∇ₓ D(x)‖₂ − target)² for each sample, with the raw score D; the batch mean is added to D's loss.
 
     Parameters
     ----------
-    weight : above 0.
-    target : the slope that is wanted, from 0.
-    points : where x lies: "between" a real and a fake image, at a place drawn evenly for each sample; on the "real"
-        ones; or on the "fake" ones.
-    one_sided : penalise slopes above the target alone.
+    weight : a number above 0.
+    target : the wanted norm of the gradient, 0 or more.
+    points : the points x: "between" a real and a fake image, drawn uniformly on the line between the two for each
+        sample; the "real" images; or the "fake" images.
+    one_sided : penalise only norms above the target.
 
-    `PENALTIES` has the published ones; `make_penalty` takes their weight as the paper has it.
+    `PENALTIES` lists the published penalties; `make_penalty` takes their weight as the paper defines it.
     """
 
     weight: float = 10.0
@@ -46,8 +46,8 @@ class GradientPenalty:
     def evaluate(self, gradients) -> tuple:
         """(penalty (N,), its derivative (N, …)) with respect to `gradients`, an NDArray (N, …).
 
-        At a gradient of 0 the penalty has no derivative unless its target is 0; 0 is taken, as there is no direction
-        in which to go.
+        At a gradient of 0 the penalty has no derivative, unless the target is 0. The result there is 0, because a
+        zero gradient has no direction.
         """
         squares = mx.nd.sum(mx.nd.square(gradients), axis=0, exclude=True, keepdims=True)
         norms = mx.nd.sqrt(squares)  # (N, 1, …)
@@ -60,14 +60,14 @@ class GradientPenalty:
 
 
 def _between(real, fake, epsilon):
-    """ε · real + (1 − ε) · fake, ε (N, 1, …) drawn evenly from [0, 1) unless it is given."""
+    """ε · real + (1 − ε) · fake. If ε (N, 1, …) is None, it is drawn uniformly from [0, 1)."""
     if epsilon is None:
         shape = (real.shape[0],) + (1,) * (len(real.shape) - 1)
         epsilon = mx.nd.random.uniform(0, 1, shape=shape, ctx=real.context)
     return fake + mx.nd.broadcast_mul(real - fake, epsilon)
 
 
-# name → how the points come of (real, fake, epsilon), and which of the two they need
+# name → (function (real, fake, epsilon) → points, the images that it needs)
 POINTS = {
     "between": (_between, ("real", "fake")),
     "real": (lambda real, fake, epsilon: real, ("real",)),
@@ -77,7 +77,7 @@ POINTS = {
 
 @dataclass(frozen=True)
 class PenaltyRow:
-    """One row of the table: `make`, the paper's weight → GradientPenalty, and `source`, its paper and equation."""
+    """One row of PENALTIES. `make` : the paper's weight → GradientPenalty. `source` : paper and equation."""
 
     make: Callable
     source: str
@@ -95,41 +95,46 @@ PENALTIES = {
 
 
 def make_penalty(name: str, weight: float) -> GradientPenalty:
-    """The penalty `name` of PENALTIES with its weight as the paper has it (λ = 10 for WGAN-GP, γ = 10 for R1).
+    """The penalty `name` of PENALTIES. `weight` is the paper's own (λ = 10 for WGAN-GP, γ = 10 for R1).
 
     Raises
     ------
-    ArgumentError : no such penalty, with the nearest; a weight of 0 or below.
+    ArgumentError : an unknown name (the message suggests the nearest one); a weight of 0 or below.
     """
     row = lookup("penalty", name, PENALTIES, "null (--set penalty=null) turns it off.")
     return row.make(weight)
 
 
-class WeightClip:
-    """Puts every trainable parameter of a bound Module into [−bound, bound], in place on each device.
+def check_clip(weight_clip: float) -> None:
+    """Raise ArgumentError unless the bound of weight clipping is above 0 and fits float32."""
+    if not fits_float32(weight_clip):
+        raise ArgumentError(
+            f"weight_clip is {weight_clip}; give a number above 0 that float32 can hold, or null for none."
+        )
 
-    For WGAN, after each update of the critic (Arjovsky et al. 2017, algorithm 1, line 7; c = 0.01 there). Weights,
-    biases and trained gammas and betas alike. What is not trained is left alone: fixed parameters, BatchNorm's moving
-    statistics, and gammas under fix_gamma, which the operator sets to 1 in each pass whatever they are.
+
+class WeightClip:
+    """Clips every trainable parameter of a bound Module to [−bound, bound], in place on each device.
+
+    WGAN clips after each update of the critic (Arjovsky et al. 2017, algorithm 1, line 7, with c = 0.01). Weights,
+    biases, trained gammas and trained betas are clipped. Arrays that are not trained stay as they are: fixed
+    parameters, BatchNorm's moving statistics, and gammas under fix_gamma, which the operator reads as 1.
 
     Raises
     ------
-    ArgumentError : a bound of 0 or below.
+    ArgumentError : a bound of 0 or below, or too large for float32.
     """
 
     def __init__(self, module, bound: float) -> None:
-        if not fits_float32(bound):
-            raise ArgumentError(
-                f"the bound of weight clipping is {bound!r}; give a number above 0 that float32 can hold."
-            )
+        check_clip(bound)
         self._module, self._bound = module, bound
-        # Looked up once: MXNet writes the whole graph out for it, and leaks that text.
+        # Looked up only once: for each look-up MXNet writes the whole graph as text and leaks its memory.
         self._held = {norm.gamma for norm in batch_norms(module.symbol) if norm.held}
 
     def clip(self) -> None:
-        """Do it now."""
+        """Clip all trainable parameters once."""
         group = self._module._exec_group
-        self._module._params_dirty = True  # `get_params` is to read the devices' arrays
+        self._module._params_dirty = True  # so that `get_params` reads the arrays on the devices
         for name, weights, gradients in zip(group.param_names, group.param_arrays, group.grad_arrays):
             for weight, gradient in zip(weights, gradients):
                 if gradient is not None and name not in self._held:

@@ -1,9 +1,9 @@
 """Spectral normalisation: each weight of a discriminator divided by its largest singular value, inside the symbol.
 
-Miyato et al. 2018, algorithm 1: σ(W) is estimated by one step of power iteration for each forward pass, from a
-vector u that is kept from pass to pass. u is a Variable `NAME_u` here, without a gradient, and what the step makes of
-it is the internal output `NAME_u_next_output`. Whoever trains copies that back into `NAME_u` after a pass in training
-mode; the passes of a gradient penalty leave u as it is, for both of them must see the same weights.
+Miyato et al. 2018, algorithm 1: each forward pass estimates σ(W) by one step of power iteration, from a vector u that
+is kept between passes. Here u is a Variable `NAME_u` without gradient; the result of the step is the internal output
+`NAME_u_next_output`. The training code copies this output into `NAME_u` after each pass in training mode. The two
+passes of a gradient penalty do not change u, because both must see the same weights.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from mxgan.runtime import mx
 __all__ = ["spectral_normalize", "state_names", "with_states"]
 
 _NORMALISED = ("Convolution", "FullyConnected")
-_EPSILON = 1e-24  # under the root: ‖x‖ of at least 1e-12, as torch.nn.functional.normalize has it
+_EPSILON = 1e-24  # under the root, so that ‖x‖ is at least 1e-12 as in torch.nn.functional.normalize
 _STATE, _NEXT = "_u", "_u_next"
 
 
 def spectral_normalize(score, inputs: Mapping[str, tuple]):
-    """`score` with each Convolution's and FullyConnected's weight W replaced by W / σ(W).
+    """`score` with the weight W of each Convolution and FullyConnected layer replaced by W / σ(W).
 
     Parameters
     ----------
-    score : any discriminator symbol, of one or several outputs, with or without its head.
-    inputs : {input: shape}, batch included; labels may be left out.
+    score : any discriminator symbol, with one or several outputs, with or without its head.
+    inputs : {input: shape}, batch included; labels may be omitted.
 
     Returns
     -------
-    A symbol of the same outputs, layers and parameters, with one more Variable for each normalised weight:
-    `NAME_weight` (O, …) has `NAME_u` (1, O), drawn from Normal(0, 1) by any initializer. Hold them fixed
-    (`fixed_param_names`): `state_names` lists them. Normalised once however often it is called, and for a weight
-    that layers share. A weight that is no Variable of its own, and that of a Deconvolution (MXNet 1.9.1 crashes on
-    one that is computed), stay as they are.
+    A symbol with the same outputs, layers and parameters, and one more Variable for each normalised weight:
+    `NAME_weight` (O, …) has `NAME_u` (1, O), which every initializer draws from Normal(0, 1). Hold these Variables
+    fixed (`fixed_param_names`); `state_names` lists them. A second call changes nothing, and a weight that layers
+    share is normalised once. Two kinds of weights are not normalised: weights that are not Variables themselves, and
+    weights of a Deconvolution (MXNet 1.9.1 crashes if its weight is computed).
 
     Raises
     ------
-    ShapeError : the shapes do not fit the network or do not decide those of its weights.
+    ShapeError : the shapes do not fit the network, or do not determine the shapes of its weights.
 
-    Source: Miyato et al. 2018, "Spectral Normalization for GANs", eq. 8 and algorithm 1; the numbers of
-    torch.nn.utils.spectral_norm in training. In inference this symbol makes its step from the last u, too, and keeps
-    nothing of it.
+    Source: Miyato et al. 2018, "Spectral Normalization for GANs", eq. 8 and algorithm 1. In training the numbers are
+    those of torch.nn.utils.spectral_norm. In inference this symbol also makes one step from the last u, but does not
+    keep the result.
 
     Example
     -------
@@ -57,20 +57,20 @@ def spectral_normalize(score, inputs: Mapping[str, tuple]):
 
 
 def _weights(nodes: list) -> list:
-    """The Variables that are weights of layers to normalise, each once, in the order of the layers."""
+    """The names of the weights to normalise, each once, in the order of the layers."""
     found = [_unflattened(nodes, n.inputs[1][0]) for n in nodes if n.operator in _NORMALISED]
     held = {nodes[n.inputs[1][0]].name for n in nodes if n.operator == "Deconvolution"}
     return list(dict.fromkeys(w.name for w in found if w.operator == "null" and w.name not in held))
 
 
 def _unflattened(nodes: list, number: int):
-    """The node itself, or what it is the rows of (`blocks.to_vector`), which have the same singular values."""
+    """The node, or the input of a Flatten node (see `blocks.to_vector`), which has the same singular values."""
     node = nodes[number]
     return nodes[node.inputs[0][0]] if node.operator == "Flatten" else node
 
 
 def _normalised(name: str, shape: tuple, attributes: Mapping):
-    """W / σ(W), with the gradient that goes through σ, and not through the vectors of the power iteration."""
+    """W / σ(W). The gradient passes through σ, but not through the vectors of the power iteration."""
     base = name[: -len("_weight")] if name.endswith("_weight") else name
     kept = {key: value for key, value in attributes.items() if key.startswith("__") and key != "__shape__"}
     weight = mx.sym.Variable(name, shape=shape, attr=kept)
@@ -79,7 +79,7 @@ def _normalised(name: str, shape: tuple, attributes: Mapping):
     right = mx.sym.BlockGrad(_unit(mx.sym.dot(state, rows)), name=f"{base}_sn_v")  # (1, K)
     left = mx.sym.BlockGrad(_unit(mx.sym.dot(right, rows, transpose_b=True)), name=base + _NEXT)  # (1, O)
     norm = mx.sym.dot(mx.sym.dot(left, rows), right, transpose_b=True, name=f"{base}_sn_sigma")  # (1, 1)
-    # A product of matrices, (O · K, 1) by (1, 1): broadcasting would sum its gradient far more slowly.
+    # A matrix product, (O · K, 1) by (1, 1), because the gradient of a broadcast is far slower.
     column = mx.sym.dot(mx.sym.Reshape(rows, shape=(-1, 1)), mx.sym.reciprocal(norm))
     return mx.sym.Reshape(column, shape=shape, name=f"{base}_sn")
 
@@ -89,7 +89,7 @@ def _unit(row):
 
 
 def state_names(symbol) -> dict:
-    """{argument "NAME_u": internal output "NAME_u_next_output"} of every normalised weight; empty without any."""
+    """{argument "NAME_u": internal output "NAME_u_next_output"} of every normalised weight; empty if there are none."""
     arguments = set(symbol.list_arguments())
     suffix = f"{_NEXT}_output"
     pairs = {
@@ -101,7 +101,7 @@ def state_names(symbol) -> dict:
 
 
 def with_states(symbol):
-    """`symbol` with the next u as further outputs, in the order of `state_names`; unchanged where there are none."""
+    """`symbol` with each next u as one more output, in the order of `state_names`; unchanged if there are none."""
     internals = symbol.get_internals()
     following = [internals[output] for output in state_names(symbol).values()]
     return mx.sym.Group([*symbol, *following]) if following else symbol

@@ -1,4 +1,4 @@
-"""Figures with text in them, by Matplotlib: loss curves, and images under their scores. Arrays in, PNG bytes out."""
+"""Matplotlib figures from arrays, as PNG bytes: loss curves, and images with their scores."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLOURS = {"G": "tab:blue", "D": "tab:red"}
 
 
 def loss_figure(steps: Sequence, losses: Mapping[str, Sequence], title: str = "losses") -> bytes:
-    """Curves over the steps as PNG.
+    """Loss curves over the steps, as PNG.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def loss_figure(steps: Sequence, losses: Mapping[str, Sequence], title: str = "l
     """
     if not steps or any(len(values) != len(steps) for values in losses.values()):
         lengths = ", ".join(f"{name} {len(values)}" for name, values in losses.items())
-        raise ArgumentError(f"{len(steps)} steps and losses of lengths {lengths}; give as many of each, at least one.")
+        raise ArgumentError(f"{len(steps)} steps and losses of lengths {lengths}; give equal lengths, at least 1.")
     figure = _figure(7, 4)
     axes = figure.add_subplot()
     for name, values in losses.items():
@@ -38,11 +38,11 @@ def loss_figure(steps: Sequence, losses: Mapping[str, Sequence], title: str = "l
 
 
 def scored_figure(rows: Mapping[str, tuple]) -> bytes:
-    """Rows of images, each image with D's score as its title, as PNG.
+    """Rows of images with D's score above each image, as PNG.
 
     Parameters
     ----------
-    rows : {row's name: (images (N, C, H, W) in [-1, 1], scores (N,))}.
+    rows : {name of the row: (images (N, C, H, W) in [-1, 1], scores (N,))}.
     """
     count = max(len(images) for images, _ in rows.values())
     figure = _figure(1.25 * count, 1.6 * len(rows))
@@ -59,7 +59,10 @@ def scored_figure(rows: Mapping[str, tuple]) -> bytes:
 
 
 def _figure(width: float, height: float):
-    """A Matplotlib figure, in inches. Imported here: most runs draw none, and it costs a tenth of their start."""
+    """A Matplotlib figure; width and height in inches.
+
+    The import is here because it takes a tenth of a run's start, and most runs draw no figure.
+    """
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=110, layout="constrained")

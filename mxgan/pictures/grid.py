@@ -1,6 +1,7 @@
-"""Arrays in, pictures out: grids of images, and PNG files; windows.py shows them live.
+"""Grids of images as RGB arrays, and PNG files.
 
-Everything here takes and gives RGB; `bgr` is the one place of the package that knows OpenCV's channel order.
+Every function takes and gives RGB, except `bgr`, which converts to OpenCV's channel order. windows.py shows the grids
+live.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from mxgan.runtime.files import write_whole
 
 __all__ = ["GAP", "bgr", "checked_grid", "image_grid", "save_grid", "save_png", "standardize"]
 
-GAP = 2  # black pixels between the images of a sheet: digits that fill their images would grow together
+GAP = 2  # black pixels between the images; without them, digits that fill their images would touch
 
 
 def image_grid(images, columns: Optional[int] = None, padding: int = GAP) -> np.ndarray:
-    """Lay images out row by row on a near-square black sheet.
+    """Place images row by row on an almost square black sheet.
 
     Parameters
     ----------
@@ -35,7 +36,8 @@ def image_grid(images, columns: Optional[int] = None, padding: int = GAP) -> np.
 
     Raises
     ------
-    ShapeError when `images` is not such an array; ArgumentError when it holds integers, NaN or infinity.
+    ShapeError : `images` has another shape.
+    ArgumentError : it holds integers, NaN or infinity.
 
     >>> image_grid(np.ones((5, 1, 8, 8), np.float32)).shape
     (18, 28, 3)
@@ -64,13 +66,13 @@ def _checked_images(images) -> np.ndarray:
         raise ShapeError(f"images of shape {images.shape}: expected (N, C, H, W), none of them 0, C = 1 or 3.")
     if not np.issubdtype(images.dtype, np.floating):
         raise ArgumentError(
-            f"images of type {images.dtype}: expected floats in [-1, 1]; bytes become that by x / 127.5 - 1."
+            f"images of type {images.dtype}: expected floats in [-1, 1]; convert bytes by x / 127.5 - 1."
         )
     finite = np.isfinite(images).all(axis=(1, 2, 3))
     if not finite.all():
         raise ArgumentError(
-            f"image {finite.argmin()} of {len(images)} holds NaN or infinity ({(~finite).sum()} such in all)"
-            ", of which there is no picture."
+            f"image {finite.argmin()} of {len(images)} holds NaN or infinity ({(~finite).sum()} images in all)"
+            ", which cannot be drawn."
         )
     return images.astype(np.float32)
 
@@ -78,19 +80,19 @@ def _checked_images(images) -> np.ndarray:
 def standardize(gradients) -> np.ndarray:
     """(x - mean) / std over the whole array, as the original's `diff` window shows the input gradient.
 
-    Takes an array of any shape, gives float32 of the same shape; all zeros where every value is the same.
-    NaN or infinity anywhere makes every value NaN, without a warning.
+    It takes an array of any shape and gives float32 of the same shape; all zeros if all values are equal.
+    A NaN or infinity makes every value NaN, without a warning.
     """
     values = _numpy(gradients).astype(np.float64)
     if not np.isfinite(values).all():
         return np.full(values.shape, np.nan, np.float32)
-    if values.size == 0 or values.min() == values.max():  # rounding can leave such a std a little above 0
+    if values.size == 0 or values.min() == values.max():  # the rounded std of equal values can be a little above 0
         return np.zeros(values.shape, np.float32)
     return ((values - values.mean()) / values.std()).astype(np.float32)
 
 
 def bgr(grid: np.ndarray) -> np.ndarray:
-    """An RGB picture in the channel order that OpenCV takes, and the other way round."""
+    """An RGB picture in OpenCV's channel order (BGR), or the reverse."""
     return np.ascontiguousarray(grid[..., ::-1])
 
 
@@ -109,12 +111,12 @@ def save_png(path: Union[str, Path], grid: np.ndarray) -> Path:
 
     Parameters
     ----------
-    path : a name ending in .png in a folder that exists; a file of that name is replaced.
+    path : a name ending in .png in a folder that exists; an old file of that name is replaced.
     grid : (H, W, 3) uint8, RGB.
 
     Raises
     ------
-    OutputError when the file cannot be written; what was there before is then untouched.
+    OutputError : the file cannot be written; an old file is then unchanged.
     """
     path, grid = Path(path), checked_grid(grid)
     if path.suffix.lower() != ".png":

@@ -1,4 +1,4 @@
-"""A drawing of a network: a box for each layer, the shapes on the edges, by Graphviz."""
+"""Drawings of networks by Graphviz: a box for each layer, the shapes on the edges."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def render_graph(
     Parameters
     ----------
     symbol : the network.
-    path : file to write; its suffix (.png, .svg, .pdf, .dot) says what. Only .dot works without Graphviz.
+    path : file to write; its suffix (.png, .svg, .pdf, .dot) sets the format. Only .dot works without Graphviz.
     shapes : as in `layers`; without it the drawing has no shapes and no numbers of parameters.
     title : a line above the drawing.
 
     Raises
     ------
-    RuntimeUnavailableError when the program `dot` is missing or fails; OutputError when `path` cannot be
-    written.
+    RuntimeUnavailableError : the program `dot` is missing or fails.
+    OutputError : `path` cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() not in GRAPH_SUFFIXES:
@@ -106,7 +106,7 @@ def _dot_lines(symbol: mx.sym.Symbol, shapes: Optional[Mapping], title: Optional
 
 
 def _result_lines(symbol: mx.sym.Symbol, nodes: list) -> Iterator:
-    """An arrow out of each node whose output is a result of the network, with its shape."""
+    """An arrow from each output of the network, with its shape."""
     for number, (index, output, *_) in enumerate(json.loads(symbol.tojson())["heads"]):
         known = nodes[index].output_shapes
         label = f"  {times(known[output])}" if output < len(known) else ""

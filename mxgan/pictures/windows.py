@@ -1,8 +1,8 @@
-"""Live windows, where there is a display; a run outlives whatever happens to them.
+"""Live windows for pictures, in a child process whose failures do not stop the run.
 
-The windows live in a child process that is fed through a pipe, because the window library ends its process
-when it cannot reach the X server (abort) or loses it (exit): a run must outlive both. The child also keeps the
-windows alive between two pictures, and stops when the pipe closes, however the run ended.
+The window library ends its process when it cannot reach the X server (abort) or loses it (exit), and a run must
+survive both. So a child process owns the windows and gets the pictures through a pipe. The child also keeps the
+windows alive between two pictures, and stops when the pipe closes, in whatever way the run ended.
 """
 
 from __future__ import annotations
@@ -28,34 +28,34 @@ from mxgan.pictures.grid import bgr, checked_grid
 from mxgan.runtime import cv2
 from mxgan.runtime.x11 import lost_x_events
 
-__all__ = ["DISPLAY_MODES", "Display", "display_problem"]
+__all__ = ["DISPLAY_MODES", "Display"]
 
 logger = logging.getLogger(__name__)
 
 DISPLAY_MODES = ("auto", "window", "none")
-OPEN_SECONDS = 20.0  # a remote X server may take seconds to answer; one that drops packets never does
+OPEN_SECONDS = 20.0  # a remote X server may need seconds to answer; one that drops packets never answers
 NO_PLUGIN = "Qt's X11 plugin lacks a system library; on Debian or Ubuntu: apt-get install libsm6 libice6"
-SMALLEST_WINDOW = 384  # pixels: a smaller grid is magnified by a whole factor
+SMALLEST_WINDOW = 384  # pixels; a smaller grid is magnified by a whole number
 
 _READY = b"mxgan windows ready\n"
 _CHILD = "import sys; sys.path[:] = sys.argv[1:]; from mxgan.pictures import windows; windows._serve_windows()"
 
 
 class Display:
-    """Live windows, where there is a display to open them on.
+    """Live windows for pictures, if a display is available.
 
     Parameters
     ----------
-    mode : "auto" opens windows when standard output is a terminal and a display answers, and says in one line
-        of the log when not; "window" insists; "none" never opens any.
-    saved_to : the folder to name in that line.
+    mode : "auto" opens windows if standard output is a terminal and a display answers, else it writes one line to
+        the log; "window" raises an error if no window can be opened; "none" never opens windows.
+    saved_to : the folder of the saved pictures, named in that line.
 
     Raises
     ------
-    DisplayError in mode "window" when no window can be opened.
+    DisplayError : `mode` is "window" and no window can be opened.
 
-    Nothing that happens to the windows stops the caller: `show` never waits for them, a window that the user
-    closes stays closed, and when the display is lost one warning says so.
+    A failure of the windows never stops the caller: `show` never waits for them, a window that the user closes stays
+    closed, and if the display is lost, the log has one warning.
 
     >>> with Display("none") as display:
     ...     display.show("gout", np.zeros((64, 64, 3), np.uint8))
@@ -67,7 +67,7 @@ class Display:
         self._goes_to = f"pictures go to {saved_to}" if saved_to else "pictures go to files only"
         if mode == "none":
             return
-        problem = None if mode == "window" or _on_terminal() else "standard output is no terminal"
+        problem = None if mode == "window" or _on_terminal() else "standard output is not a terminal"
         if problem is None:
             try:
                 self._windows = _Windows()
@@ -78,7 +78,7 @@ class Display:
             logger.warning("%s. %s", *lost_x_events())
         if problem is not None and mode == "window":
             raise DisplayError(
-                f"display mode 'window': no window can be opened ({problem}). Start it from a desktop "
+                f"display mode 'window': no window can be opened ({problem}). Start mxgan from a desktop "
                 "session or through `ssh -X`, or choose 'none': the pictures are saved as files either way."
             )
         if problem is not None:
@@ -90,7 +90,7 @@ class Display:
         return self._windows is not None
 
     def show(self, name: str, grid: np.ndarray) -> None:
-        """Put a picture, (H, W, 3) uint8 RGB, into the window called `name`; the newest one wins."""
+        """Show a picture, (H, W, 3) uint8 RGB, in the window `name`; a newer picture replaces one not yet sent."""
         grid = checked_grid(grid)
         if self._windows is None:
             return
@@ -101,7 +101,7 @@ class Display:
             self.close()
 
     def close(self) -> None:
-        """Close the windows; `show` does nothing from then on."""
+        """Close the windows; after this, `show` does nothing."""
         if self._windows is not None:
             self._windows = None
             self._finalizer()
@@ -113,25 +113,16 @@ class Display:
         self.close()
 
 
-def display_problem() -> Optional[str]:
-    """Why no window can be opened here, in a few words, or None when one can; found out by opening one."""
-    try:
-        _Windows().stop()
-    except _NoDisplay as error:
-        return str(error)
-    return None
-
-
 def _on_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
 class _NoDisplay(Exception):
-    """No window can be opened; the text says why in a few words."""
+    """No window can be opened; the text is the reason in a few words."""
 
 
 class _Windows:
-    """The parent's end: starts the child, waits until it has a display, hands it the newest pictures."""
+    """The parent's side: starts the child, waits until the child has a display, sends it the newest pictures."""
 
     def __init__(self) -> None:
         wants_x = sys.platform not in ("darwin", "win32")
@@ -139,7 +130,7 @@ class _Windows:
             raise _NoDisplay("DISPLAY is not set")
         environment = dict(os.environ)
         if wants_x and os.environ.get("DISPLAY"):
-            # The wheel's Qt has no Wayland plugin and would say so at length; XWayland serves it.
+            # The Qt of OpenCV's wheel has no Wayland plugin and would print long warnings; xcb works with XWayland.
             environment.setdefault("QT_QPA_PLATFORM", "xcb")
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  a pipe that nobody reads would stop the child when full
         try:
@@ -165,17 +156,17 @@ class _Windows:
             raise _NoDisplay(NO_PLUGIN if "Could not load the Qt platform plugin" in problem else problem)
 
     def post(self, name: str, grid: np.ndarray) -> None:
-        """Leave a picture for the child; never waits: one not yet sent is dropped for a newer."""
+        """Leave a picture for the child, without waiting; it replaces a picture not yet sent."""
         header = json.dumps([name, *grid.shape[:2]]).encode() + b"\n"
         with self._changed:
             self._mail[name] = header + grid.tobytes()
             self._changed.notify()
 
     def _feed(self) -> None:
-        """The thread that waits for the child, so that the training does not."""
+        """The sending thread; it waits for the child, so that training does not wait."""
         self._opened = _READY in iter(self.process.stdout.readline, b"")
         self._answered.set()
-        with contextlib.suppress(OSError):  # the child is gone; `show` finds that out and says it
+        with contextlib.suppress(OSError):  # the child has ended; `show` notices it and logs it
             while self._opened:
                 with self._changed:
                     self._changed.wait_for(lambda: self._mail or self._stopping)
@@ -186,7 +177,7 @@ class _Windows:
                     left = left[self.process.stdin.write(left) :]
 
     def last_words(self) -> str:
-        """What the child wrote before it went: the first line, or the last one of a traceback."""
+        """The error output of the child: the first line, or the last line of a traceback."""
         self._end_process()
         self._said.seek(0)
         lines = self._said.read().decode(errors="replace").strip().splitlines()
@@ -195,7 +186,7 @@ class _Windows:
         return lines[-1 if lines[0].startswith("Traceback") else 0].strip()
 
     def stop(self) -> None:
-        """End the child, by force if it hangs, and leave no zombie."""
+        """End the child, by force if it hangs, and leave no zombie process."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
@@ -219,17 +210,17 @@ class _Windows:
 
 
 def _serve_windows() -> None:
-    """The child's life: prove that there is a display, then show what comes through standard input."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the training, whose end closes the pipe
+    """The child process: check that a display is available, then show the pictures from standard input."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C stops the training, and then the pipe closes
     parent = os.getppid()
     cv2.namedWindow("mxgan", cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
-    cv2.destroyWindow("mxgan")  # up for about 2 ms
+    cv2.destroyWindow("mxgan")  # visible for about 2 ms
     sys.stdout.buffer.write(_READY)
     sys.stdout.buffer.flush()
     pictures: queue.Queue = queue.Queue()
     threading.Thread(target=_receive, args=(pictures,), daemon=True).start()
     opened: dict = {}  # window name -> width
-    # The pipe does not close when a fork of the parent outlives it, hence the look at the parent's id.
+    # A fork of the parent can keep the pipe open after the parent has ended, so the parent's id is checked too.
     while os.getppid() == parent:
         try:
             picture = pictures.get(timeout=0.05)
@@ -257,10 +248,10 @@ def _draw(name: str, grid: np.ndarray, opened: dict) -> None:
     scale = max(1, SMALLEST_WINDOW // max(grid.shape[:2]))
     grid = grid.repeat(scale, axis=0).repeat(scale, axis=1)
     if name in opened and cv2.getWindowProperty(name, cv2.WND_PROP_VISIBLE) < 1:
-        return  # the user closed it, and does not want it back at the next step
+        return  # the user closed it: do not open it again at the next step
     if name not in opened:
         cv2.namedWindow(name, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
     cv2.imshow(name, bgr(grid))
     if name not in opened:
-        cv2.moveWindow(name, sum(opened.values()), 40)  # to the right of those before
+        cv2.moveWindow(name, sum(opened.values()), 40)  # to the right of the earlier windows
         opened[name] = grid.shape[1] + 20

@@ -1,13 +1,28 @@
-"""Everything that must be true before ``import mxnet``, in one place.
+"""The import of MXNet and OpenCV with its checks; threads, memory, files and settings for the other folders.
 
-MXNet 1.9.1 is retired and will not follow Python, NumPy or CUDA any more. Every module takes it from here::
+MXNet 1.9.1 is retired and will not be adapted to newer versions of Python, NumPy or CUDA. Every module imports it
+from here::
 
     from mxgan.runtime import mx
 
-The first use checks Python, the installed wheel and NumPy, loads CUDA's libraries, decides the number of threads,
-and only then imports, with the NumPy names that MXNet wants for MXNet alone (mxnet_modules.py). What is missing
-ends in a :class:`~mxgan.errors.RuntimeUnavailableError` that says what to install. ``import mxgan.runtime`` itself
-loads neither MXNet nor NumPy. OpenCV comes through the same door: ``from mxgan.runtime import cv2``.
+The first use checks Python, the installed wheel and NumPy, loads CUDA's libraries, sets the number of threads, and
+then imports MXNet. Only MXNet's own modules see the old NumPy names that they need. If something is missing, a
+:class:`~mxgan.errors.RuntimeUnavailableError` says what to install. ``import mxgan.runtime`` itself loads neither
+MXNet nor NumPy. OpenCV is imported in the same way: ``from mxgan.runtime import cv2``.
+
+The files, in reading order::
+
+    __init__.py         `mx` and `cv2` with their checks; GPU contexts; versions
+    mxnet_modules.py    a loader for MXNet's Python modules on any NumPy
+    nvidia.py           NVIDIA's driver, CUDA libraries and GPUs
+    x11.py              the X11 library that OpenCV's windows need
+    cpus.py             the number of threads, and a parallel map
+    memory.py           the memory available to this process
+    config.py           configuration dataclasses
+    draws.py            random numbers from (stream, seed, index)
+    files.py            files written whole or not at all, and folder locks
+    cache.py            the user's cache folder, and JSON files with a checksum
+    progress.py         progress bars
 """
 
 from __future__ import annotations
@@ -27,17 +42,17 @@ from types import ModuleType
 from typing import Any, Optional, Union
 
 from mxgan import __version__
-from mxgan.errors import ArgumentError, RuntimeUnavailableError
+from mxgan.errors import ArgumentError, RuntimeUnavailableError, first_line
 from mxgan.runtime import mxnet_modules, nvidia
 from mxgan.runtime.cpus import Threads, thread_environment, threads
 from mxgan.runtime.x11 import lost_x_events
 
 __all__ = ["Threads", "contexts", "cpu_features", "cv2", "mx", "threads", "versions", "wheel"]
 
-# The oldest that the tests have passed on. Nothing newer is refused: `mxgan doctor` notes a Python that is untried.
+# The oldest versions on which the tests passed. Newer ones are accepted; `mxgan doctor` reports an untested Python.
 OLDEST_PYTHON, OLDEST_NUMPY, OLDEST_OPENCV = (3, 9), (1, 22), (4, 5)
 NEWEST_TRIED = (3, 14)  # Python
-# --no-deps: MXNet's metadata asks for NumPy 1 and an old graphviz, and its code, loaded by us, for neither.
+# --no-deps: MXNet's metadata requires NumPy 1 and an old graphviz; its code, as mxgan loads it, needs neither.
 INSTALL = {
     "mxnet": "pip install --no-deps mxnet==1.9.1",
     "mxnet-cu112": 'pip install ".[cu112]" in the clone of mxgan, then pip install --no-deps mxnet-cu112==1.9.1',
@@ -51,7 +66,7 @@ OPENCV_WHEELS = (
     "opencv-contrib-python-headless",
 )
 
-# Which Debian package holds a shared library that the wheels of MXNet and OpenCV take from the system.
+# Shared libraries that the wheels of MXNet and OpenCV take from the system, and their Debian packages.
 DEBIAN_PACKAGES = {
     "libgomp": "libgomp1",
     "libquadmath": "libquadmath0",
@@ -67,7 +82,7 @@ DEBIAN_PACKAGES = {
     "libstdc++": "libstdc++6",
 }
 
-# Instruction sets that change the code which MXNet runs, and so a run's bits.
+# Instruction sets that decide which code MXNet runs, and so the exact bits of a run's results.
 CPU_FEATURES = (
     "avx",
     "fma",
@@ -94,11 +109,11 @@ def __getattr__(name: str) -> Any:
 
 
 def wheel() -> Optional[str]:
-    """Return the wheel that MXNet comes from, "mxnet" or "mxnet-cu112"; None for a copy without a wheel.
+    """Return the installed wheel of MXNet, "mxnet" or "mxnet-cu112"; None for a copy without a wheel.
 
     Raises
     ------
-    RuntimeUnavailableError : none or both are installed, or one is recorded and its files are gone.
+    RuntimeUnavailableError : no wheel or both wheels are installed, or the files of the recorded wheel are missing.
     """
     recorded = [name for name in INSTALL if version_of(name)]
     if len(recorded) > 1:
@@ -134,8 +149,8 @@ def contexts(gpu: Union[str, Sequence[int], None] = None) -> list[Any]:
 
     Raises
     ------
-    ArgumentError : not such a list, a number twice, or a GPU that is not there.
-    RuntimeUnavailableError : MXNet's wheel has no GPU code, or none for that GPU.
+    ArgumentError : `gpu` is anything else, names a GPU twice, or names a GPU that is missing.
+    RuntimeUnavailableError : MXNet's wheel has no GPU code, or no code for that GPU.
     """
     indices = [] if gpu is None else _gpu_indices(gpu)
     mx = __getattr__("mx")
@@ -149,7 +164,7 @@ def contexts(gpu: Union[str, Sequence[int], None] = None) -> list[Any]:
     there = nvidia.gpus()
     for index in indices:
         if index >= len(there):
-            have = f"there are {len(there)}: {'; '.join(map(str, there))}" if there else "there is none"
+            have = f"there are {len(there)}: {'; '.join(map(str, there))}" if there else "no GPU was found"
             raise ArgumentError(
                 f"--gpu {_comma(indices)}: there is no GPU {index}; {have}. Leave --gpu out for the CPU."
             )
@@ -158,7 +173,7 @@ def contexts(gpu: Union[str, Sequence[int], None] = None) -> list[Any]:
 
 
 def versions() -> dict[str, Any]:
-    """Describe what a run's numbers depend on, for its config.json."""
+    """Return the versions and CPU properties that a run's results depend on, for its config.json."""
     opencv = _opencv_wheel()
     name = wheel()
     return {
@@ -175,7 +190,7 @@ def versions() -> dict[str, Any]:
 
 
 def cpu_features() -> list[str]:
-    """List which of CPU_FEATURES this machine's processor has; empty where Linux does not tell."""
+    """Return those CPU_FEATURES that this processor has; empty if /proc/cpuinfo cannot be read."""
     try:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:
@@ -186,7 +201,7 @@ def cpu_features() -> list[str]:
 
 
 def _import_mxnet() -> ModuleType:
-    if "mxnet" in sys.modules:  # imported before us: whoever did so had it prepared
+    if "mxnet" in sys.modules:  # already imported, without an error: use it as it is
         return sys.modules["mxnet"]
     if any(name.startswith("mxnet.") for name in sys.modules):
         raise RuntimeUnavailableError(
@@ -200,10 +215,10 @@ def _import_mxnet() -> ModuleType:
     if name == "mxnet-cu112":
         nvidia.driver()
         nvidia.preload_libraries()
-    # One line on stderr for each bind otherwise; whoever wants them sets it to 1.
+    # Otherwise MXNet prints a line on stderr for each bind; a user who wants these lines sets the variable to 1.
     os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")
     with thread_environment(), warnings.catch_warnings():
-        # MXNet's own deprecated calls and escapes, which -W error would turn into a failed import.
+        # With -W error, MXNet's deprecated calls and escapes would make the import fail.
         for category in (DeprecationWarning, SyntaxWarning):
             warnings.simplefilter("ignore", category)
         return _guarded_import("mxnet", "MXNet", f"pip install --force-reinstall --no-deps {name or 'mxnet'}==1.9.1")
@@ -214,7 +229,7 @@ def _import_opencv() -> ModuleType:
     if spec is None or spec.origin is None:  # an empty folder, left by a second wheel of OpenCV, has no origin
         raise RuntimeUnavailableError(f"OpenCV is not installed. Install it: {INSTALL_OPENCV}.")
     lost_x_events()
-    name = _opencv_wheel() or "opencv-python"  # another wheel would be laid over the one that is there
+    name = _opencv_wheel() or "opencv-python"  # another wheel would overwrite the installed one
     cv2 = _guarded_import("cv2", "OpenCV", f"pip install --force-reinstall --no-deps {name}")
     _check_age("OpenCV", cv2.__version__, OLDEST_OPENCV, f"Update it: pip install --upgrade {name}")
     return cv2
@@ -225,27 +240,27 @@ def _opencv_wheel() -> Optional[str]:
 
 
 def check_python() -> None:
-    """Raise what is wrong with this Python, if anything."""
+    """Raise RuntimeUnavailableError if this Python is too old, or has no distutils for MXNet."""
     _check_age("Python", platform.python_version(), OLDEST_PYTHON, "Make an environment with a newer one")
     if sys.version_info[:2] >= (3, 12):
-        # Its import brings distutils back, also where site-packages' .pth files are not read.
+        # Importing setuptools restores distutils, even if the .pth files of site-packages are not read.
         try:
             importlib.import_module("setuptools")
             importlib.import_module("distutils.version")
         except ImportError as error:
             raise RuntimeUnavailableError(
-                "MXNet imports distutils, which Python 3.12 no longer has and setuptools brings back. "
+                "MXNet imports distutils, which Python 3.12 has removed and setuptools provides. "
                 "Install it: pip install setuptools."
             ) from error
 
 
 def check_numpy() -> str:
-    """Return NumPy's version, or raise what is wrong with it."""
+    """Return NumPy's version; raise RuntimeUnavailableError if NumPy is missing or too old."""
     try:
         import numpy as np
     except ImportError as error:
         raise RuntimeUnavailableError(
-            f"NumPy cannot be imported: {_first_line(error)}. Install it: pip install numpy."
+            f"NumPy cannot be imported: {first_line(error)}. Install it: pip install numpy."
         ) from error
     _check_age("NumPy", np.__version__, OLDEST_NUMPY, "Update it: pip install --upgrade numpy")
     return np.__version__
@@ -269,7 +284,7 @@ def _guarded_import(module: str, title: str, install: str) -> ModuleType:
             remedy = f"On Debian or Ubuntu: apt-get install {DEBIAN_PACKAGES[missing.group(1)]}."
         else:
             remedy = f"Install the package that holds {missing.group(1)}.so."
-        raise RuntimeUnavailableError(f"{title} cannot be imported: {_first_line(error)}. {remedy}") from error
+        raise RuntimeUnavailableError(f"{title} cannot be imported: {first_line(error)}. {remedy}") from error
 
 
 def _gpu_indices(gpu: Union[str, Sequence[int]]) -> list[int]:
@@ -288,14 +303,10 @@ def _comma(indices: Sequence[int]) -> str:
 
 
 def version_of(distribution: str) -> Optional[str]:
-    """Return the version of an installed distribution, None when it is not installed."""
-    from importlib import metadata  # a third of the time that importing this module takes
+    """Return the version of an installed distribution; None if it is not installed."""
+    from importlib import metadata  # imported here: it would take a third of this module's import time
 
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -7,7 +7,8 @@ import json
 import operator
 import typing
 from collections.abc import Iterator, Mapping
-from typing import Any
+from numbers import Real
+from typing import Any, Callable
 
 from mxgan.errors import ArgumentError, lookup, unknown_name
 
@@ -16,6 +17,7 @@ __all__ = [
     "check_switch",
     "fits_float32",
     "from_dict",
+    "is_number",
     "override",
     "setting_paths",
     "to_dict",
@@ -223,6 +225,11 @@ def whole_number(name: str, value: Any, minimum: int = 1, maximum: int = 2**31 -
     if number is None or isinstance(value, bool) or not minimum <= number <= maximum:
         raise ArgumentError(f"{name} is {value!r}; give a whole number from {minimum} to {maximum}.")
     return number
+
+
+def is_number(value: Any, within: Callable[[float], bool]) -> bool:
+    """Whether a value is a real number, and no bool, of which `within` is true; it never is of NaN."""
+    return isinstance(value, Real) and not isinstance(value, bool) and bool(within(value))
 
 
 def fits_float32(value: Any) -> bool:

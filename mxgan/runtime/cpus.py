@@ -1,6 +1,7 @@
-"""How many threads MXNet computes with: decided here, and handed to it while it is loaded.
+"""The number of threads that MXNet uses, and a parallel map.
 
-Only :mod:`mxgan.runtime` uses :func:`thread_environment`; the library and its users ask :func:`threads`.
+The number is decided here and given to MXNet while it is loaded. Only :mod:`mxgan.runtime` uses
+:func:`thread_environment`; other code calls :func:`threads`.
 """
 
 from __future__ import annotations
@@ -24,25 +25,25 @@ __all__ = ["Threads", "ordered_map", "thread_environment", "threads", "usable_cp
 
 logger = logging.getLogger(__name__)
 
-# How often an idle thread looks for work before it sleeps. libgomp's own number, 300,000, is ruinous where
-# other programs compute too; this one costs nothing where none does (see `thread_environment`).
+# The number of times an idle thread looks for work before it sleeps. libgomp's default, 300,000, makes MXNet very slow
+# if other programs compute too; this value costs nothing if no other program does (see `thread_environment`).
 SPIN_COUNT = "10000"
 
-_chosen: Optional[Threads] = None  # set once MXNet has been loaded with it
+_chosen: Optional[Threads] = None  # set after MXNet has been loaded with it
 
 
 @dataclass(frozen=True)
 class Threads:
-    """How many OpenMP threads MXNet computes with, and why that many."""
+    """The number of OpenMP threads that MXNet uses, and the reason for it."""
 
     count: int
     reason: str
 
 
 def threads() -> Threads:
-    """Tell the number of threads: what the user set, else the CPUs that this process may use.
+    """Return the number of threads: the user's setting, else the number of CPUs that this process may use.
 
-    MXNet alone would take half of them, because it supposes two hardware threads on each core.
+    By default MXNet would use half of these CPUs, because it assumes two hardware threads per core.
 
     Raises
     ------
@@ -65,12 +66,12 @@ def threads() -> Threads:
 
 
 def usable_cpus() -> int:
-    """CPUs that this process may run on: its affinity where the system has one, else all."""
+    """The number of CPUs that this process may run on: its CPU affinity if the system has one, else all CPUs."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cgroup_quota(root: Path = Path("/")) -> Optional[float]:
-    """Return the smallest CPU quota from this process's control group up to the root, in CPUs; v1 and v2."""
+    """Return the smallest CPU quota of this process's control group and all groups above it, in CPUs; v1 and v2."""
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
@@ -79,7 +80,7 @@ def _cgroup_quota(root: Path = Path("/")) -> Optional[float]:
     for _, controllers, group in (line.split(":", 2) for line in lines if line.count(":") >= 2):
         if controllers and "cpu" not in controllers.split(","):
             continue
-        # v2 has no controller in its line; under a container's own mount the group's path may not exist.
+        # A v2 line names no controller. In a container with its own mount, the group's path may be missing.
         for mount in ("cgroup", "cgroup/unified") if not controllers else (f"cgroup/{controllers}", "cgroup/cpu"):
             base = root / "sys/fs" / mount
             folder = base / group.strip("/")
@@ -97,15 +98,15 @@ def _quota(folder: Path) -> Optional[float]:
 
 @contextlib.contextmanager
 def thread_environment() -> Iterator[None]:
-    """Give MXNet its number of threads while it is loaded, and leave the environment as it was.
+    """Give MXNet its number of threads while it is loaded, then restore the environment.
 
-    libgomp reads OMP_NUM_THREADS once, when the first library brings it in; MXNet reads
-    MXNET_OMP_MAX_THREADS when it is loaded itself, but only where OMP_NUM_THREADS is not set. So the second
-    is what works in every order of imports, and no other library's threads change.
+    libgomp reads OMP_NUM_THREADS once, when the first library loads it. MXNet reads MXNET_OMP_MAX_THREADS when MXNet
+    itself is loaded, but only if OMP_NUM_THREADS is not set. So MXNET_OMP_MAX_THREADS works in every order of
+    imports, and the threads of other libraries do not change.
 
-    Measured on two cores, a discriminator's step at width 32: 0.036 s with SPIN_COUNT as without it; beside
-    two busy processes 0.07 to 0.12 s with it and 0.62 to 0.64 s without. OMP_WAIT_POLICY=passive: 0.040 s,
-    and 0.09 to 0.16 s.
+    Measured on two cores, one discriminator step at width 32: 0.036 s both with and without SPIN_COUNT; beside two
+    busy processes 0.07 to 0.12 s with it and 0.62 to 0.64 s without it. With OMP_WAIT_POLICY=passive instead: 0.040 s
+    alone, and 0.09 to 0.16 s beside two busy processes.
     """
     global _chosen
     chosen, loaded = threads(), _loaded_openmp()
@@ -137,7 +138,7 @@ def _set_environment(values: dict[str, Optional[str]]) -> None:
 
 
 def _loaded_openmp() -> Optional[int]:
-    """Return the thread count of the libgomp that MXNet will share, None when it is not loaded yet."""
+    """Return the thread count of the libgomp that MXNet will share; None if it is not loaded yet."""
     try:
         library = ctypes.CDLL("libgomp.so.1", mode=os.RTLD_NOLOAD | os.RTLD_LAZY)
     except (OSError, AttributeError):
@@ -146,10 +147,10 @@ def _loaded_openmp() -> Optional[int]:
 
 
 def ordered_map(function: Callable, items: Iterable, threads: Optional[int] = None) -> Iterator[Any]:
-    """`function` of each item, in the items' order, worked out by threads.
+    """Apply `function` to each item in several threads; yield the results in the order of the items.
 
-    At most four items a thread are under way, so a stream of any length needs little memory. It pays for
-    functions that release Python's lock, such as OpenCV's.
+    At most four items per thread are in progress, so a stream of any length needs little memory. It is useful for
+    functions that release Python's global lock, for example OpenCV's.
     """
     threads = threads or usable_cpus()
     failure = None
@@ -162,7 +163,7 @@ def ordered_map(function: Callable, items: Iterable, threads: Optional[int] = No
                     pending.append(pool.submit(function, next(items)))
                 except StopIteration:
                     break
-                except Exception as error:  # the items before the fault come first, and their own faults
+                except Exception as error:  # raised at the end, after the results of the earlier items
                     failure = error
                 if len(pending) >= 4 * threads:
                     yield pending.popleft().result()

@@ -1,4 +1,8 @@
-"""Random draws that are functions of (stream, seed, index)."""
+"""Random numbers and latents that depend only on (stream, seed, index).
+
+A draw does not depend on the number of earlier draws. So a run that was stopped and resumed gets the same numbers as
+an uninterrupted run, and so does the same run on another device.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +16,19 @@ __all__ = ["draw_latents", "rng_for"]
 
 
 def rng_for(stream: str, seed: int, index: int) -> np.random.Generator:
-    """A NumPy generator whose numbers depend on `stream`, `seed` and `index` alone.
+    """A NumPy random generator; its numbers depend only on `stream`, `seed` and `index`.
 
     Parameters
     ----------
-    stream : what the numbers are for ("latents", "shuffle", …); two streams never share numbers.
+    stream : the purpose of the numbers ("latents", "shuffle", …); two streams never share numbers.
     seed : the run's seed, 0 … 2**63 - 1.
-    index : step or epoch, 0 … 2**63 - 1.
+    index : the step or epoch, 0 … 2**63 - 1.
 
     Returns
     -------
     numpy.random.Generator on Philox4x64 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"),
-    keyed by the seed; stream and index are the two high words of its 256-bit counter, which leaves 2**128
-    numbers to each.
+    keyed by the seed. Stream and index are the two high words of its 256-bit counter, so each pair has 2**128
+    numbers of its own.
     """
     for name, value in (("seed", seed), ("index", index)):
         if not 0 <= value < 2**63:
@@ -34,5 +38,5 @@ def rng_for(stream: str, seed: int, index: int) -> np.random.Generator:
 
 
 def draw_latents(shape: tuple, seed: int, index: int, stream: str = "latents") -> np.ndarray:
-    """Standard normal latents of `shape`, float32, for one step: the same on every machine."""
+    """Standard normal latents of `shape`, float32, for one step; the same on every machine."""
     return rng_for(stream, seed, index).standard_normal(shape, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and folders that one process uses at a time."""
+"""Files written whole or not at all, safe reading and deleting, and folder locks."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ logger = logging.getLogger(__name__)
 
 
 def write_whole(path: Union[str, Path], content: Union[str, bytes]) -> None:
-    """Write a file beside its place, and rename it there once it is on the disk.
+    """Write a file whole or not at all: under a temporary name first, renamed when it is on the disk.
 
     Raises
     ------
-    OutputError : the file cannot be written; what was there before is untouched, and nothing is left beside it.
+    OutputError : the file cannot be written; an old file is unchanged, and no temporary file is left.
     """
     path = Path(path)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.writing")
@@ -59,9 +59,10 @@ def write_whole(path: Union[str, Path], content: Union[str, bytes]) -> None:
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """A folder beside `target` to write into, which gets that name once the block has ended well; else nothing is left.
+    """Create a folder whole or not at all; the block writes into a temporary folder beside `target`.
 
-    OSError where it cannot be made, or where something is under that name already. Files in it are to be synced.
+    If the block ends without an error, the folder is renamed to `target`; otherwise it is deleted. The block must sync
+    the files that it writes. Raises OSError if the folder cannot be created or `target` exists already.
     """
     beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.writing")
     try:
@@ -83,23 +84,23 @@ def sync(path: Path) -> None:
 
 
 def open_plain(path: Path) -> BinaryIO:
-    """A file opened for reading; CheckpointError for what is not there and for what would hang or have no end."""
+    """Open a file for reading; CheckpointError if it is missing, a folder, a pipe or a device."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             kind = "a folder" if path.is_dir() else "a pipe or a device"
             raise CheckpointError(f"{path} is {kind}, not a file. Give the path of a file.")
-        # Not blocking, should a pipe have taken the file's place by now.
+        # Non-blocking, in case a pipe has replaced the file since the check.
         return open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}. Give the path of a file.") from error
-    except ValueError as error:  # each Python words it otherwise
-        raise CheckpointError(f"{str(path)!r} holds a zero byte, as no path of a file does. Give another.") from error
+    except ValueError as error:  # its text differs between Python versions
+        raise CheckpointError(f"{str(path)!r} holds a zero byte, which no path may contain. Give another.") from error
 
 
 def read_json(path: Path, most: int = 1 << 24, remedy: str = "") -> Any:
     """The JSON value in a plain file of at most `most` bytes.
 
-    Raises CorruptFileError, with the remedy, for anything else; also where there is no such file.
+    Raises CorruptFileError, with the remedy, for any other content and if the file is missing.
     """
     try:
         with open_plain(path) as stream:
@@ -114,9 +115,9 @@ def read_json(path: Path, most: int = 1 << 24, remedy: str = "") -> Any:
 
 
 def remove_folder(path: Path) -> None:
-    """Delete a folder so that it is whole or gone under its name, however the process ends; of a link, the link alone.
+    """Delete a folder; under its name it is whole or gone, even if the process is killed. For a link, delete the link.
 
-    Raises OutputError where it cannot be deleted.
+    Raises OutputError if it cannot be deleted.
     """
     doomed = path.with_name(f".{path.name}.{secrets.token_hex(4)}.deleting")
     try:
@@ -128,7 +129,7 @@ def remove_folder(path: Path) -> None:
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Delete what a process that was killed left of its `.writing` and `.deleting` entries in a folder."""
+    """Delete the hidden `.writing` and `.deleting` entries that a killed process left in a folder."""
     try:
         entries = list(folder.iterdir()) if folder.is_dir() else []
         for entry in entries:
@@ -146,11 +147,11 @@ def _delete(path: Path) -> None:
 
 
 class LineFile:
-    """A text file that grows by lines, and can be cut back to where it was.
+    """A text file to which lines are appended, and which can be cut back to an earlier length.
 
     Attributes
     ----------
-    path : the file; it need not be there.
+    path : the file; it may be missing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -159,13 +160,13 @@ class LineFile:
 
     @property
     def kept(self) -> int:
-        """Bytes up to the end of the last line that is to stay when a resumed run cuts back."""
+        """The number of bytes up to the end of the last line that a resumed run keeps."""
         if self._kept is None:
             self._kept = self._size()
         return self._kept
 
     def append(self, line: str, stays: bool = True) -> None:
-        """Add one line; OutputError when it cannot be written, and then the file is as it was."""
+        """Append one line; OutputError if it cannot be written, and then the file is unchanged."""
         before, _ = self._size(), self.kept
         try:
             try:
@@ -183,7 +184,7 @@ class LineFile:
             self._kept = self._size()
 
     def cut(self, kept: int) -> int:
-        """Drop everything after the first `kept` bytes; returns how many of those are missing, 0 as a rule."""
+        """Drop everything after the first `kept` bytes; return the number of missing bytes among them, normally 0."""
         missing = kept - self._size()
         try:
             if missing < 0:
@@ -197,7 +198,7 @@ class LineFile:
         return max(0, missing)
 
     def settled(self) -> int:
-        """`kept`, once what was appended is on the disk."""
+        """Wait until the appended lines are on the disk, then return `kept`."""
         if self.path.exists():
             sync(self.path)
         return self.kept
@@ -209,20 +210,20 @@ class LineFile:
             file.truncate(whole)
 
     def _size(self) -> int:
-        """0 where there is no file; OutputError for a link, which `open_own` refuses anyway."""
+        """The size in bytes, 0 if the file is missing; OutputError for a link, which `open_own` refuses too."""
         try:
             found = self.path.lstat()
         except FileNotFoundError:
             return 0
         if stat.S_ISLNK(found.st_mode):
-            raise OutputError(f"{self.path} is a link, and what a run writes stays in its folder. Remove it.")
+            raise OutputError(f"{self.path} is a link, but a run writes only inside its folder. Remove the link.")
         return found.st_size
 
 
 def open_own(path: Path):
-    """A file of a run opened to be appended to, made where it is not there.
+    """Open a file of a run for appending; create it if it is missing.
 
-    OSError where it is anything but a plain file: a link would lead out of the run's folder, a pipe would hang.
+    Raises OSError if it is not a plain file: a link would lead out of the run's folder, a pipe would hang.
     """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     handle = os.open(path, flags, 0o644)
@@ -233,7 +234,7 @@ def open_own(path: Path):
 
 
 class FolderLock:
-    """Holds a folder for this process until `release`, or until the process ends, however it does.
+    """A lock on a folder, held by this process until `release` or until the process ends in any way.
 
     Raises
     ------
@@ -256,13 +257,16 @@ class FolderLock:
             ) from error
 
     def release(self) -> None:
-        """Let others have the folder."""
+        """Release the lock."""
         self._file.close()
 
 
 @contextmanager
 def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Wait until no other process is in here with this folder; where the file system has no locks, the log says so."""
+    """Hold a lock on a folder during the block; wait while another process holds it.
+
+    If the folder cannot be locked, the log says so and the block runs without a lock.
+    """
     handle = os.open(folder, os.O_RDONLY)
     try:
         try:
@@ -270,7 +274,7 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             logger.info("another process is writing into %s; waiting for it", folder)
             fcntl.flock(handle, fcntl.LOCK_EX)
-        except OSError as error:  # some network file systems have none
+        except OSError as error:  # some network file systems have no locks
             logger.info("%s cannot be locked (%s)", folder, error)
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Memory that this process may still take, asked before MXNet takes it."""
+"""The memory available to this process, and a check before MXNet allocates it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CGROUPS = Path("/sys/fs/cgroup")
 
 
 def check_room(what: str, needed: int, remedy: str) -> None:
-    """Raise ArgumentError where so many bytes are more than this process may still have."""
+    """Raise ArgumentError if `needed` bytes are more than `available_bytes`."""
     available = available_bytes()
     if needed > available:
         raise ArgumentError(
@@ -28,7 +28,7 @@ def _in_words(size: int) -> str:
 
 
 def available_bytes() -> int:
-    """What this process may still take: of the machine's memory, its cgroup's, and its limit of address space."""
+    """The bytes that this process may still allocate: the least of free memory, cgroup and address-space limits."""
     return max(0, min([_of_machine(), _of_address_space(), *_of_cgroups()]))
 
 
@@ -42,7 +42,7 @@ def _of_address_space() -> int:
 
 
 def _of_cgroups() -> list:
-    """What is left in this process's cgroup and in each above it, as far as the system tells."""
+    """The bytes left in this process's cgroup and in each cgroup above it, as far as the system reports them."""
     own = _text(Path("/proc/self/cgroup"))
     unified = re.search(r"^0::/(.*)$", own, re.MULTILINE)
     split = re.search(r"^\d+:(?:\w+,)*memory(?:,\w+)*:/(.*)$", own, re.MULTILINE)  # version 1
@@ -68,7 +68,7 @@ def _kilobytes(path: Path, name: str) -> int:
 
 
 def _text(path: Path) -> str:
-    """What a file of the system says; nothing where there is none."""
+    """The text of a system file; "" if it cannot be read."""
     try:
         return path.read_text()
     except OSError:

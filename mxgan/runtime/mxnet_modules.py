@@ -1,10 +1,10 @@
-"""MXNet's Python modules, loaded as NumPy 1 would have had them, on any NumPy.
+"""A loader for MXNet's Python modules on any NumPy.
 
-MXNet 1.9.1 asks NumPy for names that NumPy has taken away. They are not put back into NumPy, where every other
-program would see them: a finder loads `mxnet` and all below it, and for those modules alone ``import numpy`` gives
-a view of NumPy with these names added. It does so through the ``__import__`` of each module's own builtins, so
-also for an import inside a function. `_names` are the names; what newer versions changed beside names is mended by
-the tables RENAMED, SENDERS and MENDED. The builtins are a copy: MXNet does not see a patched ``builtins.print``.
+MXNet 1.9.1 uses NumPy names that NumPy has removed. They are not added to NumPy itself, where every other program
+would see them. Instead a finder loads `mxnet` and all modules below it, and only in those modules ``import numpy``
+gives a view of NumPy with these names added. This works through the ``__import__`` of each module's own builtins, so
+it also covers an import inside a function. `_names` holds the names. The tables RENAMED, SENDERS and MENDED repair
+the other changes of newer versions. The builtins are a copy: MXNet does not see a patched ``builtins.print``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["install", "numpy_view", "plain"]
 
 
 def _names(np: ModuleType) -> dict[str, Any]:
-    """What MXNet 1.9.1 asks NumPy for and some NumPy from 1.22 on does not have."""
+    """The names that MXNet 1.9.1 uses and that some NumPy version from 1.22 on lacks."""
     return {
         **{kind.__name__: kind for kind in (bool, int, float, object, complex, str)},
         "PZERO": 0.0,
@@ -54,17 +54,17 @@ def _array(np: ModuleType, values: Any, dtype: Any = None, **named: Any) -> Any:
     """numpy.array; Python integers outside the range of a smaller `dtype` wrap around, as they did before NumPy 2."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", DeprecationWarning)  # NumPy 1.24 to 1.26 warn of what NumPy 2 refuses
+            warnings.simplefilter("error", DeprecationWarning)  # NumPy 1.24 to 1.26 warn about what NumPy 2 refuses
             return np.array(values, dtype=dtype, **named)
     except (OverflowError, DeprecationWarning):
         whole = np.array(values, **named)
-        if whole.dtype != np.int64:  # larger than any integer: no NumPy took that
+        if whole.dtype != np.int64:  # too large for int64: no NumPy version accepted that
             raise
         return whole.astype(dtype)
 
 
 def _gone(name: str):
-    """A function of finance, which NumPy 1.20 gave away; MXNet lists it and never calls it."""
+    """A stand-in for a financial function that NumPy 1.20 removed; MXNet lists it and never calls it."""
 
     def gone(*_, **__):
         raise RuntimeError(f"numpy.{name} was removed in NumPy 1.20; the package numpy-financial has it.")
@@ -73,14 +73,14 @@ def _gone(name: str):
 
 
 class _View(ModuleType):
-    """NumPy as it is, and `_names`. A copy of its dictionary: a name costs what it costs in NumPy."""
+    """NumPy with `_names` added. It copies NumPy's dictionary, so a lookup is as fast as in NumPy."""
 
     def __init__(self, np: ModuleType) -> None:
         super().__init__(np.__name__)
         self.__dict__.update(vars(np))
         self.__dict__.update(_names(np))
 
-    def __getattr__(self, name: str) -> Any:  # what NumPy loads late
+    def __getattr__(self, name: str) -> Any:  # for modules that NumPy loads on first use
         return getattr(sys.modules["numpy"], name)
 
 
@@ -97,11 +97,11 @@ def _import(name: str, *arguments: Any, **named: Any) -> ModuleType:
     return numpy_view() if found is sys.modules.get("numpy") else found
 
 
-# --- what is more than a name ----------------------------------------------------------------------------
+# --- changes other than names ----------------------------------------------------------------------------
 
 
 def plain(value: Any) -> Any:
-    """Python's own numbers in place of NumPy's scalars, also inside tuples and lists; anything else as it is."""
+    """NumPy scalars as Python numbers, also inside tuples and lists; any other value unchanged."""
     import numpy as np
 
     if isinstance(value, (tuple, list)) and type(value) in (tuple, list):
@@ -110,7 +110,7 @@ def plain(value: Any) -> Any:
 
 
 class _TextKind(type):
-    """Makes `_Text` look like str to isinstance, and its calls give a str."""
+    """Metaclass of `_Text`: isinstance accepts every str, and a call returns a str."""
 
     def __instancecheck__(cls, value: Any) -> bool:
         return isinstance(value, str)
@@ -122,18 +122,17 @@ class _TextKind(type):
 
 
 class _Text(str, metaclass=_TextKind):
-    """`str` for modules that send settings to C++ as text: (np.int64(3), 3) as "(3, 3)", which is all C++ reads.
+    """`str` for modules that send settings to C++ as text: it writes (np.int64(3), 3) as "(3, 3)".
 
-    Since NumPy 2 a scalar inside a tuple prints as np.int64(3).
+    Since NumPy 2 a scalar inside a tuple prints as np.int64(3), which C++ cannot read.
     """
 
 
 class _Sum(float):
-    """A sum in double precision, whatever is added.
+    """A sum in double precision, also after a NumPy scalar is added; it prints as a float.
 
-    Since NumPy 2 the sum of a Python float and a float32 scalar is a float32: the sums of MXNet's metrics would
-    lose their last digits over an epoch. Newer ones count a subclass of float as float64, 2.0 does not. It prints as a
-    float.
+    Since NumPy 2 the sum of a Python float and a float32 scalar is a float32, so the sums of MXNet's metrics would
+    lose their last digits over an epoch. Versions after 2.0 treat a subclass of float as float64, but 2.0 does not.
     """
 
     def __add__(self, other: Any) -> Any:
@@ -145,7 +144,7 @@ class _Sum(float):
 
 
 class _DoubleSum:
-    """An attribute of a metric that keeps a float as a `_Sum`, and anything else, such as an array, as it is."""
+    """A metric attribute that stores a float as a `_Sum`, and any other value, for example an array, unchanged."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -164,7 +163,7 @@ class _DoubleSum:
 
 
 def _mend_metrics(module: ModuleType) -> None:
-    """Sums in double precision; values that are Python's own numbers, so that a printed one has no np.float64()."""
+    """Make the sums double precision, and the results Python numbers, so that they print without np.float64()."""
     for name in ("sum_metric", "global_sum_metric"):
         attribute = _DoubleSum()
         attribute.__set_name__(module.EvalMetric, name)
@@ -184,17 +183,17 @@ def _plain_result(method):
 
 
 def _mend_sparse(module: ModuleType) -> None:
-    """SciPy's matrices where MXNet looks for them, scipy.sparse.csr, which warns and goes with SciPy 2."""
+    """Give MXNet SciPy's matrices without scipy.sparse.csr, which warns and ends with SciPy 2."""
     if module.spsp is not None:
         kinds = {name: getattr(module.spsp, name) for name in ("csr_matrix", "coo_matrix")}
         module.spsp = SimpleNamespace(csr=SimpleNamespace(**kinds), **kinds)
 
 
 def _mend_data_loader(module: ModuleType) -> None:
-    """Fork workers, as Linux does before Python 3.14: a fresh one would import MXNet before `install` was called."""
+    """Fork workers, as on Linux before Python 3.14: a spawned worker would import MXNet before `install` is called."""
     import multiprocessing
 
-    chosen = multiprocessing.get_start_method(allow_none=True)  # asking without it would choose for the user
+    chosen = multiprocessing.get_start_method(allow_none=True)  # without allow_none, the call would set a method
     if sys.version_info >= (3, 14) and chosen in (None, "forkserver"):
         forking = ModuleType(multiprocessing.__name__)
         forking.__dict__.update(vars(multiprocessing))
@@ -205,11 +204,11 @@ def _mend_data_loader(module: ModuleType) -> None:
         module.multiprocessing = forking
 
 
-# Methods of arrays that are gone (NumPy 2.3), by module: name → what it is called now.
+# Array methods that NumPy 2.3 removed, by the MXNet module that uses them: old name → new name.
 RENAMED = {"mxnet.recordio": {"tostring": "tobytes"}}
 # Modules whose `str` is `_Text`: they send settings to C++.
 SENDERS = {"mxnet._ctypes.ndarray", "mxnet._ctypes.symbol", "mxnet.symbol.symbol", "mxnet.io.io"}
-# What is done to a module once it has been loaded.
+# The repair of each module, applied after it has been loaded.
 MENDED = {
     "mxnet.metric": _mend_metrics,
     "mxnet.ndarray.sparse": _mend_sparse,
@@ -233,7 +232,7 @@ class _Loader(SourceFileLoader):
 
 
 def _renamed(code: CodeType, names: dict[str, str]) -> CodeType:
-    """The code with other names of attributes, in its functions too."""
+    """The code with attribute names replaced, also in its functions."""
     if not names:
         return code
     constants = tuple(_renamed(each, names) if isinstance(each, CodeType) else each for each in code.co_consts)
@@ -253,6 +252,6 @@ class _Finder(MetaPathFinder):
 
 
 def install() -> None:
-    """From now on load `mxnet` and all below it as described above; a second call changes nothing."""
+    """Make later imports of `mxnet` and its modules use this loader; a second call changes nothing."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())

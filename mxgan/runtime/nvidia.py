@@ -1,7 +1,7 @@
-"""What mxnet-cu112 needs of the machine: NVIDIA's driver, CUDA's libraries, a GPU that it has code for.
+"""NVIDIA's driver, CUDA libraries and GPUs, which mxnet-cu112 needs.
 
-Only :mod:`mxgan.runtime` and :mod:`mxgan.cli.doctor` use this; it asks the driver itself through ctypes, so it
-can tell what is wrong while MXNet cannot be imported.
+Only :mod:`mxgan.runtime` and :mod:`mxgan.cli.doctor` use this module. It calls the driver directly through ctypes, so
+it can report the fault even if MXNet cannot be imported.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from mxgan.errors import RuntimeUnavailableError
 
 __all__ = ["MACHINE_CODE", "Gpu", "driver", "gpus", "preload_libraries", "require_machine_code"]
 
-# Compute capabilities that the wheel's libmxnet.so holds machine code for. It holds no PTX, so nothing can be
+# Compute capabilities for which the wheel's libmxnet.so holds machine code. It holds no PTX, so no code can be
 # compiled for a newer major version at run time.
 MACHINE_CODE = ((5, 0), (6, 0), (7, 0), (8, 0), (8, 6))
 
-# In this order each library finds the ones it needs already loaded, whatever LD_LIBRARY_PATH says.
+# In this order each library finds the libraries that it needs already loaded, for every LD_LIBRARY_PATH.
 LIBRARIES = (
     "cuda_runtime/lib/libcudart.so.11.0",
     "cublas/lib/libcublasLt.so.11",
@@ -34,12 +34,12 @@ LIBRARIES = (
 )
 
 CAPABILITY_MAJOR, CAPABILITY_MINOR = 75, 76  # CUdevice_attribute
-OLDEST_DRIVER = 11000  # as cuDriverGetVersion counts: CUDA 11.0, which came with driver 450
+OLDEST_DRIVER = 11000  # in the format of cuDriverGetVersion: CUDA 11.0, which came with driver 450
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """One GPU as the driver numbers it."""
+    """One GPU; `index` is the driver's number."""
 
     index: int
     name: str
@@ -47,7 +47,7 @@ class Gpu:
 
     @property
     def supported(self) -> bool:
-        """Machine code runs on its own major version, from its minor version up."""
+        """Whether the wheel has code for it: code runs on its own major version, from its own minor version up."""
         major, minor = self.capability
         return any(major == has_major and minor >= has_minor for has_major, has_minor in MACHINE_CODE)
 
@@ -60,7 +60,7 @@ def driver() -> ctypes.CDLL:
 
     Raises
     ------
-    RuntimeUnavailableError : there is none; mxnet-cu112 then cannot be imported, not even for the CPU.
+    RuntimeUnavailableError : the driver is missing; mxnet-cu112 then cannot be imported, not even for the CPU.
     """
     try:
         return ctypes.CDLL("libcuda.so.1")
@@ -77,7 +77,7 @@ def gpus() -> list[Gpu]:
 
     Raises
     ------
-    RuntimeUnavailableError : there is no driver, it cannot start, or it is too old.
+    RuntimeUnavailableError : the driver is missing, cannot start, or is too old.
     """
     cuda = driver()
     version, count = ctypes.c_int(), ctypes.c_int()
@@ -87,7 +87,7 @@ def gpus() -> list[Gpu]:
             f"NVIDIA's driver knows CUDA {version.value // 1000}.{version.value % 1000 // 10}; "
             "mxnet-cu112 needs CUDA 11 or later. Install driver 450 or a later one."
         )
-    if cuda.cuInit(0) == 100:  # CUDA_ERROR_NO_DEVICE: a driver and no GPU, or none made visible
+    if cuda.cuInit(0) == 100:  # CUDA_ERROR_NO_DEVICE: a driver, but no visible GPU
         return []
     _check(cuda, "cuInit", 0)
     _check(cuda, "cuDeviceGetCount", ctypes.byref(count))
@@ -95,9 +95,9 @@ def gpus() -> list[Gpu]:
 
 
 def preload_libraries() -> list[Path]:
-    """Load CUDA's libraries from the nvidia-*-cu11 wheels by full path; return those that were there.
+    """Load CUDA's libraries from the nvidia-*-cu11 wheels by full path; return the paths of the libraries found.
 
-    A wheel that is absent is skipped: the system may have its own CUDA 11.
+    A missing wheel is skipped: the system may have its own CUDA 11.
     """
     spec = importlib.util.find_spec("nvidia")
     folders = [Path(folder) for folder in (spec.submodule_search_locations or [])] if spec else []
@@ -114,7 +114,7 @@ def preload_libraries() -> list[Path]:
 
 
 def require_machine_code(gpu: Gpu) -> None:
-    """Refuse a GPU that the wheel holds no code for, before MXNet ends in "no kernel image".
+    """Raise an error if the wheel has no code for a GPU; MXNet would fail later with "no kernel image".
 
     Raises
     ------
@@ -141,6 +141,6 @@ def _check(cuda: ctypes.CDLL, function: str, *arguments: object) -> None:
     code = getattr(cuda, function)(*arguments)
     if code != 0:
         raise RuntimeUnavailableError(
-            f"NVIDIA's driver is there but does not work: {function} returned CUDA error {code}. "
+            f"NVIDIA's driver is installed but does not work: {function} returned CUDA error {code}. "
             "See what nvidia-smi says; after an update of the driver the machine must be restarted."
         )

@@ -1,4 +1,4 @@
-"""Progress bars on standard error, made in one way."""
+"""Progress bars on standard error."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["progress_bar"]
 
 
 def progress_bar(progress: Optional[bool], *iterable: Any, **settings: Any):
-    """A tqdm bar: drawn when `progress` is True, not when False, and where standard error is a terminal when None."""
+    """A tqdm bar: True draws it, False does not; None draws it if standard error is a terminal."""
     from tqdm import tqdm
 
     return tqdm(*iterable, disable=None if progress is None else not progress, dynamic_ncols=True, **settings)

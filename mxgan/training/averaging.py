@@ -17,13 +17,13 @@ Like bound_pair.py, this module reads MXNet's private executors.
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Optional
 
 from mxgan.errors import ArgumentError
 from mxgan.graphs.layers import batch_norms
 from mxgan.graphs.shapes import check_parameters
 from mxgan.runtime import mx
+from mxgan.runtime.config import is_number
 
 __all__ = ["GeneratorAverage", "check_decay"]
 
@@ -32,7 +32,7 @@ _GRID = 2.0**24  # float32 has every multiple of 1/_GRID up to 1
 
 def check_decay(ema: Optional[float]) -> None:
     """Raise ArgumentError unless the decay is above 0 and below 1, or None."""
-    if ema is not None and (isinstance(ema, bool) or not isinstance(ema, Real) or not 0 < ema < 1):
+    if ema is not None and not is_number(ema, lambda decay: 0 < decay < 1):
         raise ArgumentError(
             f"ema is {ema!r}; give the decay of the generator's average, above 0 and below 1, such as 0.999, or null "
             "for none."

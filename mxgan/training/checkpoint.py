@@ -24,6 +24,7 @@ import numpy as np
 
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, DivergedError, OutputError
 from mxgan.graphs.params_files import load_arrays, load_params, save_arrays, save_params
+from mxgan.runtime.config import is_number
 from mxgan.runtime.files import new_folder, read_json, write_whole
 from mxgan.training.averaging import GeneratorAverage
 from mxgan.training.optimizers import export_state, import_state
@@ -199,7 +200,7 @@ def _fault_of(state: Any) -> Optional[str]:
         if not _is_count(state.get(name)):
             return f"{name!r} is {state.get(name)!r}, not a whole number"
     scale = state.get("learning_rate_scale")
-    if not isinstance(scale, (int, float)) or isinstance(scale, bool) or not 0 < scale <= 1:
+    if not is_number(scale, lambda share: 0 < share <= 1):
         return f"'learning_rate_scale' is {scale!r}, not above 0 and at most 1"
     for name in ("optimizers", "callbacks", "versions", "metrics", "sha256"):
         if not isinstance(state.get(name), dict):

@@ -13,14 +13,13 @@ import os
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any, Optional
 
 import numpy as np
 
 from mxgan.errors import ArgumentError, CheckpointError
 from mxgan.runtime import mx
-from mxgan.runtime.config import FLOAT32_MAX
+from mxgan.runtime.config import FLOAT32_MAX, is_number
 from mxgan.training.learning_rates import LearningRateSchedule, ScheduledRate
 
 __all__ = [
@@ -111,7 +110,7 @@ _RANGES = {**dict.fromkeys(("beta1", "beta2", "gamma1", "gamma2", "momentum", "r
 def _check_ranges(settings: Mapping) -> None:
     for name, (allows, allowed) in _RANGES.items():
         value = settings.get(name, 0)
-        if isinstance(value, bool) or not isinstance(value, Real) or not allows(value):
+        if not is_number(value, allows):
             raise ArgumentError(f"{name} is {value!r}; give {allowed}.")
 
 

@@ -13,12 +13,11 @@ from mxgan.objectives.bound_penalty import BoundPenalty
 from mxgan.objectives.heads import IGNORED_CLASS
 from mxgan.objectives.penalties import WeightClip
 from mxgan.runtime import mx
-from mxgan.runtime.config import fits_float32
-from mxgan.training.averaging import GeneratorAverage, check_decay
+from mxgan.training.averaging import GeneratorAverage
 from mxgan.training.bound_pair import BoundPair
 from mxgan.training.optimizers import OptimizerConfig, init_optimizer, next_learning_rate, scale_learning_rate
 from mxgan.training.schedule import Schedule
-from mxgan.training.step import REAL, StepResult, checked_batches, train_step
+from mxgan.training.step import REAL, StepResult, check_real_label, checked_batches, train_step
 
 __all__ = ["AdversarialPair"]
 
@@ -79,17 +78,11 @@ class AdversarialPair(BoundPair):
         ema: Optional[float] = None,
         precision: str = "float32",
     ) -> None:
-        check_decay(ema)
+        check_real_label(real_label)
         head = discriminator if generator_head is None else generator_head
         super().__init__(generator, discriminator, head, latent_shape, image_shape, batch_size, contexts, precision)
         self.real_label, self.schedule = real_label, schedule
         self.labelled, self.weight_clip = labelled, weight_clip
-        if not 0.5 < real_label <= 1:
-            raise ArgumentError(f"real_label is {real_label}; give a number above 0.5 and at most 1.")
-        if weight_clip is not None and not fits_float32(weight_clip):
-            raise ArgumentError(
-                f"weight_clip is {weight_clip}; give a number above 0 that float32 can hold, or null for none."
-            )
         self._penalty_of, self._penalty = penalty, None
         self.penalty_points = penalty[0].points if penalty else None
         takes_classes = penalty is not None and not labelled and "class_label" in penalty[1].list_arguments()

@@ -11,7 +11,7 @@ from mxgan.errors import ArgumentError, lookup
 from mxgan.networks import DCGAN, get_network
 from mxgan.networks.base import Network
 from mxgan.objectives.heads import get_objective
-from mxgan.objectives.penalties import make_penalty
+from mxgan.objectives.penalties import check_clip, make_penalty
 from mxgan.runtime.config import check_switch, fits_float32, from_dict, to_dict, whole_number
 from mxgan.training.averaging import check_decay
 from mxgan.training.initializers import get_initializer
@@ -19,6 +19,7 @@ from mxgan.training.learning_rates import LearningRateSchedule
 from mxgan.training.optimizers import OptimizerConfig
 from mxgan.training.precision import PRECISIONS
 from mxgan.training.schedule import InstanceNoise, Schedule
+from mxgan.training.step import check_real_label
 
 __all__ = ["Recipe"]
 
@@ -91,10 +92,8 @@ class Recipe:
         get_initializer(self.initializer, self.initial_sigma, {})
         check_switch("spectral_norm", self.spectral_norm)
         lookup("precision", self.precision, PRECISIONS)
-        if self.weight_clip is not None and not fits_float32(self.weight_clip):
-            raise ArgumentError(
-                f"weight_clip is {self.weight_clip}; give a number above 0 that float32 can hold, or null for none."
-            )
+        if self.weight_clip is not None:
+            check_clip(self.weight_clip)
         check_decay(self.ema)
         self._check_labels()
         self._check_penalty()
@@ -107,8 +106,7 @@ class Recipe:
                 f"labelled_per_class is {self.labelled_per_class}, and the network {self.network.name!r} does not "
                 "classify; give 0, or a network that does."
             )
-        if not 0.5 < self.real_label <= 1:
-            raise ArgumentError(f"real_label is {self.real_label}; give a number above 0.5 and at most 1.")
+        check_real_label(self.real_label)
         if self.real_label != 1 and not get_objective(self.objective).soft_labels:
             raise ArgumentError(
                 f"real_label is {self.real_label}, and the objective {self.objective!r} has no target to smooth; "

@@ -10,9 +10,15 @@ from mxgan.errors import ArgumentError, ShapeError
 from mxgan.objectives.heads import IGNORED_LABEL
 from mxgan.runtime import mx
 
-__all__ = ["FAKE", "REAL", "Classified", "StepResult", "checked_batches", "train_step"]
+__all__ = ["FAKE", "REAL", "Classified", "StepResult", "check_real_label", "checked_batches", "train_step"]
 
 FAKE, REAL = 0.0, 1.0
+
+
+def check_real_label(real_label: float) -> None:
+    """Raise ArgumentError unless D's target on real images is above 0.5 and at most 1."""
+    if not 0.5 < real_label <= 1:
+        raise ArgumentError(f"real_label is {real_label}; give a number above 0.5 and at most 1.")
 
 
 class Classified(NamedTuple):

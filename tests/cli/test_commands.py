@@ -139,8 +139,8 @@ def test_the_default_recipe_has_what_keeps_it_in_balance():
         (["--resume", "nowhere"], "--run-dir cannot go with --resume nowhere: a run stays in its folder"),
         (["--keep-best", "loss_g"], "keep_best is 'loss_g'; give METRIC:min or METRIC:max, or null for none"),
         (["--on-nan", "ignore"], "--on-nan"),
-        (["--dataset", "mnist", "--data-dir", "nowhere"], "nowhere is no folder, and train-images-idx3-ubyte"),
-        (["--dataset", "recordio"], "the data set 'recordio' wants a data_dir (--data-dir): a .rec file"),
+        (["--dataset", "mnist", "--data-dir", "nowhere"], "nowhere is not a folder, and train-images-idx3-ubyte"),
+        (["--dataset", "recordio"], "the data set 'recordio' needs a data_dir (--data-dir): a .rec file"),
         (["--bogus"], "--bogus"),
     ],
 )

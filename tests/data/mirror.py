@@ -1,4 +1,4 @@
-"""A real HTTP server on this machine; the first part of an address says how it misbehaves."""
+"""A real HTTP server on this machine; the first part of an address names the fault that it shows."""
 
 from __future__ import annotations
 

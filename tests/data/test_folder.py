@@ -18,7 +18,7 @@ from mxgan.runtime import cv2, mx
 
 
 def save(path: Path, pixels) -> Path:
-    """RGB or grey pixels as a file, whatever its name asks for."""
+    """RGB or grey pixels as a file, in the format of its suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
     return path
@@ -280,11 +280,11 @@ def test_broken_files_are_counted_named_and_skipped(place, make_photo, caplog):
     assert len(found.images) == len(found.report.labels) == 24
     assert found.report.broken == [
         ("ant/half.png", "cannot be decoded (broken or cut off)"),
-        ("cat/0.jpg", "no image in a format that can be read"),
-        ("cat/1.heic", "no image in a format that can be read"),
+        ("cat/0.jpg", "not an image in a readable format"),
+        ("cat/1.heic", "not an image in a readable format"),
     ]
     assert f"3 of 27 image files in {place} cannot be read and are left out:\n  ant/half.png: cannot be" in caplog.text
-    assert f"1 files in {place} are no images and were ignored" in caplog.text
+    assert f"1 files in {place} are not images and were ignored" in caplog.text
     caplog.clear()
     assert len(load(place, most_broken=0.2).images) == 24
     assert "3 of 27 image files" in caplog.text, "also where they come out of the cache"
@@ -301,7 +301,7 @@ def test_too_many_broken_files(place, make_photo):
     text = str(caught.value)
     assert text.startswith(f"2 of 11 image files in {place} cannot be read, and most_broken allows a share of 0.1. ")
     assert "Replace or remove them, or give a larger most_broken (--set most_broken=0.5)." in text
-    assert "\n  a.jpg: no image in a format that can be read\n  b.jpg: " in text
+    assert "\n  a.jpg: not an image in a readable format\n  b.jpg: " in text
     assert len(load(place, most_broken=0.5).images) == 9
     with pytest.raises(DatasetError, match="share of 0"):
         load(place, most_broken=0)
@@ -312,10 +312,10 @@ def test_no_image_at_all(tmp_path, cache):
     with pytest.raises(DatasetError, match=r"in has no image that can be read \(0 files tried\). Give a folder with"):
         load(tmp_path / "in")
     break_files(tmp_path / "in", "a.jpg", "b.txt")
-    with pytest.raises(DatasetError, match=r"\(2 files tried\).*\n  a.jpg: no image in a format"):
+    with pytest.raises(DatasetError, match=r"\(2 files tried\).*\n  a.jpg: not an image in a readable"):
         load(tmp_path / "in", most_broken=1)
     assert list((cache / "folders").iterdir()) == []
-    with pytest.raises(DatasetNotFoundError, match="nowhere is no folder; give one with images in it"):
+    with pytest.raises(DatasetNotFoundError, match="nowhere is not a folder; give one with images in it"):
         load(tmp_path / "nowhere")
 
 
@@ -326,7 +326,7 @@ def test_limit_takes_the_first_that_can_be_read(place, caplog):
     assert (found.images == everything.images[:2]).all()
     assert found.report.label_array.tolist() == [0, 1]
     assert found.report.class_names == ["ant", "cat", "dog"]
-    assert found.report.broken == [("cat/0.png", "no image in a format that can be read")]
+    assert found.report.broken == [("cat/0.png", "not an image in a readable format")]
     assert len(load(place, limit=1, most_broken=0).images) == 1  # the broken one is not reached
     with caplog.at_level(logging.INFO):
         assert len(load(place, limit=99, most_broken=0.5).images) == 4
@@ -354,7 +354,7 @@ def test_the_same_with_any_threads(place, monkeypatch, cache):
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"data_dir": None}, r"'folder' wants a data_dir \(--data-dir\): a folder with images"),
+        ({"data_dir": None}, r"'folder' needs a data_dir \(--data-dir\): a folder with images"),
         ({"image_size": 0}, "image_size is 0; give a whole number from 1 to 4096"),
         ({"channels": 2}, r"channels is 2; give 1 \(grey\) or 3 \(RGB\)"),
         ({"limit": 0}, "limit is 0; give a whole number from 1"),
@@ -401,5 +401,5 @@ def test_real_photographs(mxgan_data):
 
 
 def test_a_folder_that_is_gone_names_the_flag(tmp_path):
-    with pytest.raises(DatasetNotFoundError, match="gone is no folder; give the one with the images .--data-dir"):
+    with pytest.raises(DatasetNotFoundError, match="gone is not a folder; give the folder with the images .--data-dir"):
         open_folder(batch_size=2, data_dir=tmp_path / "gone")

@@ -26,16 +26,16 @@ def damage(content, **changes):
 
 
 FAULTS = {
-    "empty": (lambda c: b"", 0, "begins with nothing, an IDX file of this kind with 00000803"),
+    "empty": (lambda c: b"", 0, "begins with nothing, but an IDX file of this kind with 00000803"),
     "not IDX": (lambda c: b"<html>" * 20, 0, "begins with 3c68746d"),
     "labels for images": (lambda c: damage(c, _3=1), 0, "begins with 00000801"),
     "floats": (lambda c: damage(c, _2=0x0D), 0, "begins with 00000d03"),
     "half a magic number": (lambda c: c[:2], 2, "ends inside its header of 16 bytes"),
     "half a header": (lambda c: c[:9], 9, "ends inside its header of 16 bytes"),
-    "no images": (lambda c: damage(c, _7=0), 4, "says that its size is 0x3x4"),
-    "no width": (lambda c: damage(c, _15=0), 4, "says that its size is 2x3x0"),
+    "no images": (lambda c: damage(c, _7=0), 4, "claims the size 0x3x4"),
+    "no width": (lambda c: damage(c, _15=0), 4, "claims the size 2x3x0"),
     "cut off": (lambda c: c[:-1], None, "claims 24 bytes|ends after 23 of 24 bytes"),
-    "goes on": (lambda c: c + b"!", 40, "goes on after its content"),
+    "goes on": (lambda c: c + b"!", 40, "has more bytes after its content"),
     "huge": (lambda c: damage(c, _4=255, _8=255, _12=255), 4, "more than a file of its size can hold"),
 }
 
@@ -78,7 +78,7 @@ def test_a_bomb_is_not_unpacked(tmp_path):
     path = tmp_path / "images.gz"
     path.write_bytes(gzip.compress(head + bytes(300 * 2**20), compresslevel=1))
     tracemalloc.start()
-    with pytest.raises(CorruptFileError, match="goes on after its content"):
+    with pytest.raises(CorruptFileError, match="has more bytes after its content"):
         read_idx(path, 3)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -100,7 +100,7 @@ def test_a_small_gzip_file_is_not_unpacked_to_gigabytes(tmp_path):
     path = tmp_path / "images.gz"
     zeros = gzip.compress(bytes(2**24))
     path.write_bytes(gzip.compress(bytes([0, 0, 8, 3]) + struct.pack(">3I", 8, 2**12, 2**12)) + 8 * zeros)
-    with pytest.raises(CorruptFileError, match="claims 134217728 bytes .* If it is sound, unpack it; else fetch"):
+    with pytest.raises(CorruptFileError, match="claims 134217728 bytes .* If it is undamaged, unpack it; else fetch"):
         read_idx(path, 3)
 
 

@@ -93,13 +93,13 @@ def test_a_folder_that_vanishes_is_named(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(os, "scandir", scandir)
     with caplog.at_level(logging.WARNING):
         assert listed(tmp_path) == ["b/2.jpg"]
-    assert f"{tmp_path / 'a'} cannot be read (No such file or directory): what is in it is left out" in caplog.text
+    assert f"{tmp_path / 'a'} cannot be read (No such file or directory): its files are left out" in caplog.text
 
 
 def test_no_folder(tmp_path):
     fill(tmp_path, "file")
     for name in ("file", "nowhere"):
-        with pytest.raises(DatasetNotFoundError, match=f"{name} is no folder; give one with images in it"):
+        with pytest.raises(DatasetNotFoundError, match=f"{name} is not a folder; give one with images in it"):
             list_files(tmp_path / name)
 
 
@@ -133,8 +133,8 @@ def test_a_file_and_what_speaks_against_one(tmp_path, encode_photo):
         "pipe.png": True,
         "lost.tiff": True,
     }
-    assert reasons["empty.JPG"].reason == "no image in a format that can be read"
-    assert reasons["pipe.png"].reason == reasons["lost.tiff"].reason == "no regular file"
+    assert reasons["empty.JPG"].reason == "not an image in a readable format"
+    assert reasons["pipe.png"].reason == reasons["lost.tiff"].reason == "not a regular file"
 
 
 def test_the_first_few_reasons():

@@ -82,7 +82,7 @@ def test_a_batch_larger_than_the_data_cycles():
     assert batch.pad == 15
     assert np.array_equal(batch.index[:10], batch.index[10:20])
     assert images.batches_per_epoch == 1
-    with pytest.raises(ArgumentError, match="batch_size 25 is more than the 10 images"):
+    with pytest.raises(ArgumentError, match="batch_size 25 is more than the number of images, 10,"):
         make(batch_size=25, last_batch="discard")
 
 

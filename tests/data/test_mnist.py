@@ -68,7 +68,7 @@ def test_a_given_folder_without_files_is_named(tmp_path):
     text = str(caught.value)
     assert f"{tmp_path} has no train-images-idx3-ubyte.gz, t10k-images-idx3-ubyte.gz" in text
     assert "--dataset digits" in text
-    with pytest.raises(DatasetNotFoundError, match="nowhere is no folder, and train-images-idx3-ubyte.gz should"):
+    with pytest.raises(DatasetNotFoundError, match="nowhere is not a folder, and train-images-idx3-ubyte.gz should"):
         load_mnist("train", tmp_path / "nowhere")
 
 

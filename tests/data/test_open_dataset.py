@@ -62,11 +62,11 @@ def test_limit_and_sampling(folders, name):
 @pytest.mark.parametrize(
     "name, setting, value, message",
     [
-        ("recordio", "limit", 5, "limit is 5, but the data set 'recordio' knows no limit; leave it out .--set limit="),
-        ("recordio", "sampling", "replacement", "sampling is 'replacement', but the data set 'recordio' knows no samp"),
+        ("recordio", "limit", 5, "limit is 5, but the data set 'recordio' takes no limit; leave it out .--set limit="),
+        ("recordio", "sampling", "replacement", "sampling is 'replacement', but the data set 'recordio' takes no samp"),
         ("recordio", "epoch_batches", 5, "--set steps_per_epoch=null .*, or use mnist, digits, folder"),
-        ("folder", "split", "test", "split is 'test', but the data set 'folder' knows no split.* use mnist, digits"),
-        ("digits", "threads", 2, "threads is 2, but the data set 'digits' knows no threads.* use folder, recordio"),
+        ("folder", "split", "test", "split is 'test', but the data set 'folder' takes no split.* use mnist, digits"),
+        ("digits", "threads", 2, "threads is 2, but the data set 'digits' takes no threads.* use folder, recordio"),
         ("mnist", "spilt", "test", "unknown setting of the dataset 'mnist' 'spilt'; did you mean 'split'"),
     ],
 )

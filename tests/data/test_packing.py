@@ -132,14 +132,14 @@ def test_what_cannot_be_read_is_named_and_left_out(folder, tmp_path, make_photo)
     assert report.written == 4
     assert reasons.pop("cat/half.jpg").startswith("cannot be decoded (")  # which decoder says so depends on OpenCV
     assert reasons == {
-        "cat/notes.txt": "no image in a format that can be read",
-        "empty.png": "no image in a format that can be read",
+        "cat/notes.txt": "not an image in a readable format",
+        "empty.png": "not an image in a readable format",
         "strip.png": "its 300x1 pixels are a strip more than 64 times as long as wide",
-        "lost.jpg": "no regular file",
-        "pipe.jpg": "no regular file",
+        "lost.jpg": "not a regular file",
+        "pipe.jpg": "not a regular file",
     }
     assert "6 left out" in report.summary()
-    assert f"  {folder / 'empty.png'}: no image" in report.summary()
+    assert f"  {folder / 'empty.png'}: not an image" in report.summary()
 
 
 def left_over(place, *but):
@@ -192,7 +192,7 @@ def test_arguments_out_of_range(folder, tmp_path, settings, message):
 
 
 def test_folders_that_are_not_there(folder, tmp_path):
-    with pytest.raises(DatasetNotFoundError, match="nowhere is no folder; give one with images"):
+    with pytest.raises(DatasetNotFoundError, match="nowhere is not a folder; give one with images"):
         pack(tmp_path / "nowhere", tmp_path / "out.rec")
     with pytest.raises(DatasetError, match="nowhere cannot be written: No such file"):
         pack(folder, tmp_path / "nowhere" / "out.rec")

@@ -97,8 +97,8 @@ def bomb(width, height):
 
 
 IMAGES = {
-    "nothing": (lambda photo: b"", "no image in a format"),
-    "text": (lambda photo: b"hello" * 100, "no image in a format"),
+    "nothing": (lambda photo: b"", "not an image in a readable"),
+    "text": (lambda photo: b"hello" * 100, "not an image in a readable"),
     "JPEG in name only": (lambda photo: b"\xff\xd8\xff" + b"x" * 3000, "is refused"),
     "half a JPEG": (lambda photo: photo(1)[:600], "cannot be decoded|is refused"),
     "half a PNG": (lambda photo: photo(1, ".png")[:-40], "cannot be decoded|is refused"),
@@ -177,10 +177,10 @@ def test_an_index_in_another_order_will_do(write_records):
 def test_no_file_and_no_permission(tmp_path):
     with pytest.raises(DatasetNotFoundError, match=r"nothing\.rec cannot be read: No such file"):
         scan(tmp_path / "nothing.rec")
-    with pytest.raises(DatasetNotFoundError, match="is no regular file; give a .rec file"):
+    with pytest.raises(DatasetNotFoundError, match="is not a regular file; give a .rec file"):
         scan(tmp_path)
     os.mkfifo(tmp_path / "pipe.rec")
-    with pytest.raises(DatasetNotFoundError, match="is no regular file; give a .rec file"):
+    with pytest.raises(DatasetNotFoundError, match="is not a regular file; give a .rec file"):
         scan(tmp_path / "pipe.rec")
 
 
@@ -190,7 +190,7 @@ def test_an_index_that_is_no_file(write_records, make):
     index = path.with_suffix(".idx")
     index.unlink()
     make(index)
-    with pytest.raises(CorruptFileError, match="is no regular file. Delete it"):
+    with pytest.raises(CorruptFileError, match="is not a regular file. Delete it"):
         scan(path)
 
 

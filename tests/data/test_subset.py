@@ -15,7 +15,7 @@ def make(labels=LABELS, **settings):
 
 
 def rows(subset, images=IMAGES):
-    """Where each image of a subset lies among all."""
+    """The position of each image of a subset among all images."""
     return [int(np.flatnonzero((images == image).all(axis=(1, 2)))[0]) for image in subset.images]
 
 

@@ -103,7 +103,7 @@ def test_two_sets_of_features_have_one_length():
         (
             [[0.5, 0.5], [0.7, 0.7]],
             ArgumentError,
-            "row 1 of p sums to 1.4, probabilities to 1; give a softmax's output.",
+            "row 1 of p sums to 1.4, but probabilities sum to 1; give a softmax's output.",
         ),
         ([[1.5, -0.5]], ArgumentError, "p holds -0.5; give numbers of 0 or more."),
         ([[np.nan, 1]], ArgumentError, "p holds NaN or infinity"),

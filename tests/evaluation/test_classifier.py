@@ -81,7 +81,7 @@ def test_of_data_without_splits_a_sixth_is_held_back(folder_of_two_classes, tmp_
 
 def test_data_without_classes_are_refused(folder_of_two_classes, tmp_path):
     pack_folder(folder_of_two_classes, tmp_path / "two.rec", resize=256)
-    message = "a classifier wants images of at least 2 classes, and the data set 'recordio' tells none. Use mnist"
+    message = "a classifier needs images of at least 2 classes, but the data set 'recordio' has none. Use mnist"
     with pytest.raises(ArgumentError, match=message):
         labelled_data("recordio", tmp_path / "two.rec")
 
@@ -137,5 +137,5 @@ def test_where_the_cache_cannot_be_written_it_is_said(cache, caplog):
     cache.write_text("a file in the cache's place")
     with caplog.at_level(logging.WARNING, "mxgan"):
         assert kept_classifier(labelled_data("digits", training=SHORT), SHORT).classes == 10
-    assert "The classifier is not kept, and is trained again the next time" in caplog.text
+    assert "The classifier could not be saved and will be trained again the next time" in caplog.text
     assert cache.read_text() == "a file in the cache's place"

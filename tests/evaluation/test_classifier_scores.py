@@ -82,12 +82,16 @@ def test_a_class_is_missed_by_its_share_of_the_data():
     [
         (lambda: classifier_score(DRAWN, 0), ArgumentError, "splits is 0; give a whole number from 1"),
         (lambda: classifier_score(DRAWN[:9]), ShapeError, "probabilities has 9 rows; give at least 10."),
-        (lambda: classifier_score(DRAWN * 2), ArgumentError, "row . of probabilities sums to 2, probabilities to 1"),
+        (
+            lambda: classifier_score(DRAWN * 2),
+            ArgumentError,
+            "row . of probabilities sums to 2, but probabilities sum to 1",
+        ),
         (lambda: classifier_score(DRAWN * np.nan), ArgumentError, "probabilities holds NaN or infinity"),
-        (lambda: label_histogram([1, 2]), ArgumentError, "classes is None, and labels do not tell how many"),
+        (lambda: label_histogram([1, 2]), ArgumentError, "classes is None, but labels do not show the number"),
         (lambda: label_histogram([1, 2], 2), ArgumentError, "labels are not all whole numbers from 0 to 1"),
         (lambda: label_histogram(DRAWN, 9), ShapeError, "probabilities are of 10 classes, not 9; leave classes out."),
-        (lambda: label_divergence([0.5, 0.6]), ArgumentError, "histogram sums to 1.1, a distribution to 1"),
+        (lambda: label_divergence([0.5, 0.6]), ArgumentError, "histogram sums to 1.1, but a distribution sums to 1"),
         (lambda: label_divergence([0.5, 0.5], [1, 1]), ArgumentError, "reference sums to 2"),
         (lambda: label_divergence([0.5, 0.5], [1]), ShapeError, r"histogram has shape \(2,\), reference \(1,\)"),
         (

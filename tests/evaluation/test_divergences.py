@@ -317,7 +317,11 @@ def test_a_wrong_certainty_costs_everything():
 @pytest.mark.parametrize(
     "call, error, text",
     [
-        (lambda: kl_divergence([0.5, 0.6], [0.5, 0.5]), ArgumentError, "p sums to 1.1, a distribution to 1; divide it"),
+        (
+            lambda: kl_divergence([0.5, 0.6], [0.5, 0.5]),
+            ArgumentError,
+            "p sums to 1.1, but a distribution sums to 1; divide it",
+        ),
         (lambda: js_divergence([0.5, 0.5], [1.5, -0.5]), ArgumentError, "q holds -0.5; give numbers of 0 or more"),
         (lambda: js_divergence([np.nan, 1], [0, 1]), ArgumentError, "p holds NaN or infinity; give finite numbers"),
         (lambda: js_divergence(["a"], [1]), ArgumentError, "p is no array of numbers: could not convert"),

@@ -97,7 +97,7 @@ def test_nothing_is_written_over_or_left_half_written(network, tmp_path):
     kept.write_text("mine")
     with pytest.raises(OutputError, match="there exists; give the name of a new folder"):
         network.save(kept)
-    with pytest.raises(OutputError, match="cannot be written .* Give a folder that can be"):
+    with pytest.raises(OutputError, match="cannot be written .* Give a writable folder"):
         network.save(kept / "below")
     assert kept.read_text() == "mine"
     assert list(tmp_path.iterdir()) == [kept]
@@ -124,7 +124,7 @@ def broken(network, folder, name, change) -> None:
         (
             "classifier.json",
             lambda content: content.replace(b'"class_names":', b'"class_names": [1, 2, 3], "was":'),
-            r"has the class_names \[1, 2, 3\], which are no list of texts",
+            r"has the class_names \[1, 2, 3\], which is not a list of strings",
         ),
     ],
 )

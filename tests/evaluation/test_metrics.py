@@ -93,7 +93,7 @@ def test_a_row_without_what_it_needs(name, sides):
 
 def test_fid_is_refused_with_a_word(sides):
     reference, samples = (replace(each, inception=None) for each in sides[:2])
-    with pytest.raises(ArgumentError, match="FID is said for Inception's features alone: give an Inception network"):
+    with pytest.raises(ArgumentError, match="FID is defined for Inception's features only: give an Inception network"):
         measure(["fid"], reference, samples)
 
 

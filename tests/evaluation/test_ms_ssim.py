@@ -95,7 +95,7 @@ def test_chunks_change_nothing(digits, monkeypatch):
 
 
 def test_bad_calls(digits):
-    with pytest.raises(ShapeError, match="^a has 2 images, b 3; give as many of each."):
+    with pytest.raises(ShapeError, match="^a has 2 images, b 3; give the same number of each."):
         ms_ssim(digits[:2], digits[:3])
     with pytest.raises(ShapeError, match="^images are 28x32; give sides that are multiples of 16: five scales."):
         ms_ssim(digits[:, :, :28], digits[:, :, :28])

@@ -102,7 +102,7 @@ def test_files_that_are_no_networks_are_said(tmp_path):
     with pytest.raises(CheckpointError, match="--inception: .*none.onnx cannot be read"):
         OnnxFeatures(tmp_path / "none.onnx")
     (tmp_path / "bad.onnx").write_bytes(b"\x08\x07nothing")
-    with pytest.raises(CorruptFileError, match="bad.onnx: is no ONNX file that runs"):
+    with pytest.raises(CorruptFileError, match="bad.onnx: is not an ONNX file that runs"):
         OnnxFeatures(tmp_path / "bad.onnx")
 
 
@@ -127,7 +127,7 @@ def test_weights_in_other_files_are_refused(tmp_path, monkeypatch):
         model, str(tmp_path / "parts.onnx"), save_as_external_data=True, location="weights.bin", size_threshold=0
     )
     monkeypatch.chdir(tmp_path)  # where onnxruntime would find them
-    with pytest.raises(CorruptFileError, match="parts.onnx: is no ONNX file that runs by itself, its weights within: "):
+    with pytest.raises(CorruptFileError, match="parts.onnx: is not an ONNX file that runs and contains its weights: "):
         OnnxFeatures(tmp_path / "parts.onnx")
 
 

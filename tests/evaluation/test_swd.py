@@ -139,7 +139,7 @@ def test_images_without_contrast_are_far_and_finite(digits):
 @pytest.mark.parametrize(
     "settings, error, text",
     [
-        ({"fake": noise(0, 39)}, ShapeError, "real has 40 images, fake 39; give as many of each."),
+        ({"fake": noise(0, 39)}, ShapeError, "real has 40 images, fake 39; give the same number of each."),
         ({"real": noise(0, 1), "fake": noise(0, 1)}, ShapeError, "real has 1 images; give at least 2."),
         ({"real": noise(0, size=28), "fake": noise(1, size=28)}, ShapeError, "images are 28x28; give square ones with"),
         ({"real": noise(0, size=8), "fake": noise(1, size=8)}, ShapeError, "images are 8x8; give square ones"),

@@ -1,4 +1,4 @@
-"""The table of layers and the drawing of a graph, on small symbols whose numbers are worked out by hand."""
+"""The layers of a network and their table, on small symbols whose numbers are computed by hand."""
 
 from __future__ import annotations
 
@@ -132,6 +132,3 @@ def test_a_misfit_deep_in_the_network_names_the_layer():
     net = mx.sym.Convolution(small_generator(), name="d1", kernel=(9, 9), num_filter=1)
     with pytest.raises(ShapeError, match=r"layer 'd1' does not fit its input: kernel size exceed input"):
         summary(net, LATENTS)
-
-
-# --- drawings

@@ -1,4 +1,4 @@
-"""Files of named arrays: every version of the format, held against what mx.nd.load reads, and every kind of damage."""
+"""Files of named arrays: every version of the format, compared with mx.nd.load, and every kind of damage."""
 
 from __future__ import annotations
 
@@ -128,15 +128,15 @@ DAMAGE = {
     "cut off in the values": (SOUND[:80], 24, r"it claims an array of 2×3 numbers, \d+ bytes more than it has"),
     "cut off in a head": (SOUND[:50], 36, "it ends inside an array's shape"),
     "cut off in the names": (SOUND[:-1], None, "it claims a name of 5 bytes, more than the file has"),
-    "goes on": (SOUND + b"!", len(SOUND), "it goes on for 1 bytes after its end"),
+    "goes on": (SOUND + b"!", len(SOUND), "it has 1 bytes after its end"),
     "many arrays": (listed([array("v2")], [b"x"], 2**63), 16, "it claims 9223372036854775808 arrays, more than 65536"),
     "too many arrays": (listed([array("v2")], [b"x"], 999), 16, "it claims 999 arrays, more than the file has"),
     "a huge array": (one(head("v2", (2**62, 1)) + ONE[-12:]), 24, "an array of 4611686018427387904×1 numbers"),
-    "a negative size": (one(head("v2", (-2, 3)) + ONE[-12:]), 24, "an array of -2×3 numbers, which cannot be"),
-    "a size unknown": (one(head("v3", (-1, 3)) + ONE[-12:]), 24, "an array of -1×3 numbers, which cannot be"),
-    "overflow to 0": (one(head("v2", (2**32, 2**32)) + ONE[-12:]), 24, "which cannot be"),
-    "overflow beside a 0": (one(head("v2", (2**62, 0, 2**62)) + ONE[-12:]), 24, "which cannot be"),
-    "no shape": (one(struct.pack("<Iii", V2, 0, 0)), 24, "an array of 0 dimensions, which cannot be"),
+    "a negative size": (one(head("v2", (-2, 3)) + ONE[-12:]), 24, "an array of -2×3 numbers, which is impossible"),
+    "a size unknown": (one(head("v3", (-1, 3)) + ONE[-12:]), 24, "an array of -1×3 numbers, which is impossible"),
+    "overflow to 0": (one(head("v2", (2**32, 2**32)) + ONE[-12:]), 24, "which is impossible"),
+    "overflow beside a 0": (one(head("v2", (2**62, 0, 2**62)) + ONE[-12:]), 24, "which is impossible"),
+    "no shape": (one(struct.pack("<Iii", V2, 0, 0)), 24, "an array of 0 dimensions, which is impossible"),
     "negative dimensions": (one(struct.pack("<Iii", V2, 0, -1)), 24, "an array of -1 dimensions"),
     "33 dimensions": (one(head("v2", (1,) * 33) + ONE[-12:] + bytes(4)), 24, "an array of 33 dimensions"),
     "an unknown magic": (one(struct.pack("<I", 0xF993FACB) + bytes(64)), 24, "an array of 4187224779 dimensions"),
@@ -147,7 +147,7 @@ DAMAGE = {
     "a device's number": (one(array("v2", context=(2, -1))), 52, "an array on a device of type 2, number -1"),
     "a type": (one(array("v2", kind=8)), 60, "an array of the unknown type 8"),
     "a truth value": (one(array("v2", np.uint8([0, 1, 2]), kind=7)), 58, "a truth value that is neither 0 nor 1"),
-    "a name twice": (listed([array("v2")] * 2, [b"x", b"x"]), 24 + 2 * 64, "the name 'x' stands there twice"),
+    "a name twice": (listed([array("v2")] * 2, [b"x", b"x"]), 24 + 2 * 64, "the name 'x' appears twice"),
     "too few names": (listed([array("v2")] * 2, [b"x"]), 24 + 2 * 64, "1 names for 2 arrays"),
     "names alone": (listed([], [b"x"]), 24, "1 names for 0 arrays"),
     "not UTF-8": (listed([array("v2")], [b"x\xff"]), 24 + 64 + 17, "a name is not UTF-8"),
@@ -214,7 +214,7 @@ def mutated(content: bytes, rng) -> bytes:
 
 
 def outcomes(path, contents, read=None) -> dict:
-    """What was read otherwise than MXNet does, of contents that were read at all."""
+    """The contents that were read, but not as MXNet reads them."""
     different = {}
     for content in contents:
         path.write_bytes(content)
@@ -277,7 +277,7 @@ def test_memory_is_that_of_the_file(tmp_path):
         ("/dev/zero", "/dev/zero is a pipe or a device, not a file."),
         ("file/below", "file/below cannot be read: Not a directory."),
         ("loop", "loop cannot be read: Too many levels of symbolic links."),
-        ("zero\0byte", "zero\\x00byte' holds a zero byte, as no path of a file does. Give another."),
+        ("zero\0byte", "zero\\x00byte' holds a zero byte, which no path may contain. Give another."),
     ],
 )
 def test_what_is_no_file(place, words, tmp_path):

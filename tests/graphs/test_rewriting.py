@@ -37,7 +37,7 @@ def test_a_convolution_with_a_bias_and_other_layers_stay_as_they_are():
 
 @pytest.mark.parametrize("word", ["True", "true", "1"])
 def test_no_bias_in_all_its_spellings(word):
-    """Files of other programs may have another one than ours."""
+    """Files of other programs may use another spelling than MXNet."""
     layer = mx.sym.Convolution(mx.sym.var("data"), name="c", kernel=(3, 3), num_filter=2, no_bias=True)
     text = layer.tojson().replace('"no_bias": "True"', f'"no_bias": "{word}"')
     assert with_idle_biases(mx.sym.load_json(text), {"data": (1, 3, 8, 8)}).idle == {"c_idle_bias": (2,)}

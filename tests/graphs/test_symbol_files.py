@@ -1,4 +1,4 @@
-"""Symbols out of files: the package's own and MXNet's old ones as they were saved, everything else refused by name."""
+"""Symbol files: mxgan's own and MXNet's old ones are read as saved; all others are refused by name."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_operators_that_are_not_layers_are_refused_by_name(operator, tmp_path):
     path = written(tmp_path / "net.json", graph(node(operator, "evil", FROM_0, op_type="os", info="0x0")))
     with pytest.raises(CorruptFileError) as caught:
         load_symbol(path)
-    assert f"the layer 'evil' is of the operator {operator!r}, which is not taken from a file" in str(caught.value)
+    assert f"the layer 'evil' has the operator {operator!r}, which is not accepted from a file" in str(caught.value)
     assert "Give a symbol's .json that MXNet or mxgan has written" in str(caught.value)
 
 
@@ -151,10 +151,10 @@ DAMAGE = {
     "empty": ("", "it is not JSON"),
     "cut off": (json.dumps(graph(RELU))[:-9], "it is not JSON"),
     "a list": ([1], "the file is not a JSON object"),
-    "NaN": ('{"nodes": NaN}', "NaN is no JSON"),
+    "NaN": ('{"nodes": NaN}', "NaN is not JSON"),
     "deep": ("[" * 100_000, "it is nested too deeply"),
     "a long number": ('{"nodes": ' + "9" * 100_000 + "}", "a number of 100000 digits"),
-    "a key twice": ('{"nodes": [], "nodes": []}', "the key 'nodes' stands there twice in one object"),
+    "a key twice": ('{"nodes": [], "nodes": []}', "the key 'nodes' appears twice in one object"),
     "no heads": ({"nodes": []}, "the file lacks 'heads'"),
     "unknown key": ({**graph(RELU), "subgraphs": []}, "the file has the unknown key 'subgraphs'"),
     "no nodes": ({**graph(RELU), "nodes": []}, f"'nodes' is not a list of 1 to {MOST_NODES} nodes"),
@@ -163,8 +163,8 @@ DAMAGE = {
     "subgraphs": (graph({**RELU, "subgraphs": []}), "node 1 has the unknown key 'subgraphs'"),
     "no result": (graph(RELU, heads=[]), "'heads' is empty"),
     "head out of range": (graph(RELU, heads=[[2, 0, 0]]), "'heads' names the node 2"),
-    "head's output": (graph(RELU, heads=[[1, 1, 0]]), "the layer 'act' has 1 outputs, and the file wants number 1"),
-    "a circle": (graph(node("Activation", "act", [(1, 0, 0)], act_type="relu")), "names the node 1, which is not one"),
+    "head's output": (graph(RELU, heads=[[1, 1, 0]]), "the layer 'act' has 1 outputs, but the file uses output 1"),
+    "a circle": (graph(node("Activation", "act", [(1, 0, 0)], act_type="relu")), "names the node 1, which does not"),
     "negative": (graph(node("Activation", "act", [(-1, 0, 0)])), "is not of the form [node, output, 0]"),
     "true as index": (graph(node("Activation", "act", [(True, 0, 0)])), "is not of the form [node, output, 0]"),
     "arg_nodes": ({**graph(RELU), "arg_nodes": [1]}, "the layer 'act' is in 'arg_nodes'"),
@@ -172,14 +172,14 @@ DAMAGE = {
     "version": ({**graph(RELU), "attrs": {"mxnet_version": ["str", "x"]}}, "'mxnet_version' is not of the form"),
     "backward": (graph({**RELU, "backward_source_id": 0}), "the layer 'act' belongs to a backward pass"),
     "an input's inputs": (graph(node("null", "x", FROM_0)), "the input 'x' has inputs of its own"),
-    "a name twice": (graph(RELU, RELU), "the layer 'act' has the name of another"),
+    "a name twice": (graph(RELU, RELU), "the layer 'act' has the name of another node"),
     "a name for terminals": (graph(node("null", "\x1b[2J")), "the name of node 1 is not a printable text"),
     "half a character": (graph(node("null", "\ud800")), "the name of node 1 is not a printable text"),
     "too many inputs": (graph(node("Activation", "a", FROM_0 * 2, act_type="relu")), "takes at most 1"),
     "too few inputs": (graph(node("Convolution", "c", FROM_0, kernel="(1,1)", num_filter="1")), "takes 3"),
     "no attribute": (graph(node("Activation", "act", FROM_0)), "the layer 'act' is refused by Activation"),
     "unknown word": (graph(node("Activation", "act", FROM_0, act_type="rel")), "is refused by Activation"),
-    "both": (graph({**RELU, "param": {"act_type": "relu"}}), "or one of them twice"),
+    "both": (graph({**RELU, "param": {"act_type": "relu"}}), "or an attribute twice"),
 }  # fmt: skip
 
 
@@ -214,7 +214,7 @@ def test_damage_is_named(kind, tmp_path):
 def test_attributes_that_end_the_process_or_reach_out_of_it(operator, attributes, tmp_path):
     ((key, _),) = attributes.items()
     with pytest.raises(
-        CorruptFileError, match=f"the layer 'x' has the attribute '{key}' .*, (which is not taken|not a)"
+        CorruptFileError, match=f"the layer 'x' has the attribute '{key}' .*, (which is not accepted|not a)"
     ):
         load_symbol(written(tmp_path / "net.json", graph(node(operator, "x", FROM_0, **attributes))))
 
@@ -242,7 +242,7 @@ def test_sizes_whose_product_overflows_are_found_before_mxnet_divides_by_it(tmp_
     widened = [node("broadcast_axis", f"b{i}", [(i, 0, 0)], axis=str(i), size="65536") for i in range(4)]
     content = graph(*widened, node("Reshape", "r", [(4, 0, 0)], shape="(0, 0, 0, 0, -1)"))
     symbol = load_symbol(written(tmp_path / "net.json", content))
-    with pytest.raises(ShapeError, match="the layer 'b1' takes or makes 65536×65536×1×1×1 numbers; MXNet indexes"):
+    with pytest.raises(ShapeError, match="the layer 'b1' takes or makes 65536×65536×1×1×1 numbers; MXNet can index"):
         check_sizes(symbol, {"data": (1, 1, 1, 1, 1)})
     with pytest.raises(ShapeError, match="the layer 'data' takes or makes 65536×65536×65536×65536×1 numbers"):
         check_sizes(symbol, {"data": (65536,) * 4 + (1,)})
@@ -358,7 +358,7 @@ def test_summary_of_a_hostile_file_is_one_line(tmp_path):
     path = written(tmp_path / "net.json", graph(node("Custom", "evil", FROM_0, op_type="x")))
     result = summarize("--symbol", path, "--shape", "data=1,2")
     assert result.exit_code == 1
-    assert result.output.startswith(f"Error: {path}: cannot be read as a symbol (the layer 'evil' is of the operator")
+    assert result.output.startswith(f"Error: {path}: cannot be read as a symbol (the layer 'evil' has the operator")
 
 
 if __name__ == "__main__":

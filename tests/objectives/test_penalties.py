@@ -534,7 +534,7 @@ def test_an_input_that_only_the_heads_take_is_no_input_of_the_penalty():
 
 def test_a_critic_of_two_further_inputs_is_refused():
     score = data * mx.sym.var("a") * mx.sym.var("b")
-    with pytest.raises(ArgumentError, match="D takes a, b besides data; a penalty can feed one more input"):
+    with pytest.raises(ArgumentError, match="D takes a, b in addition to data; a penalty can feed one more input"):
         BoundPenalty(GradientPenalty(), score, discriminator(*CRITICS["mlp"]), {**POINTS, "a": (N, 2), "b": (N, 2)})
 
 
@@ -577,5 +577,5 @@ def test_what_is_not_trained_is_not_clipped():
 
 @pytest.mark.parametrize("bound", [0, -0.01, float("nan"), float("inf")])
 def test_bounds_that_cannot_be(bound):
-    with pytest.raises(ArgumentError, match="the bound of weight clipping is .*; give a number above 0"):
+    with pytest.raises(ArgumentError, match="weight_clip is .*; give a number above 0"):
         WeightClip(discriminator(*CRITICS["mlp"]), bound)

@@ -356,7 +356,7 @@ def test_what_has_no_tangent_is_named(network, shape, words):
 
 
 def test_the_shape_of_the_data_is_needed():
-    with pytest.raises(ArgumentError, match="there is no shape for 'data', only for w; give one"):
+    with pytest.raises(ArgumentError, match="the shape of 'data' is missing; given: w. Add it"):
         linearize(x * w, {"w": MATRIX})
 
 

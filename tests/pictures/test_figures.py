@@ -1,4 +1,4 @@
-"""Figures: decoded again, and their pixels looked at."""
+"""Figures, checked by the pixels of the decoded PNG."""
 
 import cv2
 import numpy as np
@@ -35,7 +35,7 @@ def test_gaps_and_a_single_point_can_be_drawn():
 
 @pytest.mark.parametrize("steps, g", [([], []), ([1, 2], [0.5])])
 def test_lengths_that_differ_are_an_error(steps, g):
-    with pytest.raises(ArgumentError, match="give as many of each, at least one"):
+    with pytest.raises(ArgumentError, match="give equal lengths, at least 1"):
         loss_figure(steps, {"G": g})
 
 

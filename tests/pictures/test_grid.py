@@ -82,7 +82,7 @@ def test_mxnet_arrays_are_taken_too():
         (
             constant([0, np.nan, 1, np.inf]),
             ArgumentError,
-            r"image 1 of 4 holds NaN or infinity \(2 such in all\)",
+            r"image 1 of 4 holds NaN or infinity \(2 images in all\)",
         ),
     ],
 )

@@ -276,7 +276,7 @@ def test_a_history_that_is_a_link_is_refused(target, tmp_path):
     (tmp_path / "elsewhere").write_text("mine")
     (tmp_path / "run" / "history.jsonl").unlink()
     os.symlink(target, tmp_path / "run" / "history.jsonl")
-    with pytest.raises(OutputError, match="history.jsonl is a link.*Remove it"):
+    with pytest.raises(OutputError, match="history.jsonl is a link.*Remove the link"):
         resumed(tmp_path / "run", steps=8)
     assert (tmp_path / "elsewhere").read_text() == "mine"
 

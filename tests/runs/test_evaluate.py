@@ -156,7 +156,7 @@ def test_all_that_the_data_allow_is_measured(tmp_path):
     "settings, message",
     [
         ({"metrics": ["swdd"]}, "unknown metric 'swdd'; did you mean 'swd'"),
-        ({"metrics": ["fid"]}, "fid needs --inception FILE.onnx: FID is said for Inception's features alone"),
+        ({"metrics": ["fid"]}, "fid needs --inception FILE.onnx: FID is defined for Inception's features only"),
         ({"samples": 99}, "samples is 99; give a whole number from 100"),
         ({"checkpoint": 5}, "has no checkpoint of step 5; there are 4, 8"),
         ({"checkpoint": "last"}, "checkpoint is 'last'; give latest, best, or the number of a step"),

@@ -1,4 +1,4 @@
-"""MXNet 1.9.1 on any NumPy: what it asks for it gets, what it computes is right, and NumPy itself is left alone."""
+"""MXNet 1.9.1 on any NumPy: it finds its names, computes correctly, and leaves NumPy itself unchanged."""
 
 from __future__ import annotations
 

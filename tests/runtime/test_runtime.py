@@ -1,4 +1,4 @@
-"""What must hold before `import mxnet`: each case in a process of its own where state would leak."""
+"""The checks before `import mxnet`; a case that would leak state runs in its own process."""
 
 from __future__ import annotations
 
@@ -440,7 +440,7 @@ def test_gpu_of_an_architecture_without_code_is_named(stub_driver):
     [
         ({}, "[]"),
         ({"STUB_VERSION": "10020"}, "NVIDIA's driver knows CUDA 10.2; mxnet-cu112 needs CUDA 11 or later."),
-        ({"STUB_INIT": "803"}, "NVIDIA's driver is there but does not work: cuInit returned CUDA error 803."),
+        ({"STUB_INIT": "803"}, "NVIDIA's driver is installed but does not work: cuInit returned CUDA error 803."),
     ],
 )
 def test_driver_without_gpu_too_old_or_broken(stub_driver, variables, said):

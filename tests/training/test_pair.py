@@ -108,8 +108,8 @@ def test_results_outlive_the_next_step():
 @pytest.mark.parametrize(
     "settings, error, words",
     [
-        ({"image_shape": (3, 32, 32)}, ShapeError, "the generator makes (4, 3, 64, 64) of latents (4, 100, 1, 1)"),
-        ({"image_shape": (1, 64, 64)}, ShapeError, "and the discriminator is to be fed (4, 1, 64, 64)"),
+        ({"image_shape": (3, 32, 32)}, ShapeError, "the generator makes (4, 3, 64, 64) from latents (4, 100, 1, 1)"),
+        ({"image_shape": (1, 64, 64)}, ShapeError, "but the discriminator expects (4, 1, 64, 64)"),
         ({"latent_shape": (100,)}, ShapeError, "does not fit its input"),
         ({"latent_shape": (0, 1, 1)}, ShapeError, "expected a tuple of whole numbers above 0"),
         ({"batch_size": 0}, ArgumentError, "batch_size 0 is less than one image for each of 1 devices"),

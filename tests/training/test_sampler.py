@@ -107,6 +107,6 @@ def test_a_discriminators_parameters_are_known_as_such():
 def test_parameters_of_no_network_list_what_each_wants():
     with pytest.raises(CheckpointError) as caught:
         network_of_params({"layer_weight": mx.nd.ones((2, 2))})
-    assert "the parameters (layer_weight) are those of no generator known here" in str(caught.value)
+    assert "the parameters (layer_weight) belong to no known generator" in str(caught.value)
     for network in GENERATORS.values():
         assert f"{network.title}: {network.recognised_by}" in str(caught.value)

@@ -1,11 +1,22 @@
-"""What may go wrong with a training, each a callback: a row of `DIAGNOSES` with its threshold and its remedy.
+"""Diagnoses: callbacks that detect a fault of a training, one row of `DIAGNOSES` for each, with its remedy.
 
-They read a few numbers at logged steps, warn once when something begins to go wrong, and say so in that line of
+A diagnosis reads a few numbers at logged steps. When a fault begins, it warns once and adds an entry to that line of
 history.jsonl::
 
-    "diagnoses": [{"name": "mode_collapse", "evidence": "for 100 steps …", "remedy": "G has found …"}]
+    "diagnoses": [{"name": "mode_collapse", "evidence": "for 100 steps …", "remedy": "G makes …"}]
 
-Thresholds stand at the top of each module, and its class says what they mean. A new one is a row here.
+In reading order::
+
+    base.py           Diagnosis, the base class: readings, window, warning
+    saturated.py      the discriminator D is almost always right, and sure
+    frozen.py         the generator G does not change
+    collapse.py       G makes almost the same images for all latents
+    gradients.py      the gradient that G gets from D vanishes or explodes
+    oscillation.py    the losses swing up and down
+    overflow.py       weights, predictions or losses grow out of float32
+
+Each module has its thresholds at the top; the docstring of its class explains them. To add a diagnosis, add one file
+and one row here.
 """
 
 from __future__ import annotations

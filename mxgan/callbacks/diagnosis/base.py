@@ -1,4 +1,4 @@
-"""`Diagnosis`: a callback that looks at a run now and then for one way of going wrong, and says so once."""
+"""`Diagnosis`, the base class of callbacks that check a run for one fault and warn once."""
 
 from __future__ import annotations
 
@@ -17,29 +17,30 @@ __all__ = ["LEAST_READINGS", "READ_EVERY", "WINDOW_STEPS", "Diagnosis", "first_n
 
 logger = logging.getLogger(__name__)
 
-READ_EVERY = 10  # steps between two readings, at least: what a reading costs is spread over them
-WINDOW_STEPS = 100  # a window has so many steps, and at least LEAST_READINGS readings
+READ_EVERY = 10  # at least this number of steps between two readings, to keep their cost low
+WINDOW_STEPS = 100  # number of steps of a window, which has at least LEAST_READINGS readings
 LEAST_READINGS = 5
-MOST_NUMBERS = 1 << 16  # of each weight array: enough to see a change of its size
+MOST_NUMBERS = 1 << 16  # numbers read of each weight array: enough to see a change of its size
 
 
 class Diagnosis(Callback):
-    """Base of the diagnoses: reads a few numbers at logged steps, and judges the last of them together.
+    """Base class of the diagnoses: reads a few numbers at logged steps and judges the last readings together.
 
-    A reading is taken at those logged steps that are a multiple of `every`, of what that step left on the device
-    (`look`, which queues reductions and waits for nothing) and of the metrics of its line (`reading`). As soon as
-    `evidence` finds the fault in the window, an episode begins: a warning with the remedy, and an entry in the
-    line's `diagnoses`. It is over when the whole window was without evidence; only then can the next one begin.
+    A reading is taken at the logged steps that are a multiple of `every`. It uses arrays of this step on the device
+    (`look`, which queues reductions and does not wait) and the metrics of the step's log line (`reading`). An episode
+    begins when `evidence` finds the fault in the window: the log gets a warning with the remedy, and the line of the
+    history gets an entry in `diagnoses`. The episode ends after a whole window without evidence. Only then can the next
+    one begin.
 
     Parameters
     ----------
-    log_every : steps between lines of the history, which asks by `conclude`.
-    objective : the row of OBJECTIVES that is trained on.
+    log_every : the number of steps between two lines of the history, which calls `conclude`.
+    objective : the row of OBJECTIVES of the training.
 
     Attributes
     ----------
-    fault : the name under which it is listed and recorded. remedy : what to do, in one line.
-    windows : how many windows of WINDOW_STEPS steps it looks back. numbers : how many a reading has.
+    fault : name in DIAGNOSES and in the history. remedy : advice to the user, in one line.
+    windows : the number of windows of WINDOW_STEPS steps in the evidence. numbers : the length of a reading.
     """
 
     fault = ""
@@ -52,24 +53,24 @@ class Diagnosis(Callback):
         self.objective = objective
         self.window = self.windows * max(LEAST_READINGS, -(-WINDOW_STEPS // self.every))
         self._readings: deque = deque(maxlen=self.window)
-        self._healthy: Optional[int] = None  # readings without evidence in the episode under way; None: there is none
+        self._healthy: Optional[int] = None  # readings without evidence in this episode; None: no episode
         self._seen: Optional[Sequence] = None
 
     def look(self, trainer, batch, result) -> Sequence:
-        """NDArrays with what is to be known of this step; made on the device."""
+        """NDArrays that describe this step, computed on the device."""
         return ()
 
     def reading(self, seen: Sequence, metrics: Mapping) -> Sequence:
-        """The numbers to keep, of the arrays that `look` made, as NumPy's, and of the line's metrics."""
+        """The numbers to keep, from the arrays of `look` (now NumPy arrays) and the metrics of the log line."""
         raise NotImplementedError
 
     def evidence(self, readings: np.ndarray) -> Optional[str]:
-        """What of the window (readings, numbers), oldest first, shows the fault, as a clause; None: nothing does."""
+        """The evidence of the fault in the window (readings, numbers), oldest first, as a clause; None if healthy."""
         raise NotImplementedError
 
     @property
     def is_full(self) -> bool:
-        """Whether the window has as many readings as it is to have."""
+        """Whether the window is full of readings."""
         return len(self._readings) == self.window
 
     def is_due(self, step: int) -> bool:
@@ -80,7 +81,7 @@ class Diagnosis(Callback):
         self._seen = self.look(trainer, batch, result) if self.is_due(trainer.step) else None
 
     def conclude(self, step: int, metrics: Mapping) -> Optional[dict]:
-        """Take the reading of this step, if one is due; the entry for the history where an episode begins, or None."""
+        """Take the reading of this step, if one is due. Returns the history entry if an episode begins, else None."""
         if self._seen is None:
             return None
         seen, self._seen = [array.asnumpy() for array in self._seen], None
@@ -107,7 +108,7 @@ class Diagnosis(Callback):
         return {"every": self.every, "readings": readings, "healthy": self._healthy}
 
     def restore(self, state: dict) -> None:
-        """Go on from a state; of a run that was not diagnosed, or read at another spacing, it begins anew."""
+        """Continue from a state; without a state, or with one of another `every`, begin without readings."""
         self._seen = None
         with fitting(self, state):
             state = state if state.get("every", self.every) == self.every else {}
@@ -123,5 +124,5 @@ class Diagnosis(Callback):
 
 
 def first_numbers(array):
-    """The first MOST_NUMBERS numbers of an NDArray as a vector, without a copy."""
+    """The first MOST_NUMBERS values of an NDArray as a vector, without a copy."""
     return array.reshape((-1,))[: min(array.size, MOST_NUMBERS)]

@@ -1,4 +1,4 @@
-"""The generator does not move any more."""
+"""`FrozenGenerator`: the generator does not change any more."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from mxgan.callbacks.finite_guard import sums_of_squares
 
 __all__ = ["FrozenGenerator"]
 
-CHANGE = 1e-6  # a million such steps make one weight as large again
+CHANGE = 1e-6  # at this rate, a change as large as the weights takes a million steps
 
 
 class FrozenGenerator(Diagnosis):
-    """No weight array of G changes by more than CHANGE of its norm in a step, in any reading.
+    """No weight array of G changes by more than CHANGE of its norm in a step, in any reading of the window.
 
-    The step that is read is measured alone, before and after it, on the first 65,536 numbers of each array; the
-    published recipes move by 1e-5 to 1e-2.
+    A reading compares the first 65,536 values of each array before and after one step. The published recipes change by
+    1e-5 to 1e-2.
     """
 
     fault = "generator_frozen"

@@ -1,4 +1,4 @@
-"""What G is told by D fades away, or grows out of all measure."""
+"""`VanishingGradient` and `ExplodingGradient`: the gradient that G gets from D is too small or too large."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from mxgan.callbacks.finite_guard import sums_of_squares
 
 __all__ = ["ExplodingGradient", "VanishingGradient"]
 
-LATEST = 3  # readings that must all agree: one batch may be odd
+LATEST = 3  # number of readings that must agree, because one batch may be unusual
 FAINT, FAINTER = 1e-6, 1e-3
 HUGE, LARGER = 1e4, 1e2
 
 
 class _InputGradient(Diagnosis):
-    """Base: the norm of the gradient of G's loss at an image, the root mean square over the batch.
+    """Base class: the norm of the gradient of G's loss at an image, as root mean square over the batch.
 
-    The last LATEST norms are beyond `limit`, or beyond `share` of the median of those before in the window.
+    The fault: the last LATEST norms are all beyond `limit`, or all beyond `share` times the median of the earlier norms
+    in the window.
     """
 
     beyond: Callable
@@ -35,7 +36,7 @@ class _InputGradient(Diagnosis):
     def evidence(self, readings: np.ndarray) -> Optional[str]:
         norms, median = readings[-LATEST:, 0], np.nan
         if self.is_full:
-            median = np.median(readings[:-LATEST, 0]) or np.nan  # a gradient of 0 is no measure
+            median = np.median(readings[:-LATEST, 0]) or np.nan  # nothing is relative to a median of 0
         if len(norms) < LATEST or not any(
             self.beyond(norms, least).all() for least in (self.limit, self.share * median)
         ):
@@ -45,18 +46,18 @@ class _InputGradient(Diagnosis):
 
 
 class VanishingGradient(_InputGradient):
-    """The last LATEST norms are at most FAINT, or at most FAINTER times the median of those before in the window."""
+    """The last LATEST norms are at most FAINT, or at most FAINTER times the median of the earlier norms."""
 
     fault = "vanishing_gradient"
     remedy = (
-        "D tells G nothing: weaken D (a lower learning rate, instance noise), or loosen a tight weight_clip; the "
-        "recipe wgan-gp keeps the gradient near 1."
+        "G learns almost nothing from D: weaken D (a lower learning rate, instance noise), or loosen a tight "
+        "weight_clip; the recipe wgan-gp keeps the gradient near 1."
     )
     beyond, limit, share = np.less_equal, FAINT, FAINTER
 
 
 class ExplodingGradient(_InputGradient):
-    """The last LATEST norms are at least HUGE, or at least LARGER times the median of those before in the window."""
+    """The last LATEST norms are at least HUGE, or at least LARGER times the median of the earlier norms."""
 
     fault = "exploding_gradient"
     remedy = (

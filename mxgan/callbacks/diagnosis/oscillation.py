@@ -1,4 +1,4 @@
-"""G and D chase each other: their losses swing to and fro."""
+"""`Oscillation`: the losses of G and D swing up and down."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ SWINGS = 5
 
 
 class Oscillation(Diagnosis):
-    """A loss has gone up and down by large steps at least SWINGS times in the last 300 steps.
+    """A loss has gone up or down by a large amount at least SWINGS times in the last 300 steps.
 
-    Large is SWING times the larger of the loss's own median and of the loss of a D that cannot tell; for an
-    objective without a threshold, whose losses have no level of their own, of the median of D's. The losses are the
-    means over the steps since the line before.
+    "Large" is SWING times the larger of two values: the median of the loss, and the loss of an undecided D. If the
+    objective has no threshold, its losses have no such level; then the second value is the median of D's loss. Medians
+    are of absolute values. A loss is the mean over the steps since the previous log line.
     """
 
     fault = "oscillation"
     numbers = 2
     remedy = (
-        "G and D chase each other: lower both learning rates (--lr), or take beta1 from 0.9 to 0.5 or 0; an average "
-        "of G (--ema 0.999) evens samples out."
+        "G and D chase each other: lower both learning rates (--lr), or lower beta1 from 0.9 to 0.5 or 0; an average "
+        "of G's weights (--ema 0.999) makes the samples steadier."
     )
     windows = 3
 
@@ -53,7 +53,7 @@ class Oscillation(Diagnosis):
 
 
 def swings(values: np.ndarray, least: float) -> int:
-    """How often a series goes up or down by at least `least`, each time the other way than before."""
+    """The number of moves of a series by at least `least`, each in the opposite direction of the previous one."""
     count, direction = 0, 0
     lowest = highest = values[0]  # since the last turn
     for value in values[1:]:

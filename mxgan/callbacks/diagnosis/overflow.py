@@ -1,4 +1,4 @@
-"""Numbers are on their way out of float32."""
+"""`NearOverflow`: weights, predictions or losses grow towards the limit of float32."""
 
 from __future__ import annotations
 
@@ -16,15 +16,19 @@ GROWTH, GROWING, FROM = 2.0, 5, 1e3
 
 
 class NearOverflow(Diagnosis):
-    """The largest of weights, predictions and losses is above LIMIT, or is above FROM by doubling in GROWING readings.
+    """The largest size is LIMIT or more, or it is FROM or more after it at least doubled in GROWING readings in a row.
 
-    Of a weight array it is the root mean square of its first 65,536 numbers, of a batch that of its predictions.
-    Squares of numbers from 1.8e19 up are infinite in float32, and a layer multiplies sizes: at LIMIT there are three
-    layers left. FiniteGuard ends the run once a number is not finite.
+    The sizes are: for each weight array, the root mean square of its first 65,536 values; for each batch, the root mean
+    square of its predictions; the absolute values of the losses. In float32 the squares of numbers from 1.8e19 up are
+    infinite, and each layer multiplies sizes: at LIMIT there are three layers left. FiniteGuard ends the run when a
+    number is not finite.
     """
 
     fault = "nan_near"
-    remedy = "The run is about to diverge: lower the learning rates (--lr), or let it go back by --on-nan rollback."
+    remedy = (
+        "The run is about to diverge: lower the learning rates (--lr), or let the run return to a checkpoint by "
+        "--on-nan rollback."
+    )
 
     def look(self, trainer, batch, result):
         parameters = [trainer.pair.parameters(half) for half in ("generator", "discriminator")]

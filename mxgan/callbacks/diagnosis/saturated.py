@@ -1,4 +1,4 @@
-"""The discriminator has won: it tells every image right, and is sure of it."""
+"""`SaturatedDiscriminator`: the discriminator is right on almost every image, and sure."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from mxgan.callbacks.diagnosis.base import Diagnosis
 __all__ = ["SaturatedDiscriminator"]
 
 ACCURACY = 0.99
-SURE = 0.003  # D's loss on fakes, in parts of that of a D which cannot tell
+SURE = 0.003  # D's loss on fakes, as a share of the loss of an undecided D
 
 
 class SaturatedDiscriminator(Diagnosis):
-    """D's accuracy is at least ACCURACY, and its loss on G's fakes at most SURE of an undecided D's, in every reading.
+    """In every reading, D's accuracy is at least ACCURACY and its loss on fakes at most SURE of an undecided D's loss.
 
-    With the objective "gan" the second is D(G(z)) ≤ 0.002, an entropy of G from 6.2 nats up; healthy runs on MNIST have
-    been seen to pass 0.006, 5 nats. An objective without a threshold (wasserstein) has no accuracy, and its critic
-    cannot saturate: nothing is said of it.
+    For the objective "gan" the second condition is D(G(z)) ≤ 0.002, an entropy of G of 6.2 nats or more. Healthy runs
+    on MNIST have reached 0.006, 5 nats. An objective without a threshold (wasserstein) has no accuracy, and its critic
+    cannot saturate, so that this diagnosis never warns.
     """
 
     fault = "discriminator_saturated"
     numbers = 2
     remedy = (
         "D learns faster than G: lower D's learning rate (--set discriminator_optimizer.learning_rate=...), or add "
-        "instance noise and smoothing as the recipe dcgan has them."
+        "instance noise and label smoothing as in the recipe dcgan."
     )
 
     def look(self, trainer, batch, result):
@@ -45,6 +45,6 @@ class SaturatedDiscriminator(Diagnosis):
             return None
         return (
             f"for {len(readings) * self.every} steps D has been right on at least {accuracy.min():.1%} of the images "
-            f"(warned of from {ACCURACY:.0%}), and its loss on fakes is at most {loss.max():.1%} of that of a D which "
-            f"cannot tell (from {SURE:.1%} down)"
+            f"(limit {ACCURACY:.0%}), and its loss on fakes is at most {loss.max():.1%} of the loss of an undecided D "
+            f"(limit {SURE:.1%})"
         )

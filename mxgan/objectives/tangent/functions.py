@@ -1,6 +1,7 @@
 """Tangents of functions of one number, y = f(x): the tangent of x times f'(x).
 
-At a kink the slope is the one that MXNet's backward pass takes, that of a ReLU at 0 being that of its negative side.
+At a kink the slope is the one of MXNet's backward pass. For example, the slope of a ReLU at 0 is the slope of its
+negative side.
 """
 
 from __future__ import annotations
@@ -14,22 +15,22 @@ _SLOPE_OF_ERF = 1.1283791670955126  # 2/√π, at 0
 
 
 def smooth(slope):
-    """The rule for f' = slope(x, y)."""
+    """The rule for a function with f' = slope(x, y)."""
     return lambda point: point.tangents[0] * slope(point.inputs[0], point.outputs[0])
 
 
 def with_number(slope):
-    """The rule for an operator with a number c: f' = slope(x, y, c)."""
+    """The rule for an operator with a constant c: f' = slope(x, y, c)."""
     return lambda point: point.tangents[0] * slope(point.inputs[0], point.outputs[0], point.get("scalar", 0.0))
 
 
 def piecewise(slope):
-    """The rule for an f' that is constant between kinks: slope(x, point)."""
+    """The rule for a function whose f' = slope(x, point) is constant between kinks."""
     return lambda point: point.tangents[0] * point.mask(slope(point.inputs[0], point))
 
 
 def let_through(x, point: Point):
-    """1 where `clip` does not clip."""
+    """1 for the values that `clip` leaves unchanged, else 0."""
     return (x >= point.get("a_min", 0.0)) * (x <= point.get("a_max", 0.0))
 
 
@@ -53,14 +54,14 @@ ELEMENTARY = {
     "_power_scalar": with_number(lambda x, y, c: c * x ** (c - 1)),
     "_rdiv_scalar": with_number(lambda x, y, c: -y / x),
 }
-_ACTIVATIONS = {  # all that MXNet has
+_ACTIVATIONS = {  # all activations of MXNet
     **{kind: ELEMENTARY[kind] for kind in ("relu", "sigmoid", "softsign", "tanh")},
     "softrelu": smooth(lambda x, y: mx.sym.sigmoid(x)),
 }
 
 
 def leaky(point: Point):
-    """LeakyReLU with a fixed slope, and ELU, whose slope on the negative side is y + slope."""
+    """LeakyReLU with a fixed slope, and ELU, whose derivative for negative x is y + slope."""
     kind, slope = point.get("act_type", "leaky"), point.get("slope", 0.25)
     x, y = point.inputs[0], point.outputs[0]
     if kind == "leaky":

@@ -1,7 +1,7 @@
-"""Tangents of the normalisations that stay within a sample.
+"""Tangents of normalisations within one sample: LayerNorm, InstanceNorm, L2Normalization.
 
-All work on rows (R, K), each of which is normalised by itself. MXNet's reductions and the gradients of its broadcasts
-are ten times slower on a CPU than a product with a row of ones, which is what both are here.
+All work on rows (R, K); each row is normalised by itself. Sums and broadcasts are written as products with a row of
+ones: on a CPU, MXNet's reductions and the gradients of its broadcasts are ten times slower.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ __all__ = ["NORMALISATIONS"]
 
 
 class Rows:
-    """Sums over each row of (R, K), and a column (R, 1) spread over its rows.
+    """Sums over each row of (R, K), and the broadcast of a column (R, 1) to (R, K).
 
     Parameters
     ----------
-    like : symbol (R, K), for its shape.
+    like : symbol (R, K), used for its shape.
     length : K.
     """
 
@@ -43,7 +43,7 @@ class Rows:
 def standardised(x, tangent, length: int, eps: float) -> tuple:
     """The tangent of x̂ = (x − μ) / √(var + ε) as two factors, (R, K) and (R, 1).
 
-    (t − x̂ · mean(t x̂)) and 1 / √(var + ε), where t is the tangent of x, centred as x is.
+    The factors are t − x̂ · mean(t x̂) and 1 / √(var + ε). t is the tangent of x minus the mean of its row.
     """
     rows = Rows(x, length)
     x, tangent = rows.centred(x), rows.centred(tangent)
@@ -54,19 +54,19 @@ def standardised(x, tangent, length: int, eps: float) -> tuple:
 
 
 def layer_norm(point: Point):
-    """LayerNorm along one axis; gamma belongs to the places in a row."""
+    """LayerNorm along one axis, with one gamma for each position in a row."""
     check_parameters(point)
     shape, axis = point.shapes[0], point.get("axis", -1)
     length, axis = shape[axis], -1 if axis == len(shape) - 1 else axis
     x, tangent = (rows_of(value, axis, length) for value in (point.inputs[0], point.tangents[0]))
     across, scale = standardised(x, tangent, length, point.get("eps", 1e-5))
-    # (R, 1) by (1, K), and all gradients, again by products of matrices
+    # (R, 1) by (1, K): a matrix product, so that its gradients are matrix products too
     factor = mx.sym.dot(scale, mx.sym.Reshape(point.inputs[1], shape=(1, -1)))
     return back(across * factor, point, axis)
 
 
 def instance_norm(point: Point):
-    """InstanceNorm: each channel of each sample is a row, with a gamma of its own."""
+    """InstanceNorm: each channel of each sample is a row, with one gamma for each channel."""
     check_parameters(point)
     _, channels, *sides = point.shapes[0]
     length = math.prod(sides)
@@ -79,7 +79,7 @@ def instance_norm(point: Point):
 
 
 def l2_normalised(point: Point):
-    """y = x / √(Σ x² + ε), with the tangent t of x: (t − y · Σ(y t)) / √(Σ x² + ε)."""
+    """L2Normalization, y = x / √(Σ x² + ε). With the tangent t of x: (t − y · Σ(y t)) / √(Σ x² + ε)."""
     shape, mode = point.shapes[0], point.get("mode", "instance")
     axis = 1 if mode == "channel" else -1
     length = shape[1] if mode == "channel" else math.prod(shape[1 if mode == "instance" else 2 :])
@@ -96,7 +96,7 @@ def rows_of(value, axis: int, length: int):
 
 
 def back(rows, point: Point, axis: int):
-    """Rows (R, K) in the shape of the operator's input; the batch may be of any size."""
+    """Rows (R, K) reshaped to the operator's input; the batch may have any size."""
     shape = list(point.shapes[0])
     if axis == -1:
         return mx.sym.Reshape(rows, shape=(-1, *shape[1:]))

@@ -1,4 +1,4 @@
-"""`Point`: one operator of a network and the values at which it is differentiated. What every rule is given."""
+"""`Point`, the argument of every rule: one operator of a network and the values at which it is differentiated."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ __all__ = ["Point", "check_parameters"]
 
 @dataclass(frozen=True)
 class Point:
-    """One operator y = f(x, …) where it is differentiated. Everything is a symbol.
+    """One operator y = f(x, …) and the values at which it is differentiated. All values are symbols.
 
     Attributes
     ----------
     node : the operator with its attributes.
-    inputs, outputs : the values of each.
-    tangents : of each input; None for zero.
-    shapes : of each input, and of the first output last.
-    masks : what `mask` collects; None where masks stay in the graph.
+    inputs, outputs : the value of each input and output.
+    tangents : the tangent of each input; None means zero.
+    shapes : the shape of each input, then the shape of the first output.
+    masks : {name: symbol}, filled by `mask`. None means that masks stay in the graph.
     """
 
     node: Any
@@ -34,7 +34,7 @@ class Point:
     masks: Optional[dict]
 
     def get(self, name: str, default: Any) -> Any:
-        """An attribute of the operator as a value; MXNet keeps strings, of those that were given."""
+        """An attribute of the operator as a Python value. MXNet stores only given attributes, as strings."""
         text = self.node.attributes.get(name)
         if text is None:
             return default
@@ -50,7 +50,7 @@ class Point:
         return make(*inputs, name=f"{self.node.name}_tangent", **{**given, **changes})
 
     def mask(self, slope):
-        """`slope`, which is constant wherever it has a derivative, so never to be differentiated itself."""
+        """`slope` without gradient: it is piecewise constant, so that its derivative is 0 or does not exist."""
         if self.masks is None:
             return mx.sym.BlockGrad(slope)
         name = f"mask{len(self.masks)}_{self.node.name}"
@@ -58,7 +58,7 @@ class Point:
         return mx.sym.Variable(name)
 
     def refusal(self, attribute: str, given: Any, known: Iterable) -> ArgumentError:
-        """The error for a setting of the operator that has no rule."""
+        """The error for an attribute value of the operator that has no rule."""
         return ArgumentError(
             f"the layer {self.node.name!r} is {self.node.operator} with {attribute}={given}, which has no tangent; "
             f"known: {', '.join(known)}. Build the critic of these, or use no penalty."
@@ -66,7 +66,7 @@ class Point:
 
 
 def check_parameters(point: Point) -> None:
-    """Raise ArgumentError where a weight, bias, gamma or beta moves with the data."""
+    """Raise ArgumentError if a weight, bias, gamma or beta depends on the data."""
     if any(tangent is not None for tangent in point.tangents[1:]):
         raise ArgumentError(
             f"the layer {point.node.name!r} has a parameter that is computed from the data, which has no tangent. "

@@ -1,8 +1,8 @@
-"""How each operator carries a tangent: RULES, by MXNet's name of the operator.
+"""Tangent rules: RULES has one rule for each operator, under MXNet's name of the operator.
 
-A rule takes a `Point` with at least one input that moves and returns the tangent of the output (a symbol of several
-outputs where the operator has several), or None for zero. What it returns must itself have a gradient in MXNet, to
-the operator's parameters and to its inputs.
+A rule takes a `Point` with at least one nonzero input tangent. It returns the tangent of the output, or None for zero.
+If the operator has several outputs, the tangent is a symbol with as many outputs. MXNet must be able to differentiate
+the tangent with respect to the operator's parameters and inputs.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ __all__ = ["RULES"]
 
 
 def linear(point: Point):
-    """The operator itself on the tangent; its other inputs (indices, a shape to take) do not move."""
+    """The operator applied to the tangent. Its other inputs (indices, a reference shape) have no tangent."""
     tangent = point.tangents[0]
     return None if tangent is None else point.again(tangent, *point.inputs[1:])
 
 
 def flat(point: Point) -> None:
-    """What is constant, or is not to be differentiated."""
+    """Zero tangent: the output is piecewise constant, or its gradient is blocked."""
 
 
 def unchanged(point: Point):
@@ -33,13 +33,13 @@ def unchanged(point: Point):
 
 
 def weighted(point: Point):
-    """Convolution, FullyConnected: the same without bias. The weight may be computed, though not from the data."""
+    """Convolution, FullyConnected: the layer without bias. The weight may be computed, but not from the data."""
     check_parameters(point)
     return point.again(point.tangents[0], point.inputs[1], no_bias=True)
 
 
 def pooling(point: Point):
-    """Average or sum over windows; the largest of a window has no rule."""
+    """Average and sum pooling. Max pooling has no rule."""
     kind = point.get("pool_type", "max")
     if kind not in ("avg", "sum"):
         raise point.refusal("pool_type", kind, ("avg", "sum"))
@@ -47,7 +47,7 @@ def pooling(point: Point):
 
 
 def upsampling(point: Point):
-    """Nearest neighbour of one input; the bilinear one is a Deconvolution."""
+    """Nearest-neighbour upsampling of one input. Bilinear upsampling has no rule: it is a Deconvolution."""
     kind = point.get("sample_type", None)
     if kind != "nearest" or len(point.inputs) > 1:
         raise point.refusal("sample_type", f"{kind} of {len(point.inputs)} inputs", ("nearest of one",))
@@ -58,7 +58,7 @@ _REDUCTION = {"axis": None, "keepdims": False, "exclude": False}
 
 
 def extreme(point: Point):
-    """max, min over axes: the tangent where the extreme is; the sum of them where several tie, as MXNet has it."""
+    """max, min over axes: the tangent of the extreme value. Tied values add their tangents, as in MXNet's backward."""
     x, given = point.inputs[0], {name: point.get(name, default) for name, default in _REDUCTION.items()}
     make = {"max": mx.sym.max, "min": mx.sym.min}[point.node.operator]
     there = mx.sym.broadcast_equal(x, make(x, **{**given, "keepdims": True}))
@@ -69,19 +69,19 @@ def extreme(point: Point):
 
 
 def joined(point: Point):
-    """Concat, stack: zeros for a part that does not move, such as planes that say the class."""
+    """Concat, stack: zeros for an input without tangent, such as the one-hot planes of a class."""
     parts = zip(point.tangents, point.inputs)
     return point.again(*(mx.sym.zeros_like(value) if tangent is None else tangent for tangent, value in parts))
 
 
 def total(parts):
-    """The sum of those tangents that are not zero."""
+    """The sum of the tangents that are not None."""
     parts = [part for part in parts if part is not None]
     return mx.sym.add_n(*parts) if len(parts) > 1 else parts[0]
 
 
 def spread(point: Point, i: int):
-    """The tangent of input `i` in the shape of the output, where the operator broadcasts it."""
+    """The tangent of input `i`, broadcast to the shape of the output if the operator broadcasts the input."""
     tangent = point.tangents[i]
     if tangent is None or point.shapes[i] == point.shapes[-1]:
         return tangent
@@ -100,13 +100,13 @@ def subtracted(point: Point):
 
 
 def product(point: Point):
-    """a · b, elementwise, broadcast, and of matrices: the tangent of a times b, plus a times that of b."""
+    """a · b, elementwise, broadcast or as a matrix product: (tangent of a) · b + a · (tangent of b)."""
     (a, b), (da, db) = point.inputs, point.tangents
     return total([None if da is None else point.again(da, b), None if db is None else point.again(a, db)])
 
 
 def quotient(point: Point):
-    """y = a / b: (the tangent of a minus y times that of b) / b."""
+    """y = a / b: ((tangent of a) − y · (tangent of b)) / b."""
     moved = point.tangents[1]
     moved = None if moved is None else mx.sym.broadcast_mul(-point.outputs[0], moved)
     return mx.sym.broadcast_div(total([spread(point, 0), moved]), point.inputs[1])

@@ -1,4 +1,4 @@
-"""The walk over a network's nodes, from its data to its score, that builds the tangent (Wengert 1964)."""
+"""The walk over a network's nodes, from data to score, that builds the tangent (Wengert 1964)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MIXES_SAMPLES = (
     "section 4). Take a network with discriminator_norm=none or layer"
 )
 _DRAWS_AGAIN = "draws other numbers in each pass, so that the penalty would be of another network. Leave it out"
-# What has no tangent, and why: said instead of a list of operators.
+# Operators without tangent, and the reason: it tells the user more than the list of known operators.
 _REFUSED = {
     **dict.fromkeys(("BatchNorm", "BatchNorm_v1", "_contrib_SyncBatchNorm"), _MIXES_SAMPLES),
     "Deconvolution": (
@@ -30,13 +30,13 @@ _REFUSED = {
 
 
 class Linearization(NamedTuple):
-    """What `linearize` gives, symbols that share their nodes.
+    """The result of `linearize`: symbols that share their nodes.
 
     Attributes
     ----------
-    score : the score that was given, a copy of it.
-    tangent : its derivative along the direction.
-    masks : {input of `tangent`: the symbol of its value}.
+    score : a copy of the given score.
+    tangent : the derivative of the score along the direction.
+    masks : {input of `tangent`: symbol that computes its value}.
     """
 
     score: Any
@@ -47,30 +47,30 @@ class Linearization(NamedTuple):
 def linearize(
     score, inputs: Mapping[str, tuple], data: str = "data", direction: str = "tangent", masks_as_inputs: bool = False
 ) -> Linearization:
-    """⟨∇ score, direction⟩ for each sample, as a symbol over the same Variables and one more.
+    """⟨∇ score, direction⟩ for each sample, as a symbol over the same Variables and the new input `direction`.
 
     Parameters
     ----------
-    score : symbol with one output, the raw score (N, 1), and no BatchNorm. Its weights may be computed from other
-        Variables (spectral normalisation), though not from the data. Where samples of a batch see each other
-        (minibatch discrimination), the derivative is along all of their directions at once.
-    inputs : {input: shape}, batch included, for `data` and every other input, such as `class_label`. The result is
-        not tied to the size of the batch.
+    score : symbol with one output, the raw score (N, 1), without BatchNorm. Its weights may be computed from other
+        Variables (spectral normalisation), but not from the data. If a score depends on several samples of the batch
+        (minibatch discrimination), the derivative is along the directions of all samples at once.
+    inputs : {input: shape}, batch included, for `data` and every other input, such as `class_label`. The result works
+        for any batch size.
     data : the input with respect to which the score is differentiated.
-    direction : name of the new input, of the shape of `data`.
-    masks_as_inputs : take the slopes of piecewise linear activations as inputs. The tangent of a critic that is
-        piecewise linear throughout depends on its data through these masks alone, and the pass that finds the gradient
-        leaves them in any case: the tangent need not compute the score again, nor MXNet differentiate it for nothing (a
-        third of the penalty's time).
+    direction : name of the new input, which has the shape of `data`.
+    masks_as_inputs : whether the slopes of piecewise linear activations (the masks) are inputs of the tangent. The
+        tangent of a piecewise linear critic depends on the data only through its masks, and the pass that computes
+        the gradient can output them. Then the tangent does not compute the score again, and MXNet does not
+        differentiate it in vain. This saves a third of the penalty's time.
 
     Returns
     -------
-    Linearization; its `tangent` has the score's shape, and lacks the arguments that it does not depend on (the last
-    bias).
+    Linearization. Its `tangent` has the shape of the score. Arguments that the tangent does not depend on, such as the
+    last bias, are not among its arguments.
 
     Raises
     ------
-    ArgumentError : BatchNorm, or another operator that has no rule; a score that does not depend on `data`.
+    ArgumentError : the score has BatchNorm or another operator without rule, or does not depend on `data`.
 
     Example
     -------
@@ -78,7 +78,8 @@ def linearize(
     >>> tangent = linearize(critic, {"data": (64, 3, 64, 64)}).tangent
     """
     _check_names(score, inputs, data, direction)
-    # A copy, whose Variables get shapes below; and a last node with one output, whichever of its node's it was.
+    # A copy, because its Variables get shapes below. identity: the last node must have one output; the score may be
+    # one of several outputs of its node.
     score = mx.sym.identity(copy.deepcopy(score))
     nodes = nodes_of(score, inputs)
     internals, masks = iter(score.get_internals()), {} if masks_as_inputs else None
@@ -87,7 +88,7 @@ def linearize(
         values.append([next(internals) for _ in node.output_shapes])
         if node.operator == "null":
             tangents.append([mx.sym.Variable(direction) if node.name == data else None])
-            if node.name not in inputs:  # gamma's shape: the tangent of LayerNorm does not decide it
+            if node.name not in inputs:  # the tangent of LayerNorm does not determine gamma's shape
                 values[-1][0]._set_attr(__shape__=str(tuple(node.output_shapes[0])))
         else:
             tangents.append(_tangents_of(_point(node, nodes, values, tangents, masks)))
@@ -101,13 +102,13 @@ def _check_names(score, inputs: Mapping, data: str, direction: str) -> None:
     if len(outputs) != 1:
         raise ArgumentError(f"the score has {len(outputs)} outputs ({', '.join(outputs)}); give the one to penalise.")
     if data not in inputs:
-        raise ArgumentError(f"there is no shape for {data!r}, only for {', '.join(inputs) or 'nothing'}; give one.")
+        raise ArgumentError(f"the shape of {data!r} is missing; given: {', '.join(inputs) or 'nothing'}. Add it.")
     if direction in score.list_inputs():
         raise ArgumentError(f"the network has an input {direction!r} already; give `direction` another name.")
 
 
 def _point(node, nodes: list, values: list, tangents: list, masks) -> Point:
-    """What the rule for `node`, the last in `values`, is to be given."""
+    """The `Point` of `node`, the last one in `values`."""
     return Point(
         node,
         [values[source][output] for source, output in node.inputs],

@@ -46,7 +46,7 @@ def test_readings_are_ten_steps_apart_and_a_window_has_a_hundred(log_every, ever
 def test_a_saturated_discriminator():
     sure = [[1.0, 0.003]] * 10
     assert (
-        "right on at least 100.0% of the images (warned of from 99%), and its loss on fakes is at most 0.3% of"
+        "right on at least 100.0% of the images (limit 99%), and its loss on fakes is at most 0.3% of the loss of"
         in evidence("discriminator_saturated", sure)
     )
     assert evidence("discriminator_saturated", sure[1:]) is None  # the window is not full
@@ -93,10 +93,10 @@ def test_the_change_of_a_weight_is_that_of_one_step():
 
 def test_a_collapsed_generator():
     alike = [[0.1, 0.9]] * 10
-    assert "0.1 times as far apart on average as the real images" in evidence("mode_collapse", alike)
+    assert "at most 0.1 times as far apart on average as the real images" in evidence("mode_collapse", alike)
     assert evidence("mode_collapse", [*alike[1:], [0.11, 0.9]]) is None
     several = [[0.9, 0.05]] * 10
-    assert "0.05 times as far apart from the nearest other one" in evidence("mode_collapse", several)
+    assert "at most 0.05 times as far apart from the nearest neighbour" in evidence("mode_collapse", several)
     assert evidence("mode_collapse", [*several[1:], [0.9, 0.06]]) is None
     assert evidence("mode_collapse", [[np.nan, np.nan]] * 10) is None
 
