@@ -131,7 +131,7 @@ def test_the_published_numbers():
         (
             "ssgan",
             {"minibatch_kernels": 3, "penalty": "r1"},
-            "minibatch discrimination (minibatch_kernels), which mixes the samples of a batch, so that a gradient",
+            "minibatch discrimination (minibatch_kernels), which mixes the samples of a batch: a gradient",
         ),
         ("ssgan", {"split": "nonsense"}, "measures on the test split; split is 'nonsense', leave it out (null)"),
         ("ssgan", {"dataset": "folder"}, "which the data set 'folder' does not have; mnist and digits have one"),

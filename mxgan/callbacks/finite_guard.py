@@ -95,14 +95,14 @@ class FiniteGuard(Callback):
         self._waiting.append((trainer.step, [watched for watched, _ in looked], sums))
 
     def _examine(self, step: int, looked: list, sums) -> None:
-        bad = [seen for seen, total in zip(looked, sums.asnumpy()) if not np.isfinite(total)]
+        bad = [watched for watched, total in zip(looked, sums.asnumpy()) if not np.isfinite(total)]
         if not bad:
             return
         self._waiting.clear()
         first = bad[0]
         if first.what:
             raise DivergedError(step, first.network, first.layer, first.what, self._folder.last_good())
-        same = [seen for seen in bad if seen.network == first.network and not seen.what]
+        same = [watched for watched in bad if watched.network == first.network and not watched.what]
         name, others = same[-1].layer, f", and {len(same) - 1} of its other parameters, are"
         what = f"{name!r} of the {first.network}{others if len(same) > 1 else ' is'}"
         raise DivergedError(step, first.network, name, what, self._folder.last_good())

@@ -55,7 +55,7 @@ def _in_words(error: Exception) -> str:
     first_line = (str(error).strip().splitlines() or ["no message"])[0]
     return (
         f"{type(error).__name__}: {first_line}\n"
-        "This error is unexpected: a fault of mxgan, or of MXNet below it. --debug shows where it arose."
+        "This error is unexpected: a fault of mxgan, or of MXNet below it. --debug shows where it happened."
     )
 
 
