@@ -1,22 +1,25 @@
 """Generative adversarial networks on Apache MXNet's symbolic Module API.
 
-The flow, and the module of each part::
+The flow, from the first folder to the last; each folder imports only from those above it::
 
-    data/          images as (N, C, H, W) in [-1, 1]          latents `rand`
-       │                                                         │
-    networks/      symbols: rand → image, image → raw score      │
-       │           objectives.py adds the heads                  │
-    modules.py     AdversarialPair: bound Modules            ◄───┘
-       │           steps.py one step, in the order of schedule.py; penalties.py, optimizers.py, metrics.py
-    trainer.py     step → epoch → fit, telling callbacks: history.py, guard.py, diagnosis/, pictures.py,
-       │           evaluator.py, checkpointer.py
+    runtime/      MXNet, settings, files, random draws, CPUs and GPUs
+    graphs/       MXNet symbols and their files: layers, shapes, memory
+
+    data/         images (N, C, H, W) in [-1, 1]; latents `rand`
+    objectives/   heads with their losses, gradient penalties, spectral norm
+    networks/     symbols: rand → image, image → raw score
        │
-    recipes.py     every published recipe as one value
-    session.py     configuration → trainer (assembly.py): new, or gone on with (resuming.py); loading.py: to sample
-    evaluation/    arrays → how good samples are; run_evaluation.py: of a run
-    cli.py         strings → configuration
+    training/     AdversarialPair (bound Modules) → step → epoch → fit; checkpoints; images from a generator
+       │          recipes.py: every published recipe as one value
+       │
+    evaluation/   images → scores
+    pictures/     images → grids, figures and windows
+    callbacks/    work around the steps: history, guard, diagnosis, pictures, evaluation, checkpoints
+       │
+    runs/         configuration → run: start, resume, load, evaluate
+    cli/          command line → configuration
 
-Names below are loaded when first used, so that `import mxgan` costs nothing and works without MXNet.
+Names below are loaded when they are first used, so `import mxgan` is fast and works without MXNet.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every published recipe as one value: network, objective, initialisation, optimisers, schedule, source."""
+"""Published recipes, each as one value: network, objective, initialisation, optimisers, schedule, source."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mxgan.training.schedule import InstanceNoise, Schedule
 
 __all__ = ["RECIPES", "get_recipe"]
 
-BALANCED = {"real_label": 0.9, "instance_noise": InstanceNoise(0.3)}  # what keeps a plain D from winning
+BALANCED = {"real_label": 0.9, "instance_noise": InstanceNoise(0.3)}  # keeps D from winning
 MNIST_SIZED = {"nc": 1, "image_size": 32, "ngf": 32, "ndf": 32}
 
 
@@ -23,7 +23,7 @@ RECIPES = {
     "dcgan": Recipe(
         summary="DCGAN kept in balance: instance noise, one-sided label smoothing, a G that learns four times as fast",
         source="Radford et al. 2016; noise: Sønderby et al. 2017, section 4; smoothing: Salimans et al. 2016, 3.4; "
-        "two rates: Heusel et al. 2017, turned round",
+        "two learning rates: Heusel et al. 2017, but with the higher rate for G",
         real_label=0.9,
         instance_noise=InstanceNoise(0.1),
         generator_optimizer=OptimizerConfig(learning_rate=8e-4),
@@ -44,7 +44,7 @@ RECIPES = {
     ),
     "mlp-gan-64": Recipe(
         summary="multilayer perceptrons on 3×64×64 images, BatchNorm with an epsilon of 0.8",
-        source="Goodfellow et al. 2014, in the widths of the PyTorch-GAN collection; anime faces there",
+        source="Goodfellow et al. 2014, with the widths of the PyTorch-GAN collection, which trains on anime faces",
         network=MLP(
             nc=3,
             image_size=64,
@@ -59,7 +59,7 @@ RECIPES = {
         initializer="torch",
     ),
     "cbr-gan": Recipe(
-        summary="nine convolutions each way on 32×32, Adadelta, five steps of G for one of D, latents drawn once",
+        summary="nine convolutions in each network, 32×32, Adadelta, five steps of G for one of D, latents drawn once",
         source="a classroom notebook (convolution, BatchNorm, ReLU); first 900 images of a folder",
         network=CBR(),
         **both(OptimizerConfig("adadelta_lr", 1e-3, {"rho": 0.9, "epsilon": 1e-6})),
@@ -89,7 +89,7 @@ RECIPES = {
         source="Arjovsky et al. 2017, algorithm 1: clip 0.01, RMSProp 5e-5, on DCGAN's networks",
         network=DCGAN(fix_gamma=False),
         objective="wasserstein",
-        # MXNet has epsilon inside the root: this is PyTorch's 1e-8 outside it
+        # MXNet adds epsilon inside the root; 1e-16 there is PyTorch's 1e-8 outside the root
         **both(OptimizerConfig("rmsprop", 5e-5, {"gamma1": 0.99, "epsilon": 1e-16})),
         schedule=Schedule(discriminator_updates=5, fresh_fakes=True),
         weight_clip=0.01,
@@ -105,8 +105,8 @@ RECIPES = {
         penalty_weight=10.0,
     ),
     "lsgan": Recipe(
-        summary="least squares: D's score is drawn to 1 on real and to 0 on fake images",
-        source="Mao et al. 2017, eq. 9; on DCGAN's networks, in the balance of the recipe dcgan",
+        summary="least squares: D's target score is 1 on real and 0 on fake images",
+        source="Mao et al. 2017, eq. 9; on DCGAN's networks, with instance noise and label smoothing",
         objective="least_squares",
         **BALANCED,
     ),
@@ -118,22 +118,22 @@ RECIPES = {
         spectral_norm=True,
     ),
     "cgan": Recipe(
-        summary="G and D are told the class: asking for a digit gives that digit",
-        source="Mirza and Osindero 2014, on DCGAN's networks at 32×32, in the balance of the recipe dcgan",
+        summary="G and D take the class as an input: G draws the digit that is asked for",
+        source="Mirza and Osindero 2014, on DCGAN's networks at 32×32, with instance noise and label smoothing",
         network=ConditionalDCGAN(**MNIST_SIZED),
         **BALANCED,
         run_defaults={"epochs": 10},
     ),
     "acgan": Recipe(
         summary="D also predicts the class, and G is trained on both of its answers",
-        source="Odena et al. 2017, eq. 2 and 3, on DCGAN's networks at 32×32, in the balance of the recipe dcgan",
+        source="Odena et al. 2017, eq. 2 and 3, on DCGAN's networks at 32×32, with instance noise and label smoothing",
         network=AuxiliaryDCGAN(**MNIST_SIZED),
         **BALANCED,
         run_defaults={"epochs": 10},
     ),
     "ssgan": Recipe(
-        summary="D classifies with ten labels of each class and learns the rest from unlabelled and made images",
-        source="Salimans et al. 2016, section 5 (K + 1 classes, the last logit 0); section 3.2 by minibatch_kernels",
+        summary="D classifies with ten labels of each class, and also learns from unlabelled and generated images",
+        source="Salimans et al. 2016, section 5 (K + 1 classes, the last logit 0); section 3.2 with minibatch_kernels",
         network=SemiSupervisedDCGAN(**MNIST_SIZED),
         labelled_per_class=10,
         instance_noise=InstanceNoise(0.3),
@@ -143,5 +143,5 @@ RECIPES = {
 
 
 def get_recipe(name: str) -> Recipe:
-    """The row `name` of RECIPES; ArgumentError with a suggestion when there is none."""
+    """The row `name` of RECIPES; ArgumentError with a suggestion if there is none."""
     return lookup("recipe", name, RECIPES)

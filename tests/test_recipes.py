@@ -131,7 +131,7 @@ def test_the_published_numbers():
         (
             "ssgan",
             {"minibatch_kernels": 3, "penalty": "r1"},
-            "minibatch discrimination (minibatch_kernels), which mixes the samples of a batch, so that a gradient",
+            "minibatch discrimination (minibatch_kernels), which mixes the samples of a batch: a gradient",
         ),
         ("ssgan", {"split": "nonsense"}, "measures on the test split; split is 'nonsense', leave it out (null)"),
         ("ssgan", {"dataset": "folder"}, "which the data set 'folder' does not have; mnist and digits have one"),
@@ -143,7 +143,7 @@ def test_the_published_numbers():
         ("dcgan", {"weight_clip": 1e-300}, "weight_clip is 1e-300"),
         ("dcgan", {"initial_sigma": 3e-39}, "initial_sigma is 3e-39"),
         ("dcgan", {"penalty": "r1"}, "BatchNorm"),
-        ("cgan", {"network.classes": 7}, "the network 'conditional-dcgan' is of 7 classes"),
+        ("cgan", {"network.classes": 7}, "the network 'conditional-dcgan' is for 7 classes"),
     ],
 )
 def test_what_does_not_fit_is_said_before_a_folder_is_made(name, settings, words, tmp_path):
@@ -207,7 +207,7 @@ def test_a_limit_is_not_of_the_test_set():
 def test_fewer_images_than_a_batch_are_said(caplog):
     caplog.set_level("WARNING")
     open_sources(small("dcgan", steps=1, limit=5))
-    assert caplog.messages == ["There are 5 images, fewer than a batch of 8: each batch has some of them twice."]
+    assert caplog.messages == ["There are 5 images, fewer than a batch of 8: each batch has some images twice."]
 
 
 def test_classes_without_an_image_are_named(tmp_path, monkeypatch):
@@ -235,9 +235,9 @@ def test_the_weight_of_a_penalty_is_told_whether_or_not_it_is_the_usual_one():
         ("{recipe.nothing}", "cannot be filled in (AttributeError: "),
         ("{recipe[0]}", "cannot be filled in (TypeError: "),
         ("{dataset", "cannot be filled in (ValueError: "),
-        ("a/b", "run_name makes 'a/b', which is no name of a folder"),
-        ("..", "run_name makes '..', which is no name of a folder"),
-        ("x{recipe}", "which is no name of a folder"),
+        ("a/b", "run_name makes 'a/b', which cannot be the name of a folder"),
+        ("..", "run_name makes '..', which cannot be the name of a folder"),
+        ("x{recipe}", "which cannot be the name of a folder"),
     ],
 )
 def test_a_name_of_a_run_that_cannot_be_one(name, words):

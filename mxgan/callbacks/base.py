@@ -1,4 +1,4 @@
-"""What happens around the steps: each concern one callback, on a base of no-op hooks."""
+"""Base classes of callbacks that act at an interval, and helpers for their saved state."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def fitting(callback: Callback, state: dict):
-    """Turn what a state of another form raises while it is put back into a CheckpointError."""
+    """Turn the error of restoring a state of another form into a CheckpointError."""
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise CheckpointError(
             f"the checkpoint's state of {callback.name} is {state!r:.200}, which does not fit this version "
-            "of mxgan; go on from another checkpoint."
+            "of mxgan; continue from another checkpoint."
         ) from error
 
 
 def cut_back(lines: Optional[LineFile], kept: int) -> None:
-    """Cut a history back to a checkpoint's; warn where it has become shorter than that."""
+    """Shorten a history to its `kept` bytes at a checkpoint; warn if it is shorter already."""
     if not isinstance(kept, int) or kept < 0:
         raise TypeError("bytes")
     missing = lines.cut(kept) if lines else 0
     if missing:
-        logger.warning("%s has lost %d bytes since the checkpoint was saved; it has a gap now.", lines.path, missing)
+        logger.warning("%s has lost %d bytes since the checkpoint was saved; lines are missing.", lines.path, missing)
 
 
 class Periodic(Callback):
-    """Base of what is done every `every` steps, or at each epoch's end, and once more at the end of `fit`.
+    """Base of callbacks that act at an interval, and once more at the end of `fit`.
 
     Parameters
     ----------
     every : a number of steps, "epoch", or "15min".
-    before : called first; may raise so that nothing is done, as the guard does that finds NaN.
+    before : called before each action; it may raise to prevent the action, as FiniteGuard does for NaN.
     """
 
     def __init__(self, every: Union[int, str], before: Optional[Callable] = None) -> None:
@@ -55,7 +55,7 @@ class Periodic(Callback):
         self._since = time.monotonic()
 
     def act(self, trainer) -> None:
-        """Do it now; never called twice at one step."""
+        """The action; never called twice at one step."""
         raise NotImplementedError
 
     def on_fit_begin(self, trainer) -> None:
@@ -66,7 +66,7 @@ class Periodic(Callback):
             self._act_once(trainer)
 
     def is_due(self, trainer) -> bool:
-        """Whether it is to be done after the step that has just been done."""
+        """Whether to act after the step that has just ended."""
         return self.every.is_over(trainer.step, self._since)
 
     def on_epoch_end(self, trainer) -> None:
@@ -77,7 +77,7 @@ class Periodic(Callback):
         self._act_once(trainer)
 
     def names_this_step(self, trainer) -> bool:
-        """Whether `every` names this step, as minutes never do; the last step of a `fit` may be unnamed."""
+        """Whether the interval ends at this step by its number; never for minutes, not always for a last step."""
         return self.every.names(trainer.step, trainer.iteration)
 
     def _act_once(self, trainer) -> None:
@@ -93,12 +93,12 @@ class Periodic(Callback):
 
 
 class Measuring(Periodic):
-    """Base of what measures the pair, adds a line to `lines`, and tells the figures to a checkpoint of the same step.
+    """Base of callbacks that measure the pair; the values go to `lines` and into a checkpoint of the same step.
 
     Parameters
     ----------
-    lines : may be shared with others.
-    every, before : as `Periodic`'s.
+    lines : the file; other callbacks may share it.
+    every, before : see `Periodic`.
     """
 
     def __init__(self, lines: LineFile, every: Union[int, str], before: Optional[Callable] = None) -> None:
@@ -106,16 +106,16 @@ class Measuring(Periodic):
         self._lines, self._measured, self._cuts_by_step = lines, (None, {}), False
 
     def metric_names(self) -> list:
-        """What it measures."""
+        """The names of the metrics."""
         raise NotImplementedError
 
     def metrics_at(self, step: int) -> dict:
-        """{metric: value} of the weights at this step; nothing where they were not measured."""
+        """{metric: value} at this step; empty if there was no measurement."""
         measured, metrics = self._measured
         return metrics if measured == step else {}
 
     def record(self, trainer, metrics: Mapping, **more) -> None:
-        """Take the figures of this step; `more` goes into the line besides."""
+        """Keep the values of this step and add them to `lines`; `more` adds further entries to the line."""
         self._measured = trainer.step, dict(metrics)
         line = {"step": trainer.step, **metrics, **more}
         self._lines.append(json.dumps(line), stays=self.names_this_step(trainer))
@@ -129,7 +129,7 @@ class Measuring(Periodic):
         return {"bytes": self._lines.settled()}
 
     def restore(self, state: dict) -> None:
-        """Go on from what `state` gave; of a checkpoint that was saved without this callback, by the lines' steps."""
+        """Continue from `state`; if the checkpoint has no state of this callback, the lines' steps decide the cut."""
         super().restore(state)
         self._measured, self._cuts_by_step = (None, {}), not state
         if state:
@@ -138,12 +138,12 @@ class Measuring(Periodic):
 
 
 def _bytes_up_to(lines: LineFile, step: int) -> int:
-    """How long a file of JSON lines is up to the first line of a later step; CorruptFileError for what is none."""
+    """Bytes of a JSON lines file before the first line of a later step; CorruptFileError for a line without a step."""
     length = 0
     if lines.path.exists():
         with open_plain(lines.path) as stream:
             for line in stream:
-                if not line.endswith(b"\n"):  # half of one, as a killed process leaves it
+                if not line.endswith(b"\n"):  # half a line of a killed process
                     break
                 try:
                     later = json.loads(line)["step"] > step

@@ -1,4 +1,4 @@
-"""`Checkpointer`: when a run saves its state, and which of its checkpoints stay."""
+"""`Checkpointer`: saving a run's state, and choosing the checkpoints to keep."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from mxgan.training.run_folder import BEST, RunFolder
 
 __all__ = ["Checkpointer"]
 
-WHENCE = "Metrics of samples are there with --evaluate-every, those of G's average (ema_...) with --ema besides."
+WHENCE = "Metrics of samples need --evaluate-every; metrics of G's average (ema_...) need --ema too."
 
 
 class Checkpointer(Periodic):
-    """Saves every `every` steps, minutes or epochs, and at the end; keeps the newest `keep` and the best.
+    """Saves at an interval and at the end; keeps the newest `keep` checkpoints and the best one.
 
     Parameters
     ----------
-    names : the first words of the files' names.
+    names : the data set and the time stamp for the file names.
     every : a number of steps, "epoch", or "15min".
-    keep : how many checkpoints stay, at least 1; None: all.
-    keep_best : "METRIC:min" or "METRIC:max": the best by that metric stays too; None: no such.
-    sources : callbacks with `metric_names()` and `metrics_at(step)`, {metric: value}. A checkpoint has the figures of
-        `Measuring` ones only where they were measured at its own step.
-    before : called first; may raise so that nothing is saved.
+    keep : the number of newest checkpoints to keep, at least 1; None: all.
+    keep_best : "METRIC:min" or "METRIC:max": the best checkpoint by that metric is kept too; None: no best checkpoint.
+    sources : callbacks with `metric_names()` and `metrics_at(step)`, {metric: value}. A checkpoint has the values of a
+        `Measuring` source only if they were measured at its own step.
+    before : called before each save; it may raise to prevent it.
     save_first : save also before the first step.
     """
 
-    told_last = True  # it saves the state of all others after the same step
+    told_last = True  # it saves the state of all other callbacks after the same step
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Checkpointer(Periodic):
             self._act_once(trainer)
 
     def on_step_end(self, trainer, batch, result) -> None:
-        """After the last step of an epoch its end comes first: a checkpoint lies before it or after it."""
+        """Save if it is due; after the last step of an epoch, only when `on_epoch_end` has counted the epoch."""
         if trainer.ends_epoch and (self._owed or self.is_due(trainer)):
             self._owed = True
         else:
@@ -70,7 +70,7 @@ class Checkpointer(Periodic):
             self._act_once(trainer)
 
     def act(self, trainer) -> None:
-        """Save now, unless this step is saved already."""
+        """Save now, unless this step has a checkpoint already."""
         self._owed = False
         if trainer.step in self._folder.checkpoint_steps():
             return
@@ -89,7 +89,7 @@ class Checkpointer(Periodic):
         self._folder.prune_checkpoints(self.keep, best)
 
     def _check_metric(self) -> None:
-        """Raise ArgumentError for a `keep_best` that no source measures, or never at a checkpoint's step."""
+        """Raise ArgumentError if no source measures `keep_best`, or if it is never measured at a checkpoint's step."""
         if not self.keep_best:
             return
         known = {name: source for source in self._sources for name in source.metric_names()}
@@ -100,13 +100,13 @@ class Checkpointer(Periodic):
         if isinstance(source, Measuring) and not source.every.meets(self.every):
             raise ArgumentError(
                 f"keep_best is {self.keep_best!r}; {wanted} is measured every {source.every} and "
-                f"checkpoints are saved every {self.every}: they hardly meet, and a checkpoint has the "
-                "figures of its own step alone. Give both the same interval, or one that is a multiple of the other."
+                f"checkpoints are saved every {self.every}: the two seldom meet, and a checkpoint has only the values "
+                "of its own step. Give both the same interval, or make one a multiple of the other."
             )
 
 
 def _check_state(callback) -> None:
-    """Raise ArgumentError for a callback whose state cannot be saved, before anything is trained."""
+    """Raise ArgumentError before the training if the state of a callback cannot be saved."""
     try:
         state = callback.state()
         json.dumps(state)

@@ -1,4 +1,4 @@
-"""Measurements while a run trains: metrics of its samples, and the accuracy of a discriminator that classifies."""
+"""Measurements during training: metrics of samples, and the accuracy of a discriminator that classifies."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ logger = logging.getLogger(__name__)
 
 WHILE_TRAINING = ("swd", "frechet", "kernel", "classifier_score", "label_kl", "class_agreement")
 SAMPLES = 1000
-IMAGES = 256  # of them that the metrics of images look at, which cost more than all the others
-AVERAGED = "ema_"  # before the names of the metrics of the generator's average
+IMAGES = 256  # the number of samples for the metrics of images, which cost more than all other metrics
+AVERAGED = "ema_"  # the prefix of the metrics of the generator's average
 
 
 class Evaluator(Measuring):
-    """Every `every` steps and at the end: the reference's metrics of `samples` samples, to the log and to `lines`.
+    """Measures `samples` samples with the reference's metrics, at an interval and at the end; writes log and `lines`.
 
-    Metrics of images look at the first 256 of them and of the real images, so that they come out higher than by all.
-    A measurement that fails, such as for want of memory, is a warning and a line of nulls, and the training goes on.
-    Samples come from latents of their own, the same each time. Where the pair keeps an average of its generator, that
-    is measured too, under names with "ema_" before them.
+    Metrics of images use the first 256 samples and the first 256 real images, so their values are higher than with all
+    images. If a measurement fails, for example because memory is short, the log has a warning, the line has nulls, and
+    the training continues. The latents of the samples are the same at each measurement. If the pair keeps an average
+    of its generator, the average is measured too; the names of its metrics start with "ema_".
 
     Parameters
     ----------
-    lines : where one JSON object is added for each evaluation.
-    sampler : takes the generator's weights; may be shared with other callbacks.
-    reference : of which the first 256 images stay in the bundle.
-    before : as `Periodic`'s: what finds that the weights are not finite.
+    lines : the file that gets one JSON object for each evaluation.
+    sampler : gets the generator's weights; other callbacks may share it.
+    reference : the real side; its bundle keeps the first 256 images.
+    before : see `Periodic`; it raises if the weights are not finite.
     """
 
     def __init__(
@@ -64,19 +64,19 @@ class Evaluator(Measuring):
         except DivergedError:
             raise
         except MXGANError as error:
-            logger.warning("step %d: the samples are not measured: %s", trainer.step, error)
+            logger.warning("step %d: the samples were not measured: %s", trainer.step, error)
             values = dict.fromkeys(self.metric_names())
         else:
-            told = ", ".join(
+            shown = ", ".join(
                 f"{name} {'not finite' if value is None else format(value, '.4g')}" for name, value in values.items()
             )
-            logger.info("step %d: %s of %d samples", trainer.step, told, self._samples)
+            logger.info("step %d: %s of %d samples", trainer.step, shown, self._samples)
         real = self._reference.bundle.images
         images = {} if real is None else {"images": min(IMAGES, self._samples, len(real))}
         self.record(trainer, values, samples=self._samples, **images)
 
     def _measure(self, pair, averaged: bool) -> dict:
-        """{metric: value, None where it is not finite} of the generator, or of its average."""
+        """{metric: value} of the generator, or of its average; None for a value that is not finite."""
         self._sampler.set_params(*pair.generator_params(averaged))
         names = self._reference.names
         chunks = sample_chunks(self._sampler, self._samples, self._settings.seed, self._reference.class_counts)
@@ -99,7 +99,7 @@ class Evaluator(Measuring):
             same = state["networks"] == self._fingerprints()
         if not same:
             logger.warning(
-                "The classifier is another one than before: figures of %s before and after this step do not compare.",
+                "The classifier has changed: values in %s before and after this step cannot be compared.",
                 self._lines.path,
             )
 
@@ -108,15 +108,15 @@ class Evaluator(Measuring):
 
 
 def classifier_accuracy(pair, data) -> float:
-    """Share of the images of `data`, each seen once, that D puts into their class; BatchNorm by its moving statistics.
+    """Share of the images of `data` that D puts into the right class; BatchNorm uses its moving statistics.
 
-    `data` is an iterator of mxgan.data over labelled images, of the pair's batch size.
+    `data` is an iterator of mxgan.data over labelled images, with the pair's batch size; each image counts once.
     """
     return accuracy(lambda images: pair.classify(images).asnumpy(), data)
 
 
 class ClassifierAccuracy(Measuring):
-    """Every `every` steps and at the end: accuracy on `data`, to the log and a line of `lines`."""
+    """Measures D's accuracy on `data`, at an interval and at the end; writes the log and a line of `lines`."""
 
     def __init__(self, lines: LineFile, data, every: Union[int, str], before: Optional[Callable] = None) -> None:
         super().__init__(lines, every, before)

@@ -1,4 +1,4 @@
-"""`FiniteGuard`: every step's losses, gradients and weights, looked at for NaN and infinity without a wait."""
+"""`FiniteGuard`: a check of every step's predictions, gradients and weights for NaN and infinity, without waiting."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from mxgan.training.run_folder import RunFolder
 
 __all__ = ["FiniteGuard", "sums_of_squares"]
 
-STEPS_IN_FLIGHT = 2  # a look at a step older than that waits for nothing: the trainer has at most two under way
-SMALL = 4096  # elements; arrays up to this go through one operator together, larger ones through a product each
+STEPS_IN_FLIGHT = 2  # the trainer runs at most two steps at a time: the sums of older steps are ready
+SMALL = 4096  # elements; one operator sums all arrays up to this size, each larger array has its own product
 
 
 def sums_of_squares(arrays: list):
-    """NDArray (k,): Σx² of each of k float32 NDArrays, NaN or infinite where an element is or |x| is above 1e19.
+    """NDArray (k,): Σx² of each of k float32 NDArrays; NaN or infinite if an element is, or if an |x| is above 1e19.
 
-    As fast as the memory is read: MXNet's own `multi_all_finite` takes thirty times as long on a CPU.
+    As fast as reading the memory: MXNet's own `multi_all_finite` takes thirty times as long on a CPU.
     """
     small = [index for index, array in enumerate(arrays) if array.size <= SMALL]
     large = [index for index, array in enumerate(arrays) if array.size > SMALL]
@@ -34,15 +34,15 @@ def sums_of_squares(arrays: list):
     return found if np.array_equal(order, np.arange(len(order))) else mx.nd.take(found, mx.nd.array(order))
 
 
-class _Seen(NamedTuple):
-    """One array that was looked at: whose it is, and what to call it in a message."""
+class _Watched(NamedTuple):
+    """One checked array: its network, and its name in a message."""
 
     network: str
     layer: str
     what: str
 
 
-# Field of StepResult → the network whose doing it is, and its name for a person.
+# Field of StepResult → (the network that causes it, its name in a message).
 _BEFORE_UPDATE = {
     "fake": ("generator", "the generator's images are"),
     "fake_prediction": ("discriminator", "the discriminator's predictions on fakes are"),
@@ -56,13 +56,13 @@ _AFTER_UPDATE = {
 
 
 class FiniteGuard(Callback):
-    """Ends the training by a DivergedError once a loss, a gradient or a weight is not finite.
+    """Ends the training with a DivergedError if a prediction, a gradient or a weight is not finite.
 
-    What comes out of each step, and every parameter after it, is summed on the device, and the sums are read two steps
-    later, when they are there. A gradient that is not finite makes its weight so in the same step, with every
-    optimiser of MXNet. Of several parameters of a network the one nearest the loss is named: gradients that are not
-    finite spread from there towards the input. BatchNorm's moving statistics are looked at too; MXNet writes them
-    behind its engine's back, so that theirs may be the step after.
+    The device sums the squares of the results and of all parameters after each step. The sums are read two steps
+    later, when they are ready. With every optimiser of MXNet, a gradient that is not finite makes its weight not
+    finite in the same step. If several parameters of a network are bad, the error names the one nearest to the loss,
+    because bad gradients spread from there towards the input. BatchNorm's moving statistics are checked too. MXNet's
+    engine does not know when they are written, so the error may name the following step for them.
     """
 
     def __init__(self, folder: RunFolder) -> None:
@@ -80,7 +80,7 @@ class FiniteGuard(Callback):
         self.examine_all()
 
     def examine_all(self) -> None:
-        """Look at everything now; before a checkpoint is saved."""
+        """Check all waiting steps now; called before a checkpoint is saved."""
         while self._waiting:
             self._examine(*self._waiting.popleft())
 
@@ -88,38 +88,38 @@ class FiniteGuard(Callback):
         self._waiting.clear()
 
     def _look(self, trainer, result) -> None:
-        """Have the sums worked out, in the order in which a step makes what they are of."""
+        """Start the sums of all arrays, in the order in which a step computes the arrays."""
         looked = [*_of_result(result, _BEFORE_UPDATE), *_of_parameters(trainer.pair, "discriminator")]
         looked += [*_of_result(result, _AFTER_UPDATE), *_of_parameters(trainer.pair, "generator")]
         sums = sums_of_squares([array for _, array in looked])
-        self._waiting.append((trainer.step, [seen for seen, _ in looked], sums))
+        self._waiting.append((trainer.step, [watched for watched, _ in looked], sums))
 
     def _examine(self, step: int, looked: list, sums) -> None:
-        bad = [seen for seen, total in zip(looked, sums.asnumpy()) if not np.isfinite(total)]
+        bad = [watched for watched, total in zip(looked, sums.asnumpy()) if not np.isfinite(total)]
         if not bad:
             return
         self._waiting.clear()
         first = bad[0]
         if first.what:
             raise DivergedError(step, first.network, first.layer, first.what, self._folder.last_good())
-        same = [seen for seen in bad if seen.network == first.network and not seen.what]
+        same = [watched for watched in bad if watched.network == first.network and not watched.what]
         name, others = same[-1].layer, f", and {len(same) - 1} of its other parameters, are"
         what = f"{name!r} of the {first.network}{others if len(same) > 1 else ' is'}"
         raise DivergedError(step, first.network, name, what, self._folder.last_good())
 
 
 def _of_result(result, fields: dict) -> list:
-    """[(_Seen, NDArray)] of those fields of a StepResult that are there; none before the first step."""
+    """[(_Watched, NDArray)] of the fields that a StepResult has; empty before the first step."""
     given = {name: getattr(result, name, None) for name in fields}
     return [
-        (_Seen(fields[name][0], name, fields[name][1]), array) for name, array in given.items() if array is not None
+        (_Watched(fields[name][0], name, fields[name][1]), array) for name, array in given.items() if array is not None
     ]
 
 
 def _of_parameters(pair, half: str) -> list:
-    weights = [(_Seen(half, name, ""), array) for name, array in pair.parameters(half).items()]
+    weights = [(_Watched(half, name, ""), array) for name, array in pair.parameters(half).items()]
     statistics = [
-        (_Seen(half, name, f"the statistics {name!r} of the {half} are"), array)
+        (_Watched(half, name, f"the statistics {name!r} of the {half} are"), array)
         for name, array in pair.statistics(half).items()
     ]
     return weights + statistics

@@ -1,4 +1,4 @@
-"""What is logged while a run trains: `Logger` writes history.jsonl, `ProgressBar` one line on standard error."""
+"""Log and progress of a run: `Logger` writes history.jsonl, `ProgressBar` one line on standard error."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["Logger", "ProgressBar", "finite_or_none", "images_per_step"]
 
 logger = logging.getLogger(__name__)
 
-MOST_PENDING = 200  # predictions kept on the device before they are counted in
+MOST_PENDING = 200  # steps whose predictions stay on the device before they are added to the metrics
 
 
 class Logger(Callback):
-    """Every `every` steps: the metrics since the last time, to history.jsonl and, in the original's words, the log.
+    """Writes the metrics of the last `every` steps to history.jsonl and, in the original's words, to the log.
 
-    Predictions are read from the device only then, so that steps in between wait for nothing. What one of the
-    `diagnoses` finds to begin at a step is in that line, under `diagnoses`; they must come before it as callbacks.
+    Predictions are read from the device only then, so the steps between do not wait. If one of the `diagnoses` starts
+    at a step, that step's line names it under `diagnoses`. In the list of callbacks, they must come before the Logger.
     """
 
     def __init__(
@@ -55,16 +55,16 @@ class Logger(Callback):
             self._log(trainer)
 
     def on_fit_end(self, trainer) -> None:
-        """Log the steps that are left over; their sums stay, for a run that is resumed to go on with."""
+        """Log the steps since the last line; their sums stay, so that a resumed run can continue them."""
         if self._steps_timed:
             self._log(trainer, whole=False)
 
     def metric_names(self) -> list:
-        """What may be among the metrics of a line."""
+        """All names that the metrics of a line can have."""
         return self.metrics.names()
 
     def metrics_at(self, step: int) -> dict:
-        """{metric: value} of the newest whole line, which is at most `every` steps older than `step`."""
+        """{metric: value} of the newest line with `every` steps; it is less than `every` steps older than `step`."""
         return self.latest_whole
 
     def _count_pending(self) -> None:
@@ -113,17 +113,17 @@ class Logger(Callback):
 
 
 def images_per_step(pair) -> int:
-    """Real images that one step trains on."""
+    """The number of real images in one step."""
     return pair.batch_size * pair.schedule.real_batches
 
 
 def finite_or_none(value: float) -> Optional[float]:
-    """JSON knows no NaN and no infinity."""
+    """The value, or None for NaN and infinity, which JSON does not have."""
     return value if math.isfinite(value) else None
 
 
 class ProgressBar(Callback):
-    """One line on standard error: steps, images a second, both losses."""
+    """One line on standard error: steps, images per second, both losses."""
 
     def __init__(self, source: Logger, total: int, progress: Optional[bool] = None) -> None:
         self._source, self._total, self._progress, self._bar = source, total, progress, None
@@ -132,7 +132,7 @@ class ProgressBar(Callback):
         self._bar = progress_bar(self._progress, total=self._total, initial=trainer.step, unit="step")
 
     def on_step_end(self, trainer, batch, result) -> None:
-        self._bar.update(trainer.step - self._bar.n)  # less than nothing when the run was rolled back
+        self._bar.update(trainer.step - self._bar.n)  # negative after a rollback
         latest = self._source.latest
         if latest.get("step") == trainer.step:
             self._bar.set_postfix_str(

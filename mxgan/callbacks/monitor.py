@@ -1,4 +1,4 @@
-"""mx.mon.Monitor over a pair in training."""
+"""`MonitorOutputs`: mx.mon.Monitor for a pair in training."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ SHOWN = r"(?!.*(_backward|_bfloat16_|_float32_)).*(output|gradient)"
 
 
 class MonitorOutputs(Callback):
-    """mx.mon.Monitor over outputs and gradients: every `every` steps, the norm of each over √size, to the log.
+    """Logs the norm over √size of each output and gradient, every `every` steps, with mx.mon.Monitor.
 
-    D's outputs come as often as a step's schedule has D judge: by default on the fake batch, on the real one, and on
-    the fake one for G. What MXNet itself calls `…_backward_output` is left out: parts of it are never computed, and
-    hold what was in memory. So are the casts of precision.py.
+    D's outputs appear once for each of D's forward passes in a step: by default on the fake batch, on the real batch,
+    and on the fake batch for G. MXNet's `…_backward_output` arrays are left out: parts of them are never computed and
+    hold old memory. The casts of precision.py are left out too.
     """
 
     def __init__(self, every: int = 10) -> None:
@@ -41,5 +41,5 @@ class MonitorOutputs(Callback):
 
 
 def norm_over_root_size(array):
-    """Root mean square of an NDArray, as the original's monitor prints it; of a bfloat16 one, worked out in float32."""
+    """Root mean square of an NDArray, as in the original's monitor; a bfloat16 array is cast to float32 first."""
     return mx.nd.norm(mx.nd.amp_cast(array, dtype="float32")) / np.sqrt(array.size)

@@ -1,4 +1,4 @@
-"""Pictures of a run while it trains, each kind one callback: a row of `PICTURES`, named by a recipe."""
+"""Pictures during training: one callback for each kind, a row of `PICTURES`; a recipe names the kinds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mxgan.runtime.draws import draw_latents
 from mxgan.runtime.files import open_plain, write_whole
 from mxgan.training.run_folder import RunFolder
 
-__all__ = ["PICTURES", "Grids", "LossCurves", "Scores", "Strip", "Studio", "get_picture"]
+__all__ = ["PICTURES", "Grids", "LossCurves", "PictureTools", "Scores", "Strip", "get_picture"]
 
 logger = logging.getLogger(__name__)
 
@@ -27,12 +27,12 @@ SAMPLES_OF_EACH_CLASS = 10
 IN_A_ROW = 8
 
 
-class Studio(NamedTuple):
-    """What every kind of picture is made with.
+class PictureTools(NamedTuple):
+    """The tools for every kind of picture.
 
     Attributes
     ----------
-    folder : where pictures go. display : where they are shown. sampler : for images of fixed latents.
+    folder : the run folder, which gets the files. display : the windows. sampler : for images of fixed latents.
     every : steps between pictures, or "epoch". seed : decides the fixed latents.
     """
 
@@ -44,18 +44,18 @@ class Studio(NamedTuple):
 
 
 class _Picture(Periodic):
-    """Base: a studio, and the last step's batch and result."""
+    """Base of the pictures: the tools, and the last step's batch and result."""
 
-    def __init__(self, studio: Studio) -> None:
-        super().__init__(studio.every)
-        self._studio, self._shown = studio, None
+    def __init__(self, tools: PictureTools) -> None:
+        super().__init__(tools.every)
+        self._tools, self._shown = tools, None
 
     def on_step_end(self, trainer, batch, result) -> None:
         self._shown = (batch, result)
         super().on_step_end(trainer, batch, result)
 
     def _act_once(self, trainer) -> None:
-        """Nothing before the first step, as when an epoch ended with the checkpoint: its picture is there."""
+        """Act only after a step: a checkpoint at the end of an epoch already has its picture."""
         if self._shown is not None:
             super()._act_once(trainer)
 
@@ -64,29 +64,29 @@ class _Picture(Periodic):
         self._shown = None
 
     def _fixed_samples(self, trainer, latents: np.ndarray, classes) -> np.ndarray:
-        self._studio.sampler.copy_from(trainer.pair)
-        return self._studio.sampler.sample(latents, classes)
+        self._tools.sampler.copy_from(trainer.pair)
+        return self._tools.sampler.sample(latents, classes)
 
     def _save(self, trainer, title: str, images: np.ndarray, columns=None) -> None:
         if not np.isfinite(images).all():
             logger.warning("step %d: %s is not finite, so it is not drawn", trainer.step, title)
             return
         grid = image_grid(images, columns)
-        save_png(self._studio.folder.picture(title, trainer.step), grid)
-        self._studio.display.show(title, grid)
+        save_png(self._tools.folder.picture(title, trainer.step), grid)
+        self._tools.display.show(title, grid)
 
 
 class Grids(_Picture):
-    """The original's three: gout (fixed latents), diff (input gradient) and data, to PNG and windows.
+    """The original's three pictures, as PNG files and in windows: gout (fixed latents), diff (input gradient) and data.
 
-    Of a conditional generator gout has one class a row, and the same latents in each.
+    For a conditional generator, each row of gout is one class, and all rows have the same latents.
     """
 
-    def __init__(self, studio: Studio) -> None:
-        super().__init__(studio)
-        shape, classes = studio.sampler.latent_shape, studio.sampler.classes
+    def __init__(self, tools: PictureTools) -> None:
+        super().__init__(tools)
+        shape, classes = tools.sampler.latent_shape, tools.sampler.classes
         count = SAMPLES_OF_EACH_CLASS if classes else GRID_SAMPLES
-        latents = draw_latents((count, *shape), studio.seed, 0, stream="fixed latents")
+        latents = draw_latents((count, *shape), tools.seed, 0, stream="fixed latents")
         self._latents = np.concatenate([latents] * max(classes, 1))
         self._classes = np.repeat(np.arange(classes), count) if classes else None
         self._columns = count if classes else None
@@ -98,16 +98,16 @@ class Grids(_Picture):
         self._save(trainer, "data", batch.data[0].asnumpy())
 
     def close(self, trainer) -> None:
-        self._studio.display.close()
+        self._tools.display.close()
 
 
 class Strip(_Picture):
     """strip: eight images of fixed latents side by side."""
 
-    def __init__(self, studio: Studio) -> None:
-        super().__init__(studio)
-        shape, classes = studio.sampler.latent_shape, studio.sampler.classes
-        self._latents = draw_latents((IN_A_ROW, *shape), studio.seed, 0, stream="fixed latents")
+    def __init__(self, tools: PictureTools) -> None:
+        super().__init__(tools)
+        shape, classes = tools.sampler.latent_shape, tools.sampler.classes
+        self._latents = draw_latents((IN_A_ROW, *shape), tools.seed, 0, stream="fixed latents")
         self._classes = np.arange(IN_A_ROW) % classes if classes else None
 
     def act(self, trainer) -> None:
@@ -124,23 +124,23 @@ class Scores(_Picture):
             "real": (batch.data[0][:IN_A_ROW].asnumpy(), result.real_prediction[:IN_A_ROW].asnumpy()),
         }
         if all(np.isfinite(images).all() for images, _ in rows.values()):
-            write_whole(self._studio.folder.picture("scores", trainer.step), scored_figure(rows))
+            write_whole(self._tools.folder.picture("scores", trainer.step), scored_figure(rows))
         else:
             logger.warning("step %d: scores are not drawn, the images are not finite", trainer.step)
 
 
 class LossCurves(_Picture):
-    """losses: the curves of G's (blue) and D's (red) loss so far, out of history.jsonl."""
+    """losses: the curves of G's (blue) and D's (red) loss so far, from history.jsonl."""
 
     def act(self, trainer) -> None:
-        steps, losses = read_losses(self._studio.folder.history_path)
+        steps, losses = read_losses(self._tools.folder.history_path)
         if steps:
-            picture = self._studio.folder.picture("losses", trainer.step)
-            write_whole(picture, loss_figure(steps, losses, self._studio.folder.path.name))
+            picture = self._tools.folder.picture("losses", trainer.step)
+            write_whole(picture, loss_figure(steps, losses, self._tools.folder.path.name))
 
 
 def read_losses(history: Path) -> tuple:
-    """(steps, {"G": values, "D": values}) of a history.jsonl, empty while there is none; CorruptFileError otherwise."""
+    """(steps, {"G": values, "D": values}) of a history.jsonl; empty if it is missing, CorruptFileError if broken."""
     lines, rows = [], []
     if history.exists():
         with open_plain(history) as stream:
@@ -160,5 +160,5 @@ PICTURES = {"grids": Grids, "strip": Strip, "scores": Scores, "losses": LossCurv
 
 
 def get_picture(name: str) -> type:
-    """The row `name` of PICTURES; ArgumentError with a suggestion when there is none."""
+    """The row `name` of PICTURES; ArgumentError with a suggestion if there is none."""
     return lookup("picture", name, PICTURES)

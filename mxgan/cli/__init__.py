@@ -1,7 +1,17 @@
-"""The command line: strings to a configuration; the rooms below do the work.
+"""The command line: from strings to a configuration; the other folders do the work.
 
-`main` is the command `mxgan`, `example` makes a program with the flags of `mxgan train`. Both are loaded when they are
-first used, so that `mxgan.cli.doctor` works where click is missing.
+::
+
+    commands.py     the command `mxgan`: train, sample, recipes, pack, doctor
+    flags.py        the flags of `mxgan train` → RunConfig
+    evaluate.py     mxgan evaluate, mxgan train-classifier
+    summary.py      mxgan summary
+    doctor.py       the checks of `mxgan doctor`
+    outputs.py      files at the paths that the user gives
+    terminal.py     error messages, the log, signals
+
+`main` is the command `mxgan`; `example` makes a program with the flags of `mxgan train`. Both are loaded when they are
+first used, so `mxgan.cli.doctor` works if click is missing.
 """
 
 from __future__ import annotations

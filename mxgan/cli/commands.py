@@ -1,4 +1,4 @@
-"""The command line: flags.py turns strings into a configuration, session.py and those below it do the work."""
+"""The command `mxgan` with its subcommands; flags.py turns strings into a configuration, runs/ does the work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mxgan.errors import ArgumentError, RunFinishedError
 
 __all__ = ["example", "main"]
 
-logger = logging.getLogger(__name__)  # what training says: it may outlive its standard output
+logger = logging.getLogger(__name__)  # the messages of training; it may outlive its standard output
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -35,21 +35,21 @@ main.add_command(summary)
 @main.command()
 @training_options
 def train(debug: bool, **flags) -> None:
-    """Train a recipe on a data set; ends with a picture and the run folder's path.
+    """Train a recipe on a data set; prints the paths of a picture and of the run folder at the end.
 
-    Without flags: the recipe dcgan on the embedded digits for 100 epochs. A flag that is left out keeps what the
-    recipe says; --dry-run prints every setting.
+    Without flags: the recipe dcgan on the embedded digits for 100 epochs. Without a flag, the recipe's setting
+    applies; --dry-run prints every setting.
     """
     with readable_errors(debug):
         _train(flags)
 
 
 def example(description: str, recipe: str, dataset: str, data_flag: Optional[str] = None, **defaults):
-    """A program with the flags of `mxgan train` and defaults of its own.
+    """A program with the flags of `mxgan train` and its own defaults.
 
     Parameters
     ----------
-    description : what --help says.
+    description : the text of --help.
     recipe, dataset : the defaults of --recipe and --dataset.
     data_flag : another name for --data-dir, such as "--rec".
     defaults : of further `RunConfig` settings, ``epochs=100``; and `settings`, a sequence of KEY=VALUE as --set takes.
@@ -97,7 +97,7 @@ def _train(flags: dict, defaults: Optional[dict] = None) -> None:
 
 
 def _config_to_resume(run: str, run_dir: Optional[str]):
-    """What a run's config.json says; no other folder can be given for it."""
+    """The configuration in a run's config.json; ArgumentError if --run-dir is given too."""
     from mxgan.runs.config import recorded_config
     from mxgan.training.run_folder import RunFolder
 
@@ -119,34 +119,35 @@ def print_config(config) -> None:
 
 
 def report(current) -> None:
-    """The last lines: what was made and where; how to go on when it was stopped."""
+    """Print the last lines: the picture, the run folder, and the command to continue if the run was stopped."""
     trainer, folder = current.trainer, current.folder
     picture = folder.latest_picture() or _newest(folder.samples)
     if picture:
         logger.info(f"picture: {picture}")
     logger.info(f"run folder: {folder.path}")
     if trainer.stopping and trainer.step < current.last_step:
-        logger.info(f"Stopped by {trainer.stopping} after step {trainer.step}, and saved. Go on by:")
+        logger.info(f"Stopped by {trainer.stopping} after step {trainer.step}, and saved. Continue with:")
         logger.info(f"  mxgan train --resume {folder.path}")
         sys.exit(INTERRUPTED)
 
 
 def _newest(samples: Path) -> Optional[Path]:
-    """The picture of the last step, of whatever kind, where a recipe draws no gout."""
+    """The picture of the last step, of any kind, for a recipe that draws no gout."""
     return max(samples.glob("*-*.png"), key=lambda path: path.stem.rpartition("-")[2], default=None)
 
 
 @main.command()
 @click.argument("source", type=click.Path())
-@click.option("--num", default=64, show_default=True, help="How many images.")
+@click.option("--num", default=64, show_default=True, help="Number of images.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
-@click.option("--class", "only", type=click.IntRange(0), help="Of a conditional generator: this class alone.")
-@click.option("--checkpoint", metavar="STEP|latest|best", default="latest", show_default=True, help="Of a run folder.")
+@click.option("--class", "only", type=click.IntRange(0), help="For a conditional generator: only this class.")
+@click.option("--checkpoint", metavar="STEP|latest|best", default="latest", show_default=True, help="For a run folder.")
 @click.option("--ema/--raw", "averaged", default=None,
-              help="Of a run with --ema: the average of G's weights (the default), or they themselves.")  # fmt: skip
+              help="For a run with --ema: the average of G's weights (the default), "
+                   "or the weights themselves.")  # fmt: skip
 @click.option("--output", type=click.Path(), default="samples.png", show_default=True,
-              help="FILE.png: one grid; FILE.npz: the array `images` (float32, NCHW), and `labels` of a conditional "
-                   "generator; FOLDER: one PNG each.")  # fmt: skip
+              help="FILE.png: one grid; FILE.npz: the array `images` (float32, NCHW), and `labels` for a conditional "
+                   "generator; FOLDER: one PNG for each image.")  # fmt: skip
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def sample(
     source: str,
@@ -160,7 +161,7 @@ def sample(
 ) -> None:
     """Draw images from a run folder or from a generator's .params file.
 
-    Of a conditional generator image i is of class i mod K, and the grid has a column for each class.
+    With a conditional generator, image i has the class i mod K, and the grid has one column for each class.
     """
     with readable_errors(debug):
         from mxgan.cli.outputs import check_absent, write_images
@@ -193,7 +194,7 @@ def recipes() -> None:
 @click.argument("output", type=click.Path())
 @click.option("--resize", type=int, default=256, show_default=True, help="Length of the shorter side, in pixels.")
 @click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="JPEG quality.")
-@click.option("--overwrite", is_flag=True, help="Replace OUTPUT where it exists.")
+@click.option("--overwrite", is_flag=True, help="Replace OUTPUT if it exists.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def pack(folder: str, output: str, resize: int, quality: int, overwrite: bool, debug: bool) -> None:
     """Pack the images of FOLDER into the RecordIO file OUTPUT (.rec) and its index (.idx)."""
@@ -207,7 +208,7 @@ def pack(folder: str, output: str, resize: int, quality: int, overwrite: bool, d
 @main.command()
 @click.option("--data-dir", type=click.Path(), help="Where to look for MNIST.")
 def doctor(data_dir: Optional[str]) -> None:
-    """Say what is installed and found here, and what to do about each fault."""
+    """Report the installed software, the machine and the data, with a remedy for each fault."""
     from mxgan.cli.doctor import examine, render
 
     findings = examine(data_dir)

@@ -1,11 +1,11 @@
-"""What is installed, what this machine offers, and what to do about each fault.
+"""Checks of the installed software, the machine and the data, with a remedy for each fault.
 
 ::
 
     print(render(examine()))
 
-Nothing here raises, and what may end a process (MXNet on a processor that it has no code for, a window on a
-display that is gone) is tried in a child of its own.
+`examine` never raises. Checks that may end a process (MXNet on a processor that it has no code for, a window on a
+lost display) run in a child process.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TRY_WINDOW = "from mxgan.runtime import cv2; cv2.namedWindow('mxgan'); cv2.waitK
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report: `status` is "ok", "note" (works, with less) or "fault" (does not work)."""
+    """One line of the report: `status` is "ok", "note" (works with limits) or "fault" (does not work)."""
 
     topic: str
     status: str
@@ -49,7 +49,7 @@ class Finding:
 
 
 def examine(data_dir: Union[str, Path, None] = None) -> list[Finding]:
-    """Look at everything that a run needs; `data_dir` is where to look for MNIST first."""
+    """Check everything that a run needs; `data_dir` is the first folder in the search for MNIST."""
     checks = {
         "Python": _python,
         "NumPy": _numpy,
@@ -64,14 +64,14 @@ def examine(data_dir: Union[str, Path, None] = None) -> list[Finding]:
     }
     findings = [_run(topic, check) for topic, check in checks.items()]
     works = not any(finding.topic in ("MXNet", "OpenCV") and finding.status == "fault" for finding in findings)
-    # mxgan.data imports both into this process, which a broken one might end.
+    # mxgan.data imports both into this process; a broken one might end it.
     for topic, check in {"MNIST": lambda: _mnist(data_dir), "Cache": _cache}.items():
         findings.append(_run(topic, check if works else _unseen))
     return findings
 
 
 def render(findings: list[Finding]) -> str:
-    """Set the findings as a table of plain text, remedies below what they are for."""
+    """The findings as a plain-text table; each remedy is below its finding."""
     width = max((len(finding.topic) for finding in findings), default=0)
     lines = []
     for finding in findings:
@@ -94,7 +94,7 @@ def _run(topic: str, check: Callable[[], tuple[str, ...]]) -> Finding:
 
 
 def _split(message: str) -> tuple[str, str]:
-    """Part an error's text into fact and remedy, which is its last sentence by the rule of mxgan.errors."""
+    """Split an error's text into fact and remedy; by the rule of mxgan.errors the remedy is the last sentence."""
     fact, stop, remedy = message.rpartition(". ")
     return (f"{fact}.", remedy) if stop else (message, "")
 
@@ -163,7 +163,7 @@ def _opencv():
     if len(wheels) > 1:
         return "note", detail, f"They share a folder: pip uninstall -y {' '.join(wheels)}, then install one."
     if wheels and wheels[0].endswith("-headless"):
-        return "note", f"{detail}, which opens no windows", "For windows, install opencv-python in its place."
+        return "note", f"{detail}, which opens no windows", "For windows, install opencv-python instead."
     return "ok", detail
 
 
@@ -178,7 +178,7 @@ def _display():
         return (
             "note",
             f"{', '.join(names)}, but no window opens: {fact}",
-            "Train with --display none, or mend the display.",
+            "Train with --display none, or repair the display.",
         )
     if lost_x_events():
         problem, remedy = lost_x_events()
@@ -198,7 +198,7 @@ def _graphviz():
 
 
 def _unseen():
-    return "note", "not looked for: that needs a working MXNet and OpenCV"
+    return "note", "not checked: the check needs a working MXNet and OpenCV"
 
 
 def _mnist(data_dir):
@@ -207,13 +207,13 @@ def _mnist(data_dir):
     folder = find_mnist("train", data_dir)
     if folder is not None:
         return "ok", f"in {folder}"
-    remedy = "Give --data-dir or set MXGAN_DATA where the files are, or train on --dataset digits."
-    return "note", "not here; training on it downloads it first", remedy
+    remedy = "Give the files' folder by --data-dir or MXGAN_DATA, or train on --dataset digits."
+    return "note", "not found; training on it downloads it first", remedy
 
 
 def _digits():
     if find_spec("sklearn") is None:
-        return "fault", "scikit-learn, which holds them, is not installed", "pip install scikit-learn."
+        return "fault", "scikit-learn, which contains them, is not installed", "pip install scikit-learn."
     return "ok", "embedded in scikit-learn"
 
 
@@ -222,12 +222,12 @@ def _disk():
     free = shutil.disk_usage(folder).free / GIGABYTE
     detail = f"{free:.1f} GB free in {folder}"
     if not os.access(folder, os.W_OK):
-        return "note", f"{folder} cannot be written to", "Give --run-dir a folder that can."
+        return "note", f"{folder} cannot be written to", "Give a --run-dir where you may write."
     if free < 1:
         return (
             "note",
             detail,
-            "A run of some thousand steps with its checkpoints can need 1 GB: give --run-dir elsewhere.",
+            "A run of some thousand steps with its checkpoints can need 1 GB: give a --run-dir on another disk.",
         )
     return "ok", detail
 
@@ -238,12 +238,12 @@ def _cache():
     folder = cache_folder()
     nearest = next(each for each in (folder, *folder.parents) if each.exists())
     if not os.access(nearest, os.W_OK):
-        return "note", f"{folder} cannot be written to", "Set XDG_CACHE_HOME to a folder that can."
-    return "ok", f"{folder}{'' if folder.exists() else ' (made when something is downloaded)'}"
+        return "note", f"{folder} cannot be written to", "Set XDG_CACHE_HOME to a folder where you may write."
+    return "ok", f"{folder}{'' if folder.exists() else ' (will be made when something is downloaded)'}"
 
 
 def _child(code: str, title: str) -> str:
-    """Run a line of Python in a process of its own; return what it printed, raise what went wrong."""
+    """Run a line of Python in its own process; returns its output, raises MXGANError if it fails."""
     guarded = (
         "import sys\nfrom mxgan.errors import MXGANError\ntry:\n    " + code.replace("; ", "\n    ") + "\n"
         "except MXGANError as error:\n    sys.exit(f'MXGAN {error}')\n"
@@ -259,7 +259,7 @@ def _child(code: str, title: str) -> str:
             timeout=CHILD_SECONDS,
         )
     except subprocess.TimeoutExpired as error:
-        raise MXGANError(f"{title} did not come within {CHILD_SECONDS} s.") from error
+        raise MXGANError(f"{title} did not finish within {CHILD_SECONDS} s.") from error
     if done.returncode != 0:
         raise MXGANError(_why(title, done))
     return done.stdout
@@ -270,7 +270,7 @@ def _why(title: str, done: subprocess.CompletedProcess) -> str:
     ours: Optional[str] = next((line[len("MXGAN ") :] for line in lines if line.startswith("MXGAN ")), None)
     if ours:
         return ours
-    if done.returncode < 0:  # what C++ says first is the cause; in a traceback the last line is
+    if done.returncode < 0:  # the cause is the first line of C++ output, and the last line of a traceback
         said = f": {lines[0]}" if lines else ""
         return f"{title} ends the process by {signal.Signals(-done.returncode).name}{said}."
     return f"{title} fails{f': {lines[-1]}' if lines else ''}."

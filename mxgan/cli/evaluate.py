@@ -1,4 +1,4 @@
-"""The commands that measure: `mxgan evaluate` and `mxgan train-classifier`."""
+"""The commands `mxgan evaluate` and `mxgan train-classifier`."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["evaluate", "train_classifier"]
 
 
 class _MetricOption(click.Option):
-    """--metric, whose help names the metrics: looked up for that help alone, since it takes half a second."""
+    """--metric, with the metrics' names in its help; they are imported only for the help, which takes half a second."""
 
     def get_help_record(self, ctx):
         from mxgan.evaluation.metrics import METRICS
 
-        self.help = f"One to measure; may be given again: {', '.join(METRICS)}. Left out: all that the data allow."
+        self.help = f"A metric; may be given again: {', '.join(METRICS)}. Without it: all metrics that the data allow."
         return super().get_help_record(ctx)
 
 
@@ -40,20 +40,20 @@ class _MetricOption(click.Option):
     type=click.IntRange(100, 10**6),
     default=10_000,
     show_default=True,
-    help="Images drawn; real ones are as many, or all where there are fewer.",
+    help="Number of samples; as many real images are used, or all if there are fewer.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Decides every draw.")
 @click.option(
     "--ema/--raw",
     "averaged",
     default=None,
-    help="Of a run with --ema: the average of G's weights, as without this flag, or G's weights themselves.",
+    help="For a run with --ema: the average of G's weights (the default), or the weights themselves.",
 )
 @click.option(
     "--classifier",
     type=click.Path(),
     metavar="FOLDER",
-    help="A trained one; left out: that of the data set, trained once and kept in the user's cache.",
+    help="A trained classifier; without it: the data set's own, trained once and kept in the user's cache.",
 )
 @click.option("--inception", type=click.Path(), metavar="FILE.onnx", help="The Inception network, for fid.")
 @click.option(
@@ -61,14 +61,14 @@ class _MetricOption(click.Option):
     metavar="mirrored|padded",
     default="mirrored",
     show_default=True,
-    help="Of swd: as Karras et al. 2018, or as MMGeneration's published figures.",
+    help="For swd: as in Karras et al. 2018, or as in MMGeneration's published scores.",
 )
-@click.option("--data-dir", type=click.Path(), help="Where the data are now.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, with the whole protocol, instead of a table.")
-@click.option("--output", type=click.Path(), metavar="FILE", help="Write the JSON there too.")
+@click.option("--data-dir", type=click.Path(), help="Present folder of the data.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with the whole protocol instead of a table.")
+@click.option("--output", type=click.Path(), metavar="FILE", help="Also write the JSON to FILE.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")  # fmt: skip
 def evaluate(run: str, metrics: tuple, as_json: bool, output: Optional[str], debug: bool, **settings) -> None:
-    """Measure samples of RUN against its data; the figures and their protocol go to RUN/evaluation/STEP.json too."""
+    """Measure samples of RUN against its data; scores and protocol are also written to RUN/evaluation/STEP.json."""
     show_log(err=True)
     with readable_errors(debug):
         from mxgan.cli.outputs import check_absent, make_folder
@@ -80,9 +80,9 @@ def evaluate(run: str, metrics: tuple, as_json: bool, output: Optional[str], deb
             check_absent(Path(output))
             make_folder(Path(output).parent)
         found = measured(run, metrics=metrics or None, **settings)
-        try:  # what was measured is told and kept, whichever of the two cannot be done
+        try:  # if printing fails, the scores are still saved
             click.echo(found.as_json() if as_json else f"{found.table()}\n\n{found.describe()}")
-        except BrokenPipeError:  # as of `| head`: whoever read has seen enough
+        except BrokenPipeError:  # as with `| head`: the reader has closed the pipe
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         finally:
             if output:
@@ -96,13 +96,13 @@ def evaluate(run: str, metrics: tuple, as_json: bool, output: Optional[str], deb
 @click.option("--dataset", metavar="NAME", default="digits", show_default=True, help="mnist, digits or folder.")
 @click.option("--data-dir", type=click.Path(), help="Folder of the data.")
 @click.option("--output", type=click.Path(), metavar="FOLDER", required=True, help="A new folder for the classifier.")
-@click.option("--epochs", type=click.IntRange(min=1), help="Left out: 4, and at least 600 steps.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Without it: 4 epochs, and at least 600 steps.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Decides every draw.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def train_classifier(
     dataset: str, data_dir: Optional[str], output: str, epochs: Optional[int], seed: int, debug: bool
 ) -> None:
-    """Train the LeNet that samples are measured with, on a data set with classes, and test it."""
+    """Train and test the LeNet classifier for the metrics, on a data set with classes."""
     show_log(err=True)
     with readable_errors(debug):
         from mxgan.cli.outputs import check_absent
@@ -113,6 +113,6 @@ def train_classifier(
         training = ClassifierTraining(seed=seed, **({"epochs": epochs, "least_steps": 1} if epochs else {}))
         network = trained(labelled_data(dataset, data_dir, training), training)
         network.save(output)
-        told = {"accuracy": network.record["accuracy"], "test_images": network.record["test_images"]}
-        click.echo(json.dumps({**told, "fingerprint": network.fingerprint}))
+        record = {"accuracy": network.record["accuracy"], "test_images": network.record["test_images"]}
+        click.echo(json.dumps({**record, "fingerprint": network.fingerprint}))
         click.echo(f"classifier: {output}")

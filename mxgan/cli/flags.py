@@ -1,4 +1,4 @@
-"""The flags of `mxgan train`, shared with the programs under examples/, and the RunConfig that they ask for."""
+"""Flags of `mxgan train`, shared with the programs under examples/, and their RunConfig."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mxgan.training.every import Every
 
 __all__ = ["changed", "learning_rates", "resolve", "training_options"]
 
-# Flag of `mxgan train` → the settings of the run that it changes; the rest of them by --set.
+# Flag of `mxgan train` → the settings of the run that it changes; --set changes all others.
 _SETTINGS_OF_FLAG = {
     "batch_size": ["recipe.batch_size"],
     "ngf": ["recipe.network.ngf"],
@@ -33,7 +33,7 @@ _SETTINGS_OF_FLAG = {
 
 
 class Interval(click.ParamType):
-    """A number of steps, the word epoch, or, where `minutes` are allowed, 15min."""
+    """A number of steps, the word epoch, or, if `minutes` are allowed, 15min."""
 
     def __init__(self, minutes: bool = False) -> None:
         self.name = "N|epoch|Nmin" if minutes else "N|epoch"
@@ -43,7 +43,7 @@ class Interval(click.ParamType):
             number = int(value) if str(value).isascii() and str(value).isdigit() else value
             return Every.parse(self.name, number, minutes=self.name.endswith("min")).value
         except ArgumentError:
-            self.fail(f"{value!r} is none of {self.name}, N being a number above 0.", param, ctx)
+            self.fail(f"{value!r} is none of {self.name}, where N is a number above 0.", param, ctx)
 
 
 _positive = click.IntRange(min=1)
@@ -52,9 +52,9 @@ _OPTIONS = (
     click.option("--dataset", metavar="NAME", help="mnist, digits, folder or recordio.", show_default=True),
     click.option("--data-dir", type=click.Path(), help="Folder of the data, or the .rec file."),
     click.option("--limit", type=_positive, metavar="N", help="Only the first N images."),
-    click.option("--steps", type=_positive, help="Train for so many steps."),
-    click.option("--epochs", type=_positive, help="Train for so many epochs."),
-    click.option("--batch-size", type=_positive, help="Images in a step."),
+    click.option("--steps", type=_positive, help="Number of steps to train, in all."),
+    click.option("--epochs", type=_positive, help="Number of epochs to train, in all."),
+    click.option("--batch-size", type=_positive, help="Images in a batch."),
     click.option("--ngf", type=_positive, help="Base width of the generator."),
     click.option("--ndf", type=_positive, help="Base width of the discriminator."),
     click.option("--nc", type=click.Choice(["1", "3"]), help="Channels of the images."),
@@ -62,24 +62,24 @@ _OPTIONS = (
     click.option("--beta1", type=float, help="Adam's first decay rate, of both networks."),
     click.option("--precision", type=click.Choice(["float32", "bfloat16"]),
                  help="bfloat16: faster, on a CPU with AVX512_BF16."),
-    click.option("--ema", type=float, metavar="DECAY", help="Keep an average of G's weights too, as 0.999."),
+    click.option("--ema", type=float, metavar="DECAY", help="Also keep an average of G's weights, as 0.999."),
     click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Decides every draw of the run."),
-    click.option("--gpu", metavar="0,1", help="GPUs to train on; left out: the CPU."),
+    click.option("--gpu", metavar="0,1", help="GPUs to train on; without it: the CPU."),
     click.option("--run-dir", type=click.Path(), help="A new folder for everything the run writes."),
     click.option("--resume", metavar="RUN|auto", type=click.Path(),
-                 help="Go on with this run folder; auto: with the one this command began, or begin it."),
-    click.option("--allow-changes", is_flag=True, help="With --resume: go on with other settings than the run's."),
+                 help="Continue this run folder; auto: continue the run of this command, or start it."),
+    click.option("--allow-changes", is_flag=True, help="With --resume: continue with other settings than the run's."),
     click.option("--display", type=click.Choice(["auto", "window", "none"]), default="auto", show_default=True,
                  help="Windows gout, diff and data."),
     click.option("--log-every", type=_positive, help="Steps between lines of the log."),
     click.option("--sample-every", type=Interval(), help="Steps between pictures."),
     click.option("--checkpoint-every", type=Interval(minutes=True), help="Steps, or minutes, between checkpoints."),
-    click.option("--evaluate-every", type=Interval(), help="Steps between scores of samples; left out: none."),
-    click.option("--keep", type=_positive, help="Checkpoints that stay."),
-    click.option("--keep-best", metavar="METRIC:min|max", help="The best checkpoint by this metric stays too."),
+    click.option("--evaluate-every", type=Interval(), help="Steps between scores of samples; without it: never."),
+    click.option("--keep", type=_positive, help="Number of checkpoints to keep."),
+    click.option("--keep-best", metavar="METRIC:min|max", help="Also keep the best checkpoint by this metric."),
     click.option("--on-nan", type=click.Choice(["stop", "rollback"]),
                  help="What to do when a loss or weight is not finite."),
-    click.option("--diagnose/--no-diagnose", default=None, help="Warn of what goes wrong; on unless turned off."),
+    click.option("--diagnose/--no-diagnose", default=None, help="Warn of training failures; on by default."),
     click.option("--monitor", type=click.IntRange(min=0), help="Steps between printouts of mx.mon.Monitor."),
     click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any other setting of the recipe."),
     click.option("--dry-run", is_flag=True, help="Print the resolved configuration and stop."),
@@ -93,7 +93,7 @@ def training_options(command):
 
 
 def resolve(flags: dict, defaults: dict):
-    """The RunConfig that the flags ask for, on top of the recipe and of `defaults`."""
+    """The RunConfig of the flags, on top of the recipe and of `defaults`."""
     from mxgan.recipes import get_recipe
     from mxgan.runs.config import RunConfig
     from mxgan.runtime.config import override
@@ -105,13 +105,13 @@ def resolve(flags: dict, defaults: dict):
 
 
 def changed(flags: dict, config):
-    """`config` with what the flags say changed; a flag that is None says nothing."""
+    """`config` with the changes of the flags; a flag that is None changes nothing."""
     from mxgan.recipes import get_recipe
     from mxgan.runtime.config import override
 
     given = {name: value for name, value in flags.items() if value is not None}
     if "data_dir" in given:
-        given["data_dir"] = os.path.abspath(given["data_dir"])  # found again when resumed from another folder
+        given["data_dir"] = os.path.abspath(given["data_dir"])  # valid also when resumed from another folder
     if "nc" in given:
         given["nc"] = int(given["nc"])
     if "recipe" in given:
@@ -139,7 +139,7 @@ def _check_widths(network, given: dict) -> None:
 
 
 def _spelt(value) -> str:
-    """A setting as --set takes it."""
+    """A setting in the form of --set."""
     return f"[{','.join(map(str, value))}]" if isinstance(value, tuple) else str(value)
 
 
@@ -149,14 +149,14 @@ def _key_and_value(setting: str) -> tuple:
         raise ArgumentError(f"--set {setting!r} is not of the form KEY=VALUE.")
     if "run_defaults" in key.split("."):
         raise ArgumentError(
-            f"--set {setting!r}: run_defaults are what the recipe leaves to the flags; give the flag itself "
+            f"--set {setting!r}: run_defaults are only defaults of the flags; give the flag itself "
             "(--epochs, --limit, --log-every, --sample-every)."
         )
     return key, value
 
 
 def learning_rates(recipe, rate: float) -> dict:
-    """{setting: value} that make G's learning rate `rate`, and keep the ratio of D's to it."""
+    """{setting: value} that set G's learning rate to `rate` and keep the ratio of D's rate to G's."""
     ratio = recipe.discriminator_optimizer.learning_rate / recipe.generator_optimizer.learning_rate
     path = "recipe.{}_optimizer.learning_rate"
     return {path.format("generator"): rate, path.format("discriminator"): rate * ratio}

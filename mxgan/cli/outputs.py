@@ -1,4 +1,4 @@
-"""What commands write where the user says: images as a grid, an array or a folder, over nothing that is there."""
+"""Output files at the user's paths: images as a grid, an array or a folder; existing files are never overwritten."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["check_absent", "make_folder", "new_picture", "write_images"]
 
 
 def check_absent(path: Path) -> None:
-    """Raise ArgumentError where a file would be overwritten."""
+    """Raise ArgumentError if the path exists."""
     if path.exists():
         raise ArgumentError(f"{path} exists; give another name, or move it away.")
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder unless it is there; ArgumentError where it cannot be made."""
+    """Make a folder if it is missing; ArgumentError if it cannot be made."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -30,11 +30,11 @@ def make_folder(path: Path) -> None:
 
 
 def new_picture(path: str) -> Path:
-    """The path of a PNG that is to be written, checked before the work for it is done: its folder is made.
+    """The path of a new PNG file, checked before any work is done; makes its folder.
 
     Raises
     ------
-    ArgumentError : another kind of file, one that is there already, or a folder that cannot be made.
+    ArgumentError : the name does not end in .png, the file exists, or its folder cannot be made.
     """
     target = Path(path)
     if target.suffix != ".png":
@@ -47,9 +47,9 @@ def new_picture(path: str) -> Path:
 def write_images(
     target: Path, images: np.ndarray, labels: Optional[np.ndarray] = None, columns: Optional[int] = None
 ) -> None:
-    """Write images (N, C, H, W) in [-1, 1] as a grid, as an array, or as a folder of files, by the target's name.
+    """Write images (N, C, H, W) in [-1, 1] as a grid, an array or a folder of files; the target's name decides.
 
-    `labels` (N,) go into the array's file; `columns` is how many images a row of the grid has.
+    `labels` (N,) go into the array's file; `columns` is the number of images in a row of the grid.
     """
     if target.suffix == ".npz":
         content = io.BytesIO()

@@ -1,4 +1,4 @@
-"""The command that shows networks: `mxgan summary`."""
+"""The command `mxgan summary`: tables and drawings of networks."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ __all__ = ["summary"]
 @click.command()
 @click.option("--recipe", metavar="NAME", default="dcgan", show_default=True, help="One of `mxgan recipes`.")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any setting of the recipe.")
-@click.option("--symbol", type=click.Path(), help="Instead of a recipe: a symbol's .json, which may be a stranger's.")
+@click.option("--symbol", type=click.Path(), help="Instead of a recipe: a symbol's .json file, trusted or not.")
 @click.option("--shape", "shapes", metavar="INPUT=N,...", multiple=True,
               help="With --symbol: the shape of an input, batch included, as rand=64,100,1,1.")  # fmt: skip
-@click.option("--graph", type=click.Path(), help="A folder for a drawing of each network, named as the table is.")
+@click.option("--graph", type=click.Path(), help="Folder for a drawing of each network, named like its table.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def summary(
     recipe: str, settings: tuple, symbol: Optional[str], shapes: tuple, graph: Optional[str], debug: bool
 ) -> None:
-    """Print the layers of a recipe's two networks, with shapes and parameters; draw them on demand."""
+    """Print the layers of a recipe's two networks with shapes and parameters; --graph draws them."""
     with readable_errors(debug):
         from mxgan.cli.outputs import check_absent, make_folder
         from mxgan.graphs.layers import summary as table
         from mxgan.pictures.network_graph import render_graph
 
         if bool(symbol) != bool(shapes) or (symbol and settings):
-            raise ArgumentError("--symbol and --shape go together, and without --set. Give both, or a --recipe.")
+            raise ArgumentError("--symbol needs --shape and excludes --set. Give --symbol and --shape, or a --recipe.")
         networks = _network_of_file(symbol, shapes) if symbol else _networks_of_recipe(recipe, settings)
         for name, (network, inputs) in networks.items():
             click.echo(f"{name}\n{table(network, inputs)}\n")
@@ -59,7 +59,7 @@ def _networks_of_recipe(recipe: str, settings: tuple) -> dict:
 
 
 def _network_of_file(path: str, given: tuple) -> dict:
-    """{name of the file: (symbol, {input: shape})}, the shapes out of texts such as "rand=64,100,1,1"."""
+    """{name of the file: (symbol, {input: shape})}; the shapes come from texts such as "rand=64,100,1,1"."""
     from mxgan.graphs.symbol_files import load_symbol
     from mxgan.graphs.symbol_sizes import check_sizes
 

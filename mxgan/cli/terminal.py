@@ -1,4 +1,4 @@
-"""What a program of this package owes to its terminal: errors in words, the log, and signals heeded."""
+"""Terminal behaviour of the commands: readable errors, the log, and a clean end on signals."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ __all__ = ["INTERRUPTED", "readable_errors", "show_log", "stop_on_signals"]
 
 INTERRUPTED = 128 + signal.SIGINT
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SAME_PRESS = 1.0  # seconds in which a second Ctrl-C counts as the first
+SAME_PRESS = 1.0  # seconds after a first Ctrl-C in which a second one is ignored
 
 
 @contextmanager
 def readable_errors(debug: bool):
-    """Turn an error into one line on standard error and an exit code; with `debug`, into a traceback."""
+    """Turn an error into one line on standard error and an exit code; with `debug`, show the traceback."""
     try:
         yield
     except KeyboardInterrupt:
-        _say("Ended at once; what was not saved is lost.")
+        _say("Ended at once; everything since the last save is lost.")
         _leave(INTERRUPTED)
     except Exception as error:
         if debug or isinstance(error, click.ClickException):
@@ -37,7 +37,7 @@ def readable_errors(debug: bool):
 
 
 def _leave(code: int) -> None:
-    """Exit with this code; a stream that takes no more would have Python 3.14 end with 120, for what it still holds."""
+    """Exit with this code; without this, Python 3.14 exits with 120 if it cannot flush a stream at the end."""
     for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()
@@ -55,18 +55,18 @@ def _in_words(error: Exception) -> str:
     first_line = (str(error).strip().splitlines() or ["no message"])[0]
     return (
         f"{type(error).__name__}: {first_line}\n"
-        "This was not foreseen: a fault of mxgan, or of MXNet beneath it. --debug shows where it arose."
+        "This error is unexpected: a fault of mxgan, or of MXNet below it. --debug shows where it happened."
     )
 
 
 def _say(text: str) -> None:
-    """One line on standard error; where that is gone, with its terminal, nobody is left to tell."""
-    with suppress(OSError, ValueError, RuntimeError):  # RuntimeError: a signal came in the middle of another line
+    """Print one line on standard error; does nothing if standard error was closed with its terminal."""
+    with suppress(OSError, ValueError, RuntimeError):  # RuntimeError: a signal interrupted another print
         click.echo(text, err=True)
 
 
 def show_log(err: bool = False) -> None:
-    """Send mxgan's log to standard output, or to standard error, above a progress bar where there is one."""
+    """Send mxgan's log to standard output, or to standard error, above a progress bar if there is one."""
     from tqdm import tqdm
 
     class Handler(logging.Handler):
@@ -74,11 +74,11 @@ def show_log(err: bool = False) -> None:
             try:
                 stream = sys.stderr if err else sys.stdout
                 tqdm.write(self.format(record), file=stream)
-                stream.flush()  # for whoever follows it through a pipe
-            except OSError as error:  # a pipe that was closed, a full disk: no reason to lose the training
+                stream.flush()  # a reader at the end of a pipe sees each line at once
+            except OSError as error:  # a closed pipe or a full disk must not end the training
                 if not err:
                     sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-                _say(f"Standard output takes no more ({error.strerror}); the training goes on.")
+                _say(f"Standard output cannot be written ({error.strerror}); the training continues.")
 
     for name in ("mxgan", "root"):  # mx.mon.Monitor logs to the root logger
         log = logging.getLogger(None if name == "root" else name)
@@ -89,9 +89,9 @@ def show_log(err: bool = False) -> None:
 
 @contextmanager
 def stop_on_signals(trainer):
-    """Let Ctrl-C, SIGTERM and a closed terminal end the training after the step under way; a second one, at once.
+    """End the training after the current step on Ctrl-C, SIGTERM or a closed terminal; at once on a second signal.
 
-    What the caller has this process ignore, as nohup does SIGHUP, stays ignored.
+    Signals that this process ignores already, as SIGHUP under nohup, stay ignored.
     """
 
     asked = 0.0
@@ -101,7 +101,7 @@ def stop_on_signals(trainer):
         if not trainer.stopping:
             asked = time.monotonic()
             trainer.stop(signal.Signals(number).name)
-            _say("Ending after this step, to save. Again: end at once, and lose what is not saved.")
+            _say("Ending after this step, to save. A second signal ends at once, and loses what is not saved.")
         elif time.monotonic() - asked > SAME_PRESS:
             raise KeyboardInterrupt
 

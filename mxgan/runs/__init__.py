@@ -1,1 +1,15 @@
-"""A configuration to a run: new, resumed, loaded, evaluated."""
+"""Runs: from a configuration to a run that is new, resumed, loaded or evaluated.
+
+::
+
+    config.py       RunConfig: all settings of a run
+    data.py         the data that the recipe needs
+    pair.py         the two networks, bound, with first parameters and optimisers
+    reference.py    the real images and the networks for the metrics
+    restore.py      Rollback: continue after NaN with smaller learning rates
+    assembly.py     all objects of a run, put together into a Trainer
+    changes.py      comparison of an existing run with the wanted settings
+    session.py      start, resume, start_or_resume → Session
+    load.py         load_sampler: a generator from a run folder or a file
+    evaluate.py     evaluate: metrics of a checkpoint's samples
+"""

@@ -1,4 +1,4 @@
-"""From a `RunConfig` to the objects of a run: data, pair, callbacks, trainer. The one place that puts them together."""
+"""Assembly of a run from its `RunConfig`: data, pair, callbacks, trainer. Only this module puts them together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mxgan.callbacks.evaluator import IMAGES, SAMPLES, WHILE_TRAINING, Classifie
 from mxgan.callbacks.finite_guard import FiniteGuard
 from mxgan.callbacks.history import Logger, ProgressBar
 from mxgan.callbacks.monitor import MonitorOutputs
-from mxgan.callbacks.pictures import PICTURES, Studio, get_picture
+from mxgan.callbacks.pictures import PICTURES, PictureTools, get_picture
 from mxgan.data import RandIter
 from mxgan.evaluation.reference import Reference
 from mxgan.objectives.heads import get_objective
@@ -37,13 +37,13 @@ logger = logging.getLogger(__name__)
 
 _OWN = {each.name for each in (MonitorOutputs, *DIAGNOSES.values(), *PICTURES.values(), ClassifierAccuracy, Evaluator)}
 
-SAMPLER_BATCH = 16  # a grid is drawn in parts: a larger executor would only cost memory
+SAMPLER_BATCH = 16  # a grid is drawn in parts, because a larger executor only costs memory
 
 
 class Parts(NamedTuple):
-    """What a run is made of, opened and bound before its folder is made.
+    """The parts of a run, opened and bound before its folder is made.
 
-    `reference` is the real side of the evaluations while it trains; None for a run without them.
+    `reference` is the real side of the evaluations during training; None for a run without evaluations.
     """
 
     sources: Sources
@@ -54,7 +54,7 @@ class Parts(NamedTuple):
 
 
 def open_parts(config: RunConfig, folder: RunFolder, display: str, progress: Optional[bool]) -> Parts:
-    """Open the data, bind the networks, and get ready to show pictures; MXGANError for whatever does not fit."""
+    """Open the data, bind the networks, and prepare the windows; MXGANError if something does not fit."""
     sources, reference = open_sources(config, progress), None
     if config.evaluate_every is not None:
         settings = {"count": SAMPLES, "kept": IMAGES, "seed": config.seed, "progress": progress}
@@ -71,11 +71,11 @@ def open_parts(config: RunConfig, folder: RunFolder, display: str, progress: Opt
 def assemble_trainer(
     config: RunConfig, folder: RunFolder, stamp: str, parts: Parts, callbacks: Sequence[Callback] = ()
 ) -> Trainer:
-    """A trainer of the parts with the callbacks that write the run folder, and the user's own before the last."""
+    """A trainer of the parts, with the callbacks that write the run folder; the user's own come before the last."""
     recipe, network, pair = config.recipe, config.recipe.network, parts.pair
     classes = network.generator_classes
     sampler = Sampler(network.generator(), network.latent_shape, SAMPLER_BATCH, pair.contexts[0], classes)
-    studio = Studio(folder, sampler, parts.windows, config.sample_every, config.seed)
+    tools = PictureTools(folder, sampler, parts.windows, config.sample_every, config.seed)
     objective = get_objective(recipe.objective)
     diagnoses = [row(config.log_every, objective) for row in DIAGNOSES.values() if config.diagnose]
     log = Logger(folder.history_path, config.log_every, AdversarialMetrics(objective), diagnoses)
@@ -93,11 +93,11 @@ def assemble_trainer(
     )
     own = [
         *([MonitorOutputs(config.monitor)] if config.monitor else []),
-        guard,  # before all that writes what it might find fault with
+        guard,  # before the callbacks that write values which it may reject
         *diagnoses,
         log,
         ProgressBar(log, last_step(config, parts.sources.images), parts.progress),
-        *(get_picture(name)(studio) for name in recipe.pictures),
+        *(get_picture(name)(tools) for name in recipe.pictures),
         *evaluations,
     ]
     trainer = Trainer(
@@ -115,19 +115,19 @@ def assemble_trainer(
 
 
 def warn_of_lost_states(state: Mapping, trainer: Trainer) -> None:
-    """Log which of the user's callbacks have a state in a checkpoint and are not here to take it."""
+    """Log the user's callbacks that have a state in the checkpoint and are missing now."""
     here = {callback.name for callback in trainer.callbacks}
     lost = sorted(name for name, kept in state["callbacks"].items() if kept and name not in {*here, *_OWN})
     if lost:
         logger.warning(
-            "The checkpoint has the state of callbacks that are not given: %s. Give them by callbacks=[…] to continue "
-            "with them; the next checkpoint does not have their state.",
+            "The checkpoint has the state of callbacks that are missing: %s. Give them as callbacks=[…] to continue "
+            "with them; the next checkpoint will not have their state.",
             ", ".join(lost),
         )
 
 
 def _evaluations(config: RunConfig, folder: RunFolder, parts: Parts, sampler: Sampler, before: Callable) -> list:
-    """The callbacks that measure how good the run is; their lines share one file."""
+    """The callbacks that measure the run's quality; their lines share one file."""
     found, lines = [], LineFile(folder.evaluation_path)
     if parts.sources.test is not None:
         found.append(ClassifierAccuracy(lines, parts.sources.test, config.sample_every, before))

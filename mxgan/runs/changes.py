@@ -1,4 +1,4 @@
-"""An existing run against what is wanted now: find it, compare settings, refuse a finished one, warn of other bits."""
+"""Comparison of an existing run with the wanted settings: search, differences, checks and warnings."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ logger = logging.getLogger(__name__)
 
 BITS_DEPEND_ON = ("mxnet", "wheel", "threads", "cpu_features")
 
-_TEXTS = ("recipe.summary", "recipe.source")  # what is said of a recipe changes nothing that it does
+_TEXTS = ("recipe.summary", "recipe.source")  # the texts of a recipe do not change the training
 
 
 def differences(before: RunConfig, wanted: RunConfig) -> dict:
-    """{setting: (value before, value wanted)} of those that make another run, None where a side has no such setting."""
+    """{setting: (value before, value wanted)} of the settings that make it another run; None for a missing setting."""
     then, now = (
         {name: to_dict(value) for name, value in setting_paths(config, row_names=True).items()}
         for config in (before, wanted)
@@ -37,9 +37,9 @@ def differences(before: RunConfig, wanted: RunConfig) -> dict:
 
 
 def check_settings(folder: RunFolder, before: RunConfig, wanted: RunConfig, allow_changes: bool) -> dict:
-    """The differences between a run's settings and those it is to go on with.
+    """The differences between a run's settings and the wanted settings.
 
-    Raises ArgumentError where there are any, unless `allow_changes`; with a line for each.
+    Raises ArgumentError, with one line for each difference, unless there is none or `allow_changes` is set.
     """
     changed = differences(before, wanted)
     lines = "\n".join(
@@ -49,18 +49,18 @@ def check_settings(folder: RunFolder, before: RunConfig, wanted: RunConfig, allo
         raise ArgumentError(
             f"the run {folder.path} has other settings than those asked for:\n{lines}\n"
             "A run keeps its settings. Leave these out, start a new run in another --run-dir, or give --allow-changes "
-            "(allow_changes=True) to go on with them from its last checkpoint."
+            "(allow_changes=True) to continue with them from its last checkpoint."
         )
     if changed:
-        logger.warning("The run goes on with changed settings; it is not the run that it was:\n%s", lines)
+        logger.warning("The run continues with changed settings; from here on it is another run:\n%s", lines)
     return changed
 
 
 def find_run(wanted: RunConfig, run_dir: Union[str, Path, None]) -> Optional[Path]:
-    """The run that "the same command again" means, None where there is none yet.
+    """The existing run that the same command continues; None if there is none yet.
 
-    With a `run_dir` the run in it, whatever its settings are; else the newest in runs/ that has the wanted settings and
-    the same `data_dir`.
+    With a `run_dir`, the run in it, whatever its settings are; else the newest run in runs/ with the wanted settings
+    and the same `data_dir`.
     """
     if run_dir is not None:
         return Path(run_dir) if RunFolder(run_dir).config_path.is_file() else None
@@ -73,7 +73,7 @@ def find_run(wanted: RunConfig, run_dir: Union[str, Path, None]) -> Optional[Pat
             before = recorded_config(folder)
             same = before.data_dir == wanted.data_dir and not differences(before, wanted)
         except MXGANError as error:
-            logger.warning("%s cannot be looked at, and is passed over: %s", path, error)
+            logger.warning("%s cannot be read and is skipped: %s", path, error)
             continue
         if same:
             found.append((folder.read_config()["stamp"], path))
@@ -81,7 +81,7 @@ def find_run(wanted: RunConfig, run_dir: Union[str, Path, None]) -> Optional[Pat
 
 
 def check_end(folder: RunFolder, config: RunConfig, state: Mapping) -> None:
-    """Raise RunFinishedError where a checkpoint's state is at the run's end already."""
+    """Raise RunFinishedError if a checkpoint's state is already at the run's end."""
     for unit, end, done in (("step", config.steps, state["step"]), ("epoch", config.epochs, state["epoch"])):
         if end is not None and done >= end:
             raise RunFinishedError(
@@ -91,19 +91,19 @@ def check_end(folder: RunFolder, config: RunConfig, state: Mapping) -> None:
 
 
 def warn_of_other_bits(before: Mapping) -> None:
-    """Log what the bits depend on that was otherwise when a checkpoint was saved."""
+    """Log the versions and machine features that have changed since the checkpoint, if the bits depend on them."""
     now = json.loads(json.dumps(runtime.versions()))
     other = [f"{key} {before.get(key)} then, {now[key]} now" for key in BITS_DEPEND_ON if before.get(key) != now[key]]
     if other:
-        logger.warning("The bits may differ from those of an undisturbed run: %s.", "; ".join(other))
+        logger.warning("The bits may differ from those of an uninterrupted run: %s.", "; ".join(other))
 
 
 def warn_of_another_end(before: RunConfig, config: RunConfig) -> None:
-    """Log that the learning rates change, if the run's end has moved and a schedule of theirs ends with the run."""
+    """Log that the learning rates change, if the run's end has moved and a learning-rate schedule depends on it."""
     optimizers = (config.recipe.generator_optimizer, config.recipe.discriminator_optimizer)
     moved = (before.steps, before.epochs) != (config.steps, config.epochs)
     if moved and any(optimizer.schedule.needs_end for optimizer in optimizers):
         logger.warning(
-            "The run has another end, and a learning-rate schedule ends with it: from here on the rates are those of "
-            "the new end. To keep the old ones, give the schedule its steps at the start of a run (schedule.steps)."
+            "The run has another end, and a learning-rate schedule depends on it: from here on the rates follow the "
+            "new end. To avoid this, set the schedule's own steps (schedule.steps) when you start a run."
         )

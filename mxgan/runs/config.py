@@ -1,4 +1,4 @@
-"""`RunConfig`: everything that decides a run, as one value that config.json holds."""
+"""`RunConfig`: all settings of a run as one value, saved in config.json."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ __all__ = ["MAY_CHANGE", "RunConfig", "recorded_config"]
 
 ON_NAN = ("stop", "rollback")
 
-# What a resumed run may change without becoming another run.
+# Settings that may change when a run is resumed; it stays the same run.
 MAY_CHANGE = (
     "steps", "epochs", "data_dir", "gpu", "log_every", "sample_every", "checkpoint_every", "evaluate_every",
     "keep", "keep_best", "on_nan", "diagnose", "monitor",
 )  # fmt: skip
-LONGEST_NAME = 200  # bytes; file systems allow 255, and the time comes behind
+LONGEST_NAME = 200  # bytes; file systems allow 255, and the time is appended
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One run: a recipe, the data, how long, what to write.
+    """One run: the recipe, the data, the length, the output.
 
     Parameters
     ----------
     recipe : all hyper-parameters.
     dataset, data_dir, limit, split, most_broken : see `mxgan.data.open_dataset`; None: the data set's own default.
-    steps, epochs : when to end; exactly one of them.
-    seed : every draw is a function of it and of the step.
+    steps, epochs : the end of the run; give exactly one of both.
+    seed : the seed and the step decide every draw.
     gpu : "0", "0,1", or None for the CPU.
-    log_every : steps between lines of history.
-    sample_every, checkpoint_every : steps between pictures, and between checkpoints, or "epoch"; checkpoints also at
-        intervals of time, "15min".
-    evaluate_every : steps between measurements of samples, or "epoch", written to evaluation.jsonl; None: none.
-    keep : checkpoints that stay; None: all.
-    keep_best : "METRIC:min" or "METRIC:max", a metric of history.jsonl or evaluation.jsonl: the best checkpoint by it
-        stays too; None: no such.
-    on_nan : what is done when a loss, gradient or weight is not finite: "stop", or "rollback" to the last checkpoint
-        and go on with half the learning rates.
-    diagnose : whether to look for what may go wrong, and warn of it; see mxgan/diagnosis.
-    monitor : steps between printouts of mx.mon.Monitor; 0: none.
+    log_every : steps between lines of the history.
+    sample_every, checkpoint_every : steps between pictures, and between checkpoints, or "epoch"; for checkpoints also
+        a time, "15min".
+    evaluate_every : steps between measurements of samples, or "epoch", written to evaluation.jsonl; None: never.
+    keep : the number of newest checkpoints to keep; None: all.
+    keep_best : "METRIC:min" or "METRIC:max", a metric of history.jsonl or evaluation.jsonl: the best checkpoint by this
+        metric is kept too; None: no best checkpoint.
+    on_nan : the reaction if a loss, gradient or weight is not finite: "stop", or "rollback": return to the last
+        checkpoint and continue with half the learning rates.
+    diagnose : whether to look for training failures and warn of them; see mxgan/callbacks/diagnosis.
+    monitor : steps between printouts of mx.mon.Monitor; 0: never.
     """
 
     recipe: Recipe = field(default_factory=lambda: RECIPES["dcgan"])
@@ -109,11 +109,11 @@ class RunConfig:
             reason = f"{type(error).__name__}: {error}"
             raise ArgumentError(f"run_name is {pattern!r}, which cannot be filled in ({reason}); {allowed}.") from error
         if not name.strip(". ") or len(name.encode()) > LONGEST_NAME or any(letter in name for letter in "/\\\0\n"):
-            raise ArgumentError(f"run_name makes {name[:80]!r}, which is no name of a folder; {allowed}.")
+            raise ArgumentError(f"run_name makes {name[:80]!r}, which cannot be the name of a folder; {allowed}.")
 
 
 def recorded_config(folder: RunFolder) -> RunConfig:
-    """The configuration in a run's config.json; CorruptFileError where it is none of this version."""
+    """The configuration in a run's config.json; CorruptFileError if it does not fit this version of mxgan."""
     try:
         return from_dict(RunConfig, folder.read_config()["run"], "run")
     except ArgumentError as error:

@@ -1,4 +1,4 @@
-"""The data of a run, opened and checked against its recipe."""
+"""Data of a run, opened and checked against its recipe."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ logger = logging.getLogger(__name__)
 
 
 def open_images(config, progress: Optional[bool] = None, **settings):
-    """The images that a run is trained on, as its networks take them; `settings` of `open_dataset` come before its own.
+    """The training images of a run, in the size of its networks; `settings` of `open_dataset` override the run's own.
 
-    Raises MXGANError where they are not there.
+    Raises MXGANError if the images are missing.
     """
     channels, image_size, _ = config.recipe.network.image_shape
     own = {
@@ -38,7 +38,7 @@ def open_images(config, progress: Optional[bool] = None, **settings):
 
 
 def trained_split(config) -> Optional[str]:
-    """The split that a run is trained on; None where its data set has none."""
+    """The split that a run is trained on; None if its data set has no splits."""
     if config.dataset not in data_sets_with("split"):
         return None
     default = inspect.signature(DATASETS[config.dataset]).parameters["split"].default
@@ -46,12 +46,12 @@ def trained_split(config) -> Optional[str]:
 
 
 def held_out_split(config) -> Optional[str]:
-    """The split that a run is not trained on; None where there is none."""
+    """The split that a run is not trained on; None if there is none."""
     return {"train": "test", "test": "train"}.get(trained_split(config) or "")
 
 
 class Sources(NamedTuple):
-    """The data of a run: images to train on; of a run with few labels, the labelled images and a test set besides."""
+    """The data of a run: training images; for a run with few labels, also the labelled images and a test set."""
 
     images: object
     labelled: Optional[object] = None
@@ -59,7 +59,7 @@ class Sources(NamedTuple):
 
 
 def open_sources(config, progress: Optional[bool] = None) -> Sources:
-    """Open what a run trains on; MXGANError where it is not there or does not fit the recipe's network."""
+    """Open the data of a run; MXGANError if data are missing or do not fit the recipe's network."""
     recipe = config.recipe
     settings = {"sampling": recipe.sampling}
     if recipe.steps_per_epoch:
@@ -75,12 +75,12 @@ def open_sources(config, progress: Optional[bool] = None) -> Sources:
     logger.info("%s", sources.images.describe())
     if sources.images.num_images < recipe.batch_size:
         counts = (sources.images.num_images, recipe.batch_size)
-        logger.warning("There are %d images, fewer than a batch of %d: each batch has some of them twice.", *counts)
+        logger.warning("There are %d images, fewer than a batch of %d: each batch has some images twice.", *counts)
     return sources
 
 
 def _check_split(config) -> None:
-    """Raise ArgumentError where a recipe that trains with few labels has no test part of its own to be measured on."""
+    """Raise ArgumentError if a recipe with few labels has no test split for its measurements."""
     few = f"labelled_per_class is {config.recipe.labelled_per_class}: the recipe trains with few labels on the training"
     if config.split is not None:
         raise ArgumentError(
@@ -99,9 +99,9 @@ def _check_classes(config, data) -> None:
     if wanted and data.num_classes != wanted:
         found = "none, or unknown ones" if data.num_classes is None else str(data.num_classes)
         raise ArgumentError(
-            f"the network {config.recipe.network.name!r} is of {wanted} classes, and the data set {config.dataset!r} "
+            f"the network {config.recipe.network.name!r} is for {wanted} classes, and the data set {config.dataset!r} "
             f"has {found}; set classes (--set classes=N) or give data with labels: mnist, digits, or a folder with one "
-            "subfolder for each class. The labels of recordio are not trained on."
+            "subfolder for each class. The labels of recordio are not used."
         )
     _check_every_class(config, data, wanted)
 
@@ -112,7 +112,7 @@ def _check_every_class(config, data, wanted: int) -> None:
         names = [f"{label} ({data.class_names[label]!r})" if data.class_names else str(label) for label in missing]
         limit = f" with limit {config.limit}" if config.limit else ""
         raise ArgumentError(
-            f"the network {config.recipe.network.name!r} is of {wanted} classes, and the data set "
+            f"the network {config.recipe.network.name!r} is for {wanted} classes, and the data set "
             f"{config.dataset!r}{limit} has no image of the classes {', '.join(names)}; give a larger limit, or images "
             "of every class."
         )

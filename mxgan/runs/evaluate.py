@@ -1,4 +1,4 @@
-"""How good a run is: `evaluate` measures the samples of a checkpoint, and keeps the figures with the run."""
+"""Evaluation of a run: `evaluate` measures a checkpoint's samples, `save_evaluation` saves the scores in the run."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ __all__ = ["evaluate", "save_evaluation"]
 logger = logging.getLogger(__name__)
 
 SAMPLES = 10_000
-LEAST_SAMPLES = 100  # with fewer, most figures say nothing
-COPY_SIZE = 32  # images are looked up at this side, or at their own if that is smaller
-MOST_TRAINING_IMAGES = 60_000  # that samples are looked up among
-HASH = re.compile(r"-[0-9a-f]{8}")  # of a protocol, at the end of a file's name
+LEAST_SAMPLES = 100  # with fewer samples, most scores mean nothing
+COPY_SIZE = 32  # pixels a side of the images in the search for copies; smaller images keep their size
+MOST_TRAINING_IMAGES = 60_000  # in the search for copies
+HASH = re.compile(r"-[0-9a-f]{8}")  # the hash of a protocol, at the end of a file's name
 
 
 def evaluate(
@@ -58,27 +58,29 @@ def evaluate(
 ) -> Evaluation:
     """Measure samples of a run's checkpoint against the images that the run was trained on.
 
-    Of the run's own training images as many are drawn as there are samples, by the seed; where there are fewer, all are
-    taken. Real images that it was not trained on, for `copies`, are those of the data set's other split.
+    The number of real images is the number of samples: the seed draws them from the run's training images, or all are
+    used if there are fewer. For `copies`, the real images that the run was not trained on come from the data set's
+    other split.
 
     Parameters
     ----------
     run : its folder; nothing in it is changed.
-    checkpoint : "latest", "best" (of a run with `keep_best`), or a step that has one.
-    metrics : names in METRICS; None: all that the run's data allow.
-    samples : how many are drawn, from 100 up.
-    seed : of the samples, of the real images, and of every draw of a metric.
-    averaged : True: the average of the generator's weights; False: the weights themselves; None: the average where
-        the checkpoint has one.
-    classifier : the folder of a trained one; None: that of the data set, trained once and kept in the user's cache.
+    checkpoint : "latest", "best" (if the run has `keep_best`), or the step of a checkpoint.
+    metrics : names in METRICS; None: all metrics that the run's data allow.
+    samples : the number of samples, at least 100.
+    seed : decides the samples, the real images, and every draw of a metric.
+    averaged : True: the average of the generator's weights; False: the weights themselves; None: the average if the
+        checkpoint has one.
+    classifier : the folder of a trained classifier; None: the data set's own classifier, which is trained once and
+        kept in the user's cache.
     inception : an ONNX file of the Inception network, for `fid`.
-    pyramid : of `swd`, a key of `mxgan.evaluation.swd.PYRAMIDS`.
-    data_dir : where the data are now; None: where they were.
+    pyramid : the pyramid of `swd`, a key of `mxgan.evaluation.swd.PYRAMIDS`.
+    data_dir : the present folder of the data; None: the folder in the run's settings.
 
     Raises
     ------
-    ArgumentError : a metric that is not known, or that cannot be measured here, and why; other data.
-    MXGANError : what cannot be read.
+    ArgumentError : a metric is unknown or cannot be measured here (the message says why), or the data are others.
+    MXGANError : a file cannot be read.
 
     Examples
     --------
@@ -135,7 +137,7 @@ def _protocol(
 def _copies(
     config: RunConfig, sampler: Sampler, reference: Reference, settings: Settings, progress: Optional[bool]
 ) -> tuple:
-    """(reference, samples) of the metric `copies`: small and grey, so that all training images fit into memory."""
+    """(reference, samples) for the metric `copies`: small grey images, so that all training images fit in memory."""
     size = min(COPY_SIZE, *config.recipe.network.image_shape[1:])
 
     def real(split: str, limit: Optional[int], most: int) -> np.ndarray:
@@ -155,31 +157,33 @@ def _small(chunks, size: int) -> np.ndarray:
 def save_evaluation(run: Union[str, Path], evaluation: Evaluation) -> Path:
     """Write an evaluation to RUN/evaluation/STEP.json; returns the file.
 
-    What is not by default is in the name: STEP-ema.json is of a generator's average, STEP-500-seed3-padded.json of 500
-    samples, another seed, another pyramid. Metrics that are there by the same protocol stay, but for those that were
-    measured again; where something else differs, such as the classifier, the name ends in its hash.
+    The name lists the settings that differ from the defaults: STEP-ema.json for the generator's average,
+    STEP-500-seed3-padded.json for 500 samples, seed 3 and the pyramid "padded". If the file has metrics by the same
+    protocol, they stay, and metrics that were measured again are replaced. If the protocol differs in something else,
+    such as the classifier, the name ends in the hash of the protocol.
 
-    Raises OutputError where anything else than a file is there, or it cannot be written.
+    Raises OutputError if the path is not a plain file, or cannot be written.
     """
-    folder, told = RunFolder.open(run), json.loads(evaluation.as_json())
+    folder, record = RunFolder.open(run), json.loads(evaluation.as_json())
     folder.refuse_link(folder.evaluations)
     try:
         folder.evaluations.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"{folder.evaluations} cannot be made: {error.strerror}; nothing was written. Make room, or --output FILE."
+            f"{folder.evaluations} cannot be made: {error.strerror}; nothing was written. Make room, or use "
+            "--output FILE."
         ) from error
     with one_at_a_time(folder.evaluations):
-        target, kept = _place_of(told["protocol"], folder.evaluations)
+        target, kept = _place_of(record["protocol"], folder.evaluations)
         if kept is not None:
-            told["results"] = {**kept["results"], **told["results"]}
-            told["protocol"] = _united(kept["protocol"], told["protocol"])
-        write_whole(target, json.dumps(told, indent=1) + "\n")
+            record["results"] = {**kept["results"], **record["results"]}
+            record["protocol"] = _united(kept["protocol"], record["protocol"])
+        write_whole(target, json.dumps(record, indent=1) + "\n")
     return target
 
 
 def _place_of(protocol: dict, folder: Path) -> tuple:
-    """(file for figures by this protocol, what is in it or None): NAME.json, or NAME-HASH.json beside others'."""
+    """(file for this protocol, its content or None): NAME.json, or NAME-HASH.json if that has another protocol."""
     name = _name(protocol)
     digest = hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()
     others = sorted(path for path in folder.glob(f"{name}-*.json") if HASH.fullmatch(path.stem[len(name) :]))
@@ -187,7 +191,7 @@ def _place_of(protocol: dict, folder: Path) -> tuple:
         kept = _kept(target)
         if kept is None or _same_protocol(kept["protocol"], protocol):
             return target, kept
-    raise OutputError(f"{target} is of another protocol than its name says; nothing was written. Move it away.")
+    raise OutputError(f"{target} has another protocol than its name says; nothing was written. Move it away.")
 
 
 def _name(protocol: dict) -> str:
@@ -203,12 +207,12 @@ def _name(protocol: dict) -> str:
 
 
 def _same_protocol(first: dict, second: dict) -> bool:
-    """Whether two protocols agree; what only some metrics look at, such as a classifier, may be lacking in one."""
+    """Whether two protocols agree; an entry that only some metrics use, such as a classifier, may be missing in one."""
     return _united(first, second) == _united(second, first)
 
 
 def _united(first: dict, second: dict) -> dict:
-    """The second protocol, with what is lacking in it out of the first."""
+    """The second protocol, with its missing entries taken from the first."""
     whole = {**first, **{name: value for name, value in second.items() if value is not None}}
     if isinstance(whole.get("reference"), dict) and isinstance(first.get("reference"), dict):
         whole["reference"] = {
@@ -218,12 +222,12 @@ def _united(first: dict, second: dict) -> dict:
 
 
 def _kept(target: Path) -> Optional[dict]:
-    """What an earlier evaluation has written; None where there is nothing."""
+    """The content of an earlier evaluation's file; None if there is no file."""
     if not os.path.lexists(target):
         return None
     if target.is_symlink() or not target.is_file():
         raise OutputError(f"{target} is not a plain file; nothing was written. Move it away.")
     found = read_json(target)
     if not isinstance(found, dict) or not all(isinstance(found.get(name), dict) for name in ("results", "protocol")):
-        raise OutputError(f"{target} is not what `mxgan evaluate` writes; nothing was written. Move it away.")
+        raise OutputError(f"{target} is not a file of `mxgan evaluate`; nothing was written. Move it away.")
     return found

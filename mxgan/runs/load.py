@@ -1,4 +1,4 @@
-"""A generator out of a run folder or a .params file, ready to draw images."""
+"""Generators from a run folder or a .params file, ready to draw images."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ def load_sampler(
     checkpoint: Union[str, int] = "latest",
     averaged: Optional[bool] = None,
 ) -> Sampler:
-    """A `Sampler` of a run folder's checkpoint, or of a generator's .params file alone.
+    """A `Sampler` for a run folder's checkpoint, or for a single .params file of a generator.
 
     Parameters
     ----------
-    checkpoint : of a run: "latest", "best" (of a run with `keep_best`), or a step that has one.
-    averaged : of a run with `ema`: True: the average of the generator's weights; False: the weights themselves;
-        None: the average where the checkpoint has one.
+    checkpoint : for a run: "latest", "best" (if it has `keep_best`), or the step of a checkpoint.
+    averaged : for a run with `ema`: True: the average of the generator's weights; False: the weights themselves;
+        None: the average if the checkpoint has one.
 
     Raises
     ------
-    ArgumentError : no such checkpoint, or the average of what has none.
-    CheckpointError, CorruptFileError, RunFolderError : what cannot be read, and why.
+    ArgumentError : the checkpoint or the average does not exist.
+    CheckpointError, CorruptFileError, RunFolderError : a file cannot be read; the message says why.
     """
     source = Path(source)
     if source.is_dir():

@@ -1,4 +1,4 @@
-"""The two networks of a run, bound, with first parameters and optimisers."""
+"""Construction of a run's two networks: symbols, bound pair, first parameters, optimisers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from mxgan.training.recipe import Recipe
 
 __all__ = ["build_pair", "discriminator_symbols"]
 
-PENALTY_EXECUTORS = 4  # what a gradient penalty binds, in passes over D
+PENALTY_EXECUTORS = 4  # memory of a gradient penalty, as a number of executors of D
 
 
 def discriminator_symbols(recipe: Recipe) -> tuple:
-    """(symbol that trains D, symbol that G is trained through, raw score (N, 1)) of a recipe."""
+    """(symbol that trains D, symbol through which G is trained, raw score (N, 1)) of a recipe."""
     network = recipe.network
     output = network.discriminator()
     if recipe.spectral_norm:

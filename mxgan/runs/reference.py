@@ -1,4 +1,4 @@
-"""What a run's samples are compared with: the images it is trained on, and the networks that look at both."""
+"""Reference of a run's metrics: its training images, and the networks that compare samples with them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["open_reference"]
 logger = logging.getLogger(__name__)
 
 CLASSIFIED = {"features", "probabilities"}
-UNTOLD = ("fid", "class_agreement")  # of few runs, so that others are not told that they are left out
+UNTOLD = ("fid", "class_agreement")  # few runs can measure them, so there is no message that they are left out
 
 
 def open_reference(
@@ -40,21 +40,21 @@ def open_reference(
     check: Optional[Callable] = None,
     progress: Optional[bool] = None,
 ) -> Reference:
-    """The images of a run's data set that its samples are measured against, `count` of them or all there are.
+    """The reference of a run's metrics from `count` images of its data set, or from all if there are fewer.
 
     Parameters
     ----------
-    default : metrics of which those are measured that the data allow, where `names` is None.
+    default : the metrics if `names` is None; metrics that the data do not allow are left out.
     names : metrics that must be measured.
-    kept : of how many of them the images stay in the bundle, see `gather`.
-    classifier : folder of a trained one; None: that of the data set, trained where it is not in the cache.
+    kept : the number of images that stay in the bundle, see `gather`.
+    classifier : folder of a trained classifier; None: the data set's own, trained now if it is not in the cache.
     inception : an ONNX file; None: no `fid`.
-    check : called with the data's fingerprint before anything is trained or looked at; may raise.
+    check : called with the data's fingerprint before anything is trained or measured; it may raise.
 
     Raises
     ------
-    ArgumentError : a metric in `names` that cannot be measured, and why. MXGANError : data or a file that cannot be
-    read.
+    ArgumentError : a metric in `names` cannot be measured; the message says why.
+    MXGANError : the data or a file cannot be read.
     """
     wanted = list(default if names is None else names)
     if inception is None:
@@ -85,11 +85,11 @@ def _refuse_without_inception(names: Sequence[str]) -> None:
     """Raise ArgumentError for a metric that needs an Inception network, before any data are opened."""
     for name in names:
         if "inception" in needs_of([name]):
-            raise ArgumentError(f"{name} wants --inception FILE.onnx: {NEEDS['inception'].remedy}.")
+            raise ArgumentError(f"{name} needs --inception FILE.onnx: {NEEDS['inception'].remedy}.")
 
 
 def _reasons(config, data, networks: Networks, wanted: Sequence[str], labels_known: bool) -> dict:
-    """{metric: why it cannot be measured here, and what to do}, of the wanted ones, in their order."""
+    """{metric: reason why it cannot be measured, with the remedy} among the wanted metrics, in their order."""
     classes, trained_on = config.recipe.network.generator_classes, trained_split(config) or "all"
     without = ", ".join(name for name, row in METRICS.items() if row.needs == ("images",))
     lacking = {}  # {need of a metric: reason}
@@ -97,10 +97,10 @@ def _reasons(config, data, networks: Networks, wanted: Sequence[str], labels_kno
         lacking = dict.fromkeys(
             CLASSIFIED,
             f"needs a classifier, and the data set {config.dataset!r} has no classes to train one on; give a trained "
-            f"one (--classifier FOLDER), or ask for metrics that need none: {without}",
+            f"one (--classifier FOLDER), or choose metrics that need none: {without}",
         )
     if networks.inception is None:
-        lacking["inception"] = f"wants --inception FILE.onnx: {NEEDS['inception'].remedy}"
+        lacking["inception"] = f"needs --inception FILE.onnx: {NEEDS['inception'].remedy}"
     if not (labels_known and classes == data.num_classes):
         lacking["labels"] = (
             "needs a generator that takes classes, and a classifier of the same classes; the network "
@@ -126,7 +126,7 @@ def _reasons(config, data, networks: Networks, wanted: Sequence[str], labels_kno
 
 
 def _class_counts(data, count: int) -> Optional[np.ndarray]:
-    """How many of the images that `image_chunks` gives are of each class; None where they have none."""
+    """The number of images of each class in `image_chunks`; None if the data have no classes."""
     if not data.num_classes:
         return None
     return np.bincount(data.labels[data.order(0)[:count]].astype(np.int64), minlength=data.num_classes)
@@ -146,13 +146,13 @@ def _protocol(config, data, count: int, networks: Networks) -> dict:
 
 
 def _labels_known(data, networks: Networks) -> bool:
-    """Whether the data's labels count the same classes, by their names, as the classifier does."""
+    """Whether the data's labels and the classifier have the same class names in the same order."""
     if networks.classifier is None or not data.num_classes:
         return False
     known, found = class_titles(data), networks.classifier.class_names
     if known != found:
         logger.warning(
-            "The classifier tells %s apart, and the data %s: the data's own labels are not used.",
+            "The classifier knows %s, and the data have %s: the data's own labels are not used.",
             _listed(found),
             _listed(known),
         )
@@ -164,7 +164,7 @@ def _listed(names: list) -> str:
 
 
 def _classifier(config, data, wanted: Sequence[str], folder, progress: Optional[bool]) -> Optional[FeatureNetwork]:
-    """The given classifier, or the data set's own; None where no metric wants one, or the data have no classes."""
+    """The given classifier, or the data set's own; None if no metric needs one, or if the data have no classes."""
     if folder is not None:
         return FeatureNetwork.load(folder)
     if not needs_of(wanted) & CLASSIFIED or (data.num_classes or 0) < 2:

@@ -1,4 +1,4 @@
-"""`Rollback`: a training that diverged continues from its last checkpoint with smaller learning rates."""
+"""`Rollback`: return to the last checkpoint after divergence, with smaller learning rates."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ MOST_ROLLBACKS = 10
 
 
 class Rollback:
-    """What a trainer does about a DivergedError: back to the last checkpoint, and on with smaller steps.
+    """The trainer's reaction to a DivergedError: load the last checkpoint and continue with smaller learning rates.
 
-    Both learning rates are halved each time, and stay so, which the checkpoint is told too; the next line of the
-    history tells of it under `rollbacks`. After MOST_ROLLBACKS of them the error is raised.
+    Each rollback halves both learning rates for the rest of the run and records this in the checkpoint. The next line
+    of the history has an entry under `rollbacks`. After MOST_ROLLBACKS rollbacks the error is raised.
     """
 
     def __init__(self, trainer, folder: RunFolder) -> None:
@@ -37,7 +37,7 @@ class Rollback:
             raise DivergedError(error.step, error.network, error.layer, error.what, remedy) from error
         checkpoint = self._folder.latest_checkpoint()
         state: dict[str, Any] = load_checkpoint(checkpoint, pair)
-        told = {
+        entry = {
             "from_step": error.step,
             "to_step": state["step"],
             "cause": f"{error.what} not finite",
@@ -46,12 +46,12 @@ class Rollback:
             "learning_rate_scale": scale,
         }
         notes = state["callbacks"][Logger.name]["notes"]
-        notes["rollbacks"] = [*notes.get("rollbacks", []), told]
+        notes["rollbacks"] = [*notes.get("rollbacks", []), entry]
         state["learning_rate_scale"] = pair.learning_rate_scale = scale
         rewrite_state(checkpoint, state)
         self._trainer.restore(state)
         logger.warning(
-            "%s Back to step %d, and on with %g times the learning rates that the run began with.",
+            "%s Back to step %d; training continues with %g times the run's original learning rates.",
             str(error).partition(" not finite.")[0] + " not finite.",
             state["step"],
             scale,

@@ -1,4 +1,4 @@
-"""`start` and `resume`: a configuration or a run folder to a `Session`, a run that is ready to train."""
+"""`start` and `resume`: from a configuration or a run folder to a `Session`, a run that is ready to train."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class Session(NamedTuple):
-    """A run that is ready to train: `run()` does. It holds its folder until then, so that no other process can."""
+    """A run that is ready to train; `run()` trains it. Its lock keeps other processes out of the folder until then."""
 
     trainer: Trainer
     folder: RunFolder
@@ -42,7 +42,7 @@ class Session(NamedTuple):
         return last_step(self.config, self.trainer.data)
 
     def run(self) -> None:
-        """Train to the end that the configuration sets."""
+        """Train to the end of the configuration (`steps` or `epochs`)."""
         try:
             self.trainer.fit(steps=self.config.steps, epochs=self.config.epochs)
         finally:
@@ -56,19 +56,19 @@ def start(
     progress: Optional[bool] = None,
     callbacks: Sequence[Callback] = (),
 ) -> Session:
-    """Make a run folder, and in it a session that is ready to train.
+    """Make a run folder and a session that is ready to train in it.
 
     Parameters
     ----------
-    run_dir : a folder that is empty or does not exist; None: runs/NAME-STAMP, NAME being the data set's, or what the
-        recipe's `run_name` makes of its settings.
+    run_dir : a folder that is empty or does not exist; None: runs/NAME-STAMP, where NAME is the data set's name, or
+        the recipe's `run_name` with its settings filled in.
     display : "auto", "window" or "none"; see `mxgan.pictures.windows.Display`.
-    progress : whether to draw progress bars; None: where standard error is a terminal.
-    callbacks : your own, called after those of the run and before a checkpoint is saved. See `mxgan.Callback`.
+    progress : whether to draw progress bars; None: only if standard error is a terminal.
+    callbacks : your own, called after the callbacks of the run and before a checkpoint is saved. See `mxgan.Callback`.
 
     Raises
     ------
-    MXGANError : whatever does not fit, before anything is trained; the folder is made last.
+    MXGANError : something does not fit; raised before the training. The folder is made last.
     """
     stamp = datetime.now().strftime("%Y_%m_%d-%H_%M")
     name = (config.recipe.run_name or "{dataset}").format(recipe=config.recipe, dataset=config.dataset)
@@ -79,7 +79,7 @@ def start(
     lock = FolderLock(folder.path)
     try:
         if folder.config_path.exists():
-            raise RunFolderError(f"another process has begun a run in {folder.path}; go on with it by --resume.")
+            raise RunFolderError(f"another process has started a run in {folder.path}; continue it with --resume.")
         folder.clear_leftovers()
         trainer = assemble_trainer(config, folder, stamp, parts, callbacks)
         record = {
@@ -106,21 +106,21 @@ def resume(
     allow_changes: bool = False,
     **changes: Any,
 ) -> Session:
-    """Go on with a run from its newest checkpoint, or from its beginning where it has none, as if never stopped.
+    """Continue a run from its newest checkpoint, or from its start if it has none, as if it had never stopped.
 
     Parameters
     ----------
-    config : the whole configuration that the run should have; None: the one that it has.
-    callbacks : your own, with the names that they had in the run: each gets its state of the checkpoint back.
-    changes : single settings of `RunConfig`, kept from now on. Those among MAY_CHANGE may differ from the run's:
-        `steps` or `epochs` for a new end, counted from the run's beginning, `data_dir` for data that have moved, and
-        what is written how often.
-    allow_changes : let others differ too; config.json then lists them.
+    config : the whole configuration that the run should have; None: the run's own.
+    callbacks : your own, with the same names as before: the state of each is restored from the checkpoint.
+    changes : single settings of `RunConfig`, kept from now on. Settings in MAY_CHANGE may differ from the run's:
+        `steps` or `epochs` for a new end, counted from the run's start, `data_dir` for data that have moved, and the
+        intervals of the output.
+    allow_changes : allow changes of all other settings too; config.json then lists them.
 
     Raises
     ------
-    ArgumentError : a setting that may not change, or other data. RunFinishedError : its end is reached already.
-    CheckpointError, CorruptFileError, RunFolderError : what cannot be read, and why.
+    ArgumentError : a setting that must not change, or other data. RunFinishedError : the run is at its end already.
+    CheckpointError, CorruptFileError, RunFolderError : a file cannot be read; the message says why.
     """
     folder = RunFolder.open(run)
     before = recorded_config(folder)
@@ -130,7 +130,7 @@ def resume(
     try:
         folder.clear_leftovers()
         folder.refuse_link(folder.checkpoints)
-        folder.make(folder.samples)  # somebody may have deleted the pictures
+        folder.make(folder.samples)  # the user may have deleted the pictures
         record = folder.read_config()
         newest = folder.latest_checkpoint() if folder.checkpoint_steps() else None
         state = read_state(newest) if newest else None
@@ -147,11 +147,11 @@ def resume(
             warn_of_other_bits(state["versions"])
         else:
             folder.check_never_saved(config.checkpoint_every)
-            logger.info("%s has no checkpoint; it begins again, at step 0.", folder.path)
+            logger.info("%s has no checkpoint; it starts again at step 0.", folder.path)
             folder.forget_results()
         if changed:
-            told = {"step": trainer.step, "settings": {name: list(values) for name, values in changed.items()}}
-            record = {**record, "changes": [*record.get("changes", []), told]}
+            change = {"step": trainer.step, "settings": {name: list(values) for name, values in changed.items()}}
+            record = {**record, "changes": [*record.get("changes", []), change]}
         _write_record(folder, {**record, "run": to_dict(config), "data": parts.sources.images.fingerprint})
         return Session(trainer, folder, config, lock)
     except BaseException:
@@ -176,24 +176,24 @@ def start_or_resume(
     allow_changes: bool = False,
     callbacks: Sequence[Callback] = (),
 ) -> Session:
-    """The run that `config` asks for: gone on with where it was begun already, else a new one; safe to call again.
+    """Continue the run of `config` if it exists, else start it; the same call can be repeated.
 
-    Without `run_dir` the newest run in runs/ with these settings is gone on with. Raises what `start` and `resume` do;
-    RunFinishedError where there is nothing left to train.
+    Without `run_dir`, it continues the newest run in runs/ with these settings. Raises the errors of `start` and
+    `resume`; RunFinishedError if nothing is left to train.
     """
     if allow_changes and run_dir is None:
         raise ArgumentError(
-            "allow_changes (--allow-changes) wants to know which run to change: give its folder as run_dir (--run-dir)."
+            "allow_changes (--allow-changes) needs the run to change: give its folder as run_dir (--run-dir)."
         )
     run = find_run(config, run_dir)
     surroundings = {"display": display, "progress": progress, "callbacks": callbacks}
     if run is None:
-        logger.info("No such run yet; a new one begins.")
+        logger.info("There is no run with these settings yet; a new run starts.")
         return start(config, run_dir, **surroundings)
-    logger.info("Going on with %s.", run)
+    logger.info("Continuing %s.", run)
     return resume(run, config, allow_changes=allow_changes, **surroundings)
 
 
 def _write_record(folder: RunFolder, record: dict) -> None:
-    """Write config.json, whole or not at all."""
+    """Write config.json atomically."""
     write_whole(folder.config_path, json.dumps(record, indent=1) + "\n")

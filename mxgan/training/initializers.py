@@ -61,7 +61,7 @@ INITIALIZERS = {
 
 
 def get_initializer(name: str, sigma: float, shapes: Mapping[str, tuple]):
-    """The initialiser `name` of INITIALIZERS; ArgumentError with a suggestion when there is none.
+    """The initialiser `name` of INITIALIZERS; ArgumentError with a suggestion if there is none.
 
     Parameters
     ----------

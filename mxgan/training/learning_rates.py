@@ -97,8 +97,8 @@ class LearningRateSchedule:
             whole_number("milestones", milestone)
         if list(self.milestones) != sorted(set(self.milestones)) or (self.shape == "steps") != bool(self.milestones):
             raise ArgumentError(
-                f"milestones are {list(self.milestones)} and the shape is {self.shape!r}; the shape steps needs ascending "
-                "milestones, as --set generator_optimizer.schedule.milestones=[10000,20000], and others have none."
+                f"milestones are {list(self.milestones)} and the shape is {self.shape!r}; the shape steps needs "
+                "ascending milestones, as --set generator_optimizer.schedule.milestones=[10000,20000]; others none."
             )
 
     @classmethod

@@ -111,8 +111,8 @@ class _LowPrecision(Rewriting):
             self.leaves.append(name)
         if not is_variable and layer["op"] == "Deconvolution":
             raise ArgumentError(
-                f"the weight of {layer['name']!r} is computed in the graph; a transposed convolution in bfloat16 does "
-                "not allow that. Give precision float32."
+                f"the weight of {layer['name']!r} is computed in the graph, and a transposed convolution in bfloat16 "
+                "does not allow that; give precision float32."
             )
 
     def _declare(self, number: int, dtype: str) -> None:

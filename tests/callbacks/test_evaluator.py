@@ -85,9 +85,7 @@ def test_an_unknown_metric_for_the_best_is_refused_before_the_first_step(tmp_pat
     with pytest.raises(ArgumentError, match="unknown metric in keep_best 'frechett'; did you mean 'frechet'"):
         mxgan.start(config(steps=1, keep_best="frechett:min"), tmp_path / "b", display="none", progress=False)
     assert not (tmp_path / "b").exists()  # so that the same command can be given again
-    with pytest.raises(
-        ArgumentError, match=r"'frechet'.* Metrics of samples are there with --evaluate-every, those of "
-    ):
+    with pytest.raises(ArgumentError, match=r"'frechet'.* Metrics of samples need --evaluate-every; metrics of "):
         mxgan.start(tiny_config(steps=1, keep_best="frechet:min"), tmp_path / "b", display="none", progress=False)
 
 
@@ -128,7 +126,7 @@ def test_a_measurement_that_fails_costs_no_training(whole, tmp_path, monkeypatch
     session = run(config(steps=30, keep=None, keep_best="frechet:min"), tmp_path / "run")
     assert [line["frechet"] is None for line in lines(session.folder)] == [False, True, True]
     assert lines(session.folder)[0] == lines(whole.folder)[0]
-    assert "step 20: the samples are not measured: 1,000 images need about 2.0 GB" in caplog.text
+    assert "step 20: the samples were not measured: 1,000 images need about 2.0 GB" in caplog.text
     assert session.folder.checkpoint_steps() == [10, 20, 30]
     assert best_step(session.folder, "frechet:min") == 10
     assert_same(params_of(session.trainer.pair), params_of(whole.trainer.pair))
@@ -208,7 +206,7 @@ def test_another_classifier_than_before_is_told(whole, caplog):
     state = {**found.state(), "networks": ["another"]}
     with caplog.at_level(logging.WARNING, "mxgan"):
         found.restore(state)
-    assert "The classifier is another one than before: figures of" in caplog.text
+    assert "The classifier has changed: values in" in caplog.text
     with pytest.raises(CheckpointError, match="the checkpoint's state of Evaluator is {'bytes': 0}"):
         found.restore({"bytes": 0})
 

@@ -129,7 +129,7 @@ def test_the_default_recipe_has_what_keeps_it_in_balance():
         (["--seed", "-1"], "--seed"),
         (["--gpu", "x"], "'x'"),
         (["--display", "big"], "--display"),
-        (["--checkpoint-every", "never"], "'never' is none of N|epoch|Nmin, N being a number above 0"),
+        (["--checkpoint-every", "never"], "'never' is none of N|epoch|Nmin, where N is a number above 0"),
         (["--set", "ngf"], "--set 'ngf' is not of the form KEY=VALUE"),
         (["--set", "ngff=3"], "unknown setting 'ngff'"),
         (["--set", "image_size=48"], "image_size 48 is not a power of two"),
@@ -251,7 +251,7 @@ def test_a_closed_standard_output_loses_no_training(tmp_path):
     with process:
         errors = process.stderr.read()
     assert process.returncode == 0, errors
-    assert "Standard output takes no more" in errors
+    assert "Standard output cannot be written" in errors
     assert RunFolder(tmp_path / "run").checkpoint_steps() == [40]
 
 
@@ -286,7 +286,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(number, tmp_path):
     assert process.returncode == 130, output
     assert "Traceback" not in output
     (step,) = RunFolder(folder).checkpoint_steps()
-    assert f"Stopped by {signal.Signals(number).name} after step {step}, and saved. Go on by:" in output
+    assert f"Stopped by {signal.Signals(number).name} after step {step}, and saved. Continue with:" in output
     assert f"mxgan train --resume {folder}" in output
     assert mxgan("train", "--resume", folder, "--steps", step + 1, "--display", "none").exit_code == 0
 
@@ -455,8 +455,8 @@ def test_a_recipes_own_length_is_used_unless_a_flag_says_otherwise():
         (["--recipe", "mlp-gan", "--ngf", "8"],
          "--ngf is 8, but the network 'mlp' has no ngf; its widths are --set generator_widths=[128,256,512,784] and"),
         (["--recipe", "cbr-gan", "--ndf", "8"], "the network 'cbr' has no ndf; its widths are --set width=3"),
-        (["--set", "run_defaults.limit=5"], "run_defaults are what the recipe leaves to the flags"),
-        (["--set", "recipe.run_defaults={}"], "run_defaults are what the recipe leaves to the flags"),
+        (["--set", "run_defaults.limit=5"], "run_defaults are only defaults of the flags"),
+        (["--set", "recipe.run_defaults={}"], "run_defaults are only defaults of the flags"),
         (["--set", "run_name={foo}"], "run_name is '{foo}', which cannot be filled in"),
         (["--set", "sampling=bogus"], "unknown sampling 'bogus'"),
         (["--set", "weight_clip=-1"], "weight_clip is -1"),

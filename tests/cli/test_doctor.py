@@ -71,7 +71,7 @@ def test_a_headless_opencv_is_noted(monkeypatch, wheel):
     assert doctor._opencv() == (
         "note",
         f"5.0.0 from {wheel}, which opens no windows",
-        "For windows, install opencv-python in its place.",
+        "For windows, install opencv-python instead.",
     )
 
 
@@ -184,7 +184,7 @@ def test_missing_dot_is_noted(monkeypatch, tmp_path):
 
 def test_cache_folder_that_is_not_there_yet(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert doctor._cache() == ("ok", f"{tmp_path / 'mxgan'} (made when something is downloaded)")
+    assert doctor._cache() == ("ok", f"{tmp_path / 'mxgan'} (will be made when something is downloaded)")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -343,8 +343,8 @@ def test_summary_of_a_file_is_that_of_its_network(tmp_path):
         ),
         (["--shape", "g1_bias=4"], 2, "unknown input 'g1_bias'"),
         (["--shape", "gbn1_gamma=16"], 2, "do not decide all others"),
-        ([], 2, "--symbol and --shape go together, and without --set. Give both, or a --recipe."),
-        (["--shape", "rand=2,100,1,1", "--set", "ngf=4"], 2, "--symbol and --shape go together, and without --set."),
+        ([], 2, "--symbol needs --shape and excludes --set. Give --symbol and --shape, or a --recipe."),
+        (["--shape", "rand=2,100,1,1", "--set", "ngf=4"], 2, "--symbol needs --shape and excludes --set."),
     ],
 )
 def test_bad_calls_of_summary(arguments, status, words, tmp_path):

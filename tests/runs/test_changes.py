@@ -355,7 +355,7 @@ def test_the_same_command_with_other_data_is_another_run(tmp_path, monkeypatch):
     session = auto(tiny_config(steps=2))
     session.run()
     assert session.folder.path.name != "one"
-    with pytest.raises(ArgumentError, match="wants to know which run to change: give its folder as run_dir"):
+    with pytest.raises(ArgumentError, match="needs the run to change: give its folder as run_dir"):
         auto(tiny_config(steps=3), allow_changes=True)
 
 

@@ -156,7 +156,7 @@ def test_all_that_the_data_allow_is_measured(tmp_path):
     "settings, message",
     [
         ({"metrics": ["swdd"]}, "unknown metric 'swdd'; did you mean 'swd'"),
-        ({"metrics": ["fid"]}, "fid wants --inception FILE.onnx: FID is defined for Inception's features only"),
+        ({"metrics": ["fid"]}, "fid needs --inception FILE.onnx: FID is defined for Inception's features only"),
         ({"samples": 99}, "samples is 99; give a whole number from 100"),
         ({"checkpoint": 5}, "has no checkpoint of step 5; there are 4, 8"),
         ({"checkpoint": "last"}, "checkpoint is 'last'; give latest, best, or the number of a step"),
@@ -221,7 +221,7 @@ def test_what_was_measured_before_stays(copy):
     assert save_evaluation(copy, other) == beside
     assert json.loads((copy / "evaluation" / "000008-ema-100.json").read_text()) == kept
     (copy / "evaluation" / "000008-ema-100.json").write_text("[]")
-    with pytest.raises(OutputError, match="000008-ema-100.json is not what `mxgan evaluate` writes; nothing was"):
+    with pytest.raises(OutputError, match="000008-ema-100.json is not a file of `mxgan evaluate`; nothing was"):
         save_evaluation(copy, first)
 
 
@@ -297,7 +297,9 @@ def test_figures_that_cannot_be_kept_are_told_all_the_same(copy, tmp_path):
     found = command("evaluate", copy, "--samples", 100, "--metric", "frechet", "--output", tmp_path / "new" / "x.json")
     assert found.exit_code == 1
     assert told(found, "metric").splitlines()[1].startswith("frechet")
-    assert "evaluation cannot be made: File exists; nothing was written. Make room, or --output FILE." in found.output
+    assert (
+        "evaluation cannot be made: File exists; nothing was written. Make room, or use --output FILE." in found.output
+    )
     assert "frechet" in json.loads((tmp_path / "new" / "x.json").read_text())["results"]
 
 

@@ -136,7 +136,7 @@ def test_data_without_classes_have_the_metrics_of_images(records, dataset):
     assert (found.protocol["images"], found.bundle.images.shape) == (4, (4, 3, 16, 16))
     message = (
         f"frechet needs a classifier, and the data set '{dataset}' has no classes to train one on; give a trained one "
-        r"\(--classifier FOLDER\), or ask for metrics that need none: swd, ms_ssim, "
+        r"\(--classifier FOLDER\), or choose metrics that need none: swd, ms_ssim, "
     )
     with pytest.raises(ArgumentError, match=message):
         open_reference(config, [], ["swd", "frechet"], count=100)
@@ -166,7 +166,7 @@ def test_labels_count_only_where_the_classifier_has_the_same_classes(tmp_path, c
     assert "apart" not in caplog.text
     other = open_reference(replace(config, data_dir=str(tmp_path / "words")), ["label_kl"], **settings)
     assert other.bundle.labels is None
-    assert "tells 10 classes (0, 1, 2, …) apart, and the data 10 classes (eight, five, four, …)" in caplog.text
+    assert "knows 10 classes (0, 1, 2, …), and the data have 10 classes (eight, five, four, …)" in caplog.text
 
 
 def test_metrics_that_want_more_images_are_left_out_or_refused(caplog):
@@ -195,7 +195,7 @@ def test_other_data_are_refused_before_a_classifier_is_trained(cache):
 @pytest.mark.parametrize(
     "name, message",
     [
-        ("fid", "fid wants --inception FILE.onnx: FID is defined for Inception's features only: give an"),
+        ("fid", "fid needs --inception FILE.onnx: FID is defined for Inception's features only: give an"),
         ("class_agreement", "class_agreement needs a generator that takes classes, .* the network 'dcgan' takes no"),
         ("copies", "copies needs images that the run was not trained on, and the run was trained on all of the data "
                    "set 'digits'; leave it out, or train on a data set with two splits, with --set split=train"),

@@ -200,7 +200,7 @@ def test_a_state_that_nobody_takes_is_told(tmp_path, caplog):
     mxgan.start(tiny_config(steps=4), tmp_path / "run", "none", callbacks=[Count("mine")]).run()
     with caplog.at_level(logging.WARNING):
         mxgan.resume(tmp_path / "run", steps=5, display="none").lock.release()
-    assert "The checkpoint has the state of callbacks that are not given: mine." in caplog.text
+    assert "The checkpoint has the state of callbacks that are missing: mine." in caplog.text
 
 
 def test_a_trainer_takes_callbacks_too():

@@ -215,7 +215,7 @@ def test_another_end_of_the_run_is_told_where_the_schedule_ends_with_it(tmp_path
     mxgan.start(config, tmp_path / "run", "none").run()
     with caplog.at_level(logging.WARNING):
         session = mxgan.resume(tmp_path / "run", steps=8, display="none")
-    assert "The run has another end, and a learning-rate schedule ends with it" in caplog.text
+    assert "The run has another end, and a learning-rate schedule depends on it" in caplog.text
     assert session.trainer.pair.learning_rates()["generator"] == pytest.approx(8e-4 * 0.5)
     session.lock.release()
 
