@@ -22,6 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Optional, Union
 
+import mxgan
 from mxgan import runtime
 from mxgan.errors import MXGANError
 from mxgan.runtime import nvidia
@@ -248,7 +249,8 @@ def _child(code: str, title: str) -> str:
         "import sys\nfrom mxgan.errors import MXGANError\ntry:\n    " + code.replace("; ", "\n    ") + "\n"
         "except MXGANError as error:\n    sys.exit(f'MXGAN {error}')\n"
     )
-    path = os.pathsep.join([str(Path(__file__).resolve().parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    here = str(Path(mxgan.__file__).resolve().parent.parent)  # the child finds the same package
+    path = os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
     try:
         done = subprocess.run(
             [sys.executable, "-c", guarded],

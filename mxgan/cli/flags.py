@@ -48,8 +48,8 @@ class Interval(click.ParamType):
 
 _positive = click.IntRange(min=1)
 _OPTIONS = (
-    click.option("--recipe", metavar="NAME", help="One of `mxgan recipes`.", show_default=True),
-    click.option("--dataset", metavar="NAME", help="mnist, digits, folder or recordio.", show_default=True),
+    click.option("--recipe", metavar="NAME", help="One of `mxgan recipes`."),
+    click.option("--dataset", metavar="NAME", help="mnist, digits, folder or recordio."),
     click.option("--data-dir", type=click.Path(), help="Folder of the data, or the .rec file."),
     click.option("--limit", type=_positive, metavar="N", help="Only the first N images."),
     click.option("--steps", type=_positive, help="Number of steps to train, in all."),

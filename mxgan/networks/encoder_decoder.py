@@ -46,7 +46,7 @@ class EncoderDecoder(Network):
         check_sizes(self, "capacity", "image_size", "latent_size")
         check_channels(self.nc)
         if self.image_size % 2**BLOCKS:
-            raise ArgumentError(f"image_size is {self.image_size}; give a multiple of 16 (32, 48, 64, …).")
+            raise ArgumentError(f"image_size is {self.image_size}; give a multiple of 16 (16, 32, 48, 64, …).")
 
     @property
     def latent_shape(self) -> tuple:

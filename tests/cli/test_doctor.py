@@ -46,6 +46,15 @@ def findings():
     return examine()
 
 
+def test_its_children_find_the_same_package_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    found = doctor._child("import mxgan, sys; print(mxgan.__file__, *sys.path, sep='|')", "the package")
+    package, *path = found.strip().split("|")
+    assert Path(package) == ROOT / "mxgan" / "__init__.py"
+    assert str(ROOT / "mxgan") not in path  # whose rooms would hide other modules of such names
+
+
 def test_every_topic_once_in_order(findings):
     assert [finding.topic for finding in findings] == TOPICS
     assert {finding.status for finding in findings} <= set(doctor.STATUSES)
