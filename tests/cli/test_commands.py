@@ -163,7 +163,7 @@ def test_an_error_nobody_foresaw_is_two_lines_and_a_traceback_on_demand(capsys):
     assert ended.value.code == 1
     first, second = capsys.readouterr().err.splitlines()
     assert first == "Error: RuntimeError: boom"
-    assert second.endswith("--debug shows where it arose.")
+    assert second.endswith("--debug shows where it happened.")
     with pytest.raises(RuntimeError, match="boom"), readable_errors(debug=True):
         raise RuntimeError("boom")
 

@@ -132,7 +132,7 @@ def test_an_encoder_decoder_is_read_off_its_parameters(network):
     "arguments, words",
     [
         ({"capacity": 0}, "capacity is 0; give a whole number from 1"),
-        ({"image_size": 60}, "image_size is 60; give a multiple of 16 (32, 48, 64, …)"),
+        ({"image_size": 60}, "image_size is 60; give a multiple of 16 (16, 32, 48, 64, …)"),
         ({"nc": 2}, "nc is 2; give 1 (grey) or 3 (RGB)"),
         ({"latent_size": 0}, "latent_size is 0"),
     ],
