@@ -82,3 +82,18 @@ def tiny_config(**settings) -> mxgan.RunConfig:
     )
     settings = {"log_every": 4, "sample_every": 8, "checkpoint_every": 8, **settings}
     return mxgan.RunConfig(recipe=recipe, dataset="digits", **settings)
+
+
+class Spoil(mxgan.Callback):
+    """After step `step` writes `value` into one element of a parameter, `times` times in all."""
+
+    def __init__(self, half, name, step, value=np.nan, times=1):
+        self.half, self.name, self.step, self.value, self.left = half, name, step, value, times
+
+    def on_step_end(self, trainer, batch, result):
+        if trainer.step == self.step and self.left:
+            self.left -= 1
+            array = trainer.pair.parameters(self.half)[self.name]
+            content = array.asnumpy()
+            content.flat[0] = self.value
+            array[:] = content

@@ -13,7 +13,8 @@ __all__ = ["Network", "check_channels", "check_positive", "check_sizes", "check_
 class Network:
     """A row of NETWORKS: a frozen dataclass that makes a generator and a discriminator symbol.
 
-    A subclass has a `name`, `latent_shape`, `image_shape`, `generator()`, `discriminator()` and `fields_of(shapes)`.
+    A subclass has a `name`, the fields `nc`, `image_size` and `latent_size`, and the methods `generator()`,
+    `discriminator()` and `fields_of(shapes)`.
 
     Attributes
     ----------
@@ -33,6 +34,16 @@ class Network:
     classifies = False
     width_settings = ()
     assumed = ()
+
+    @property
+    def latent_shape(self) -> tuple:
+        """Shape of one latent, batch left out: (latent_size,)."""
+        return (self.latent_size,)
+
+    @property
+    def image_shape(self) -> tuple:
+        """Shape of one image: (nc, image_size, image_size)."""
+        return (self.nc, self.image_size, self.image_size)
 
     @property
     def generator_classes(self) -> int:

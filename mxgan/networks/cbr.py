@@ -46,6 +46,7 @@ class CBR(Network):
     title = "a CBR"
     recognised_by = "g1_weight … g9_weight and nine BatchNorms"
     width_settings = ("width",)
+    image_size = IMAGE_SIZE  # the layers give no other
 
     width: int = 3
     nc: int = 3
@@ -59,11 +60,6 @@ class CBR(Network):
     def latent_shape(self) -> tuple:
         """Shape of one latent: (latent_size, 1, 1)."""
         return (self.latent_size, 1, 1)
-
-    @property
-    def image_shape(self) -> tuple:
-        """Shape of one image: (nc, 32, 32)."""
-        return (self.nc, IMAGE_SIZE, IMAGE_SIZE)
 
     def generator(self):
         """`rand` (N, latent_size, 1, 1) → image (N, nc, 32, 32) in [-1, 1]; layers g1 … g9."""

@@ -81,11 +81,6 @@ class DCGAN(Network):
         return (self.latent_size, 1, 1)
 
     @property
-    def image_shape(self) -> tuple:
-        """Shape of one image: (nc, image_size, image_size)."""
-        return (self.nc, self.image_size, self.image_size)
-
-    @property
     def depth(self) -> int:
         """L, the number of layers of either network."""
         return powers_of_two_layers(self.image_size)

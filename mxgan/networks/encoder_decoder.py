@@ -48,16 +48,6 @@ class EncoderDecoder(Network):
         if self.image_size % 2**BLOCKS:
             raise ArgumentError(f"image_size is {self.image_size}; give a multiple of 16 (16, 32, 48, 64, …).")
 
-    @property
-    def latent_shape(self) -> tuple:
-        """Shape of one latent: (latent_size,)."""
-        return (self.latent_size,)
-
-    @property
-    def image_shape(self) -> tuple:
-        """Shape of one image: (nc, image_size, image_size)."""
-        return (self.nc, self.image_size, self.image_size)
-
     def generator(self):
         """`rand` (N, latent_size) → image (N, nc, image_size, image_size) in [-1, 1]; layers g1 … g6."""
         side, channels = self.image_size // 2**BLOCKS, 8 * self.capacity

@@ -76,16 +76,6 @@ class MLP(Network):
         if self.output not in OUTPUTS:
             raise ArgumentError(f"output is {self.output!r}; give {' or '.join(OUTPUTS)}.")
 
-    @property
-    def latent_shape(self) -> tuple:
-        """Shape of one latent: (latent_size,)."""
-        return (self.latent_size,)
-
-    @property
-    def image_shape(self) -> tuple:
-        """Shape of one image: (nc, image_size, image_size)."""
-        return (self.nc, self.image_size, self.image_size)
-
     def generator(self):
         """`rand` (N, latent_size) → image (N, nc, image_size, image_size) in [-1, 1]; layers g1 … gL."""
         layer = mx.sym.Variable("rand")

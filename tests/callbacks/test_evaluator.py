@@ -18,9 +18,9 @@ from mxgan.evaluation.evaluate import evaluated, gather
 from mxgan.evaluation.reference import sample_chunks
 from mxgan.runs.load import load_sampler
 from mxgan.training.checkpoint import best_step, read_state
-from tests.callbacks.test_finite_guard import Spoil, session_of
+from tests.callbacks.test_finite_guard import session_of
 from tests.evaluating import cache_with_classifier
-from tests.support import assert_same, params_of, tiny_config
+from tests.support import Spoil, assert_same, params_of, tiny_config
 from tests.test_recipes import small
 
 NAMES = ["swd", "frechet", "kernel", "classifier_score", "label_kl"]

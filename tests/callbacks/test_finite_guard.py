@@ -13,28 +13,13 @@ from mxgan.callbacks.finite_guard import SMALL, sums_of_squares
 from mxgan.errors import DivergedError
 from mxgan.runtime import mx
 from mxgan.training.callback import Callback
-from tests.support import assert_same, params_of, tiny_config
+from tests.support import Spoil, assert_same, params_of, tiny_config
 
 
 def session_of(config, folder, *callbacks):
     session = mxgan.start(config, folder, display="none", progress=False)
     session.trainer.callbacks[:0] = callbacks
     return session
-
-
-class Spoil(Callback):
-    """After step `step` writes `value` into one element of a parameter, `times` times in all."""
-
-    def __init__(self, half, name, step, value=np.nan, times=1):
-        self.half, self.name, self.step, self.value, self.left = half, name, step, value, times
-
-    def on_step_end(self, trainer, batch, result):
-        if trainer.step == self.step and self.left:
-            self.left -= 1
-            array = trainer.pair.parameters(self.half)[self.name]
-            content = array.asnumpy()
-            content.flat[0] = self.value
-            array[:] = content
 
 
 @pytest.mark.parametrize("sizes", [[3, 5], [SMALL + 1], [7, SMALL + 1, 2, SMALL + 3, SMALL]])

@@ -19,8 +19,8 @@ from mxgan.runtime import mx
 from mxgan.training.averaging import GeneratorAverage, check_decay
 from mxgan.training.checkpoint import average_file, read_state
 from mxgan.training.schedule import Schedule
-from tests.callbacks.test_finite_guard import Spoil, session_of
-from tests.support import ADAM, assert_same, inputs, make_pair, params_of, tiny_config, train
+from tests.callbacks.test_finite_guard import session_of
+from tests.support import ADAM, Spoil, assert_same, inputs, make_pair, params_of, tiny_config, train
 
 
 def make_averaged(ema=0.9, **settings):

@@ -11,7 +11,7 @@ import mxgan
 from mxgan.errors import ArgumentError
 from mxgan.training.callback import check_callbacks
 from mxgan.training.checkpoint import read_state
-from tests.support import assert_same, inputs, make_pair, params_of, tiny_config
+from tests.support import Spoil, assert_same, inputs, make_pair, params_of, tiny_config
 
 
 class Count(mxgan.Callback):
@@ -119,18 +119,9 @@ def test_one_added_after_resume_gets_its_state_and_is_saved_after_the_same_step(
 
 
 def test_a_rollback_restores_own_callbacks_too(tmp_path):
-    class Spoil(mxgan.Callback):
-        done = False
-
-        def on_step_end(self, trainer, batch, result):
-            if trainer.step == 10 and not self.done:
-                self.done = True
-                (weight, *_) = trainer.pair.parameters("generator").values()
-                weight[:] = float("nan")
-
     count = Count()
     config = tiny_config(steps=12, on_nan="rollback")
-    mxgan.start(config, tmp_path / "run", "none", callbacks=[count, Spoil()]).run()
+    mxgan.start(config, tmp_path / "run", "none", callbacks=[count, Spoil("generator", "g1_weight", 10)]).run()
     assert count.given == {"steps": 8}
     assert count.steps == 12
 

@@ -16,7 +16,7 @@ from mxgan.runtime.config import from_dict, override, to_dict
 from mxgan.training.learning_rates import SHAPES, LearningRateSchedule, ScheduledRate
 from mxgan.training.optimizers import OptimizerConfig
 from mxgan.training.schedule import Schedule
-from tests.support import assert_same, make_pair, params_of, tiny_config, train
+from tests.support import Spoil, assert_same, make_pair, params_of, tiny_config, train
 
 RATE = 2e-4
 
@@ -190,17 +190,8 @@ def test_a_run_with_mxnets_scheduler_resumes_to_the_bit(tmp_path):
 
 
 def test_a_rollback_scales_the_schedule(tmp_path):
-    class Spoil(mxgan.Callback):
-        done = False
-
-        def on_step_end(self, trainer, batch, result):
-            if trainer.step == 10 and not self.done:
-                self.done = True
-                (weight, *_) = trainer.pair.parameters("generator").values()
-                weight[:] = float("nan")
-
     config = override(tiny_config(steps=16, on_nan="rollback"), SETTINGS["linear"])
-    session = mxgan.start(config, tmp_path / "run", "none", callbacks=[Spoil()])
+    session = mxgan.start(config, tmp_path / "run", "none", callbacks=[Spoil("generator", "g1_weight", 10)])
     session.trainer.fit(steps=12)
     assert session.trainer.pair.learning_rate_scale == 0.5
     assert session.trainer.pair.learning_rates()["generator"] == pytest.approx(0.5 * 8e-4 * 4 / 16)
