@@ -1,4 +1,4 @@
-"""A callback of your own: keep the best step by D's accuracy, and stop when D has won for too long.
+"""A callback of your own: stop when the discriminator has won for too long.
 
 python examples/own_callback.py --steps 200        # built-in digits, a minute; then: --resume own_callback --steps 400
 """

@@ -143,14 +143,16 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
-def unknown_name(kind: str, given: str, known: Iterable[str], remedy: str = "") -> ArgumentError:
+def unknown_name(
+    kind: str, given: str, known: Iterable[str], remedy: str = "", spellings: Optional[Iterable[str]] = None
+) -> ArgumentError:
     """The error for an unknown name; it suggests the nearest known name.
 
     >>> str(unknown_name("recipe", "dcgam", ["dcgan", "wgan"]))
     "unknown recipe 'dcgam'; did you mean 'dcgan'? Known: dcgan, wgan."
     """
     known = list(known)
-    near = difflib.get_close_matches(str(given), known, n=1)
+    near = difflib.get_close_matches(str(given), known if spellings is None else list(spellings), n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     listed = ", ".join(known[:MOST_LISTED]) + (f", … ({len(known)} in all)" if len(known) > MOST_LISTED else "")
     return ArgumentError(f"unknown {kind} {given!r}{hint} Known: {listed}. {remedy}".rstrip())

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Callable, Optional, Union
 
 from mxgan.callbacks.base import Measuring, Periodic
-from mxgan.errors import ArgumentError, unknown_name
+from mxgan.errors import ArgumentError, MXGANError, unknown_name
 from mxgan.runtime import versions
-from mxgan.training.checkpoint import Names, best_step, save_checkpoint
+from mxgan.training.checkpoint import Names, save_checkpoint
+from mxgan.training.checkpoint_choice import best_step
 from mxgan.training.run_folder import BEST, RunFolder
 
 __all__ = ["Checkpointer"]
@@ -110,7 +111,9 @@ def _check_state(callback) -> None:
     try:
         state = callback.state()
         json.dumps(state)
-    except (TypeError, ValueError) as error:
+    except MXGANError:
+        raise
+    except Exception as error:  # of the user's code
         raise ArgumentError(
             f"the state of the callback {callback.name!r} cannot be saved: {error}. Give a dict of text, numbers, "
             "true, false, null, lists and dicts."

@@ -176,11 +176,12 @@ def sample(
 
 
 @main.command()
-def recipes() -> None:
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def recipes(debug: bool) -> None:
     """List the recipes with their sources and defaults."""
     import textwrap
 
-    with readable_errors(debug=False):
+    with readable_errors(debug):
         from mxgan.recipes import RECIPES
 
         for name, recipe in RECIPES.items():

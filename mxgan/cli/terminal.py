@@ -30,8 +30,8 @@ def readable_errors(debug: bool):
         _say("Ended at once; everything since the last save is lost.")
         _leave(INTERRUPTED)
     except Exception as error:
-        if debug or isinstance(error, click.ClickException):
-            raise
+        if debug or isinstance(error, (click.ClickException, BrokenPipeError)):
+            raise  # click ends quietly on a closed pipe, as of `| head`
         _say(f"Error: {_in_words(error)}")
         _leave(getattr(error, "exit_code", 1))
 

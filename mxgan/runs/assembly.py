@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Callable, NamedTuple, Optional
 
 from mxgan.callbacks.checkpointer import Checkpointer
@@ -12,7 +11,7 @@ from mxgan.callbacks.evaluator import IMAGES, SAMPLES, WHILE_TRAINING, Classifie
 from mxgan.callbacks.finite_guard import FiniteGuard
 from mxgan.callbacks.history import Logger, ProgressBar
 from mxgan.callbacks.monitor import MonitorOutputs
-from mxgan.callbacks.pictures import PICTURES, PictureTools, get_picture
+from mxgan.callbacks.pictures import PictureTools, get_picture
 from mxgan.data import RandIter
 from mxgan.evaluation.reference import Reference
 from mxgan.objectives.heads import get_objective
@@ -31,11 +30,7 @@ from mxgan.training.run_folder import RunFolder
 from mxgan.training.sampler import Sampler
 from mxgan.training.trainer import Trainer
 
-__all__ = ["Parts", "assemble_trainer", "open_parts", "warn_of_lost_states"]
-
-logger = logging.getLogger(__name__)
-
-_OWN = {each.name for each in (MonitorOutputs, *DIAGNOSES.values(), *PICTURES.values(), ClassifierAccuracy, Evaluator)}
+__all__ = ["Parts", "assemble_trainer", "open_parts"]
 
 SAMPLER_BATCH = 16  # a grid is drawn in parts, because a larger executor only costs memory
 
@@ -112,18 +107,6 @@ def assemble_trainer(
     if config.on_nan == "rollback":
         trainer.recover = Rollback(trainer, folder)
     return trainer
-
-
-def warn_of_lost_states(state: Mapping, trainer: Trainer) -> None:
-    """Log the user's callbacks that have a state in the checkpoint and are missing now."""
-    here = {callback.name for callback in trainer.callbacks}
-    lost = sorted(name for name, kept in state["callbacks"].items() if kept and name not in {*here, *_OWN})
-    if lost:
-        logger.warning(
-            "The checkpoint has the state of callbacks that are missing: %s. Give them as callbacks=[…] to continue "
-            "with them; the next checkpoint will not have their state.",
-            ", ".join(lost),
-        )
 
 
 def _evaluations(config: RunConfig, folder: RunFolder, parts: Parts, sampler: Sampler, before: Callable) -> list:

@@ -27,7 +27,8 @@ from mxgan.runs.reference import open_reference
 from mxgan.runtime import versions
 from mxgan.runtime.config import whole_number
 from mxgan.runtime.files import one_at_a_time, read_json, write_whole
-from mxgan.training.checkpoint import chosen_checkpoint, generator_file, parameter_file, sha256_of
+from mxgan.training.checkpoint import parameter_file, sha256_of
+from mxgan.training.checkpoint_choice import chosen_checkpoint, generator_file
 from mxgan.training.run_folder import RunFolder
 from mxgan.training.sampler import Sampler
 

@@ -7,7 +7,7 @@ from typing import Optional, Union
 
 from mxgan.errors import ArgumentError, CheckpointError
 from mxgan.runs.config import recorded_config
-from mxgan.training.checkpoint import chosen_checkpoint, generator_file
+from mxgan.training.checkpoint_choice import chosen_checkpoint, generator_file
 from mxgan.training.run_folder import RunFolder
 from mxgan.training.sampler import Sampler
 

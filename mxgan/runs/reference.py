@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Callable, Optional, Union
 
@@ -23,6 +23,7 @@ __all__ = ["open_reference"]
 
 logger = logging.getLogger(__name__)
 
+FEW = "needs at least"  # so many images: the user may have more
 CLASSIFIED = {"features", "probabilities"}
 UNTOLD = ("fid", "class_agreement")  # few runs can measure them, so there is no message that they are left out
 
@@ -70,11 +71,9 @@ def open_reference(
     reasons = _reasons(config, data, networks, wanted, known)
     chosen = [name for name in wanted if name not in reasons]
     if reasons and (names is not None or not chosen):
-        raise ArgumentError(next(iter(reasons.values())))
-    for name, reason in reasons.items():
-        if name not in UNTOLD:
-            level = logging.WARNING if METRICS[name].least > data.num_images else logging.INFO
-            logger.log(level, "Left out: %s", reason)
+        name, reason = next(iter(reasons.items()))
+        raise ArgumentError(f"{name} {reason}.")
+    _log_left_out(reasons)
     count = min(count, data.num_images)
     chunks = ((images, labels if known else None) for images, labels in image_chunks(data, count))
     bundle = gather(chunks, count, networks, chosen, None if kept is None else min(kept, count))
@@ -117,12 +116,23 @@ def _reasons(config, data, networks: Networks, wanted: Sequence[str], labels_kno
         reasons = [lacking[need] for need in row.needs if need in lacking]
         if row.least > data.num_images:
             reasons.append(
-                f"needs {row.least} images, and {data.name} has {data.num_images} here: raise the limit, give more "
+                f"{FEW} {row.least} images, and {data.name} has {data.num_images} here: raise the limit, give more "
                 "images, or leave it out"
             )
         if reasons:
-            found[name] = f"{name} {reasons[0]}."
+            found[name] = reasons[0]
     return found
+
+
+def _log_left_out(reasons: Mapping[str, str]) -> None:
+    """Log the metrics that are left out, those of one reason in one line."""
+    names: dict = {}
+    for name, reason in reasons.items():
+        if name not in UNTOLD:
+            names.setdefault(reason.partition(";")[0], []).append(name)  # without the advice to leave it out
+    for reason, left_out in names.items():
+        level = logging.WARNING if FEW in reason else logging.INFO
+        logger.log(level, "Left out: %s: %s.", ", ".join(left_out), reason)
 
 
 def _class_counts(data, count: int) -> Optional[np.ndarray]:

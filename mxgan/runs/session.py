@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Optional, Union
 
 from mxgan import runtime
 from mxgan.errors import ArgumentError, RunFolderError, lookup
-from mxgan.runs.assembly import assemble_trainer, open_parts, warn_of_lost_states
+from mxgan.runs.assembly import assemble_trainer, open_parts
 from mxgan.runs.changes import check_end, check_settings, find_run, warn_of_another_end, warn_of_other_bits
 from mxgan.runs.config import RunConfig, recorded_config
 from mxgan.runs.data import last_step
@@ -142,7 +142,6 @@ def resume(
         trainer = assemble_trainer(config, folder, record["stamp"], parts, callbacks)
         if state:
             trainer.restore(load_checkpoint(newest, parts.pair, state))
-            warn_of_lost_states(state, trainer)
             warn_of_another_end(before, config)
             warn_of_other_bits(state["versions"])
         else:

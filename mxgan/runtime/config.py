@@ -8,7 +8,7 @@ import operator
 import typing
 from collections.abc import Iterator, Mapping
 from numbers import Real
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 from mxgan.errors import ArgumentError, lookup, unknown_name
 
@@ -92,10 +92,6 @@ def _walk(config: Any, row_names: bool = False, prefix: str = "") -> Iterator[tu
             yield from _walk(value, row_names, f"{prefix}{key}.")
 
 
-class _Text(str):
-    """A value as text, from the command line, that is read as the type of its setting."""
-
-
 def override(config: Any, changes: Mapping[str, Any]) -> Any:
     """`config` with some settings changed; it is checked once, with all changes in it.
 
@@ -103,33 +99,71 @@ def override(config: Any, changes: Mapping[str, Any]) -> Any:
     ----------
     changes : {key: new value}. A key is a dotted path, or the end of one that no other setting ends with:
         "network.ngf", or just "ngf". A mapping (an optimiser's settings) may be given as a whole, or a new name below
-        it; a group with a `shorthand` takes the value of that setting. A string is read as JSON where the setting is no
-        string ("32", "true", "null").
+        it. A group with a `shorthand` takes the value of that setting, or an object with all of its settings. A string
+        is read as JSON where the setting is no string ("32", "true", "null").
 
     Raises
     ------
     ArgumentError : no such setting (with the nearest), several that end so, or a value of another type.
     """
-    values, groups = to_dict(config), {path: value for path, value in _walk(config) if _is_group(value)}
+    tree: dict = {}  # the changes by the parts of their paths
     for key, value in changes.items():
-        path = _path_of(config, groups, key)
-        parent, _, leaf = path.rpartition(".")
-        place = values
-        for name in parent.split(".") if parent else ():
-            place = place[name]
-        if isinstance(groups.get(path), Mapping) or isinstance(groups.get(parent), Mapping):
-            wanted = type(place[leaf]) if leaf in place else Any  # a mapping's values have the types that they have
-            place[leaf] = _typed(path, _read(value, wanted), wanted)
+        *groups, leaf = _path_of(config, key, value).split(".")
+        place = tree
+        for name in groups:
+            if isinstance(place.get(name), _New):  # a name below a mapping that is given as a whole
+                whole = dict(_read(place[name].value, Any))
+                place[name] = _New({**whole, leaf: _read(value, Any)})
+                break
+            place = place.setdefault(name, {})
         else:
-            place[leaf] = _Text(value) if isinstance(value, str) else value
-    return from_dict(type(config), values)
+            place[leaf] = _New(value)
+    return _rebuilt(config, tree, "")
 
 
-def _path_of(config: Any, groups: Mapping[str, Any], key: str) -> str:
-    """The dotted path of the one setting that a key means."""
-    known = setting_paths(config)
-    mappings = [path for path, value in groups.items() if isinstance(value, Mapping)]
-    shorthands = {path: f"{path}.{value.shorthand}" for path, value in groups.items() if hasattr(value, "shorthand")}
+class _New(NamedTuple):
+    """A new value in the tree of changes."""
+
+    value: Any
+
+
+def _rebuilt(config: Any, tree: Mapping, prefix: str) -> Any:
+    """A dataclass or mapping of the same class with the changes in it; what does not change stays the same object."""
+    is_mapping = isinstance(config, Mapping)
+    types = {} if is_mapping else typing.get_type_hints(type(config))
+    new = {}
+    for name, change in tree.items():
+        path = f"{prefix}{name}"
+        old = config.get(name, _ABSENT) if is_mapping else getattr(config, name)
+        if isinstance(change, _New):  # the values of a mapping have the types that they have
+            wanted = types[name] if not is_mapping else Any if old is _ABSENT else type(old)
+            new[name] = _read_group(path, change.value, wanted)
+        else:
+            new[name] = _rebuilt({} if old is _ABSENT else old, change, f"{path}.")
+    return {**config, **new} if is_mapping else dataclasses.replace(config, **new)
+
+
+_ABSENT = object()
+
+
+def _read_group(path: str, value: Any, wanted: Any) -> Any:
+    """A new value as its setting holds it; a group of settings from an object of them."""
+    value = _read(value, wanted)
+    if not dataclasses.is_dataclass(wanted):
+        return _typed(path, value, wanted)
+    return from_dict(wanted, value, path, f"{path}.") if isinstance(value, Mapping) else value
+
+
+def _path_of(config: Any, key: str, value: Any) -> str:
+    """The dotted path of the one setting, or group of settings, that a key means."""
+    known, groups = setting_paths(config), {path: each for path, each in _walk(config) if _is_group(each)}
+    mappings = [path for path, group in groups.items() if isinstance(group, Mapping)]
+    whole = not isinstance(value, str) or value.lstrip().startswith("{")
+    shorthands = {
+        path: path if whole else f"{path}.{group.shorthand}"
+        for path, group in groups.items()
+        if hasattr(group, "shorthand")
+    }
     parent, _, leaf = key.rpartition(".")
     matches = (
         _ending(known, key)
@@ -138,7 +172,12 @@ def _path_of(config: Any, groups: Mapping[str, Any], key: str) -> str:
         or [f"{path}.{leaf}" for path in _ending(mappings, parent)]
     )
     if not matches:
-        raise unknown_name("setting", key, sorted(known), "--dry-run prints them all.")
+        for path, group in groups.items():
+            fixed = getattr(type(group), leaf, None)
+            if isinstance(fixed, int) and path.endswith(parent):
+                raise ArgumentError(f"{leaf} is always {fixed} in {path} and cannot be set; leave it out.")
+        spellings = [path.split(".", cut)[-1] for path in (*shorthands, *known) for cut in range(path.count(".") + 1)]
+        raise unknown_name("setting", key, sorted(known), "--dry-run prints them all.", spellings)
     if len(matches) > 1:
         raise ArgumentError(f"the setting {key!r} is ambiguous; give one of {', '.join(matches)}.")
     return matches[0]
@@ -197,8 +236,6 @@ def _typed(name: str, value: Any, wanted: Any) -> Any:
 
     A whole number will do for a float. Raises ArgumentError for a value of another type.
     """
-    if isinstance(value, _Text):
-        value = _read(value, wanted)
     if not _fits(value, wanted):
         raise ArgumentError(f"{name} is {value!r}; give {' or '.join(map(_described, _options(wanted)))}.")
     is_tuple = any(_class_of(option) is tuple for option in _options(wanted))

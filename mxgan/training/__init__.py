@@ -5,8 +5,10 @@
     recipe.py           Recipe: networks, objective, optimisers and schedule as one value
     schedule.py         Schedule and InstanceNoise: the order of the updates in a step, the noise on D's input
     initializers.py     the first parameters
-    optimizers.py       OptimizerConfig; the optimiser's state as arrays and numbers
     learning_rates.py   LearningRateSchedule: the learning rate as a function of the step
+    scheduled_rate.py   ScheduledRate: such a schedule as MXNet's optimisers ask for it
+    adadelta.py         AdaDeltaWithRate, an optimiser that MXNet lacks
+    optimizers.py       OptimizerConfig; the optimiser's state as arrays and numbers
     precision.py        passes in bfloat16
     bound_pair.py       BoundPair: the Modules and their parameters
     averaging.py        GeneratorAverage: the moving average of the generator's weights
@@ -18,5 +20,6 @@
     trainer.py          Trainer: step → epoch → fit
     run_folder.py       RunFolder: the files of a run
     checkpoint.py       saving and loading the training state
+    checkpoint_choice.py  the latest, the best, or that of a step
     sampler.py          Sampler: images from a generator
 """

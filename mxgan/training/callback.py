@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from mxgan.errors import ArgumentError
 
-__all__ = ["Callback", "check_callbacks"]
+__all__ = ["Callback", "check_callbacks", "names_in_package"]
 
 
 class Callback:
@@ -36,7 +36,8 @@ class Callback:
 
     def __init_subclass__(cls, **settings) -> None:
         super().__init_subclass__(**settings)
-        if "name" not in vars(cls):
+        owner = next(base for base in cls.__mro__ if "name" in vars(base))
+        if owner is not cls and vars(owner)["name"] == owner.__name__:  # not one that somebody has chosen
             cls.name = cls.__name__
 
     def on_fit_begin(self, trainer) -> None:
@@ -58,11 +59,17 @@ class Callback:
         """Called at the very end, also after an error: release files, windows and other resources."""
 
     def state(self) -> dict:
-        """The values that a checkpoint must hold for this callback to continue exactly: JSON values only."""
+        """The values that a checkpoint must hold for this callback to continue exactly: JSON values only.
+
+        Called for each checkpoint, and once before the first step, to find out whether the values can be saved.
+        """
         return {}
 
     def restore(self, state: dict) -> None:
-        """Continue from the values of `state`; an empty dict for a checkpoint that was saved without this callback."""
+        """Continue from the values of `state`; an empty dict for a checkpoint that was saved without this callback.
+
+        Called when a run is resumed, and after each rollback (`on_nan="rollback"`).
+        """
 
 
 def check_callbacks(callbacks: Iterable) -> None:
@@ -83,3 +90,9 @@ def check_callbacks(callbacks: Iterable) -> None:
                 f"them another name, as callback.name = '{callback.name}-2'."
             )
         names[callback.name] = callback
+
+
+def names_in_package(kind: type = Callback) -> set:
+    """The names of mxgan's own callbacks, as far as their modules are loaded."""
+    own = {kind.name} if kind.__module__.startswith("mxgan.") else set()
+    return own.union(*map(names_in_package, kind.__subclasses__()))

@@ -18,24 +18,21 @@ import json
 import logging
 import re
 from pathlib import Path
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
-from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, DivergedError, OutputError
+from mxgan.errors import CheckpointError, CorruptFileError, DivergedError, OutputError
 from mxgan.graphs.params_files import load_arrays, load_params, save_arrays, save_params
 from mxgan.runtime.config import is_number
 from mxgan.runtime.files import new_folder, read_json, write_whole
 from mxgan.training.averaging import GeneratorAverage
-from mxgan.training.optimizers import export_state, import_state
-from mxgan.training.run_folder import BEST, RunFolder
+from mxgan.training.optimizers import continue_schedule, export_state, import_state
+from mxgan.training.run_folder import RunFolder
 
 __all__ = [
     "Names",
     "average_file",
-    "best_step",
-    "chosen_checkpoint",
-    "generator_file",
     "load_checkpoint",
     "parameter_file",
     "read_state",
@@ -143,6 +140,7 @@ def load_checkpoint(folder: Path, pair, state: Optional[dict] = None) -> dict:
     for half, module in pair.halves().items():
         arrays = load_arrays(folder / f"{half}.optimizer") if state["optimizers"][half]["arrays"] else {}
         import_state(module, arrays, state["optimizers"][half])
+        continue_schedule(module, state["step"])
     pair.learning_rate_scale = state["learning_rate_scale"]
     average = pair.average
     if average is not None:
@@ -254,64 +252,3 @@ def sha256_of(path: Path) -> str:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
-
-
-def best_step(folder: RunFolder, best: str) -> Optional[int]:
-    """The step of the best checkpoint by `best`, "METRIC:min" or "METRIC:max".
-
-    None if no checkpoint has that metric. Of equal values the earliest step is taken, because checkpoints repeat a
-    value until the metric is measured again.
-    """
-    metric, direction = BEST.fullmatch(best).groups()
-    sign = 1 if direction == "max" else -1
-    found = []
-    for step in folder.checkpoint_steps():
-        try:
-            value = _metrics_of(folder.checkpoint(step)).get(metric)
-        except CorruptFileError as error:
-            logger.warning("Skipped in the search for the best checkpoint: %s", error)
-            continue
-        if isinstance(value, (int, float)):
-            found.append((sign * value, -step))
-    return -max(found)[1] if found else None
-
-
-def _metrics_of(checkpoint: Path) -> dict:
-    path = checkpoint / "state.json"
-    try:
-        return dict(read_json(path)["metrics"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise CorruptFileError(path, "has no metrics") from error
-
-
-def generator_file(chosen: Path, averaged: Optional[bool] = None) -> Path:
-    """The .params file of the generator or of its average in a checkpoint, after a check of all its files.
-
-    `averaged` is True for the average, False for the generator itself, None for the average if there is one.
-    """
-    average = average_file(chosen, read_state(chosen))
-    if averaged and average is None:
-        raise ArgumentError(
-            f"{chosen} has no average of the generator: the run was trained without ema. Leave --ema out, or train "
-            "with --ema 0.999."
-        )
-    return parameter_file(chosen, "generator") if average is None or averaged is False else average
-
-
-def chosen_checkpoint(folder: RunFolder, keep_best: Optional[str], checkpoint: Union[str, int]) -> Path:
-    """The folder of a run's checkpoint: "latest", "best", or a step; MXGANError if it does not exist."""
-    if checkpoint == "latest":
-        return folder.latest_checkpoint()
-    if checkpoint != "best":
-        if not str(checkpoint).isdecimal():
-            raise ArgumentError(f"checkpoint is {checkpoint!r}; give latest, best, or the number of a step.")
-        return folder.checkpoint_of(int(checkpoint))
-    if not keep_best:
-        raise ArgumentError(f"the run {folder.path} has no best checkpoint, because it has no keep_best (--keep-best).")
-    step = best_step(folder, keep_best)
-    if step is None:
-        raise CheckpointError(
-            f"{folder.path} has no checkpoint with the metric of {keep_best!r}: the run does not measure it, or did "
-            "not measure it at a checkpoint's step. Give latest, or the number of a step."
-        )
-    return folder.checkpoint(step)

@@ -61,6 +61,8 @@ class Every:
         """
         if isinstance(self.value, int):
             return step % self.value == 0
+        if self.is_epoch:
+            return False
         return time.monotonic() - since >= self.seconds
 
     def names(self, step: int, iteration: int) -> bool:

@@ -14,14 +14,14 @@ import copy
 import math
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Optional, Tuple  # noqa: UP035 - Tuple: read at run time on Python 3.9
 
 from mxgan.errors import ArgumentError, unknown_name
 from mxgan.runtime import mx
-from mxgan.runtime.config import whole_number
+from mxgan.runtime.config import FLOAT32_MAX, is_number, to_dict, whole_number
 
-__all__ = ["SHAPES", "LearningRateSchedule", "ScheduledRate"]
+__all__ = ["SHAPES", "LearningRateSchedule"]
 
 
 def _linear(progress: float, final: float) -> float:
@@ -34,7 +34,34 @@ def _cosine(progress: float, final: float) -> float:
 
 # name → (progress from 0 to 1, final share) → share of the learning rate; None: the shape needs no end
 SHAPES = {"constant": None, "linear": _linear, "cosine": _cosine, "steps": None}
-_MXNETS = ("FactorScheduler", "MultiFactorScheduler", "PolyScheduler", "CosineScheduler")
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+
+
+def _is_positive_count(value: Any) -> bool:
+    return _is_count(value) and value > 0
+
+
+def _is_rate(value: Any) -> bool:
+    return is_number(value, lambda rate: 0 <= rate <= FLOAT32_MAX)
+
+
+def _are_ascending(values: Any) -> bool:
+    return isinstance(values, list) and all(map(_is_positive_count, values)) and values == sorted(set(values)) != []
+
+
+# MXNet's own classes → their attributes, but for the full rate, and what each may be: config.json may be a stranger's
+_WARMUP = {"warmup_steps": _is_count, "warmup_begin_lr": _is_rate, "warmup_mode": ("linear", "constant").__contains__}
+_DECAY = {"factor": lambda value: is_number(value, lambda factor: 0 < factor <= 1), "count": _is_count, **_WARMUP}
+_END = {"max_update": _is_positive_count, "max_steps": _is_positive_count, "final_lr": _is_rate, **_WARMUP}
+_MXNETS = {
+    "FactorScheduler": {"step": _is_positive_count, "stop_factor_lr": _is_rate, **_DECAY},
+    "MultiFactorScheduler": {"step": _are_ascending, "cur_step_ind": _is_count, **_DECAY},
+    "PolyScheduler": {"power": _is_rate, **_END},
+    "CosineScheduler": _END,
+}
 _BASES = ("base_lr", "base_lr_orig", "warmup_final_lr")  # attributes of MXNet's schedulers that hold the full rate
 _MXNETS_DEFAULT = 0.01  # MXNet's default for the base_lr of a scheduler
 
@@ -81,25 +108,52 @@ class LearningRateSchedule:
     def __post_init__(self) -> None:
         if self.shape not in (*SHAPES, *_MXNETS):
             raise unknown_name("shape of a learning-rate schedule", self.shape, SHAPES)
-        if (self.shape in _MXNETS) != bool(self.attributes):
-            raise ArgumentError(
-                f"the learning-rate schedule {self.shape!r} has {len(self.attributes)} attributes; only MXNet's own "
-                "scheduler objects, which are given in Python, have them. Give one of " + ", ".join(SHAPES) + "."
-            )
+        object.__setattr__(self, "milestones", tuple(self._checked_milestones()))
+        self._check_attributes()
         whole_number("warmup", self.warmup, minimum=0)
         if self.steps is not None:
             whole_number("steps of the learning-rate schedule", self.steps, minimum=self.warmup + 1)
-        if not 0 <= self.final <= 1:
+        if not is_number(self.final, lambda share: 0 <= share <= 1):
             raise ArgumentError(f"final is {self.final!r}; give the share of the learning rate at the end, 0 to 1.")
-        if not 0 < self.factor <= 1:
+        if not is_number(self.factor, lambda factor: 0 < factor <= 1):
             raise ArgumentError(f"factor is {self.factor!r}; give a number above 0 and at most 1.")
-        for milestone in self.milestones:
-            whole_number("milestones", milestone)
-        if list(self.milestones) != sorted(set(self.milestones)) or (self.shape == "steps") != bool(self.milestones):
+        self._refuse_what_is_not_read()
+
+    def _checked_milestones(self) -> list:
+        if not isinstance(self.milestones, (tuple, list)):
+            raise ArgumentError(f"milestones are {self.milestones!r}; give a list of whole numbers.")
+        given = [whole_number("milestones", milestone) for milestone in self.milestones]
+        if self.shape == "steps" and (not given or given != sorted(set(given))):
             raise ArgumentError(
-                f"milestones are {list(self.milestones)} and the shape is {self.shape!r}; the shape steps needs "
-                "ascending milestones, as --set generator_optimizer.schedule.milestones=[10000,20000]; others none."
+                f"milestones are {given}; the schedule 'steps' needs some, in ascending order. Add "
+                "--set generator_optimizer.schedule.milestones=[10000,20000]."
             )
+        return given
+
+    def _check_attributes(self) -> None:
+        allowed = _MXNETS.get(self.shape, {})
+        if self.attributes.keys() != allowed.keys():
+            raise ArgumentError(
+                f"the learning-rate schedule {self.shape!r} has the attributes {', '.join(self.attributes) or 'none'}; "
+                "only MXNet's own scheduler objects, which are given in Python, have them. Give one of "
+                f"{', '.join(SHAPES)}."
+            )
+        for name, value in self.attributes.items():
+            if not allowed[name](value):
+                raise ArgumentError(f"{name} of the {self.shape} is {value!r:.80}, which MXNet cannot follow.")
+
+    def _refuse_what_is_not_read(self) -> None:
+        """Raise ArgumentError for a setting that this shape does not read."""
+        needs = {"steps": ("linear", "cosine"), "final": ("linear", "cosine"), "factor": ("steps",)}
+        needs = {**needs, "milestones": ("steps",), "warmup": tuple(SHAPES)}
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            if setting.name in needs and value != setting.default and self.shape not in needs[setting.name]:
+                raise ArgumentError(
+                    f"{setting.name} of the learning-rate schedule {self.shape!r} is {to_dict(value)}: it is a setting "
+                    f"of {' and '.join(needs[setting.name])} alone. Set the schedule, as "
+                    f"--set generator_optimizer.schedule={needs[setting.name][0]}, or leave it out."
+                )
 
     @classmethod
     def of_mxnet(cls, scheduler, learning_rate: float) -> LearningRateSchedule:
@@ -112,6 +166,11 @@ class LearningRateSchedule:
         ArgumentError : the class is not MXNet's own, or a given base_lr differs from the learning rate.
         """
         name = type(scheduler).__name__
+        if not isinstance(scheduler, mx.lr_scheduler.LRScheduler):
+            raise ArgumentError(
+                f"schedule is {scheduler!r:.80}; give a LearningRateSchedule, the name of its shape "
+                f"({', '.join(SHAPES)}), or a scheduler of mx.lr_scheduler."
+            )
         if type(scheduler) is not getattr(mx.lr_scheduler, name, None) or name not in _MXNETS:
             raise ArgumentError(
                 f"the scheduler {name} cannot be recorded in config.json; give one of MXNet's own "
@@ -137,7 +196,14 @@ class LearningRateSchedule:
         return self.steps is None and SHAPES.get(self.shape) is not None
 
     def share_at(self, step: int, end: Optional[int] = None) -> float:
-        """The share of the learning rate at `step`; `end` replaces `steps` if `steps` is None."""
+        """The share of the learning rate at `step`; `end` replaces `steps` if `steps` is None.
+
+        Raises
+        ------
+        ArgumentError : the schedule is MXNet's own and counts updates, or its end is not known.
+        """
+        if self.shape not in SHAPES or (self.needs_end and end is None):
+            raise ArgumentError(f"the share of the schedule {self.shape!r} at a step is not known: it has no steps.")
         if step < self.warmup:
             return (step + 1) / self.warmup
         if self.shape == "steps":
@@ -145,7 +211,7 @@ class LearningRateSchedule:
         share = SHAPES[self.shape]
         if share is None:
             return 1.0
-        last = max(self.steps or end, self.warmup + 1)
+        last = end if self.steps is None else self.steps
         return share(min(1.0, (step - self.warmup) / (last - self.warmup)), self.final)
 
     def of_mxnets_class(self, learning_rate: float):
@@ -154,50 +220,3 @@ class LearningRateSchedule:
         scheduler = kind.__new__(kind)
         vars(scheduler).update(copy.deepcopy(dict(self.attributes)), **dict.fromkeys(_BASES, learning_rate))
         return scheduler
-
-
-class ScheduledRate(mx.lr_scheduler.LRScheduler):
-    """The scheduler of an MXNet optimiser, made from a `LearningRateSchedule` or from the user's scheduler.
-
-    Parameters
-    ----------
-    schedule : a LearningRateSchedule, or any mx.lr_scheduler.LRScheduler.
-    learning_rate : the full rate.
-    updates_per_step : the number of updates of this network in one training step.
-    end : the step at which the run ends; None: unknown.
-
-    Attributes
-    ----------
-    scale : a factor on every rate; a rollback makes it smaller.
-    """
-
-    def __init__(self, schedule, learning_rate: float, updates_per_step: int = 1, end: Optional[int] = None) -> None:
-        super().__init__(learning_rate)
-        if isinstance(schedule, LearningRateSchedule) and schedule.needs_end and end is None:
-            raise ArgumentError(
-                f"the learning-rate schedule {schedule.shape!r} has no steps, and the end of the training is not known "
-                "here; give steps, as LearningRateSchedule('linear', steps=20000)."
-            )
-        self.scale, self._schedule, self._learning_rate = 1.0, schedule, learning_rate
-        self._updates_per_step, self._end = updates_per_step, end
-        self._mxnets, self._last = None, 0
-        if not isinstance(schedule, LearningRateSchedule):
-            schedule.base_lr = learning_rate  # as MXNet's optimisers do
-
-    def __call__(self, num_update: int) -> float:
-        return self.scale * self._rate(num_update)
-
-    def _rate(self, num_update: int) -> float:
-        schedule = self._schedule
-        if not isinstance(schedule, LearningRateSchedule):
-            return schedule(num_update)
-        if schedule.shape in SHAPES:
-            step = max(0, num_update - 1) // self._updates_per_step
-            return self._learning_rate * schedule.share_at(step, self._end)
-        if self._mxnets is None or not self._last <= num_update <= self._last + 1:  # they only count up, by one
-            self._mxnets = schedule.of_mxnets_class(self._learning_rate)
-            end = getattr(self._mxnets, "max_update", num_update)
-            if num_update > end:  # past `end` they keep their last rate, which is the full rate for a new scheduler
-                self._mxnets(end)
-        self._last = num_update
-        return self._mxnets(num_update)

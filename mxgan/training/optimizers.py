@@ -19,57 +19,20 @@ import numpy as np
 
 from mxgan.errors import ArgumentError, CheckpointError
 from mxgan.runtime import mx
-from mxgan.runtime.config import FLOAT32_MAX, is_number
-from mxgan.training.learning_rates import LearningRateSchedule, ScheduledRate
+from mxgan.runtime.config import FLOAT32_MAX, from_dict
+from mxgan.training.adadelta import check_ranges
+from mxgan.training.learning_rates import LearningRateSchedule
+from mxgan.training.scheduled_rate import ScheduledRate
 
 __all__ = [
-    "AdaDeltaWithRate",
     "OptimizerConfig",
+    "continue_schedule",
     "export_state",
     "import_state",
     "init_optimizer",
     "next_learning_rate",
     "scale_learning_rate",
 ]
-
-
-class AdaDeltaWithRate(mx.optimizer.Optimizer):
-    """Zeiler's ADADELTA times a learning rate, as PyTorch defines it; registered as "adadelta_lr".
-
-    MXNet's own "adadelta" accepts a learning rate and ignores it. Here, with all arithmetic elementwise::
-
-        v ← ρ v + (1 − ρ) g²        Δ = g √(u + ε) / √(v + ε)        u ← ρ u + (1 − ρ) Δ²        w ← w − lr Δ
-
-    Parameters
-    ----------
-    learning_rate, rho, epsilon : lr, ρ and ε; the defaults are PyTorch's.
-    kwargs : the arguments of every mx.optimizer.Optimizer (rescale_grad, clip_gradient, wd, …).
-
-    Source: Zeiler 2012, algorithm 1; the paper has no learning rate.
-    """
-
-    def __init__(self, learning_rate: float = 1.0, rho: float = 0.9, epsilon: float = 1e-6, **kwargs) -> None:
-        _check_ranges({"rho": rho, "epsilon": epsilon})
-        super().__init__(learning_rate=learning_rate, **kwargs)
-        self.rho, self.epsilon = rho, epsilon
-
-    def create_state(self, index, weight):
-        return tuple(mx.nd.zeros(weight.shape, weight.context, dtype=weight.dtype) for _ in range(2))  # v, u
-
-    def update(self, index, weight, grad, state):
-        self._update_count(index)
-        gradient = grad * self.rescale_grad
-        if self.clip_gradient is not None:
-            gradient = mx.nd.clip(gradient, -self.clip_gradient, self.clip_gradient)
-        gradient = gradient + self._get_wd(index) * weight
-        squares, steps = state
-        squares[:] = self.rho * squares + (1 - self.rho) * gradient * gradient
-        step = gradient * mx.nd.sqrt(steps + self.epsilon) / mx.nd.sqrt(squares + self.epsilon)
-        steps[:] = self.rho * steps + (1 - self.rho) * step * step
-        weight[:] = weight - self._get_lr(index) * step
-
-
-mx.optimizer.Optimizer.opt_registry["adadelta_lr"] = AdaDeltaWithRate
 
 
 @dataclass(frozen=True)
@@ -94,24 +57,13 @@ class OptimizerConfig:
     def __post_init__(self) -> None:
         if not 0 < self.learning_rate <= FLOAT32_MAX:
             raise ArgumentError(f"learning_rate is {self.learning_rate!r}; give a number above 0.")
-        _check_ranges(self.settings)
+        check_ranges(self.settings)
         if isinstance(self.schedule, str):
             object.__setattr__(self, "schedule", LearningRateSchedule(self.schedule))
+        elif isinstance(self.schedule, Mapping):
+            object.__setattr__(self, "schedule", from_dict(LearningRateSchedule, self.schedule, "schedule"))
         elif not isinstance(self.schedule, LearningRateSchedule):
             object.__setattr__(self, "schedule", LearningRateSchedule.of_mxnet(self.schedule, self.learning_rate))
-
-
-_SHARE = (lambda value: 0 <= value < 1, "a number from 0 to below 1")
-_FROM_ZERO = (lambda value: 0 <= value <= FLOAT32_MAX, "a number from 0 up")
-_RANGES = {**dict.fromkeys(("beta1", "beta2", "gamma1", "gamma2", "momentum", "rho"), _SHARE), "epsilon": _FROM_ZERO,
-           "wd": _FROM_ZERO}  # fmt: skip
-
-
-def _check_ranges(settings: Mapping) -> None:
-    for name, (allows, allowed) in _RANGES.items():
-        value = settings.get(name, 0)
-        if not is_number(value, allows):
-            raise ArgumentError(f"{name} is {value!r}; give {allowed}.")
 
 
 def _try_out(name: str, settings: Mapping) -> None:
@@ -140,7 +92,10 @@ def init_optimizer(
     end : the step at which the training ends, for the learning-rate schedule; None: unknown.
     """
     settings = {"learning_rate": config.learning_rate, **config.settings}
-    schedule = settings.pop("lr_scheduler", config.schedule)
+    given = settings.pop("lr_scheduler", None)
+    schedule = config.schedule if given is None else given
+    if given is not None and not config.schedule.is_constant:
+        raise ArgumentError("the optimiser has a schedule and an lr_scheduler among its settings; give one of the two.")
     if not isinstance(schedule, (LearningRateSchedule, mx.lr_scheduler.LRScheduler)):
         raise ArgumentError(f"lr_scheduler is {schedule!r}; give a scheduler of mx.lr_scheduler, or schedule instead.")
     if not (isinstance(schedule, LearningRateSchedule) and schedule.is_constant):
@@ -165,6 +120,13 @@ def scale_learning_rate(module, rate: float, scale: float) -> None:
         module._optimizer.set_learning_rate(rate * scale)
     else:
         scheduler.scale = scale
+
+
+def continue_schedule(module, step: int) -> None:
+    """Have the learning-rate schedule of a Module, whose state was just imported, count on from a training step."""
+    optimizer = module._optimizer
+    if isinstance(optimizer.lr_scheduler, ScheduledRate):
+        optimizer.lr_scheduler.continue_from(step, optimizer.num_update)
 
 
 def next_learning_rate(module) -> float:

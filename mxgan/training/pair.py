@@ -11,9 +11,9 @@ from typing import Optional
 from mxgan.errors import ArgumentError
 from mxgan.objectives.bound_penalty import BoundPenalty
 from mxgan.objectives.heads import IGNORED_CLASS
-from mxgan.objectives.penalties import WeightClip
+from mxgan.objectives.penalties import WeightClip, check_clip
 from mxgan.runtime import mx
-from mxgan.training.averaging import GeneratorAverage
+from mxgan.training.averaging import GeneratorAverage, check_decay
 from mxgan.training.bound_pair import BoundPair
 from mxgan.training.optimizers import OptimizerConfig, init_optimizer, next_learning_rate, scale_learning_rate
 from mxgan.training.schedule import Schedule
@@ -79,6 +79,15 @@ class AdversarialPair(BoundPair):
         precision: str = "float32",
     ) -> None:
         check_real_label(real_label)
+        check_decay(ema)
+        if weight_clip is not None:
+            check_clip(weight_clip)
+        self._classifies = "closs_output" in discriminator.list_outputs()
+        if labelled and not self._classifies:
+            raise ArgumentError(
+                "labelled is True, and the discriminator has no classifier (an output 'closs'); leave labelled out, "
+                "or give a discriminator with class logits to `with_heads`."
+            )
         head = discriminator if generator_head is None else generator_head
         super().__init__(generator, discriminator, head, latent_shape, image_shape, batch_size, contexts, precision)
         self.real_label, self.schedule = real_label, schedule
@@ -87,12 +96,6 @@ class AdversarialPair(BoundPair):
         self.penalty_points = penalty[0].points if penalty else None
         takes_classes = penalty is not None and not labelled and "class_label" in penalty[1].list_arguments()
         self.pairs_classes = takes_classes and self.penalty_points == "between"
-        self._classifies = "closs_output" in discriminator.list_outputs()
-        if labelled and not self._classifies:
-            raise ArgumentError(
-                "labelled is True, and the discriminator has no classifier (an output 'closs'); leave labelled out, "
-                "or give a discriminator with class logits to `with_heads`."
-            )
         self._weight_clip = None if weight_clip is None else WeightClip(self.discriminator, weight_clip)
         self.average = None if ema is None else GeneratorAverage(self.generator, ema)
         self._gradients_pending = False

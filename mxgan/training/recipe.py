@@ -140,8 +140,7 @@ class Recipe:
         network = values.get("network")
         if not isinstance(network, Mapping):
             return dict(values)
-        options = {key: value for key, value in network.items() if key != "name"}
-        return {**values, "network": from_dict(get_network(network.get("name")), options, "network")}
+        return {**values, "network": from_dict(get_network(network.get("name")), network, "network", "network.")}
 
     def describe(self) -> str:
         """The settings in a few lines of text; settings with the default value are left out.

@@ -80,12 +80,13 @@ def train_step(pair, latents: list, images: list, labelled: list, noise: float) 
     latents, images, labelled : lists of mx.io.DataBatch, as `checked_batches` returns them.
     noise : standard deviation of the instance noise on every input image of D.
     """
-    schedule, fakes, classified, penalty = pair.schedule, [], {}, None
+    schedule, classified, penalty, generated = pair.schedule, {}, None, None
 
     def show_fakes(number: int) -> Shown:
+        nonlocal generated
         classes = classes_of(images[number] if pair.pairs_classes and number < len(images) else latents[number])
-        fakes.append(pair.generate(latents[number].data[0], classes))
-        return Shown(noisy(fakes[-1], noise), classes)
+        generated = pair.generate(latents[number].data[0], classes)  # (N, C, H, W)
+        return Shown(noisy(generated, noise), classes)
 
     def judge(kind: str, shown: Shown, label: float):
         weight = 0.5 if schedule.mean_of_losses and label != IGNORED_LABEL else 1.0
@@ -116,7 +117,7 @@ def train_step(pair, latents: list, images: list, labelled: list, noise: float) 
         if update or schedule.fresh_fakes:
             fake = show_fakes(schedule.latents_of_generator(update))
         on_generated, input_gradient = pair.update_generator(fake.images, fake.classes)
-    return StepResult(fakes[-1], on_fake, on_real, on_generated, input_gradient, penalty, classified)
+    return StepResult(generated, on_fake, on_real, on_generated, input_gradient, penalty, classified)
 
 
 def classes_of(batch) -> Optional[Any]:

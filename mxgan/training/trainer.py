@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from typing import Callable, Optional
 
 from mxgan.data.latents import RandIter
-from mxgan.errors import ArgumentError, DivergedError, OutputError
+from mxgan.errors import ArgumentError, DivergedError
 from mxgan.runtime import mx
 from mxgan.runtime.draws import rng_for
-from mxgan.training.callback import Callback, check_callbacks
+from mxgan.training.callback import Callback, check_callbacks, names_in_package
 from mxgan.training.pair import AdversarialPair
 from mxgan.training.schedule import InstanceNoise
 from mxgan.training.step import StepResult
@@ -66,7 +65,7 @@ class Trainer:
         self.stopping: Optional[str] = None
         self.recover: Optional[Callable] = None
         self._last: Optional[StepResult] = None
-        self._states: Optional[Mapping] = None  # {callback: state} of the loaded checkpoint
+        self._restored_from: Optional[Mapping] = None  # state of the checkpoint that this trainer continues from
         self._restored: list = []
 
     def restore(self, state: Mapping) -> None:
@@ -75,17 +74,32 @@ class Trainer:
         Parameters
         ----------
         state : step, epoch, iteration, and callbacks: {name: its state}. A callback that is added later gets its state
-            when `fit` begins.
+            when `fit` begins, unless a step was done in between.
         """
         self.step, self.epoch, self.iteration = state["step"], state["epoch"], state["iteration"]
-        self._last, self._states, self._restored = None, state["callbacks"], []
+        self._last, self._restored_from, self._restored = None, state, []
         self._restore_callbacks()
 
     def _restore_callbacks(self) -> None:
-        for callback in self.callbacks if self._states is not None else ():
+        """Give each callback its state of the checkpoint, once."""
+        if self._restored_from is None or self._restored_from["step"] != self.step:
+            return
+        for callback in self.callbacks:
             if not any(callback is each for each in self._restored):
-                callback.restore(self._states.get(callback.name, {}))
+                callback.restore(self._restored_from["callbacks"].get(callback.name, {}))
                 self._restored.append(callback)
+
+    def _warn_of_lost_states(self) -> None:
+        """Log the callbacks of the user that have a state in the checkpoint and are not here to take it."""
+        states = self._restored_from["callbacks"] if self._restored_from else {}
+        here = {callback.name for callback in self.callbacks} | names_in_package()
+        lost = sorted(name for name, state in states.items() if state and name not in here)
+        if lost:
+            logger.warning(
+                "The checkpoint has the state of callbacks that are missing: %s. Give them by callbacks=[…] to "
+                "continue with them; the next checkpoint will not have their state.",
+                ", ".join(lost),
+            )
 
     def fit(self, steps: Optional[int] = None, epochs: Optional[int] = None) -> None:
         """Train until `steps` steps or `epochs` epochs are done in all, or until `stop` is called; give one of both."""
@@ -94,12 +108,31 @@ class Trainer:
         check_callbacks(self.callbacks)
         self.callbacks.sort(key=lambda callback: callback.told_last)
         self._restore_callbacks()
-        with ExitStack() as closing:  # closes every callback, also after an error
-            for callback in reversed(self.callbacks):
-                closing.callback(callback.close, self)
-            self._tell("on_fit_begin")
+        self._warn_of_lost_states()
+        begun: list = []
+        try:
+            for callback in self.callbacks:
+                begun.append(callback)
+                callback.on_fit_begin(self)
             while not self._fitted(steps, epochs):
                 pass
+        except BaseException:
+            self._close(begun)
+            raise
+        failed = self._close(begun)
+        if failed:
+            raise failed
+
+    def _close(self, callbacks: Sequence[Callback]) -> Optional[Exception]:
+        """Close every one of these callbacks; returns the first error, and logs each."""
+        first = None
+        for callback in callbacks:
+            try:
+                callback.close(self)
+            except Exception as error:
+                logger.warning("The callback %s could not be closed: %s", callback.name, error)
+                first = first or error
+        return first
 
     def _fitted(self, steps: Optional[int], epochs: Optional[int]) -> bool:
         """Train to the end; False if training diverged and was returned to an earlier step."""
@@ -185,12 +218,14 @@ class Trainer:
         )
 
     def _tell_everyone(self, hook: str) -> None:
-        """Call `hook` of every callback, also after an OutputError: a failed picture must not cost the checkpoint."""
+        """Call `hook` of every callback, also after an error: it must not cost the checkpoint. Divergence must."""
         failed = None
         for callback in self.callbacks:
             try:
                 getattr(callback, hook)(self)
-            except OutputError as error:
+            except DivergedError:
+                raise
+            except Exception as error:
                 failed = failed or error
         if failed:
             raise failed

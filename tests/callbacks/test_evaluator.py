@@ -17,7 +17,8 @@ from mxgan.evaluation.bundle import Settings
 from mxgan.evaluation.evaluate import evaluated, gather
 from mxgan.evaluation.reference import sample_chunks
 from mxgan.runs.load import load_sampler
-from mxgan.training.checkpoint import best_step, read_state
+from mxgan.training.checkpoint import read_state
+from mxgan.training.checkpoint_choice import best_step
 from tests.callbacks.test_finite_guard import session_of
 from tests.evaluating import cache_with_classifier
 from tests.support import Spoil, assert_same, params_of, tiny_config

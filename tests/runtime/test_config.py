@@ -102,6 +102,34 @@ def test_bad_overrides_are_named(key, value, words):
     assert words in str(caught.value)
 
 
+def test_the_class_of_a_users_own_network_stays():
+    @dataclass(frozen=True)
+    class Own(mxgan.DCGAN):
+        extra: int = 1
+
+    recipe = mxgan.Recipe("", "", network=Own(ngf=8))
+    assert override(recipe, {"batch_size": 8}).network is recipe.network
+    assert override(recipe, {"ngf": 4, "extra": 2}).network == Own(ngf=4, extra=2)
+
+
+def test_the_callers_values_are_not_changed_and_paths_stand_in_errors():
+    settings = {"beta1": 0.5}
+    changes = {"generator_optimizer.settings": settings, "generator_optimizer.settings.beta1": "0.9"}
+    changed = override(tiny_config(steps=1), changes)
+    assert changed.recipe.generator_optimizer.settings == {"beta1": 0.9}
+    assert settings == {"beta1": 0.5}
+    with pytest.raises(ArgumentError, match=r"^recipe\.network\.ngf is 'abc'; give a whole number"):
+        override(tiny_config(steps=1), {"ngf": "abc"})
+
+
+def test_what_is_fixed_and_what_is_misspelt_is_told():
+    with pytest.raises(ArgumentError, match="image_size is always 32 in recipe.network and cannot be set; leave it"):
+        override(mxgan.RunConfig(mxgan.RECIPES["cbr-gan"], steps=1), {"image_size": "64"})
+    for key, meant in (("imagesize", "image_size"), ("generator_optimiser.schedule", "generator_optimizer.schedule")):
+        with pytest.raises(ArgumentError, match=f"unknown setting '{key}'; did you mean '{meant}'"):
+            override(tiny_config(steps=1), {key: "64"})
+
+
 @pytest.mark.parametrize(
     "values, words",
     [

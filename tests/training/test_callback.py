@@ -72,7 +72,7 @@ def test_the_name_is_that_of_the_class_unless_it_has_another():
         "Count",
         "second",
         "counter",
-        "Derived",
+        "counter",
     )
 
 
@@ -157,6 +157,43 @@ def test_one_that_raises_while_it_is_closed_does_not_keep_others_open(tmp_path):
     assert told[-1] == ("after", "close", 1)
 
 
+def test_one_that_raises_at_the_end_does_not_cost_the_last_checkpoint(tmp_path):
+    class Raises(mxgan.Callback):
+        def on_fit_end(self, trainer):
+            raise RuntimeError("at the end")
+
+    session = mxgan.start(tiny_config(steps=7), tmp_path / "run", "none", callbacks=[Raises()])
+    with pytest.raises(RuntimeError, match="at the end"):
+        session.run()
+    assert [entry.name for entry in (tmp_path / "run/checkpoints").iterdir()] == ["000007"]
+
+
+def test_the_first_error_is_the_one_that_is_raised(tmp_path):
+    class Stuck(mxgan.Callback):
+        def on_fit_begin(self, trainer):
+            raise RuntimeError("the first")
+
+        def close(self, trainer):
+            raise RuntimeError("the second")
+
+    told = []
+    session = mxgan.start(tiny_config(steps=1), tmp_path / "run", "none", callbacks=[Stuck(), Told(told, "later")])
+    with pytest.raises(RuntimeError, match="the first"):
+        session.run()
+    assert told == []  # it was not begun, so it is not closed
+
+
+def test_one_added_before_a_second_fit_does_not_get_an_old_state(tmp_path):
+    mxgan.start(tiny_config(steps=8), tmp_path / "run", "none", callbacks=[Count()]).run()
+    session = mxgan.resume(tmp_path / "run", steps=20, display="none")
+    session.trainer.fit(steps=10)
+    added = Count()
+    session.trainer.callbacks.append(added)
+    session.trainer.fit(steps=12)
+    session.lock.release()
+    assert (added.given, added.steps) == (None, 2)
+
+
 @pytest.mark.parametrize(
     "callbacks, words",
     [
@@ -190,8 +227,17 @@ def test_a_state_that_cannot_be_saved_is_refused_before_the_first_step(state, wo
 def test_a_state_that_nobody_takes_is_told(tmp_path, caplog):
     mxgan.start(tiny_config(steps=4), tmp_path / "run", "none", callbacks=[Count("mine")]).run()
     with caplog.at_level(logging.WARNING):
-        mxgan.resume(tmp_path / "run", steps=5, display="none").lock.release()
+        mxgan.resume(tmp_path / "run", steps=5, display="none").run()
     assert "The checkpoint has the state of callbacks that are missing: mine." in caplog.text
+
+
+def test_a_state_that_a_later_callback_takes_is_not_told(tmp_path, caplog):
+    mxgan.start(tiny_config(steps=4), tmp_path / "run", "none", callbacks=[Count()]).run()
+    session = mxgan.resume(tmp_path / "run", steps=5, display="none")
+    session.trainer.callbacks.append(Count())
+    with caplog.at_level(logging.WARNING):
+        session.run()
+    assert "missing" not in caplog.text
 
 
 def test_a_trainer_takes_callbacks_too():
@@ -204,8 +250,18 @@ def test_a_trainer_takes_callbacks_too():
         check_callbacks([count, count])
 
 
-def test_a_checkpoint_of_an_earlier_version_has_its_states_under_the_classes_names(tmp_path):
-    """The keys of state.json have not changed: a run that an earlier version began resumes."""
-    mxgan.start(tiny_config(steps=4, evaluate_every=None), tmp_path / "run", "none").run()
-    found = read_state(tmp_path / "run/checkpoints/000004")["callbacks"]
+def test_a_run_of_an_earlier_version_resumes_to_the_bit(tmp_path):
+    """Its config.json knows no schedules; the keys of its callbacks' states are the names of their classes."""
+    for name in ("whole", "old"):
+        mxgan.start(tiny_config(steps=8), tmp_path / name, "none").run()
+    file = tmp_path / "old" / "config.json"
+    config = json.loads(file.read_text())
+    for half in ("generator", "discriminator"):
+        del config["run"]["recipe"][f"{half}_optimizer"]["schedule"]
+    file.write_text(json.dumps(config))
+    found = read_state(tmp_path / "old/checkpoints/000008")["callbacks"]
     assert {"FiniteGuard", "Logger", "ProgressBar", "Grids", "Checkpointer", "ModeCollapse"} <= set(found)
+    sessions = [mxgan.resume(tmp_path / name, steps=12, display="none") for name in ("whole", "old")]
+    for session in sessions:
+        session.run()
+    assert_same(*(params_of(session.trainer.pair) for session in sessions))

@@ -13,9 +13,10 @@ import mxgan
 from mxgan.errors import ArgumentError
 from mxgan.runtime import mx
 from mxgan.runtime.config import from_dict, override, to_dict
-from mxgan.training.learning_rates import SHAPES, LearningRateSchedule, ScheduledRate
+from mxgan.training.learning_rates import SHAPES, LearningRateSchedule
 from mxgan.training.optimizers import OptimizerConfig
 from mxgan.training.schedule import Schedule
+from mxgan.training.scheduled_rate import ScheduledRate
 from tests.support import Spoil, assert_same, make_pair, params_of, tiny_config, train
 
 RATE = 2e-4
@@ -43,25 +44,78 @@ def test_the_share_is_the_formula(settings, expected):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_row_starts_at_the_full_rate_and_never_rises_or_goes_below_zero(shape):
-    more = {"milestones": (5,)} if shape == "steps" else {}
-    schedule = LearningRateSchedule(shape, steps=20, **more)
+    more = {"constant": {}, "steps": {"milestones": (5,)}}.get(shape, {"steps": 20})
+    schedule = LearningRateSchedule(shape, **more)
     shares = [schedule.share_at(step) for step in range(30)]
     assert shares[0] == 1
     assert shares == sorted(shares, reverse=True)
     assert min(shares) >= 0
 
 
+def test_a_strangers_attributes_are_refused_and_a_strangers_count_takes_no_time():
+    """config.json and state.json may be a stranger's: MXNet's loops would not end, or divide by 0."""
+    good = to_dict(LearningRateSchedule.of_mxnet(mx.lr_scheduler.FactorScheduler(5, 0.5), RATE))
+    for name, value in (("step", 0), ("step", -1), ("step", 2.5), ("factor", 2), ("warmup_mode", "x"), ("count", -1)):
+        with pytest.raises(ArgumentError, match=f"{name} of the FactorScheduler is .*, which MXNet cannot follow"):
+            from_dict(LearningRateSchedule, {**good, "attributes": {**good["attributes"], name: value}})
+    with pytest.raises(ArgumentError, match="only MXNet's own scheduler objects"):
+        from_dict(LearningRateSchedule, {**good, "attributes": {**good["attributes"], "other": 1}})
+    cosine = to_dict(LearningRateSchedule.of_mxnet(mx.lr_scheduler.CosineScheduler(5), RATE))
+    with pytest.raises(ArgumentError, match="max_steps of the CosineScheduler is 0"):
+        from_dict(LearningRateSchedule, {**cosine, "attributes": {**cosine["attributes"], "max_steps": 0}})
+    schedule = from_dict(LearningRateSchedule, good)
+    assert ScheduledRate(schedule, RATE)(2**52) == 1e-8
+    assert ScheduledRate(schedule, RATE)(100_000) == pytest.approx(mx.lr_scheduler.FactorScheduler(5, 0.5)(100_000))
+
+
+def test_the_steps_go_on_where_the_number_of_updates_in_a_step_has_changed():
+    rate = ScheduledRate(LearningRateSchedule("linear", steps=16), RATE, updates_per_step=4)
+    rate.continue_from(step=8, num_update=8)  # of a run that had one update in a step
+    assert [rate(update) / RATE for update in (9, 12, 13)] == pytest.approx([0.5, 0.5, 0.4375])
+
+
+def test_share_at_is_refused_where_it_is_not_known():
+    for schedule in (
+        LearningRateSchedule("linear"),
+        OptimizerConfig("sgd", RATE, {}, mx.lr_scheduler.FactorScheduler(5)).schedule,
+    ):
+        with pytest.raises(ArgumentError, match="at a step is not known"):
+            schedule.share_at(5)
+    with pytest.raises(ArgumentError, match="warmup is 20, and the training ends at step 10"):
+        ScheduledRate(LearningRateSchedule("cosine", warmup=20), RATE, end=10)
+
+
+def test_a_schedule_may_be_given_as_an_object_of_settings():
+    linear = LearningRateSchedule("linear", steps=100)
+    assert OptimizerConfig(schedule={"shape": "linear", "steps": 100}).schedule == linear
+    for value in ({"shape": "linear", "steps": 100}, '{"shape": "linear", "steps": 100}', linear):
+        config = override(tiny_config(steps=1), {"generator_optimizer.schedule": value})
+        assert config.recipe.generator_optimizer.schedule == linear
+    with pytest.raises(ArgumentError, match="schedule is None; give a LearningRateSchedule"):
+        OptimizerConfig(schedule=None)
+    both = OptimizerConfig("sgd", RATE, {"lr_scheduler": mx.lr_scheduler.FactorScheduler(5)}, linear)
+    with pytest.raises(ArgumentError, match="give one of the two"):
+        make_pair(optimizer=both)
+
+
 @pytest.mark.parametrize(
     "settings, words",
     [
+        ({"steps": 500}, "steps of the learning-rate schedule 'constant' is 500: it is a setting of linear and cosine"),
+        ({"shape": "linear", "factor": 0.5}, "factor of the learning-rate schedule 'linear' is 0.5"),
+        ({"shape": "cosine", "final": "x"}, "final is 'x'"),
+        ({"shape": "steps", "milestones": 5}, "milestones are 5; give a list"),
         ({"shape": "cosin"}, "unknown shape of a learning-rate schedule 'cosin'; did you mean 'cosine'?"),
         ({"shape": "linear", "steps": 0}, "steps of the learning-rate schedule is 0"),
         ({"shape": "linear", "steps": 5, "warmup": 5}, "give a whole number from 6"),
         ({"warmup": -1}, "warmup is -1"),
         ({"shape": "cosine", "final": 1.5}, "final is 1.5"),
-        ({"shape": "steps"}, "milestones are [] and the shape is 'steps'"),
-        ({"shape": "linear", "milestones": (3,)}, "milestones are [3] and the shape is 'linear'"),
-        ({"shape": "steps", "milestones": (20, 10)}, "needs ascending milestones"),
+        ({"shape": "steps"}, "milestones are []; the schedule 'steps' needs some"),
+        (
+            {"shape": "linear", "milestones": (3,)},
+            "milestones of the learning-rate schedule 'linear' is [3]: it is a setting of steps alone",
+        ),
+        ({"shape": "steps", "milestones": (20, 10)}, "in ascending order"),
         ({"shape": "steps", "milestones": (10,), "factor": 0}, "factor is 0"),
         ({"shape": "CosineScheduler"}, "only MXNet's own scheduler objects"),
     ],

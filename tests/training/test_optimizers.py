@@ -5,7 +5,8 @@ import pytest
 
 from mxgan.errors import ArgumentError, CheckpointError
 from mxgan.runtime import mx
-from mxgan.training.optimizers import AdaDeltaWithRate, OptimizerConfig, export_state, import_state, init_optimizer
+from mxgan.training.adadelta import AdaDeltaWithRate
+from mxgan.training.optimizers import OptimizerConfig, export_state, import_state, init_optimizer
 from tests.support import assert_same, make_pair, params_of, train
 
 CONFIGS = [
