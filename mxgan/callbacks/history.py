@@ -80,6 +80,7 @@ class Logger(Callback):
             "epoch": trainer.epoch,
             "images_per_second": round(self._steps_timed * images_per_step(trainer.pair) / seconds, 2),
             **self.metrics.values(),
+            **_scheduled_rates(trainer.pair),
         }
         logger.info("%s", self.metrics.line(trainer.epoch, trainer.iteration))
         found = [diagnosis.conclude(trainer.step, self.latest) for diagnosis in self._diagnoses if whole]
@@ -110,6 +111,13 @@ class Logger(Callback):
             self.metrics.restore(state["metrics"])
             self._notes, self.latest_whole = dict(state["notes"]), dict(state["latest"])
             cut_back(self._lines, state["bytes"])
+
+
+def _scheduled_rates(pair) -> dict:
+    """The learning rates from this step on, if a schedule changes them."""
+    if not pair.is_scheduled:
+        return {}
+    return {f"learning_rate_{half[0]}": rate for half, rate in pair.learning_rates().items()}
 
 
 def images_per_step(pair) -> int:

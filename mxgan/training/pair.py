@@ -169,6 +169,11 @@ class AdversarialPair(BoundPair):
         for half, module in self.halves().items():
             scale_learning_rate(module, self._learning_rates[half], scale)
 
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether a schedule decides a learning rate."""
+        return any(module._optimizer.lr_scheduler is not None for module in self.halves().values())
+
     def learning_rates(self) -> dict:
         """{"generator": rate of its next update, "discriminator": the same}."""
         return {half: next_learning_rate(module) for half, module in self.halves().items()}

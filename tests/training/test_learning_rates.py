@@ -218,6 +218,8 @@ def test_a_resumed_run_has_the_bits_of_a_whole_one(name, tmp_path):
     assert second.trainer.step == 8
     second.run()
     assert_same(params_of(second.trainer.pair), params_of(whole.trainer.pair))
+    last = json.loads((tmp_path / "whole/history.jsonl").read_text().splitlines()[-1])
+    assert {"learning_rate_g", "learning_rate_d"} <= set(last)
     plain = mxgan.start(tiny_config(steps=12), tmp_path / "plain", "none")
     plain.run()
     changed = params_of(plain.trainer.pair)
