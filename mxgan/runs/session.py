@@ -60,6 +60,7 @@ def start(
 
     Parameters
     ----------
+    config : the recipe, the data and the length of the run.
     run_dir : a folder that is empty or does not exist; None: runs/NAME-STAMP, where NAME is the data set's name, or
         the recipe's `run_name` with its settings filled in.
     display : "auto", "window" or "none"; see `mxgan.pictures.windows.Display`.
@@ -110,7 +111,9 @@ def resume(
 
     Parameters
     ----------
+    run : the run's folder.
     config : the whole configuration that the run should have; None: the run's own.
+    display, progress : as for `start`.
     callbacks : your own, with the same names as before: the state of each is restored from the checkpoint.
     changes : single settings of `RunConfig`, kept from now on. Settings in MAY_CHANGE may differ from the run's:
         `steps` or `epochs` for a new end, counted from the run's start, `data_dir` for data that have moved, and the
@@ -119,7 +122,8 @@ def resume(
 
     Raises
     ------
-    ArgumentError : a setting that must not change, or other data. RunFinishedError : the run is at its end already.
+    ArgumentError : a setting that must not change, or other data.
+    RunFinishedError : the run is at its end already.
     CheckpointError, CorruptFileError, RunFolderError : a file cannot be read; the message says why.
     """
     folder = RunFolder.open(run)

@@ -38,7 +38,9 @@ class Trainer:
 
     Attributes
     ----------
-    step : steps done in all. epoch : epochs done. iteration : steps done in this epoch.
+    step : steps done in all.
+    epoch : epochs done.
+    iteration : steps done in this epoch.
     stopping : the reason why `fit` ends early; None if it does not.
     recover : a function that takes a DivergedError and returns the trainer to an earlier step; None: the error ends
         `fit`.
