@@ -17,7 +17,7 @@ from mxgan.training.learning_rates import SHAPES, LearningRateSchedule
 from mxgan.training.optimizers import OptimizerConfig
 from mxgan.training.schedule import Schedule
 from mxgan.training.scheduled_rate import ScheduledRate
-from tests.support import Spoil, assert_same, make_pair, params_of, tiny_config, train
+from tests.support import Spoil, assert_same, long_but, make_pair, params_of, tiny_config, train
 
 RATE = 2e-4
 
@@ -206,7 +206,7 @@ SETTINGS = {
 }
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", long_but(SETTINGS, "linear"))
 def test_a_resumed_run_has_the_bits_of_a_whole_one(name, tmp_path):
     config = override(tiny_config(steps=12), SETTINGS[name])
     whole = mxgan.start(config, tmp_path / "whole", "none")
