@@ -138,7 +138,7 @@ def test_your_own_loop(tmp_path):
 
 PEAK = """
 import sys
-from mxgan.cli import commands
+from mxgan import cli
 try:
     cli.main(sys.argv[1:])
 except SystemExit as end:
