@@ -9,7 +9,6 @@ from dataclasses import replace
 import click
 
 from mxgan.errors import ArgumentError
-from mxgan.training.every import Every
 
 __all__ = ["changed", "learning_rates", "resolve", "training_options"]
 
@@ -39,6 +38,8 @@ class Interval(click.ParamType):
         self.name = "N|epoch|Nmin" if minutes else "N|epoch"
 
     def convert(self, value, param, ctx):
+        from mxgan.training.every import Every
+
         try:
             number = int(value) if str(value).isascii() and str(value).isdigit() else value
             return Every.parse(self.name, number, minutes=self.name.endswith("min")).value
