@@ -23,6 +23,7 @@ __all__ = ["open_reference"]
 
 logger = logging.getLogger(__name__)
 
+NO_INCEPTION = f"needs --inception FILE.onnx: {NEEDS['inception'].remedy}"
 FEW = "needs at least"  # so many images: the user may have more
 CLASSIFIED = {"features", "probabilities"}
 UNTOLD = ("fid", "class_agreement")  # few runs can measure them, so there is no message that they are left out
@@ -84,7 +85,7 @@ def _refuse_without_inception(names: Sequence[str]) -> None:
     """Raise ArgumentError for a metric that needs an Inception network, before any data are opened."""
     for name in names:
         if "inception" in needs_of([name]):
-            raise ArgumentError(f"{name} needs --inception FILE.onnx: {NEEDS['inception'].remedy}.")
+            raise ArgumentError(f"{name} {NO_INCEPTION}.")
 
 
 def _reasons(config, data, networks: Networks, wanted: Sequence[str], labels_known: bool) -> dict:
@@ -99,7 +100,7 @@ def _reasons(config, data, networks: Networks, wanted: Sequence[str], labels_kno
             f"one (--classifier FOLDER), or choose metrics that need none: {without}",
         )
     if networks.inception is None:
-        lacking["inception"] = f"needs --inception FILE.onnx: {NEEDS['inception'].remedy}"
+        lacking["inception"] = NO_INCEPTION
     if not (labels_known and classes == data.num_classes):
         lacking["labels"] = (
             "needs a generator that takes classes, and a classifier of the same classes; the network "
@@ -116,7 +117,7 @@ def _reasons(config, data, networks: Networks, wanted: Sequence[str], labels_kno
         reasons = [lacking[need] for need in row.needs if need in lacking]
         if row.least > data.num_images:
             reasons.append(
-                f"{FEW} {row.least} images, and {data.name} has {data.num_images} here: raise the limit, give more "
+                f"{FEW} {row.least} images, and {data.name} has {data.num_images} here; raise the limit, give more "
                 "images, or leave it out"
             )
         if reasons:

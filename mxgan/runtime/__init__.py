@@ -152,22 +152,21 @@ def contexts(gpu: Union[str, Sequence[int], None] = None) -> list[Any]:
     ArgumentError : `gpu` is anything else, names a GPU twice, or names a GPU that is missing.
     RuntimeUnavailableError : MXNet's wheel has no GPU code, or no code for that GPU.
     """
-    indices = [] if gpu is None else _gpu_indices(gpu)
+    indices = [] if gpu is None else nvidia.gpu_indices(gpu)
+    asked = f"--gpu {','.join(map(str, indices))}"
     mx = __getattr__("mx")
     if not indices:
         return [mx.cpu()]
     if not mx.runtime.Features().is_enabled("CUDA"):
         raise RuntimeUnavailableError(
-            f"--gpu {_comma(indices)} was asked for, but the installed MXNet computes on the CPU only. "
+            f"{asked} was asked for, but the installed MXNet computes on the CPU only. "
             f"Leave --gpu out, or: {SWITCH_TO_GPU}."
         )
     there = nvidia.gpus()
     for index in indices:
         if index >= len(there):
             have = f"there are {len(there)}: {'; '.join(map(str, there))}" if there else "no GPU was found"
-            raise ArgumentError(
-                f"--gpu {_comma(indices)}: there is no GPU {index}; {have}. Leave --gpu out for the CPU."
-            )
+            raise ArgumentError(f"{asked}: there is no GPU {index}; {have}. Leave --gpu out for the CPU.")
         nvidia.require_machine_code(there[index])
     return [mx.gpu(index) for index in indices]
 
@@ -285,21 +284,6 @@ def _guarded_import(module: str, title: str, install: str) -> ModuleType:
         else:
             remedy = f"Install the package that holds {missing.group(1)}.so."
         raise RuntimeUnavailableError(f"{title} cannot be imported: {first_line(error)}. {remedy}") from error
-
-
-def _gpu_indices(gpu: Union[str, Sequence[int]]) -> list[int]:
-    given = gpu.split(",") if isinstance(gpu, str) else list(gpu) if isinstance(gpu, Sequence) else [gpu]
-    texts = [str(each).strip() for each in given]
-    if not isinstance(gpu, (str, Sequence)) or not texts or not all(re.fullmatch(r"[0-9]{1,3}", t) for t in texts):
-        raise ArgumentError(f"--gpu {gpu!r}: give GPU numbers from 0 with commas between them, such as 0 or 0,1.")
-    indices = [int(text) for text in texts]
-    if len(set(indices)) < len(indices):
-        raise ArgumentError(f"--gpu {gpu!r}: a GPU is named twice. Name each once, such as 0,1.")
-    return indices
-
-
-def _comma(indices: Sequence[int]) -> str:
-    return ",".join(map(str, indices))
 
 
 def version_of(distribution: str) -> Optional[str]:

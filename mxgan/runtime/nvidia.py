@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Union
 
-from mxgan.errors import RuntimeUnavailableError
+from mxgan.errors import ArgumentError, RuntimeUnavailableError
 
-__all__ = ["MACHINE_CODE", "Gpu", "driver", "gpus", "preload_libraries", "require_machine_code"]
+__all__ = ["MACHINE_CODE", "Gpu", "driver", "gpu_indices", "gpus", "preload_libraries", "require_machine_code"]
 
 # Compute capabilities for which the wheel's libmxnet.so holds machine code. It holds no PTX, so no code can be
 # compiled for a newer major version at run time.
@@ -144,3 +147,15 @@ def _check(cuda: ctypes.CDLL, function: str, *arguments: object) -> None:
             f"NVIDIA's driver is installed but does not work: {function} returned CUDA error {code}. "
             "See what nvidia-smi says; after an update of the driver the machine must be restarted."
         )
+
+
+def gpu_indices(gpu: Union[str, Sequence[int]]) -> list[int]:
+    """The numbers of the GPUs in "0" or "0,1", or in a sequence; ArgumentError for anything else."""
+    given = gpu.split(",") if isinstance(gpu, str) else list(gpu) if isinstance(gpu, Sequence) else [gpu]
+    texts = [str(each).strip() for each in given]
+    if not isinstance(gpu, (str, Sequence)) or not texts or not all(re.fullmatch(r"[0-9]{1,3}", t) for t in texts):
+        raise ArgumentError(f"--gpu {gpu!r}: give GPU numbers from 0 with commas between them, such as 0 or 0,1.")
+    indices = [int(text) for text in texts]
+    if len(set(indices)) < len(indices):
+        raise ArgumentError(f"--gpu {gpu!r}: a GPU is named twice. Name each once, such as 0,1.")
+    return indices

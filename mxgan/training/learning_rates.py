@@ -52,17 +52,17 @@ def _are_ascending(values: Any) -> bool:
     return isinstance(values, list) and all(map(_is_positive_count, values)) and values == sorted(set(values)) != []
 
 
-# MXNet's own classes → their attributes, but for the full rate, and what each may be: config.json may be a stranger's
+# MXNet's own classes → the arguments of each, but for base_lr, and their ranges: config.json may be a stranger's
 _WARMUP = {"warmup_steps": _is_count, "warmup_begin_lr": _is_rate, "warmup_mode": ("linear", "constant").__contains__}
-_DECAY = {"factor": lambda value: is_number(value, lambda factor: 0 < factor <= 1), "count": _is_count, **_WARMUP}
-_END = {"max_update": _is_positive_count, "max_steps": _is_positive_count, "final_lr": _is_rate, **_WARMUP}
+_DECAY = {"factor": lambda value: is_number(value, lambda factor: 0 < factor <= 1), **_WARMUP}
+_END = {"max_update": _is_positive_count, "final_lr": _is_rate, **_WARMUP}
 _MXNETS = {
     "FactorScheduler": {"step": _is_positive_count, "stop_factor_lr": _is_rate, **_DECAY},
-    "MultiFactorScheduler": {"step": _are_ascending, "cur_step_ind": _is_count, **_DECAY},
-    "PolyScheduler": {"power": _is_rate, **_END},
+    "MultiFactorScheduler": {"step": _are_ascending, **_DECAY},
+    "PolyScheduler": {"pwr": _is_rate, **_END},
     "CosineScheduler": _END,
 }
-_BASES = ("base_lr", "base_lr_orig", "warmup_final_lr")  # attributes of MXNet's schedulers that hold the full rate
+_KEPT_AS = {"pwr": "power"}  # an argument that MXNet keeps under another name
 _MXNETS_DEFAULT = 0.01  # MXNet's default for the base_lr of a scheduler
 
 
@@ -84,7 +84,7 @@ class LearningRateSchedule:
     Parameters
     ----------
     shape : a row of SHAPES. One of MXNet's own scheduler objects can replace the whole schedule; then the shape is the
-        name of its class, and `attributes` are its attributes. It counts the updates of its network.
+        name of its class, and `arguments` are its arguments. It counts the updates of its network.
     steps : the step at which linear and cosine reach `final` and stay there; None: the end of the run.
     final : the share at the end, from 0 to 1.
     milestones : for the shape "steps": the steps, ascending, at which the rate is multiplied by `factor`.
@@ -103,13 +103,13 @@ class LearningRateSchedule:
     milestones: Tuple[int, ...] = ()  # noqa: UP006
     factor: float = 0.1
     warmup: int = 0
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.shape not in (*SHAPES, *_MXNETS):
             raise unknown_name("shape of a learning-rate schedule", self.shape, SHAPES)
         object.__setattr__(self, "milestones", tuple(self._checked_milestones()))
-        self._check_attributes()
+        self._check_arguments()
         whole_number("warmup", self.warmup, minimum=0)
         if self.steps is not None:
             whole_number("steps of the learning-rate schedule", self.steps, minimum=self.warmup + 1)
@@ -130,17 +130,19 @@ class LearningRateSchedule:
             )
         return given
 
-    def _check_attributes(self) -> None:
+    def _check_arguments(self) -> None:
         allowed = _MXNETS.get(self.shape, {})
-        if self.attributes.keys() != allowed.keys():
+        if self.arguments.keys() != allowed.keys():
             raise ArgumentError(
-                f"the learning-rate schedule {self.shape!r} has the attributes {', '.join(self.attributes) or 'none'}; "
+                f"the learning-rate schedule {self.shape!r} has the arguments {', '.join(self.arguments) or 'none'}; "
                 "only MXNet's own scheduler objects, which are given in Python, have them. Give one of "
                 f"{', '.join(SHAPES)}."
             )
-        for name, value in self.attributes.items():
+        for name, value in self.arguments.items():
             if not allowed[name](value):
                 raise ArgumentError(f"{name} of the {self.shape} is {value!r:.80}, which MXNet cannot follow.")
+        if self.arguments.get("max_update", math.inf) <= self.arguments.get("warmup_steps", 0):
+            raise ArgumentError(f"max_update of the {self.shape} is not above its warmup_steps, so it has no rates.")
 
     def _refuse_what_is_not_read(self) -> None:
         """Raise ArgumentError for a setting that this shape does not read."""
@@ -182,8 +184,8 @@ class LearningRateSchedule:
                 f"learning_rate is {learning_rate}, and the base_lr of the {name} is {scheduler.base_lr}; give both "
                 "the same."
             )
-        attributes = {key: value for key, value in copy.deepcopy(vars(scheduler)).items() if key not in _BASES}
-        return cls(shape=name, attributes=attributes)
+        arguments = {argument: getattr(scheduler, _KEPT_AS.get(argument, argument)) for argument in _MXNETS[name]}
+        return cls(shape=name, arguments=copy.deepcopy(arguments))
 
     @property
     def is_constant(self) -> bool:
@@ -215,8 +217,8 @@ class LearningRateSchedule:
         return share(min(1.0, (step - self.warmup) / (last - self.warmup)), self.final)
 
     def of_mxnets_class(self, learning_rate: float):
-        """A new scheduler of the MXNet class that `shape` names, with these attributes."""
-        kind = getattr(mx.lr_scheduler, self.shape)
-        scheduler = kind.__new__(kind)
-        vars(scheduler).update(copy.deepcopy(dict(self.attributes)), **dict.fromkeys(_BASES, learning_rate))
-        return scheduler
+        """A new scheduler of the MXNet class that `shape` names; ArgumentError if MXNet refuses it."""
+        try:
+            return getattr(mx.lr_scheduler, self.shape)(base_lr=learning_rate, **copy.deepcopy(dict(self.arguments)))
+        except ValueError as error:
+            raise ArgumentError(f"the {self.shape} was refused by MXNet: {error}") from error

@@ -52,17 +52,20 @@ def test_every_row_starts_at_the_full_rate_and_never_rises_or_goes_below_zero(sh
     assert min(shares) >= 0
 
 
-def test_a_strangers_attributes_are_refused_and_a_strangers_count_takes_no_time():
+def test_a_strangers_arguments_are_refused_and_a_strangers_count_takes_no_time():
     """config.json and state.json may be a stranger's: MXNet's loops would not end, or divide by 0."""
     good = to_dict(LearningRateSchedule.of_mxnet(mx.lr_scheduler.FactorScheduler(5, 0.5), RATE))
-    for name, value in (("step", 0), ("step", -1), ("step", 2.5), ("factor", 2), ("warmup_mode", "x"), ("count", -1)):
+    for name, value in (("step", 0), ("step", -1), ("step", 2.5), ("factor", 2), ("warmup_mode", "x")):
         with pytest.raises(ArgumentError, match=f"{name} of the FactorScheduler is .*, which MXNet cannot follow"):
-            from_dict(LearningRateSchedule, {**good, "attributes": {**good["attributes"], name: value}})
+            from_dict(LearningRateSchedule, {**good, "arguments": {**good["arguments"], name: value}})
     with pytest.raises(ArgumentError, match="only MXNet's own scheduler objects"):
-        from_dict(LearningRateSchedule, {**good, "attributes": {**good["attributes"], "other": 1}})
+        from_dict(LearningRateSchedule, {**good, "arguments": {**good["arguments"], "other": 1}})
     cosine = to_dict(LearningRateSchedule.of_mxnet(mx.lr_scheduler.CosineScheduler(5), RATE))
-    with pytest.raises(ArgumentError, match="max_steps of the CosineScheduler is 0"):
-        from_dict(LearningRateSchedule, {**cosine, "attributes": {**cosine["attributes"], "max_steps": 0}})
+    with pytest.raises(ArgumentError, match="max_update of the CosineScheduler is not above its warmup_steps"):
+        from_dict(LearningRateSchedule, {**cosine, "arguments": {**cosine["arguments"], "warmup_steps": 5}})
+    early = LearningRateSchedule.of_mxnet(mx.lr_scheduler.FactorScheduler(5, base_lr=1, warmup_begin_lr=0.5), 1)
+    with pytest.raises(ArgumentError, match="FactorScheduler was refused by MXNet: Base lr has to be higher"):
+        ScheduledRate(early, RATE)
     schedule = from_dict(LearningRateSchedule, good)
     assert ScheduledRate(schedule, RATE)(2**52) == 1e-8
     assert ScheduledRate(schedule, RATE)(100_000) == pytest.approx(mx.lr_scheduler.FactorScheduler(5, 0.5)(100_000))
@@ -206,43 +209,37 @@ SETTINGS = {
 }
 
 
-@pytest.mark.parametrize("name", long_but(SETTINGS, "linear"))
-def test_a_resumed_run_has_the_bits_of_a_whole_one(name, tmp_path):
-    config = override(tiny_config(steps=12), SETTINGS[name])
-    whole = mxgan.start(config, tmp_path / "whole", "none")
+def whole_and_resumed(config, folder) -> list:
+    """The trainers of a run of 12 steps in one go, and of the same run stopped at step 8 and resumed."""
+    whole = mxgan.start(config, folder / "whole", "none")
     whole.run()
-    first = mxgan.start(config, tmp_path / "parts", "none")
+    first = mxgan.start(config, folder / "parts", "none")
     first.trainer.fit(steps=8)
     first.lock.release()
-    second = mxgan.resume(tmp_path / "parts", display="none")
+    second = mxgan.resume(folder / "parts", display="none")
     assert second.trainer.step == 8
     second.run()
-    assert_same(params_of(second.trainer.pair), params_of(whole.trainer.pair))
+    return [whole.trainer, second.trainer]
+
+
+@pytest.mark.parametrize("name", long_but(SETTINGS, "linear"))
+def test_a_resumed_run_has_the_bits_of_a_whole_one(name, tmp_path):
+    whole, resumed = whole_and_resumed(override(tiny_config(steps=12), SETTINGS[name]), tmp_path)
+    assert_same(params_of(resumed.pair), params_of(whole.pair))
     last = json.loads((tmp_path / "whole/history.jsonl").read_text().splitlines()[-1])
     assert {"learning_rate_g", "learning_rate_d"} <= set(last)
     plain = mxgan.start(tiny_config(steps=12), tmp_path / "plain", "none")
     plain.run()
     changed = params_of(plain.trainer.pair)
-    assert any((value != changed[key]).any() for key, value in params_of(whole.trainer.pair).items())
+    assert any((value != changed[key]).any() for key, value in params_of(whole.pair).items())
 
 
 def test_a_run_with_mxnets_scheduler_resumes_to_the_bit(tmp_path):
     scheduler = mx.lr_scheduler.FactorScheduler(step=5, factor=0.5, base_lr=8e-4)
-    recipe = tiny_config(steps=12).recipe
-    optimizer = OptimizerConfig("adam", 8e-4, {"beta1": 0.5}, scheduler)
-    config = tiny_config(steps=12)
-    config = mxgan.RunConfig(
-        **{**vars(config), "recipe": mxgan.Recipe(**{**vars(recipe), "generator_optimizer": optimizer})}
-    )
-    whole = mxgan.start(config, tmp_path / "whole", "none")
-    whole.run()
-    first = mxgan.start(config, tmp_path / "parts", "none")
-    first.trainer.fit(steps=8)
-    first.lock.release()
-    second = mxgan.resume(tmp_path / "parts", display="none")
-    second.run()
-    assert_same(params_of(second.trainer.pair), params_of(whole.trainer.pair))
-    assert second.trainer.pair.learning_rates()["generator"] == pytest.approx(2e-4)
+    config = override(tiny_config(steps=12), {"generator_optimizer.schedule": scheduler})
+    whole, resumed = whole_and_resumed(config, tmp_path)
+    assert_same(params_of(resumed.pair), params_of(whole.pair))
+    assert resumed.pair.learning_rates()["generator"] == pytest.approx(2e-4)
 
 
 def test_a_rollback_scales_the_schedule(tmp_path):
