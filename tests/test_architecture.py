@@ -30,7 +30,7 @@ ROOMS = (
     "cli",
     "__main__",
 )
-DEEPEST = 14  # modules in the longest chain of imports
+DEEPEST = 16  # modules in the longest chain of imports; six of them mend MXNet before it is imported
 MOST_ENTRIES = 16  # at the top of the package
 
 

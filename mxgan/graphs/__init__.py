@@ -5,7 +5,7 @@ The files, in reading order::
     shapes.py           shape inference, and checks with plain errors
     layers.py           the layers of a network, with shapes and numbers of parameters
     memory.py           the memory that a network will need
-    rewriting.py        graphs rewritten node by node; idle biases
+    idle_biases.py      a rewritten graph that avoids a fault of MXNet
     ndarray_files.py    a checked reader for MXNet's files of named arrays
     params_files.py     .params files loaded and saved
     symbol_rules.py     the operators and attribute values allowed in a symbol file

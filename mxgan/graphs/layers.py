@@ -14,6 +14,7 @@ from typing import NamedTuple, Optional
 
 from mxgan.graphs.shapes import infer
 from mxgan.runtime import mx
+from mxgan.runtime.rewriting import output_shapes
 
 __all__ = [
     "KINDS",
@@ -150,16 +151,10 @@ def _first_inputs(nodes: list) -> set:
 
 def _add_shapes(nodes: list, symbol: mx.sym.Symbol, shapes: Mapping) -> None:
     internals = symbol.get_internals()
-    outputs = [(output.name, shape) for output, shape in zip(internals, infer(internals, shapes)[1])]
-    position = 0
-    for node in nodes:
-        # One entry for each output, in the order of the nodes; the outputs of one node are adjacent.
-        start = position
-        while position < len(outputs) and outputs[position][0] == node.name:
-            position += 1
-            if node.operator == "null":
-                break
-        node.output_shapes = tuple(shape for _, shape in outputs[start:position])
+    entries = [entry.name for entry in internals]
+    found = output_shapes([(node.name, node.operator) for node in nodes], entries, infer(internals, shapes)[1])
+    for node, shapes_of_node in zip(nodes, found):
+        node.output_shapes = shapes_of_node
 
 
 def _add_rows(nodes: list, inputs: set, auxiliary: set) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Optional
 
 from mxgan.errors import ArgumentError, ShapeError
-from mxgan.graphs.rewriting import with_idle_biases
+from mxgan.graphs.idle_biases import with_idle_biases
 from mxgan.objectives.penalties import POINTS, GradientPenalty
 from mxgan.objectives.tangent.walk import linearize
 from mxgan.runtime import mx

@@ -14,6 +14,9 @@ The files, in reading order::
 
     __init__.py         `mx` and `cv2` with their checks; GPU contexts; versions
     mxnet_modules.py    a loader for MXNet's Python modules on any NumPy
+    deconvolution.py    Deconvolutions that a CPU cannot compute, and other ways to compute them
+    computable.py       symbols in which MXNet replaces them when it binds
+    rewriting.py        graphs rewritten node by node
     nvidia.py           NVIDIA's driver, CUDA libraries and GPUs
     x11.py              the X11 library that OpenCV's windows need
     cpus.py             the number of threads, and a parallel map

@@ -19,6 +19,9 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any, Optional
 
+from mxgan.runtime.computable import mend_cached_operator, mend_executor, mend_symbol
+from mxgan.runtime.deconvolution import array_function
+
 __all__ = ["install", "numpy_view", "plain"]
 
 
@@ -204,6 +207,11 @@ def _mend_data_loader(module: ModuleType) -> None:
         module.multiprocessing = forking
 
 
+def _mend_arrays(module: ModuleType) -> None:
+    """Make `mx.nd.Deconvolution` compute what oneDNN cannot."""
+    module.Deconvolution = module.op.Deconvolution = array_function(module)
+
+
 # Array methods that NumPy 2.3 removed, by the MXNet module that uses them: old name → new name.
 RENAMED = {"mxnet.recordio": {"tostring": "tobytes"}}
 # Modules whose `str` is `_Text`: they send settings to C++.
@@ -214,6 +222,10 @@ MENDED = {
     "mxnet.ndarray.sparse": _mend_sparse,
     "mxnet.ndarray.utils": _mend_sparse,
     "mxnet.gluon.data.dataloader": _mend_data_loader,
+    "mxnet.ndarray": _mend_arrays,
+    "mxnet._ctypes.ndarray": mend_cached_operator,
+    "mxnet.executor": mend_executor,
+    "mxnet.symbol.symbol": mend_symbol,
 }
 
 

@@ -19,10 +19,11 @@ from collections.abc import Sequence
 from typing import Optional
 
 from mxgan.errors import ArgumentError
-from mxgan.graphs.rewriting import with_idle_biases
+from mxgan.graphs.idle_biases import with_idle_biases
 from mxgan.graphs.shapes import check_pair, check_parameters, parameter_shapes
 from mxgan.objectives.spectral import state_names, with_states
 from mxgan.runtime import mx
+from mxgan.runtime.computable import check_computable
 from mxgan.training.precision import LowPrecisionPasses, check_precision, in_bfloat16
 
 __all__ = ["BoundPair"]
@@ -55,6 +56,9 @@ class BoundPair:
         }
         inputs = self._inputs("discriminator")
         check_pair(generator, discriminator, self._inputs("generator"), inputs)
+        if all(context.device_type != "gpu" for context in self.contexts):
+            for half, symbol in (("generator", generator), ("discriminator", discriminator)):
+                check_computable(half, symbol)
         self._states = state_names(discriminator)
         self._symbols = {"generator": generator, "discriminator": with_states(discriminator)}
         self._symbol_json: dict = {}

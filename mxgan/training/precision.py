@@ -16,8 +16,8 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from mxgan.errors import ArgumentError, lookup
-from mxgan.graphs.rewriting import Rewriting
 from mxgan.runtime import cpu_features, mx
+from mxgan.runtime.rewriting import Rewriting
 
 __all__ = ["PRECISIONS", "LowPrecision", "LowPrecisionPasses", "check_precision", "in_bfloat16"]
 

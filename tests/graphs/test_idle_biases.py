@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 import mxgan
-from mxgan.graphs.rewriting import Rewriting, with_idle_biases
+from mxgan.graphs.idle_biases import with_idle_biases
 from mxgan.runtime import mx
+from mxgan.runtime.rewriting import Rewriting
 from tests.networks.helpers import drawn, run
 
 

@@ -1,0 +1,230 @@
+"""Symbols whose failing Deconvolutions are replaced when MXNet binds them; see deconvolution.py.
+
+The symbol itself stays as it is, with its names, parameters and file: only its executor computes in another way.
+`mend_symbol`, `mend_executor` and `mend_cached_operator` are rows of mxnet_modules.py's table MENDED.
+"""
+
+from __future__ import annotations
+
+import functools
+from types import ModuleType
+from typing import Optional
+
+from mxgan.errors import ArgumentError
+from mxgan.runtime.deconvolution import DOUBLE_AXES, Geometry, fails, in_double, is_column_case, one_filter
+from mxgan.runtime.rewriting import Rewriting, loaded_mxnet, output_shapes
+
+__all__ = ["check_computable", "computable", "mend_cached_operator", "mend_executor", "mend_symbol"]
+
+_OPERATOR = "Deconvolution"
+_FLOAT32 = "0"  # MXNet's number of the type, for a Variable's attributes
+
+
+class _Computable(Rewriting):
+    """A graph in which every layer that fails is replaced."""
+
+    def __init__(self, symbol, types: Optional[dict], shapes: Optional[dict]) -> None:
+        super().__init__(symbol)
+        self._shared = _shared_variables(self.old)
+        failing = {number: self._geometry(number) for number, node in enumerate(self.old) if node["op"] == _OPERATOR}
+        self.failing = {number: geometry for number, geometry in failing.items() if geometry is not None}
+        self._sizes = self._input_sizes(symbol, types, shapes) if self.failing else {}
+
+    def _geometry(self, number: int) -> Optional[Geometry]:
+        """The settings of a layer that fails; None for another."""
+        geometry = Geometry.of(self.old[number].get("attrs", {}))
+        computed = self._weight_is_computed(number) and len(geometry.kernel) <= DOUBLE_AXES
+        return geometry if fails(geometry) or computed else None
+
+    def _weight_is_computed(self, number: int) -> bool:
+        """Whether the weight is not a Variable of this layer alone."""
+        weight = self.old[number]["inputs"][1][0]
+        return self.old[weight]["op"] != "null" or weight in self._shared
+
+    def _input_sizes(self, symbol, types: Optional[dict], shapes: Optional[dict]) -> dict:
+        """{failing layer: its data's spatial size, None if unknown}, for float32 layers alone."""
+        internals = symbol.get_internals()
+        _, kinds, _ = internals.infer_type_partial(**(types or {}))
+        _, found, _ = internals.infer_shape_partial(**(shapes or {}))
+        nodes = [(node["name"], node["op"]) for node in self.old]
+        entries = [entry.name for entry in internals]
+        outputs, kinds = output_shapes(nodes, entries, found), output_shapes(nodes, entries, kinds)
+        sizes, self._shapes = {}, outputs
+        for number in self.failing:
+            source, output, *_ = self.old[number]["inputs"][0]
+            shape = outputs[source][output] or ()
+            if kinds[number][0] is None or kinds[number][0].__name__ == "float32":
+                sizes[number] = shape[2:] if len(shape) > 2 and min(shape[2:]) > 0 else None
+        return sizes
+
+    def node(self, number: int, node: dict, inputs: list) -> int:
+        if number not in self._sizes:
+            return super().node(number, node, inputs)
+        size, geometry = self._sizes[number], self.failing[number]
+        self._declare(number)
+        if not self._weight_is_computed(number) and size is not None:
+            geometry = geometry.padded_for(size)
+            if not fails(geometry):
+                return super().node(number, {**node, "attrs": _with_padding(node["attrs"], geometry)}, inputs)
+            if is_column_case(geometry):
+                return self._replace(node, inputs, one_filter, size, geometry)
+        return self._replace(node, inputs, in_double, _own(node["attrs"]))
+
+    def _declare(self, number: int) -> None:
+        """Write shapes and types into the Variables of a layer: MXNet would infer them from the Deconvolution."""
+        for source, output, *_ in self.old[number]["inputs"]:
+            variable, shape = self.nodes[self.moved[source]], self._shapes[source][output]
+            if variable["op"] == "null":
+                stated = {"__dtype__": _FLOAT32, **({"__shape__": str(shape)} if shape else {})}
+                self.nodes[self.moved[source]] = {**variable, "attrs": {**stated, **variable.get("attrs", {})}}
+
+    def _replace(self, node: dict, inputs: list, way, *settings) -> int:
+        mx = loaded_mxnet()
+        names = [f"{node['name']}_{title}" for title in ("data", "weight", "bias")[: len(inputs)]]
+        with mx.name.NameManager():  # a prefix that the caller has set does not apply, and no number is used up
+            variables = [mx.sym.Variable(name) for name in names]
+            part = way(mx.sym, *variables, *[None] * (3 - len(inputs)), node["name"], *settings)
+        first = len(self.nodes)
+        last = self.splice(part, dict(zip(names, inputs)))
+        hidden = {key: value for key, value in node.get("attrs", {}).items() if _is_hidden(key)}
+        for number in range(first, last + 1) if hidden else ():
+            self.nodes[number] = {**self.nodes[number], "attrs": {**self.nodes[number].get("attrs", {}), **hidden}}
+        return last
+
+
+def _shared_variables(nodes: list) -> set:
+    """The Variables that are inputs of more than one node."""
+    users: dict = {}
+    for number, node in enumerate(nodes):
+        for source, *_ in node["inputs"]:
+            users.setdefault(source, set()).add(number)
+    return {source for source, found in users.items() if len(found) > 1}
+
+
+def _is_hidden(key: str) -> bool:
+    return key.startswith("__") and key.endswith("__")
+
+
+def _own(attributes: dict) -> dict:
+    """The operator's own settings, without MXNet's hidden ones."""
+    return {key: value for key, value in attributes.items() if not _is_hidden(key)}
+
+
+def _with_padding(attributes: dict, geometry: Geometry) -> dict:
+    kept = {key: value for key, value in attributes.items() if key != "target_shape"}
+    return {**kept, "pad": str(geometry.pad), "adj": str(geometry.adj)}
+
+
+def computable(symbol, types: Optional[dict] = None, shapes: Optional[dict] = None):
+    """The symbol with every failing Deconvolution replaced; the same object if there is none.
+
+    Parameters
+    ----------
+    types, shapes : {argument: type}, {argument: shape} as far as they are known.
+    """
+    rewriting = _Computable(symbol, types, shapes)
+    if not rewriting._sizes:
+        return symbol
+    made = rewriting.symbol()
+    for listed in ("list_arguments", "list_auxiliary_states", "list_outputs", "list_inputs"):
+        before, after = getattr(symbol, listed)(), getattr(made, listed)()
+        if before != after:  # callers go by the order of these lists
+            raise ArgumentError(
+                f"the Deconvolutions of this symbol cannot be computed: {listed} would change from {before[:4]}… to "
+                f"{after[:4]}…. Set MXNET_MKLDNN_ENABLED=0 before MXNet is loaded, which computes them without oneDNN."
+            )
+    return made
+
+
+def check_computable(owner: str, symbol) -> None:
+    """Raise ArgumentError for a layer that a CPU cannot compute, even after `computable`; the message names it.
+
+    Parameters
+    ----------
+    owner : the network's name in the message, "generator" or "discriminator".
+    """
+    rewriting = Rewriting(symbol)
+    shared = _shared_variables(rewriting.old)
+    for node in rewriting.old:
+        if node["op"] in ("Convolution", _OPERATOR):
+            problem = _problem(rewriting.old, node, shared)
+            if problem:
+                raise ArgumentError(f"the layer {node['name']!r} of the {owner} cannot run on a CPU: {problem}.")
+
+
+def _problem(nodes: list, node: dict, shared: set) -> str:
+    """The reason in words; empty if the layer runs."""
+    layout = node.get("attrs", {}).get("layout", "None")
+    if layout not in ("None", "NCW", "NCHW", "NCDHW"):
+        return f"its layout is {layout}; give NCHW, the channels first"
+    geometry = Geometry.of(node.get("attrs", {}))
+    if node["op"] != _OPERATOR or len(geometry.kernel) <= DOUBLE_AXES:
+        return ""
+    if geometry.filters == geometry.groups:
+        return "MXNet computes no Deconvolution on three axes with one filter in each group; give two filters"
+    weight = node["inputs"][1][0]
+    if nodes[weight]["op"] != "null" or weight in shared:
+        return "the weight of a Deconvolution on three axes must be a Variable of that layer alone"
+    return ""
+
+
+def mend_symbol(module: ModuleType) -> None:
+    """Make `simple_bind` and `bind` of mxnet.symbol.symbol.Symbol replace what fails on a CPU."""
+    simple_bind, bind = module.Symbol.simple_bind, module.Symbol.bind
+
+    @functools.wraps(simple_bind)
+    def mended_simple_bind(self, ctx, grad_req="write", type_dict=None, *others, **shapes):
+        known = {name: shape for name, shape in shapes.items() if isinstance(shape, (tuple, list))}
+        names = set(self.list_arguments())
+        known = {name: shape for name, shape in known.items() if name in names}
+        bound = _for_device(self, ctx, type_dict, known)
+        return _remembered(self, bound, simple_bind(bound, ctx, grad_req, type_dict, *others, **shapes))
+
+    @functools.wraps(bind)
+    def mended_bind(self, ctx, args, *others, **named):
+        given = args if isinstance(args, dict) else dict(zip(self.list_arguments(), args))
+        types = {name: array.dtype for name, array in given.items()}
+        bound = _for_device(self, ctx, types, {name: array.shape for name, array in given.items()})
+        return _remembered(self, bound, bind(bound, ctx, args, *others, **named))
+
+    module.Symbol.simple_bind, module.Symbol.bind = mended_simple_bind, mended_bind
+
+
+def _for_device(symbol, ctx, types: Optional[dict], shapes: dict):
+    return symbol if ctx.device_type == "gpu" else computable(symbol, types, shapes)
+
+
+def _remembered(symbol, bound, executor):
+    executor._mxgan_replaced = bound is not symbol
+    return executor
+
+
+def mend_executor(module: ModuleType) -> None:
+    """Make Executor.reshape refuse another image size where a replaced layer was made for one size."""
+    reshape = module.Executor.reshape
+
+    @functools.wraps(reshape)
+    def mended(self, partial_shaping=False, allow_up_sizing=False, **shapes):
+        replaced = getattr(self, "_mxgan_replaced", False)
+        for name, shape in shapes.items() if replaced else ():
+            bound = self.arg_dict[name].shape
+            if tuple(shape[1:]) != bound[1:]:
+                raise ArgumentError(
+                    f"the input {name!r} was bound as {bound} and cannot become {tuple(shape)}: a Deconvolution of "
+                    "this network was made for that size. Only the batch can change; bind the symbol again for another size."
+                )
+        return _remembered(None if replaced else self, self, reshape(self, partial_shaping, allow_up_sizing, **shapes))
+
+    module.Executor.reshape = mended
+
+
+def mend_cached_operator(module: ModuleType) -> None:
+    """Make Gluon's hybridized blocks compute what fails; their input sizes are not known in advance."""
+    begin = module.CachedOp.__init__
+
+    @functools.wraps(begin)
+    def mended(self, sym, flags=()):
+        # Symbols of mx.np are another class, with operators of their own.
+        begin(self, computable(sym) if type(sym).__name__ == "Symbol" else sym, flags)
+
+    module.CachedOp.__init__ = mended
