@@ -27,6 +27,7 @@ ROOMS = (
     "pictures",
     "callbacks",
     "runs",
+    "legacy",
     "cli",
     "__main__",
 )

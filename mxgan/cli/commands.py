@@ -12,6 +12,7 @@ import click
 from mxgan import __version__
 from mxgan.cli.evaluate import evaluate, train_classifier
 from mxgan.cli.flags import changed, resolve, training_options
+from mxgan.cli.run import run
 from mxgan.cli.summary import summary
 from mxgan.cli.terminal import INTERRUPTED, readable_errors, show_log, stop_on_signals
 from mxgan.errors import ArgumentError, RunFinishedError
@@ -30,6 +31,7 @@ def main() -> None:
 main.add_command(evaluate)
 main.add_command(train_classifier)
 main.add_command(summary)
+main.add_command(run)
 
 
 @main.command()

@@ -26,7 +26,7 @@ import numpy as np
 from mxgan.errors import DisplayError, lookup
 from mxgan.pictures.grid import bgr, checked_grid
 from mxgan.runtime import cv2
-from mxgan.runtime.x11 import lost_x_events
+from mxgan.runtime.x11 import display_problem, lost_x_events
 
 __all__ = ["DISPLAY_MODES", "Display"]
 
@@ -213,6 +213,8 @@ def _serve_windows() -> None:
     """The child process: check that a display is available, then show the pictures from standard input."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C stops the training, and then the pipe closes
     parent = os.getppid()
+    if display_problem():
+        sys.exit(display_problem())
     cv2.namedWindow("mxgan", cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
     cv2.destroyWindow("mxgan")  # visible for about 2 ms
     sys.stdout.buffer.write(_READY)

@@ -18,7 +18,7 @@ The files, in reading order::
     computable.py       symbols in which MXNet replaces them when it binds
     rewriting.py        graphs rewritten node by node
     nvidia.py           NVIDIA's driver, CUDA libraries and GPUs
-    x11.py              the X11 library that OpenCV's windows need
+    x11.py              X11 for OpenCV's windows, and an error where there is no display
     cpus.py             the number of threads, and a parallel map
     memory.py           the memory available to this process
     config.py           configuration dataclasses
@@ -48,7 +48,7 @@ from mxgan import __version__
 from mxgan.errors import ArgumentError, RuntimeUnavailableError, first_line
 from mxgan.runtime import mxnet_modules, nvidia
 from mxgan.runtime.cpus import Threads, thread_environment, threads
-from mxgan.runtime.x11 import lost_x_events
+from mxgan.runtime.x11 import guard_windows, lost_x_events
 
 __all__ = ["Threads", "contexts", "cpu_features", "cv2", "mx", "threads", "versions", "wheel"]
 
@@ -234,6 +234,7 @@ def _import_opencv() -> ModuleType:
     name = _opencv_wheel() or "opencv-python"  # another wheel would overwrite the installed one
     cv2 = _guarded_import("cv2", "OpenCV", f"pip install --force-reinstall --no-deps {name}")
     _check_age("OpenCV", cv2.__version__, OLDEST_OPENCV, f"Update it: pip install --upgrade {name}")
+    guard_windows(cv2)
     return cv2
 
 

@@ -211,7 +211,8 @@ def mend_executor(module: ModuleType) -> None:
             if tuple(shape[1:]) != bound[1:]:
                 raise ArgumentError(
                     f"the input {name!r} was bound as {bound} and cannot become {tuple(shape)}: a Deconvolution of "
-                    "this network was made for that size. Only the batch can change; bind the symbol again for another size."
+                    "this network was made for that size. Only the batch can change; bind the symbol again for another "
+                    "size."
                 )
         return _remembered(None if replaced else self, self, reshape(self, partial_shaping, allow_up_sizing, **shapes))
 

@@ -1,4 +1,4 @@
-"""The X11 library that must be loaded before OpenCV opens a window, so that the window is drawn."""
+"""X11 for OpenCV's windows: the library that must be loaded first, and an error where there is no display."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import ctypes
 import functools
 import os
 import sys
-from typing import Optional
+from types import ModuleType
+from typing import Any, Callable, Optional
 
-__all__ = ["lost_x_events"]
+from mxgan.errors import DisplayError
+
+__all__ = ["display_problem", "guard_windows", "lost_x_events"]
+
+_OPENING = ("imshow", "namedWindow", "selectROI", "selectROIs")  # functions of OpenCV that open a window
 
 
 @functools.cache
@@ -29,3 +34,47 @@ def lost_x_events() -> Optional[tuple[str, str]]:
         problem = "libX11-xcb.so.1 is missing; without it, a window may stay black on a busy machine"
         return problem, "On Debian or Ubuntu: apt-get install libx11-xcb1."
     return None
+
+
+def guard_windows(cv2: ModuleType) -> None:
+    """Make OpenCV's functions that open a window raise DisplayError where there is no display.
+
+    OpenCV's Qt would end the process by a signal.
+    """
+    if sys.platform in ("darwin", "win32"):
+        return
+    for name in _OPENING:
+        if hasattr(cv2, name):
+            setattr(cv2, name, _guarded(name, getattr(cv2, name)))
+
+
+def _guarded(name: str, function: Callable) -> Callable:
+    @functools.wraps(function)
+    def guarded(*arguments: Any, **named: Any) -> Any:
+        problem = display_problem()
+        if problem:
+            raise DisplayError(
+                f"cv2.{name}: no window can be opened ({problem}). Write files by cv2.imwrite; an old program runs by "
+                "`mxgan run`, which turns windows into files."
+            )
+        return function(*arguments, **named)
+
+    return guarded
+
+
+@functools.cache
+def display_problem() -> str:
+    """The reason why no window can be opened; empty if one can."""
+    display = os.environ.get("DISPLAY")
+    if not display:
+        return "" if os.environ.get("WAYLAND_DISPLAY") else "DISPLAY is not set"
+    try:
+        x11 = ctypes.CDLL("libX11.so.6")
+    except OSError:  # OpenCV's own copy of the library will try
+        return ""
+    x11.XOpenDisplay.restype = ctypes.c_void_p
+    connection = x11.XOpenDisplay(None)
+    if not connection:
+        return f"the display {display} does not answer"
+    x11.XCloseDisplay(ctypes.c_void_p(connection))
+    return ""

@@ -27,7 +27,7 @@ from mxgan.runtime import x11
 
 SAME_PATH = "import sys; sys.path[:] = sys.argv[1:]\n"
 NO_SERVER = ":987"  # a display number that nobody serves
-NO_WINDOW = "could not connect to display :987|Qt's X11 plugin lacks a system library"  # the latter on a bare machine
+NO_WINDOW = "could not connect to display :987|the display :987 does not answer|Qt's X11 plugin lacks a system library"  # the latter on a bare machine
 
 RED = np.concatenate([np.ones((1, 1, 8, 8)), -np.ones((1, 2, 8, 8))], axis=1).astype(np.float32)
 GREEN = RED[:, [1, 0, 2]]

@@ -1,0 +1,178 @@
+"""MNIST in the forms in which old programs fetch it, from mxgan's own copy: found on the disk, or downloaded once.
+
+Each form has the shapes, types and order that its own source had.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import struct
+import tempfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Callable, Optional
+
+import numpy as np
+
+from mxgan.data.mnist import find_mnist, load_mnist
+from mxgan.errors import DatasetNotFoundError
+from mxgan.legacy.changes import Changes
+from mxgan.runtime import mx
+
+__all__ = ["Mnist", "mend_mxnet_datasets", "mend_sklearn"]
+
+_FILES = "train-images-idx3-ubyte"
+_REMEDY = "mxgan.data.load_mnist(split) gives images (N, 28, 28) and labels (N,) as bytes"
+
+
+class Mnist:
+    """mxgan's MNIST, read when a program first asks for it.
+
+    Parameters
+    ----------
+    data_dir : folder of the IDX files; None: as `load_mnist` finds or downloads them.
+    changes : gets a line for each form in which it is served.
+    """
+
+    def __init__(self, data_dir: Optional[str], changes: Changes) -> None:
+        self._data_dir, self._changes = data_dir, changes
+        self._kept = tempfile.TemporaryDirectory(prefix="mxgan-mnist-")
+
+    @functools.cache  # noqa: B019 - one object for one program
+    def split(self, name: str) -> tuple:
+        """(images (N, 28, 28), labels (N,)), bytes, of "train" or "test"."""
+        images, labels, folder = load_mnist(name, self._data_dir)
+        if labels is None:
+            raise DatasetNotFoundError(f"{folder} has MNIST's images without their labels; put the label files there.")
+        return images, labels
+
+    def served(self, form: str) -> None:
+        """Note that a program got MNIST in a form."""
+        self._changes.note(f"{form} served from mxgan's own MNIST", _REMEDY, now=True)
+
+    @functools.cache  # noqa: B019
+    def file(self, split: str, kind: str) -> str:
+        """The path of a plain IDX file with the "images" or "labels" of a split."""
+        array = self.split(split)[kind == "labels"]
+        path = Path(self._kept.name, f"{split}-{kind}.idx")
+        head = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+        path.write_bytes(head + array.tobytes())
+        return str(path)
+
+
+# --- scikit-learn ------------------------------------------------------------------------------------------
+
+
+def mend_sklearn(mnist: Mnist) -> Callable[[ModuleType], None]:
+    """Serve `fetch_mldata("MNIST original")`, which is gone, and `fetch_openml("mnist_784")`, which needs a network."""
+
+    def mend(datasets: ModuleType) -> None:
+        from sklearn.utils import Bunch
+
+        fetch = datasets.fetch_openml
+
+        def fetch_mldata(dataname: str, *_: Any, **__: Any) -> Any:
+            if "mnist" not in dataname.lower():
+                raise DatasetNotFoundError(
+                    f"fetch_mldata({dataname!r}): mldata.org is gone, and mxgan serves 'MNIST original' alone. Find "
+                    "the data elsewhere, for example by fetch_openml."
+                )
+            mnist.served("fetch_mldata('MNIST original')")
+            return Bunch(**_mldata(mnist), COL_NAMES=["label", "data"], DESCR="mldata.org dataset: mnist-original")
+
+        @functools.wraps(fetch)
+        def fetch_openml(name: Optional[str] = None, *arguments: Any, **named: Any) -> Any:
+            if name != "mnist_784" and named.get("data_id") != 554:
+                return fetch(name, *arguments, **named)
+            mnist.served("fetch_openml('mnist_784')")
+            found = _openml(mnist, named.get("as_frame") is True)
+            if named.get("return_X_y"):
+                return found["data"], found["target"]
+            return Bunch(**found, details={"name": "mnist_784", "version": "1"}, DESCR="mnist_784 of openml.org")
+
+        datasets.fetch_mldata, datasets.fetch_openml = fetch_mldata, fetch_openml
+
+    return mend
+
+
+def _mldata(mnist: Mnist) -> dict:
+    """`data` uint8 (70000, 784), `target` float64 (70000,): train, then test, each sorted by digit."""
+    parts = []
+    for split in ("train", "test"):
+        images, labels = mnist.split(split)
+        order = np.argsort(labels, kind="stable")
+        parts.append((images[order].reshape(len(images), -1), labels[order].astype(np.float64)))
+    data, target = (np.concatenate(each) for each in zip(*parts))
+    return {"data": data, "target": target}
+
+
+def _openml(mnist: Mnist, as_frame: bool) -> dict:
+    """`data` float64 (70000, 784), `target` (70000,) of texts: train, then test, as scikit-learn 0.20 gave them."""
+    parts = [mnist.split(split) for split in ("train", "test")]
+    data = np.concatenate([images.reshape(len(images), -1) for images, _ in parts]).astype(np.float64)
+    target = np.concatenate([labels for _, labels in parts]).astype(str).astype(object)
+    names = [f"pixel{i}" for i in range(1, data.shape[1] + 1)]
+    if as_frame:
+        import pandas
+
+        frame = pandas.DataFrame(data, columns=names)
+        return {"data": frame, "target": pandas.Series(target, name="class", dtype="category")}
+    return {"data": data, "target": target, "feature_names": names, "target_names": ["class"]}
+
+
+# --- MXNet -------------------------------------------------------------------------------------------------
+
+
+def mend_mxnet_datasets(mnist: Mnist) -> None:
+    """Serve `mx.test_utils.get_mnist`, Gluon's MNIST, and the files of `mx.io.MNISTIter` that are missing."""
+    utils, dataset = mx.test_utils, mx.gluon.data.vision.MNIST
+    utils.get_mnist = functools.wraps(utils.get_mnist)(functools.partial(_get_mnist, mnist))
+    utils.get_mnist_ubyte = functools.wraps(utils.get_mnist_ubyte)(lambda: None)  # MNISTIter finds the files below
+    mx.io.MNISTIter = mx.io.io.MNISTIter = _mnist_iterator(mnist, mx.io.MNISTIter)
+    dataset._get_data = _gluon(mnist, dataset._get_data)
+
+
+def _get_mnist(mnist: Mnist) -> dict:
+    """Images float32 (N, 1, 28, 28) from 0 to 1, labels int8 (N,)."""
+    mnist.served("mx.test_utils.get_mnist()")
+    found = {}
+    for split in ("train", "test"):
+        images, labels = mnist.split(split)
+        found[f"{split}_data"] = images.reshape(-1, 1, 28, 28).astype(np.float32) / 255
+        found[f"{split}_label"] = labels.astype(np.int8)
+    return found
+
+
+def _mnist_iterator(mnist: Mnist, plain: Any) -> Any:
+    @functools.wraps(plain)
+    def iterator(*arguments: Any, **named: Any) -> Any:
+        for setting, kind in (("image", "images"), ("label", "labels")):
+            given = named.get(setting, f"./{_FILES}" if kind == "images" else "./train-labels-idx1-ubyte")
+            if not os.path.exists(given):
+                split = "test" if any(word in os.path.basename(given) for word in ("t10k", "test", "val")) else "train"
+                mnist.served(f"the missing file {given}")
+                named[setting] = mnist.file(split, kind)
+        return plain(*arguments, **named)
+
+    return iterator
+
+
+def _gluon(mnist: Mnist, plain: Any) -> Any:
+    """Images uint8 (N, 28, 28, 1), labels int32 (N,); from the program's own folder if the files are there."""
+
+    @functools.wraps(plain)
+    def get_data(dataset: Any) -> None:
+        if dataset._namespace != "mnist":  # FashionMNIST is a subclass
+            plain(dataset)
+            return
+        split = "train" if dataset._train else "test"
+        if find_mnist(split, dataset._root):
+            images, labels, _ = load_mnist(split, dataset._root)
+        else:
+            images, labels = mnist.split(split)
+            mnist.served("mx.gluon.data.vision.MNIST")
+        dataset._data = mx.nd.array(images[..., None], dtype=np.uint8)
+        dataset._label = labels.astype(np.int32)
+
+    return get_data

@@ -1,0 +1,91 @@
+"""MXNet as an old program knows it: names that moved, and GPUs that are not there."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from mxgan.legacy.changes import Changes
+from mxgan.runtime import mx
+
+__all__ = ["give_old_names", "replace_missing_gpus"]
+
+# Operators that only builds with CUDA had: old name → today's.
+_RENAMED = {"CuDNNBatchNorm": "BatchNorm"}
+
+
+def give_old_names(changes: Changes) -> None:
+    """Give MXNet the names and the habits that it has lost since the versions before 1.0."""
+    for old, new in _RENAMED.items():
+        for module in (mx.sym, mx.nd):
+            if not hasattr(module, old):
+                setattr(module, old, _renamed(getattr(module, new), old, new, changes))
+    for name in ("bind", "reshape"):
+        setattr(mx.mod.Module, name, _without_empty_labels(getattr(mx.mod.Module, name), changes))
+    _warn_of_gradient_order(changes)
+
+
+def _warn_of_gradient_order(changes: Changes) -> None:
+    """Note a Module whose input gradients had another order in old versions of MXNet, where it shows."""
+    gradients = mx.mod.Module.get_input_grads
+
+    @functools.wraps(gradients)
+    def noted(module: Any, *arguments: Any, **named: Any) -> Any:
+        names = [name for name in module.symbol.list_arguments() if name in module.data_names]
+        if names != list(module.data_names):
+            changes.note(
+                f"get_input_grads() gave the order {module.data_names}; MXNet before 1.0 gave {names}",
+                "find each gradient by its place in data_names",
+            )
+        return gradients(module, *arguments, **named)
+
+    mx.mod.Module.get_input_grads = noted
+
+
+def _renamed(function: Any, old: str, new: str, changes: Changes) -> Any:
+    @functools.wraps(function)
+    def given(*arguments: Any, **named: Any) -> Any:
+        changes.note(f"{old} is now {new}", f"write {new}")
+        return function(*arguments, **named)
+
+    return given
+
+
+def _without_empty_labels(method: Any, changes: Changes) -> Any:
+    """`method` of a Module, whose `label_shapes` may be [], as before MXNet 1.0."""
+
+    @functools.wraps(method)
+    def bound(module: Any, data_shapes: Any, label_shapes: Any = None, *arguments: Any, **named: Any) -> Any:
+        if label_shapes is not None and len(label_shapes) == 0:
+            changes.note("label_shapes=[] is None", "leave label_shapes out")
+            label_shapes = None
+        return method(module, data_shapes, label_shapes, *arguments, **named)
+
+    return bound
+
+
+def replace_missing_gpus(changes: Changes) -> None:
+    """Make every GPU context a context of the CPU, if MXNet has no usable GPU."""
+    if _gpus():
+        return
+    begin = mx.Context.__init__
+
+    @functools.wraps(begin)
+    def mended(context: Any, device_type: Any, device_id: int = 0) -> None:
+        if device_type == "gpu":
+            changes.note(
+                f"mx.gpu({device_id}) is mx.cpu(), because MXNet finds no GPU; --gpu keeps it",
+                "write mx.cpu()",
+                now=True,
+            )
+            device_type, device_id = "cpu", 0
+        begin(context, device_type, device_id)
+
+    mx.Context.__init__ = mended
+
+
+def _gpus() -> int:
+    try:
+        return mx.context.num_gpus()
+    except mx.MXNetError:  # a wheel for CUDA without a driver
+        return 0

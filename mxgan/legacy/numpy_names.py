@@ -1,0 +1,102 @@
+"""NumPy as an old program knows it: removed names, sizes that are whole floats, text that holds bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from types import ModuleType
+from typing import Any
+
+from mxgan.legacy.changes import Changes
+from mxgan.runtime.mxnet_modules import numpy_view
+
+__all__ = ["old_numpy"]
+
+_ALIASES = ("bool", "int", "float", "object", "complex", "str")
+_SIZED = ("zeros", "ones", "empty", "full")
+
+
+def old_numpy(changes: Changes) -> ModuleType:
+    """A view of NumPy for the program: the names that MXNet's view adds, and the habits below.
+
+    - a size that is a whole float, such as ``np.ceil(n)``, is taken as NumPy before 1.12 took it;
+    - ``np.fromstring`` reads bytes, as before NumPy 2.3.
+    """
+    import numpy as np
+
+    view = _Noting(numpy_view(), np, changes)
+    for name in _SIZED:
+        setattr(view, name, _sized(getattr(np, name), changes))
+    view.fromstring = _from_string(np, changes)
+    return view
+
+
+class _Noting(ModuleType):
+    """MXNet's view of NumPy; a name that today's NumPy lacks is noted when the program uses it."""
+
+    def __init__(self, view: ModuleType, np: ModuleType, changes: Changes) -> None:
+        super().__init__(np.__name__)
+        self.__dict__.update({name: value for name, value in vars(np).items() if name not in _ALIASES})
+        self._view, self._np, self._changes = view, np, changes
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _ALIASES:
+            with contextlib.suppress(AttributeError):  # modules that NumPy loads on first use
+                return getattr(self._np, name)
+        value = _MORE[name] if name in _MORE else getattr(self._view, name)
+        self._changes.note(f"np.{name} is gone from NumPy and was given", _REMEDIES.get(name, "see NumPy's notes"))
+        return value
+
+
+_MORE = {"asscalar": lambda array: array.item(), "long": int, "unicode": str}
+_REMEDIES = {
+    **{name: f"write {name}" for name in _ALIASES},
+    "asscalar": "write x.item()",
+    "long": "write int",
+    "unicode": "write str",
+    "product": "write np.prod",
+    "alltrue": "write np.all",
+    "sometrue": "write np.any",
+    "in1d": "write np.isin",
+    "trapz": "write np.trapezoid",
+    "round_": "write np.round",
+    "row_stack": "write np.vstack",
+    **dict.fromkeys(("Inf", "PINF", "infty", "Infinity"), "write np.inf"),
+    **dict.fromkeys(("NaN", "NAN"), "write np.nan"),
+}
+
+
+def _sized(function: Any, changes: Changes) -> Any:
+    @functools.wraps(function)
+    def sized(shape: Any, *arguments: Any, **named: Any) -> Any:
+        whole = _whole_sizes(shape)
+        if whole is not shape:
+            changes.note(
+                "sizes that were floats were taken as whole numbers", "write int(…) around np.ceil and the like"
+            )
+        return function(whole, *arguments, **named)
+
+    return sized
+
+
+def _whole_sizes(shape: Any) -> Any:
+    """The shape with whole floats as integers; the shape itself if nothing changes."""
+    import numpy as np
+
+    if isinstance(shape, (float, np.floating)):
+        return int(shape) if shape == int(shape) else shape
+    if isinstance(shape, (tuple, list)) and any(isinstance(size, (float, np.floating)) for size in shape):
+        return tuple(map(_whole_sizes, shape))
+    return shape
+
+
+def _from_string(np: ModuleType, changes: Changes) -> Any:
+    @functools.wraps(np.fromstring)
+    def from_string(string: Any, dtype: Any = float, count: int = -1, *, sep: str = "", **named: Any) -> Any:
+        if sep:
+            return np.fromstring(string, dtype, count, sep=sep, **named)
+        changes.note("np.fromstring read bytes, which NumPy 2.3 refuses", "write np.frombuffer")
+        given = string.encode("latin-1") if isinstance(string, str) else string
+        return np.frombuffer(given, dtype, count).copy()
+
+    return from_string

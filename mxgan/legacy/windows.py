@@ -1,0 +1,143 @@
+"""Windows of OpenCV and Matplotlib as PNG files, where there is no display.
+
+OpenCV's windows end the process where there is no display. Nothing is changed where there is one.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Callable, Optional
+
+import numpy as np
+
+from mxgan.errors import DisplayError
+from mxgan.legacy.changes import Changes
+from mxgan.pictures.windows import Display
+from mxgan.runtime.files import write_whole
+
+__all__ = ["Gallery", "mend_matplotlib", "mend_opencv", "mend_pyplot"]
+
+NO_KEY = -1  # what cv2.waitKey gives if no key was pressed
+# Functions of OpenCV that only move, make or close windows.
+_IDLE = ("namedWindow", "moveWindow", "resizeWindow", "setWindowTitle", "destroyWindow", "destroyAllWindows",
+         "startWindowThread", "setWindowProperty", "setMouseCallback", "createTrackbar")  # fmt: skip
+_REMEDY = "write cv2.imwrite(…) or pyplot.savefig(…)"
+
+
+def _has_display() -> bool:
+    try:
+        Display("window").close()
+    except DisplayError:
+        return False
+    return True
+
+
+class Gallery:
+    """The folder of the pictures; it is made with the first picture.
+
+    Parameters
+    ----------
+    folder : where the pictures go.
+    changes : gets a line when the first picture is written.
+
+    Attributes
+    ----------
+    is_needed : whether there is no display.
+    count : the number of pictures.
+    """
+
+    def __init__(self, folder: Path, changes: Changes) -> None:
+        self.folder, self._changes, self.count = folder, changes, 0
+        self.is_needed = not _has_display()  # asked now: the program may have a `mxgan` of its own
+        self._numbers: dict = {}
+
+    def next_path(self, title: Any) -> Path:
+        """The path of the next picture of a window: TITLE-000001.png."""
+        name = re.sub(r"[^\w.-]+", "_", str(title)).strip("._") or "window"
+        self._numbers[name] = self._numbers.get(name, 0) + 1
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.count += 1
+        self._changes.note("windows became PNG files, because there is no display", _REMEDY)
+        return self.folder / f"{name}-{self._numbers[name]:06d}.png"
+
+
+def mend_opencv(gallery: Gallery) -> Callable[[ModuleType], None]:
+    """Make `imshow` write files, and the functions around it do nothing."""
+
+    def mend(cv2: ModuleType) -> None:
+        if not gallery.is_needed:
+            return
+
+        def imshow(title: Any, picture: Any) -> None:
+            encoded, data = cv2.imencode(".png", _as_shown(picture))
+            if encoded:
+                write_whole(gallery.next_path(title), data.tobytes())
+
+        def idle(*_: Any, **__: Any) -> None:
+            return None
+
+        for name in _IDLE:
+            setattr(cv2, name, idle)
+        cv2.imshow = imshow
+        cv2.waitKey = cv2.waitKeyEx = cv2.pollKey = lambda *_: NO_KEY
+
+    return mend
+
+
+def _as_shown(picture: Any) -> np.ndarray:
+    """The bytes that imshow shows: floats from 0 to 1 and 16-bit numbers are scaled to a byte."""
+    picture = np.asarray(picture)
+    if picture.dtype.kind == "f":
+        return np.clip(np.nan_to_num(picture) * 255, 0, 255).round().astype(np.uint8)
+    if picture.dtype in (np.uint16, np.int32):
+        return np.clip(picture // 256 + (128 if picture.dtype == np.int32 else 0), 0, 255).astype(np.uint8)
+    return picture.astype(np.uint8)
+
+
+def mend_matplotlib(gallery: Gallery) -> Callable[[ModuleType], None]:
+    """Choose the backend without windows, also if the program chooses another."""
+
+    def mend(matplotlib: ModuleType) -> None:
+        if not gallery.is_needed:
+            return
+        use = matplotlib.use
+        use("Agg", force=True)
+
+        @functools.wraps(use)
+        def only_agg(backend: str, **_: Any) -> None:
+            use("Agg", force=True)
+
+        matplotlib.use = only_agg
+
+    return mend
+
+
+def mend_pyplot(gallery: Gallery) -> Callable[[ModuleType], None]:
+    """Make `show` and `pause` write every open figure; `show` also closes them, as the user would."""
+
+    def mend(pyplot: ModuleType) -> None:
+        if not gallery.is_needed:
+            return
+
+        def write_all() -> None:
+            for number in pyplot.get_fignums():
+                figure = pyplot.figure(number)
+                if figure.get_axes():
+                    figure.savefig(gallery.next_path(figure.get_label() or f"figure-{number}"))
+
+        def show(*_: Any, block: Optional[bool] = None, **__: Any) -> None:
+            write_all()
+            if block is not False and not pyplot.isinteractive():
+                pyplot.close("all")
+
+        def pause(interval: float) -> None:
+            write_all()
+
+        switch = pyplot.switch_backend
+        pyplot.show, pyplot.pause = show, pause
+        pyplot.switch_backend = lambda backend: switch("Agg")
+
+    return mend
