@@ -66,7 +66,11 @@ ONNX = ["onnxruntime>=1.14"]
 # The pages under docs/. The bounds are the newest ones that there are for Python 3.9.
 DOCS = ["sphinx>=7.4.7", "myst-parser>=3.0.1", "furo>=2024.8.6", "sphinx-click>=6.0.0"]
 
-TEST = ["pytest>=8.0", "ruff>=0.5", "onnx>=1.13.1", *ONNX]
+# The translation of Python 2 for `mxgan run --python2`: lib2to3 without the standard library, which dropped it in 3.13.
+PYTHON2 = ["fissix>=24.4.24"]
+
+# pyyaml: old programs read their settings by it, and `mxgan run` mends its `load`.
+TEST = ["pytest>=8.0", "ruff>=0.5", "onnx>=1.13.1", "pyyaml>=6.0", *ONNX, *PYTHON2]
 
 setup(
     name="mxgan",
@@ -86,6 +90,7 @@ setup(
         "onnx": ONNX,
         "test": TEST,
         "docs": DOCS,
+        "python2": PYTHON2,
     },
     entry_points={"console_scripts": ["mxgan = mxgan.cli:main"]},
     classifiers=[

@@ -74,7 +74,7 @@ def replace_missing_gpus(changes: Changes) -> None:
     def mended(context: Any, device_type: Any, device_id: int = 0) -> None:
         if device_type == "gpu":
             changes.note(
-                f"mx.gpu({device_id}) is mx.cpu(), because MXNet finds no GPU; --gpu keeps it",
+                "mx.gpu() is mx.cpu(), because MXNet finds no GPU; --gpu keeps it",
                 "write mx.cpu()",
                 now=True,
             )

@@ -36,7 +36,8 @@ class _Noting(ModuleType):
 
     def __init__(self, view: ModuleType, np: ModuleType, changes: Changes) -> None:
         super().__init__(np.__name__)
-        self.__dict__.update({name: value for name, value in vars(np).items() if name not in _ALIASES})
+        hidden = {*_ALIASES, "__getattr__"}  # Python asks a module's own __getattr__ before that of its class
+        self.__dict__.update({name: value for name, value in vars(np).items() if name not in hidden})
         self._view, self._np, self._changes = view, np, changes
 
     def __getattr__(self, name: str) -> Any:

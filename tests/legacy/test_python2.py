@@ -1,0 +1,110 @@
+"""Python 2's syntax and division, compiled in this process."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mxgan.errors import ArgumentError
+from mxgan.legacy.changes import Changes
+from mxgan.legacy.python2 import Python2Compiler, division
+
+FILE = "/where/old.py"
+
+
+@pytest.fixture
+def changes():
+    return Changes(Path("/where"), lambda file: file == FILE, lambda text: None)
+
+
+@pytest.fixture
+def execute(changes):
+    def execute(source, **names):
+        space = {"__builtins__": {**__builtins__, **division(changes)}, **names}
+        exec(Python2Compiler(changes)(source, FILE), space)
+        return space
+
+    return execute
+
+
+# Expressions with the values that Python 2.7 gives.
+@pytest.mark.parametrize(
+    "expression, expected",
+    [
+        ("7 / 2", 3),
+        ("-7 / 2", -4),
+        ("7 / 2.0", 3.5),
+        ("True / 2", 0),
+        ("7L / 2", 3),
+        ("np.int64(7) / 2", 3),
+        ("np.float32(7) / 2", 3.5),
+        ("(np.arange(4) / 2).tolist()", [0, 0, 1, 1]),
+        ("(np.arange(4.0) / 2).tolist()", [0, 0.5, 1, 1.5]),
+        ("8 / 2 / 3", 1),
+        ("range(10 / 4)", [0, 1]),
+    ],
+)
+def test_division(execute, expression, expected):
+    found = execute(f"x = {expression}\n", np=np)["x"]
+    assert found == expected and type(found) in (type(expected), np.int64, np.float32)
+
+
+def test_division_in_place_evaluates_its_target_once(execute):
+    space = execute(
+        """
+calls = []
+class Box(object):
+    value = 9
+    half = 9
+def box():
+    calls.append(1)
+    return b
+def where():
+    calls.append(2)
+    return 1
+b = Box()
+n = 9
+n /= 2
+items = [1, 9]
+items[where()] /= 2
+box().half /= 4
+kept = whole = np.array([9, 8])
+whole /= 2
+part = np.arange(8)
+part[2:6] /= 2
+real = 9
+real /= 2.0
+class Inner(object):
+    def __init__(self):
+        self.x = 7 / 2
+x = Inner().x
+""",
+        np=np,
+    )
+    assert (space["n"], space["items"], space["b"].half, space["real"], space["x"]) == (4, [1, 4], 2, 4.5, 3)
+    assert space["calls"] == [2, 1]
+    assert space["kept"] is space["whole"] and space["kept"].tolist() == [4, 4]
+    assert space["part"].tolist() == [0, 1, 1, 1, 2, 2, 6, 7]
+
+
+def test_a_module_that_divides_as_python_3(execute, changes):
+    assert execute("from __future__ import division, print_function\nx = 7 / 2\n")["x"] == 3.5
+    assert changes.lines() == []
+
+
+def test_the_lines_that_floored_are_listed(execute, changes):
+    execute("x = 7 / 2\ny = 7 / 2.0\nz = 9 / 3\n")
+    assert changes.lines() == [
+        "  - `/` between whole numbers gave a whole number, as in Python 2 (old.py:1, old.py:3).",
+        "    To make it permanent: write // in these lines.",
+    ]
+
+
+def test_what_neither_python_reads(changes):
+    with pytest.raises(ArgumentError, match="old.py can be read neither as Python 2 nor as Python 3: .*Mend that line"):
+        Python2Compiler(changes)("print 'a' 'b' c d\n", FILE)
+
+
+def test_an_empty_file_and_no_newline_at_the_end(execute):
+    execute("")
+    assert execute("x = 1")["x"] == 1

@@ -1,0 +1,304 @@
+"""`mxgan run` on old-style programs that each need something."""
+
+import re
+import shutil
+import subprocess
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+DISPLAY_NUMBER = ":93"
+
+GAN = """
+    from __future__ import print_function
+    import sys
+    import mxnet as mx
+    import numpy as np
+    import cv2
+    import matplotlib.pyplot as plt
+    from sklearn.datasets import fetch_mldata
+    from mxgan import nets
+
+    print("arguments", sys.argv, "context", mx.gpu(2), "file", open("beside.txt").read())
+    X = fetch_mldata("MNIST original", data_home="/nowhere").data.reshape(-1, 1, 28, 28)[:8]
+    ctx = [mx.gpu(0)]
+    modG = mx.mod.Module(nets.generator(), ("rand",), None, context=ctx)
+    modG.bind([("rand", (4, 8, 1, 1))], label_shapes=[])
+    modD = mx.mod.Module(nets.discriminator(), ("data",), ("label",), context=ctx)
+    data = mx.io.NDArrayIter(X.astype(np.float) / 255, batch_size=4)
+    modD.bind(data.provide_data, [("label", (4,))], inputs_need_grad=True)
+    for mod in (modG, modD):
+        mod.init_params(mx.init.Normal(0.02))
+        mod.init_optimizer("adam", optimizer_params={"learning_rate": 0.001})
+    updates = {"D": 0, "G": 0}
+    label = mx.nd.zeros((4,), ctx=ctx[0])
+    while True:
+        data.reset()
+        for batch in data:
+            modG.forward(mx.io.DataBatch([mx.nd.random_normal(shape=(4, 8, 1, 1))], None), is_train=True)
+            out = modG.get_outputs()
+            label[:] = 1
+            modD.forward(mx.io.DataBatch(out, [label]), is_train=True)
+            modD.backward()
+            modG.backward(modD.get_input_grads())
+            modD.update()
+            modG.update()
+            updates["D"] += 1
+            print("updates", updates["D"], out[0].shape)
+            picture = np.zeros((np.ceil(np.sqrt(4)) * 28, 56), np.uint8)
+            picture[:28, :28] = np.clip(out[0].asnumpy()[0, 0] * 255, 0, 255)
+            cv2.namedWindow("gout")
+            cv2.imshow("gout", picture)
+            cv2.imshow("float window/1", picture / 255.0)
+            assert cv2.waitKey(1) == -1
+            plt.imshow(picture)
+            plt.show()
+"""
+
+NETS = """
+    import mxnet as mx
+
+    def generator():
+        rand = mx.sym.Variable("rand")
+        net = mx.sym.Deconvolution(rand, name="g1", kernel=(7, 7), num_filter=16, no_bias=True)
+        net = mx.sym.CuDNNBatchNorm(net, name="gbn1", fix_gamma=True)
+        net = mx.sym.Deconvolution(net, name="g2", kernel=(4, 4), stride=(2, 2), target_shape=(14, 14), num_filter=16)
+        net = mx.sym.Activation(net, act_type="relu")
+        return mx.sym.Deconvolution(net, name="g3", kernel=(4, 4), stride=(2, 2), pad=(1, 1), num_filter=1)
+
+    def discriminator():
+        flat = mx.sym.Flatten(mx.sym.Variable("data"))
+        score = mx.sym.FullyConnected(flat, num_hidden=1, name="d1")
+        return mx.sym.LogisticRegressionOutput(score, mx.sym.Variable("label"), name="dloss")
+"""
+
+
+@pytest.fixture
+def gan(run, tmp_path):
+    return run(
+        GAN,
+        ["--steps", "3", "--run-dir", tmp_path / "kept"],
+        ["--lr", "0.1", "--steps", "9"],
+        {"mxgan/__init__.py": "", "mxgan/nets.py": NETS, "beside.txt": "here"},
+    )
+
+
+def test_a_gan_as_of_2016(gan, tmp_path):
+    assert gan.returncode == 0, gan.stderr
+    lines = gan.stdout.splitlines()
+    assert lines[0] == "arguments ['old.py', '--lr', '0.1', '--steps', '9'] context cpu(0) file here"
+    assert lines[1:] == [f"updates {step} (4, 1, 28, 28)" for step in (1, 2, 3)]
+    said = gan.stderr
+    assert said.count("mx.gpu() is mx.cpu(), because MXNet finds no GPU; --gpu keeps it.\n") == 1
+    for change in (
+        "mx.gpu() is mx.cpu(), because MXNet finds no GPU; --gpu keeps it (old.py:11, old.py:13)",
+        "CuDNNBatchNorm is now BatchNorm (mxgan/nets.py:7)",
+        "fetch_mldata('MNIST original') served from mxgan's own MNIST (old.py:12)",
+        "label_shapes=[] is None (old.py:15)",
+        "np.float is gone from NumPy and was given (old.py:17)",
+        "sizes that were floats were taken as whole numbers (old.py:37)",
+        "windows became PNG files, because there is no display (old.py:40, old.py:41, old.py:44)",
+    ):
+        assert change in said, said
+    pictures = tmp_path / "kept" / "pictures"
+    assert f"mxgan run: pictures: 9 in {pictures}\n" in said
+    names = sorted(path.name for path in pictures.iterdir())
+    assert names == [f"{title}-00000{i}.png" for title in ("figure-1", "float_window_1", "gout") for i in (1, 2, 3)]
+    shown = [cv2.imread(str(pictures / f"{title}-000002.png")) for title in ("gout", "float_window_1")]
+    assert shown[0].shape == (56, 56, 3) and shown[0].max() > 0
+    np.testing.assert_array_equal(*shown)
+    log = (tmp_path / "kept" / "log.txt").read_text()
+    assert gan.stdout.splitlines()[2] in log and "windows became PNG files" in log
+
+
+def test_python_2_needs_its_flag_and_then_runs(run):
+    source = """
+        import os
+        for i in xrange(2):
+            print "half of 7:", 7 / 2, 7 / 2.0
+        x = [9]
+        x[0] /= 2
+        print x, os.path.basename(__file__), {1: 2}.has_key(1)
+    """
+    refused = run(source)
+    assert refused.returncode == 2
+    assert "old.py, line 4: Missing parentheses in call to 'print'" in refused.stderr
+    assert refused.stderr.rstrip().endswith("The program is for Python 2: give --python2 before its name.")
+    done = run(source, ["--python2", "--show"])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["half of 7: 3 3.5"] * 2 + ["[4] old.py True"]
+    assert '+    print("half of 7:", 7 / 2, 7 / 2.0)' in done.stderr
+    assert "`/` between whole numbers gave a whole number, as in Python 2 (old.py:4, old.py:6)" in done.stderr
+    assert "Python 2's syntax was translated to Python 3's (old.py)" in done.stderr
+
+
+MNIST_FORMS = """
+    import gzip, os
+    import mxnet as mx
+    import numpy as np
+    from sklearn.datasets import fetch_mldata, fetch_openml
+
+    def told(name, x):
+        print(name, type(x).__name__, x.dtype if hasattr(x, "dtype") else "", x.shape)
+
+    found = fetch_mldata("MNIST original")
+    told("mldata", found.data)
+    told("mldata", found.target)
+    print(found.target[:5].tolist(), found.target[40:44].tolist(), found.data[:5, 0].tolist(), found["COL_NAMES"])
+    found = fetch_openml("mnist_784", version=1)
+    told("openml", found.data)
+    told("openml", found.target)
+    print(found.target[:4].tolist(), found.data[39:42, 0].tolist())
+    X, y = fetch_openml("mnist_784", version=1, return_X_y=True, as_frame=False)
+    print(X.shape, y.shape)
+    mnist = mx.test_utils.get_mnist()
+    for key in ("train_data", "train_label", "test_data", "test_label"):
+        told(key, mnist[key])
+    print(round(float(mnist["test_data"].max() * 255)))
+    os.makedirs("recompressed")
+    with gzip.open("recompressed/train-images-idx3-ubyte.gz", "wb") as stream:
+        stream.write(bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28]) + bytes([9]) * 2 * 28 * 28)
+    with gzip.open("recompressed/train-labels-idx1-ubyte.gz", "wb") as stream:
+        stream.write(bytes([0, 0, 8, 1, 0, 0, 0, 2, 5, 6]))
+    data = mx.gluon.data.vision.MNIST("nowhere", train=False, transform=lambda image, label: (image, label + 1))
+    told("gluon", data._data)
+    told("gluon", data._label)
+    print(len(data), data[1][0].shape, data[1][1])
+    own = mx.gluon.data.vision.MNIST("recompressed")
+    print("own files", len(own), own[0][0].max().asscalar(), own[1][1])
+    batches = mx.io.MNISTIter(image="gone/train-images-idx3-ubyte", label="gone/train-labels-idx1-ubyte",
+                              batch_size=10, shuffle=False, silent=True, flat=False)
+    batch = batches.next()
+    told("MNISTIter", batch.data[0])
+    print(batch.label[0].asnumpy().tolist(), round(float(batch.data[0][9].max().asscalar() * 256)))
+    train, val = mx.test_utils.get_mnist_iterator(5, (784,))
+    told("get_mnist_iterator", val.next().data[0])
+    fetch_mldata("iris")
+"""
+
+
+def test_mnist_in_every_form(run):
+    done = run(MNIST_FORMS)
+    assert done.returncode == 1, done.stderr
+    # Image i of the small MNIST has the value i (test: 100 + i) everywhere, and the label 7 i mod 10.
+    assert done.stdout.splitlines() == [
+        "mldata ndarray uint8 (60, 784)",
+        "mldata ndarray float64 (60,)",
+        "[0.0, 0.0, 0.0, 0.0, 1.0] [0.0, 0.0, 1.0, 1.0] [0, 10, 20, 30, 3] ['label', 'data']",
+        "openml ndarray float64 (60, 784)",
+        "openml ndarray object (60,)",
+        "['0', '7', '4', '1'] [39.0, 100.0, 101.0]",
+        "(60, 784) (60,)",
+        "train_data ndarray float32 (40, 1, 28, 28)",
+        "train_label ndarray int8 (40,)",
+        "test_data ndarray float32 (20, 1, 28, 28)",
+        "test_label ndarray int8 (20,)",
+        "119",
+        "gluon NDArray <class 'numpy.uint8'> (20, 28, 28, 1)",
+        "gluon ndarray int32 (20,)",
+        "20 (28, 28, 1) 8",
+        "own files 2 9 6",
+        "MNISTIter NDArray <class 'numpy.float32'> (10, 1, 28, 28)",
+        "[0.0, 7.0, 4.0, 1.0, 8.0, 5.0, 2.0, 9.0, 6.0, 3.0] 9",
+        "get_mnist_iterator NDArray <class 'numpy.float32'> (5, 784)",
+    ]
+    assert "fetch_mldata('iris'): mldata.org is gone, and mxgan serves 'MNIST original' alone" in done.stderr
+    assert "the missing file gone/train-images-idx3-ubyte served from mxgan's own MNIST" in done.stderr
+
+
+def test_the_program_s_own_errors_and_exit_codes(run):
+    failed = run("""
+        places = [1, 2]
+        def divide():
+            return places[len('abc') / 3]
+        divide()
+    """)
+    assert failed.returncode == 1
+    trace = failed.stderr
+    assert trace.startswith("Traceback (most recent call last):\n") and "mxgan/legacy" not in trace
+    assert re.search(r'old.py", line 5, in <module>\n.*\n.*old.py", line 4, in divide', trace)
+    assert "In Python 2, / between whole numbers gave a whole number: give --python2" in trace
+    left = run("import sys; print('before'); sys.exit(7)", ["--run-dir", "kept"])
+    assert (left.returncode, left.stdout) == (7, "before\n")
+    again = run("print(1)", ["--run-dir", "kept"])
+    assert again.returncode == 1 and "the folder kept is not empty; give a new --run-dir" in again.stderr
+
+
+def test_a_gpu_stays_a_gpu_and_this_package_is_found_without_another(run):
+    done = run(
+        """
+        import mxgan, mxnet as mx
+        print(mx.gpu(1), mxgan.make_dcgan_sym(4, 4, 3)[0].list_arguments()[:2])
+        """,
+        ["--gpu"],
+    )
+    assert (done.returncode, done.stdout) == (0, "gpu(1) ['rand', 'g1_weight']\n"), done.stderr
+    assert "changed for" not in done.stderr
+
+
+COUNTED = """
+    import mxnet as mx
+    net = mx.gluon.nn.Dense(1)
+    net.initialize()
+    trainer = mx.gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.1})
+    def gluon():
+        with mx.autograd.record():
+            loss = net(mx.nd.ones((2, 3)))
+        loss.backward()
+        trainer.step(2)
+    updater = mx.optimizer.get_updater(mx.optimizer.SGD())
+    weights = [mx.nd.ones((2,)), mx.nd.ones((3,))]
+    def by_hand():
+        for i, weight in enumerate(weights):
+            updater(i, weight, weight)
+    import sys
+    while True:
+        {"gluon": gluon, "by hand": by_hand}[sys.argv[1]]()
+        print("step")
+"""
+
+
+@pytest.mark.parametrize("kind", ["gluon", "by hand"])
+def test_steps_of_programs_without_a_module(run, kind):
+    done = run(COUNTED, ["--steps", "4"], [kind])
+    assert (done.returncode, done.stdout) == (0, "step\n" * 4), done.stderr
+
+
+def test_with_a_display_windows_stay_windows(run, tmp_path):
+    if not shutil.which("Xvfb"):
+        pytest.skip("Xvfb is not installed (Debian: apt install xvfb)")
+    with subprocess.Popen(["Xvfb", DISPLAY_NUMBER, "-screen", "0", "640x480x24", "-nolisten", "tcp"]) as server:
+        try:
+            deadline = time.monotonic() + 60
+            while not (tmp_path.parent / "x").exists():  # the server's socket, with a generous limit
+                if shutil.os.path.exists(f"/tmp/.X11-unix/X{DISPLAY_NUMBER[1:]}"):
+                    break
+                assert time.monotonic() < deadline, "Xvfb did not begin"
+                time.sleep(0.05)
+            done = run(
+                """
+                import cv2, numpy as np
+                cv2.imshow("kept", np.zeros((64, 64, 3), np.uint8))
+                cv2.waitKey(500)
+                print(cv2.getWindowProperty("kept", cv2.WND_PROP_VISIBLE))
+                """,
+                DISPLAY=DISPLAY_NUMBER,
+            )
+        finally:
+            server.terminate()
+    assert (done.returncode, done.stdout) == (0, "1.0\n"), done.stderr
+    assert "PNG" not in done.stderr
+
+
+def test_a_script_that_is_missing_and_show_without_python2(run, tmp_path):
+    from click.testing import CliRunner
+
+    from mxgan.cli import main
+
+    gone = CliRunner().invoke(main, ["run", str(tmp_path / "gone.py")])
+    assert gone.exit_code == 2 and "gone.py is not a file; give the path of a Python program" in gone.output
+    (tmp_path / "a.py").write_text("")
+    bare = CliRunner().invoke(main, ["run", "--show", str(tmp_path / "a.py")])
+    assert bare.exit_code == 2 and "--show prints what --python2 translates; give both" in bare.output
