@@ -78,11 +78,12 @@ def check_pair(generator, discriminator, latents: Mapping[str, tuple], images: M
 
     `latents` and `images` are {input: shape, batch included} of the two networks; the data is the first input.
     """
-    (taken, *_), (wanted, *_) = latents.values(), images.values()
+    (first, taken), wanted = next(iter(latents.items())), next(iter(images.values()))
+    first = "latents" if first == "rand" else first
     _, (made, *_), _ = infer(generator, latents)
     if made != wanted:
         raise ShapeError(
-            f"the generator makes {made} from latents {taken}, but the discriminator expects {wanted}; "
+            f"the generator makes {made} from {first} {taken}, but the discriminator expects {wanted}; "
             "make batch, channels and size of the two agree."
         )
     _, (prediction, *_), _ = infer(discriminator, images)

@@ -13,6 +13,7 @@ the discriminator's Module, which are a private part of MXNet.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Optional
 
 from mxgan.errors import ArgumentError, ShapeError
@@ -33,12 +34,12 @@ class BoundPenalty:
     score : symbol with one output, D's raw score (N, 1), without label, head or BatchNorm.
     discriminator : mx.mod.Module, bound for training, with initialised parameters. It has all parameters of the
         score. Its fixed parameters stay fixed.
-    shapes : {input: shape}, batch included: `data`, and `class_label` (N,) if the score is conditional. Inputs that
-        the score does not take, such as a label of D's heads, are ignored.
+    shapes : {input: shape}, batch included: `data`, `class_label` (N,) if the score is conditional, and its
+        conditions. Inputs that the score does not take, such as a label of D's heads, are ignored.
 
     Raises
     ------
-    ArgumentError : the score has a layer that `linearize` refuses, such as BatchNorm, or has more inputs.
+    ArgumentError : the score has a layer that `linearize` refuses, such as BatchNorm.
 
     Two Modules that share a parameter also share its gradient array in MXNet. The adjoint pass is bound to *add* to
     this array: nothing is copied, and the gradients of the discriminator's own passes are kept. MXNet also shares the
@@ -51,10 +52,7 @@ class BoundPenalty:
         taken = score.list_arguments()
         shapes = {name: shape for name, shape in shapes.items() if name == "data" or name in taken}
         self._shape, self._others = tuple(shapes["data"]), [name for name in shapes if name != "data"]
-        if len(self._others) > 1:
-            raise ArgumentError(
-                f"D takes {', '.join(self._others)} in addition to data; a penalty can feed one more input."
-            )
+        self._sizes = shapes
         linear = linearize(score, shapes, masks_as_inputs=True)
         self._mask_names = list(linear.masks)
         with_masks = mx.sym.Group([mx.sym.MakeLoss(linear.score), *linear.masks.values()])
@@ -92,7 +90,9 @@ class BoundPenalty:
         module.bind(inputs, grad_req="add", shared_module=self._discriminator)
         return module
 
-    def add_gradients(self, real, fake, classes=None, epsilon: Optional[object] = None):
+    def add_gradients(
+        self, real, fake, classes=None, epsilon: Optional[object] = None, conditions: Mapping = MappingProxyType({})
+    ):
         """Add the gradient of the penalty, summed over the batch, to the discriminator's gradient arrays.
 
         The gradient is a sum because the optimiser divides by the batch size, as it does for the losses. Call this
@@ -108,6 +108,7 @@ class BoundPenalty:
             classes.
         epsilon : NDArray (N, 1, …) in [0, 1], the share of the real image in points "between". None means that
             mx.random draws it, so that it depends on the seed of mx.random.
+        conditions : {condition: NDArray}, those of the points; conditions that D does not take are ignored.
 
         Returns
         -------
@@ -117,7 +118,7 @@ class BoundPenalty:
         ------
         ArgumentError : needed images or classes are missing. ShapeError : the images have another shape.
         """
-        inputs = {"data": self._points(real, fake, epsilon), **self._classes(classes)}
+        inputs = {"data": self._points(real, fake, epsilon), **self._further({"class_label": classes, **conditions})}
         _run(self._slopes, {**inputs, **self._idle})
         penalty, pull = self.penalty.evaluate(self._slopes.get_input_grads()[0])
         masks = dict(zip(self._mask_names, self._slopes.get_outputs()[1:]))
@@ -135,10 +136,12 @@ class BoundPenalty:
             given[name] = given[name].as_in_context(self._discriminator._context[0])
         return make(given["real"], given["fake"], epsilon)
 
-    def _classes(self, classes) -> dict:
-        if self._others and classes is None:
-            raise ArgumentError(f"classes is None; the discriminator takes {self._others[0]!r}: give an NDArray (N,).")
-        return dict.fromkeys(self._others, classes)
+    def _further(self, given: Mapping) -> dict:
+        for name in self._others:
+            if given.get(name) is None:
+                what = "classes is None" if name == "class_label" else f"the condition {name!r} is missing"
+                raise ArgumentError(f"{what}; the discriminator takes {name!r}: give an NDArray {self._sizes[name]}.")
+        return {name: given[name] for name in self._others}
 
 
 def _run(module, inputs: Mapping) -> None:

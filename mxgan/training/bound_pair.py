@@ -4,26 +4,28 @@ Three executors over two sets of parameters::
 
     generator           rand → image           trains the generator
     discriminator       data, label → dloss    parameter gradients only
-    critic_for_inputs   data, label → dloss    input gradients only; shares the discriminator's parameters
+    critic_for_inputs   data, label → dloss    input gradients only; shares the discriminator's parameters (the "head")
 
 The original runs one discriminator executor for all passes. It computes input gradients in the first two passes and
 parameter gradients in the third pass, and uses neither. Two executors give the same numbers to the last bit. In
-bfloat16, further executors of precision.py run the passes over the same parameters. Networks that take classes have
-the further input `class_label`. Private parts of MXNet's Modules are used only here, in averaging.py, optimizers.py
-and precision.py, and in bound_penalty.py and penalties.py of objectives/.
+bfloat16, further executors of precision.py run the passes over the same parameters. Networks may also take classes
+(`class_label`) and conditions, which get no gradient. Private parts of MXNet's Modules are used only here, in
+averaging.py, optimizers.py and precision.py, and in bound_penalty.py and penalties.py of objectives/.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Optional
 
 from mxgan.errors import ArgumentError
 from mxgan.graphs.idle_biases import with_idle_biases
+from mxgan.graphs.losses import check_losses
 from mxgan.graphs.shapes import check_pair, check_parameters, parameter_shapes
 from mxgan.objectives.spectral import state_names, with_states
 from mxgan.runtime import mx
 from mxgan.runtime.computable import check_computable
+from mxgan.training.inputs import check_array, check_conditions, device_list, generator_inputs, taken_inputs
 from mxgan.training.precision import LowPrecisionPasses, check_precision, in_bfloat16
 
 __all__ = ["BoundPair"]
@@ -37,28 +39,30 @@ class BoundPair:
         generator,
         discriminator,
         generator_head,
-        latent_shape: Sequence[int],
+        latent_shape: Optional[Sequence[int]],
         image_shape: Sequence[int],
         batch_size: int,
-        contexts: Optional[Sequence],
-        precision: str = "float32",
+        contexts,
+        precision: str,
+        conditions: Mapping,
     ) -> None:
-        self.contexts, self.batch_size, self.precision = list(contexts or [mx.cpu()]), batch_size, precision
+        self.contexts, self.batch_size, self.precision = device_list(contexts), batch_size, precision
         check_precision(precision, self.contexts)
-        self.latent_shape, self.image_shape = tuple(latent_shape), tuple(image_shape)
+        self.latent_shape = None if latent_shape is None else tuple(latent_shape)
+        self.image_shape = tuple(image_shape)
         if batch_size < len(self.contexts):
             raise ArgumentError(
                 f"batch_size {batch_size} is less than one image for each of {len(self.contexts)} devices."
             )
-        self._takes_classes = {
-            half: "class_label" in symbol.list_arguments()
-            for half, symbol in (("generator", generator), ("discriminator", discriminator))
-        }
-        inputs = self._inputs("discriminator")
-        check_pair(generator, discriminator, self._inputs("generator"), inputs)
-        if all(context.device_type != "gpu" for context in self.contexts):
-            for half, symbol in (("generator", generator), ("discriminator", discriminator)):
-                check_computable(half, symbol)
+        self.conditions = check_conditions(conditions, generator, discriminator, generator_head)
+        self._inputs = self._inputs_of(generator, discriminator, generator_head)
+        check_pair(generator, discriminator, self._inputs["generator"], self._inputs["discriminator"])
+        on_cpu = all(context.device_type != "gpu" for context in self.contexts)
+        networks = {"generator": generator, "discriminator": discriminator, "generator's head": generator_head}
+        for owner, symbol in networks.items():
+            check_losses(owner, symbol, first=1 if symbol is generator else 0)
+            if on_cpu:
+                check_computable(owner, symbol)
         self._states = state_names(discriminator)
         self._symbols = {"generator": generator, "discriminator": with_states(discriminator)}
         self._symbol_json: dict = {}
@@ -67,31 +71,40 @@ class BoundPair:
         self.discriminator = self._module(with_states(discriminator), "discriminator", list(self._states))
         # A half's Module runs its passes; in bfloat16, executors that are bound when the parameters exist.
         self.generator_passes, self.discriminator_passes = self.generator, self.discriminator
-        everything = [name for name in generator_head.list_arguments() if name not in inputs]
-        taken = {name: shape for name, shape in inputs.items() if name in generator_head.list_arguments()}
-        self._head, self._idle = with_idle_biases(with_states(generator_head), taken)
-        self.critic_for_inputs = self._module(self._head, "discriminator", everything, self._idle)
+        self._head, self._idle = with_idle_biases(with_states(generator_head), self._inputs["head"])
+        held = [name for name in generator_head.list_arguments() if name not in self._inputs["head"]]
+        _check_shared(held, discriminator)
+        self.critic_for_inputs = self._module(self._head, "head", held, self._idle)
         networks = {**self._symbols, "head": self._head} if precision != "float32" else {}
         self._low = {name: in_bfloat16(symbol) for name, symbol in networks.items()}
         self._bind(self.generator, "generator")
         self._bind(self.discriminator, "discriminator")
 
-    def _inputs(self, half: str) -> dict:
-        """{input: shape} of a half, batch included; MXNet takes the first input as data and the others as labels."""
+    def _inputs_of(self, generator, discriminator, generator_head) -> dict:
+        """{network: {input: shape}}, batch included; MXNet takes the first input as data and the others as labels."""
         batch = (self.batch_size,)
-        inputs = {
-            "generator": {"rand": batch + self.latent_shape},
-            "discriminator": {"data": batch + self.image_shape, "label": batch},
-        }[half]
-        return {**inputs, "class_label": batch} if self._takes_classes[half] else inputs
+        known = {"data": batch + self.image_shape, "label": batch, "class_label": batch}
+        known.update({name: batch + shape for name, shape in self.conditions.items()})
+        return {
+            "generator": generator_inputs(generator, self.latent_shape, self.conditions, self.batch_size),
+            "discriminator": taken_inputs(discriminator, known, needed=("data", "label")),
+            "head": taken_inputs(generator_head, known),
+        }
 
-    def _module(self, symbol, half: str, fixed: Optional[list] = None, idle: Sequence = ()):
-        data, *labels = [*self._inputs(half), *idle]
+    def _module(self, symbol, network: str, fixed: Optional[list] = None, idle: Sequence = ()):
+        data, *labels = [*self._inputs[network], *idle]
         return mx.mod.Module(symbol, (data,), labels or None, context=self.contexts, fixed_param_names=fixed or None)
 
-    def _bind(self, module, half: str, idle: Sequence = (), **settings) -> None:
-        data, *labels = self._inputs(half).items()
+    def _bind(self, module, network: str, idle: Sequence = (), **settings) -> None:
+        data, *labels = self._inputs[network].items()
         module.bind([data], [*labels, *idle] or None, **settings)
+
+    def _batch(self, network: str, given: Mapping, idle: Sequence = ()):
+        """The mx.io.DataBatch of a network's inputs; ShapeError for a missing one, or one of another shape or type."""
+        for name, shape in self._inputs[network].items():
+            check_array(name, given.get(name), shape)
+        data, *labels = [given[name] for name in self._inputs[network]]
+        return mx.io.DataBatch([data], [*labels, *idle] or None)
 
     def init_params(self, initializer, seed: int = 0) -> None:
         """Draw the first parameters of both networks; a function of (initializer, seed) alone."""
@@ -133,7 +146,7 @@ class BoundPair:
         return {**self._parameter_shapes("generator")[0], **self._parameter_shapes("discriminator")[0]}
 
     def _parameter_shapes(self, half: str) -> tuple:
-        return parameter_shapes(self._symbols[half], self._inputs(half))
+        return parameter_shapes(self._symbols[half], self._inputs[half])
 
     def _share_parameters(self) -> None:
         """Bind the executors that use the discriminator's own arrays, as soon as it has parameters."""
@@ -143,13 +156,15 @@ class BoundPair:
         if not self._low:
             idle = [mx.io.DataDesc(name, shape, layout="C") for name, shape in self._idle.items()]  # not to be split
             shared = {"inputs_need_grad": True, "shared_module": self.discriminator}
-            self._bind(self.critic_for_inputs, "discriminator", idle, **shared)
+            self._bind(self.critic_for_inputs, "head", idle, **shared)
             self._idle_zeros = [mx.nd.zeros(shape, self.contexts[0]) for shape in self._idle.values()]
             return
-        self.generator_passes = LowPrecisionPasses(self.generator, self._low["generator"])
-        self.discriminator_passes = LowPrecisionPasses(self.discriminator, self._low["discriminator"])
+        self.generator_passes = LowPrecisionPasses(self.generator, self._low["generator"], self._inputs["generator"])
+        self.discriminator_passes = LowPrecisionPasses(
+            self.discriminator, self._low["discriminator"], self._inputs["discriminator"]
+        )
         self.critic_for_inputs = LowPrecisionPasses(
-            self.discriminator, self._low["head"], gradients_of="data", idle=self._idle
+            self.discriminator, self._low["head"], self._inputs["head"], gradients_of="data", idle=self._idle
         )
 
     def halves(self) -> dict:
@@ -203,6 +218,16 @@ class BoundPair:
                 made[output].copyto(executor.arg_dict[argument])
         if self._states:
             self.discriminator._params_dirty = True
+
+
+def _check_shared(held: list, discriminator) -> None:
+    """Raise ArgumentError if the generator's head has a parameter that the discriminator does not train."""
+    own = [name for name in held if name not in discriminator.list_arguments()]
+    if own:
+        raise ArgumentError(
+            f"generator_head has {', '.join(own[:4])}, which the discriminator does not have; it takes the "
+            "discriminator's parameters, and conditions=… are its other inputs."
+        )
 
 
 def _executors(module) -> list:

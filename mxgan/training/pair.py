@@ -1,41 +1,44 @@
-"""`AdversarialPair`: generator and discriminator in training, and the actions of one step.
+"""`AdversarialPair`: generator and discriminator in training.
 
-bound_pair.py has the Modules. `Schedule` sets the order of the actions in a step, and step.py calls them here.
+bound_pair.py has the Modules, actions.py the actions of a step. `Schedule` sets their order, and step.py calls them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Optional
 
 from mxgan.errors import ArgumentError
 from mxgan.objectives.bound_penalty import BoundPenalty
-from mxgan.objectives.heads import IGNORED_CLASS
 from mxgan.objectives.penalties import WeightClip, check_clip
 from mxgan.runtime import mx
+from mxgan.training.actions import PairActions
 from mxgan.training.averaging import GeneratorAverage, check_decay
-from mxgan.training.bound_pair import BoundPair
+from mxgan.training.inputs import checked_batches
 from mxgan.training.optimizers import OptimizerConfig, init_optimizer, next_learning_rate, scale_learning_rate
 from mxgan.training.schedule import Schedule
-from mxgan.training.step import REAL, StepResult, check_real_label, checked_batches, train_step
+from mxgan.training.step import REAL, StepResult, check_real_label, train_step
 
 __all__ = ["AdversarialPair"]
 
 
-class AdversarialPair(BoundPair):
+class AdversarialPair(PairActions):
     """A generator and a discriminator as `mx.mod.Module`s over one batch shape.
 
     Parameters
     ----------
-    generator : symbol with the input `rand`, also `class_label` if it is conditional, and one output, the image.
+    generator : symbol with the input `rand`, also `class_label` if it is conditional. Its first output is the image.
+        Each further output is a loss (MakeLoss, an …Output operator), whose gradient is added to the one from D when
+        G is trained, or BlockGrad. Like D's, these losses are summed over the batch.
     discriminator : symbol that ends in a head operator, with the inputs `data`, `label`, and `class_label` if it
         takes or predicts the class.
-    latent_shape : shape of one latent, such as (100, 1, 1).
+    latent_shape : shape of one latent, such as (100, 1, 1); None if the generator takes no `rand`.
     image_shape : shape of one image (C, H, W); the generator's output must have it.
     batch_size : samples in a batch; at least one for each device.
     generator_head : the symbol through which the generator is trained, with the same parameters as
-        `discriminator`; None: `discriminator` itself.
-    contexts : devices; the batch is split among them.
+        `discriminator`; None: `discriminator` itself. It may have further losses.
+    contexts : one device or a list of them, among which the batch is split; None: the CPU.
     real_label : target of D on real images; below 1 it is one-sided label smoothing (Salimans et al. 2016, 3.4).
     schedule : order and number of the updates in a step; by default as in MXNet's own DCGAN example.
     labelled : whether each round of D has one more batch, for its classifier only; D needs a classifier (output
@@ -46,6 +49,10 @@ class AdversarialPair(BoundPair):
     ema : decay of the average of G's weights, kept as `average` (see averaging.py), above 0 and below 1; None: no
         average.
     precision : the number type of the passes; parameters, gradients and optimisers are float32. See precision.py.
+    conditions : {input: shape of one sample}, such as {"cond": (10,)}: further inputs that any of generator,
+        discriminator and generator_head take. Their values come with the real images, as `data[1:]` of a batch in
+        this order, as float32 (N, *shape). A fake is made and judged under those of the real batch of its round. They
+        get no gradient and no instance noise. A generator that takes one needs no `rand`.
 
     Raises
     ------
@@ -65,11 +72,11 @@ class AdversarialPair(BoundPair):
         generator,
         discriminator,
         *,
-        latent_shape: Sequence[int],
+        latent_shape: Optional[Sequence[int]],
         image_shape: Sequence[int],
         batch_size: int,
         generator_head=None,
-        contexts: Optional[Sequence] = None,
+        contexts=None,
         real_label: float = REAL,
         schedule: Schedule = Schedule(),
         labelled: bool = False,
@@ -77,35 +84,34 @@ class AdversarialPair(BoundPair):
         weight_clip: Optional[float] = None,
         ema: Optional[float] = None,
         precision: str = "float32",
+        conditions: Mapping = MappingProxyType({}),
     ) -> None:
         check_real_label(real_label)
         check_decay(ema)
         if weight_clip is not None:
             check_clip(weight_clip)
-        self._classifies = "closs_output" in discriminator.list_outputs()
-        if labelled and not self._classifies:
+        if labelled and "closs_output" not in discriminator.list_outputs():
             raise ArgumentError(
                 "labelled is True, and the discriminator has no classifier (an output 'closs'); leave labelled out, "
                 "or give a discriminator with class logits to `with_heads`."
             )
         head = discriminator if generator_head is None else generator_head
-        super().__init__(generator, discriminator, head, latent_shape, image_shape, batch_size, contexts, precision)
+        shapes = (latent_shape, image_shape, batch_size)
+        super().__init__(generator, discriminator, head, *shapes, contexts, precision, conditions)
         self.real_label, self.schedule = real_label, schedule
         self.labelled, self.weight_clip = labelled, weight_clip
-        self._penalty_of, self._penalty = penalty, None
+        self._penalty_of = penalty
         self.penalty_points = penalty[0].points if penalty else None
         takes_classes = penalty is not None and not labelled and "class_label" in penalty[1].list_arguments()
         self.pairs_classes = takes_classes and self.penalty_points == "between"
         self._weight_clip = None if weight_clip is None else WeightClip(self.discriminator, weight_clip)
         self.average = None if ema is None else GeneratorAverage(self.generator, ema)
-        self._gradients_pending = False
-        self._constant_labels: dict = {}
 
     def _share_parameters(self) -> None:
         super()._share_parameters()
         if self._penalty is None and self._penalty_of is not None:
             config, score = self._penalty_of
-            shapes = {name: shape for name, shape in self._inputs("discriminator").items() if name != "label"}
+            shapes = {name: shape for name, shape in self._inputs["discriminator"].items() if name != "label"}
             self._penalty = BoundPenalty(config, score, self.discriminator, shapes)
         self._clip()
 
@@ -186,9 +192,10 @@ class AdversarialPair(BoundPair):
         Parameters
         ----------
         latents : NDArray (N, *latent_shape), or an mx.io.DataBatch of latents and classes (N,) if the generator takes
-            classes; if `schedule.latent_batches` is not 1, a list of that length.
-        images : NDArray (N, *image_shape), float32 in [-1, 1], or a DataBatch with classes; if
-            `schedule.real_batches` is not 1, a list of that length. Not changed.
+            classes; if `schedule.latent_batches` is not 1, a list of that length; None if it takes no `rand`.
+        images : NDArray (N, *image_shape), float32 in [-1, 1], or a DataBatch with classes; with conditions, a
+            DataBatch whose `data` are the images and then the conditions. If `schedule.real_batches` is not 1, a list
+            of that length. Not changed.
         noise : standard deviation of the instance noise on D's input, drawn by mx.random; 0 means no noise.
         labelled : like `images`, with classes, if the pair takes labelled batches.
 
@@ -196,95 +203,28 @@ class AdversarialPair(BoundPair):
         ------
         ShapeError, ArgumentError : inputs of another shape, type or number; then nothing has changed.
         """
-        if not (self.generator.optimizer_initialized and self.discriminator.optimizer_initialized):
-            raise ArgumentError(
-                "the pair has no parameters or no optimisers yet; call init_params and init_optimizers."
-            )
-        conditional, classifies = self._takes_classes.values()
-        rand, data = self._inputs("generator")["rand"], self._inputs("discriminator")["data"]
-        real, known = self.schedule.real_batches, self.schedule.real_batches if self.labelled else 0
+        self._check_ready(optimizers=True)
+        schedule, known = self.schedule, self.schedule.real_batches if self.labelled else 0
+        classes = "class_label" in self._inputs["discriminator"] and not self.labelled
+        shapes = {name: (self.batch_size, *shape) for name, shape in self.conditions.items()}
+        shapes = {"data": self._inputs["discriminator"]["data"], **shapes}
         batches = (
-            checked_batches("rand", latents, rand, self.schedule.latent_batches, conditional),
-            checked_batches("data", images, data, real, classifies and not self.labelled),
-            checked_batches("labelled data", labelled, data, known, True),
+            self._latent_batches(latents),
+            checked_batches("data", images, shapes, schedule.real_batches, classes),
+            checked_batches("labelled data", labelled, shapes, known, True),
         )
         self._gradients_pending = False  # a step that failed may have left gradients
         return train_step(self, *batches, noise)
 
-    def generate(self, latents, classes=None):
-        """Training-mode forward pass of the generator: NDArray (N, C, H, W); the backward pass uses its activations."""
-        labels = None if classes is None else [classes]
-        self.generator_passes.forward(mx.io.DataBatch([latents], labels), is_train=True)
-        return self.generator_passes.get_outputs()[0]
+    @property
+    def takes_latents(self) -> bool:
+        """Whether the generator takes `rand`; one that takes a condition may do without."""
+        return "rand" in self._inputs["generator"]
 
-    def accumulate_discriminator(self, images, label: float, classes=None, weight: float = 1.0) -> tuple:
-        """Forward and backward pass of D on `images` under `label`; the gradients add up until the next update.
-
-        `weight` is a factor on this batch's loss. Returns copies of the prediction (N, 1) and of the class
-        probabilities (N, K), which are None if D does not classify.
-        """
-        gradients = self._discriminator_gradients()
-        kept = [gradient.copy() for gradient in gradients] if self._gradients_pending else None
-        self.discriminator_passes.forward(self._judged(images, label, classes), is_train=True)
-        self.discriminator_passes.backward()  # overwrites the gradients
-        for gradient in gradients if weight != 1.0 else ():
-            gradient *= weight
-        if kept:
-            for gradient, earlier in zip(gradients, kept):
-                gradient += earlier
-        self._gradients_pending = True
-        prediction, *others = self.discriminator_passes.get_outputs()
-        self._advance_states(self.discriminator_passes)
-        return prediction.copy(), others[0].copy() if self._classifies else None
-
-    def accumulate_penalty(self, real, fake, classes=None):
-        """Add the gradients of the penalty to D's; returns the penalty of each sample, NDArray (N,)."""
-        return self._penalty.add_gradients(real, fake, classes)
-
-    def update_discriminator(self) -> None:
-        """One optimiser step of D with the gradients accumulated so far; clips D's weights if `weight_clip` is set."""
-        self.discriminator.update()
-        self._gradients_pending = False
-        self._clip()
-
-    def _clip(self) -> None:
-        if self._weight_clip is not None:
-            self._weight_clip.clip()
-
-    def update_generator(self, fake, classes=None) -> tuple:
-        """One optimiser step of G: the gradient at D's input, for the label "real", goes back through G.
-
-        `fake` must be the output of the last `generate`, with or without noise, and `classes` its classes.
-        Returns (prediction (N, 1), input gradient (N, C, H, W)).
-        """
-        critic = self.critic_for_inputs
-        batch = self._judged(fake, REAL, classes)
-        critic.forward(mx.io.DataBatch(batch.data, [*batch.label, *self._idle_zeros]), is_train=True)
-        critic.backward()
-        input_gradients = critic.get_input_grads()
-        self.generator_passes.backward(input_gradients)
-        self.generator.update()
-        self._advance_states(critic)
-        if self.average is not None:
-            self.average.update()
-        return critic.get_outputs()[0].copy(), input_gradients[0]
-
-    def classify(self, images):
-        """D's class probabilities (N, K) of a batch; BatchNorm uses its moving statistics. Changes nothing."""
-        if not self._classifies:
-            raise ArgumentError("this discriminator does not classify; it has no class logits.")
-        checked_batches("data", images, self._inputs("discriminator")["data"], 1, classes=False)
-        self.discriminator_passes.forward(self._judged(images, REAL, None), is_train=False)
-        return self.discriminator_passes.get_outputs()[1].copy()
-
-    def _judged(self, images, label: float, classes):
-        """D's batch: images, one adversarial label for all, and classes; None means unknown classes."""
-        labels = [self._constant(label)]
-        if self._takes_classes["discriminator"]:
-            labels.append(self._constant(IGNORED_CLASS) if classes is None else classes)
-        return mx.io.DataBatch([images], labels)
-
-    def _constant(self, value: float):
-        if value not in self._constant_labels:
-            self._constant_labels[value] = mx.nd.full((self.batch_size,), value)
-        return self._constant_labels[value]
+    def _latent_batches(self, latents) -> list:
+        count, inputs = self.schedule.latent_batches, self._inputs["generator"]
+        if self.takes_latents:
+            return checked_batches("rand", latents, {"rand": inputs["rand"]}, count, "class_label" in inputs)
+        if latents is not None:
+            raise ArgumentError("the generator takes no 'rand'; give None as latents.")
+        return [mx.io.DataBatch([None])] * count

@@ -146,15 +146,20 @@ class LowPrecisionPasses:
     ----------
     module : mx.mod.Module on one device, bound for training, with parameters.
     low : the result of `in_bfloat16` for the Module's network, or for one with the same parameters.
+    inputs : {input: shape} of that network, batch included, in the order of the batches.
     gradients_of : "parameters", or "data" for the first input.
     idle : further inputs that are always 0, {input: shape}; see `with_idle_biases`.
     """
 
     def __init__(
-        self, module, low: LowPrecision, gradients_of: str = "parameters", idle: Mapping = MappingProxyType({})
+        self,
+        module,
+        low: LowPrecision,
+        inputs: Mapping,
+        gradients_of: str = "parameters",
+        idle: Mapping = MappingProxyType({}),
     ) -> None:
         (self._master,) = module._exec_group.execs
-        inputs = {name: shape for name, shape, *_ in [*module.data_shapes, *(module.label_shapes or ())]}
         self._inputs, taken = list(inputs), low.symbol.list_arguments()
         self.symbol, self._trains, self._leaves = low.symbol, gradients_of == "parameters", low.leaves
         master, context = self._master, module._context[0]

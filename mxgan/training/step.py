@@ -1,16 +1,14 @@
-"""One training step: `train_step`, its input batches and its result."""
+"""One training step: `train_step` and its result."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple, Optional
 
-import numpy as np
-
-from mxgan.errors import ArgumentError, ShapeError
+from mxgan.errors import ArgumentError
 from mxgan.objectives.heads import IGNORED_LABEL
 from mxgan.runtime import mx
 
-__all__ = ["FAKE", "REAL", "Classified", "StepResult", "check_real_label", "checked_batches", "train_step"]
+__all__ = ["FAKE", "REAL", "Classified", "StepResult", "check_real_label", "train_step"]
 
 FAKE, REAL = 0.0, 1.0
 
@@ -33,7 +31,7 @@ class StepResult(NamedTuple):
 
     Attributes
     ----------
-    fake : NDArray (N, C, H, W), the generator's last output, before any instance noise.
+    fake : NDArray (N, C, H, W), the generator's last images, before any instance noise.
     fake_prediction, real_prediction : NDArray (N, 1), D's predictions on its last fake and last real training batch,
         each before the update with that batch.
     generator_prediction : NDArray (N, 1), D's predictions on the fakes of G's last update, after D's last update.
@@ -62,10 +60,11 @@ def noisy(images, sigma: float):
 
 
 class Shown(NamedTuple):
-    """One input batch of D: images (N, C, H, W) with instance noise, and classes (N,) or None."""
+    """One input batch of D: images (N, C, H, W) with instance noise, classes (N,) or None, {condition: NDArray}."""
 
     images: Any
     classes: Any
+    conditions: dict
 
 
 def train_step(pair, latents: list, images: list, labelled: list, noise: float) -> StepResult:
@@ -77,7 +76,8 @@ def train_step(pair, latents: list, images: list, labelled: list, noise: float) 
     Parameters
     ----------
     pair : an `AdversarialPair`.
-    latents, images, labelled : lists of mx.io.DataBatch, as `checked_batches` returns them.
+    latents, images, labelled : lists of mx.io.DataBatch, as `checked_batches` returns them. A fake is made and judged
+        under the conditions of the real batch of its round, or of the last one if it is made for G alone.
     noise : standard deviation of the instance noise on every input image of D.
     """
     schedule, classified, penalty, generated = pair.schedule, {}, None, None
@@ -85,12 +85,18 @@ def train_step(pair, latents: list, images: list, labelled: list, noise: float) 
     def show_fakes(number: int) -> Shown:
         nonlocal generated
         classes = classes_of(images[number] if pair.pairs_classes and number < len(images) else latents[number])
-        generated = pair.generate(latents[number].data[0], classes)  # (N, C, H, W)
-        return Shown(noisy(generated, noise), classes)
+        conditions = pair.conditions_of(images[min(number, len(images) - 1)])
+        generated = pair.generate(latents[number].data[0], classes, conditions=conditions)  # (N, C, H, W)
+        return Shown(noisy(generated, noise), classes, conditions)
+
+    def show(batch, classes) -> Shown:
+        return Shown(noisy(batch.data[0], noise), classes, pair.conditions_of(batch))
 
     def judge(kind: str, shown: Shown, label: float):
         weight = 0.5 if schedule.mean_of_losses and label != IGNORED_LABEL else 1.0
-        prediction, probabilities = pair.accumulate_discriminator(shown.images, label, shown.classes, weight)
+        prediction, probabilities = pair.accumulate_discriminator(
+            shown.images, label, shown.classes, weight, conditions=shown.conditions
+        )
         if probabilities is not None and shown.classes is not None:
             classified[kind] = Classified(probabilities, shown.classes)
         return prediction
@@ -99,67 +105,26 @@ def train_step(pair, latents: list, images: list, labelled: list, noise: float) 
         if not schedule.separate_updates:
             fake = show_fakes(turn)
             on_fake = judge("fake", fake, FAKE)
-        real = Shown(noisy(images[turn].data[0], noise), None if labelled else classes_of(images[turn]))
+        real = show(images[turn], None if labelled else classes_of(images[turn]))
         on_real = judge("real", real, pair.real_label)
         if labelled:  # these batches train only D's classifier
-            known = Shown(noisy(labelled[turn].data[0], noise), classes_of(labelled[turn]))
-            judge("labelled", known, IGNORED_LABEL)
+            judge("labelled", show(labelled[turn], classes_of(labelled[turn])), IGNORED_LABEL)
         if schedule.separate_updates:
             pair.update_discriminator()
             fake = show_fakes(turn)
             on_fake = judge("fake", fake, FAKE)
         if pair.penalty_points:
             of_points = fake if pair.penalty_points == "fake" else real
-            penalty = pair.accumulate_penalty(real.images, fake.images, of_points.classes)
+            penalty = pair.accumulate_penalty(real.images, fake.images, of_points.classes, conditions=real.conditions)
         pair.update_discriminator()
 
     for update in range(schedule.generator_updates):
         if update or schedule.fresh_fakes:
             fake = show_fakes(schedule.latents_of_generator(update))
-        on_generated, input_gradient = pair.update_generator(fake.images, fake.classes)
+        on_generated, input_gradient = pair.update_generator(fake.images, fake.classes, conditions=fake.conditions)
     return StepResult(generated, on_fake, on_real, on_generated, input_gradient, penalty, classified)
 
 
 def classes_of(batch) -> Optional[Any]:
     """The class labels (N,) of a batch; None if it has none."""
     return batch.label[0] if batch.label else None
-
-
-def checked_batches(name: str, given, shape: tuple, count: int, classes: bool) -> list:
-    """`given` as a list of `count` mx.io.DataBatch, each checked.
-
-    Parameters
-    ----------
-    name : the input's name, for messages.
-    given : an NDArray, a DataBatch (with class labels (N,) as its first label), or a sequence of these.
-    shape : the required shape of each array, batch included.
-    classes : whether each batch must have class labels.
-
-    Raises
-    ------
-    ShapeError : an array of another kind, shape or type. ArgumentError : another number of batches, or no classes.
-    """
-    several = list(given) if isinstance(given, (list, tuple)) else [given]
-    if len(several) != count:
-        raise ArgumentError(f"{name!r} has {len(several)} batches; the schedule of a step takes {count}.")
-    batches = [each if isinstance(each, mx.io.DataBatch) else mx.io.DataBatch([each]) for each in several]
-    for batch in batches:
-        _check_array(name, batch.data[0], shape)
-        if not classes:
-            continue
-        if not batch.label:
-            raise ArgumentError(
-                f"{name!r} has no class labels, and this network needs them; give an mx.io.DataBatch whose "
-                f"label is one array of {shape[0]} whole numbers from 0 as float32."
-            )
-        _check_array(f"class labels of {name}", batch.label[0], shape[:1])
-    if not classes:
-        return [mx.io.DataBatch(batch.data) for batch in batches]
-    return batches
-
-
-def _check_array(name: str, given, shape: tuple) -> None:
-    found = getattr(given, "shape", None)
-    if not isinstance(given, mx.nd.NDArray) or found != shape or given.dtype != np.float32:
-        kind = f"{type(given).__name__} {found} {np.dtype(given.dtype).name if found else ''}".strip()
-        raise ShapeError(f"{name!r} is {kind}; give a float32 mx.nd.NDArray {shape}.")

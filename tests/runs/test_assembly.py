@@ -23,10 +23,10 @@ def record(pair) -> list:
     calls = []
 
     def spied(name, method):
-        def call(*arguments):
+        def call(*arguments, **named):
             values = [value.asnumpy() if isinstance(value, mx.nd.NDArray) else value for value in arguments]
             calls.append((name, values))
-            return method(*arguments)
+            return method(*arguments, **named)
 
         return call
 

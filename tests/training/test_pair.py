@@ -78,7 +78,9 @@ def test_one_sided_smoothing_is_the_label_of_the_real_half_alone():
 
     seen = []
     judge = pair.accumulate_discriminator
-    pair.accumulate_discriminator = lambda images, label, *more: seen.append(label) or judge(images, label, *more)
+    pair.accumulate_discriminator = lambda images, label, *more, **named: (
+        seen.append(label) or judge(images, label, *more, **named)
+    )
     pair.step(*inputs(pair, 0))
     assert seen == [FAKE, 0.9]
 
@@ -113,7 +115,7 @@ def test_results_outlive_the_next_step():
         ({"latent_shape": (100,)}, ShapeError, "does not fit its input"),
         ({"latent_shape": (0, 1, 1)}, ShapeError, "expected a tuple of whole numbers above 0"),
         ({"batch_size": 0}, ArgumentError, "batch_size 0 is less than one image for each of 1 devices"),
-        ({"batch_size": 1, "contexts": ["cpu0", "cpu1"]}, ArgumentError, "for each of 2 devices"),
+        ({"batch_size": 1, "contexts": [mx.cpu(0), mx.cpu(1)]}, ArgumentError, "for each of 2 devices"),
         ({"real_label": 0.3}, ArgumentError, "real_label is 0.3; give a number above 0.5 and at most 1"),
     ],
 )

@@ -20,21 +20,21 @@ class Recorder:
     def __init__(self, schedule: Schedule, penalty=None) -> None:
         self.schedule, self.penalty_points, self.asked = schedule, penalty, []
 
-    def generate(self, latents, classes):
+    def generate(self, latents, classes, conditions):
         self.asked.append((G, latents))
         return f"fakes of {latents}"
 
-    def accumulate_discriminator(self, images, label, classes, weight):
+    def accumulate_discriminator(self, images, label, classes, weight, conditions):
         self.asked.append((f"judge {label}", images))
         return None, None
 
-    def accumulate_penalty(self, real, fake, classes):
+    def accumulate_penalty(self, real, fake, classes, conditions):
         self.asked.append((PENALTY, (real, fake)))
 
     def update_discriminator(self):
         self.asked.append((UPDATE_D, None))
 
-    def update_generator(self, fake, classes):
+    def update_generator(self, fake, classes, conditions):
         self.asked.append((UPDATE_G, fake))
         return None, None
 

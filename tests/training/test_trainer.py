@@ -155,7 +155,7 @@ def test_fixed_latents_are_the_same_in_every_step():
     seen = []
     pair = make_pair(schedule=Schedule(fresh_fakes=True, fixed_latents=True))
     generate = pair.generate
-    pair.generate = lambda latents, classes=None: seen.append(latents.asnumpy()) or generate(latents, classes)
+    pair.generate = lambda latents, *more, **named: seen.append(latents.asnumpy()) or generate(latents, *more, **named)
     mxgan.Trainer(pair, mxnets_own_iterator()).fit(steps=3)
     assert len(seen) == 6
     assert not np.array_equal(seen[0], seen[1])  # D's and G's differ
