@@ -14,7 +14,6 @@ from mxgan.errors import CorruptFileError, lookup
 from mxgan.pictures.figures import loss_figure, scored_figure
 from mxgan.pictures.grid import image_grid, save_png, standardize
 from mxgan.pictures.windows import Display
-from mxgan.runtime.draws import draw_latents
 from mxgan.runtime.files import open_plain, write_whole
 from mxgan.training.run_folder import RunFolder
 
@@ -84,9 +83,9 @@ class Grids(_Picture):
 
     def __init__(self, tools: PictureTools) -> None:
         super().__init__(tools)
-        shape, classes = tools.sampler.latent_shape, tools.sampler.classes
+        classes = tools.sampler.classes
         count = SAMPLES_OF_EACH_CLASS if classes else GRID_SAMPLES
-        latents = draw_latents((count, *shape), tools.seed, 0, stream="fixed latents")
+        latents = tools.sampler.latents(count, tools.seed, stream="fixed latents")
         self._latents = np.concatenate([latents] * max(classes, 1))
         self._classes = np.repeat(np.arange(classes), count) if classes else None
         self._columns = count if classes else None
@@ -106,8 +105,8 @@ class Strip(_Picture):
 
     def __init__(self, tools: PictureTools) -> None:
         super().__init__(tools)
-        shape, classes = tools.sampler.latent_shape, tools.sampler.classes
-        self._latents = draw_latents((IN_A_ROW, *shape), tools.seed, 0, stream="fixed latents")
+        classes = tools.sampler.classes
+        self._latents = tools.sampler.latents(IN_A_ROW, tools.seed, stream="fixed latents")
         self._classes = np.arange(IN_A_ROW) % classes if classes else None
 
     def act(self, trainer) -> None:

@@ -9,13 +9,13 @@ import numpy as np
 
 from mxgan.runtime import mx
 from mxgan.runtime.config import whole_number
-from mxgan.runtime.draws import draw_latents, rng_for
+from mxgan.runtime.draws import check_distribution, draw_latents, rng_for
 
 __all__ = ["RandIter"]
 
 
 class RandIter(mx.io.DataIter):
-    """Endless standard normal latents with the name `rand`, one batch per step.
+    """Endless latents with the name `rand`, one batch per step.
 
     Parameters
     ----------
@@ -24,6 +24,7 @@ class RandIter(mx.io.DataIter):
     seed : the run's seed.
     classes : number of classes, for a conditional generator; each is equally likely in the batch's `class_label`.
         0 means no labels.
+    distribution : "normal" (mean 0, standard deviation 1) or "uniform" (on [-1, 1]).
 
     Yields
     ------
@@ -31,10 +32,18 @@ class RandIter(mx.io.DataIter):
     labels (batch_size,), 0 … classes − 1, if there are classes. `seek(step)` goes to any step.
     """
 
-    def __init__(self, batch_size: int, ndim: Union[int, Sequence[int]], seed: int = 0, classes: int = 0) -> None:
+    def __init__(
+        self,
+        batch_size: int,
+        ndim: Union[int, Sequence[int]],
+        seed: int = 0,
+        classes: int = 0,
+        distribution: str = "normal",
+    ) -> None:
         latent_shape = tuple(ndim) if isinstance(ndim, (tuple, list)) else (ndim, 1, 1)
         latent_shape = tuple(whole_number("ndim", extent) for extent in latent_shape)
         super().__init__(whole_number("batch_size", batch_size))
+        self.distribution = check_distribution(distribution)
         self.seed, self.step, self.classes = seed, 0, whole_number("classes", classes, minimum=0)
         self.provide_data = [mx.io.DataDesc("rand", (batch_size, *latent_shape))]
         self.provide_label = [mx.io.DataDesc("class_label", (batch_size,))] if classes else []
@@ -48,7 +57,8 @@ class RandIter(mx.io.DataIter):
         self.seek(0)
 
     def next(self):
-        latents = draw_latents(self.provide_data[0].shape, self.seed, self.step)
+        shape = self.provide_data[0].shape
+        latents = draw_latents(shape, self.seed, self.step, distribution=self.distribution)
         labels = []
         if self.classes:
             drawn = rng_for("classes", self.seed, self.step).integers(self.classes, size=self.batch_size)

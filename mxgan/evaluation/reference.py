@@ -9,7 +9,6 @@ import numpy as np
 
 from mxgan.evaluation.bundle import Bundle
 from mxgan.evaluation.evaluate import Networks
-from mxgan.runtime.draws import draw_latents
 
 __all__ = ["CHUNK", "Reference", "classes_by_share", "image_chunks", "sample_chunks"]
 
@@ -53,7 +52,7 @@ def sample_chunks(sampler, count: int, seed: int, class_counts: Optional[np.ndar
     the distribution of the data; without counts, all classes are equally frequent. The first k samples are the same for
     any `count`. Classes are None if the generator takes none.
     """
-    latents = draw_latents((count, *sampler.latent_shape), seed, 0, stream="evaluation")
+    latents = sampler.latents(count, seed, stream="evaluation")
     classes = None
     if sampler.classes:
         even = np.ones(sampler.classes, dtype=np.int64)

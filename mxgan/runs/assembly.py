@@ -69,7 +69,8 @@ def assemble_trainer(
     """A trainer of the parts, with the callbacks that write the run folder; the user's own come before the last."""
     recipe, network, pair = config.recipe, config.recipe.network, parts.pair
     classes = network.generator_classes
-    sampler = Sampler(network.generator(), network.latent_shape, SAMPLER_BATCH, pair.contexts[0], classes)
+    distribution = recipe.latent_distribution
+    sampler = Sampler(network.generator(), network.latent_shape, SAMPLER_BATCH, pair.contexts[0], classes, distribution)
     tools = PictureTools(folder, sampler, parts.windows, config.sample_every, config.seed)
     objective = get_objective(recipe.objective)
     diagnoses = [row(config.log_every, objective) for row in DIAGNOSES.values() if config.diagnose]
@@ -98,7 +99,7 @@ def assemble_trainer(
     trainer = Trainer(
         pair,
         parts.sources.images,
-        latents=RandIter(recipe.batch_size, network.latent_shape, config.seed, classes),
+        latents=RandIter(recipe.batch_size, network.latent_shape, config.seed, classes, distribution),
         labelled=parts.sources.labelled,
         noise=recipe.instance_noise,
         callbacks=[*own, *callbacks, checkpointer],

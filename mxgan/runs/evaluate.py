@@ -101,7 +101,7 @@ def evaluate(
     given = {"classifier": classifier, "inception": inception, "check": folder.check_data, "progress": progress}
     reference = open_reference(config, default, names, count=samples, seed=seed, **given)
     logger.info("%s samples of step %d, and %s", f"{samples:,}", int(chosen.name), ", ".join(reference.names))
-    sampler = Sampler.of_file(file, config.recipe.network)
+    sampler = Sampler.of_file(file, config.recipe.network, distribution=config.recipe.latent_distribution)
     results = _measured(config, sampler, reference, samples, settings, progress)
     return Evaluation(results, _protocol(config, chosen, file, samples, settings, reference))
 

@@ -38,7 +38,8 @@ def load_sampler(
         folder = RunFolder.open(source)
         config = recorded_config(folder)
         chosen = chosen_checkpoint(folder, config.keep_best, checkpoint)
-        return Sampler.of_file(generator_file(chosen, averaged), config.recipe.network, batch_size)
+        file, recipe = generator_file(chosen, averaged), config.recipe
+        return Sampler.of_file(file, recipe.network, batch_size, distribution=recipe.latent_distribution)
     if not source.exists():
         raise CheckpointError(f"{source} does not exist; give a run folder or a .params file of a generator.")
     if averaged:

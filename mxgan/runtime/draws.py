@@ -10,9 +10,14 @@ import hashlib
 
 import numpy as np
 
-from mxgan.errors import ArgumentError
+from mxgan.errors import ArgumentError, lookup
 
-__all__ = ["draw_latents", "rng_for"]
+__all__ = ["check_distribution", "draw_latents", "rng_for"]
+
+DISTRIBUTIONS = {  # of latents: (random generator, shape) → float32
+    "normal": lambda rng, shape: rng.standard_normal(shape, dtype=np.float32),
+    "uniform": lambda rng, shape: 2 * rng.random(shape, dtype=np.float32) - 1,  # in [-1, 1)
+}
 
 
 def rng_for(stream: str, seed: int, index: int) -> np.random.Generator:
@@ -37,6 +42,17 @@ def rng_for(stream: str, seed: int, index: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=int(seed), counter=[0, 0, stream_word, int(index)]))
 
 
-def draw_latents(shape: tuple, seed: int, index: int, stream: str = "latents") -> np.ndarray:
-    """Standard normal latents of `shape`, float32, for one step; the same on every machine."""
-    return rng_for(stream, seed, index).standard_normal(shape, dtype=np.float32)
+def check_distribution(distribution: str) -> str:
+    """The distribution itself; ArgumentError with a suggestion if it is unknown."""
+    lookup("distribution of latents", distribution, DISTRIBUTIONS)
+    return distribution
+
+
+def draw_latents(
+    shape: tuple, seed: int, index: int, stream: str = "latents", distribution: str = "normal"
+) -> np.ndarray:
+    """Latents of `shape`, float32, for one step; the same on every machine.
+
+    `distribution` is "normal" (mean 0, standard deviation 1) or "uniform" (on [-1, 1]).
+    """
+    return DISTRIBUTIONS[check_distribution(distribution)](rng_for(stream, seed, index), shape)

@@ -13,6 +13,7 @@ from mxgan.networks.base import Network
 from mxgan.objectives.heads import get_objective
 from mxgan.objectives.penalties import check_clip, make_penalty
 from mxgan.runtime.config import check_switch, fits_float32, from_dict, to_dict, whole_number
+from mxgan.runtime.draws import check_distribution
 from mxgan.training.averaging import check_decay
 from mxgan.training.initializers import get_initializer
 from mxgan.training.learning_rates import LearningRateSchedule
@@ -37,6 +38,7 @@ class Recipe:
     generator_optimizer, discriminator_optimizer : see `OptimizerConfig`.
     initializer, initial_sigma : a row of INITIALIZERS; sigma is the standard deviation of "normal".
     batch_size : the number of images in a batch.
+    latent_distribution : "normal", or "uniform" on [-1, 1], of every latent: in training, pictures and samples.
     schedule : order and number of the updates in a step; see `Schedule`.
     real_label : D's target on real images; below 1 it is one-sided label smoothing, for objectives with a target.
     instance_noise : noise on D's input, none by default; see `InstanceNoise`.
@@ -65,6 +67,7 @@ class Recipe:
     initializer: str = "normal"
     initial_sigma: float = 0.02
     batch_size: int = 64
+    latent_distribution: str = "normal"
     schedule: Schedule = field(default_factory=Schedule)
     real_label: float = 1.0
     instance_noise: InstanceNoise = field(default_factory=InstanceNoise)
@@ -91,6 +94,7 @@ class Recipe:
             raise ArgumentError(f"initial_sigma is {self.initial_sigma}; give a number above 0 that float32 can hold.")
         get_initializer(self.initializer, self.initial_sigma, {})
         check_switch("spectral_norm", self.spectral_norm)
+        check_distribution(self.latent_distribution)
         lookup("precision", self.precision, PRECISIONS)
         if self.weight_clip is not None:
             check_clip(self.weight_clip)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Optional
 
 import numpy as np
@@ -14,7 +15,8 @@ from mxgan.graphs.params_files import load_params
 from mxgan.graphs.shapes import check_parameters, parameter_shapes
 from mxgan.networks.recognition import network_of_params
 from mxgan.runtime import mx
-from mxgan.runtime.draws import draw_latents
+from mxgan.runtime.draws import check_distribution, draw_latents
+from mxgan.training.inputs import check_conditions, device_list, generator_inputs
 
 __all__ = ["Sampler"]
 
@@ -24,72 +26,115 @@ class Sampler:
 
     Parameters
     ----------
-    generator : symbol with the input `rand`, and `class_label` if it is conditional.
-    latent_shape : shape of one latent, such as (100, 1, 1).
+    generator : symbol with the input `rand`, and `class_label` if it is conditional. Of several outputs, the first one
+        is the image; parameters that only its losses have are ignored.
+    latent_shape : shape of one latent, such as (100, 1, 1); None if the generator takes no `rand`.
     classes : the number of classes of a conditional generator, whose second input is `class_label`; 0 for others.
     batch_size : the number of latents in one forward pass; this does not limit the number of samples.
-    context : the device; None: the CPU.
+    context : the device, or a list of them; None: the CPU.
+    distribution : of the latents that `latents` and `draw` draw: "normal", or "uniform" on [-1, 1].
+    conditions : {input: shape of one sample} of the generator's other inputs; see `AdversarialPair`.
     """
 
     def __init__(
-        self, generator, latent_shape: Sequence[int], batch_size: int = 64, context=None, classes: int = 0
+        self,
+        generator,
+        latent_shape: Optional[Sequence[int]],
+        batch_size: int = 64,
+        context=None,
+        classes: int = 0,
+        distribution: str = "normal",
+        conditions: Mapping = MappingProxyType({}),
     ) -> None:
         if batch_size < 1:
             raise ArgumentError(f"batch_size is {batch_size}; give at least 1.")
-        self.latent_shape, self.batch_size, self.classes = tuple(latent_shape), batch_size, classes
-        self._shape = (batch_size, *self.latent_shape)
-        labels = {"class_label": (batch_size,)} if classes else {}
-        self._wanted = parameter_shapes(generator, {"rand": self._shape, **labels})
-        if context is None or context.device_type == "cpu":
-            check_memory({"generator": Graph(generator, {"rand": self._shape, **labels})}, training=False)
-        self.module = mx.mod.Module(generator, ("rand",), tuple(labels) or None, context=context or mx.cpu())
+        self.latent_shape = None if latent_shape is None else tuple(latent_shape)
+        self.batch_size, self.classes = batch_size, classes
+        self.distribution = check_distribution(distribution)
+        image, contexts = generator[0], device_list(context)
+        self._inputs = _image_inputs(generator, self.latent_shape, batch_size, classes, conditions)
+        self._generator, self._wanted = generator, parameter_shapes(image, self._inputs)
+        if contexts[0].device_type == "cpu":
+            check_memory({"generator": Graph(image, self._inputs)}, training=False)
+        data, *labels = self._inputs
+        self.module = mx.mod.Module(image, (data,), labels or None, context=contexts)
         # Bound for training: a graph bound for inference gets MXNet's oneDNN backend, which keeps the first value of
         # a weight that the graph computes (blocks.single_channel_deconvolution) and does not update it.
-        self.module.bind([("rand", self._shape)], list(labels.items()) or None, for_training=True)
+        data, *labels = self._inputs.items()
+        self.module.bind([data], labels or None, for_training=True)
 
     @classmethod
     def of_params(cls, generator, latent_shape: Sequence[int], parameters: tuple, *settings, **named) -> Sampler:
         """A sampler with these (arg_params, aux_params), which are checked before the generator is bound."""
-        classes = named.get("classes", 0)
-        inputs = {"rand": (1, *latent_shape), **({"class_label": (1,)} if classes else {})}
-        for wanted, given in zip(parameter_shapes(generator, inputs), parameters):
-            check_parameters("generator", wanted, given)
+        inputs = _image_inputs(generator, latent_shape, 1, named.get("classes", 0), named.get("conditions", {}))
+        _fitting(generator, parameter_shapes(generator[0], inputs), parameters)
         sampler = cls(generator, latent_shape, *settings, **named)
         sampler.set_params(*parameters)
         return sampler
 
     @classmethod
-    def of_file(cls, file: Path, network=None, batch_size: int = 64) -> Sampler:
+    def of_file(cls, file: Path, network=None, batch_size: int = 64, distribution: str = "normal") -> Sampler:
         """A sampler of a generator's .params file; if `network` is None, the parameters decide the row of NETWORKS."""
         parameters = load_params(file)
         network = network or network_of_params(parameters[0])
-        return cls.of_params(
-            network.generator(), network.latent_shape, parameters, batch_size, classes=network.generator_classes
-        )
+        settings = {"classes": network.generator_classes, "distribution": distribution}
+        return cls.of_params(network.generator(), network.latent_shape, parameters, batch_size, **settings)
 
     def set_params(self, arg_params: dict, aux_params: dict) -> None:
         """Set the parameters; CheckpointError if they do not fit this generator."""
-        for wanted, given in zip(self._wanted, (arg_params, aux_params)):
-            check_parameters("generator", wanted, given)
-        self.module.init_params(arg_params=arg_params, aux_params=aux_params, force_init=True)
+        arguments, auxiliary = _fitting(self._generator, self._wanted, (arg_params, aux_params))
+        self.module.init_params(arg_params=arguments, aux_params=auxiliary, force_init=True)
 
     def copy_from(self, pair) -> None:
         """Copy the current parameters of the pair's generator."""
-        (arg_params, aux_params), _ = pair.get_params()
-        self.module.init_params(arg_params=arg_params, aux_params=aux_params, force_init=True)
+        self.set_params(*pair.get_params()[0])
 
-    def sample(self, latents: np.ndarray, classes: Optional[np.ndarray] = None) -> np.ndarray:
-        """Images (N, C, H, W), float32, from latents (N, *latent_shape), N ≥ 1, and classes (N,) if conditional."""
-        if latents.shape[1:] != self.latent_shape or not len(latents):
-            raise ArgumentError(f"latents are {latents.shape}; give (N, {', '.join(map(str, self.latent_shape))}).")
-        self._check_classes(classes, len(latents))
-        images = []
-        for start in range(0, len(latents), self.batch_size):
-            rows = np.resize(np.arange(start, min(start + self.batch_size, len(latents))), self.batch_size)
-            labels = [mx.nd.array(classes[rows], dtype=np.float32)] if self.classes else None
-            self.module.forward(mx.io.DataBatch([mx.nd.array(latents[rows])], labels), is_train=False)
-            images.append(self.module.get_outputs()[0].asnumpy()[: len(latents) - start])
+    def sample(
+        self,
+        latents: Optional[np.ndarray],
+        classes: Optional[np.ndarray] = None,
+        conditions: Mapping = MappingProxyType({}),
+    ) -> np.ndarray:
+        """Images (N, C, H, W), float32, N ≥ 1.
+
+        Parameters
+        ----------
+        latents : (N, *latent_shape); None if the generator takes no `rand`.
+        classes : (N,), if it is conditional.
+        conditions : {condition: (N, *shape)}, those that the generator takes.
+        """
+        given = self._given(latents, classes, conditions)
+        count, images = len(next(iter(given.values()))), []
+        for start in range(0, count, self.batch_size):
+            rows = np.resize(np.arange(start, min(start + self.batch_size, count)), self.batch_size)
+            data, *labels = [mx.nd.array(values[rows], dtype=np.float32) for values in given.values()]
+            self.module.forward(mx.io.DataBatch([data], labels or None), is_train=False)
+            images.append(self.module.get_outputs()[0].asnumpy()[: count - start])
         return np.concatenate(images)
+
+    def _given(self, latents, classes, conditions: Mapping) -> dict:
+        """{input: (N, …)} in the order of the generator's inputs, each checked."""
+        if latents is not None and "rand" not in self._inputs:
+            raise ArgumentError("this generator takes no latents; give None.")
+        given = {"rand": latents, "class_label": classes, **conditions}
+        wanted = {name: tuple(shape) for name, (_, *shape) in self._inputs.items() if name != "class_label"}
+        count = (getattr(given.get(next(iter(wanted))), "shape", ()) or (0,))[0]  # the first input decides it
+        for name, shape in wanted.items():
+            found = getattr(given.get(name), "shape", None)
+            if not count or found != (count, *shape):
+                title = "latents are" if name == "rand" else f"the condition {name!r} is"
+                raise ArgumentError(f"{title} {found}; give ({', '.join(map(str, (count or 'N', *shape)))}).")
+        self._check_classes(classes, count)
+        return {name: given[name] for name in self._inputs}
+
+    def latents(self, count: int, seed: int, stream: str = "samples") -> np.ndarray:
+        """(count, *latent_shape) of this sampler's distribution; seed and stream decide latent i, whatever `count` is.
+
+        Raises ArgumentError for a generator that takes no latents.
+        """
+        if "rand" not in self._inputs:
+            raise ArgumentError("this generator takes no latents; call sample(None, conditions={…}).")
+        return draw_latents((count, *self.latent_shape), seed, 0, stream, self.distribution)
 
     def _check_classes(self, classes: Optional[np.ndarray], count: int) -> None:
         if not self.classes:
@@ -104,13 +149,14 @@ class Sampler:
             raise ArgumentError(f"classes are {classes.dtype} {classes.shape} {classes.ravel()[:4]}…; give {allowed}.")
 
     def draw(self, num: int, seed: int = 0, only: Optional[int] = None) -> np.ndarray:
-        """`num` images from standard normal latents; the seed decides image i, whatever `num` is.
+        """`num` images from latents of the sampler's distribution; the seed decides image i, whatever `num` is.
 
-        A conditional generator draws image i of the class i mod K, or all images of the class `only`.
+        A conditional generator draws image i of the class i mod K, or all images of the class `only`. For a generator
+        with conditions, call `sample`.
         """
         if num < 1:
             raise ArgumentError(f"the number of samples is {num}; give at least 1.")
-        latents = draw_latents((num, *self.latent_shape), seed, 0, stream="samples")
+        latents = self.latents(num, seed)
         if only is not None and not 0 <= only < self.classes:
             known = f"0 to {self.classes - 1}" if self.classes else "none: this generator is not conditional"
             raise ArgumentError(f"class {only} is not one of this generator's ({known}).")
@@ -121,3 +167,21 @@ class Sampler:
         if not self.classes:
             return None
         return np.arange(num) % self.classes if only is None else np.full(num, only)
+
+
+def _image_inputs(generator, latent_shape, batch_size: int, classes: int, conditions: Mapping) -> dict:
+    """{input: shape} of the generator's image, its first output, batch included."""
+    inputs = generator_inputs(generator[0], latent_shape, check_conditions(conditions, generator), batch_size)
+    if bool(classes) != ("class_label" in inputs):
+        takes = "takes 'class_label'" if classes == 0 else "takes no 'class_label'"
+        raise ArgumentError(f"classes is {classes}, and the generator {takes}; give the number of its classes, or 0.")
+    return inputs
+
+
+def _fitting(generator, wanted: tuple, parameters: tuple) -> list:
+    """[arg_params, aux_params] without those of the generator's losses; CheckpointError if they do not fit."""
+    of_losses = set(generator.list_inputs()) - set(generator[0].list_inputs())
+    kept = [{name: value for name, value in group.items() if name not in of_losses} for group in parameters]
+    for each, given in zip(wanted, kept):
+        check_parameters("generator", each, given)
+    return kept

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Callable, Optional
 
-from mxgan.data.latents import RandIter
 from mxgan.errors import ArgumentError, DivergedError
 from mxgan.runtime import mx
 from mxgan.runtime.draws import rng_for
+from mxgan.training.batches import StepBatches
 from mxgan.training.callback import Callback, check_callbacks, names_in_package
 from mxgan.training.pair import AdversarialPair
 from mxgan.training.schedule import InstanceNoise
@@ -30,8 +30,11 @@ class Trainer:
         has), a resumed run sees the same batches as an uninterrupted run; another iterator is only `reset` at each
         epoch. A step takes `pair.schedule.real_batches` batches. Batches at the end of an epoch that are too few for a
         step are skipped.
-    latents : iterator over `rand` with `seek(batch)`; None: `RandIter` with this seed.
-    labelled : iterator over labelled images with `seek(epoch, batch)`, for a pair that takes labelled batches.
+        With conditions, a batch has the images and the conditions: by name (`data` and each condition in
+        `provide_data`), or in this order.
+    latents : iterator over `rand`; None: `RandIter` with this seed. If it has `seek(batch)`, a resumed run sees the
+        same latents as an uninterrupted run; another iterator goes on from where it is, and is `reset` at its end.
+    labelled : iterator over labelled images, for a pair that takes labelled batches; `seek(epoch, batch)` as for data.
     noise : instance noise as a function of the step.
     callbacks : objects of `Callback`, called in this order; callbacks with `told_last` come after all others.
     seed : the seed and the step decide every draw of the run.
@@ -57,10 +60,8 @@ class Trainer:
         callbacks: Sequence[Callback] = (),
         seed: int = 0,
     ) -> None:
-        self.pair, self.data, self.noise, self.seed = pair, data, noise, seed
-        self.latents = latents or RandIter(pair.batch_size, pair.latent_shape, seed)
-        self.labelled = labelled
-        self._check_epoch(getattr(data, "batches_per_epoch", None))
+        self.pair, self.noise, self.seed = pair, noise, seed
+        self._batches = StepBatches(pair, data, latents, labelled, seed)
         self.callbacks = list(callbacks)
         check_callbacks(self.callbacks)
         self.step = self.epoch = self.iteration = 0
@@ -69,6 +70,21 @@ class Trainer:
         self._last: Optional[StepResult] = None
         self._restored_from: Optional[Mapping] = None  # state of the checkpoint that this trainer continues from
         self._restored: list = []
+
+    @property
+    def data(self):
+        """The iterator over real images."""
+        return self._batches.data
+
+    @property
+    def latents(self):
+        """The iterator over latents; None for a generator that takes none."""
+        return self._batches.latents
+
+    @property
+    def labelled(self):
+        """The iterator over labelled images, or None."""
+        return self._batches.labelled
 
     def restore(self, state: Mapping) -> None:
         """Continue from the state of a checkpoint; the pair already has its parameters.
@@ -151,16 +167,12 @@ class Trainer:
 
     def train_epoch(self, steps: Optional[int] = None) -> None:
         """Train to the end of the current epoch, or until `steps` steps are done in all."""
-        seek = getattr(self.data, "seek", None)
-        if seek:
-            seek(self.epoch, self.iteration * self.pair.schedule.real_batches)
-        else:
-            self.data.reset()
+        self._batches.seek(self.epoch, self.iteration)
         while not self._done(steps, None):
             try:
-                batches = [self.data.next() for _ in range(self.pair.schedule.real_batches)]
+                batches = self._batches.real()
             except StopIteration:
-                self._check_epoch(self.iteration * self.pair.schedule.real_batches)
+                self._batches.check_epoch(self.iteration * self.pair.schedule.real_batches)
                 self.epoch, self.iteration = self.epoch + 1, 0
                 self._tell("on_epoch_end")
                 return
@@ -172,35 +184,12 @@ class Trainer:
     def train_step(self, batches: Sequence) -> StepResult:
         """One step on these real batches; the seed and the step number decide latents and MXNet's random numbers."""
         mx.random.seed(int(rng_for("mxnet", self.seed, self.step).integers(2**31)))
-        result = self.pair.step(
-            self._latents(), batches, noise=self.noise.sigma_at(self.step), labelled=self._labelled_batches()
-        )
+        latents, labelled = self._batches.latents_of(self.step), self._batches.labelled_of(self.step)
+        result = self.pair.step(latents, batches, noise=self.noise.sigma_at(self.step), labelled=labelled)
         if self._last is not None:  # at most two steps at a time, or the engine's queue would grow without limit
             self._last.generator_prediction.wait_to_read()
         self._last = result
         return result
-
-    def _latents(self) -> list:
-        schedule = self.pair.schedule
-        self.latents.seek(0 if schedule.fixed_latents else self.step * schedule.latent_batches)
-        return [self.latents.next() for _ in range(schedule.latent_batches)]
-
-    def _labelled_batches(self) -> list:
-        if self.labelled is None:
-            return []
-        wanted, batches = self.pair.schedule.real_batches, []
-        for position in range(self.step * wanted, (self.step + 1) * wanted):
-            self.labelled.seek(*divmod(position, self.labelled.batches_per_epoch))
-            batches.append(self.labelled.next())
-        return batches
-
-    def _check_epoch(self, batches: Optional[int]) -> None:
-        wanted = self.pair.schedule.real_batches
-        if batches is not None and batches < wanted:
-            raise ArgumentError(
-                f"an epoch of the data has {batches} whole batches of {self.pair.batch_size}, and one step takes "
-                f"{wanted}; give a smaller batch_size, fewer discriminator_updates, or more data."
-            )
 
     @property
     def ends_epoch(self) -> bool:

@@ -1,0 +1,93 @@
+"""`StepBatches`: the real, latent and labelled batches of each step, from iterators with or without `seek`."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from mxgan.data.latents import RandIter
+from mxgan.errors import ArgumentError
+from mxgan.runtime import mx
+from mxgan.training.inputs import order_of_data
+
+__all__ = ["StepBatches"]
+
+
+class StepBatches:
+    """The batches of a pair's steps; `Trainer` explains the iterators.
+
+    An iterator with `seek` gives each step its own batches, whatever was read before. Another one goes on from where
+    it is, and is reset at its end.
+    """
+
+    def __init__(self, pair, data, latents, labelled, seed: int) -> None:
+        self.pair, self.data, self.labelled = pair, data, labelled
+        drawn = latents is None and pair.takes_latents
+        self.latents = RandIter(pair.batch_size, pair.latent_shape, seed) if drawn else latents
+        self._order = order_of_data(getattr(data, "provide_data", None) or (), pair.conditions)
+        self.check_epoch(getattr(data, "batches_per_epoch", None))
+        if pair.schedule.fixed_latents and self.latents is not None and not hasattr(self.latents, "seek"):
+            raise ArgumentError(
+                "the schedule has fixed_latents, and these latents have no seek(batch) to go back to the same ones; "
+                "leave latents out, or give a mxgan.RandIter."
+            )
+
+    def check_epoch(self, batches: Optional[int]) -> None:
+        """Raise ArgumentError if an epoch of so many batches is too short for one step."""
+        wanted = self.pair.schedule.real_batches
+        if batches is not None and batches < wanted:
+            raise ArgumentError(
+                f"an epoch of the data has {batches} whole batches of {self.pair.batch_size}, and one step takes "
+                f"{wanted}; give a smaller batch_size, fewer discriminator_updates, or more data."
+            )
+
+    def seek(self, epoch: int, iteration: int) -> None:
+        """Go to the real batches of a step; an iterator without `seek` goes to the beginning of an epoch."""
+        if hasattr(self.data, "seek"):
+            self.data.seek(epoch, iteration * self.pair.schedule.real_batches)
+        else:
+            self.data.reset()
+
+    def real(self) -> list:
+        """The next step's real batches; StopIteration if the epoch has too few left."""
+        return [self._ordered(self.data.next()) for _ in range(self.pair.schedule.real_batches)]
+
+    def _ordered(self, batch):
+        """With conditions: the arrays in the order of the pair's inputs."""
+        if not self.pair.conditions:
+            return batch
+        arrays = [batch.data[place] for place in self._order if place < len(batch.data)]  # the pair counts them
+        return mx.io.DataBatch(arrays, batch.label, batch.pad, batch.index)
+
+    def latents_of(self, step: int) -> Optional[list]:
+        """The latent batches of a step; None for a generator without latents."""
+        if self.latents is None:
+            return None
+        schedule = self.pair.schedule
+        if hasattr(self.latents, "seek"):
+            self.latents.seek(0 if schedule.fixed_latents else step * schedule.latent_batches)
+        return [_next_round(self.latents) for _ in range(schedule.latent_batches)]
+
+    def labelled_of(self, step: int) -> list:
+        """The labelled batches of a step; empty without a labelled set."""
+        if self.labelled is None:
+            return []
+        wanted, batches = self.pair.schedule.real_batches, []
+        for position in range(step * wanted, (step + 1) * wanted):
+            if hasattr(self.labelled, "seek"):
+                self.labelled.seek(*divmod(position, self.labelled.batches_per_epoch))
+            batches.append(_next_round(self.labelled))
+        return batches
+
+
+def _next_round(iterator):
+    """The next batch of an iterator, which begins again at its end."""
+    try:
+        return iterator.next()
+    except StopIteration:
+        iterator.reset()
+    try:
+        return iterator.next()
+    except StopIteration:
+        raise ArgumentError(
+            f"{type(iterator).__name__} has no batch, not even after reset(); give more data."
+        ) from None
