@@ -58,6 +58,7 @@ _HOME = {
     "make_dcgan_sym": "mxgan.networks",
     "open_dataset": "mxgan.data",
     "pack_folder": "mxgan.data",
+    "renamed": "mxgan.graphs.renaming",
     "resume": "mxgan.runs.session",
     "save_params": "mxgan.graphs.params_files",
     "start": "mxgan.runs.session",

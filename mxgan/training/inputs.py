@@ -50,9 +50,16 @@ def check_conditions(conditions: Mapping, *symbols) -> dict:
 def taken_inputs(symbol, shapes: Mapping, needed: Sequence = ("data",)) -> dict:
     """The {input: shape} in `shapes` that a network takes; those in `needed` come first, whether it takes them or not.
 
-    The first input is the data of MXNet's Module, and the others are its labels.
+    The first input is the data of MXNet's Module, and the others are its labels. Raises ArgumentError for a symbol with
+    two Variables of one name, which MXNet cannot bind.
     """
     arguments = symbol.list_arguments()
+    twice = [name for name in dict.fromkeys(arguments) if arguments.count(name) > 1]
+    if twice:
+        raise ArgumentError(
+            f"a network has several Variables {twice[0]!r}; make it once, x = mx.sym.var({twice[0]!r}), and use this x "
+            "in all places."
+        )
     others = [name for name in shapes if name in arguments and name not in needed]
     return {name: shapes[name] for name in (*needed, *others)}
 
@@ -119,7 +126,8 @@ def check_array(name: str, given, shape: tuple) -> None:
     """Raise ShapeError unless `given` is a float32 NDArray of this shape."""
     found = getattr(given, "shape", None)
     if not isinstance(given, mx.nd.NDArray) or found != shape or given.dtype != np.float32:
-        kind = f"{type(given).__name__} {found} {np.dtype(given.dtype).name if found else ''}".strip()
+        kind = type(given).__name__ + (f" {found} {np.dtype(given.dtype).name}" if found is not None else "")
+        kind = "None" if given is None else kind
         raise ShapeError(f"{name!r} is {kind}; give a float32 mx.nd.NDArray {shape}.")
 
 

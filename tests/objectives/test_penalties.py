@@ -532,10 +532,22 @@ def test_an_input_that_only_the_heads_take_is_no_input_of_the_penalty():
     np.testing.assert_array_equal(*found)
 
 
-def test_a_critic_of_two_further_inputs_is_refused():
-    score = data * mx.sym.var("a") * mx.sym.var("b")
-    with pytest.raises(ArgumentError, match="D takes a, b in addition to data; a penalty can feed one more input"):
-        BoundPenalty(GradientPenalty(), score, discriminator(*CRITICS["mlp"]), {**POINTS, "a": (N, 2), "b": (N, 2)})
+def test_classes_and_conditions_go_to_the_inputs_of_their_names():
+    """s(x) = (w · x a) c has the gradient w a c: R1 is λ/2 ‖w a c‖², and its gradient λ w a² c²."""
+    classes = mx.sym.Reshape(mx.sym.var("class_label"), shape=(-1, 1))
+    score = mx.sym.broadcast_mul(dense(data * mx.sym.var("a"), "d1", 1), classes)
+    shapes = {"data": (N, 2), "class_label": (N,), "a": (N, 2)}
+    module = discriminator(score, shapes)
+    penalty, weight = BoundPenalty(KINDS["r1"], score, module, shapes), parameters(module)["d1_weight"]
+    real, classes, a = mx.nd.random.normal(shape=(N, 2)), mx.nd.arange(N), mx.nd.random.normal(shape=(N, 2))
+    clear(module)
+    found = penalty.add_gradients(real, None, classes, conditions={"a": a, "unused": None}).asnumpy()
+    factors = a.asnumpy() * np.arange(N)[:, None]
+    np.testing.assert_allclose(found, KINDS["r1"].weight * ((weight * factors) ** 2).sum(axis=1), rtol=1e-5)
+    expected = 2 * KINDS["r1"].weight * (weight * factors**2).sum(axis=0, keepdims=True)
+    np.testing.assert_allclose(gradients(module)["d1_weight"], expected, rtol=1e-5)
+    with pytest.raises(ArgumentError, match=r"the condition 'a' is missing; the discriminator takes 'a': give an NDA"):
+        penalty.add_gradients(real, None, classes)
 
 
 # ---- weight clipping ----

@@ -175,7 +175,7 @@ def test_the_generators_head_may_differ_from_the_discriminators():
         (lambda z, x: (z[:1], x), "'rand' is NDArray (1, 10, 1, 1) float32"),
         (lambda z, x: (z, x.asnumpy()), "'data' is ndarray (4, 3, 16, 16) float32"),
         (lambda z, x: (z, x.astype("uint8")), "'data' is NDArray (4, 3, 16, 16) uint8"),
-        (lambda z, x: (None, x), "'rand' is NoneType None"),
+        (lambda z, x: (None, x), "'rand' is None; give a float32 mx.nd.NDArray (4, 10, 1, 1)"),
     ],
 )
 def test_inputs_are_checked_at_the_entrance_and_a_refused_step_leaves_no_trace(spoil, words):

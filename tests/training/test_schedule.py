@@ -18,29 +18,36 @@ class Recorder:
     real_label, pairs_classes = 0.9, False
 
     def __init__(self, schedule: Schedule, penalty=None) -> None:
-        self.schedule, self.penalty_points, self.asked = schedule, penalty, []
+        self.schedule, self.penalty_points, self.asked, self.told = schedule, penalty, [], []
+
+    def conditions_of(self, batch):
+        return {"of": batch.data[0]}
 
     def generate(self, latents, classes, conditions):
         self.asked.append((G, latents))
+        self.told.append((G, conditions["of"]))
         return f"fakes of {latents}"
 
     def accumulate_discriminator(self, images, label, classes, weight, conditions):
         self.asked.append((f"judge {label}", images))
+        self.told.append((f"judge {label}", conditions["of"]))
         return None, None
 
     def accumulate_penalty(self, real, fake, classes, conditions):
         self.asked.append((PENALTY, (real, fake)))
+        self.told.append((PENALTY, conditions["of"]))
 
     def update_discriminator(self):
         self.asked.append((UPDATE_D, None))
 
     def update_generator(self, fake, classes, conditions):
         self.asked.append((UPDATE_G, fake))
+        self.told.append((UPDATE_G, conditions["of"]))
         return None, None
 
 
-def order_of(schedule: Schedule, labelled: bool = False, penalty=None) -> list:
-    """[(action, what it is done with)] of one step; latents and images are their numbers."""
+def recorded(schedule: Schedule, labelled: bool = False, penalty=None) -> Recorder:
+    """One step; latents and images are their numbers."""
     batches = [
         [SimpleNamespace(data=[f"{kind}{number}"], label=None) for number in range(count)]
         for kind, count in (
@@ -51,7 +58,12 @@ def order_of(schedule: Schedule, labelled: bool = False, penalty=None) -> list:
     ]
     pair = Recorder(schedule, penalty)
     train_step(pair, *batches, noise=0.0)
-    return pair.asked
+    return pair
+
+
+def order_of(*arguments, **settings) -> list:
+    """[(action, what it is done with)] of one step."""
+    return recorded(*arguments, **settings).asked
 
 
 def test_the_default_is_the_order_of_the_original():
@@ -97,3 +109,15 @@ def test_separate_updates_put_the_reals_first():
 def test_bad_settings_are_named(settings, words):
     with pytest.raises(ArgumentError, match=words):
         Schedule(**settings)
+
+
+def test_a_fake_has_the_conditions_of_the_real_batch_of_its_round():
+    told = recorded(Schedule(2, fresh_fakes=True, separate_updates=True), labelled=True, penalty="between").told
+    rounds = [[(REAL, x), (KNOWN, k), (G, x), (FAKE, x), (PENALTY, x)] for x, k in (("x0", "k0"), ("x1", "k1"))]
+    assert told == [*rounds[0], *rounds[1], (G, "x1"), (UPDATE_G, "x1")]
+
+
+def test_fakes_for_g_alone_have_the_conditions_of_the_last_real_batch():
+    told = recorded(Schedule(2, 3)).told
+    assert told[:4] == [(G, "x0"), (FAKE, "x0"), (REAL, "x0"), (G, "x1")]
+    assert told[6:] == [(UPDATE_G, "x1"), *[(G, "x1"), (UPDATE_G, "x1")] * 2]
