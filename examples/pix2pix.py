@@ -3,9 +3,8 @@
 python examples/pix2pix.py
 
 G takes the image A alone, with dropout as its noise; D judges A and an image, as channels; a second loss of G, L1 to
-the right answer B, stands in its head. Built-in digits, 16×16. 1,500 steps take about a minute. On the 360 test digits,
-which are not trained on, the distance to the right answer falls from 0.68 to 0.13 (of at most 2). The picture has
-rows of halves, answers and right answers.
+the right answer B, stands in its head. Built-in digits, 16×16; 1,500 steps take a minute. On the 360 test digits, which
+are not trained on, L1 falls from 0.68 to 0.13 (of at most 2). The picture has rows of halves, answers, right answers.
 """
 
 import argparse

@@ -42,6 +42,12 @@ OF_A_RECIPE = {  # program → what makes its networks small
         for name in ("wgan", "wgan_gp", "lsgan", "hinge", "cgan", "acgan", "ssgan")
     },
 }
+BY_THE_PAIR = {  # program → words that it prints
+    "generator_first.py": "step 100: D(x) 0.",
+    "infogan.py": "step 4: L_I = ",
+    "one_hot_cgan.py": "one_hot_cgan.png",
+    "pix2pix.py": "step 4: L1 of the right halves of the test digits: 0.",
+}
 OTHERS = {
     "dcgan_mnist.py",
     "dcgan_imagenet.py",
@@ -49,6 +55,7 @@ OTHERS = {
     "own_callback.py",
     "divergences.py",
     "eight_gaussians.py",
+    *BY_THE_PAIR,
 }
 
 
@@ -179,6 +186,36 @@ def test_programs_without_a_recipe_refuse_bad_calls_in_words(name, arguments, wo
     assert ended.value.code == (0 if "--help" in arguments else 2)
     assert words in "".join(capsys.readouterr())
     assert [path.name for path in tmp_path.iterdir()] == ["there.png"]
+
+
+@pytest.mark.parametrize("name", sorted(BY_THE_PAIR))
+def test_what_a_pair_can_do_beside_recipes(name, tmp_path):
+    said = run(name, "--steps", 100 if name == "generator_first.py" else 4, folder=tmp_path)
+    assert BY_THE_PAIR[name] in said
+    picture = cv2.imread(str(tmp_path / name.replace(".py", ".png")))
+    assert picture.std() > 10
+    assert picture.shape[1] % 18 == 16  # 16×16 images, two pixels apart
+    assert len((EXAMPLES / name).read_text().splitlines()) <= 70
+
+
+def test_a_condition_by_number_is_the_same_program(tmp_path):
+    assert "number.png" in run(
+        "one_hot_cgan.py", "--input", "class_label", "--steps", 2, "--output", "number.png", folder=tmp_path
+    )
+
+
+@pytest.mark.long
+def test_pix2pix_comes_nearer_to_digits_it_has_not_seen(tmp_path):
+    said = run("pix2pix.py", "--steps", 600, folder=tmp_path)
+    distances = [float(line.rpartition(" ")[2]) for line in said.splitlines() if line.startswith("step ")]
+    assert distances[-1] < 0.2 < 0.6 < distances[0], said
+
+
+@pytest.mark.long
+def test_infogans_codes_can_be_read_off_its_images(tmp_path):
+    said = run("infogan.py", "--steps", 300, folder=tmp_path)
+    last = [line for line in said.splitlines() if line.startswith("step ")][-1]
+    assert 2.0 < float(last.rpartition(" ")[2]) < 2.303, said
 
 
 def test_own_callback_trains_and_resumes_with_its_state(tmp_path):

@@ -6,6 +6,8 @@ The files, in reading order::
     layers.py           the layers of a network, with shapes and numbers of parameters
     memory.py           the memory that a network will need
     idle_biases.py      a rewritten graph that avoids a fault of MXNet
+    losses.py           outputs that are losses
+    renaming.py         inputs with other names
     ndarray_files.py    a checked reader for MXNet's files of named arrays
     params_files.py     .params files loaded and saved
     symbol_rules.py     the operators and attribute values allowed in a symbol file

@@ -10,10 +10,13 @@
     adadelta.py         AdaDeltaWithRate, an optimiser that MXNet lacks
     optimizers.py       OptimizerConfig; the optimiser's state as arrays and numbers
     precision.py        passes in bfloat16
+    inputs.py           devices, inputs, batches and labels, checked
     bound_pair.py       BoundPair: the Modules and their parameters
     averaging.py        GeneratorAverage: the moving average of the generator's weights
-    pair.py             AdversarialPair: the actions of a training step
     step.py             train_step: one step, as the schedule orders it
+    actions.py          PairActions: the passes and updates of a step
+    pair.py             AdversarialPair: the pair as a whole, and its step
+    batches.py          StepBatches: the batches of each step
     metrics.py          accuracy, entropies and losses of the steps
     callback.py         Callback: the hooks around the steps
     every.py            Every: an interval in steps, epochs or minutes

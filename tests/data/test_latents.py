@@ -20,6 +20,20 @@ def test_rand_iter_gives_what_its_step_says():
     assert np.array_equal(rand.next().data[0].asnumpy(), batches[0])
 
 
+def test_uniform_latents_fill_the_interval_evenly():
+    """Mean 0, variance 1/3, each tenth of [-1, 1] equally often, within five standard errors."""
+    drawn = RandIter(1000, 100, seed=2, distribution="uniform").next().data[0].asnumpy()
+    assert drawn.min() >= -1
+    assert drawn.max() <= 1
+    assert abs(drawn.mean()) < 5 * np.sqrt(1 / 3 / drawn.size)
+    counts, _ = np.histogram(drawn, 10, (-1, 1))
+    np.testing.assert_allclose(counts, drawn.size / 10, atol=5 * np.sqrt(drawn.size * 0.09))
+    normal = RandIter(1000, 100, seed=2).next().data[0].asnumpy()
+    assert 3 < np.abs(normal).max() < 6
+    with pytest.raises(ArgumentError, match="unknown distribution of latents 'unifrom'; did you mean 'uniform'"):
+        RandIter(4, 7, distribution="unifrom")
+
+
 @pytest.mark.parametrize("batch_size, ndim", [(0, 5), (5, 0), (-1, 5)])
 def test_rand_iter_refuses_empty_batches(batch_size, ndim):
     with pytest.raises(ArgumentError, match="give a whole number from 1 to"):

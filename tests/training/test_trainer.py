@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 import mxgan
-from mxgan.errors import ArgumentError
+from mxgan.errors import ArgumentError, ShapeError
+from mxgan.objectives.heads import get_objective, with_heads
 from mxgan.runtime import mx
 from mxgan.training.callback import Callback
 from mxgan.training.schedule import InstanceNoise, Schedule
@@ -162,3 +163,74 @@ def test_fixed_latents_are_the_same_in_every_step():
     for step in range(1, 3):
         np.testing.assert_array_equal(seen[2 * step], seen[0])
         np.testing.assert_array_equal(seen[2 * step + 1], seen[1])
+
+
+# ---- iterators without seek ----
+
+
+class OriginalRandIter(mx.io.DataIter):
+    """The iterator of MXNet's example: no seek, and the names as old code has them; `ends` after so many batches."""
+
+    def __init__(self, batch_size, ndim, ends=None):
+        super().__init__(batch_size)
+        self.ndim, self.ends, self.given, self.resets = ndim, ends, 0, 0
+        self.provide_data = [("rand", (batch_size, ndim, 1, 1))]
+        self.provide_label = []
+
+    def reset(self):
+        self.given, self.resets = 0, self.resets + 1
+
+    def iter_next(self):
+        self.given += 1
+        return self.ends is None or self.given <= self.ends
+
+    def getdata(self):
+        return [mx.random.normal(0, 1.0, shape=(self.batch_size, self.ndim, 1, 1))]
+
+
+def test_latents_without_seek_are_taken_as_they_come():
+    """Since the trainer seeds MXNet in each step, latents of mx.random are the same in a fit that goes on."""
+    whole, parts = (mxgan.Trainer(make_pair(), mxnets_own_iterator(12), latents=OriginalRandIter(4, 10)) for _ in "ab")
+    whole.fit(steps=6)
+    for end in (3, 6):  # whole epochs: this data begins each one anew
+        parts.fit(steps=end)
+    assert_same(params_of(parts.pair), params_of(whole.pair))
+    own = mxgan.Trainer(make_pair(), mxnets_own_iterator(12))
+    own.fit(steps=6)
+    assert not np.array_equal(params_of(own.pair)["g1_weight"], params_of(whole.pair)["g1_weight"])
+
+
+def test_latents_that_end_begin_again():
+    latents = OriginalRandIter(4, 10, ends=2)
+    trainer = mxgan.Trainer(make_pair(schedule=Schedule(fresh_fakes=True)), mxnets_own_iterator(), latents=latents)
+    trainer.fit(steps=3)  # six batches
+    assert (trainer.step, latents.resets) == (3, 2)
+    empty = mxgan.Trainer(make_pair(), mxnets_own_iterator(), latents=OriginalRandIter(4, 10, ends=0))
+    with pytest.raises(ArgumentError, match="OriginalRandIter has no batch, not even after reset"):
+        empty.fit(steps=1)
+
+
+def test_latents_of_another_shape_are_refused_before_a_step():
+    with pytest.raises(ShapeError, match=r"'rand' is NDArray \(4, 9, 1, 1\) float32; give a float32 .*\(4, 10, 1, 1\)"):
+        mxgan.Trainer(make_pair(), mxnets_own_iterator(), latents=OriginalRandIter(4, 9)).fit(steps=1)
+
+
+def test_fixed_latents_need_a_way_back():
+    pair = make_pair(schedule=Schedule(fixed_latents=True))
+    with pytest.raises(ArgumentError, match=r"the schedule has fixed_latents, and these latents have no seek\(batch\)"):
+        mxgan.Trainer(pair, mxnets_own_iterator(), latents=OriginalRandIter(4, 10))
+
+
+def test_labelled_images_without_seek_go_round():
+    network = mxgan.NETWORKS["semi-supervised-dcgan"](ngf=4, ndf=4, image_size=16, latent_size=10, classes=3)
+    discriminator, head = with_heads(get_objective("gan"), network.discriminator(), labelled=True)
+    pair = mxgan.AdversarialPair(
+        network.generator(), discriminator, generator_head=head, latent_shape=network.latent_shape,
+        image_shape=network.image_shape, batch_size=4, labelled=True,
+    )  # fmt: skip
+    pair.init_params(mx.init.Normal(0.02))
+    pair.init_optimizers(mxgan.OptimizerConfig(), mxgan.OptimizerConfig())
+    labelled = mx.io.NDArrayIter(images(8), np.arange(8) % 3, batch_size=4)  # two batches
+    trainer = mxgan.Trainer(pair, mxnets_own_iterator(20), labelled=labelled)
+    trainer.fit(steps=5)
+    assert trainer.step == 5
