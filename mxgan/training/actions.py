@@ -43,6 +43,8 @@ class PairActions(BoundPair):
     def generate(self, latents, classes=None, conditions: Mapping = _NONE):
         """Training-mode forward pass of the generator: NDArray (N, C, H, W); the backward pass uses its activations.
 
+        The array is the generator's own: it is valid until the next call.
+
         Parameters
         ----------
         latents : NDArray (N, *latent_shape); None if the generator takes no `rand`.

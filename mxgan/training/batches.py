@@ -23,7 +23,8 @@ class StepBatches:
         self.pair, self.data, self.labelled = pair, data, labelled
         drawn = latents is None and pair.takes_latents
         self.latents = RandIter(pair.batch_size, pair.latent_shape, seed) if drawn else latents
-        self._order = order_of_data(getattr(data, "provide_data", None) or (), pair.conditions)
+        described = getattr(data, "provide_data", None) or ()
+        self._order = order_of_data(described, pair.conditions) if pair.conditions else None
         self.check_epoch(getattr(data, "batches_per_epoch", None))
         if pair.schedule.fixed_latents and self.latents is not None and not hasattr(self.latents, "seek"):
             raise ArgumentError(
@@ -52,11 +53,10 @@ class StepBatches:
         return [self._ordered(self.data.next()) for _ in range(self.pair.schedule.real_batches)]
 
     def _ordered(self, batch):
-        """With conditions: the arrays in the order of the pair's inputs."""
-        if not self.pair.conditions:
+        """The batch with its arrays in the order of the pair's inputs."""
+        if self._order is None:
             return batch
-        arrays = [batch.data[place] for place in self._order if place < len(batch.data)]  # the pair counts them
-        return mx.io.DataBatch(arrays, batch.label, batch.pad, batch.index)
+        return mx.io.DataBatch([batch.data[place] for place in self._order], batch.label, batch.pad, batch.index)
 
     def latents_of(self, step: int) -> Optional[list]:
         """The latent batches of a step; None for a generator without latents."""

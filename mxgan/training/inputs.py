@@ -149,11 +149,11 @@ def checked_label(label, batch_size: int) -> Union[float, mx.nd.NDArray]:
     )
 
 
-def order_of_data(described: Sequence, conditions: Mapping) -> list:
+def order_of_data(described: Sequence, conditions: Mapping) -> Optional[list]:
     """The positions of the images and of each condition in a batch of an iterator with this `provide_data`.
 
-    By name if the iterator has `data` and every condition by their names, else in the order of `conditions`.
-    mx.io.NDArrayIter sorts its arrays by name.
+    They are found by name if the iterator has `data` and every condition by their names. mx.io.NDArrayIter sorts its
+    arrays by name. None: the arrays are in the pair's own order.
     """
     wanted, names = ["data", *conditions], [name for name, *_ in described]
     if set(wanted) <= set(names):
@@ -164,4 +164,4 @@ def order_of_data(described: Sequence, conditions: Mapping) -> list:
             f"the data give {', '.join(names)}, and the pair takes {', '.join(wanted)}: {astray[0]!r} is in another "
             "place. Name the images 'data', or give the arrays in the order of conditions."
         )
-    return list(range(len(wanted)))
+    return None

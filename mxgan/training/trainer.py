@@ -29,8 +29,8 @@ class Trainer:
     data : an mx.io.DataIter whose batches fit the pair. If it has `seek(epoch, batch)` (every iterator of mxgan.data
         has), a resumed run sees the same batches as an uninterrupted run; another iterator is only `reset` at each
         epoch. A step takes `pair.schedule.real_batches` batches. Batches at the end of an epoch that are too few for a
-        step are skipped. With conditions, a batch has the images and the conditions: by name (`data` and each condition in
-        `provide_data`), or in this order.
+        step are skipped. With conditions, a batch has the images and the conditions: by name, if `provide_data` has
+        `data` and each condition, else in this order.
     latents : iterator over `rand`; None: `RandIter` with this seed. If it has `seek(batch)`, a resumed run sees the
         same latents as an uninterrupted run; another iterator goes on from where it is, and is `reset` at its end.
         Latents that it draws by mx.random are the same too, because the trainer seeds MXNet in each step.

@@ -369,6 +369,8 @@ def test_a_trainer_takes_the_place_where_there_are_no_names_and_refuses_a_name_a
     for pair, data in zip(pairs, (by_place, by_name)):
         mxgan.Trainer(pair, data).fit(steps=2)
     assert_same(*map(params_of, pairs))
+    with pytest.raises(ArgumentError, match="a batch of 'data' has 4 arrays, and the pair takes 3"):
+        mxgan.Trainer(make_pair(), mx.io.NDArrayIter([*arrays, arrays[0]], batch_size=N)).fit(steps=1)
     data = mx.io.NDArrayIter(data_of(data="image"), batch_size=N)  # cond, image, target
     with pytest.raises(ArgumentError, match="the data give cond, image, target, and the pair takes data, cond, target"):
         mxgan.Trainer(make_pair(), data)
