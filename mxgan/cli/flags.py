@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from dataclasses import replace
 
 import click
 
 from mxgan.errors import ArgumentError
 
-__all__ = ["changed", "learning_rates", "resolve", "training_options"]
+__all__ = ["changed", "learning_rates", "resolve", "sizes_of", "training_options"]
 
 # Flag of `mxgan train` → the settings of the run that it changes; --set changes all others.
 _SETTINGS_OF_FLAG = {
@@ -161,3 +162,10 @@ def learning_rates(recipe, rate: float) -> dict:
     ratio = recipe.discriminator_optimizer.learning_rate / recipe.generator_optimizer.learning_rate
     path = "recipe.{}_optimizer.learning_rate"
     return {path.format("generator"): rate, path.format("discriminator"): rate * ratio}
+
+
+def sizes_of(flag: str, text: str) -> tuple:
+    """The sizes of a shape, 100,1,1; ArgumentError for anything but whole numbers above 0."""
+    if not re.fullmatch(r"[1-9][0-9]{0,8}(,[1-9][0-9]{0,8}){0,31}", text):
+        raise ArgumentError(f"{flag} {text!r}: give sizes above 0, as 100,1,1.")
+    return tuple(map(int, text.split(",")))

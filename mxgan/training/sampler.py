@@ -1,22 +1,25 @@
-"""`Sampler`: images from the generator of a pair in training, or of a .params file."""
+"""`Sampler`: images from the generator of a pair in training, or with the parameters of a file."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Optional
 
 import numpy as np
 
 from mxgan.errors import ArgumentError
 from mxgan.graphs.memory import Graph, check_memory
-from mxgan.graphs.params_files import load_params
 from mxgan.graphs.shapes import check_parameters, parameter_shapes
-from mxgan.networks.recognition import network_of_params
+from mxgan.networks.base import Network
 from mxgan.runtime import mx
 from mxgan.runtime.draws import draw_latents
 
 __all__ = ["Sampler"]
+
+logger = logging.getLogger(__name__)
+
+ROUNDING = 1e-3  # that images may lie outside of [-1, 1]
 
 
 class Sampler:
@@ -24,34 +27,40 @@ class Sampler:
 
     Parameters
     ----------
-    generator : symbol with the input `rand`, and `class_label` if it is conditional.
+    generator : symbol with an input for latents, and `class_label` if it is conditional.
     latent_shape : shape of one latent, such as (100, 1, 1).
     classes : the number of classes of a conditional generator, whose second input is `class_label`; 0 for others.
     batch_size : the number of latents in one forward pass; this does not limit the number of samples.
     context : the device; None: the CPU.
+    input_name : the generator's input for latents.
     """
 
     def __init__(
-        self, generator, latent_shape: Sequence[int], batch_size: int = 64, context=None, classes: int = 0
+        self,
+        generator,
+        latent_shape: Sequence[int],
+        batch_size: int = 64,
+        context=None,
+        classes: int = 0,
+        input_name: str = "rand",
     ) -> None:
         if batch_size < 1:
             raise ArgumentError(f"batch_size is {batch_size}; give at least 1.")
         self.latent_shape, self.batch_size, self.classes = tuple(latent_shape), batch_size, classes
-        self._shape = (batch_size, *self.latent_shape)
-        labels = {"class_label": (batch_size,)} if classes else {}
-        self._wanted = parameter_shapes(generator, {"rand": self._shape, **labels})
+        data, labels = {input_name: (batch_size, *self.latent_shape)}, {"class_label": (batch_size,)} if classes else {}
+        self._wanted = parameter_shapes(generator, {**data, **labels})
         if context is None or context.device_type == "cpu":
-            check_memory({"generator": Graph(generator, {"rand": self._shape, **labels})}, training=False)
-        self.module = mx.mod.Module(generator, ("rand",), tuple(labels) or None, context=context or mx.cpu())
+            check_memory({"generator": Graph(generator, {**data, **labels})}, training=False)
+        self.module = mx.mod.Module(generator, tuple(data), tuple(labels) or None, context=context or mx.cpu())
         # Bound for training: a graph bound for inference gets MXNet's oneDNN backend, which keeps the first value of
         # a weight that the graph computes (blocks.single_channel_deconvolution) and does not update it.
-        self.module.bind([("rand", self._shape)], list(labels.items()) or None, for_training=True)
+        self.module.bind(list(data.items()), list(labels.items()) or None, for_training=True)
 
     @classmethod
     def of_params(cls, generator, latent_shape: Sequence[int], parameters: tuple, *settings, **named) -> Sampler:
         """A sampler with these (arg_params, aux_params), which are checked before the generator is bound."""
-        classes = named.get("classes", 0)
-        inputs = {"rand": (1, *latent_shape), **({"class_label": (1,)} if classes else {})}
+        inputs = {named.get("input_name", "rand"): (1, *latent_shape)}
+        inputs.update({"class_label": (1,)} if named.get("classes") else {})
         for wanted, given in zip(parameter_shapes(generator, inputs), parameters):
             check_parameters("generator", wanted, given)
         sampler = cls(generator, latent_shape, *settings, **named)
@@ -59,10 +68,8 @@ class Sampler:
         return sampler
 
     @classmethod
-    def of_file(cls, file: Path, network=None, batch_size: int = 64) -> Sampler:
-        """A sampler of a generator's .params file; if `network` is None, the parameters decide the row of NETWORKS."""
-        parameters = load_params(file)
-        network = network or network_of_params(parameters[0])
+    def of_network(cls, network: Network, parameters: tuple, batch_size: int = 64) -> Sampler:
+        """A sampler of a network's generator with these (arg_params, aux_params)."""
         return cls.of_params(
             network.generator(), network.latent_shape, parameters, batch_size, classes=network.generator_classes
         )
@@ -114,7 +121,14 @@ class Sampler:
         if only is not None and not 0 <= only < self.classes:
             known = f"0 to {self.classes - 1}" if self.classes else "none: this generator is not conditional"
             raise ArgumentError(f"class {only} is not one of this generator's ({known}).")
-        return self.sample(latents, self.classes_of(num, only))
+        images = self.sample(latents, self.classes_of(num, only))
+        if images.min() < -1 - ROUNDING or images.max() > 1 + ROUNDING:
+            logger.warning(
+                "The images reach from %.4g to %.4g; in pictures, what lies outside of -1 to 1 is cut off.",
+                images.min(),
+                images.max(),
+            )
+        return images
 
     def classes_of(self, num: int, only: Optional[int] = None) -> Optional[np.ndarray]:
         """The classes (N,) of the images that `draw` returns; None if the generator is not conditional."""
