@@ -26,7 +26,7 @@ _SETTINGS_OF_FLAG = {
         name: [name]
         for name in (
             "dataset", "data_dir", "limit", "seed", "gpu", "log_every", "sample_every", "checkpoint_every",
-            "evaluate_every", "keep", "keep_best", "on_nan", "diagnose", "monitor",
+            "evaluate_every", "keep", "keep_best", "on_nan", "diagnose", "monitor", "show_every",
         )
     },
 }  # fmt: skip
@@ -73,6 +73,8 @@ _OPTIONS = (
     click.option("--allow-changes", is_flag=True, help="With --resume: continue with other settings than the run's."),
     click.option("--display", type=click.Choice(["auto", "window", "none"]), default="auto", show_default=True,
                  help="Windows gout, diff and data."),
+    click.option("--show-every", type=Interval(), help="Steps between refreshes of the windows; without it: as "
+                 "pictures are saved."),
     click.option("--log-every", type=_positive, help="Steps between lines of the log."),
     click.option("--sample-every", type=Interval(), help="Steps between pictures."),
     click.option("--checkpoint-every", type=Interval(minutes=True), help="Steps, or minutes, between checkpoints."),
@@ -152,7 +154,7 @@ def _key_and_value(setting: str) -> tuple:
     if "run_defaults" in key.split("."):
         raise ArgumentError(
             f"--set {setting!r}: run_defaults are only defaults of the flags; give the flag itself "
-            "(--epochs, --limit, --log-every, --sample-every)."
+            "(--epochs, --limit, --log-every, --sample-every, --show-every)."
         )
     return key, value
 

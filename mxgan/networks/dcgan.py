@@ -166,7 +166,7 @@ def make_dcgan_sym(ngf, ndf, nc, no_bias=True, fix_gamma=True, eps=1e-5 + 1e-12)
     ------
     ArgumentError : a width below 1, or nc other than 1 or 3.
 
-    Source: Radford et al. 2016, section 3; layers and names of example/gan/dcgan.py in MXNet before 1.0.
+    Source: Radford et al. 2016, section 3; layers and names of example/gan/dcgan.py in MXNet up to 1.0.0.
     """
     network = DCGAN(ngf=ngf, ndf=ndf, nc=nc, no_bias=no_bias, fix_gamma=fix_gamma, eps=eps)
     head = get_objective("gan").discriminator_head

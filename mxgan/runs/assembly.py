@@ -70,7 +70,7 @@ def assemble_trainer(
     recipe, network, pair = config.recipe, config.recipe.network, parts.pair
     classes = network.generator_classes
     sampler = Sampler(network.generator(), network.latent_shape, SAMPLER_BATCH, pair.contexts[0], classes)
-    tools = PictureTools(folder, sampler, parts.windows, config.sample_every, config.seed)
+    tools = PictureTools(folder, sampler, parts.windows, config.sample_every, config.seed, config.show_every)
     objective = get_objective(recipe.objective)
     diagnoses = [row(config.log_every, objective) for row in DIAGNOSES.values() if config.diagnose]
     log = Logger(folder.history_path, config.log_every, AdversarialMetrics(objective), diagnoses)
