@@ -178,7 +178,9 @@ def sample(
         from mxgan.runs.load import load_sampler
 
         show_log(err=True)
-        latent_shape = None if latent is None else sizes_of("--latent", latent)
+        latent_shape = None if latent is None else sizes_of(latent)
+        if latent_shape == ():
+            raise ArgumentError(f"--latent {latent!r}: give the sizes of one latent, all above 0, as 100,1,1.")
         settings = {"checkpoint": checkpoint, "averaged": averaged, "latent_shape": latent_shape, **of_file}
         target, sampler = Path(output), load_sampler(source, **settings)
         if not target.is_dir():

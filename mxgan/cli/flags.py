@@ -166,8 +166,7 @@ def learning_rates(recipe, rate: float) -> dict:
     return {path.format("generator"): rate, path.format("discriminator"): rate * ratio}
 
 
-def sizes_of(flag: str, text: str) -> tuple:
-    """The sizes of a shape, 100,1,1; ArgumentError for anything but whole numbers above 0."""
-    if not re.fullmatch(r"[1-9][0-9]{0,8}(,[1-9][0-9]{0,8}){0,31}", text):
-        raise ArgumentError(f"{flag} {text!r}: give sizes above 0, as 100,1,1.")
-    return tuple(map(int, text.split(",")))
+def sizes_of(text: str) -> tuple:
+    """The sizes of a shape given as 100,1,1; () for anything but whole numbers above 0."""
+    whole = re.fullmatch(r"[1-9][0-9]{0,8}(,[1-9][0-9]{0,8}){0,31}", text)
+    return tuple(map(int, text.split(","))) if whole else ()

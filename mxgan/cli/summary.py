@@ -65,9 +65,9 @@ def _network_of_file(path: str, given: tuple) -> dict:
     shapes = {}
     for text in given:
         name, _, sizes = text.rpartition("=")
-        if not name or name in shapes:
+        if not name or name in shapes or not sizes_of(sizes):
             raise ArgumentError(f"--shape {text!r}: give each input once, with sizes above 0, as rand=64,100,1,1.")
-        shapes[name] = sizes_of(f"--shape {name}", sizes)
+        shapes[name] = sizes_of(sizes)
     symbol = load_symbol(path)
     check_sizes(symbol, shapes)
     return {Path(path).stem: (symbol, shapes)}

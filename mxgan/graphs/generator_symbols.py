@@ -75,7 +75,8 @@ def generator_of(
     if len(symbol.list_outputs()) > 1:
         notes.append(f"the first of {len(symbol.list_outputs())} outputs ({symbol.list_outputs()[0]})")
         symbol = symbol[0]
-    symbol = _WithoutLabels(symbol).symbol()
+    if any(node.operator in _HEADS for node in nodes_of(symbol, None)):
+        symbol = _WithoutLabels(symbol).symbol()
     parameters = _needed(symbol, whole, parameters)
     name, classes = _inputs(symbol, parameters, input_name)
     latents = _latent_shape(symbol, name, latent_shape, parameters, batch_size, classes)
