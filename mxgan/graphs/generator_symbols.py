@@ -81,7 +81,7 @@ def generator_of(
     name, classes = _inputs(symbol, parameters, input_name)
     latents = _latent_shape(symbol, name, latent_shape, parameters, batch_size, classes)
     _, (made,), _ = infer(symbol, _given(name, latents, batch_size, classes))
-    symbol, of_image = _image(symbol, made)
+    symbol, of_image = _image(symbol, made, batch_size)
     return GeneratorSymbol(symbol, name, latents, classes, parameters, (f"latents {name} {latents}", *notes, *of_image))
 
 
@@ -178,7 +178,7 @@ def _fits(symbol, inputs: Mapping, shapes: list) -> bool:
     )
 
 
-def _image(symbol, shape: tuple) -> tuple:
+def _image(symbol, shape: tuple, batch_size: int) -> tuple:
     """(the symbol with an output (N, 1 or 3, H, W) in [-1, 1], notes)."""
     notes = []
     zero_to_one = _ends_in_sigmoid(symbol)
@@ -192,6 +192,11 @@ def _image(symbol, shape: tuple) -> tuple:
             f"the output {symbol.list_outputs()[0]!r} is {shape}, and images are (N, 1 or 3, height, width). Give the "
             "symbol of the generator alone: symbol.get_internals()['NAME_output'].save(FILE) in MXNet, NAME the layer "
             "that makes the image."
+        )
+    if shape[0] != batch_size:
+        raise ShapeError(
+            f"the output {symbol.list_outputs()[0]!r} is {shape} for {batch_size} latents, not one image for each: a "
+            "layer has the batch of its program in it. Give that, in Python, as batch_size."
         )
     if zero_to_one:
         notes.append("its sigmoid's values from 0 to 1 become -1 to 1")

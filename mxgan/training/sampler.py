@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import contextmanager
 from typing import Optional
 
 import numpy as np
 
-from mxgan.errors import ArgumentError
+from mxgan.errors import ArgumentError, CheckpointError
 from mxgan.graphs.memory import Graph, check_memory
 from mxgan.graphs.shapes import check_parameters, parameter_shapes
+from mxgan.graphs.symbol_files import mxnets_reason
 from mxgan.networks.base import Network
 from mxgan.runtime import mx
 from mxgan.runtime.draws import draw_latents
@@ -54,16 +56,19 @@ class Sampler:
         self.module = mx.mod.Module(generator, tuple(data), tuple(labels) or None, context=context or mx.cpu())
         # Bound for training: a graph bound for inference gets MXNet's oneDNN backend, which keeps the first value of
         # a weight that the graph computes (blocks.single_channel_deconvolution) and does not update it.
-        self.module.bind(list(data.items()), list(labels.items()) or None, for_training=True)
+        with _in_words():
+            self.module.bind(list(data.items()), list(labels.items()) or None, for_training=True)
 
     @classmethod
-    def of_params(cls, generator, latent_shape: Sequence[int], parameters: tuple, *settings, **named) -> Sampler:
+    def of_params(
+        cls, generator, latent_shape: Sequence[int], parameters: tuple, batch_size: int = 64, **settings
+    ) -> Sampler:
         """A sampler with these (arg_params, aux_params), which are checked before the generator is bound."""
-        inputs = {named.get("input_name", "rand"): (1, *latent_shape)}
-        inputs.update({"class_label": (1,)} if named.get("classes") else {})
+        inputs = {settings.get("input_name", "rand"): (batch_size, *latent_shape)}
+        inputs.update({"class_label": (batch_size,)} if settings.get("classes") else {})
         for wanted, given in zip(parameter_shapes(generator, inputs), parameters):
             check_parameters("generator", wanted, given)
-        sampler = cls(generator, latent_shape, *settings, **named)
+        sampler = cls(generator, latent_shape, batch_size, **settings)
         sampler.set_params(*parameters)
         return sampler
 
@@ -94,9 +99,13 @@ class Sampler:
         for start in range(0, len(latents), self.batch_size):
             rows = np.resize(np.arange(start, min(start + self.batch_size, len(latents))), self.batch_size)
             labels = [mx.nd.array(classes[rows], dtype=np.float32)] if self.classes else None
-            self.module.forward(mx.io.DataBatch([mx.nd.array(latents[rows])], labels), is_train=False)
-            images.append(self.module.get_outputs()[0].asnumpy()[: len(latents) - start])
+            images.append(self._forward([mx.nd.array(latents[rows])], labels)[: len(latents) - start])
         return np.concatenate(images)
+
+    def _forward(self, latents: list, labels: Optional[list]) -> np.ndarray:
+        with _in_words():
+            self.module.forward(mx.io.DataBatch(latents, labels), is_train=False)
+            return self.module.get_outputs()[0].asnumpy()
 
     def _check_classes(self, classes: Optional[np.ndarray], count: int) -> None:
         if not self.classes:
@@ -135,3 +144,12 @@ class Sampler:
         if not self.classes:
             return None
         return np.arange(num) % self.classes if only is None else np.full(num, only)
+
+
+@contextmanager
+def _in_words():
+    """Turn MXNet's error for a symbol that it cannot bind or compute into a CheckpointError of one line."""
+    try:
+        yield
+    except (mx.MXNetError, RuntimeError) as error:  # simple_bind raises the latter
+        raise CheckpointError(f"MXNet cannot compute this generator: {mxnets_reason(error)}.") from error

@@ -89,6 +89,16 @@ def test_the_defaults_are_the_originals():
     assert recipe["instance_noise"]["sigma"] == 0
 
 
+def test_the_originals_windows_are_refreshed_every_ten_steps_and_files_every_hundred():
+    original = dry_run("--recipe", "dcgan-original")
+    assert (original["show_every"], original["sample_every"]) == (10, 100)
+    assert dry_run()["show_every"] is None
+    assert dry_run("--recipe", "dcgan-original", "--show-every", "epoch")["show_every"] == "epoch"
+    result = mxgan("train", "--dry-run", "--set", "show_every=0")
+    assert result.exit_code == 2
+    assert "show_every is 0; give a number of steps above 0, or 'epoch', or null for the pictures" in result.output
+
+
 def test_lr_keeps_the_ratio_between_the_networks():
     from mxgan.cli.flags import changed as with_flags
     from mxgan.runs.config import RunConfig

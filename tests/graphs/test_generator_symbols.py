@@ -191,6 +191,37 @@ def test_sizes_are_checked_before_mxnet_multiplies_them():
         generator_of(symbol, ({}, {}), latent_shape=(1,), batch_size=1)
 
 
+@pytest.mark.parametrize("shape", [(-1, 3, 4, 64), (-1, 3, 255, 4)])
+def test_a_reshape_to_more_numbers_than_there_are_is_refused(shape):
+    """MXNet takes it, gives it a batch of 0, divides by that later, and ends the process."""
+    symbol = sym.Deconvolution(
+        sym.Reshape(dense(var(), 48), shape=shape, name="r"), name="up", kernel=(2, 2), stride=(2, 2), num_filter=3
+    )
+    parameters = ({"fc_weight": mx.nd.ones((48, 7)), "fc_bias": mx.nd.ones(48)}, {})
+    with pytest.raises(
+        ShapeError, match=r"the layer 'r' \(Reshape\) cannot make \S+ of 2×48; it belongs to other sizes"
+    ):
+        generator_of(symbol, parameters, latent_shape=(7,), batch_size=2)
+
+
+def test_a_batch_inside_of_the_symbol_must_be_that_of_the_sampler():
+    symbol = sym.Reshape(dense(var(), 48), shape=(4, 3, 4, 4))
+    parameters = ({"fc_weight": mx.nd.ones((48, 7)), "fc_bias": mx.nd.ones(48)}, {})
+    assert generator_of(symbol, parameters, batch_size=4).latent_shape == (7,)
+    with pytest.raises(ShapeError, match=r"cannot make 4×3×4×4 of 2×48; it belongs to other sizes of the inputs"):
+        generator_of(symbol, parameters, latent_shape=(7,), batch_size=2)  # which MXNet would abort on, when it runs
+    first = sym.slice_axis(grown(var()), axis=0, begin=0, end=1)
+    with pytest.raises(ShapeError, match=r"is \(1, 3, 4, 4\) for 2 latents, not one image for each: .* batch_size"):
+        generator_of(first, weights(first, noise=(2, 7, 1, 1)), batch_size=2)
+
+
+def test_what_mxnet_cannot_bind_is_said_in_a_line():
+    like = mx.sym.Variable("like_weight", shape=(2, 3, 4, 4))
+    no_type = sym.broadcast_like(var(), like)  # nothing decides the type of the second
+    with pytest.raises(CheckpointError, match="MXNet cannot compute this generator: .*InferType pass cannot decide"):
+        Sampler.of_params(no_type, (3, 1, 1), ({"like_weight": mx.nd.ones((2, 3, 4, 4))}, {}), 2, input_name="noise")
+
+
 def test_images_outside_of_the_range_are_said(caplog):
     symbol = 3 * sym.tanh(grown(var()))
     made = generator_of(symbol, weights(symbol, noise=(2, 7, 1, 1)), batch_size=2)
