@@ -194,13 +194,11 @@ def test_sizes_are_checked_before_mxnet_multiplies_them():
 @pytest.mark.parametrize("shape", [(-1, 3, 4, 64), (-1, 3, 255, 4)])
 def test_a_reshape_to_more_numbers_than_there_are_is_refused(shape):
     """MXNet takes it, gives it a batch of 0, divides by that later, and ends the process."""
-    symbol = sym.Deconvolution(
-        sym.Reshape(dense(var(), 48), shape=shape, name="r"), name="up", kernel=(2, 2), stride=(2, 2), num_filter=3
-    )
-    parameters = ({"fc_weight": mx.nd.ones((48, 7)), "fc_bias": mx.nd.ones(48)}, {})
-    with pytest.raises(
-        ShapeError, match=r"the layer 'r' \(Reshape\) cannot make \S+ of 2×48; it belongs to other sizes"
-    ):
+    data = sym.Reshape(dense(var(), 48), shape=shape, name="r")
+    symbol = sym.Deconvolution(data, name="up", kernel=(2, 2), stride=(2, 2), num_filter=3)
+    sizes = {"fc_weight": (48, 7), "fc_bias": (48,), "up_weight": (3, 3, 2, 2), "up_bias": (3,)}
+    parameters = ({name: mx.nd.ones(size) for name, size in sizes.items()}, {})
+    with pytest.raises(ShapeError, match=r"layer 'r' \(Reshape\) cannot make \S+ of 2×48; it belongs to other sizes"):
         generator_of(symbol, parameters, latent_shape=(7,), batch_size=2)
 
 
