@@ -9,10 +9,10 @@ from typing import NamedTuple, Optional
 from mxgan.errors import ArgumentError, CheckpointError, ShapeError, lookup
 from mxgan.graphs.latent_shapes import latent_candidates
 from mxgan.graphs.layers import nodes_of, times
-from mxgan.graphs.rewriting import Rewriting
 from mxgan.graphs.shapes import infer
 from mxgan.graphs.symbol_sizes import check_sizes
 from mxgan.runtime import mx
+from mxgan.runtime.rewriting import Rewriting
 
 __all__ = ["GeneratorSymbol", "generator_of"]
 

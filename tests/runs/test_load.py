@@ -183,3 +183,19 @@ def test_parameters_that_do_not_fit_the_symbol(tmp_path):
         mxgan.load_sampler(tmp_path / "gen-0003.params", symbol=symbol, latent_shape=(9, 1, 1))
     with pytest.raises(ArgumentError, match="not in the file are noise, down_weight. Give --input"):
         mxgan.load_sampler(tmp_path / "gen-0003.params", symbol=grown("down"))
+
+
+def test_a_grey_symbol_of_mxnets_own_example_beside_its_file(tmp_path):
+    """Its last Deconvolution, to one channel, is what MXNet alone cannot compute; ours has other operators there."""
+    sides, layer = iter((16, 8, 4)), mx.sym.Variable("noise")
+    layer = mx.sym.Deconvolution(layer, name="g1", kernel=(4, 4), num_filter=next(sides), no_bias=True)
+    grow = {"kernel": (4, 4), "stride": (2, 2), "pad": (1, 1), "no_bias": True}
+    for i in (2, 3, 4):
+        layer = mx.sym.BatchNorm(layer, name=f"gbn{i - 1}", fix_gamma=True, eps=1e-5 + 1e-12)
+        layer = mx.sym.Activation(layer, name=f"gact{i - 1}", act_type="relu")
+        layer = mx.sym.Deconvolution(layer, name=f"g{i}", num_filter=next(sides, 1), **grow)
+    written(tmp_path, mx.sym.Activation(layer, name="gact4", act_type="tanh")).save(str(tmp_path / "gen-symbol.json"))
+    drawn = mxgan.load_sampler(tmp_path / "gen-0003.params").draw(5)
+    assert drawn.shape == (5, 1, 32, 32)
+    alone = shutil.copy(tmp_path / "gen-0003.params", tmp_path / "alone.params")
+    np.testing.assert_allclose(mxgan.load_sampler(alone).draw(5), drawn, atol=1e-5)
