@@ -55,6 +55,7 @@ _HOME = {
     "fentropy": "mxgan.training.metrics",
     "load_params": "mxgan.graphs.params_files",
     "load_sampler": "mxgan.runs.load",
+    "load_symbol": "mxgan.graphs.symbol_files",
     "make_dcgan_sym": "mxgan.networks",
     "open_dataset": "mxgan.data",
     "pack_folder": "mxgan.data",

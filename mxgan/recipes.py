@@ -30,7 +30,8 @@ RECIPES = {
     ),
     "dcgan-original": Recipe(
         summary="DCGAN with the settings of MXNet's own example, whose discriminator wins",
-        source="example/gan/dcgan.py of MXNet before 1.0",
+        source="example/gan/dcgan.py of MXNet, which had it up to 1.0.0",
+        run_defaults={"show_every": 10},
     ),
     "mlp-gan": Recipe(
         summary="multilayer perceptrons on flat 28×28 images in [0, 1]",

@@ -62,6 +62,19 @@ def assert_same(found: dict, expected: dict) -> None:
         np.testing.assert_array_equal(found[name], value, err_msg=name)
 
 
+def gluon_generator(filters: int = 4, size: int = 5):
+    """A generator of Gluon with random parameters, (N, size, 1, 1) → (N, 3, 8, 8), that has been run once."""
+    nn = mx.gluon.nn
+    block = nn.HybridSequential()
+    with block.name_scope():
+        block.add(nn.Conv2DTranspose(filters, 4, use_bias=False), nn.BatchNorm(), nn.Activation("relu"))
+        block.add(nn.Conv2DTranspose(3, 4, 2, 1), nn.Activation("tanh"))
+    block.initialize(mx.init.Normal(0.5))
+    block.hybridize()
+    block(mx.nd.ones((2, size, 1, 1)))
+    return block
+
+
 def inputs(pair, step: int) -> tuple:
     """(latents, images) for one step of `pair`, a function of the step."""
     batch = (pair.batch_size,)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple, Optional, Union
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from mxgan.pictures.figures import loss_figure, scored_figure
 from mxgan.pictures.grid import image_grid, save_png, standardize
 from mxgan.pictures.windows import Display
 from mxgan.runtime.files import open_plain, write_whole
+from mxgan.training.every import Every
 from mxgan.training.run_folder import RunFolder
 
 __all__ = ["PICTURES", "Grids", "LossCurves", "PictureTools", "Scores", "Strip", "get_picture"]
@@ -33,6 +35,7 @@ class PictureTools(NamedTuple):
     ----------
     folder : the run folder, which gets the files. display : the windows. sampler : for images of fixed latents.
     every : steps between pictures, or "epoch". seed : decides the fixed latents.
+    show_every : steps between refreshes of the windows, or "epoch"; None: windows show what is saved.
     """
 
     folder: RunFolder
@@ -40,6 +43,7 @@ class PictureTools(NamedTuple):
     display: Display
     every: Union[int, str]
     seed: int
+    show_every: Optional[Union[int, str]] = None
 
 
 class _Picture(Periodic):
@@ -66,16 +70,39 @@ class _Picture(Periodic):
         self._tools.sampler.copy_from(trainer.pair)
         return self._tools.sampler.sample(latents, classes)
 
-    def _save(self, trainer, title: str, images: np.ndarray, columns=None) -> None:
-        if not np.isfinite(images).all():
-            logger.warning("step %d: %s is not finite, so it is not drawn", trainer.step, title)
-            return
-        grid = image_grid(images, columns)
-        save_png(self._tools.folder.picture(title, trainer.step), grid)
-        self._tools.display.show(title, grid)
+
+class _Windowed(_Picture):
+    """Base of the pictures that also have windows, which may be refreshed more often than files are saved."""
+
+    def __init__(self, tools: PictureTools) -> None:
+        super().__init__(tools)
+        self._refresh = Every.parse("show_every", tools.show_every) if tools.show_every is not None else None
+
+    def images(self, trainer) -> dict:
+        """{title: (images (N, C, H, W), images in a row or None)} of the step that has just ended."""
+        raise NotImplementedError
+
+    def act(self, trainer) -> None:
+        for title, grid in self._grids(trainer):
+            save_png(self._tools.folder.picture(title, trainer.step), grid)
+            self._tools.display.show(title, grid)
+
+    def on_step_end(self, trainer, batch, result) -> None:
+        super().on_step_end(trainer, batch, result)
+        due = self._refresh is not None and self._refresh.names(trainer.step, trainer.iteration)
+        if due and self._done_at != trainer.step and self._tools.display.is_open:
+            for title, grid in self._grids(trainer):
+                self._tools.display.show(title, grid)
+
+    def _grids(self, trainer) -> Iterator[tuple]:
+        for title, (images, columns) in self.images(trainer).items():
+            if np.isfinite(images).all():
+                yield title, image_grid(images, columns)
+            else:
+                logger.warning("step %d: %s is not finite, so it is not drawn", trainer.step, title)
 
 
-class Grids(_Picture):
+class Grids(_Windowed):
     """The original's three pictures, as PNG files and in windows: gout (fixed latents), diff (input gradient) and data.
 
     For a conditional generator, each row of gout is one class, and all rows have the same latents.
@@ -90,17 +117,19 @@ class Grids(_Picture):
         self._classes = np.repeat(np.arange(classes), count) if classes else None
         self._columns = count if classes else None
 
-    def act(self, trainer) -> None:
+    def images(self, trainer) -> dict:
         batch, result = self._shown
-        self._save(trainer, "gout", self._fixed_samples(trainer, self._latents, self._classes), self._columns)
-        self._save(trainer, "diff", standardize(result.input_gradient.asnumpy()))
-        self._save(trainer, "data", batch.data[0].asnumpy())
+        return {
+            "gout": (self._fixed_samples(trainer, self._latents, self._classes), self._columns),
+            "diff": (standardize(result.input_gradient.asnumpy()), None),
+            "data": (batch.data[0].asnumpy(), None),
+        }
 
     def close(self, trainer) -> None:
         self._tools.display.close()
 
 
-class Strip(_Picture):
+class Strip(_Windowed):
     """strip: eight images of fixed latents side by side."""
 
     def __init__(self, tools: PictureTools) -> None:
@@ -109,8 +138,8 @@ class Strip(_Picture):
         self._latents = tools.sampler.latents(IN_A_ROW, tools.seed, stream="fixed latents")
         self._classes = np.arange(IN_A_ROW) % classes if classes else None
 
-    def act(self, trainer) -> None:
-        self._save(trainer, "strip", self._fixed_samples(trainer, self._latents, self._classes), IN_A_ROW)
+    def images(self, trainer) -> dict:
+        return {"strip": (self._fixed_samples(trainer, self._latents, self._classes), IN_A_ROW)}
 
 
 class Scores(_Picture):

@@ -11,7 +11,7 @@ import click
 
 from mxgan import __version__
 from mxgan.cli.evaluate import evaluate, train_classifier
-from mxgan.cli.flags import changed, resolve, training_options
+from mxgan.cli.flags import changed, resolve, sizes_of, training_options
 from mxgan.cli.run import run
 from mxgan.cli.summary import summary
 from mxgan.cli.terminal import INTERRUPTED, readable_errors, show_log, stop_on_signals
@@ -147,6 +147,13 @@ def _newest(samples: Path) -> Optional[Path]:
 @click.option("--ema/--raw", "averaged", default=None,
               help="For a run with --ema: the average of G's weights (the default), "
                    "or the weights themselves.")  # fmt: skip
+@click.option("--symbol", metavar="FILE.json", type=click.Path(),
+              help="For a .params file: the generator's symbol; without it, the one beside the file.")  # fmt: skip
+@click.option("--latent", metavar="N,...", help="With a symbol: the shape of one latent, as 100,1,1.")
+@click.option("--input", "input_name", metavar="NAME", help="With a symbol: its input for latents.")
+@click.option("--strip-prefix", metavar="PREFIX", help="With a symbol: a prefix of the names in the file.")
+@click.option("--distribution", type=click.Choice(["normal", "uniform"]),
+              help="Of a file's latents; without it, normal, or as its run has it.")  # fmt: skip
 @click.option("--output", type=click.Path(), default="samples.png", show_default=True,
               help="FILE.png: one grid; FILE.npz: the array `images` (float32, NCHW), and `labels` for a conditional "
                    "generator; FOLDER: one PNG for each image.")  # fmt: skip
@@ -158,18 +165,26 @@ def sample(
     only: Optional[int],
     checkpoint: str,
     averaged: Optional[bool],
+    latent: Optional[str],
     output: str,
     debug: bool,
+    **of_file: Optional[str],
 ) -> None:
-    """Draw images from a run folder or from a generator's .params file.
+    """Draw images from a run folder or from a generator's .params file, of mxgan, MXNet or Gluon.
 
-    With a conditional generator, image i has the class i mod K, and the grid has one column for each class.
+    With a conditional generator, image i has the class i mod K, and the grid has one column for each class. A .params
+    file is drawn by the symbol beside it (PREFIX-symbol.json for PREFIX-0090.params) or by --symbol.
     """
     with readable_errors(debug):
         from mxgan.cli.outputs import check_absent, write_images
         from mxgan.runs.load import load_sampler
 
-        target, sampler = Path(output), load_sampler(source, checkpoint=checkpoint, averaged=averaged)
+        show_log(err=True)
+        latent_shape = None if latent is None else sizes_of(latent)
+        if latent_shape == ():
+            raise ArgumentError(f"--latent {latent!r}: give the sizes of one latent, all above 0, as 100,1,1.")
+        settings = {"checkpoint": checkpoint, "averaged": averaged, "latent_shape": latent_shape, **of_file}
+        target, sampler = Path(output), load_sampler(source, **settings)
         if not target.is_dir():
             check_absent(target)
         images, labels = sampler.draw(num, seed, only), sampler.classes_of(num, only)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from dataclasses import replace
 
 import click
 
 from mxgan.errors import ArgumentError
 
-__all__ = ["changed", "learning_rates", "resolve", "training_options"]
+__all__ = ["changed", "learning_rates", "resolve", "sizes_of", "training_options"]
 
 # Flag of `mxgan train` → the settings of the run that it changes; --set changes all others.
 _SETTINGS_OF_FLAG = {
@@ -25,7 +26,7 @@ _SETTINGS_OF_FLAG = {
         name: [name]
         for name in (
             "dataset", "data_dir", "limit", "seed", "gpu", "log_every", "sample_every", "checkpoint_every",
-            "evaluate_every", "keep", "keep_best", "on_nan", "diagnose", "monitor",
+            "evaluate_every", "keep", "keep_best", "on_nan", "diagnose", "monitor", "show_every",
         )
     },
 }  # fmt: skip
@@ -72,6 +73,8 @@ _OPTIONS = (
     click.option("--allow-changes", is_flag=True, help="With --resume: continue with other settings than the run's."),
     click.option("--display", type=click.Choice(["auto", "window", "none"]), default="auto", show_default=True,
                  help="Windows gout, diff and data."),
+    click.option("--show-every", type=Interval(), help="Steps between refreshes of the windows; without it: as "
+                 "pictures are saved."),
     click.option("--log-every", type=_positive, help="Steps between lines of the log."),
     click.option("--sample-every", type=Interval(), help="Steps between pictures."),
     click.option("--checkpoint-every", type=Interval(minutes=True), help="Steps, or minutes, between checkpoints."),
@@ -151,7 +154,7 @@ def _key_and_value(setting: str) -> tuple:
     if "run_defaults" in key.split("."):
         raise ArgumentError(
             f"--set {setting!r}: run_defaults are only defaults of the flags; give the flag itself "
-            "(--epochs, --limit, --log-every, --sample-every)."
+            "(--epochs, --limit, --log-every, --sample-every, --show-every)."
         )
     return key, value
 
@@ -161,3 +164,9 @@ def learning_rates(recipe, rate: float) -> dict:
     ratio = recipe.discriminator_optimizer.learning_rate / recipe.generator_optimizer.learning_rate
     path = "recipe.{}_optimizer.learning_rate"
     return {path.format("generator"): rate, path.format("discriminator"): rate * ratio}
+
+
+def sizes_of(text: str) -> tuple:
+    """The sizes of a shape given as 100,1,1; () for anything but whole numbers above 0."""
+    whole = re.fullmatch(r"[1-9][0-9]{0,8}(,[1-9][0-9]{0,8}){0,31}", text)
+    return tuple(map(int, text.split(","))) if whole else ()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Optional
 
 import click
 
-from mxgan.cli.flags import resolve
+from mxgan.cli.flags import resolve, sizes_of
 from mxgan.cli.terminal import readable_errors
 from mxgan.errors import ArgumentError
 
@@ -66,9 +65,9 @@ def _network_of_file(path: str, given: tuple) -> dict:
     shapes = {}
     for text in given:
         name, _, sizes = text.rpartition("=")
-        if not name or name in shapes or not re.fullmatch(r"[1-9][0-9]{0,8}(,[1-9][0-9]{0,8}){0,31}", sizes):
+        if not name or name in shapes or not sizes_of(sizes):
             raise ArgumentError(f"--shape {text!r}: give each input once, with sizes above 0, as rand=64,100,1,1.")
-        shapes[name] = tuple(map(int, sizes.split(",")))
+        shapes[name] = sizes_of(sizes)
     symbol = load_symbol(path)
     check_sizes(symbol, shapes)
     return {Path(path).stem: (symbol, shapes)}

@@ -9,8 +9,11 @@ The files, in reading order::
     losses.py           outputs that are losses
     renaming.py         inputs with other names
     ndarray_files.py    a checked reader for MXNet's files of named arrays
+    parameter_names.py  MXNet's and Gluon's names in a file, fitted to those of a symbol
     params_files.py     .params files loaded and saved
     symbol_rules.py     the operators and attribute values allowed in a symbol file
     symbol_files.py     a safe reader for symbol .json files
     symbol_sizes.py     a size check of a network from a file
+    latent_shapes.py    the shape of latents, found in a generator's symbol
+    generator_symbols.py  a generator from a symbol of any origin
 """

@@ -4,41 +4,45 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Union
+from typing import Optional, Union
 
 import numpy as np
 
 from mxgan.errors import CheckpointError, CorruptFileError
 from mxgan.graphs.ndarray_files import read_arrays
+from mxgan.graphs.parameter_names import placed_names
 from mxgan.runtime import mx
 from mxgan.runtime.files import sync
 
 __all__ = ["load_arrays", "load_params", "save_arrays", "save_params"]
 
 
-def load_params(path: Union[str, Path]) -> tuple:
-    """Read (arg_params, aux_params), both {name: NDArray}, from a .params file of Module.save_params.
+def load_params(path: Union[str, Path], symbol=None, strip_prefix: Optional[str] = None) -> tuple:
+    """Read (arg_params, aux_params), both {name: NDArray}, from a .params file of Module.save_params or of Gluon.
+
+    Parameters
+    ----------
+    symbol : the network that the parameters are for, as `load_symbol` gives it. Files of Gluon's
+        `collect_params().save` need it. If all names fit it but for a prefix, that prefix is taken off, or added.
+    strip_prefix : the prefix to take off each name; None: found with the symbol.
 
     Raises
     ------
-    CheckpointError : the file is missing, or has values that are not finite.
+    CheckpointError : the file is missing, has values that are not finite, or names that do not fit the symbol.
     CorruptFileError : it is not an MXNet parameter file.
     """
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path} is not a file; give a .params file or a run folder.")
-    arg_params, aux_params = {}, {}
-    groups = {"arg": arg_params, "aux": aux_params}
-    for key, value in read_arrays(path).items():
-        group, colon, name = key.partition(":")
-        if not colon or group not in groups:
-            raise CorruptFileError(path, f"the entry {key!r} is neither 'arg:NAME' nor 'aux:NAME'")
-        if not np.isfinite(value).all():
+    groups = {"arg": {}, "aux": {}}
+    arrays = read_arrays(path)
+    for key, (group, name) in placed_names(path, arrays, symbol, strip_prefix).items():
+        if not np.isfinite(arrays[key]).all():
             raise CheckpointError(
                 f"{path}: the parameter {name!r} has values that are not finite; use an earlier file."
             )
-        groups[group][name] = as_ndarray(value)
-    return arg_params, aux_params
+        groups[group][name] = as_ndarray(arrays.pop(key))
+    return groups["arg"], groups["aux"]
 
 
 def load_arrays(path: Path) -> dict:

@@ -23,7 +23,7 @@ from mxgan.graphs.symbol_rules import OPERATORS, FileFault, attributes_of, quote
 from mxgan.runtime import mx
 from mxgan.runtime.files import open_plain
 
-__all__ = ["load_symbol"]
+__all__ = ["load_symbol", "mxnets_reason"]
 
 REMEDY = "Give a symbol's .json that MXNet or mxgan has written, with layers that GANs use."
 
@@ -239,7 +239,7 @@ def _layer(node: _Node, graph: _Graph, made: list):
     try:
         layer = function(*inputs, name=node.name, **node.attributes)
     except (mx.MXNetError, TypeError, ValueError) as error:
-        raise node.fault(f"is refused by {node.operator}: {_reason(error)}") from error
+        raise node.fault(f"is refused by {node.operator}: {mxnets_reason(error)}") from error
     children = layer.get_children()
     taken = 0 if children is None else len(children)
     if taken != len(inputs) and graph.version >= WITH_AUXILIARY_STATES:
@@ -261,7 +261,7 @@ def _input_names(function: Any) -> Optional[list]:
     return [each.name for each in first]  # the operator's attributes have a default object of MXNet
 
 
-def _reason(error: Exception) -> str:
+def mxnets_reason(error: Exception) -> str:
     """The line of MXNet's message that names the fault, without the place in MXNet's source."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     said = next((line for line in lines if line.startswith("MXNetError: ")), lines[-1])

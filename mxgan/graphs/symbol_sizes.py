@@ -15,14 +15,16 @@ from mxgan.runtime import mx
 __all__ = ["check_sizes"]
 
 _MOST_PASSES = 8
+_RESHAPES = ("Reshape", "reshape")
 
 
 def check_sizes(symbol, shapes: Mapping[str, tuple]) -> None:
-    """Raise ShapeError if a layer of `symbol` would take or give more numbers than MXNet can index.
+    """Raise ShapeError if a layer of `symbol` would take or give more numbers than MXNet can index, or none at all.
 
     MXNet multiplies sizes without a check for overflow and divides by the result: four axes of 65536 and a Reshape
-    end the process. So the shapes of each layer are inferred alone, from inputs whose sizes were checked. The passes
-    over the layers end when a pass finds no new shape, or after _MOST_PASSES.
+    end the process, and so does a Reshape to more or fewer numbers than there are. So the shapes of each layer are
+    inferred alone, from inputs whose sizes were checked. The passes over the layers end when a pass finds no new
+    shape, or after _MOST_PASSES.
 
     Parameters
     ----------
@@ -63,6 +65,19 @@ def _ask(known: dict, node: Node, index: int, layer) -> None:
         _learn(known, node, names[name], shape)
     for output, shape in enumerate(outputs):
         _learn(known, node, (index, output), shape)
+    if all(place in known for place in node.inputs):
+        _check_outputs(node, [known[place] for place in node.inputs], outputs)
+
+
+def _check_outputs(node: Node, inputs: list, outputs: list) -> None:
+    """Raise ShapeError for outputs without numbers, and for a Reshape to another number of them."""
+    for shape in outputs:
+        same = node.operator not in _RESHAPES or math.prod(shape) == math.prod(inputs[0])
+        if not shape or min(shape) < 1 or not same:
+            raise ShapeError(
+                f"the layer {node.name!r} ({node.operator}) cannot make {times(shape) or 'an output'} of "
+                f"{' and '.join(map(times, inputs))}; it belongs to other sizes of the inputs."
+            )
 
 
 def _learn(known: dict, node: Node, place: tuple, shape: tuple) -> None:

@@ -55,6 +55,7 @@ class DCGAN(Network):
     title = "a DCGAN"
     recognised_by = "g1_weight, g2_weight, … of at least three layers, widths halving"
     width_settings = ("ngf", "ndf")
+    assumed = ("eps", "fix_gamma")
 
     ngf: int = 64
     ndf: int = 64
@@ -135,7 +136,6 @@ class DCGAN(Network):
 
     @classmethod
     def fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
-        """`fix_gamma` is False, so that gammas are used as the file has them: with `fix_gamma` they were saved as 1."""
         depth = sum(name.startswith("g") and name.endswith("_weight") and name[1:-7].isdigit() for name in shapes)
         latent_size, *_ = shapes["g1_weight"]
         ngf, nc, *_ = shapes[f"g{depth}_weight"]
@@ -145,7 +145,6 @@ class DCGAN(Network):
             "latent_size": latent_size,
             "image_size": 2 ** (depth + 1),
             "no_bias": "g1_bias" not in shapes,
-            "fix_gamma": False,
         }
 
 
@@ -167,7 +166,7 @@ def make_dcgan_sym(ngf, ndf, nc, no_bias=True, fix_gamma=True, eps=1e-5 + 1e-12)
     ------
     ArgumentError : a width below 1, or nc other than 1 or 3.
 
-    Source: Radford et al. 2016, section 3; layers and names of example/gan/dcgan.py in MXNet before 1.0.
+    Source: Radford et al. 2016, section 3; layers and names of example/gan/dcgan.py in MXNet up to 1.0.0.
     """
     network = DCGAN(ngf=ngf, ndf=ndf, nc=nc, no_bias=no_bias, fix_gamma=fix_gamma, eps=eps)
     head = get_objective("gan").discriminator_head

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
 
 from mxgan.errors import CheckpointError
 from mxgan.graphs.shapes import parameter_shapes
@@ -11,9 +14,13 @@ from mxgan.networks import NETWORKS
 from mxgan.networks.base import Network
 from mxgan.runtime import mx
 
-__all__ = ["from_parameters", "network_of_params"]
+__all__ = ["check_half", "from_parameters", "network_of_params"]
 
 logger = logging.getLogger(__name__)
+
+# Gammas of a layer that differ by no more than this, relative to the largest, were not trained: all began at 1, and
+# weight decay alone changes them by the same numbers, but for the rounding of a vector's last elements.
+SAME_GAMMA = 1e-5
 
 
 def from_parameters(row: type, shapes: Mapping[str, tuple]) -> Network:
@@ -48,23 +55,52 @@ def from_parameters(row: type, shapes: Mapping[str, tuple]) -> Network:
 def network_of_params(arg_params: dict):
     """The network in NETWORKS whose generator has these parameters, found by their names and shapes.
 
-    Settings that change samples but that no parameter shows are assumed; the log names them. Raises CheckpointError
-    if no generator has these parameters.
+    Settings that change samples but that no name or shape shows are assumed; `fix_gamma` is inferred from the stored
+    gammas. The log names them. Raises CheckpointError if no generator has these parameters.
     """
     shapes = {key: value.shape for key, value in arg_params.items()}
-    if shapes and all(name.startswith("d") for name in shapes):
-        raise CheckpointError("these are a discriminator's parameters; give the file with _G_ in its name.")
+    check_half(arg_params)
     for row in NETWORKS.values():
         try:
             network = from_parameters(row, shapes)
         except CheckpointError:  # not this network
             continue
-        if network.assumed:
-            assumed = ", ".join(f"{name} {getattr(network, name)}" for name in network.assumed)
-            logger.warning(
-                "The file does not show all settings of its network; assumed are %s. Its run folder has them.", assumed
-            )
-        return network
+        return _with_assumed(network, arg_params)
     found = f"{', '.join(sorted(shapes)[:4]) or 'nothing'}{', …' if len(shapes) > 4 else ''}"
     known = "; ".join(f"{row.title}: {row.recognised_by}" for row in NETWORKS.values())
-    raise CheckpointError(f"the parameters ({found}) belong to no known generator. Known are {known}.")
+    raise CheckpointError(
+        f"the parameters ({found}) belong to no known generator. Known are {known}. Give the symbol of another network "
+        "with --symbol FILE.json (symbol=…)."
+    )
+
+
+def check_half(arg_params: dict) -> None:
+    """Raise CheckpointError for parameters with the names of mxgan's discriminators."""
+    if "d1_weight" in arg_params and all(name.startswith("d") for name in arg_params):
+        raise CheckpointError("these are a discriminator's parameters; give the file with _G_ in its name.")
+
+
+def _with_assumed(network: Network, arg_params: dict) -> Network:
+    """The network with `fix_gamma` as the gammas tell; logs the fields that are assumed."""
+    said = {name: _spelt(getattr(network, name)) for name in network.assumed}
+    if "fix_gamma" in said:
+        gammas = [value.asnumpy() for name, value in arg_params.items() if name.endswith("_gamma")]
+        held = all(np.ptp(gamma) <= SAME_GAMMA * np.abs(gamma).max() for gamma in gammas)
+        network = replace(network, fix_gamma=held)
+        if all((gamma == 1).all() for gamma in gammas):  # then it makes no difference
+            del said["fix_gamma"]
+        elif held:
+            said["fix_gamma"] = "True (the gammas of a layer are all alike, as weight decay leaves those not in use)"
+        else:
+            said["fix_gamma"] = "False (the gammas of a layer differ, as only trained ones do)"
+    if said:
+        logger.warning(
+            "A .params file alone does not show all settings of its network; assumed are %s. Its symbol or its run "
+            "folder shows them.",
+            ", ".join(f"{name} {value}" for name, value in said.items()),
+        )
+    return network
+
+
+def _spelt(value) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -71,7 +71,7 @@ def assemble_trainer(
     classes = network.generator_classes
     distribution = recipe.latent_distribution
     sampler = Sampler(network.generator(), network.latent_shape, SAMPLER_BATCH, pair.contexts[0], classes, distribution)
-    tools = PictureTools(folder, sampler, parts.windows, config.sample_every, config.seed)
+    tools = PictureTools(folder, sampler, parts.windows, config.sample_every, config.seed, config.show_every)
     objective = get_objective(recipe.objective)
     diagnoses = [row(config.log_every, objective) for row in DIAGNOSES.values() if config.diagnose]
     log = Logger(folder.history_path, config.log_every, AdversarialMetrics(objective), diagnoses)

@@ -21,7 +21,7 @@ ON_NAN = ("stop", "rollback")
 # Settings that may change when a run is resumed; it stays the same run.
 MAY_CHANGE = (
     "steps", "epochs", "data_dir", "gpu", "log_every", "sample_every", "checkpoint_every", "evaluate_every",
-    "keep", "keep_best", "on_nan", "diagnose", "monitor",
+    "keep", "keep_best", "on_nan", "diagnose", "monitor", "show_every",
 )  # fmt: skip
 LONGEST_NAME = 200  # bytes; file systems allow 255, and the time is appended
 
@@ -48,6 +48,7 @@ class RunConfig:
         checkpoint and continue with half the learning rates.
     diagnose : whether to look for training failures and warn of them; see mxgan/callbacks/diagnosis.
     monitor : steps between printouts of mx.mon.Monitor; 0: never.
+    show_every : steps between refreshes of the windows, or "epoch"; None: windows show the pictures that are saved.
     """
 
     recipe: Recipe = field(default_factory=lambda: RECIPES["dcgan"])
@@ -69,6 +70,7 @@ class RunConfig:
     on_nan: str = "stop"
     diagnose: bool = True
     monitor: int = 0
+    show_every: Optional[Union[int, str]] = None
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.epochs is None):
@@ -83,6 +85,8 @@ class RunConfig:
         Every.parse("checkpoint_every", self.checkpoint_every, minutes=True)
         if self.evaluate_every is not None:
             Every.parse("evaluate_every", self.evaluate_every, more=", or null for none")
+        if self.show_every is not None:
+            Every.parse("show_every", self.show_every, more=", or null for the pictures that are saved")
         if self.keep_best is not None and not BEST.fullmatch(self.keep_best):
             raise ArgumentError(f"keep_best is {self.keep_best!r}; give METRIC:min or METRIC:max, or null for none.")
         lookup("on_nan", self.on_nan, ON_NAN)

@@ -21,6 +21,7 @@ from mxgan.evaluation.features import RESIZING, reduced
 from mxgan.evaluation.metrics import METRICS
 from mxgan.evaluation.reference import Reference, image_chunks, sample_chunks
 from mxgan.evaluation.swd import check_pyramid
+from mxgan.graphs.params_files import load_params
 from mxgan.runs.config import RunConfig, recorded_config
 from mxgan.runs.data import held_out_split, open_images, trained_split
 from mxgan.runs.reference import open_reference
@@ -101,7 +102,9 @@ def evaluate(
     given = {"classifier": classifier, "inception": inception, "check": folder.check_data, "progress": progress}
     reference = open_reference(config, default, names, count=samples, seed=seed, **given)
     logger.info("%s samples of step %d, and %s", f"{samples:,}", int(chosen.name), ", ".join(reference.names))
-    sampler = Sampler.of_file(file, config.recipe.network, distribution=config.recipe.latent_distribution)
+    sampler = Sampler.of_network(
+        config.recipe.network, load_params(file), distribution=config.recipe.latent_distribution
+    )
     results = _measured(config, sampler, reference, samples, settings, progress)
     return Evaluation(results, _protocol(config, chosen, file, samples, settings, reference))
 

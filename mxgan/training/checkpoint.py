@@ -7,8 +7,8 @@
     state.json                                                  everything else, and the sha256 of each file above
 
 A checkpoint is written under another name, read back, synced to the disk and renamed: a folder with a number as its
-name is complete. The symbols are for other programs; mxgan does not read them, since config.json says how to build
-them.
+name is complete. The symbols are for other programs, and for `mxgan sample FILE.params`; a run itself does not read
+them, since its config.json says how to build them.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ __all__ = [
     "rewrite_state",
     "save_checkpoint",
     "sha256_of",
+    "symbol_prefix",
 ]
 
 logger = logging.getLogger(__name__)
@@ -171,6 +172,12 @@ def parameter_file(folder: Path, half: str) -> Path:
     if len(found) != 1:
         raise CorruptFileError(folder, f"holds {len(found)} parameter files of the {half}, not one")
     return found[0]
+
+
+def symbol_prefix(prefix: str) -> str:
+    """The prefix of the symbol of a .params file's prefix: an average, DATASET_E_STAMP, has that of the generator."""
+    dataset, average, stamp = prefix.rpartition("_E_")
+    return f"{dataset}_G_{stamp}" if average else prefix
 
 
 def read_state(folder: Path) -> dict:

@@ -1,24 +1,29 @@
-"""`Sampler`: images from the generator of a pair in training, or of a .params file."""
+"""`Sampler`: images from the generator of a pair in training, or with the parameters of a file."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Optional
 
 import numpy as np
 
-from mxgan.errors import ArgumentError
+from mxgan.errors import ArgumentError, CheckpointError
 from mxgan.graphs.memory import Graph, check_memory
-from mxgan.graphs.params_files import load_params
 from mxgan.graphs.shapes import check_parameters, parameter_shapes
-from mxgan.networks.recognition import network_of_params
+from mxgan.graphs.symbol_files import mxnets_reason
+from mxgan.networks.base import Network
 from mxgan.runtime import mx
 from mxgan.runtime.draws import check_distribution, draw_latents
 from mxgan.training.inputs import check_conditions, device_list, generator_inputs
 
 __all__ = ["Sampler"]
+
+logger = logging.getLogger(__name__)
+
+ROUNDING = 1e-3  # that images may lie outside of [-1, 1]
 
 
 class Sampler:
@@ -61,22 +66,26 @@ class Sampler:
         # Bound for training: a graph bound for inference gets MXNet's oneDNN backend, which keeps the first value of
         # a weight that the graph computes (blocks.single_channel_deconvolution) and does not update it.
         data, *labels = self._inputs.items()
-        self.module.bind([data], labels or None, for_training=True)
+        with _in_words():
+            self.module.bind([data], labels or None, for_training=True)
 
     @classmethod
-    def of_params(cls, generator, latent_shape: Sequence[int], parameters: tuple, *settings, **named) -> Sampler:
+    def of_params(
+        cls, generator, latent_shape: Sequence[int], parameters: tuple, batch_size: int = 64, **settings
+    ) -> Sampler:
         """A sampler with these (arg_params, aux_params), which are checked before the generator is bound."""
-        inputs = _image_inputs(generator, latent_shape, 1, named.get("classes", 0), named.get("conditions", {}))
+        conditions = settings.get("conditions", {})
+        inputs = _image_inputs(generator, latent_shape, batch_size, settings.get("classes", 0), conditions)
         _fitting(generator, parameter_shapes(generator[0], inputs), parameters)
-        sampler = cls(generator, latent_shape, *settings, **named)
+        sampler = cls(generator, latent_shape, batch_size, **settings)
         sampler.set_params(*parameters)
         return sampler
 
     @classmethod
-    def of_file(cls, file: Path, network=None, batch_size: int = 64, distribution: str = "normal") -> Sampler:
-        """A sampler of a generator's .params file; if `network` is None, the parameters decide the row of NETWORKS."""
-        parameters = load_params(file)
-        network = network or network_of_params(parameters[0])
+    def of_network(
+        cls, network: Network, parameters: tuple, batch_size: int = 64, distribution: str = "normal"
+    ) -> Sampler:
+        """A sampler of a network's generator with these (arg_params, aux_params)."""
         settings = {"classes": network.generator_classes, "distribution": distribution}
         return cls.of_params(network.generator(), network.latent_shape, parameters, batch_size, **settings)
 
@@ -108,9 +117,13 @@ class Sampler:
         for start in range(0, count, self.batch_size):
             rows = np.resize(np.arange(start, min(start + self.batch_size, count)), self.batch_size)
             data, *labels = [mx.nd.array(values[rows], dtype=np.float32) for values in given.values()]
-            self.module.forward(mx.io.DataBatch([data], labels or None), is_train=False)
-            images.append(self.module.get_outputs()[0].asnumpy()[: count - start])
+            images.append(self._forward(data, labels)[: count - start])
         return np.concatenate(images)
+
+    def _forward(self, data, labels: list) -> np.ndarray:
+        with _in_words():
+            self.module.forward(mx.io.DataBatch([data], labels or None), is_train=False)
+            return self.module.get_outputs()[0].asnumpy()
 
     def _given(self, latents, classes, conditions: Mapping) -> dict:
         """{input: (N, …)} in the order of the generator's inputs, each checked."""
@@ -160,7 +173,14 @@ class Sampler:
         if only is not None and not 0 <= only < self.classes:
             known = f"0 to {self.classes - 1}" if self.classes else "none: this generator is not conditional"
             raise ArgumentError(f"class {only} is not one of this generator's ({known}).")
-        return self.sample(latents, self.classes_of(num, only))
+        images = self.sample(latents, self.classes_of(num, only))
+        if images.min() < -1 - ROUNDING or images.max() > 1 + ROUNDING:
+            logger.warning(
+                "The images reach from %.4g to %.4g; in pictures, what lies outside of -1 to 1 is cut off.",
+                images.min(),
+                images.max(),
+            )
+        return images
 
     def classes_of(self, num: int, only: Optional[int] = None) -> Optional[np.ndarray]:
         """The classes (N,) of the images that `draw` returns; None if the generator is not conditional."""
@@ -185,3 +205,12 @@ def _fitting(generator, wanted: tuple, parameters: tuple) -> list:
     for each, given in zip(wanted, kept):
         check_parameters("generator", each, given)
     return kept
+
+
+@contextmanager
+def _in_words():
+    """Turn MXNet's error for a symbol that it cannot bind or compute into a CheckpointError of one line."""
+    try:
+        yield
+    except (mx.MXNetError, RuntimeError) as error:  # simple_bind raises the latter
+        raise CheckpointError(f"MXNet cannot compute this generator: {mxnets_reason(error)}.") from error

@@ -16,6 +16,8 @@ from click.testing import CliRunner
 from mxgan.cli import main
 from mxgan.errors import ArgumentError
 from mxgan.recipes import RECIPES
+from mxgan.runtime import mx
+from mxgan.runtime.draws import draw_latents
 from mxgan.training.run_folder import RunFolder
 from tests.support import long_but
 
@@ -85,6 +87,16 @@ def test_the_defaults_are_the_originals():
     assert recipe["initial_sigma"] == 0.02
     assert recipe["real_label"] == 1.0
     assert recipe["instance_noise"]["sigma"] == 0
+
+
+def test_the_originals_windows_are_refreshed_every_ten_steps_and_files_every_hundred():
+    original = dry_run("--recipe", "dcgan-original")
+    assert (original["show_every"], original["sample_every"]) == (10, 100)
+    assert dry_run()["show_every"] is None
+    assert dry_run("--recipe", "dcgan-original", "--show-every", "epoch")["show_every"] == "epoch"
+    result = mxgan("train", "--dry-run", "--set", "show_every=0")
+    assert result.exit_code == 2
+    assert "show_every is 0; give a number of steps above 0, or 'epoch', or null for the pictures" in result.output
 
 
 def test_lr_keeps_the_ratio_between_the_networks():
@@ -338,9 +350,39 @@ def test_samples_as_grid_array_and_folder(finished, tmp_path):
     assert sorted(p.name for p in (tmp_path / "many").iterdir()) == ["000000.png", "000001.png", "000002.png"]
 
 
+def test_samples_of_a_foreign_file_by_its_symbol(tmp_path):
+    noise = mx.sym.Variable("noise")
+    symbol = mx.sym.Activation(mx.sym.FullyConnected(noise, name="fc", num_hidden=64), act_type="sigmoid")
+    weight, bias = np.random.default_rng(0).standard_normal((64, 5)), np.zeros(64)
+    arrays = {"fc_weight": mx.nd.array(weight), "fc_bias": mx.nd.array(bias)}
+    mx.nd.save(str(tmp_path / "a.params"), {f"net_{name}": value for name, value in arrays.items()})
+    symbol.save(str(tmp_path / "b.json"))
+    call = ["sample", tmp_path / "a.params", "--symbol", tmp_path / "b.json", "--num", 4]
+    result = mxgan(*call, "--output", tmp_path / "found.npz")
+    assert result.exit_code == 0, result.output
+    said, last = result.output.splitlines()
+    assert said == (
+        f"symbol: {tmp_path / 'b.json'}; latents noise (5,); 64 numbers a sample, drawn as 1×8×8; "
+        "its sigmoid's values from 0 to 1 become -1 to 1"
+    )
+    assert last == f"4 images: {tmp_path / 'found.npz'}"
+    stated = ["--input", "noise", "--latent", "5", "--strip-prefix", "net_"]
+    assert mxgan(*call, *stated, "--output", tmp_path / "stated.npz").exit_code == 0
+    found, same = (np.load(tmp_path / f"{name}.npz")["images"] for name in ("found", "stated"))
+    np.testing.assert_array_equal(found, same)
+    expected = np.tanh(draw_latents((4, 5), 0, 0, stream="samples") @ weight.T / 2).reshape(4, 1, 8, 8)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    for wrong in ("5,", "0", "a", "", "-1"):
+        result = mxgan(*call, "--latent", wrong, "--output", tmp_path / "none.npz")
+        assert result.exit_code == 2
+        assert f"--latent '{wrong}': give the sizes of one latent, all above 0, as 100,1,1." in result.output
+
+
 @pytest.mark.parametrize(
     "arguments, words",
     [
+        (["{run}", "--latent", "10,1,1"], "latent_shape: only for a .params file with a symbol"),
+        (["{run}", "--symbol", "a.json"], "symbol: only for a .params file with a symbol"),
         (["nowhere"], "nowhere does not exist; give a run folder or a .params file"),
         (["{run}", "--num", "0"], "the number of samples is 0"),
         (["{run}", "--output", "{run}/config.json"], "exists; give another name"),
@@ -402,8 +444,10 @@ def test_doctor_never_fails_by_a_traceback():
         assert word in result.output
 
 
-def test_help_and_version_need_no_mxnet():
-    code = "import sys, mxgan.cli; from click.testing import CliRunner as C; r = C().invoke(mxgan.cli.main, ['--help'])"
+@pytest.mark.parametrize("command", [["--help"], ["--version"], ["sample", "--help"], ["train", "--help"]])
+def test_help_and_version_need_no_mxnet(command):
+    code = "import sys, mxgan, mxgan.cli; from click.testing import CliRunner as C; "
+    code += f"r = C().invoke(mxgan.cli.main, {command})"
     code += "; assert r.exit_code == 0; sys.exit('mxnet' in sys.modules or 'cv2' in sys.modules)"
     environment = {**os.environ, "PYTHONPATH": os.getcwd()}
     assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0

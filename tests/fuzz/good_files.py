@@ -3,6 +3,7 @@
 ::
 
     FOLDER/params/gen.params     FOLDER/run/            a checkpointed run of two steps
+    FOLDER/generator/            gen.params, and its symbol beside it
     FOLDER/images/a, b           FOLDER/records/x.rec   FOLDER/mnist/, mnist_gz/
     FOLDER/bombs/                small files of enormous images
     FOLDER/symbols/              the two symbols of a checkpoint
@@ -34,6 +35,10 @@ def make_good_files(folder: Path) -> None:
     _make_run(folder / "run")
     (folder / "params").mkdir()
     shutil.copy(next(folder.glob("run/checkpoints/000002/*_G_*.params")), folder / "params" / "gen.params")
+    (folder / "generator").mkdir()
+    shutil.copy(folder / "params" / "gen.params", folder / "generator" / "gen.params")
+    symbol = next(folder.glob("run/checkpoints/000002/*_G_*-symbol.json"))
+    shutil.copy(symbol, folder / "generator" / "gen-symbol.json")
     (folder / "symbols").mkdir()
     for path in folder.glob("run/checkpoints/000002/*-symbol.json"):
         shutil.copy(path, folder / "symbols" / path.name)

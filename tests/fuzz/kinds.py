@@ -15,6 +15,7 @@ from tests.fuzz.array_breakers import break_arrays
 from tests.fuzz.byte_breakers import break_bytes
 from tests.fuzz.folder_breakers import break_folder, files_in, mend_checksums
 from tests.fuzz.json_breakers import break_json, break_json_lines
+from tests.fuzz.symbol_breakers import break_symbol
 
 __all__ = ["KINDS", "Kind"]
 
@@ -115,6 +116,11 @@ def use_params(folder: Path) -> None:
         mxgan.load_sampler(path).draw(2)
 
 
+def use_generator(folder: Path) -> None:
+    """A file of parameters by the symbol beside it, which may be a stranger's too."""
+    mxgan.load_sampler(folder / "gen.params", batch_size=2).draw(2)
+
+
 def use_sampler(folder: Path) -> None:
     mxgan.load_sampler(folder).draw(2)
 
@@ -187,6 +193,17 @@ IMAGES = (some_bytes("*/*"), some_bytes("*/*"), some_bytes("*/*"), some_entry, a
 
 KINDS = {
     "params": Kind("params", (some_bytes("*"), some_arrays("*"), some_entry), use_params, 20),
+    "generator": Kind(
+        "generator",
+        (
+            *[some_json("*-symbol.json", break_symbol)] * 4,
+            some_json("*.json"),
+            some_bytes("*"),
+            some_arrays("*.params"),
+        ),
+        use_generator,
+        24,
+    ),
     "sampler": Kind("run", (*IN_RUN, some_json("config.json")), use_sampler, 14),
     "checkpoint": Kind("run", IN_RUN, use_resume, 20),
     "state": Kind("run", (some_json("checkpoints/000002/state.json"),), use_resume, 14),

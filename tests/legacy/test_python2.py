@@ -46,7 +46,8 @@ def execute(changes):
 )
 def test_division(execute, expression, expected):
     found = execute(f"x = {expression}\n", np=np)["x"]
-    assert found == expected and type(found) in (type(expected), np.int64, np.float32)
+    assert found == expected
+    assert type(found) in (type(expected), np.int64, np.float32)
 
 
 def test_division_in_place_evaluates_its_target_once(execute):
@@ -83,7 +84,8 @@ x = Inner().x
     )
     assert (space["n"], space["items"], space["b"].half, space["real"], space["x"]) == (4, [1, 4], 2, 4.5, 3)
     assert space["calls"] == [2, 1]
-    assert space["kept"] is space["whole"] and space["kept"].tolist() == [4, 4]
+    assert space["kept"] is space["whole"]
+    assert space["kept"].tolist() == [4, 4]
     assert space["part"].tolist() == [0, 1, 1, 1, 2, 2, 6, 7]
 
 

@@ -107,10 +107,12 @@ def test_a_gan_as_of_2016(gan, tmp_path):
     names = sorted(path.name for path in pictures.iterdir())
     assert names == [f"{title}-00000{i}.png" for title in ("figure-1", "float_window_1", "gout") for i in (1, 2, 3)]
     shown = [cv2.imread(str(pictures / f"{title}-000002.png")) for title in ("gout", "float_window_1")]
-    assert shown[0].shape == (56, 56, 3) and shown[0].max() > 0
+    assert shown[0].shape == (56, 56, 3)
+    assert shown[0].max() > 0
     np.testing.assert_array_equal(*shown)
     log = (tmp_path / "kept" / "log.txt").read_text()
-    assert gan.stdout.splitlines()[2] in log and "windows became PNG files" in log
+    assert gan.stdout.splitlines()[2] in log
+    assert "windows became PNG files" in log
 
 
 def test_python_2_needs_its_flag_and_then_runs(run):
@@ -217,13 +219,15 @@ def test_the_program_s_own_errors_and_exit_codes(run):
     """)
     assert failed.returncode == 1
     trace = failed.stderr
-    assert trace.startswith("Traceback (most recent call last):\n") and "mxgan/legacy" not in trace
+    assert trace.startswith("Traceback (most recent call last):\n")
+    assert "mxgan/legacy" not in trace
     assert re.search(r'old.py", line 5, in <module>\n.*\n.*old.py", line 4, in divide', trace)
     assert "In Python 2, / between whole numbers gave a whole number: give --python2" in trace
     left = run("import sys; print('before'); sys.exit(7)", ["--run-dir", "kept"])
     assert (left.returncode, left.stdout) == (7, "before\n")
     again = run("print(1)", ["--run-dir", "kept"])
-    assert again.returncode == 1 and "the folder kept is not empty; give a new --run-dir" in again.stderr
+    assert again.returncode == 1
+    assert "the folder kept is not empty; give a new --run-dir" in again.stderr
 
 
 def test_a_gpu_stays_a_gpu_and_this_package_is_found_without_another(run):
@@ -298,7 +302,9 @@ def test_a_script_that_is_missing_and_show_without_python2(run, tmp_path):
     from mxgan.cli import main
 
     gone = CliRunner().invoke(main, ["run", str(tmp_path / "gone.py")])
-    assert gone.exit_code == 2 and "gone.py is not a file; give the path of a Python program" in gone.output
+    assert gone.exit_code == 2
+    assert "gone.py is not a file; give the path of a Python program" in gone.output
     (tmp_path / "a.py").write_text("")
     bare = CliRunner().invoke(main, ["run", "--show", str(tmp_path / "a.py")])
-    assert bare.exit_code == 2 and "--show prints what --python2 translates; give both" in bare.output
+    assert bare.exit_code == 2
+    assert "--show prints what --python2 translates; give both" in bare.output

@@ -13,21 +13,26 @@ import struct
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import mxgan
 from mxgan.errors import ArgumentError, DisplayError
 from mxgan.pictures import windows
 from mxgan.pictures.grid import image_grid
 from mxgan.pictures.windows import Display
 from mxgan.runtime import x11
+from mxgan.training.callback import Callback
+from tests.support import assert_same, params_of, tiny_config
 
 SAME_PATH = "import sys; sys.path[:] = sys.argv[1:]\n"
 NO_SERVER = ":987"  # a display number that nobody serves
-NO_WINDOW = "could not connect to display :987|the display :987 does not answer|Qt's X11 plugin lacks a system library"  # the latter on a bare machine
+# The last one on a bare machine.
+NO_WINDOW = "could not connect to display :987|the display :987 does not answer|Qt's X11 plugin lacks a system library"
 
 RED = np.concatenate([np.ones((1, 1, 8, 8)), -np.ones((1, 2, 8, 8))], axis=1).astype(np.float32)
 GREEN = RED[:, [1, 0, 2]]
@@ -361,3 +366,34 @@ def test_a_forgotten_display_is_closed(screen):
     del display
     assert not Path(f"/proc/{pid}").exists()
     Display("window").close()  # another one can be opened
+
+
+class Watching(Callback):
+    """Looks at the screen after each step, and waits for what step 3 and step 6 show."""
+
+    def __init__(self, screen) -> None:
+        self.screen, self.seen = screen, {}
+
+    def on_step_end(self, trainer, batch, result) -> None:
+        if trainer.step == 3:
+            wait_until(lambda: set(self.screen.windows()) == {"gout", "diff", "data"})
+            wait_until(lambda: coloured(self.screen, [0, 0, 0]) < 0.8 * 600 * 1280)
+            time.sleep(0.5)  # all three are drawn
+        if trainer.step == 6:
+            wait_until(lambda: not np.array_equal(self.screen.pixels(), self.seen[5][1]))
+        self.seen[trainer.step] = set(self.screen.windows()), self.screen.pixels()
+
+
+def test_windows_are_refreshed_more_often_than_files_are_saved(screen, tmp_path):
+    config = tiny_config(steps=7, sample_every=100, show_every=3)
+    watching = Watching(screen)
+    shown = mxgan.start(config, tmp_path / "shown", "window", progress=False, callbacks=[watching])
+    shown.run()
+    assert [len(watching.seen[step][0]) for step in range(1, 8)] == [0, 0, 3, 3, 3, 3, 3]
+    np.testing.assert_array_equal(watching.seen[3][1], watching.seen[5][1])
+    assert sorted(path.name for path in shown.folder.samples.iterdir()) == [
+        f"{title}-000007.png" for title in ("data", "diff", "gout")
+    ]
+    unseen = mxgan.start(replace(config, show_every=None), tmp_path / "unseen", "none", progress=False)
+    unseen.run()
+    assert_same(params_of(shown.trainer.pair), params_of(unseen.trainer.pair))

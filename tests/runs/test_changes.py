@@ -52,6 +52,23 @@ def test_the_same_call_begins_goes_on_and_ends(whole, tmp_path):
         auto(tiny_config(steps=16), folder)
 
 
+def test_a_run_from_before_windows_had_an_interval_goes_on(whole, tmp_path):
+    """Its config.json has no show_every, and its recipe no default of it: neither changes the training."""
+    trained(tiny_config(steps=8), tmp_path / "run")
+    path = tmp_path / "run" / "config.json"
+    record = json.loads(path.read_text())
+    assert record["run"].pop("show_every") is None
+    assert record["run"]["recipe"]["run_defaults"] == {}
+    path.write_text(json.dumps(record))
+    config = tiny_config(steps=16, show_every=10)
+    config = replace(config, recipe=replace(config.recipe, run_defaults={"show_every": 10}))
+    session = auto(config, tmp_path / "run")
+    assert (session.trainer.step, session.config.show_every) == (8, 10)
+    session.run()
+    assert_same(params_of(session.trainer.pair), params_of(whole.trainer.pair))
+    assert RunFolder(tmp_path / "run").read_config()["run"]["show_every"] == 10
+
+
 def test_without_a_folder_the_newest_run_with_these_settings_is_meant(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     auto(tiny_config(steps=4)).lock.release()  # none yet: one is begun

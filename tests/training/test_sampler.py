@@ -88,14 +88,45 @@ def test_a_params_file_alone_tells_its_network(name):
     assert found.generator_classes == maker.classes == (5 if name == "conditional-dcgan" else 0)
 
 
-def test_what_a_params_file_does_not_tell_is_said(caplog):
-    for name, said in (("mlp", "assumed are eps 1e-05, slope 0.0, output sigmoid"), ("cbr", "")):
-        caplog.clear()
-        network = GENERATORS[name]
-        shapes, _ = parameter_shapes(network.generator(), network.generator_inputs(1))
-        network_of_params({key: mx.nd.zeros(shape) for key, shape in shapes.items()})
-        assert [record.levelname for record in caplog.records] == ["WARNING"] * bool(said)
-        assert said in caplog.text
+ASSUMED = {
+    "dcgan": "assumed are eps 1e-05. Its symbol or its run folder shows them",
+    "conditional-dcgan": "assumed are eps 1e-05. Its symbol",
+    "mlp": "assumed are eps 1e-05, slope 0, output sigmoid. Its symbol",
+    "cbr": "",
+    "encoder-decoder": "",
+}
+
+
+def parameters_of(network, gamma=1.0) -> dict:
+    """A generator's parameters; every gamma is `gamma`, times 1, 2, … if it is negative."""
+    shapes, _ = parameter_shapes(network.generator(), network.generator_inputs(1))
+    made = {name: mx.nd.zeros(shape) for name, shape in shapes.items()}
+    for name in made:
+        if name.endswith("_gamma"):
+            made[name] += gamma if gamma > 0 else -gamma * mx.nd.arange(1, made[name].size + 1)
+    return made
+
+
+@pytest.mark.parametrize("name", sorted(GENERATORS))
+def test_what_a_params_file_does_not_tell_is_said(name, caplog):
+    network_of_params(parameters_of(GENERATORS[name]))
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * bool(ASSUMED[name])
+    assert ASSUMED[name] in caplog.text
+
+
+@pytest.mark.parametrize(
+    "gamma, held, words",
+    [
+        (1.0, True, "eps 1e-05. Its symbol"),
+        (0.7, True, "fix_gamma True (the gammas of a layer are all alike, as weight decay leaves those not in use)"),
+        (-0.2, False, "fix_gamma False (the gammas of a layer differ, as only trained ones do)"),
+    ],
+)
+def test_gammas_tell_whether_they_were_trained(gamma, held, words, caplog):
+    """In MXNet all gammas begin at 1; under fix_gamma their gradient is 0, and weight decay alone moves them."""
+    found = network_of_params(parameters_of(GENERATORS["dcgan"], gamma))
+    assert found.fix_gamma is held
+    assert words in caplog.text
 
 
 def test_a_discriminators_parameters_are_known_as_such():
