@@ -30,10 +30,11 @@ class Python2Compiler:
 
     def __init__(self, changes: Changes, show: Any = None) -> None:
         self._changes, self._show = changes, show
-        self._tool = _refactoring_tool()
+        self._tools = {in_package: _refactoring_tool(in_package) for in_package in (False, True)}
 
-    def __call__(self, source: str, file: str) -> CodeType:
-        text = self._translated(source, file)
+    def __call__(self, source: str, file: str, in_package: bool = False) -> CodeType:
+        """The code of a module; `in_package`: whether an import without a dot may mean a module beside it."""
+        text = self._translated(source, file, self._tools[in_package])
         if text != source:
             self._changes.note(
                 "Python 2's syntax was translated to Python 3's",
@@ -47,19 +48,20 @@ class Python2Compiler:
             tree = ast.fix_missing_locations(_Division(file).visit(tree))
         return compile(tree, file, "exec", dont_inherit=True)
 
-    def _translated(self, source: str, file: str) -> str:
+    @staticmethod
+    def _translated(source: str, file: str, tool: Any) -> str:
         if not source.strip():
             return source
         end = "" if source.endswith("\n") else "\n"
         try:
-            return str(self._tool.refactor_string(source + end, file))
+            return str(tool.refactor_string(source + end, file))
         except Exception as error:  # fissix raises its tokenizer's and its parser's own errors
             raise ArgumentError(
                 f"{file} can be read neither as Python 2 nor as Python 3: {first_line(error)}. Mend that line."
             ) from error
 
 
-def _refactoring_tool():
+def _refactoring_tool(in_package: bool):
     try:
         from fissix.refactor import RefactoringTool, get_fixers_from_package
     except ImportError as error:
@@ -67,8 +69,9 @@ def _refactoring_tool():
             '--python2 needs the package fissix. Install it: pip install ".[python2]" in the clone of mxgan, or '
             "pip install fissix."
         ) from error
-    fixers = set(get_fixers_from_package("fissix.fixes")) - {"fissix.fixes.fix_future"}  # its imports do no harm
-    return RefactoringTool(sorted(fixers))
+    # Imports from __future__ do no harm. The main program is in no package, even with an __init__.py beside it.
+    unwanted = {"fissix.fixes.fix_future", *(() if in_package else ("fissix.fixes.fix_import",))}
+    return RefactoringTool(sorted(set(get_fixers_from_package("fissix.fixes")) - unwanted))
 
 
 def _difference(source: str, text: str, file: str) -> list:

@@ -102,7 +102,7 @@ def _change_mxnet(settings: Settings, changes: Changes, mnist: Mnist) -> None:
     count_updates(settings.steps)
 
 
-def _python3(source: str, file: str) -> CodeType:
+def _python3(source: str, file: str, in_package: bool) -> CodeType:
     return compile(source, file, "exec", dont_inherit=True)
 
 
@@ -110,7 +110,7 @@ def _compiled(compiler: Callable, script: Path) -> CodeType:
     from importlib.util import decode_source
 
     try:
-        return compiler(decode_source(script.read_bytes()), str(script))
+        return compiler(decode_source(script.read_bytes()), str(script), False)
     except OSError as error:
         raise ArgumentError(f"{script} cannot be read: {error.strerror or error}.") from error
     except (SyntaxError, UnicodeDecodeError, ValueError) as error:

@@ -23,7 +23,7 @@ from typing import Any, Callable, Optional
 
 __all__ = ["Compiler", "is_own_file", "own_modules_first"]
 
-Compiler = Callable[[str, str], CodeType]  # (source text, file name) → code
+Compiler = Callable[[str, str, bool], CodeType]  # (source text, file name, whether it is in a package) → code
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _OURS = _PACKAGE.name
@@ -91,7 +91,7 @@ class _OwnLoader(SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
-        return self._compiler(decode_source(self.get_data(path)), path)
+        return self._compiler(decode_source(self.get_data(path)), path, "." in fullname or self.is_package(fullname))
 
     def exec_module(self, module: ModuleType) -> None:
         self._prepare(module)

@@ -28,7 +28,7 @@ class _Computable(Rewriting):
         self._shared = _shared_variables(self.old)
         failing = {number: self._geometry(number) for number, node in enumerate(self.old) if node["op"] == _OPERATOR}
         self.failing = {number: geometry for number, geometry in failing.items() if geometry is not None}
-        self._sizes = self._input_sizes(symbol, types, shapes) if self.failing else {}
+        self.sizes = self._input_sizes(symbol, types, shapes) if self.failing else {}
 
     def _geometry(self, number: int) -> Optional[Geometry]:
         """The settings of a layer that fails; None for another."""
@@ -58,9 +58,9 @@ class _Computable(Rewriting):
         return sizes
 
     def node(self, number: int, node: dict, inputs: list) -> int:
-        if number not in self._sizes:
+        if number not in self.sizes:
             return super().node(number, node, inputs)
-        size, geometry = self._sizes[number], self.failing[number]
+        size, geometry = self.sizes[number], self.failing[number]
         self._declare(number)
         if not self._weight_is_computed(number) and size is not None:
             geometry = geometry.padded_for(size)
@@ -123,7 +123,7 @@ def computable(symbol, types: Optional[dict] = None, shapes: Optional[dict] = No
     types, shapes : {argument: type}, {argument: shape} as far as they are known.
     """
     rewriting = _Computable(symbol, types, shapes)
-    if not rewriting._sizes:
+    if not rewriting.sizes:
         return symbol
     made = rewriting.symbol()
     for listed in ("list_arguments", "list_auxiliary_states", "list_outputs", "list_inputs"):
@@ -174,18 +174,17 @@ def mend_symbol(module: ModuleType) -> None:
 
     @functools.wraps(simple_bind)
     def mended_simple_bind(self, ctx, grad_req="write", type_dict=None, *others, **shapes):
-        known = {name: shape for name, shape in shapes.items() if isinstance(shape, (tuple, list))}
         names = set(self.list_arguments())
-        known = {name: shape for name, shape in known.items() if name in names}
+        known = {name: shape for name, shape in shapes.items() if name in names}
         bound = _for_device(self, ctx, type_dict, known)
-        return _remembered(self, bound, simple_bind(bound, ctx, grad_req, type_dict, *others, **shapes))
+        return _remembering(self, bound, simple_bind(bound, ctx, grad_req, type_dict, *others, **shapes))
 
     @functools.wraps(bind)
     def mended_bind(self, ctx, args, *others, **named):
         given = args if isinstance(args, dict) else dict(zip(self.list_arguments(), args))
         types = {name: array.dtype for name, array in given.items()}
         bound = _for_device(self, ctx, types, {name: array.shape for name, array in given.items()})
-        return _remembered(self, bound, bind(bound, ctx, args, *others, **named))
+        return _remembering(self, bound, bind(bound, ctx, args, *others, **named))
 
     module.Symbol.simple_bind, module.Symbol.bind = mended_simple_bind, mended_bind
 
@@ -194,27 +193,29 @@ def _for_device(symbol, ctx, types: Optional[dict], shapes: dict):
     return symbol if ctx.device_type == "gpu" else computable(symbol, types, shapes)
 
 
-def _remembered(symbol, bound, executor):
-    executor._mxgan_replaced = bound is not symbol
+def _remembering(symbol, bound, executor):
+    """The executor, with the symbol as the caller knows it if layers of it were replaced."""
+    executor._mxgan_original = None if bound is symbol else symbol
     return executor
 
 
 def mend_executor(module: ModuleType) -> None:
-    """Make Executor.reshape refuse another image size where a replaced layer was made for one size."""
+    """Make Executor.reshape refuse shapes that give a replaced layer another input size than it was made for."""
     reshape = module.Executor.reshape
 
     @functools.wraps(reshape)
     def mended(self, partial_shaping=False, allow_up_sizing=False, **shapes):
-        replaced = getattr(self, "_mxgan_replaced", False)
-        for name, shape in shapes.items() if replaced else ():
-            bound = self.arg_dict[name].shape
-            if tuple(shape[1:]) != bound[1:]:
+        original = getattr(self, "_mxgan_original", None)
+        if original is not None:
+            before = {name: self.arg_dict[name].shape for name in shapes}
+            if _Computable(original, None, before).sizes != _Computable(original, None, shapes).sizes:
                 raise ArgumentError(
-                    f"the input {name!r} was bound as {bound} and cannot become {tuple(shape)}: a Deconvolution of "
-                    "this network was made for that size. Only the batch can change; bind the symbol again for another "
-                    "size."
+                    f"the inputs {before} cannot become {shapes}: a Deconvolution of this network was made for one "
+                    "size of its input. Bind the symbol again for another size; only the batch can change."
                 )
-        return _remembered(None if replaced else self, self, reshape(self, partial_shaping, allow_up_sizing, **shapes))
+        changed = reshape(self, partial_shaping, allow_up_sizing, **shapes)
+        changed._mxgan_original = original
+        return changed
 
     module.Executor.reshape = mended
 

@@ -1,5 +1,6 @@
 """Python 2's syntax and division, compiled in this process."""
 
+import dis
 from pathlib import Path
 
 import numpy as np
@@ -110,3 +111,14 @@ def test_what_neither_python_reads(changes):
 def test_an_empty_file_and_no_newline_at_the_end(execute):
     execute("")
     assert execute("x = 1")["x"] == 1
+
+
+def test_an_import_of_a_module_beside_it(tmp_path, changes):
+    """Python 2 looked beside a module of a package first; the main program is in no package."""
+    for name in ("__init__", "beside", "old"):
+        (tmp_path / f"{name}.py").write_text("import beside\n")
+    compiler = Python2Compiler(changes)
+    file = str(tmp_path / "old.py")
+    for in_package in (False, True):
+        operations = {each.opname for each in dis.get_instructions(compiler("import beside\n", file, in_package))}
+        assert ("IMPORT_FROM" in operations) == in_package  # from . import beside

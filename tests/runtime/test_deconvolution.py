@@ -277,10 +277,19 @@ def test_another_batch_size_goes_and_another_image_size_is_refused():
     larger = executor.reshape(allow_up_sizing=True, data=(5, 3, *SIZE))
     larger.forward()
     assert larger.outputs[0].shape == (5, 1, 10, 8)
-    with pytest.raises(ArgumentError, match=r"'data' was bound as \(5, 3, 5, 4\) and cannot become \(2, 3, 8, 8\)"):
+    with pytest.raises(ArgumentError, match=r"inputs {'data': \(5, 3, 5, 4\)} cannot become {'data': \(2, 3, 8, 8\)}"):
         larger.reshape(data=(2, 3, 8, 8))
     plain = layer_after_another(*CASES["three filters"]).simple_bind(mx.cpu(), data=(2, 3, *SIZE))
     assert plain.reshape(allow_up_sizing=True, data=(2, 3, 8, 8)).outputs[0].shape == (2, 3, 16, 16)
+
+
+def test_another_shape_of_an_input_that_leaves_the_layer_its_size():
+    """A program may feed labels (N,) into a Module that was bound for (N, 1, 1, 1)."""
+    extra = mx.sym.Reshape(mx.sym.var("extra"), shape=(-1, 1, 1, 1))
+    shaped = mx.sym.Reshape(mx.sym.broadcast_add(mx.sym.var("data"), extra), shape=(-1, 3, *SIZE))
+    symbol = mx.sym.Deconvolution(mx.sym.relu(shaped), name="up", kernel=(3, 3), num_filter=1)
+    executor = symbol.simple_bind(mx.cpu(), data=(2, 3, *SIZE), extra=(2, 1, 1, 1))
+    assert executor.reshape(data=(2, 3, *SIZE), extra=(2,)).outputs[0].shape == (2, 1, 7, 6)
 
 
 def test_float64_stays_with_mxnet_itself():
