@@ -122,7 +122,10 @@ def computable(symbol, types: Optional[dict] = None, shapes: Optional[dict] = No
     ----------
     types, shapes : {argument: type}, {argument: shape} as far as they are known.
     """
-    rewriting = _Computable(symbol, types, shapes)
+    try:
+        rewriting = _Computable(symbol, types, shapes)
+    except loaded_mxnet().MXNetError:  # the types or shapes do not fit: MXNet raises the same error when it binds
+        return symbol
     if not rewriting.sizes:
         return symbol
     made = rewriting.symbol()
@@ -208,7 +211,8 @@ def mend_executor(module: ModuleType) -> None:
         original = getattr(self, "_mxgan_original", None)
         if original is not None:
             before = {name: self.arg_dict[name].shape for name in shapes}
-            if _Computable(original, None, before).sizes != _Computable(original, None, shapes).sizes:
+            types = {name: array.dtype for name, array in self.arg_dict.items()}
+            if _Computable(original, types, before).sizes != _Computable(original, types, shapes).sizes:
                 raise ArgumentError(
                     f"the inputs {before} cannot become {shapes}: a Deconvolution of this network was made for one "
                     "size of its input. Bind the symbol again for another size; only the batch can change."

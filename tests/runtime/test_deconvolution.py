@@ -285,11 +285,19 @@ def test_another_batch_size_goes_and_another_image_size_is_refused():
 
 def test_another_shape_of_an_input_that_leaves_the_layer_its_size():
     """A program may feed labels (N,) into a Module that was bound for (N, 1, 1, 1)."""
-    extra = mx.sym.Reshape(mx.sym.var("extra"), shape=(-1, 1, 1, 1))
+    one_hot = mx.sym.one_hot(mx.sym.Reshape(mx.sym.var("extra"), shape=(-1,)), depth=1)  # refuses an unknown type
+    extra = mx.sym.Reshape(one_hot, shape=(-1, 1, 1, 1))
     shaped = mx.sym.Reshape(mx.sym.broadcast_add(mx.sym.var("data"), extra), shape=(-1, 3, *SIZE))
     symbol = mx.sym.Deconvolution(mx.sym.relu(shaped), name="up", kernel=(3, 3), num_filter=1)
-    executor = symbol.simple_bind(mx.cpu(), data=(2, 3, *SIZE), extra=(2, 1, 1, 1))
+    types = {"data": np.float32, "extra": np.float32}
+    executor = symbol.simple_bind(mx.cpu(), type_dict=types, data=(2, 3, *SIZE), extra=(2, 1, 1, 1))
     assert executor.reshape(data=(2, 3, *SIZE), extra=(2,)).outputs[0].shape == (2, 1, 7, 6)
+
+
+def test_shapes_that_do_not_fit_are_an_error_of_mxnet():
+    symbol = layer_after_another(1, {"kernel": (4, 4), "stride": (2, 2), "pad": (1, 1)})
+    with pytest.raises(RuntimeError, match="simple_bind error"):
+        symbol.simple_bind(mx.cpu(), data=(2, 3, 4))
 
 
 def test_float64_stays_with_mxnet_itself():
