@@ -22,6 +22,7 @@ def give_old_names(changes: Changes) -> None:
                 setattr(module, old, _renamed(getattr(module, new), old, new, changes))
     for name in ("bind", "reshape"):
         setattr(mx.mod.Module, name, _without_empty_labels(getattr(mx.mod.Module, name), changes))
+    _accept_missing_inputs(changes)
     _warn_of_gradient_order(changes)
 
 
@@ -40,6 +41,24 @@ def _warn_of_gradient_order(changes: Changes) -> None:
         return gradients(module, *arguments, **named)
 
     mx.mod.Module.get_input_grads = noted
+
+
+def _accept_missing_inputs(changes: Changes) -> None:
+    """Let a Module keep the last values of inputs that a batch lacks, as before MXNet 1.0."""
+    forward = mx.mod.Module.forward
+
+    @functools.wraps(forward)
+    def passed(module: Any, data_batch: Any, is_train: Any = None) -> Any:
+        given = getattr(data_batch, "data", None) or []
+        bound = module.data_shapes if module.binded else []
+        fits = all(array.shape == tuple(described.shape) for array, described in zip(given, bound))
+        if not (module.params_initialized and 0 < len(given) < len(bound) and fits):
+            return forward(module, data_batch, is_train)
+        missing = ", ".join(described.name for described in bound[len(given) :])
+        changes.note(f"a batch without {missing} kept the last values, as before MXNet 1.0", "give every input")
+        return module._exec_group.forward(data_batch, is_train)
+
+    mx.mod.Module.forward = passed
 
 
 def _renamed(function: Any, old: str, new: str, changes: Changes) -> Any:

@@ -57,8 +57,9 @@ class Settings:
     def __post_init__(self) -> None:
         if not self.script.is_file():
             raise ArgumentError(f"{self.script} is not a file; give the path of a Python program.")
-        if self.run_dir is not None and self.run_dir.exists() and any(self.run_dir.iterdir()):
-            raise RunFolderError(f"the folder {self.run_dir} is not empty; give a new --run-dir.")
+        folder = self.run_dir
+        if folder is not None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise RunFolderError(f"{folder} is not an empty folder; give a new --run-dir.")
         if self.show and not self.python2:
             raise ArgumentError("--show prints what --python2 translates; give both, or leave --show out.")
 

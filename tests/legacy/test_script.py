@@ -227,7 +227,7 @@ def test_the_program_s_own_errors_and_exit_codes(run):
     assert (left.returncode, left.stdout) == (7, "before\n")
     again = run("print(1)", ["--run-dir", "kept"])
     assert again.returncode == 1
-    assert "the folder kept is not empty; give a new --run-dir" in again.stderr
+    assert "kept is not an empty folder; give a new --run-dir" in again.stderr
 
 
 def test_a_gpu_stays_a_gpu_and_this_package_is_found_without_another(run):
@@ -240,6 +240,27 @@ def test_a_gpu_stays_a_gpu_and_this_package_is_found_without_another(run):
     )
     assert (done.returncode, done.stdout) == (0, "gpu(1) ['rand', 'g1_weight']\n"), done.stderr
     assert "changed for" not in done.stderr
+
+
+TWO_INPUTS = """
+    import mxnet as mx
+    net = mx.sym.elemwise_add(mx.sym.Variable("b"), mx.sym.Variable("a") * 10)
+    net = mx.sym.MakeLoss(net)
+    mod = mx.mod.Module(net, ("a", "b"), None)
+    mod.bind([("a", (2,)), ("b", (2,))], inputs_need_grad=True)
+    mod.init_params()
+    mod.forward(mx.io.DataBatch([mx.nd.ones((2,)), mx.nd.ones((2,)) * 3], None), is_train=True)
+    mod.forward(mx.io.DataBatch([mx.nd.ones((2,)) * 2], None), is_train=True)
+    mod.backward()
+    print(mod.get_outputs()[0].asnumpy().tolist(), [grad.asnumpy().tolist() for grad in mod.get_input_grads()])
+"""
+
+
+def test_batches_without_an_input_and_the_order_of_gradients(run):
+    done = run(TWO_INPUTS)
+    assert (done.returncode, done.stdout) == (0, "[23.0, 23.0] [[10.0, 10.0], [1.0, 1.0]]\n"), done.stderr
+    assert "a batch without b kept the last values, as before MXNet 1.0 (old.py:9)" in done.stderr
+    assert "get_input_grads() gave the order ['a', 'b']; MXNet before 1.0 gave ['b', 'a'] (old.py:11)" in done.stderr
 
 
 COUNTED = """
