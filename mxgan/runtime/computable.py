@@ -75,8 +75,10 @@ class _Computable(Rewriting):
         for source, output, *_ in self.old[number]["inputs"]:
             variable, shape = self.nodes[self.moved[source]], self._shapes[source][output]
             if variable["op"] == "null":
-                stated = {"__dtype__": _FLOAT32, **({"__shape__": str(shape)} if shape else {})}
-                self.nodes[self.moved[source]] = {**variable, "attrs": {**stated, **variable.get("attrs", {})}}
+                # A shape in the Variable may have zeros for what Gluon leaves to inference.
+                known = {"__shape__": str(shape)} if shape and min(shape) > 0 else {}
+                attributes = {"__dtype__": _FLOAT32, **variable.get("attrs", {}), **known}
+                self.nodes[self.moved[source]] = {**variable, "attrs": attributes}
 
     def _replace(self, node: dict, inputs: list, way, *settings) -> int:
         mx = loaded_mxnet()

@@ -259,6 +259,21 @@ def test_bind_takes_arrays_in_the_symbol_s_order():
     close(executor.outputs[0].asnumpy(), transposed(data, weight, CASES["one filter"][1], 1, above)[0])
 
 
+@pytest.mark.parametrize("case", ["one filter", "odd target"])
+def test_a_variable_whose_shape_is_stated_in_part(case):
+    """Gluon writes zeros for the sizes that it leaves to inference."""
+    filters, settings = CASES[case]
+    data, weight, _ = arrays(filters, settings)
+    stated = mx.sym.Variable("up_weight", shape=(0, filters, *settings["kernel"]))
+    symbol = mx.sym.Deconvolution(mx.sym.relu(mx.sym.var("data")), weight=stated, name="up", num_filter=filters,
+                                  **settings)  # fmt: skip
+    for grad_req in ("write", "null"):
+        executor = symbol.simple_bind(mx.cpu(), grad_req, data=data.shape)
+        executor.arg_dict["data"][:] = np.abs(data)
+        executor.arg_dict["up_weight"][:] = weight
+        close(executor.forward()[0].asnumpy(), transposed(np.abs(data), weight, settings, filters, 0)[0])
+
+
 def test_automatic_names_after_a_binding_are_those_without_it():
     symbol = layer_after_another(1, {"kernel": (4, 4), "stride": (2, 2), "pad": (1, 1)})
     with mx.name.NameManager():
