@@ -13,7 +13,7 @@ from mxgan.cli.terminal import readable_errors
 __all__ = ["run"]
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.command(context_settings={"allow_interspersed_args": False})
 @click.argument("script", type=click.Path())
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.option("--python2", is_flag=True, help="Translate SCRIPT and its own modules from Python 2, in memory.")
@@ -22,6 +22,7 @@ __all__ = ["run"]
 @click.option("--data-dir", type=click.Path(), help="Folder of MNIST's files; else found, or downloaded once.")
 @click.option("--steps", type=click.IntRange(min=1), metavar="N", help="End after N updates of the first Module.")
 @click.option("--run-dir", type=click.Path(), help="A new folder for a log and the pictures.")
+@click.option("--cwd", type=click.Path(), metavar="DIR", help="The folder to run in; else the program's own.")
 @click.option("--debug", is_flag=True, help="Show tracebacks of mxgan itself.")
 def run(
     script: str,
@@ -32,6 +33,7 @@ def run(
     data_dir: Optional[str],
     steps: Optional[int],
     run_dir: Optional[str],
+    cwd: Optional[str],
     debug: bool,
 ) -> None:
     """Run an old MXNet program as it is.
@@ -52,6 +54,7 @@ def run(
             show,
             steps,
             run_dir and Path(run_dir),
+            cwd and Path(cwd),
         )
         code = run_script(settings, lambda text: click.echo(text, err=True))
     sys.exit(code)

@@ -14,7 +14,7 @@ from typing import NamedTuple, Optional
 
 from mxgan.graphs.shapes import infer
 from mxgan.runtime import mx
-from mxgan.runtime.rewriting import output_shapes
+from mxgan.runtime.rewriting import output_places
 
 __all__ = [
     "KINDS",
@@ -151,10 +151,8 @@ def _first_inputs(nodes: list) -> set:
 
 def _add_shapes(nodes: list, symbol: mx.sym.Symbol, shapes: Mapping) -> None:
     internals = symbol.get_internals()
-    entries = [entry.name for entry in internals]
-    found = output_shapes([(node.name, node.operator) for node in nodes], entries, infer(internals, shapes)[1])
-    for node, shapes_of_node in zip(nodes, found):
-        node.output_shapes = shapes_of_node
+    for (number, _), shape in zip(output_places(internals), infer(internals, shapes)[1]):
+        nodes[number].output_shapes += (shape,)
 
 
 def _add_rows(nodes: list, inputs: set, auxiliary: set) -> None:

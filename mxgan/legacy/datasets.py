@@ -22,7 +22,9 @@ from mxgan.runtime import mx
 
 __all__ = ["Mnist", "mend_mxnet_datasets", "mend_sklearn"]
 
-_FILES = "train-images-idx3-ubyte"
+# Defaults of mx.io.MNISTIter, and what it reads from each: setting → (path, kind).
+_SETTINGS = {"image": ("./train-images-idx3-ubyte", "images"), "label": ("./train-labels-idx1-ubyte", "labels")}
+_OTHER_SETS = ("fashion", "emnist", "kmnist", "qmnist", "cifar", "notmnist")  # files of the same form
 _REMEDY = "mxgan.data.load_mnist(split) gives images (N, 28, 28) and labels (N,) as bytes"
 
 
@@ -42,10 +44,7 @@ class Mnist:
     @functools.cache  # noqa: B019 - one object for one program
     def split(self, name: str) -> tuple:
         """(images (N, 28, 28), labels (N,)), bytes, of "train" or "test"."""
-        images, labels, folder = load_mnist(name, self._data_dir)
-        if labels is None:
-            raise DatasetNotFoundError(f"{folder} has MNIST's images without their labels; put the label files there.")
-        return images, labels
+        return _with_labels(name, self._data_dir)
 
     def served(self, form: str) -> None:
         """Note that a program got MNIST in a form."""
@@ -59,6 +58,13 @@ class Mnist:
         head = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
         path.write_bytes(head + array.tobytes())
         return str(path)
+
+
+def _with_labels(split: str, data_dir: Optional[str]) -> tuple:
+    images, labels, folder = load_mnist(split, data_dir)
+    if labels is None:
+        raise DatasetNotFoundError(f"{folder} has MNIST's images without their labels; put the label files there.")
+    return images, labels
 
 
 # --- scikit-learn ------------------------------------------------------------------------------------------
@@ -147,9 +153,9 @@ def _get_mnist(mnist: Mnist) -> dict:
 def _mnist_iterator(mnist: Mnist, plain: Any) -> Any:
     @functools.wraps(plain)
     def iterator(*arguments: Any, **named: Any) -> Any:
-        for setting, kind in (("image", "images"), ("label", "labels")):
-            given = named.get(setting, f"./{_FILES}" if kind == "images" else "./train-labels-idx1-ubyte")
-            if not os.path.exists(given):
+        for setting, (default, kind) in _SETTINGS.items():
+            given = named.get(setting, default)
+            if not os.path.exists(given) and not any(word in given.lower() for word in _OTHER_SETS):
                 split = "test" if any(word in os.path.basename(given) for word in ("t10k", "test", "val")) else "train"
                 mnist.served(f"the missing file {given}")
                 named[setting] = mnist.file(split, kind)
@@ -168,7 +174,7 @@ def _gluon(mnist: Mnist, plain: Any) -> Any:
             return
         split = "train" if dataset._train else "test"
         if find_mnist(split, dataset._root):
-            images, labels, _ = load_mnist(split, dataset._root)
+            images, labels = _with_labels(split, dataset._root)
         else:
             images, labels = mnist.split(split)
             mnist.served("mx.gluon.data.vision.MNIST")

@@ -7,7 +7,10 @@ import re
 __all__ = ["hint_for"]
 
 _PYTHON_2 = "The program is for Python 2: give --python2 before its name."
-_DIVISION = "In Python 2, / between whole numbers gave a whole number: give --python2 before the program's name."
+_DIVISION = (
+    "In Python 2, / between whole numbers gave a whole number: give --python2 before the program's name. If the number "
+    "comes from np.ceil, np.sqrt or the like, write int(…) around it."
+)
 # Modules whose package has another name.
 _PACKAGES = {
     "yaml": "pyyaml",
@@ -76,16 +79,31 @@ _HINTS = (
         r"'(?:im\w+|toimage|fromimage)' from 'scipy\.misc'|No module named 'scipy\.misc'",
         "SciPy has no functions for pictures any more: write cv2.imread, cv2.imwrite and cv2.resize.",
     ),
-    (ModuleNotFoundError, r"No module named '(\w+)", "Install it: pip install {package}."),
+    (
+        ModuleNotFoundError,
+        r"No module named '(sklearn\.\w+|imp|distutils[\w.]*|asyncore|symbol|parser)'",
+        "This module is gone: change the import.",
+    ),
+    (
+        UnicodeDecodeError,
+        r"'ascii' codec can't decode",
+        'A pickle of Python 2: write encoding="latin1" in pickle.load.',
+    ),
+    (ModuleNotFoundError, r"No module named '(\w+)'", "Install it: pip install {package}."),
 )
 
 
-def hint_for(error: BaseException) -> str:
-    """What to do about an error of an old program; empty if nothing is known."""
+def hint_for(error: BaseException, python2: bool = False) -> str:
+    """What to do about an error of an old program; empty if nothing is known.
+
+    Parameters
+    ----------
+    python2 : whether the program already runs with --python2, so that this is no remedy.
+    """
     text = str(error)
     for kind, pattern, remedy in _HINTS:
         found = re.search(pattern, text) if isinstance(error, kind) else None
-        if found:
+        if found and not (python2 and remedy == _PYTHON_2):
             word = next((group for group in found.groups() if group), "") if found.groups() else ""
             return remedy.format(package=_PACKAGES.get(word, word), method=_METHODS.get(word, ""))
     return ""

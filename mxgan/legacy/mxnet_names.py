@@ -8,10 +8,22 @@ from typing import Any
 from mxgan.legacy.changes import Changes
 from mxgan.runtime import mx
 
-__all__ = ["give_old_names", "replace_missing_gpus"]
+__all__ = ["give_old_names", "note_import", "note_replaced_layers", "replace_missing_gpus"]
+
+_RUNTIME = "write `from mxgan.runtime import mx` instead of `import mxnet as mx`"
 
 # Operators that only builds with CUDA had: old name → today's.
 _RENAMED = {"CuDNNBatchNorm": "BatchNorm"}
+
+
+def note_import(changes: Changes) -> Any:
+    """A function for `own_modules_first` that notes each import of MXNet."""
+
+    def noted(name: str) -> None:
+        if name.partition(".")[0] == "mxnet":
+            changes.note("MXNet was made to import on this Python and NumPy", _RUNTIME)
+
+    return noted
 
 
 def give_old_names(changes: Changes) -> None:
@@ -41,6 +53,23 @@ def _warn_of_gradient_order(changes: Changes) -> None:
         return gradients(module, *arguments, **named)
 
     mx.mod.Module.get_input_grads = noted
+
+
+def note_replaced_layers(changes: Changes) -> None:
+    """Note the symbols of which `mxgan.runtime` replaces Deconvolutions."""
+    for name in ("simple_bind", "bind"):
+        setattr(mx.sym.Symbol, name, _noting_layers(getattr(mx.sym.Symbol, name), changes))
+
+
+def _noting_layers(method: Any, changes: Changes) -> Any:
+    @functools.wraps(method)
+    def bound(symbol: Any, *arguments: Any, **named: Any) -> Any:
+        executor = method(symbol, *arguments, **named)
+        if executor._mxgan_original is not None:
+            changes.note("Deconvolutions that MXNet cannot compute on a CPU were computed in another way", _RUNTIME)
+        return executor
+
+    return bound
 
 
 def _accept_missing_inputs(changes: Changes) -> None:
@@ -87,7 +116,7 @@ def replace_missing_gpus(changes: Changes) -> None:
     """Make every GPU context a context of the CPU, if MXNet has no usable GPU."""
     if _gpus():
         return
-    begin = mx.Context.__init__
+    begin, devices = mx.Context.__init__, []
 
     @functools.wraps(begin)
     def mended(context: Any, device_type: Any, device_id: int = 0) -> None:
@@ -97,7 +126,10 @@ def replace_missing_gpus(changes: Changes) -> None:
                 "write mx.cpu()",
                 now=True,
             )
-            device_type, device_id = "cpu", 0
+            if device_id not in devices:
+                devices.append(device_id)
+            # Several GPUs stay several devices, as a list of devices needs; the first one is mx.cpu().
+            device_type, device_id = "cpu", devices.index(device_id)
         begin(context, device_type, device_id)
 
     mx.Context.__init__ = mended

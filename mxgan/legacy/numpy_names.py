@@ -7,6 +7,8 @@ import functools
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from mxgan.legacy.changes import Changes
 from mxgan.runtime.mxnet_modules import numpy_view
 
@@ -20,36 +22,48 @@ def old_numpy(changes: Changes) -> ModuleType:
     """A view of NumPy for the program: the names that MXNet's view adds, and the habits below.
 
     - a size that is a whole float, such as ``np.ceil(n)``, is taken as NumPy before 1.12 took it;
-    - ``np.fromstring`` reads bytes, as before NumPy 2.3.
+    - ``np.fromstring`` reads bytes, as before NumPy 2.3;
+    - ``np.array(x, copy=False)`` copies if it must, and integers wrap around in a smaller type, as before NumPy 2.
     """
-    import numpy as np
-
-    view = _Noting(numpy_view(), np, changes)
+    view = _Noting(numpy_view(), changes)
     for name in _SIZED:
         setattr(view, name, _sized(getattr(np, name), changes))
-    view.fromstring = _from_string(np, changes)
+    view.fromstring = _from_string(changes)
+    view.array = _array(numpy_view().array, changes)
     return view
 
 
 class _Noting(ModuleType):
     """MXNet's view of NumPy; a name that today's NumPy lacks is noted when the program uses it."""
 
-    def __init__(self, view: ModuleType, np: ModuleType, changes: Changes) -> None:
+    def __init__(self, view: ModuleType, changes: Changes) -> None:
         super().__init__(np.__name__)
         hidden = {*_ALIASES, "__getattr__"}  # Python asks a module's own __getattr__ before that of its class
         self.__dict__.update({name: value for name, value in vars(np).items() if name not in hidden})
-        self._view, self._np, self._changes = view, np, changes
+        self._view, self._changes = view, changes
 
     def __getattr__(self, name: str) -> Any:
         if name not in _ALIASES:
             with contextlib.suppress(AttributeError):  # modules that NumPy loads on first use
-                return getattr(self._np, name)
+                return getattr(np, name)
         value = _MORE[name] if name in _MORE else getattr(self._view, name)
         self._changes.note(f"np.{name} is gone from NumPy and was given", _REMEDIES.get(name, "see NumPy's notes"))
         return value
 
 
-_MORE = {"asscalar": lambda array: array.item(), "long": int, "unicode": str}
+# Names that MXNet's view does not add: name → (today's name, or a function).
+_MORE: dict = {
+    "asscalar": lambda array: array.item(),
+    "asfarray": lambda array, dtype=float: np.asarray(array, dtype),
+    "long": int,
+    "unicode": str,
+    **{old: getattr(np, new) for old, new in {
+        "bool8": "bool_", "cfloat": "complex128", "complex_": "complex128", "cumproduct": "cumprod",
+        "float_": "float64", "infty": "inf", "Infinity": "inf", "int0": "intp", "longfloat": "longdouble",
+        "mat": "asmatrix", "row_stack": "vstack", "singlecomplex": "complex64", "string_": "bytes_",
+        "uint0": "uintp", "unicode_": "str_",
+    }.items()},
+}  # fmt: skip
 _REMEDIES = {
     **{name: f"write {name}" for name in _ALIASES},
     "asscalar": "write x.item()",
@@ -67,6 +81,18 @@ _REMEDIES = {
 }
 
 
+def _array(wrapping: Any, changes: Changes) -> Any:
+    @functools.wraps(np.array)
+    def array(values: Any, dtype: Any = None, **named: Any) -> Any:
+        if named.get("copy", True) is False:
+            changes.note("np.array(x, copy=False) copied where it must, which NumPy 2 refuses", "write np.asarray(x)")
+            del named["copy"]
+            return np.asanyarray(values, dtype) if named.get("subok") else np.asarray(values, dtype)
+        return wrapping(values, dtype, **named)
+
+    return array
+
+
 def _sized(function: Any, changes: Changes) -> Any:
     @functools.wraps(function)
     def sized(shape: Any, *arguments: Any, **named: Any) -> Any:
@@ -82,8 +108,6 @@ def _sized(function: Any, changes: Changes) -> Any:
 
 def _whole_sizes(shape: Any) -> Any:
     """The shape with whole floats as integers; the shape itself if nothing changes."""
-    import numpy as np
-
     if isinstance(shape, (float, np.floating)):
         return int(shape) if shape == int(shape) else shape
     if isinstance(shape, (tuple, list)) and any(isinstance(size, (float, np.floating)) for size in shape):
@@ -91,7 +115,7 @@ def _whole_sizes(shape: Any) -> Any:
     return shape
 
 
-def _from_string(np: ModuleType, changes: Changes) -> Any:
+def _from_string(changes: Changes) -> Any:
     @functools.wraps(np.fromstring)
     def from_string(string: Any, dtype: Any = float, count: int = -1, *, sep: str = "", **named: Any) -> Any:
         if sep:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import ast
 import difflib
+import math
 import operator
+import re
+import sys
+from contextlib import contextmanager
 from pathlib import Path
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any, Callable
 
 from mxgan.errors import ArgumentError, RuntimeUnavailableError, first_line
 from mxgan.legacy.changes import Changes
 
-__all__ = ["DIVIDE", "Python2Compiler", "division"]
+__all__ = ["Python2Compiler", "default_encoding", "old_builtins", "old_pickle"]
 
-# Names in the builtins of the program's modules; `division` returns the functions. Two underscores at the beginning
+# Names in the builtins of the program's modules; `old_builtins` returns the functions. Two underscores at the beginning
 # would be a class's private name.
 DIVIDE, DIVIDE_IN_PLACE = "_mxgan_divide", "_mxgan_divide_in_place"
 
@@ -43,7 +47,8 @@ class Python2Compiler:
             )
             if self._show:
                 self._show("".join(_difference(source, text, file)))
-        tree = ast.parse(text, file)
+        tree = _parsed(text, file)
+        _restore_lines(tree, source, text)
         if not _divides_as_python_3(tree):
             tree = ast.fix_missing_locations(_Division(file).visit(tree))
         return compile(tree, file, "exec", dont_inherit=True)
@@ -59,6 +64,30 @@ class Python2Compiler:
             raise ArgumentError(
                 f"{file} can be read neither as Python 2 nor as Python 3: {first_line(error)}. Mend that line."
             ) from error
+
+
+def _parsed(text: str, file: str) -> ast.Module:
+    """The tree; tabs at the beginning of a line count to the next multiple of 8 if Python 3 refuses them."""
+    try:
+        return ast.parse(text, file)
+    except TabError:
+        return ast.parse(re.sub(r"^[ \t]+", lambda found: found[0].expandtabs(8), text, flags=re.MULTILINE), file)
+
+
+def _restore_lines(tree: ast.Module, source: str, text: str) -> None:
+    """Give the nodes the lines of the source: a translation may have added or removed lines."""
+    before, after = source.splitlines(), text.splitlines()
+    if len(before) == len(after):
+        return
+    line = {len(after) + 1: len(before) + 1}
+    for _, i1, i2, j1, j2 in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        line.update({j + 1: min(i1 + j - j1, max(i2 - 1, i1)) + 1 for j in range(j1, j2)})
+    for node in ast.walk(tree):
+        for name in ("lineno", "end_lineno"):
+            if getattr(node, name, None) is not None:
+                setattr(node, name, line[getattr(node, name)])
+        if getattr(node, "lineno", 0) > getattr(node, "end_lineno", 0):
+            node.end_lineno = node.lineno
 
 
 def _refactoring_tool(in_package: bool):
@@ -136,15 +165,15 @@ def _loaded(target: ast.expr) -> ast.expr:
     return type(target)(**{**fields, "ctx": ast.Load()})
 
 
-def division(changes: Changes) -> dict:
-    """{name: function} for the builtins: division with Python 2's rule, which floors whole numbers.
+def old_builtins(changes: Changes) -> dict:
+    """{name: function} for the builtins: division with Python 2's rule, which floors whole numbers, and its `round`.
 
     Each line that floors is noted.
     """
 
     def dividing(floor: Callable, true: Callable) -> Callable:
         def divide(left: Any, right: Any, file: str, line: int) -> Any:
-            if not (_is_whole(left) and _is_whole(right)):
+            if not _are_whole(left, right):
                 return true(left, right)
             changes.note(
                 "`/` between whole numbers gave a whole number, as in Python 2",
@@ -158,13 +187,60 @@ def division(changes: Changes) -> dict:
     return {
         DIVIDE: dividing(operator.floordiv, operator.truediv),
         DIVIDE_IN_PLACE: dividing(operator.ifloordiv, operator.itruediv),
+        "round": _round,
     }
 
 
+def _round(number: Any, digits: int = 0) -> float:
+    """Python 2's round: halves go away from zero, and the result is a float."""
+    scale = 10.0**digits
+    return math.copysign(math.floor(abs(number) * scale + 0.5) / scale, number)
+
+
+def _are_whole(left: Any, right: Any) -> bool:
+    """Whether Python 2 divided these as whole numbers: ints, NumPy integers, arrays of them, and lists beside these."""
+    import numpy as np
+
+    if any(isinstance(value, np.ndarray) for value in (left, right)):
+        left, right = (np.asarray(value) if isinstance(value, (list, tuple)) else value for value in (left, right))
+    return _is_whole(left) and _is_whole(right)
+
+
 def _is_whole(value: Any) -> bool:
-    """Whether Python 2 divided this value as a whole number: an int, or a NumPy integer or array of integers."""
     import numpy as np
 
     if isinstance(value, (np.ndarray, np.generic)):
         return value.dtype.kind in "iub"
     return isinstance(value, int)
+
+
+def old_pickle(changes: Changes) -> ModuleType:
+    """`pickle` for the program's modules: texts of Python 2 with bytes above 127, such as arrays, can be read."""
+    import pickle
+
+    view = ModuleType("pickle")
+    view.__dict__.update(vars(pickle))
+
+    def reading(function: Callable) -> Callable:
+        def read(source: Any, *, encoding: str = "latin1", **named: Any) -> Any:
+            changes.note("pickle read texts of Python 2 as latin1", 'write encoding="latin1" in pickle.load')
+            return function(source, encoding=encoding, **named)
+
+        return read
+
+    view.load, view.loads = reading(pickle.load), reading(pickle.loads)
+    return view
+
+
+@contextmanager
+def default_encoding(changes: Changes):
+    """Give `sys` the function `setdefaultencoding`, which does nothing: Python 3's texts need none."""
+
+    def setdefaultencoding(name: str) -> None:
+        changes.note("sys.setdefaultencoding did nothing", "delete it")
+
+    sys.setdefaultencoding = setdefaultencoding
+    try:
+        yield
+    finally:
+        del sys.setdefaultencoding

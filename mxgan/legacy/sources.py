@@ -1,18 +1,19 @@
 """The modules of an old program: found before installed packages, and compiled with what old code expects.
 
 A file belongs to the program if it is neither in Python's own folders nor in an installed package. Only such modules
-see the old NumPy names, and only they are translated from Python 2. This works as in runtime/mxnet_modules.py: each of
-these modules has its own builtins, whose ``__import__`` gives a view of NumPy.
+see the old NumPy names, and only they are translated from Python 2. This works as in runtime/mxnet_modules.py: these
+modules have builtins of their own, whose ``__import__`` gives views of NumPy and other modules.
 """
 
 from __future__ import annotations
 
 import builtins
+import functools
 import os
 import site
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -38,31 +39,39 @@ def _installed_folders() -> tuple:
 _INSTALLED = _installed_folders()
 
 
+@functools.cache
 def is_own_file(file: str) -> bool:
     """Whether a source file belongs to the program: not to Python, an installed package or this package."""
     return not file.startswith("<") and not os.path.realpath(file).startswith(_INSTALLED)
 
 
 @contextmanager
-def own_modules_first(compiler: Compiler, numpy: ModuleType, extra: dict):
+def own_modules_first(compiler: Compiler, views: Mapping[str, ModuleType], extra: Mapping, on_import: Callable):
     """Import the program's modules by `compiler`, and a `mxgan` of its own before this package.
 
     Parameters
     ----------
-    numpy : what ``import numpy`` gives in the program's modules.
+    views : {module: what its import gives in the program's modules}.
     extra : names that are added to their builtins.
+    on_import : called with the name of every module that they import.
 
     Yields
     ------
     the function that gives a module its builtins, for the program's main module.
     """
+    # One module for the whole program, so that it can add names to it by `import builtins`.
+    own_builtins = ModuleType("builtins")
+
+    def old_import(name: str, *arguments: Any, **named: Any) -> ModuleType:
+        on_import(name)
+        found = builtins.__import__(name, *arguments, **named)
+        return own_builtins if found is builtins else given.get(id(found), found)
+
+    given = {id(__import__(name)): view for name, view in views.items()}
+    own_builtins.__dict__.update({**vars(builtins), **extra, "__import__": old_import})
 
     def prepare(module: ModuleType) -> None:
-        def old_import(name: str, *arguments: Any, **named: Any) -> ModuleType:
-            found = builtins.__import__(name, *arguments, **named)
-            return numpy if found is sys.modules.get("numpy") else found
-
-        module.__dict__["__builtins__"] = {**vars(builtins), **extra, "__import__": old_import}
+        module.__dict__["__builtins__"] = own_builtins
 
     ours = _taken_out()
     finders = [_OwnName(ours), _OwnModules(compiler, prepare)]
@@ -147,6 +156,9 @@ class _OwnName(MetaPathFinder):
                 spec = finder.find_spec(name, own, target) if isinstance(finder, _OwnModules) else None
                 if spec is not None:
                     return spec
+            spec = PathFinder.find_spec(name, own, target)
+            if spec is not None and spec.origin is None:  # a folder without __init__.py
+                return spec
         elif sys.modules[_OURS] is not self._ours[_OURS]:
             return None  # a module of the program's own mxgan
         known = self._ours.get(name)

@@ -6,6 +6,7 @@ OpenCV's windows end the process where there is no display. Nothing is changed w
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from pathlib import Path
 from types import ModuleType
@@ -21,9 +22,14 @@ from mxgan.runtime.files import write_whole
 __all__ = ["Gallery", "mend_matplotlib", "mend_opencv", "mend_pyplot"]
 
 NO_KEY = -1  # what cv2.waitKey gives if no key was pressed
+# waitKey without a time waits for a key. A program may wait for a certain one, so these come in turn: Esc, q, Enter, …
+KEYS = (27, ord("q"), 13, ord(" "), ord("n"), ord("y"))
 # Functions of OpenCV that only move, make or close windows.
 _IDLE = ("namedWindow", "moveWindow", "resizeWindow", "setWindowTitle", "destroyWindow", "destroyAllWindows",
-         "startWindowThread", "setWindowProperty", "setMouseCallback", "createTrackbar")  # fmt: skip
+         "startWindowThread", "setWindowProperty", "setMouseCallback", "createTrackbar", "setTrackbarPos",
+         "displayOverlay", "displayStatusBar")  # fmt: skip
+# Functions that ask for something of a window, and what they give if there is none.
+_ASKING = {"getWindowProperty": -1.0, "getTrackbarPos": 0, "getWindowImageRect": (0, 0, 0, 0)}
 _REMEDY = "write cv2.imwrite(…) or pyplot.savefig(…)"
 
 
@@ -45,6 +51,7 @@ class Gallery:
 
     Attributes
     ----------
+    folder : where the pictures go.
     is_needed : whether there is no display.
     count : the number of pictures.
     """
@@ -79,22 +86,37 @@ def mend_opencv(gallery: Gallery) -> Callable[[ModuleType], None]:
         def idle(*_: Any, **__: Any) -> None:
             return None
 
+        keys = itertools.cycle(KEYS)
+
+        def wait_key(delay: int = 0) -> int:
+            return NO_KEY if delay > 0 else next(keys)
+
         for name in _IDLE:
             setattr(cv2, name, idle)
-        cv2.imshow = imshow
-        cv2.waitKey = cv2.waitKeyEx = cv2.pollKey = lambda *_: NO_KEY
+        for name, value in _ASKING.items():
+            setattr(cv2, name, functools.partial(_always, value))
+        cv2.imshow, cv2.waitKey, cv2.waitKeyEx = imshow, wait_key, wait_key
+        cv2.pollKey = functools.partial(_always, NO_KEY)
 
     return mend
 
 
+def _always(value: Any, *_: Any, **__: Any) -> Any:
+    return value
+
+
+# Type of a picture → (factor, summand) with which imshow makes bytes of it.
+_SCALES = {"f": (255, 0), "uint16": (1 / 256, 0), "int16": (1 / 256, 128), "int32": (1 / 256, 0), "int8": (1, 128)}
+
+
 def _as_shown(picture: Any) -> np.ndarray:
-    """The bytes that imshow shows: floats from 0 to 1 and 16-bit numbers are scaled to a byte."""
+    """The bytes that imshow shows, without an alpha channel, which it does not show."""
     picture = np.asarray(picture)
-    if picture.dtype.kind == "f":
-        return np.clip(np.nan_to_num(picture) * 255, 0, 255).round().astype(np.uint8)
-    if picture.dtype in (np.uint16, np.int32):
-        return np.clip(picture // 256 + (128 if picture.dtype == np.int32 else 0), 0, 255).astype(np.uint8)
-    return picture.astype(np.uint8)
+    picture = picture[..., :3] if picture.ndim == 3 and picture.shape[2] == 4 else picture
+    factor, summand = _SCALES.get(picture.dtype.name) or _SCALES.get(picture.dtype.kind) or (1, 0)
+    if (factor, summand) == (1, 0):
+        return picture.astype(np.uint8)
+    return np.clip(np.nan_to_num(picture.astype(float)) * factor + summand, 0, 255).round().astype(np.uint8)
 
 
 def mend_matplotlib(gallery: Gallery) -> Callable[[ModuleType], None]:
@@ -107,7 +129,7 @@ def mend_matplotlib(gallery: Gallery) -> Callable[[ModuleType], None]:
         use("Agg", force=True)
 
         @functools.wraps(use)
-        def only_agg(backend: str, **_: Any) -> None:
+        def only_agg(backend: str, *_: Any, **__: Any) -> None:
             use("Agg", force=True)
 
         matplotlib.use = only_agg
@@ -121,12 +143,15 @@ def mend_pyplot(gallery: Gallery) -> Callable[[ModuleType], None]:
     def mend(pyplot: ModuleType) -> None:
         if not gallery.is_needed:
             return
+        from matplotlib._pylab_helpers import Gcf
+
+        def write(figure: Any, *_: Any, **__: Any) -> None:
+            if figure.get_axes():
+                figure.savefig(gallery.next_path(figure.get_label() or f"figure-{getattr(figure, 'number', 1)}"))
 
         def write_all() -> None:
-            for number in pyplot.get_fignums():
-                figure = pyplot.figure(number)
-                if figure.get_axes():
-                    figure.savefig(gallery.next_path(figure.get_label() or f"figure-{number}"))
+            for manager in Gcf.get_all_fig_managers():  # without a change of the current figure
+                write(manager.canvas.figure)
 
         def show(*_: Any, block: Optional[bool] = None, **__: Any) -> None:
             write_all()
@@ -137,7 +162,7 @@ def mend_pyplot(gallery: Gallery) -> Callable[[ModuleType], None]:
             write_all()
 
         switch = pyplot.switch_backend
-        pyplot.show, pyplot.pause = show, pause
+        pyplot.show, pyplot.pause, pyplot.Figure.show = show, pause, write
         pyplot.switch_backend = lambda backend: switch("Agg")
 
     return mend

@@ -7,15 +7,20 @@ The symbol itself stays as it is, with its names, parameters and file: only its 
 from __future__ import annotations
 
 import functools
+import json
+import logging
 from types import ModuleType
 from typing import Optional
 
 from mxgan.errors import ArgumentError
 from mxgan.runtime.deconvolution import DOUBLE_AXES, Geometry, fails, in_double, is_column_case, one_filter
-from mxgan.runtime.rewriting import Rewriting, loaded_mxnet, output_shapes
+from mxgan.runtime.rewriting import Rewriting, loaded_mxnet, output_places
 
 __all__ = ["check_computable", "computable", "mend_cached_operator", "mend_executor", "mend_symbol"]
 
+logger = logging.getLogger(__name__)
+
+MOST_KINDS = 16  # types and shapes of inputs for which a hybridized block keeps a graph
 _OPERATOR = "Deconvolution"
 _FLOAT32 = "0"  # MXNet's number of the type, for a Variable's attributes
 
@@ -25,7 +30,7 @@ class _Computable(Rewriting):
 
     def __init__(self, symbol, types: Optional[dict], shapes: Optional[dict]) -> None:
         super().__init__(symbol)
-        self._shared = _shared_variables(self.old)
+        self._shared = _shared_variables(self.old, self._graph["heads"])
         failing = {number: self._geometry(number) for number, node in enumerate(self.old) if node["op"] == _OPERATOR}
         self.failing = {number: geometry for number, geometry in failing.items() if geometry is not None}
         self.sizes = self._input_sizes(symbol, types, shapes) if self.failing else {}
@@ -45,15 +50,14 @@ class _Computable(Rewriting):
         """{failing layer: its data's spatial size, None if unknown}, for float32 layers alone."""
         internals = symbol.get_internals()
         _, kinds, _ = internals.infer_type_partial(**(types or {}))
-        _, found, _ = internals.infer_shape_partial(**(shapes or {}))
-        nodes = [(node["name"], node["op"]) for node in self.old]
-        entries = [entry.name for entry in internals]
-        outputs, kinds = output_shapes(nodes, entries, found), output_shapes(nodes, entries, kinds)
-        sizes, self._shapes = {}, outputs
+        _, shapes, _ = internals.infer_shape_partial(**(shapes or {}))
+        places = output_places(internals)
+        kinds, self._shapes = dict(zip(places, kinds)), dict(zip(places, shapes))
+        sizes = {}
         for number in self.failing:
             source, output, *_ = self.old[number]["inputs"][0]
-            shape = outputs[source][output] or ()
-            if kinds[number][0] is None or kinds[number][0].__name__ == "float32":
+            shape, kind = self._shapes.get((source, output)) or (), kinds[number, 0]
+            if kind is None or kind.__name__ == "float32":
                 sizes[number] = shape[2:] if len(shape) > 2 and min(shape[2:]) > 0 else None
         return sizes
 
@@ -73,7 +77,7 @@ class _Computable(Rewriting):
     def _declare(self, number: int) -> None:
         """Write shapes and types into the Variables of a layer: MXNet would infer them from the Deconvolution."""
         for source, output, *_ in self.old[number]["inputs"]:
-            variable, shape = self.nodes[self.moved[source]], self._shapes[source][output]
+            variable, shape = self.nodes[self.moved[source]], self._shapes.get((source, output))
             if variable["op"] == "null":
                 # A shape in the Variable may have zeros for what Gluon leaves to inference.
                 known = {"__shape__": str(shape)} if shape and min(shape) > 0 else {}
@@ -94,9 +98,9 @@ class _Computable(Rewriting):
         return last
 
 
-def _shared_variables(nodes: list) -> set:
-    """The Variables that are inputs of more than one node."""
-    users: dict = {}
+def _shared_variables(nodes: list, heads: list) -> set:
+    """The Variables that more than one node, or a node and an output of the graph, use."""
+    users: dict = {source: {"head"} for source, *_ in heads}
     for number, node in enumerate(nodes):
         for source, *_ in node["inputs"]:
             users.setdefault(source, set()).add(number)
@@ -126,7 +130,8 @@ def computable(symbol, types: Optional[dict] = None, shapes: Optional[dict] = No
     """
     try:
         rewriting = _Computable(symbol, types, shapes)
-    except loaded_mxnet().MXNetError:  # the types or shapes do not fit: MXNet raises the same error when it binds
+    except loaded_mxnet().MXNetError as error:  # types or shapes do not fit: MXNet raises the same error when it binds
+        logger.debug("A symbol is bound as it is: %s", error)
         return symbol
     if not rewriting.sizes:
         return symbol
@@ -148,21 +153,28 @@ def check_computable(owner: str, symbol) -> None:
     ----------
     owner : the network's name in the message, "generator" or "discriminator".
     """
-    rewriting = Rewriting(symbol)
-    shared = _shared_variables(rewriting.old)
-    for node in rewriting.old:
-        if node["op"] in ("Convolution", _OPERATOR):
-            problem = _problem(rewriting.old, node, shared)
-            if problem:
-                raise ArgumentError(f"the layer {node['name']!r} of the {owner} cannot run on a CPU: {problem}.")
+    graph = json.loads(symbol.tojson())
+    _check_nodes(owner, graph["nodes"], graph["heads"])
 
 
-def _problem(nodes: list, node: dict, shared: set) -> str:
-    """The reason in words; empty if the layer runs."""
+def _check_nodes(owner: str, nodes: list, heads: list, inside: bool = False) -> None:
+    shared = _shared_variables(nodes, heads)
+    for node in nodes:
+        for part in node.get("subgraphs", ()):
+            _check_nodes(owner, part["nodes"], part["heads"], inside=True)
+        problem = _problem(nodes, node, shared, inside) if node["op"] in ("Convolution", _OPERATOR) else ""
+        if problem:
+            raise ArgumentError(f"the layer {node['name']!r} of the {owner} cannot run on a CPU: {problem}.")
+
+
+def _problem(nodes: list, node: dict, shared: set, inside: bool) -> str:
+    """The reason in words; empty if the layer runs. `inside`: in a loop or a condition of the graph."""
     layout = node.get("attrs", {}).get("layout", "None")
     if layout not in ("None", "NCW", "NCHW", "NCDHW"):
         return f"its layout is {layout}; give NCHW, the channels first"
     geometry = Geometry.of(node.get("attrs", {}))
+    if node["op"] == _OPERATOR and inside and fails(geometry):
+        return "with target_shape or with one filter in each group it runs only outside of loops and conditions"
     if node["op"] != _OPERATOR or len(geometry.kernel) <= DOUBLE_AXES:
         return ""
     if geometry.filters == geometry.groups:
@@ -205,20 +217,14 @@ def _remembering(symbol, bound, executor):
 
 
 def mend_executor(module: ModuleType) -> None:
-    """Make Executor.reshape refuse shapes that give a replaced layer another input size than it was made for."""
+    """Make Executor.reshape bind the symbol again if a replaced layer would get another size than it was made for."""
     reshape = module.Executor.reshape
 
     @functools.wraps(reshape)
     def mended(self, partial_shaping=False, allow_up_sizing=False, **shapes):
         original = getattr(self, "_mxgan_original", None)
-        if original is not None:
-            before = {name: self.arg_dict[name].shape for name in shapes}
-            types = {name: array.dtype for name, array in self.arg_dict.items()}
-            if _Computable(original, types, before).sizes != _Computable(original, types, shapes).sizes:
-                raise ArgumentError(
-                    f"the inputs {before} cannot become {shapes}: a Deconvolution of this network was made for one "
-                    "size of its input. Bind the symbol again for another size; only the batch can change."
-                )
+        if original is not None and _changes_size(self, original, shapes):
+            return _bound_again(self, original, shapes)
         changed = reshape(self, partial_shaping, allow_up_sizing, **shapes)
         changed._mxgan_original = original
         return changed
@@ -226,13 +232,65 @@ def mend_executor(module: ModuleType) -> None:
     module.Executor.reshape = mended
 
 
+def _changes_size(executor, symbol, shapes: dict) -> bool:
+    """Whether these shapes of inputs give a replaced layer another input size."""
+    types = {name: array.dtype for name, array in executor.arg_dict.items()}
+    before = {name: executor.arg_dict[name].shape for name in shapes}
+    return _Computable(symbol, types, before).sizes != _Computable(symbol, types, shapes).sizes
+
+
+def _bound_again(executor, symbol, shapes: dict):
+    """An executor for these shapes over the same arrays; arrays of another shape are made anew."""
+    zeros, bind = loaded_mxnet().nd.zeros, symbol.bind
+    arguments, _, states = symbol.infer_shape(**shapes)
+
+    def fitting(arrays: dict, names: list, wanted: list) -> dict:
+        return {
+            name: array if array.shape == shape else zeros(shape, array.context, array.dtype)
+            for name, shape, array in zip(names, wanted, map(arrays.get, names))
+            if array is not None
+        }
+
+    names = symbol.list_arguments()
+    return bind(
+        executor._ctx,
+        fitting(executor.arg_dict, names, arguments),
+        fitting(executor.grad_dict, names, arguments),
+        executor._grad_req,
+        fitting(executor.aux_dict, symbol.list_auxiliary_states(), states),
+        executor._group2ctx,
+    )
+
+
 def mend_cached_operator(module: ModuleType) -> None:
-    """Make Gluon's hybridized blocks compute what fails; their input sizes are not known in advance."""
-    begin = module.CachedOp.__init__
+    """Make Gluon's hybridized blocks compute what fails, for the types and sizes of each call."""
 
-    @functools.wraps(begin)
-    def mended(self, sym, flags=()):
-        # Symbols of mx.np are another class, with operators of their own.
-        begin(self, computable(sym) if type(sym).__name__ == "Symbol" else sym, flags)
+    class CachedOp(module.CachedOp):
+        """MXNet's cached operator; a graph with a failing layer is computed by another one for each kind of input."""
 
-    module.CachedOp.__init__ = mended
+        __slots__ = ("_by_kind", "_flags", "_symbol")
+
+        def __init__(self, sym, flags=()) -> None:
+            super().__init__(sym, flags)
+            # Symbols of mx.np are another class, with operators of their own.
+            fails_here = type(sym).__name__ == "Symbol" and _Computable(sym, None, None).failing
+            self._symbol, self._flags, self._by_kind = sym if fails_here else None, flags, {}
+
+        def __call__(self, *args, **named):
+            if self._symbol is None or args[0].context.device_type == "gpu":
+                return super().__call__(*args, **named)
+            kind = tuple((array.dtype, array.shape) for array in args)
+            if kind not in self._by_kind:
+                if len(self._by_kind) >= MOST_KINDS:
+                    self._by_kind.clear()
+                names = self._symbol.list_inputs()
+                types, shapes = (dict(zip(names, each)) for each in zip(*kind))
+                made = computable(self._symbol, _of_arguments(self._symbol, types), _of_arguments(self._symbol, shapes))
+                self._by_kind[kind] = module_op(made, self._flags)
+            return self._by_kind[kind](*args, **named)
+
+    module_op, module.CachedOp = module.CachedOp, CachedOp
+
+
+def _of_arguments(symbol, values: dict) -> dict:
+    return {name: values[name] for name in symbol.list_arguments()}

@@ -7,8 +7,8 @@ Under oneDNN, three kinds of Deconvolution fail, or crash the process:
   reorder primitive";
 - a weight that is not a Variable of its own: its gradient is written through a null pointer.
 
-computable.py replaces them in a symbol when it is bound, and here `array_function` does in `mx.nd.Deconvolution`. Each
-takes the fastest way that is right:
+computable.py replaces them in symbols. `array_function` below replaces them in `mx.nd.Deconvolution`, where a weight
+that several layers share is not recognised. Each layer is computed in the fastest way that is right:
 
 - `target_shape` becomes `pad` and `adj`, with the same result to the last bit;
 - one filter becomes a matrix product and `col2im`: each pixel times the kernel, then the sum of what overlaps;
@@ -24,6 +24,8 @@ import functools
 import inspect
 from types import ModuleType
 from typing import Any, NamedTuple
+
+from mxgan.runtime.rewriting import loaded_mxnet
 
 DOUBLE_AXES = 2  # MXNet's own code, which computes float64, has no third axis
 
@@ -159,15 +161,20 @@ def array_function(module: ModuleType):
         settings.update(zip(order, inputs))
         data, weight, bias = (settings.pop(name, None) for name in order[:3])
         geometry = Geometry.of({name: value for name, value in settings.items() if name != "name"})
-        if not fails(geometry) or data.context.device_type == "gpu" or data.dtype.__name__ != "float32":
+        # While gradients are recorded, an array without one is computed from others.
+        computed = (
+            loaded_mxnet().autograd.is_recording() and weight.grad is None and len(geometry.kernel) <= DOUBLE_AXES
+        )
+        plainly = data.context.device_type == "gpu" or data.dtype.__name__ != "float32"
+        if plainly or not (computed or fails(geometry)):
             return plain(data, weight, bias, out=out, **settings)
         size, bias = data.shape[2:], None if geometry.no_bias else bias
         geometry = geometry.padded_for(size)
-        if not fails(geometry):
+        if not computed and not fails(geometry):
             settings.pop("target_shape")
             return plain(data, weight, bias, out=out, **{**settings, "pad": geometry.pad, "adj": geometry.adj})
         name = settings.pop("name", None) or "deconvolution"
-        if is_column_case(geometry):
+        if not computed and is_column_case(geometry):
             made = one_filter(module, data, weight, bias, name, size, geometry)
         else:
             made = in_double(module, data, weight, bias, name, settings)

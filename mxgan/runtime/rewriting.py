@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from types import ModuleType
 
-__all__ = ["Rewriting", "loaded_mxnet", "output_shapes"]
+__all__ = ["Rewriting", "loaded_mxnet", "output_places"]
 
 
 def loaded_mxnet() -> ModuleType:
@@ -66,21 +66,6 @@ class Rewriting:
         return loaded_mxnet().sym.load_json(json.dumps({**graph, "node_row_ptr": list(range(len(self.nodes) + 1))}))
 
 
-def output_shapes(nodes: list, entries: list, shapes: list) -> list:
-    """The output shapes of each node, a tuple for each.
-
-    Parameters
-    ----------
-    nodes : (name, operator) of each node, in the order of MXNet's JSON.
-    entries : the names of the nodes that `symbol.get_internals()` gives: one for each output, in the same order.
-    shapes : the shape of each entry.
-    """
-    found, position = [], 0
-    for name, operator in nodes:
-        start = position
-        while position < len(entries) and entries[position] == name:
-            position += 1
-            if operator == "null":
-                break
-        found.append(tuple(shapes[start:position]))
-    return found
+def output_places(internals) -> list:
+    """(node, output) of each entry of `symbol.get_internals()`; nodes are numbered as in the symbol's own JSON."""
+    return [tuple(place[:2]) for place in json.loads(internals.tojson())["heads"]]

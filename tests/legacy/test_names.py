@@ -58,6 +58,8 @@ def test_a_change_names_its_first_places_and_is_said_once():
         ("range(2.0)", "give --python2"),
         ("xrange(3)", "for Python 2"),
         ("import cPickle", "for Python 2"),
+        ("import sklearn.cross_validation", "This module is gone"),
+        ("raise ModuleNotFoundError(\"No module named 'model.part'\")", ""),
         ("import skimage_that_is_not_there", "Install it: pip install skimage_that_is_not_there"),
         ("raise ModuleNotFoundError(\"No module named 'yaml'\")", "pip install pyyaml"),
         ("raise AttributeError(\"'numpy.ndarray' object has no attribute 'tostring'\")", "write tobytes()"),
@@ -97,6 +99,8 @@ def test_what_belongs_to_the_program(tmp_path):
         (np.array([0, 7, 255], np.uint8), [0, 7, 255]),
         (np.array([0, 256, 65535], np.uint16), [0, 1, 255]),
         (np.array([True, False]), [1, 0]),
+        (np.array([-128, 0, 127], np.int8), [0, 128, 255]),
+        (np.array([-32768, 0, 32767], np.int16), [0, 128, 255]),
     ],
 )
 def test_a_picture_as_a_window_shows_it(picture, shown):

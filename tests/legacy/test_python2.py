@@ -1,6 +1,8 @@
 """Python 2's syntax and division, compiled in this process."""
 
 import dis
+import io
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 
 from mxgan.errors import ArgumentError
 from mxgan.legacy.changes import Changes
-from mxgan.legacy.python2 import Python2Compiler, division
+from mxgan.legacy.python2 import Python2Compiler, default_encoding, old_builtins, old_pickle
 
 FILE = "/where/old.py"
 
@@ -21,7 +23,7 @@ def changes():
 @pytest.fixture
 def execute(changes):
     def execute(source, **names):
-        space = {"__builtins__": {**__builtins__, **division(changes)}, **names}
+        space = {"__builtins__": {**__builtins__, **old_builtins(changes)}, **names}
         exec(Python2Compiler(changes)(source, FILE), space)
         return space
 
@@ -43,6 +45,11 @@ def execute(changes):
         ("(np.arange(4.0) / 2).tolist()", [0, 0.5, 1, 1.5]),
         ("8 / 2 / 3", 1),
         ("range(10 / 4)", [0, 1]),
+        ("(np.arange(4) / [2, 2, 2, 2]).tolist()", [0, 0, 1, 1]),
+        ("(np.arange(4) / [2, 2, 2, 2.0]).tolist()", [0, 0.5, 1, 1.5]),
+        ("round(2.5)", 3.0),
+        ("round(-2.5)", -3.0),
+        ("round(2.345, 2)", 2.35),
     ],
 )
 def test_division(execute, expression, expected):
@@ -122,3 +129,31 @@ def test_an_import_of_a_module_beside_it(tmp_path, changes):
     for in_package in (False, True):
         operations = {each.opname for each in dis.get_instructions(compiler("import beside\n", file, in_package))}
         assert ("IMPORT_FROM" in operations) == in_package  # from . import beside
+
+
+def test_lines_are_those_of_the_source(execute, changes):
+    """fissix adds an import before the first line."""
+    source = "x = 1\n\n\ny = 7 / 2\nz = reduce(lambda a, b: a + b, [1, 2])\nw = undefined\n"
+    with pytest.raises(NameError) as caught:
+        execute(source)
+    assert caught.traceback[-1].lineno + 1 == 6
+    assert "(old.py:4)" in "".join(changes.lines())
+
+
+def test_tabs_beside_spaces(execute):
+    assert execute("def f(x):\n    if x:\n\treturn 1\n    return 2\ny = f(1), f(0)\n")["y"] == (1, 2)
+
+
+def test_a_pickle_of_python_2(changes):
+    """The bytes that Python 2's cPickle.dumps("\\xe9", 2) wrote."""
+    view = old_pickle(changes)
+    written = b"\x80\x02U\x01\xe9q\x01."
+    assert view.loads(written) == "\xe9" == view.load(io.BytesIO(written))
+    assert "pickle read texts of Python 2 as latin1" in changes.lines()[0]
+
+
+def test_sys_setdefaultencoding(changes):
+    with default_encoding(changes):
+        sys.setdefaultencoding("utf-8")
+    assert not hasattr(sys, "setdefaultencoding")
+    assert "sys.setdefaultencoding did nothing" in changes.lines()[0]

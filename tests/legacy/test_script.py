@@ -1,15 +1,13 @@
 """`mxgan run` on old-style programs that each need something."""
 
+import os
 import re
 import shutil
 import subprocess
-import time
 
 import cv2
 import numpy as np
 import pytest
-
-DISPLAY_NUMBER = ":93"
 
 GAN = """
     from __future__ import print_function
@@ -239,7 +237,7 @@ def test_a_gpu_stays_a_gpu_and_this_package_is_found_without_another(run):
         ["--gpu"],
     )
     assert (done.returncode, done.stdout) == (0, "gpu(1) ['rand', 'g1_weight']\n"), done.stderr
-    assert "changed for" not in done.stderr
+    assert "mx.cpu()" not in done.stderr
 
 
 TWO_INPUTS = """
@@ -275,33 +273,147 @@ COUNTED = """
         trainer.step(2)
     updater = mx.optimizer.get_updater(mx.optimizer.SGD())
     weights = [mx.nd.ones((2,)), mx.nd.ones((3,))]
+    store = mx.kv.create("local")
+    store.init(3, mx.nd.ones((2,)))
+    store.init(4, mx.nd.ones((2,)))
+    store.set_optimizer(mx.optimizer.SGD())
+    def by_store():
+        for key in (3, 4):
+            store.push(key, mx.nd.ones((2,)))
+    def caught():
+        try:
+            by_hand()
+        except:
+            print("caught")
     def by_hand():
         for i, weight in enumerate(weights):
             updater(i, weight, weight)
     import sys
     while True:
-        {"gluon": gluon, "by hand": by_hand}[sys.argv[1]]()
+        {"gluon": gluon, "by hand": by_hand, "by store": by_store, "caught": caught}[sys.argv[1]]()
         print("step")
 """
 
 
-@pytest.mark.parametrize("kind", ["gluon", "by hand"])
+@pytest.mark.parametrize("kind", ["gluon", "by hand", "by store", "caught"])
 def test_steps_of_programs_without_a_module(run, kind):
     done = run(COUNTED, ["--steps", "4"], [kind])
-    assert (done.returncode, done.stdout) == (0, "step\n" * 4), done.stderr
+    # A program that catches the end is ended at its next update.
+    expected = "step\n" * 4 + ("caught\nstep\n" if kind == "caught" else "")
+    assert (done.returncode, done.stdout) == (0, expected), done.stderr
+    assert "changed for old.py" in done.stderr
 
 
-def test_with_a_display_windows_stay_windows(run, tmp_path):
+def test_a_program_that_ends_before_its_steps(run):
+    done = run("print(1)", ["--steps", "4"])
+    assert done.stderr == "mxgan run: the program ended after 0 of 4 updates.\n"
+
+
+LATE = """
+    import atexit, builtins, logging, sys, threading, time
+    import mxnet as mx
+    import numpy as np
+    builtins.added = "added"
+    import helper
+    print(__builtins__.len("abc"), helper.seen())
+    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
+    print([mx.gpu(3), mx.gpu(1), mx.gpu(3)])
+    print(np.array([256, -1], np.uint8), np.array(np.ones(2), copy=False), np.float_(2), np.mat([[1]]).shape)
+    def late():
+        time.sleep(0.5)
+        import late_module
+        logging.info("in a thread " + open("beside.txt").read())
+    threading.Thread(target=late).start()
+    atexit.register(lambda: logging.info("at exit " + open("beside.txt").read()))
+    sys.excepthook = lambda kind, error, trace: print("hook", kind.__name__)
+    raise KeyError("x")
+"""
+
+
+def test_what_runs_after_the_last_line(run, tmp_path):
+    modules = {"helper.py": "def seen():\n    return added\n", "late_module.py": "", "beside.txt": "here"}
+    done = run(LATE, ["--run-dir", "kept"], modules=modules)
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.splitlines() == [
+        "3 added",
+        "[cpu(0), cpu(1), cpu(0)]",
+        "[  0 255] [1. 1.] 2.0 (1, 1)",
+        "hook KeyError",
+        "in a thread here",
+        "at exit here",
+    ]
+    assert "at exit here" in (tmp_path / "kept" / "log.txt").read_text()
+
+
+FIGURES = """
+    import matplotlib
+    matplotlib.use("TkAgg", False)
+    import matplotlib.pyplot as plt
+    import cv2, numpy as np
+    first = plt.figure(1)
+    first.gca().plot([1, 2])
+    plt.figure(2)
+    plt.plot([1, 2])
+    plt.figure(1)
+    plt.pause(0.01)
+    print(plt.gcf().number)
+    first.show()
+    picture = np.zeros((4, 4, 4), np.uint8)
+    picture[..., 2] = 200
+    while cv2.getWindowProperty("red", cv2.WND_PROP_VISIBLE) >= 0:
+        pass
+    while True:
+        cv2.imshow("red", picture)
+        if cv2.waitKey(0) & 0xff == ord("q"):
+            break
+    print("done")
+"""
+
+
+def test_windows_that_wait_for_a_key_and_figures_that_stay(run, tmp_path):
+    done = run(FIGURES, ["--run-dir", "kept"])
+    assert (done.returncode, done.stdout) == (0, "1\ndone\n"), done.stderr
+    names = sorted(path.name for path in (tmp_path / "kept" / "pictures").iterdir())
+    assert names == ["figure-1-000001.png", "figure-1-000002.png", "figure-2-000001.png", "red-000001.png",
+                     "red-000002.png"]  # fmt: skip
+    red = cv2.imread(str(tmp_path / "kept" / "pictures" / "red-000001.png"), cv2.IMREAD_UNCHANGED)
+    assert red.shape == (4, 4, 3)
+    assert red[0, 0].tolist() == [0, 0, 200]
+
+
+def test_a_program_of_the_folder_above_with_a_package_without_init(run):
+    source = """
+        import sys
+        sys.path.append(".")
+        from mxgan import parts
+        print(parts.NAME, open("data.txt").read())
+    """
+    done = run("", ["--cwd", "program"])
+    assert done.returncode == 0, done.stderr
+    modules = {"deep/old.py": source, "mxgan/parts.py": "NAME = 'own'", "data.txt": "data"}
+    done = run("exec(open('deep/old.py').read())", ["--cwd", "program"], modules=modules)
+    assert (done.returncode, done.stdout) == (0, "own data\n"), done.stderr
+
+
+def test_other_sets_in_files_of_the_same_form_are_not_mnist(run):
+    done = run("""
+        import mxnet as mx
+        mx.io.MNISTIter(image="fashion-mnist/train-images-idx3-ubyte", label="fashion-mnist/train-labels-idx1-ubyte")
+    """)
+    assert done.returncode == 1
+    assert "served" not in done.stderr
+
+
+def test_with_a_display_windows_stay_windows(run):
     if not shutil.which("Xvfb"):
         pytest.skip("Xvfb is not installed (Debian: apt install xvfb)")
-    with subprocess.Popen(["Xvfb", DISPLAY_NUMBER, "-screen", "0", "640x480x24", "-nolisten", "tcp"]) as server:
+    read, write = os.pipe()  # Xvfb writes the number of its display here, as soon as it answers
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "640x480x24", "-nolisten", "tcp"]
+    with subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL) as server:
         try:
-            deadline = time.monotonic() + 60
-            while not (tmp_path.parent / "x").exists():  # the server's socket, with a generous limit
-                if shutil.os.path.exists(f"/tmp/.X11-unix/X{DISPLAY_NUMBER[1:]}"):
-                    break
-                assert time.monotonic() < deadline, "Xvfb did not begin"
-                time.sleep(0.05)
+            os.close(write)
+            with open(read) as numbers:
+                display = f":{numbers.readline().strip()}"
             done = run(
                 """
                 import cv2, numpy as np
@@ -309,7 +421,7 @@ def test_with_a_display_windows_stay_windows(run, tmp_path):
                 cv2.waitKey(500)
                 print(cv2.getWindowProperty("kept", cv2.WND_PROP_VISIBLE))
                 """,
-                DISPLAY=DISPLAY_NUMBER,
+                DISPLAY=display,
             )
         finally:
             server.terminate()

@@ -204,6 +204,21 @@ def test_a_hybridized_gluon_block(case):
     close(block.weight.grad().asnumpy(), by_weight)
 
 
+def test_a_hybridized_block_keeps_its_type_and_takes_other_sizes():
+    block = mx.gluon.nn.HybridSequential()
+    block.add(mx.gluon.nn.Conv2DTranspose(4, 3), mx.gluon.nn.Conv2DTranspose(1, 4, 2, 1))
+    block.initialize()
+    block.hybridize()
+    for shape in ((2, 3, 4, 4), (5, 3, 4, 4), (2, 3, 6, 5)):
+        given = mx.nd.random.normal(shape=shape)
+        fast = block(given).asnumpy()
+        block.hybridize(False)
+        close(fast, block(given).asnumpy())
+        block.hybridize()
+    block.cast("float64")
+    assert block(mx.nd.ones((2, 3, 4, 4), dtype="float64")).dtype == np.float64
+
+
 @pytest.mark.parametrize("scaled", [False, True], ids=["shared", "computed"])
 def test_a_weight_that_is_not_a_variable_of_its_own(scaled):
     """MXNet itself writes this gradient through a null pointer."""
@@ -231,6 +246,60 @@ def test_a_weight_that_is_not_a_variable_of_its_own(scaled):
     close(executor.outputs[0].asnumpy(), first)
     close(executor.grad_dict["data"].asnumpy(), by_data)
     close(executor.grad_dict["w"].asnumpy(), by_weight)
+
+
+def test_a_weight_that_is_also_an_output():
+    settings = {"kernel": (3, 3), "pad": (1, 1)}
+    weight = mx.sym.var("w", shape=(CHANNELS, 3, 3, 3))
+    layer = mx.sym.Deconvolution(mx.sym.relu(mx.sym.var("data")), weight=weight, num_filter=3, name="up", **settings)
+    executor = mx.sym.Group([layer, weight]).simple_bind(mx.cpu(), data=(2, CHANNELS, *SIZE))
+    data, kernel, above = arrays(3, settings)
+    executor.arg_dict["data"][:] = np.abs(data)
+    executor.arg_dict["w"][:] = kernel
+    executor.forward(is_train=True)
+    executor.backward([mx.nd.array(above), mx.nd.ones(kernel.shape)])
+    close(executor.grad_dict["w"].asnumpy(), transposed(np.abs(data), kernel, settings, 3, above)[2] + 1)
+
+
+def test_an_array_that_is_computed_as_weight():
+    settings = {"kernel": (3, 3), "pad": (1, 1)}
+    data, kernel, above = arrays(3, settings)
+    weight = mx.nd.array(kernel)
+    weight.attach_grad()
+    with mx.autograd.record():
+        found = mx.nd.Deconvolution(mx.nd.relu(mx.nd.array(np.abs(data))), weight * 2, num_filter=3, **settings)
+    found.backward(mx.nd.array(above))
+    close(weight.grad.asnumpy(), 2 * transposed(np.abs(data), 2 * kernel, settings, 3, above)[2])
+
+
+def test_gradients_that_add_up_and_layers_with_one_name():
+    data, weight, above = arrays(1, CASES["one filter"][1])
+    first = mx.sym.Activation(mx.sym.var("data"), act_type="relu", name="same")
+    again = mx.sym.Activation(first, act_type="relu", name="same")
+    symbol = mx.sym.Deconvolution(again, num_filter=1, name="up", **CASES["one filter"][1])
+    executor = symbol.simple_bind(mx.cpu(), "add", data=data.shape)
+    executor.arg_dict["data"][:] = np.abs(data)
+    executor.arg_dict["up_weight"][:] = weight
+    for gradient in executor.grad_arrays:
+        gradient[:] = 0
+    for _ in range(2):
+        executor.forward(is_train=True)
+        executor.backward(mx.nd.array(above))
+    close(executor.grad_dict["up_weight"].asnumpy(),
+          2 * transposed(np.abs(data), weight, CASES["one filter"][1], 1, above)[2])  # fmt: skip
+
+
+def test_one_axis():
+    rng = np.random.default_rng(0)
+    data, weight = np.abs(rng.standard_normal((2, 3, 6))).astype("f"), rng.standard_normal((3, 1, 4)).astype("f")
+    symbol = mx.sym.Deconvolution(mx.sym.relu(mx.sym.var("data")), kernel=(4,), stride=(2,), num_filter=1, name="up")
+    executor = symbol.simple_bind(mx.cpu(), data=data.shape)
+    executor.arg_dict["data"][:] = data
+    executor.arg_dict["up_weight"][:] = weight
+    expected = np.zeros((2, 1, 14))
+    for place in range(6):
+        expected[:, 0, 2 * place : 2 * place + 4] += data[:, :, place] @ weight[:, 0]
+    close(executor.forward()[0].asnumpy(), expected)
 
 
 def test_the_symbol_its_names_and_its_file_stay_as_they_are(tmp_path):
@@ -286,16 +355,34 @@ def test_a_graph_without_such_a_layer_is_not_touched():
     assert computable(symbol, shapes={"data": (2, 3, *SIZE)}) is symbol
 
 
-def test_another_batch_size_goes_and_another_image_size_is_refused():
-    symbol = layer_after_another(1, {"kernel": (4, 4), "stride": (2, 2), "pad": (1, 1)})
-    executor = symbol.simple_bind(mx.cpu(), data=(2, 3, *SIZE))
-    larger = executor.reshape(allow_up_sizing=True, data=(5, 3, *SIZE))
-    larger.forward()
-    assert larger.outputs[0].shape == (5, 1, 10, 8)
-    with pytest.raises(ArgumentError, match=r"inputs {'data': \(5, 3, 5, 4\)} cannot become {'data': \(2, 3, 8, 8\)}"):
-        larger.reshape(data=(2, 3, 8, 8))
-    plain = layer_after_another(*CASES["three filters"]).simple_bind(mx.cpu(), data=(2, 3, *SIZE))
-    assert plain.reshape(allow_up_sizing=True, data=(2, 3, 8, 8)).outputs[0].shape == (2, 3, 16, 16)
+def test_another_batch_size_and_another_image_size():
+    """A Module binds itself anew for a batch of another size."""
+    settings = CASES["one filter"][1]
+    module = mx.mod.Module(layer_after_another(1, settings), ("data",), None)
+    module.bind([("data", (2, CHANNELS, *SIZE))], inputs_need_grad=True)
+    data, weight, _ = arrays(1, settings)
+    eye = mx.nd.array(np.eye(CHANNELS).reshape(CHANNELS, CHANNELS, 1, 1))
+    module.init_params(arg_params={"before_weight": eye, "up_weight": mx.nd.array(weight)})
+    for repeated in ((1, 1, 1, 1), (3, 1, 1, 1), (2, 1, 2, 3)):
+        larger = np.tile(data, repeated)
+        module.forward(mx.io.DataBatch([mx.nd.array(larger)]), is_train=True)
+        found = module.get_outputs()[0]
+        module.backward([mx.nd.ones(found.shape)])
+        gradient = module.get_input_grads()[0].asnumpy()
+        expected, by_data, _ = wide(larger, weight, settings)
+        close(found.asnumpy(), expected)
+        close(gradient, by_data)
+
+
+def wide(data, weight, settings):
+    """`transposed` for data of any size, one filter, under a gradient of ones."""
+    global SIZE
+    kept, SIZE = SIZE, data.shape[2:]
+    try:
+        above = np.ones((len(data), 1, *geometry_of(settings, 1)[4]), "f")
+        return transposed(data, weight, settings, 1, above)
+    finally:
+        SIZE = kept
 
 
 def test_another_shape_of_an_input_that_leaves_the_layer_its_size():
