@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import struct
+import sys
 import tempfile
 from pathlib import Path
 from types import ModuleType
@@ -98,6 +99,7 @@ def mend_sklearn(mnist: Mnist) -> Callable[[ModuleType], None]:
             return Bunch(**found, details={"name": "mnist_784", "version": "1"}, DESCR="mnist_784 of openml.org")
 
         datasets.fetch_mldata, datasets.fetch_openml = fetch_mldata, fetch_openml
+        sys.modules.setdefault("sklearn.datasets.base", datasets)  # its place before scikit-learn 0.24
 
     return mend
 

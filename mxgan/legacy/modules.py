@@ -14,7 +14,7 @@ from typing import Any, Callable, Optional
 
 from mxgan.legacy.changes import Changes
 
-__all__ = ["after_import", "mend_yaml"]
+__all__ = ["after_import", "mend_yaml", "note_imports"]
 
 
 @contextmanager
@@ -59,6 +59,30 @@ class _Finder(MetaPathFinder):
             mend(module)
 
         return loaded
+
+
+# Module that a program imports → (change, remedy), to be noted.
+_NOTED = {
+    "mxnet": (
+        "MXNet was made to import on this Python and NumPy",
+        "write `from mxgan.runtime import mx` instead of `import mxnet as mx`",
+    ),
+    "sklearn.datasets.base": (
+        "sklearn.datasets.base is sklearn.datasets",
+        "write `from sklearn.datasets import get_data_home`",
+    ),
+}
+
+
+def note_imports(changes: Changes) -> Callable[[str], None]:
+    """A function for `own_modules_first` that notes some imports of the program."""
+
+    def noted(name: str) -> None:
+        change = _NOTED.get(name) or _NOTED.get(name.partition(".")[0])
+        if change:
+            changes.note(*change)
+
+    return noted
 
 
 def mend_yaml(changes: Changes) -> Callable[[ModuleType], None]:

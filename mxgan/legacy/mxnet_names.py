@@ -8,22 +8,12 @@ from typing import Any
 from mxgan.legacy.changes import Changes
 from mxgan.runtime import mx
 
-__all__ = ["give_old_names", "note_import", "note_replaced_layers", "replace_missing_gpus"]
+__all__ = ["give_old_names", "note_replaced_layers", "replace_missing_gpus"]
 
 _RUNTIME = "write `from mxgan.runtime import mx` instead of `import mxnet as mx`"
 
 # Operators that only builds with CUDA had: old name → today's.
 _RENAMED = {"CuDNNBatchNorm": "BatchNorm"}
-
-
-def note_import(changes: Changes) -> Any:
-    """A function for `own_modules_first` that notes each import of MXNet."""
-
-    def noted(name: str) -> None:
-        if name.partition(".")[0] == "mxnet":
-            changes.note("MXNet was made to import on this Python and NumPy", _RUNTIME)
-
-    return noted
 
 
 def give_old_names(changes: Changes) -> None:

@@ -19,8 +19,8 @@ from mxgan.legacy.changes import Changes
 from mxgan.legacy.datasets import Mnist, mend_mxnet_datasets, mend_sklearn
 from mxgan.legacy.hints import hint_for
 from mxgan.legacy.log import logged
-from mxgan.legacy.modules import after_import, mend_yaml
-from mxgan.legacy.mxnet_names import give_old_names, note_import, note_replaced_layers, replace_missing_gpus
+from mxgan.legacy.modules import after_import, mend_yaml, note_imports
+from mxgan.legacy.mxnet_names import give_old_names, note_replaced_layers, replace_missing_gpus
 from mxgan.legacy.numpy_names import old_numpy
 from mxgan.legacy.python2 import Python2Compiler, default_encoding, old_builtins, old_pickle
 from mxgan.legacy.sources import is_own_file, own_modules_first
@@ -103,7 +103,7 @@ def run_script(settings: Settings, say: Callable[[str], None]) -> int:
             views["pickle"], extra = old_pickle(changes), old_builtins(changes)
             stack.enter_context(default_encoding(changes))
         stack.enter_context(after_import(mended))
-        prepare = stack.enter_context(own_modules_first(compiler, views, extra, note_import(changes)))
+        prepare = stack.enter_context(own_modules_first(compiler, views, extra, note_imports(changes)))
         result = program.executed(prepare)
         program.report()
     return result

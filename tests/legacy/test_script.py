@@ -141,6 +141,7 @@ MNIST_FORMS = """
     import mxnet as mx
     import numpy as np
     from sklearn.datasets import fetch_mldata, fetch_openml
+    from sklearn.datasets.base import get_data_home
 
     def told(name, x):
         print(name, type(x).__name__, x.dtype if hasattr(x, "dtype") else "", x.shape)
@@ -207,6 +208,7 @@ def test_mnist_in_every_form(run):
         "get_mnist_iterator NDArray <class 'numpy.float32'> (5, 784)",
     ]
     assert "fetch_mldata('iris'): mldata.org is gone, and mxgan serves 'MNIST original' alone" in done.stderr
+    assert "sklearn.datasets.base is sklearn.datasets (old.py:6)" in done.stderr
     assert "the missing file gone/train-images-idx3-ubyte served from mxgan's own MNIST" in done.stderr
 
 
