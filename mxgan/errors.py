@@ -43,6 +43,7 @@ __all__ = [
     "RuntimeUnavailableError",
     "ShapeError",
     "first_line",
+    "listed",
     "lookup",
     "unknown_name",
 ]
@@ -141,6 +142,16 @@ MOST_LISTED = 16
 def first_line(error: BaseException) -> str:
     """The first line of an error's text without its full stop; the name of its class if it has no text."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def listed(names: Iterable, most: int = 6) -> str:
+    """The first names for a message, with "…" for the rest; "none" for none.
+
+    >>> listed(["a", "b", "c"], most=2)
+    'a, b, …'
+    """
+    names = list(map(str, names))
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "") or "none"
 
 
 def unknown_name(

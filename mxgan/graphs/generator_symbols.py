@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Optional
 
-from mxgan.errors import ArgumentError, CheckpointError, ShapeError, lookup
-from mxgan.graphs.latent_shapes import latent_candidates
-from mxgan.graphs.layers import nodes_of, times
+from mxgan.errors import ArgumentError, CheckpointError, ShapeError, listed, lookup
+from mxgan.graphs.image_outputs import image_of
+from mxgan.graphs.latent_shapes import batch_candidates, latent_candidates
+from mxgan.graphs.layers import nodes_of
 from mxgan.graphs.renaming import renamed
 from mxgan.graphs.shapes import infer
 from mxgan.graphs.symbol_sizes import check_sizes
-from mxgan.runtime import mx
 from mxgan.runtime.rewriting import Rewriting
 
 __all__ = ["GeneratorSymbol", "generator_of"]
 
 LATENTS, CLASSES = "rand", "class_label"
-SMALLEST_FLAT = 8  # pixels a side; fewer numbers are scores rather than an image
 # Heads with a label that decides nothing but the loss → what they do to the data.
 _HEADS = {
     "LinearRegressionOutput": ("identity", {}),
     "MAERegressionOutput": ("identity", {}),
     "LogisticRegressionOutput": ("Activation", {"act_type": "sigmoid"}),
 }
-_SHAPING = {"Reshape", "reshape", "Flatten", "flatten", "identity", "_copy", "BlockGrad", "stop_gradient"}
 
 
 class GeneratorSymbol(NamedTuple):
@@ -33,18 +30,24 @@ class GeneratorSymbol(NamedTuple):
 
     Attributes
     ----------
-    symbol : gives images (N, 1 or 3, H, W), from -1 to 1 if its last layer is a tanh or a sigmoid; its input for
-        latents is called `rand`.
+    symbol : gives images (N, 1 or 3, H, W), from -1 to 1 if its last layers tell their range; its input for latents is
+        called `rand`.
+    input_name : what that input was called.
     latent_shape : the shape of one latent.
     classes : the number of classes if it also takes `class_label` (N,); else 0.
+    batch_size : the number of latents at once: the one asked for, or that of the symbol.
     parameters : (arg_params, aux_params), those that the images depend on.
+    ranged : whether its last layers tell the range of the images.
     notes : what was done or found out, in words.
     """
 
     symbol: object
+    input_name: str
     latent_shape: tuple
     classes: int
+    batch_size: int
     parameters: tuple
+    ranged: bool
     notes: tuple
 
 
@@ -60,10 +63,11 @@ def generator_of(
     Parameters
     ----------
     symbol : as `load_symbol` gives it; its first output is the image.
-    parameters : (arg_params, aux_params), as `load_params` gives them for this symbol.
+    parameters : (arg_params, aux_params), as `load_params` gives them for this symbol; those that it does not know are
+        left out.
     latent_shape : the shape of one latent; None: found by the first layer with a weight.
     input_name : the input for latents; None: `rand`, or else the only input that has no parameter in the file.
-    batch_size : the number of latents at once.
+    batch_size : the number of latents at once. If a layer has the batch of its program in it, that is taken.
 
     Raises
     ------
@@ -78,13 +82,17 @@ def generator_of(
         symbol = symbol[0]
     if any(node.operator in _HEADS for node in nodes_of(symbol, None)):
         symbol = _WithoutLabels(symbol).symbol()
-    parameters = _needed(symbol, whole, parameters)
+    parameters, unknown = _needed(symbol, whole, parameters)
+    if unknown:
+        notes.append(f"left out, since the symbol does not have them: {listed(unknown)}")
     name, classes = _inputs(symbol, parameters, input_name)
-    latents = _latent_shape(symbol, name, latent_shape, parameters, batch_size, classes)
-    _, (made,), _ = infer(symbol, _given(name, latents, batch_size, classes))
-    symbol, of_image = _image(symbol, made, batch_size)
-    symbol = symbol if name == LATENTS else renamed(symbol, **{name: LATENTS})
-    return GeneratorSymbol(symbol, latents, classes, parameters, (f"latents {name} {latents}", *notes, *of_image))
+    batch, latents = _sizes(symbol, name, latent_shape, parameters, batch_size, classes)
+    if batch != batch_size:
+        notes.append(f"{batch} at once, the batch in the symbol")
+    _, (made,), _ = infer(symbol, _given(name, latents, batch, classes))
+    image = image_of(symbol, made, batch)
+    symbol = image.symbol if name == LATENTS else renamed(image.symbol, **{name: LATENTS})
+    return GeneratorSymbol(symbol, name, latents, classes, batch, parameters, image.ranged, (*notes, *image.notes))
 
 
 class _WithoutLabels(Rewriting):
@@ -98,12 +106,11 @@ class _WithoutLabels(Rewriting):
 
 
 def _needed(symbol, whole, parameters: tuple) -> tuple:
-    """The parameters without those that only other outputs of the whole symbol need."""
+    """(the parameters of a symbol, names of those that not even the whole symbol, with its other outputs, has)."""
     kept = {*symbol.list_arguments(), *symbol.list_auxiliary_states()}
     known = {*whole.list_arguments(), *whole.list_auxiliary_states()}
-    return tuple(
-        {name: value for name, value in group.items() if name in kept or name not in known} for group in parameters
-    )
+    unknown = [name for group in parameters for name in group if name not in known]
+    return tuple({name: value for name, value in group.items() if name in kept} for group in parameters), unknown
 
 
 def _inputs(symbol, parameters: tuple, input_name: Optional[str]) -> tuple:
@@ -113,28 +120,37 @@ def _inputs(symbol, parameters: tuple, input_name: Optional[str]) -> tuple:
     if input_name is not None:
         lookup("input", input_name, names)
         if input_name in parameters[0]:
-            raise ArgumentError(f"input {input_name!r} is a parameter of the file; the inputs are {_listed(free)}.")
+            raise ArgumentError(f"input {input_name!r} is a parameter of the file; the inputs are {listed(free)}.")
     elif LATENTS in free:
         input_name = LATENTS
     else:
         others = [name for name in free if name != CLASSES]
         if len(others) != 1:
             raise ArgumentError(
-                f"which input takes the latents is not decided: not in the file are {_listed(others)}. Give --input "
-                "NAME (input_name=…); what else is listed is a parameter that the file lacks, or a second input."
+                "which input takes the latents is not decided. Inputs without a parameter in the file: "
+                f"{listed(others)}. Choose one with --input NAME (input_name=…); the others must be in the file."
             )
         (input_name,) = others
     second = [name for name in free if name not in (input_name, CLASSES)]
     if second:
         raise CheckpointError(
-            f"beside {input_name!r} the symbol wants {_listed(second)}, which the file does not have. Parameters must "
-            f"be in the file, and of second inputs mxgan can only give {CLASSES!r} (N,), the class; draw from such a "
-            "generator in Python, with load_symbol, load_params and mx.mod.Module."
+            f"beside {input_name!r} the symbol takes {listed(second)}, which the file does not have. A parameter must "
+            f"be in the file. For an input, draw in Python: {_by_hand(input_name, f'conditions={{{second[0]!r}: …}}')}"
+            "; then sample(latents, conditions={…})."
         )
-    return input_name, _classes(symbol) if CLASSES in free else 0
+    return input_name, _classes(symbol, input_name) if CLASSES in free and input_name != CLASSES else 0
 
 
-def _classes(symbol) -> int:
+def _by_hand(name: str, settings: str) -> str:
+    """The Python of a sampler with inputs that a file cannot tell."""
+    taken = "symbol" if name == LATENTS else f"mxgan.renamed(symbol, {name}={LATENTS!r})"
+    return (
+        f"sampler = mxgan.Sampler({taken}, latent_shape, {settings}), symbol = mxgan.load_symbol(FILE.json), and "
+        "sampler.set_params(*mxgan.load_params(FILE))"
+    )
+
+
+def _classes(symbol, name: str) -> int:
     """The number of classes: the depth of the one_hot that the input `class_label` goes into."""
     nodes = nodes_of(symbol, None)
     for node in nodes:
@@ -142,7 +158,7 @@ def _classes(symbol) -> int:
             return int(node.attributes["depth"])
     raise CheckpointError(
         f"the symbol takes {CLASSES!r}, but it does not go into one_hot, so that the number of classes is not known; "
-        "draw from it in Python, with load_symbol, load_params and mx.mod.Module."
+        f"give it in Python: {_by_hand(name, 'classes=…')}."
     )
 
 
@@ -150,79 +166,35 @@ def _given(name: str, latents: tuple, batch_size: int, classes: int) -> dict:
     return {name: (batch_size, *latents), **({CLASSES: (batch_size,)} if classes else {})}
 
 
-def _latent_shape(symbol, name: str, given: Optional[Sequence[int]], parameters: tuple, batch_size, classes) -> tuple:
-    if given is not None:
-        check_sizes(symbol, _given(name, tuple(given), batch_size, classes))
-        return tuple(given)
+def _sizes(symbol, name: str, given: Optional[Sequence[int]], parameters: tuple, batch_size: int, classes) -> tuple:
+    """(batch, shape of one latent) that fit: with the batch asked for, or else with one that the symbol has in it."""
     shapes = [{key: tuple(value.shape) for key, value in group.items()} for group in parameters]
-    tried = latent_candidates(symbol, name, shapes[0])
-    for latents in tried:
-        if _fits(symbol, _given(name, latents, batch_size, classes), shapes):
-            return latents
+    tried = latent_candidates(symbol, name, shapes[0]) if given is None else [tuple(given)]
+    misfits = []
+    for batch in (batch_size, *batch_candidates(symbol, name)):
+        for latents in tried:
+            misfit = _misfit(symbol, _given(name, latents, batch, classes), shapes if given is None else ())
+            if misfit is None:
+                return batch, latents
+            misfits.append(misfit)
+    if given is not None:
+        raise misfits[0]
+    last = f"; of {tried[-1]}: {misfits[len(tried) - 1]}" if tried else ""
     raise ArgumentError(
-        f"the symbol and the file do not decide the shape of a latent (tried: {_listed(tried)}). Give it without the "
-        "batch, as --latent 100,1,1 (latent_shape=(100, 1, 1))."
+        f"the symbol and the file do not decide the shape of a latent (tried: {listed(tried)}{last.rstrip('.')}). Give "
+        "it without the batch, as --latent 100,1,1 (latent_shape=(100, 1, 1))."
     )
 
 
-def _fits(symbol, inputs: Mapping, shapes: list) -> bool:
-    """Whether these inputs give every parameter the shape that it has in the file."""
+def _misfit(symbol, inputs: Mapping, shapes: Sequence) -> Optional[ShapeError]:
+    """Why these inputs do not give every parameter the shape that it has in the file; None if they do."""
     try:
         check_sizes(symbol, inputs)
         arguments, _, auxiliary = infer(symbol, inputs)
-    except ShapeError:
-        return False
-    return all(
-        found[name] == shape
-        for found, group in zip((arguments, auxiliary), shapes)
-        for name, shape in group.items()
-        if name in found
-    )
-
-
-def _image(symbol, shape: tuple, batch_size: int) -> tuple:
-    """(the symbol with an output (N, 1 or 3, H, W) in [-1, 1], notes)."""
-    notes = []
-    zero_to_one = _ends_in_sigmoid(symbol)
-    if len(shape) == 2:
-        image = _square(shape[1])
-        if image:
-            notes.append(f"{shape[1]} numbers a sample, drawn as {times(image)}")
-            symbol, shape = mx.sym.Reshape(symbol, shape=(-1, *image), name="image"), (shape[0], *image)
-    if len(shape) != 4 or shape[1] not in (1, 3):
-        raise ShapeError(
-            f"the output {symbol.list_outputs()[0]!r} is {shape}, and images are (N, 1 or 3, height, width). Give the "
-            "symbol of the generator alone: symbol.get_internals()['NAME_output'].save(FILE) in MXNet, NAME the layer "
-            "that makes the image."
-        )
-    if shape[0] != batch_size:
-        raise ShapeError(
-            f"the output {symbol.list_outputs()[0]!r} is {shape} for {batch_size} latents, not one image for each: a "
-            "layer has the batch of its program in it. Give that, in Python, as batch_size."
-        )
-    if zero_to_one:
-        notes.append("its sigmoid's values from 0 to 1 become -1 to 1")
-        symbol = 2 * symbol - 1
-    return symbol, notes
-
-
-def _square(numbers: int) -> tuple:
-    """(1 or 3, side, side) of a flat image; () if the number of its pixels is no square."""
-    for channels in (1, 3):
-        side = math.isqrt(numbers // channels)
-        if channels * side * side == numbers and side >= SMALLEST_FLAT:
-            return (channels, side, side)
-    return ()
-
-
-def _ends_in_sigmoid(symbol) -> bool:
-    nodes = nodes_of(symbol, None)
-    last = nodes[-1]
-    while last.operator in _SHAPING:
-        last = nodes[last.inputs[0][0]]
-    return last.operator == "sigmoid" or last.attributes.get("act_type") == "sigmoid"
-
-
-def _listed(names: Collection) -> str:
-    names = list(map(str, names))
-    return ", ".join(names[:6]) + (", …" if len(names) > 6 else "") if names else "none"
+    except ShapeError as error:
+        return error
+    for found, group in zip((arguments, auxiliary), shapes):
+        for name, shape in group.items():
+            if found.get(name, shape) != shape:
+                return ShapeError(f"the parameter {name!r} would be {found[name]}, and is {shape} in the file")
+    return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Optional
@@ -17,6 +18,7 @@ from mxgan.runtime import mx
 from mxgan.runtime.rewriting import output_places
 
 __all__ = [
+    "KEEP_VALUES",
     "KINDS",
     "BatchNormParameters",
     "LayerRow",
@@ -25,6 +27,7 @@ __all__ = [
     "layers",
     "nodes_of",
     "numbers",
+    "stated_numbers",
     "summary",
     "times",
 ]
@@ -41,6 +44,11 @@ _LABELLED = {
     "softmax_cross_entropy",
 }
 _BATCH_NORMS = {"BatchNorm", "BatchNorm_v1", "_contrib_SyncBatchNorm"}
+# Operators that give the values of their input, in the same or in another shape or order.
+KEEP_VALUES = {
+    "BlockGrad", "Flatten", "MakeLoss", "Reshape", "SwapAxis", "_copy", "expand_dims", "flatten", "identity",
+    "make_loss", "reshape", "squeeze", "stop_gradient", "swapaxes", "transpose",
+}  # fmt: skip
 KINDS = ("trained", "fixed", "auxiliary")
 
 
@@ -124,6 +132,11 @@ class Node:
     inputs: list  # of (node index, output index)
     output_shapes: tuple = ()
     row: Optional[LayerRow] = None
+
+
+def stated_numbers(text: str) -> tuple:
+    """The whole numbers in an attribute, such as "(64, 3, -1)"; () for ""."""
+    return tuple(map(int, re.findall(r"-?\d+", text)))
 
 
 def nodes_of(symbol: mx.sym.Symbol, shapes: Optional[Mapping]) -> list:

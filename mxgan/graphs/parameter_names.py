@@ -15,7 +15,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from mxgan.errors import CheckpointError, CorruptFileError
+from mxgan.errors import CheckpointError, CorruptFileError, listed
 
 __all__ = ["Placed", "placed_names"]
 
@@ -63,14 +63,14 @@ def placed_names(path: Path, keys: Collection, symbol=None, strip_prefix: Option
 def _check_gluons(path: Path, names: list, symbol) -> None:
     if any("." in name for name in names):
         raise CheckpointError(
-            f"{path} has the structural names of Gluon's save_parameters ({_listed(names)}), which fit no symbol. Load "
-            "it into its block with load_parameters, and write it again with block.export(PREFIX), or with "
+            f"{path} has the structural names of Gluon's save_parameters ({listed(names, 3)}), which fit no symbol. "
+            "Load it into its block with load_parameters, and write it again with block.export(PREFIX), or with "
             "block.collect_params().save(FILE)."
         )
     if symbol is None:
         raise CheckpointError(
-            f"{path} has Gluon's names ({_listed(names)}), without 'arg:' and 'aux:'. Give the symbol that they belong "
-            "to: `mxgan sample --symbol FILE.json`, or in Python symbol=…."
+            f"{path} has Gluon's names ({listed(names, 3)}), without 'arg:' and 'aux:'. Give the symbol that they "
+            "belong to: `mxgan sample --symbol FILE.json`, or in Python symbol=…."
         )
 
 
@@ -79,8 +79,8 @@ def _grouped(path: Path, placed: dict, names: set, auxiliary: set) -> dict:
     unknown = sorted({place.name for place in placed.values()} - names)
     if unknown:
         raise CheckpointError(
-            f"{path} has Gluon's names, and they do not fit the symbol: it has no {_listed(unknown)}; its own are "
-            f"{_listed(sorted(names))}. Give the symbol that the same block has exported, or --strip-prefix PREFIX "
+            f"{path} has Gluon's names, and they do not fit the symbol: it has no {listed(unknown, 3)}; its own are "
+            f"{listed(sorted(names), 3)}. Give the symbol that the same block has exported, or --strip-prefix PREFIX "
             "(strip_prefix=…)."
         )
     return {key: Placed("aux" if place.name in auxiliary else "arg", place.name) for key, place in placed.items()}
@@ -111,7 +111,7 @@ def _fitted(path: Path, placed: dict, names: set) -> dict:
     on = {prefix for prefix in on if all(prefix + each in names for each in given)}
     if len(off) + len(on) > 1:
         raise CheckpointError(
-            f"{path}: several prefixes make its names fit the symbol ({_listed(sorted(off | on))}); give one as "
+            f"{path}: several prefixes make its names fit the symbol ({listed(sorted(off | on), 3)}); give one as "
             "--strip-prefix (strip_prefix=…)."
         )
     for prefix in off:
@@ -119,7 +119,3 @@ def _fitted(path: Path, placed: dict, names: set) -> dict:
     for prefix in on:
         return {key: place._replace(name=prefix + place.name) for key, place in placed.items()}
     return placed
-
-
-def _listed(names: Collection) -> str:
-    return ", ".join(list(names)[:3]) + (", …" if len(names) > 3 else "")

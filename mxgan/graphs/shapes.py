@@ -5,16 +5,16 @@ The errors name the input, layer or parameter; MXNet's own errors name no parame
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from numbers import Integral
 
 import numpy as np
 
-from mxgan.errors import CheckpointError, ShapeError, lookup
+from mxgan.errors import CheckpointError, ShapeError, listed, lookup
+from mxgan.graphs.mxnet_messages import fault_of
 from mxgan.runtime import mx
 
-__all__ = ["check_pair", "check_parameters", "infer", "parameter_shapes"]
+__all__ = ["check_pair", "check_parameters", "infer", "is_shape", "parameter_shapes"]
 
 
 def infer(symbol, inputs: Mapping[str, tuple]) -> tuple:
@@ -36,41 +36,39 @@ def infer(symbol, inputs: Mapping[str, tuple]) -> tuple:
     names = symbol.list_arguments()
     for name, shape in inputs.items():
         lookup("input", name, names)
-        if not _is_shape(shape):
+        if not is_shape(shape):
             raise ShapeError(f"shape {shape!r} of input {name!r}: expected a tuple of whole numbers above 0.")
     sizes = {name: tuple(map(int, shape)) for name, shape in inputs.items()}
     given = ", ".join(f"{name} {shape}" for name, shape in sizes.items()) or "none"
     try:
         arguments, outputs, auxiliary = symbol.infer_shape_partial(**sizes)
     except mx.MXNetError as error:
-        raise ShapeError(f"{_where(str(error))}. Input shapes given: {given}.") from error
+        raise ShapeError(f"{_where(error)}. Input shapes given: {given}.") from error
     unknown = [name for name, shape in zip(names, arguments) if not _known(shape)]
     if unknown or not all(map(_known, outputs)):
-        listed = ", ".join(unknown[:3]) + (", …" if len(unknown) > 3 else "")
         raise ShapeError(
-            f"the input shapes given ({given}) do not decide all others (unknown: {listed}). "
+            f"the input shapes given ({given}) do not decide all others (unknown: {listed(unknown, 3)}). "
             "Give the shape of every input, batch included."
         )
     return dict(zip(names, arguments)), outputs, dict(zip(symbol.list_auxiliary_states(), auxiliary))
 
 
-def _is_shape(shape) -> bool:
+def is_shape(shape) -> bool:
+    """Whether this is a tuple or list of at least one whole number, all above 0; True is no number."""
     sizes = shape if isinstance(shape, (tuple, list)) else ()
-    return len(sizes) > 0 and all(isinstance(size, Integral) and size > 0 for size in sizes)
+    return len(sizes) > 0 and all(
+        isinstance(size, Integral) and not isinstance(size, bool) and size > 0 for size in sizes
+    )
 
 
 def _known(shape: tuple) -> bool:
     return len(shape) > 0 and all(size > 0 for size in shape)
 
 
-def _where(message: str) -> str:
-    """MXNet's message, shortened to the node and its fault."""
-    place = r"(?:\[[^\]]*\] )?(?:\S+:\d+: )?(?:Check failed: .* : )?"  # time, C++ file and line, condition
-    found = re.search(rf"Error in operator (\S+): {place}(.*)", message)
-    if found:
-        return f"layer {found.group(1)!r} does not fit its input: {found.group(2).strip().rstrip('.')}"
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    return f"the shapes do not fit together: {lines[-1].rstrip('.') if lines else 'MXNet gave no reason'}"
+def _where(error: Exception) -> str:
+    """MXNet's message, shortened to the layer and its fault."""
+    layer, fault = fault_of(error)
+    return f"layer {layer!r} does not fit its input: {fault}" if layer else f"the shapes do not fit together: {fault}"
 
 
 def check_pair(generator, discriminator, latents: Mapping[str, tuple], images: Mapping[str, tuple]) -> None:

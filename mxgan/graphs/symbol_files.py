@@ -18,12 +18,13 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
 
-from mxgan.errors import CheckpointError, CorruptFileError
+from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError
+from mxgan.graphs.mxnet_messages import mxnets_reason
 from mxgan.graphs.symbol_rules import OPERATORS, FileFault, attributes_of, quoted
 from mxgan.runtime import mx
 from mxgan.runtime.files import open_plain
 
-__all__ = ["load_symbol", "mxnets_reason"]
+__all__ = ["load_symbol", "looks_like_symbol"]
 
 REMEDY = "Give a symbol's .json that MXNet or mxgan has written, with layers that GANs use."
 
@@ -70,7 +71,10 @@ def load_symbol(path: Union[str, Path]):
     CorruptFileError : a damaged file; an operator that is not in OPERATORS; an attribute, a size or a number of nodes
     that no network needs. The message names the node.
     CheckpointError : the file is missing, or is a folder, a pipe or a device.
+    ArgumentError : `path` is no path.
     """
+    if not isinstance(path, (str, Path)):
+        raise ArgumentError(f"path is of the type {type(path).__name__}; give the path of a symbol's .json file.")
     path = Path(path)
     try:
         with open_plain(path) as stream:
@@ -78,6 +82,18 @@ def load_symbol(path: Union[str, Path]):
         return _build(_checked(_parsed(content)))
     except FileFault as fault:
         raise CorruptFileError(path, f"cannot be read as a symbol ({fault})", fault.offset, REMEDY) from fault
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def looks_like_symbol(path: Path) -> bool:
+    """Whether a .json file has the key "nodes", which every symbol has. It is not checked further.
+
+    Raises CheckpointError if it is a folder, a pipe or a device, or cannot be read.
+    """
+    try:
+        with open_plain(path) as stream:
+            return b'"nodes"' in stream.read(MOST_BYTES + 1)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
 
@@ -149,6 +165,8 @@ def _check_keys(entry: Any, what: str, allowed: set, required: set) -> None:
 
 def _version(attributes: Any) -> int:
     """The MXNet version that wrote the file, major · 10000 + minor · 100 + patch; files before 0.9 do not name it."""
+    if isinstance(attributes, dict) and "is_np_shape" in attributes:
+        raise FileFault("it was made with mx.np, whose operators are not accepted; export it without npx.set_np()")
     _check_keys(attributes, "'attrs' of the file", {"mxnet_version"}, set())
     given = attributes.get("mxnet_version", ["int", 800])
     if not isinstance(given, list) or len(given) != 2 or given[0] != "int" or not _is_index(given[1], NEWEST_VERSION):
@@ -259,10 +277,3 @@ def _input_names(function: Any) -> Optional[list]:
         return None
     first = itertools.takewhile(lambda each: each.default is None and each.name != "name", parameters)
     return [each.name for each in first]  # the operator's attributes have a default object of MXNet
-
-
-def mxnets_reason(error: Exception) -> str:
-    """The line of MXNet's message that names the fault, without the place in MXNet's source."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    said = next((line for line in lines if line.startswith("MXNetError: ")), lines[-1])
-    return quoted(said.removeprefix("MXNetError: "))

@@ -132,7 +132,9 @@ def attributes_of(given: dict, inputs: int) -> tuple:
             )
         old = next((name for name in _OLD_HIDDEN if key == name or key.endswith(f"_{name}")), None)
         hidden = f"__{old}__" if old else key
-        if not _is_allowed(hidden, value, inputs):
+        # UpSampling does not count its weight as an input, and gives it a copy of its own attributes.
+        uncounted = hidden == "num_args" and value == "1" and given.get("sample_type") == "bilinear"
+        if not uncounted and not _is_allowed(hidden, value, inputs):
             raise FileFault(f"has the attribute {quoted(key)} {quoted(value)}, which is not accepted from a file")
         if old and key != old:
             of_inputs[key[: -len(old) - 1], hidden] = value

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 
 from mxgan.errors import ShapeError
-from mxgan.graphs.layers import Node, nodes_of, times
+from mxgan.graphs.layers import Node, nodes_of, stated_numbers, times
 from mxgan.graphs.shapes import infer
 from mxgan.graphs.symbol_rules import LARGEST
 from mxgan.runtime import mx
@@ -22,7 +21,7 @@ def check_sizes(symbol, shapes: Mapping[str, tuple]) -> None:
     """Raise ShapeError if a layer of `symbol` would take or give more numbers than MXNet can index, or none at all.
 
     MXNet multiplies sizes without a check for overflow and divides by the result: four axes of 65536 and a Reshape
-    end the process, and so does a Reshape to more or fewer numbers than there are. So the shapes of each layer are
+    end the process, and so does a Reshape that changes the number of elements. So the shapes of each layer are
     inferred alone, from inputs whose sizes were checked. The passes over the layers end when a pass finds no new
     shape, or after _MOST_PASSES.
 
@@ -34,8 +33,8 @@ def check_sizes(symbol, shapes: Mapping[str, tuple]) -> None:
     nodes = nodes_of(symbol, None)
     known = {}  # (node, output): shape
     for index, node in enumerate(nodes):
-        stated = re.findall(r"-?\d+", node.attributes.get("__shape__", "")) if node.operator == "null" else []
-        _learn(known, node, (index, 0), tuple(shapes.get(node.name, map(int, stated))))
+        stated = stated_numbers(node.attributes.get("__shape__", "")) if node.operator == "null" else ()
+        _learn(known, node, (index, 0), tuple(shapes.get(node.name, stated)))
     alone = {index: _alone(node) for index, node in enumerate(nodes) if node.operator != "null"}
     for _ in range(_MOST_PASSES):
         before = len(known)
@@ -70,7 +69,7 @@ def _ask(known: dict, node: Node, index: int, layer) -> None:
 
 
 def _check_outputs(node: Node, inputs: list, outputs: list) -> None:
-    """Raise ShapeError for outputs without numbers, and for a Reshape to another number of them."""
+    """Raise ShapeError for outputs without numbers, and for a Reshape that changes the number of elements."""
     for shape in outputs:
         same = node.operator not in _RESHAPES or math.prod(shape) == math.prod(inputs[0])
         if not shape or min(shape) < 1 or not same:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
-from mxgan.errors import CheckpointError
+from mxgan.errors import CheckpointError, listed
 from mxgan.graphs.shapes import parameter_shapes
 from mxgan.networks import NETWORKS
 from mxgan.networks.base import Network
@@ -46,17 +47,17 @@ def from_parameters(row: type, shapes: Mapping[str, tuple]) -> Network:
         wanted = None
     if wanted != shapes:
         raise CheckpointError(
-            f"these are not {row.title} generator's parameters ({row.recognised_by}); "
-            f"found {', '.join(sorted(shapes)[:6]) or 'nothing'}."
+            f"these are not {row.title} generator's parameters ({row.recognised_by}); found {listed(sorted(shapes))}."
         )
     return network
 
 
-def network_of_params(arg_params: dict):
+def network_of_params(arg_params: dict, assumed: Mapping = MappingProxyType({})):
     """The network in NETWORKS whose generator has these parameters, found by their names and shapes.
 
     Settings that change samples but that no name or shape shows are assumed; `fix_gamma` is inferred from the stored
-    gammas. The log names them. Raises CheckpointError if no generator has these parameters.
+    gammas. The log names them, and what the caller has `assumed`, {name: value}. Raises CheckpointError if no generator
+    has these parameters.
     """
     shapes = {key: value.shape for key, value in arg_params.items()}
     check_half(arg_params)
@@ -65,12 +66,11 @@ def network_of_params(arg_params: dict):
             network = from_parameters(row, shapes)
         except CheckpointError:  # not this network
             continue
-        return _with_assumed(network, arg_params)
-    found = f"{', '.join(sorted(shapes)[:4]) or 'nothing'}{', …' if len(shapes) > 4 else ''}"
+        return _with_assumed(network, arg_params, assumed)
     known = "; ".join(f"{row.title}: {row.recognised_by}" for row in NETWORKS.values())
     raise CheckpointError(
-        f"the parameters ({found}) belong to no known generator. Known are {known}. Give the symbol of another network "
-        "with --symbol FILE.json (symbol=…)."
+        f"the parameters ({listed(sorted(shapes), 4)}) belong to no known generator. Known are {known}. Give the "
+        "symbol of another network with --symbol FILE.json (symbol=…)."
     )
 
 
@@ -80,8 +80,8 @@ def check_half(arg_params: dict) -> None:
         raise CheckpointError("these are a discriminator's parameters; give the file with _G_ in its name.")
 
 
-def _with_assumed(network: Network, arg_params: dict) -> Network:
-    """The network with `fix_gamma` as the gammas tell; logs the fields that are assumed."""
+def _with_assumed(network: Network, arg_params: dict, assumed: Mapping) -> Network:
+    """The network with `fix_gamma` as the gammas tell; logs what is assumed, by the caller too."""
     said = {name: _spelt(getattr(network, name)) for name in network.assumed}
     if "fix_gamma" in said:
         gammas = [value.asnumpy() for name, value in arg_params.items() if name.endswith("_gamma")]
@@ -93,6 +93,7 @@ def _with_assumed(network: Network, arg_params: dict) -> Network:
             said["fix_gamma"] = "True (the gammas of a layer are all alike, as weight decay leaves those not in use)"
         else:
             said["fix_gamma"] = "False (the gammas of a layer differ, as only trained ones do)"
+    said.update(assumed)
     if said:
         logger.warning(
             "A .params file alone does not show all settings of its network; assumed are %s. Its symbol or its run "

@@ -9,7 +9,7 @@ from typing import Callable, Optional, Union
 
 import numpy as np
 
-from mxgan.errors import ArgumentError
+from mxgan.errors import ArgumentError, listed
 from mxgan.evaluation.classifier import class_titles, labelled_data
 from mxgan.evaluation.classifier_cache import kept_classifier
 from mxgan.evaluation.evaluate import Networks, gather, measured_side, needs_of
@@ -171,7 +171,7 @@ def _labels_known(data, networks: Networks) -> bool:
 
 
 def _listed(names: list) -> str:
-    return f"{len(names)} classes ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
+    return f"{len(names)} classes ({listed(names, 3)})"
 
 
 def _classifier(config, data, wanted: Sequence[str], folder, progress: Optional[bool]) -> Optional[FeatureNetwork]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Optional
 
 from mxgan.errors import ArgumentError
 from mxgan.objectives.heads import IGNORED_CLASS
 from mxgan.runtime import mx
+from mxgan.runtime.config import FLOAT32_MAX, is_number
 from mxgan.training.bound_pair import BoundPair
-from mxgan.training.inputs import checked_label
+from mxgan.training.inputs import checked_label, given_conditions
 from mxgan.training.step import REAL
 
 __all__ = ["PairActions"]
@@ -52,7 +54,7 @@ class PairActions(BoundPair):
         conditions : {condition: NDArray (N, *shape)}, at least those that the generator takes.
         """
         self._check_ready()
-        batch = self._batch("generator", {"rand": latents, "class_label": classes, **conditions})
+        batch = self._batch("generator", {"rand": latents, "class_label": classes, **self._named(conditions)})
         self.generator_passes.forward(batch, is_train=True)
         self._generated = True
         return self.generator_passes.get_outputs()[0]
@@ -76,6 +78,8 @@ class PairActions(BoundPair):
         Copies of the prediction (N, 1) and of the class probabilities (N, K), which are None if D does not classify.
         """
         self._check_ready()
+        if not is_number(weight, lambda value: abs(value) <= FLOAT32_MAX):
+            raise ArgumentError(f"weight is {weight!r:.80}; give a finite number, the factor on this batch's loss.")
         batch = self._judged("discriminator", images, label, classes, conditions)
         gradients = self._discriminator_gradients()
         kept = [gradient.copy() for gradient in gradients] if self._gradients_pending else None
@@ -93,7 +97,7 @@ class PairActions(BoundPair):
 
     def accumulate_penalty(self, real, fake, classes=None, conditions: Mapping = _NONE):
         """Add the gradients of the penalty to D's; returns the penalty of each sample, NDArray (N,)."""
-        return self._penalty.add_gradients(real, fake, classes, conditions=conditions)
+        return self._penalty.add_gradients(real, fake, classes, conditions=self._named(conditions))
 
     def update_discriminator(self) -> None:
         """One optimiser step of D with the gradients accumulated so far; clips D's weights if `weight_clip` is set."""
@@ -145,8 +149,11 @@ class PairActions(BoundPair):
             classes = self._constant(IGNORED_CLASS)
         label = checked_label(label, self.batch_size)
         label = self._constant(label) if isinstance(label, float) else label
-        given = {"data": images, "label": label, "class_label": classes, **conditions}
+        given = {"data": images, "label": label, "class_label": classes, **self._named(conditions)}
         return self._batch(network, given, idle)
+
+    def _named(self, conditions: Optional[Mapping]) -> Mapping:
+        return given_conditions(conditions, self.conditions)
 
     def _constant(self, value: float):
         """NDArray (N,) of one number; a few are kept, since making one takes longer than a small layer."""

@@ -20,17 +20,23 @@ class StepBatches:
     """
 
     def __init__(self, pair, data, latents, labelled, seed: int) -> None:
+        for name, each in {"data": data, "latents": latents, "labelled": labelled}.items():
+            _check_iterator(name, each, name == "data")
         self.pair, self.data, self.labelled = pair, data, labelled
         drawn = latents is None and pair.takes_latents
         self.latents = RandIter(pair.batch_size, pair.latent_shape, seed) if drawn else latents
-        described = getattr(data, "provide_data", None) or ()
-        self._order = order_of_data(described, pair.conditions) if pair.conditions else None
+        self._order, self._order_of_labelled = self._order_of(data), self._order_of(labelled)
         self.check_epoch(getattr(data, "batches_per_epoch", None))
         if pair.schedule.fixed_latents and self.latents is not None and not hasattr(self.latents, "seek"):
             raise ArgumentError(
                 "the schedule has fixed_latents, and these latents have no seek(batch) to go back to the same ones; "
                 "leave latents out, or give a mxgan.RandIter."
             )
+
+    def _order_of(self, iterator) -> Optional[list]:
+        """The places of the pair's inputs in a batch of an iterator; None if they are in the pair's order."""
+        described = getattr(iterator, "provide_data", None) or ()
+        return order_of_data(described, self.pair.conditions) if self.pair.conditions else None
 
     def check_epoch(self, batches: Optional[int]) -> None:
         """Raise ArgumentError if an epoch of so many batches is too short for one step."""
@@ -50,13 +56,7 @@ class StepBatches:
 
     def real(self) -> list:
         """The next step's real batches; StopIteration if the epoch has too few left."""
-        return [self._ordered(self.data.next()) for _ in range(self.pair.schedule.real_batches)]
-
-    def _ordered(self, batch):
-        """The batch with its arrays in the order of the pair's inputs."""
-        if self._order is None:
-            return batch
-        return mx.io.DataBatch([batch.data[place] for place in self._order], batch.label, batch.pad, batch.index)
+        return [_ordered(self.data.next(), self._order) for _ in range(self.pair.schedule.real_batches)]
 
     def latents_of(self, step: int) -> Optional[list]:
         """The latent batches of a step; None for a generator without latents."""
@@ -75,8 +75,33 @@ class StepBatches:
         for position in range(step * wanted, (step + 1) * wanted):
             if hasattr(self.labelled, "seek"):
                 self.labelled.seek(*divmod(position, self.labelled.batches_per_epoch))
-            batches.append(_next_round(self.labelled))
+            batches.append(_ordered(_next_round(self.labelled), self._order_of_labelled))
         return batches
+
+
+def _check_iterator(name: str, given, needed: bool) -> None:
+    """Raise ArgumentError for what gives no batches; labelled batches with `seek` need the length of an epoch too."""
+    if given is None and not needed:
+        return
+    if not callable(getattr(given, "next", None)):
+        remedy = (
+            'mxgan.RandIter(batch_size, shape, distribution="uniform")' if name == "latents" else "mx.io.NDArrayIter"
+        )
+        raise ArgumentError(
+            f"{name} is {given!r:.80}, which has no next(); give an iterator of mx.io.DataBatch, such as {remedy}."
+        )
+    if name == "labelled" and hasattr(given, "seek") and not hasattr(given, "batches_per_epoch"):
+        raise ArgumentError(
+            "labelled has seek(epoch, batch) and no batches_per_epoch, the number of whole batches in an epoch; give "
+            "it both, or neither."
+        )
+
+
+def _ordered(batch, places: Optional[list]):
+    """The batch with its arrays in the order of the pair's inputs; as it is if it has too few, which the pair says."""
+    if places is None or len(batch.data or ()) <= max(places):
+        return batch
+    return mx.io.DataBatch([batch.data[place] for place in places], batch.label, batch.pad, batch.index)
 
 
 def _next_round(iterator):

@@ -20,7 +20,7 @@ from typing import Optional
 
 from mxgan.errors import ArgumentError
 from mxgan.graphs.idle_biases import with_idle_biases
-from mxgan.graphs.losses import check_losses
+from mxgan.graphs.losses import check_losses, check_predictions
 from mxgan.graphs.shapes import check_pair, check_parameters, parameter_shapes
 from mxgan.objectives.spectral import state_names, with_states
 from mxgan.runtime import mx
@@ -74,6 +74,7 @@ class BoundPair:
         self._head, self._idle = with_idle_biases(with_states(generator_head), self._inputs["head"])
         held = [name for name in generator_head.list_arguments() if name not in self._inputs["head"]]
         _check_shared(held, discriminator)
+        check_predictions(discriminator, generator_head, self._inputs["discriminator"], self._inputs["head"])
         self.critic_for_inputs = self._module(self._head, "head", held, self._idle)
         networks = {**self._symbols, "head": self._head} if precision != "float32" else {}
         self._low = {name: in_bfloat16(symbol) for name, symbol in networks.items()}

@@ -33,6 +33,7 @@ from mxgan.training.run_folder import RunFolder
 __all__ = [
     "Names",
     "average_file",
+    "is_average",
     "load_checkpoint",
     "parameter_file",
     "read_state",
@@ -172,6 +173,11 @@ def parameter_file(folder: Path, half: str) -> Path:
     if len(found) != 1:
         raise CorruptFileError(folder, f"holds {len(found)} parameter files of the {half}, not one")
     return found[0]
+
+
+def is_average(file: Path) -> bool:
+    """Whether a .params file is the average of a generator's weights, by its name."""
+    return _AVERAGE.fullmatch(file.name) is not None
 
 
 def symbol_prefix(prefix: str) -> str:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from numbers import Integral
+from collections.abc import Collection, Mapping, Sequence
 from typing import Optional, Union
 
 import numpy as np
 
 from mxgan.errors import ArgumentError, ShapeError, lookup
+from mxgan.graphs.shapes import is_shape
 from mxgan.runtime import mx
 from mxgan.runtime.config import FLOAT32_MAX, is_number
 
 __all__ = [
+    "RESERVED",
     "check_array",
     "check_conditions",
     "checked_batches",
     "checked_label",
     "device_list",
     "generator_inputs",
+    "given_conditions",
     "order_of_data",
     "taken_inputs",
 ]
@@ -28,23 +30,43 @@ RESERVED = ("rand", "data", "label", "class_label")  # inputs that have a meanin
 
 def device_list(contexts) -> list:
     """[mx.Context, …] of one device or several, as a Module takes them; None is the CPU."""
-    given = [contexts] if isinstance(contexts, mx.Context) else list(contexts or [mx.cpu()])
-    for each in given:
-        if not isinstance(each, mx.Context):
-            raise ArgumentError(f"a device is {each!r}; give mx.cpu(), mx.gpu(0), or a list of such.")
-    return given
+    given = [mx.cpu()] if contexts is None else [contexts] if isinstance(contexts, mx.Context) else contexts
+    several = isinstance(given, (list, tuple)) and len(given) > 0
+    if not several or not all(isinstance(each, mx.Context) for each in given):
+        raise ArgumentError(f"the devices are {contexts!r:.80}; give mx.cpu(), mx.gpu(0), or a list of such.")
+    return list(given)
 
 
-def check_conditions(conditions: Mapping, *symbols) -> dict:
-    """{name: shape of one sample} as tuples; ArgumentError for a reserved name, no shape, or what no network takes."""
+def check_conditions(conditions: Optional[Mapping], *symbols) -> dict:
+    """{name: shape of one sample} as tuples, {} for None.
+
+    Raises ArgumentError for another kind, a reserved name, no shape, or what no network takes.
+    """
     taken = {name for symbol in symbols for name in symbol.list_arguments()}
+    conditions = _mapping(conditions, "{'cond': (10,)}: each input with the shape of one sample")
     for name, shape in conditions.items():
         if name in RESERVED:
             raise ArgumentError(f"a condition has the name {name!r}, which is an input of its own; rename the input.")
         lookup("condition", name, sorted(taken), "A condition is an input of one of the networks.")
-        if not isinstance(shape, (tuple, list)) or not all(isinstance(size, Integral) and size > 0 for size in shape):
+        if shape != () and not is_shape(shape):
             raise ShapeError(f"the condition {name!r} is {shape!r}; give the shape of one sample, such as (10,).")
     return {name: tuple(map(int, shape)) for name, shape in conditions.items()}
+
+
+def given_conditions(given: Optional[Mapping], known: Collection) -> Mapping:
+    """The conditions of one call, {name: values}, {} for None; ArgumentError for another kind or an unknown name."""
+    given = _mapping(given, "{'cond': values}: each condition with its values")
+    for name in given:
+        if not known:
+            raise ArgumentError(f"conditions has {name!r}, and this network takes none; leave conditions out.")
+        lookup("condition", name, list(known), "They were named by conditions=… when this was made.")
+    return given
+
+
+def _mapping(given: Optional[Mapping], wanted: str) -> Mapping:
+    if given is not None and not isinstance(given, Mapping):
+        raise ArgumentError(f"conditions is {given!r:.80}; give {wanted}; or None.")
+    return given or {}
 
 
 def taken_inputs(symbol, shapes: Mapping, needed: Sequence = ("data",)) -> dict:
@@ -102,9 +124,9 @@ def checked_batches(name: str, given, shapes: Mapping, count: int, classes: bool
         raise ArgumentError(f"{name!r} has {len(several)} batches; the schedule of a step takes {count}.")
     batches = [each if isinstance(each, mx.io.DataBatch) else mx.io.DataBatch([each]) for each in several]
     for batch in batches:
-        if len(batch.data) != len(shapes):
+        if len(batch.data or ()) != len(shapes):
             raise ArgumentError(
-                f"a batch of {name!r} has {len(batch.data)} arrays, and the pair takes {len(shapes)} "
+                f"a batch of {name!r} has {len(batch.data or ())} arrays, and the pair takes {len(shapes)} "
                 f"({', '.join(shapes)}); give an mx.io.DataBatch whose data are these. Inputs beside the images are "
                 "conditions=… of the pair."
             )
@@ -158,7 +180,7 @@ def order_of_data(described: Sequence, conditions: Mapping) -> Optional[list]:
     wanted, names = ["data", *conditions], [name for name, *_ in described]
     if set(wanted) <= set(names):
         return [names.index(name) for name in wanted]
-    astray = [name for name, expected in zip(names, wanted) if name in conditions and name != expected]
+    astray = [name for name, expected in zip(names, wanted) if name in wanted and name != expected]
     if astray:
         raise ArgumentError(
             f"the data give {', '.join(names)}, and the pair takes {', '.join(wanted)}: {astray[0]!r} is in another "

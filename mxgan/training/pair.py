@@ -32,12 +32,13 @@ class AdversarialPair(PairActions):
         Each further output is a loss (MakeLoss, an …Output operator), whose gradient is added to the one from D when
         G is trained, or BlockGrad. Like D's, these losses are summed over the batch.
     discriminator : symbol that ends in a head operator, with the inputs `data`, `label`, and `class_label` if it
-        takes or predicts the class.
+        takes or predicts the class. Its first output is the prediction; class probabilities come second, as `closs`.
     latent_shape : shape of one latent, such as (100, 1, 1); None if the generator takes no `rand`.
     image_shape : shape of one image (C, H, W); the generator's output must have it.
     batch_size : samples in a batch; at least one for each device.
     generator_head : the symbol through which the generator is trained, with the same parameters as
-        `discriminator`; None: `discriminator` itself. It may have further losses.
+        `discriminator`; None: `discriminator` itself. Its first output is D's prediction too, also where its loss is
+        another; further losses come after it.
     contexts : one device or a list of them, among which the batch is split; None: the CPU.
     real_label : target of D on real images; below 1 it is one-sided label smoothing (Salimans et al. 2016, 3.4).
     schedule : order and number of the updates in a step; by default as in MXNet's own DCGAN example.

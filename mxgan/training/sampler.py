@@ -12,12 +12,13 @@ import numpy as np
 
 from mxgan.errors import ArgumentError, CheckpointError
 from mxgan.graphs.memory import Graph, check_memory
+from mxgan.graphs.mxnet_messages import mxnets_reason
 from mxgan.graphs.shapes import check_parameters, parameter_shapes
-from mxgan.graphs.symbol_files import mxnets_reason
 from mxgan.networks.base import Network
 from mxgan.runtime import mx
+from mxgan.runtime.config import whole_number
 from mxgan.runtime.draws import check_distribution, draw_latents
-from mxgan.training.inputs import check_conditions, device_list, generator_inputs
+from mxgan.training.inputs import RESERVED, check_conditions, device_list, generator_inputs, given_conditions
 
 __all__ = ["Sampler"]
 
@@ -39,6 +40,12 @@ class Sampler:
     context : the device, or a list of them; None: the CPU.
     distribution : of the latents that `latents` and `draw` draw: "normal", or "uniform" on [-1, 1].
     conditions : {input: shape of one sample} of the generator's other inputs; see `AdversarialPair`.
+    parameters : (arg_params, aux_params), checked before the generator is bound; None: `set_params` sets them.
+
+    Attributes
+    ----------
+    ranged : False for a generator of another program that does not tell the range of its images: `draw` then warns if
+        no value is below 0.
     """
 
     def __init__(
@@ -50,15 +57,21 @@ class Sampler:
         classes: int = 0,
         distribution: str = "normal",
         conditions: Mapping = MappingProxyType({}),
+        *,
+        parameters: Optional[tuple] = None,
     ) -> None:
-        if batch_size < 1:
-            raise ArgumentError(f"batch_size is {batch_size}; give at least 1.")
+        batch_size = whole_number("batch_size", batch_size)
         self.latent_shape = None if latent_shape is None else tuple(latent_shape)
         self.batch_size, self.classes = batch_size, classes
         self.distribution = check_distribution(distribution)
         image, contexts = generator[0], device_list(context)
         self._inputs = _image_inputs(generator, self.latent_shape, batch_size, classes, conditions)
-        self._generator, self._wanted = generator, parameter_shapes(image, self._inputs)
+        self.conditions = {name: shape[1:] for name, shape in self._inputs.items() if name not in RESERVED}
+        self.ranged = True
+        self._of_losses = set(generator.list_inputs()) - set(image.list_inputs())
+        self._wanted = parameter_shapes(image, self._inputs)
+        if parameters is not None:
+            parameters = self._fitting(*parameters)
         if contexts[0].device_type == "cpu":
             check_memory({"generator": Graph(image, self._inputs)}, training=False)
         data, *labels = self._inputs
@@ -68,18 +81,15 @@ class Sampler:
         data, *labels = self._inputs.items()
         with _in_words():
             self.module.bind([data], labels or None, for_training=True)
+        if parameters is not None:
+            self._set(*parameters)
 
     @classmethod
     def of_params(
         cls, generator, latent_shape: Sequence[int], parameters: tuple, batch_size: int = 64, **settings
     ) -> Sampler:
         """A sampler with these (arg_params, aux_params), which are checked before the generator is bound."""
-        conditions = settings.get("conditions", {})
-        inputs = _image_inputs(generator, latent_shape, batch_size, settings.get("classes", 0), conditions)
-        _fitting(generator, parameter_shapes(generator[0], inputs), parameters)
-        sampler = cls(generator, latent_shape, batch_size, **settings)
-        sampler.set_params(*parameters)
-        return sampler
+        return cls(generator, latent_shape, batch_size, parameters=parameters, **settings)
 
     @classmethod
     def of_network(
@@ -91,8 +101,17 @@ class Sampler:
 
     def set_params(self, arg_params: dict, aux_params: dict) -> None:
         """Set the parameters; CheckpointError if they do not fit this generator."""
-        arguments, auxiliary = _fitting(self._generator, self._wanted, (arg_params, aux_params))
+        self._set(*self._fitting(arg_params, aux_params))
+
+    def _set(self, arguments: dict, auxiliary: dict) -> None:
         self.module.init_params(arg_params=arguments, aux_params=auxiliary, force_init=True)
+
+    def _fitting(self, *parameters: dict) -> list:
+        """[arg_params, aux_params] without those of the generator's losses; CheckpointError if they do not fit."""
+        kept = [{name: value for name, value in group.items() if name not in self._of_losses} for group in parameters]
+        for wanted, given in zip(self._wanted, kept):
+            check_parameters("generator", wanted, given)
+        return kept
 
     def copy_from(self, pair) -> None:
         """Copy the current parameters of the pair's generator."""
@@ -129,6 +148,8 @@ class Sampler:
         """{input: (N, …)} in the order of the generator's inputs, each checked."""
         if latents is not None and "rand" not in self._inputs:
             raise ArgumentError("this generator takes no latents; give None.")
+        conditions = given_conditions(conditions, self.conditions)
+        classes = None if classes is None else _in_numpy(classes)
         given = {"rand": latents, "class_label": classes, **conditions}
         wanted = {name: tuple(shape) for name, (_, *shape) in self._inputs.items() if name != "class_label"}
         count = (getattr(given.get(next(iter(wanted))), "shape", ()) or (0,))[0]  # the first input decides it
@@ -180,6 +201,11 @@ class Sampler:
                 images.min(),
                 images.max(),
             )
+        elif not self.ranged and images.min() >= 0:
+            logger.warning(
+                "No value of the images is below 0: if the generator's images reach from 0 to 1, they are drawn too "
+                "bright; black is -1 here. Convert them in Python, 2 * images - 1."
+            )
         return images
 
     def classes_of(self, num: int, only: Optional[int] = None) -> Optional[np.ndarray]:
@@ -189,6 +215,15 @@ class Sampler:
         return np.arange(num) % self.classes if only is None else np.full(num, only)
 
 
+def _in_numpy(classes) -> np.ndarray:
+    """Classes as an array; an NDArray's whole numbers, float32 in MXNet, as integers."""
+    if not isinstance(classes, mx.nd.NDArray):
+        return np.asarray(classes)
+    found = classes.asnumpy()
+    whole = np.issubdtype(found.dtype, np.floating) and (found == np.floor(found)).all() and np.isfinite(found).all()
+    return found.astype(np.int64) if whole else found
+
+
 def _image_inputs(generator, latent_shape, batch_size: int, classes: int, conditions: Mapping) -> dict:
     """{input: shape} of the generator's image, its first output, batch included."""
     inputs = generator_inputs(generator[0], latent_shape, check_conditions(conditions, generator), batch_size)
@@ -196,15 +231,6 @@ def _image_inputs(generator, latent_shape, batch_size: int, classes: int, condit
         takes = "takes 'class_label'" if classes == 0 else "takes no 'class_label'"
         raise ArgumentError(f"classes is {classes}, and the generator {takes}; give the number of its classes, or 0.")
     return inputs
-
-
-def _fitting(generator, wanted: tuple, parameters: tuple) -> list:
-    """[arg_params, aux_params] without those of the generator's losses; CheckpointError if they do not fit."""
-    of_losses = set(generator.list_inputs()) - set(generator[0].list_inputs())
-    kept = [{name: value for name, value in group.items() if name not in of_losses} for group in parameters]
-    for each, given in zip(wanted, kept):
-        check_parameters("generator", each, given)
-    return kept
 
 
 @contextmanager

@@ -362,8 +362,8 @@ def test_samples_of_a_foreign_file_by_its_symbol(tmp_path):
     assert result.exit_code == 0, result.output
     said, last = result.output.splitlines()
     assert said == (
-        f"symbol: {tmp_path / 'b.json'}; latents noise (5,); 64 numbers a sample, drawn as 1×8×8; "
-        "its sigmoid's values from 0 to 1 become -1 to 1"
+        f"symbol: {tmp_path / 'b.json'}; latents: input 'noise', shape (5,), normal (assumed); "
+        "64 numbers a sample, drawn as 1×8×8; its values from 0 to 1 become -1 to 1"
     )
     assert last == f"4 images: {tmp_path / 'found.npz'}"
     stated = ["--input", "noise", "--latent", "5", "--strip-prefix", "net_"]
@@ -372,6 +372,10 @@ def test_samples_of_a_foreign_file_by_its_symbol(tmp_path):
     np.testing.assert_array_equal(found, same)
     expected = np.tanh(draw_latents((4, 5), 0, 0, stream="samples") @ weight.T / 2).reshape(4, 1, 8, 8)
     np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert mxgan(*call, "--distribution", "uniform", "--output", tmp_path / "uniform.npz").exit_code == 0
+    latents = draw_latents((4, 5), 0, 0, stream="samples", distribution="uniform")
+    uniform = np.tanh(latents @ weight.T / 2).reshape(4, 1, 8, 8)
+    np.testing.assert_allclose(np.load(tmp_path / "uniform.npz")["images"], uniform, atol=1e-5)
     for wrong in ("5,", "0", "a", "", "-1"):
         result = mxgan(*call, "--latent", wrong, "--output", tmp_path / "none.npz")
         assert result.exit_code == 2
@@ -381,8 +385,9 @@ def test_samples_of_a_foreign_file_by_its_symbol(tmp_path):
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (["{run}", "--latent", "10,1,1"], "latent_shape: only for a .params file with a symbol"),
-        (["{run}", "--symbol", "a.json"], "symbol: only for a .params file with a symbol"),
+        (["{run}", "--latent", "10,1,1"], "--latent (latent_shape=…): only for a .params file;"),
+        (["{run}", "--symbol", "a.json"], "--symbol (symbol=…): only for a .params file;"),
+        (["{run}", "--distribution", "normal"], "--distribution (distribution=…): only for a .params file;"),
         (["nowhere"], "nowhere does not exist; give a run folder or a .params file"),
         (["{run}", "--num", "0"], "the number of samples is 0"),
         (["{run}", "--output", "{run}/config.json"], "exists; give another name"),

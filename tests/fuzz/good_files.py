@@ -3,7 +3,7 @@
 ::
 
     FOLDER/params/gen.params     FOLDER/run/            a checkpointed run of two steps
-    FOLDER/generator/            gen.params, and its symbol beside it
+    FOLDER/generator/            gen.params, and its symbol beside it: the input is `noise`, and a loss is at its end
     FOLDER/images/a, b           FOLDER/records/x.rec   FOLDER/mnist/, mnist_gz/
     FOLDER/bombs/                small files of enormous images
     FOLDER/symbols/              the two symbols of a checkpoint
@@ -23,6 +23,7 @@ import numpy as np
 
 import mxgan
 from mxgan.data import pack_folder
+from mxgan.runtime import mx
 
 __all__ = ["make_good_files"]
 
@@ -37,8 +38,9 @@ def make_good_files(folder: Path) -> None:
     shutil.copy(next(folder.glob("run/checkpoints/000002/*_G_*.params")), folder / "params" / "gen.params")
     (folder / "generator").mkdir()
     shutil.copy(folder / "params" / "gen.params", folder / "generator" / "gen.params")
-    symbol = next(folder.glob("run/checkpoints/000002/*_G_*-symbol.json"))
-    shutil.copy(symbol, folder / "generator" / "gen-symbol.json")
+    symbol = mxgan.load_symbol(next(folder.glob("run/checkpoints/000002/*_G_*-symbol.json")))
+    as_old_programs_have_it = mx.sym.LinearRegressionOutput(mxgan.renamed(symbol, rand="noise"), mx.sym.var("label"))
+    as_old_programs_have_it.save(str(folder / "generator" / "gen-symbol.json"))
     (folder / "symbols").mkdir()
     for path in folder.glob("run/checkpoints/000002/*-symbol.json"):
         shutil.copy(path, folder / "symbols" / path.name)

@@ -8,6 +8,7 @@ import pytest
 from mxgan.errors import ArgumentError, CheckpointError, ShapeError
 from mxgan.graphs.generator_symbols import generator_of
 from mxgan.graphs.latent_shapes import latent_candidates
+from mxgan.graphs.renaming import renamed
 from mxgan.networks import NETWORKS
 from mxgan.runtime import mx
 from mxgan.training.sampler import Sampler
@@ -71,7 +72,7 @@ def test_the_shape_of_latents_is_found(kind):
     parameters = weights(make(), noise=(2, *latents))
     made = generator_of(make(), parameters, batch_size=2)
     assert (made.symbol.list_inputs()[0], made.latent_shape, made.classes) == ("rand", latents, 0)
-    assert made.notes == (f"latents noise {latents}",)
+    assert (made.input_name, made.batch_size, made.notes) == ("noise", 2, ())
     sampler = Sampler.of_params(made.symbol, made.latent_shape, made.parameters, 2)
     given = np.random.default_rng(1).standard_normal((2, *latents)).astype("f")
     executor = make().bind(mx.cpu(), {**parameters[0], "noise": mx.nd.array(given)}, aux_states=parameters[1])
@@ -94,25 +95,28 @@ def test_latents_that_nothing_decides_are_asked_for():
         generator_of(symbol, ({}, {}))
     made = generator_of(symbol, ({}, {}), latent_shape=(3, 4, 4))
     assert made.latent_shape == (3, 4, 4)
-    with pytest.raises(ArgumentError, match=r"tried: \(5, 1, 1\), \(5,\)"):
+    with pytest.raises(ArgumentError, match=r"tried: \(5, 1, 1\), \(5,\); of \(5,\): .*layer 'up'"):
         generator_of(grown(var()), ({"up_weight": mx.nd.ones((5, 3, 2, 2))}, {}))
 
 
 def test_the_input_is_the_only_one_without_parameters_or_is_asked_for():
     two = grown(var() + var("code"))
     parameters = weights(two, noise=(2, 7, 1, 1), code=(2, 7, 1, 1))
-    with pytest.raises(ArgumentError, match=r"not in the file are noise, code\. Give --input NAME"):
+    with pytest.raises(
+        ArgumentError,
+        match=r"not decided. Inputs without a parameter in the file: noise, code\. Choose one with --input NAME",
+    ):
         generator_of(two, parameters)
-    with pytest.raises(CheckpointError, match=r"beside 'noise' the symbol wants code.*second inputs .*'class_label'"):
+    with pytest.raises(CheckpointError, match=r"beside 'noise' the symbol takes code, which the file does not have"):
         generator_of(two, parameters, input_name="noise")
     with pytest.raises(ArgumentError, match="unknown input 'nois'; did you mean 'noise'"):
         generator_of(two, parameters, input_name="nois")
     with pytest.raises(ArgumentError, match="'up_weight' is a parameter of the file; the inputs are noise, code"):
         generator_of(two, parameters, input_name="up_weight")
-    with pytest.raises(ArgumentError, match="not in the file are none"):
+    with pytest.raises(ArgumentError, match="Inputs without a parameter in the file: none"):
         generator_of(grown(var()), ({"noise": mx.nd.ones((2, 7, 1, 1)), "up_weight": mx.nd.ones((7, 3, 4, 4))}, {}))
     one = grown(var("rand") + 0 * var("code"))
-    with pytest.raises(CheckpointError, match="beside 'rand' the symbol wants code"):
+    with pytest.raises(CheckpointError, match="beside 'rand' the symbol takes code"):
         generator_of(one, weights(one, rand=(2, 7, 1, 1), code=(2, 7, 1, 1)))
 
 
@@ -129,7 +133,7 @@ def test_the_first_output_is_the_image_and_the_rest_is_left():
     parameters = weights(whole, noise=(2, 7, 1, 1))
     made = generator_of(whole, parameters)
     assert set(made.parameters[0]) == {"up_weight"} == set(parameters[0]) - {"judge_weight", "judge_bias"}
-    assert made.notes[1] == f"the first of 2 outputs ({image.list_outputs()[0]})"
+    assert made.notes[0] == f"the first of 2 outputs ({image.list_outputs()[0]})"
     with pytest.raises(ShapeError, match=r"is \(1,\), and images are \(N, 1 or 3, height, width\)"):
         generator_of(sym.Group([score, image]), parameters)
 
@@ -145,7 +149,7 @@ def test_a_loss_at_the_end_is_taken_off(head):
     values = {**parameters[0], "noise": mx.nd.array(given), "label": mx.nd.zeros((2, 3, 4, 4))}
     expected = symbol.bind(mx.cpu(), values).forward(is_train=False)[0].asnumpy()
     if head.startswith("Logistic"):
-        assert made.notes[1:] == ("its sigmoid's values from 0 to 1 become -1 to 1",)
+        assert made.notes == ("its values from 0 to 1 become -1 to 1",)
         expected = 2 * expected - 1
     sampler = Sampler.of_params(made.symbol, made.latent_shape, made.parameters, 2)
     np.testing.assert_allclose(sampler.sample(given), expected, atol=1e-6)
@@ -157,9 +161,9 @@ def test_flat_images_of_a_square_are_drawn(pixels, shape):
     parameters = weights(symbol, noise=(2, 7))
     made = generator_of(symbol, parameters, batch_size=2)
     times = "×".join(map(str, shape))
-    assert made.notes[1:] == (
+    assert made.notes == (
         f"{pixels} numbers a sample, drawn as {times}",
-        "its sigmoid's values from 0 to 1 become -1 to 1",
+        "its values from 0 to 1 become -1 to 1",
     )
     given = np.random.default_rng(1).standard_normal((2, 7)).astype("f")
     weight, bias = (parameters[0][f"fc_{part}"].asnumpy() for part in ("weight", "bias"))
@@ -201,15 +205,85 @@ def test_a_reshape_to_more_numbers_than_there_are_is_refused(shape):
         generator_of(symbol, parameters, latent_shape=(7,), batch_size=2)
 
 
-def test_a_batch_inside_of_the_symbol_must_be_that_of_the_sampler():
+@pytest.mark.parametrize("given", [None, (7,)])
+def test_a_batch_inside_of_the_symbol_is_taken(given):
     symbol = sym.Reshape(dense(var(), 48), shape=(4, 3, 4, 4))
-    parameters = ({"fc_weight": mx.nd.ones((48, 7)), "fc_bias": mx.nd.ones(48)}, {})
-    assert generator_of(symbol, parameters, batch_size=4).latent_shape == (7,)
-    with pytest.raises(ShapeError, match=r"cannot make 4×3×4×4 of 2×48; it belongs to other sizes of the inputs"):
+    parameters = weights(dense(var(), 48), noise=(4, 7))
+    assert generator_of(symbol, parameters, batch_size=4).notes == ()
+    made = generator_of(symbol, parameters, given, batch_size=64)
+    assert (made.latent_shape, made.batch_size, made.notes) == ((7,), 4, ("4 at once, the batch in the symbol",))
+    latents = np.random.default_rng(0).standard_normal((6, 7)).astype("f")
+    weight, bias = (parameters[0][f"fc_{part}"].asnumpy() for part in ("weight", "bias"))
+    sampler = Sampler.of_params(made.symbol, made.latent_shape, made.parameters, made.batch_size)
+    np.testing.assert_allclose(sampler.sample(latents), (latents @ weight.T + bias).reshape(6, 3, 4, 4), atol=1e-5)
+
+
+def test_sizes_that_no_batch_mends_are_said():
+    symbol = sym.Reshape(dense(var(), 48), shape=(5, 3, 4, 5))
+    parameters = weights(dense(var(), 48), noise=(4, 7))
+    why = r"cannot make 5×3×4×5 of 2×48; it belongs to other sizes of the inputs"
+    with pytest.raises(ShapeError, match=why):
         generator_of(symbol, parameters, latent_shape=(7,), batch_size=2)  # which MXNet would abort on, when it runs
+    with pytest.raises(
+        ArgumentError, match=rf"tried: \(7,\), \(7, 1, 1\); of \(7, 1, 1\): .*{why}\)\. Give it without"
+    ):
+        generator_of(symbol, parameters, batch_size=2)
+    with pytest.raises(ArgumentError, match=r"the parameter 'fc_bias' would be \(48,\), and is \(4,\) in the file\)"):
+        generator_of(as_image(dense(var(), 48), 3, 4, 4), ({**parameters[0], "fc_bias": mx.nd.ones(4)}, {}))
     first = sym.slice_axis(grown(var()), axis=0, begin=0, end=1)
     with pytest.raises(ShapeError, match=r"is \(1, 3, 4, 4\) for 2 latents, not one image for each: .* batch_size"):
         generator_of(first, weights(first, noise=(2, 7, 1, 1)), batch_size=2)
+
+
+def test_latents_beside_a_class_are_what_the_one_hot_leaves():
+    """A layer of [z, one_hot(class)] has 7 + 5 columns."""
+    joined = sym.Concat(var(), sym.Flatten(sym.one_hot(var("class_label"), depth=5)), dim=1)
+    symbol = as_image(dense(joined, 48), 3, 4, 4)
+    made = generator_of(symbol, weights(symbol, noise=(2, 7), class_label=(2,)), batch_size=2)
+    assert (made.latent_shape, made.classes) == ((7,), 5)
+
+
+def test_a_class_label_that_takes_the_latents_is_no_class():
+    symbol = grown(as_image(0.1 * var("class_label"), 5, 1, 1))
+    made = generator_of(symbol, weights(symbol, class_label=(2, 5)), input_name="class_label", batch_size=2)
+    assert (made.latent_shape, made.classes, made.symbol.list_arguments()[0]) == ((5,), 0, "rand")
+
+
+def test_parameters_that_the_symbol_does_not_know_are_left_out():
+    """A file of a generator and its judge, and the symbol of the generator alone, as the error for a Group advises."""
+    image = sym.tanh(grown(var()))
+    whole = sym.Group([sym.MakeLoss(sym.mean(dense(image, 1, "judge"))), image])
+    parameters = weights(whole, noise=(2, 7, 1, 1))
+    with pytest.raises(ShapeError, match="Give the symbol of the generator alone"):
+        generator_of(whole, parameters)
+    alone = whole.get_internals()[image.list_outputs()[0]]
+    made = generator_of(alone, parameters)
+    assert made.notes == ("left out, since the symbol does not have them: judge_weight, judge_bias",)
+    assert Sampler.of_params(made.symbol, made.latent_shape, made.parameters).draw(2).shape == (2, 3, 4, 4)
+
+
+def test_the_remedy_for_a_second_input_draws():
+    two = grown(var() + var("code"))
+    parameters = weights(two, noise=(2, 7, 1, 1), code=(2, 7, 1, 1))
+    with pytest.raises(CheckpointError) as caught:
+        generator_of(two, parameters, input_name="noise")
+    assert "mxgan.Sampler(mxgan.renamed(symbol, noise='rand'), latent_shape, conditions={'code': …})" in str(
+        caught.value
+    )
+    sampler = Sampler(renamed(two, noise="rand"), (7, 1, 1), conditions={"code": (7, 1, 1)})
+    sampler.set_params(*parameters)
+    z, code = np.random.default_rng(0).standard_normal((2, 3, 7, 1, 1)).astype("f")
+    expected = np.einsum("nc,cfhw->nfhw", (z + code)[:, :, 0, 0], parameters[0]["up_weight"].asnumpy())
+    np.testing.assert_allclose(sampler.sample(z, conditions={"code": code}), expected, atol=1e-4)
+
+
+def test_an_old_generator_s_grey_from_0_to_1_becomes_ours():
+    symbol = sym.transpose(0.5 * sym.tanh(grown(var())) + 0.5, axes=(0, 1, 3, 2))
+    made = generator_of(symbol, weights(symbol, noise=(2, 7, 1, 1)), batch_size=2)
+    assert (made.ranged, made.notes) == (True, ("its values from 0 to 1 become -1 to 1",))
+    images = Sampler.of_params(made.symbol, made.latent_shape, made.parameters, 2).draw(4)
+    assert images.min() < -0.99
+    assert images.max() > 0.99
 
 
 def test_what_mxnet_cannot_bind_is_said_in_a_line():

@@ -238,6 +238,28 @@ def test_the_deepest_network_that_is_read(tmp_path):
     assert infer(found, {"data": (2, 3)})[1] == [(2, 3)]
 
 
+def test_bilinear_upsampling_comes_back(tmp_path):
+    """MXNet does not count its weight as an input (num_args 1), and copies the layer's attributes to the weight."""
+    data = mx.sym.Variable("data")
+    symbol = mx.sym.UpSampling(data, scale=2, sample_type="bilinear", num_filter=3, num_args=1, name="u")
+    symbol.save(str(tmp_path / "u.json"))
+    found = load_symbol(tmp_path / "u.json")
+    assert (found.list_arguments(), found.attr_dict()["u"]) == (["data", "u_weight"], symbol.attr_dict()["u"])
+    weight = mx.nd.random.normal(shape=(3, 1, 4, 4))
+    values = {"data": mx.nd.random.normal(shape=(2, 3, 4, 4)), "u_weight": weight}
+    expected, again = (each.bind(mx.cpu(), values).forward()[0].asnumpy() for each in (symbol, found))
+    assert expected.shape == (2, 3, 8, 8)
+    np.testing.assert_array_equal(again, expected)
+
+
+def test_a_block_of_mx_np_is_named(tmp_path):
+    text = json.loads(mx.sym.tanh(mx.sym.Variable("data")).tojson())
+    text["attrs"]["is_np_shape"] = ["int", 1]
+    (tmp_path / "np.json").write_text(json.dumps(text))
+    with pytest.raises(CorruptFileError, match=r"made with mx.np, .* not accepted; export it without npx.set_np\(\)"):
+        load_symbol(tmp_path / "np.json")
+
+
 def test_sizes_whose_product_overflows_are_found_before_mxnet_divides_by_it(tmp_path):
     widened = [node("broadcast_axis", f"b{i}", [(i, 0, 0)], axis=str(i), size="65536") for i in range(4)]
     content = graph(*widened, node("Reshape", "r", [(4, 0, 0)], shape="(0, 0, 0, 0, -1)"))

@@ -65,11 +65,13 @@ def test_the_symbol_beside_is_found_in_a_fixed_order(tmp_path, caplog):
 
     assert beside("a-0090.params") is None
     for name in ("a-0090.json", "a-0090-symbol.json", "a-symbol.json"):
-        (tmp_path / name).touch()
+        (tmp_path / name).write_text('{"nodes": []}')
         assert beside("a-0090.params") == name
     assert beside("a-90.params") is None  # no epoch of MXNet's: four digits
+    (tmp_path / "b.json").write_text('{"lr": 0.1}')  # settings of a program
+    assert beside("b.params") is None
     for name in ("b.json", "b-symbol.json"):
-        (tmp_path / name).touch()
+        (tmp_path / name).write_text('{"nodes": []}')
         assert beside("b.params") == beside("b") == name
     (tmp_path / "digits_G_2026-symbol.json").touch()
     assert beside("digits_G_2026-0001.params") == beside("digits_E_2026-0001.params") == "digits_G_2026-symbol.json"
@@ -77,7 +79,12 @@ def test_the_symbol_beside_is_found_in_a_fixed_order(tmp_path, caplog):
     written(tmp_path).save(str(tmp_path / "gen-symbol.json"))
     with caplog.at_level("INFO"):
         mxgan.load_sampler(tmp_path / "gen-0003.params")
-    assert caplog.messages == [f"symbol: {tmp_path / 'gen-symbol.json'}; latents noise (7, 1, 1)"]
+    said = "latents: input 'noise', shape (7, 1, 1)"
+    assert caplog.messages == [f"symbol: {tmp_path / 'gen-symbol.json'}; {said}, normal (assumed)"]
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        mxgan.load_sampler(tmp_path / "gen-0003.params", distribution="uniform")
+    assert caplog.messages == [f"symbol: {tmp_path / 'gen-symbol.json'}; {said}, uniform"]
 
 
 def test_a_symbol_that_is_given_comes_before_the_one_beside(tmp_path):
@@ -165,12 +172,15 @@ def test_a_block_of_gluon_is_drawn_from_each_of_its_files(tmp_path):
 def test_settings_of_a_symbol_where_there_is_none(tmp_path):
     config = tiny_config(steps=1, checkpoint_every=1)
     mxgan.start(config, tmp_path / "run", "none", progress=False).run()
-    with pytest.raises(ArgumentError, match="symbol, input_name: only for a .params file .* is a run folder, which"):
+    with pytest.raises(
+        ArgumentError,
+        match=r"--symbol \(symbol=…\), --input \(input_name=…\): only for a .params file; .* is a run folder, which",
+    ):
         mxgan.load_sampler(tmp_path / "run", symbol="a.json", input_name="noise")
     (file,) = RunFolder(tmp_path / "run").latest_checkpoint().glob("*_G_*.params")
     alone = shutil.copy(file, tmp_path / "alone.params")
     with pytest.raises(
-        ArgumentError, match=r"latent_shape: only .*has no symbol beside it; give it with --symbol FILE"
+        ArgumentError, match=r"--latent \(latent_shape=…\): only for a .params file with a symbol; .* give --symbol \("
     ):
         mxgan.load_sampler(alone, latent_shape=(10, 1, 1))
 
@@ -181,7 +191,9 @@ def test_parameters_that_do_not_fit_the_symbol(tmp_path):
         mxgan.load_sampler(tmp_path / "gen-0003.params", symbol=grown(channels=1))
     with pytest.raises(CheckpointError, match=r"'up_weight' of the generator is \(7, 3, 8, 8\) in the file and \(9, 3"):
         mxgan.load_sampler(tmp_path / "gen-0003.params", symbol=symbol, latent_shape=(9, 1, 1))
-    with pytest.raises(ArgumentError, match="not in the file are noise, down_weight. Give --input"):
+    with pytest.raises(
+        ArgumentError, match="Inputs without a parameter in the file: noise, down_weight. Choose one with --input"
+    ):
         mxgan.load_sampler(tmp_path / "gen-0003.params", symbol=grown("down"))
 
 
@@ -201,14 +213,122 @@ def test_a_grey_symbol_of_mxnets_own_example_beside_its_file(tmp_path):
     np.testing.assert_allclose(mxgan.load_sampler(alone).draw(5), drawn, atol=1e-5)
 
 
-def test_a_checkpoint_s_file_draws_with_its_run_s_distribution(tmp_path):
-    recipe = override(mxgan.RECIPES["dcgan"], {"image_size": 16, "ngf": 4, "ndf": 4, "batch_size": 8})
-    config = mxgan.RunConfig(override(recipe, {"latent_distribution": "uniform"}), dataset="digits", steps=2)
-    session = mxgan.start(config, run_dir=tmp_path / "run", display="none")
-    session.run()
-    file = next((tmp_path / "run" / "checkpoints").glob("*/*_G_*.params"))
-    expected = mxgan.load_sampler(tmp_path / "run").draw(4)
-    np.testing.assert_array_equal(mxgan.load_sampler(file).draw(4), expected)
+@pytest.fixture(scope="module")
+def uniform_run(tmp_path_factory):
+    """The folder of a run with uniform latents."""
+    recipe = override(tiny_config(steps=1).recipe, {"latent_distribution": "uniform"})
+    folder = tmp_path_factory.mktemp("uniform") / "run"
+    mxgan.start(replace(tiny_config(steps=1), recipe=recipe), folder, "none", progress=False).run()
+    return folder
+
+
+def file_of(run):
+    (file,) = RunFolder(run).latest_checkpoint().glob("*_G_*.params")
+    return file
+
+
+def test_a_checkpoint_s_file_draws_with_its_run_s_distribution(uniform_run, tmp_path, caplog):
+    file, expected = file_of(uniform_run), mxgan.load_sampler(uniform_run).draw(4)
+    link = tmp_path / "link"
+    link.symlink_to(uniform_run)
+    (tmp_path / "file.params").symlink_to(file)
+    around = uniform_run / "samples" / ".." / "checkpoints" / file.parent.name / ".." / file.parent.name / file.name
+    for path in (file, around, file_of(link), tmp_path / "file.params"):
+        with caplog.at_level("INFO"):
+            np.testing.assert_array_equal(mxgan.load_sampler(path).draw(4), expected)
+    assert "shape (10, 1, 1), uniform" in caplog.messages[0]
     assert np.abs(mxgan.load_sampler(file, distribution="normal").draw(4) - expected).max() > 0
-    with pytest.raises(ArgumentError, match="distribution: only for a .params file"):
-        mxgan.load_sampler(tmp_path / "run", distribution="normal")
+    with pytest.raises(
+        ArgumentError, match=r"--distribution \(distribution=…\): only for a .params file; .* run folder"
+    ):
+        mxgan.load_sampler(uniform_run, distribution="normal")
+
+
+def test_a_file_away_from_its_run_is_said_to_be_assumed_normal(uniform_run, tmp_path, caplog):
+    expected = mxgan.load_sampler(uniform_run).draw(4)
+    copied = shutil.copytree(file_of(uniform_run).parent, tmp_path / "copied")
+    (copy,) = copied.glob("*_G_*.params")
+    alone = shutil.copy(copy, tmp_path / "alone.params")
+    for file, words in (
+        (copy, "shape (10, 1, 1), normal (assumed)"),
+        (alone, "assumed are eps 1e-05, distribution normal. Its symbol or its run folder shows them"),
+    ):
+        caplog.clear()
+        with caplog.at_level("INFO"):
+            assert np.abs(mxgan.load_sampler(file).draw(4) - expected).max() > 0
+        assert words in caplog.text
+        caplog.clear()
+        with caplog.at_level("INFO"):
+            np.testing.assert_array_equal(mxgan.load_sampler(file, distribution="uniform").draw(4), expected)
+        assert "assumed are eps 1e-05. Its" in caplog.text or "shape (10, 1, 1), uniform" in caplog.text
+
+
+def test_a_run_s_config_that_is_broken_is_not_needed(uniform_run, tmp_path):
+    run, expected = shutil.copytree(uniform_run, tmp_path / "run"), mxgan.load_sampler(uniform_run).draw(2)
+    (run / "config.json").write_text("{")
+    with pytest.raises(
+        CheckpointError, match=r"whose config.json cannot be read, .* --distribution normal or uniform \("
+    ):
+        mxgan.load_sampler(file_of(run))
+    np.testing.assert_array_equal(mxgan.load_sampler(file_of(run), distribution="uniform").draw(2), expected)
+
+
+def test_settings_of_a_run_are_refused_for_one_file(uniform_run, tmp_path):
+    file = file_of(uniform_run)
+    with pytest.raises(ArgumentError, match=r"--checkpoint 77 \(checkpoint=…\): only for a run folder; .* is one file"):
+        mxgan.load_sampler(file, checkpoint=77)
+    average = shutil.copy(file, tmp_path / file.name.replace("_G_", "_E_"))
+    with pytest.raises(
+        ArgumentError, match=r"is the average of a generator's weights .* \(--raw\), give the file with _G_"
+    ):
+        mxgan.load_sampler(average, averaged=False)
+    assert mxgan.load_sampler(file, averaged=False).draw(1).shape == mxgan.load_sampler(average).draw(1).shape
+
+
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        ({"latent_shape": 7}, r"latent_shape is 7; give the shape of one latent, such as \(100, 1, 1\)"),
+        ({"latent_shape": "7,1,1"}, "latent_shape is '7,1,1'"),
+        ({"latent_shape": (7.5, 1, 1)}, r"latent_shape is \(7.5, 1, 1\)"),
+        ({"latent_shape": (True, 1, 1)}, r"latent_shape is \(True, 1, 1\)"),
+        ({"symbol": {}}, "symbol is of the type dict; give a .json file, or an mx.sym.Symbol"),
+        ({"symbol": 5}, "symbol is of the type int"),
+        ({"symbol": mx.gluon.nn.Dense(3)}, "symbol is of the type Dense"),
+        ({"batch_size": "3"}, "batch_size is '3'; give a whole number from 1"),
+        ({"batch_size": 0}, "batch_size is 0; give a whole number from 1"),
+        ({"distribution": ""}, "unknown distribution of latents ''"),
+    ],
+)
+def test_settings_of_another_type_are_refused_in_words(settings, words, tmp_path):
+    symbol = written(tmp_path)
+    with pytest.raises(ArgumentError, match=words):
+        mxgan.load_sampler(tmp_path / "gen-0003.params", **{"symbol": symbol, **settings})
+
+
+def test_a_symbol_itself_is_no_path_of_one():
+    with pytest.raises(ArgumentError, match="path is of the type Symbol; give the path of a symbol's .json file"):
+        mxgan.load_symbol(grown())
+
+
+def test_a_symbol_with_its_batch_and_more_parameters_than_it_has(tmp_path, caplog):
+    """What the file and the symbol of an old program often are: one file for all, and a batch in a Reshape."""
+    data = mx.sym.FullyConnected(mx.sym.Variable("z"), name="fc", num_hidden=64)
+    symbol = mx.sym.sigmoid(mx.sym.Reshape(data, shape=(10, 1, 8, 8)))
+    weight = np.random.default_rng(0).standard_normal((64, 3)).astype("f")
+    arrays = {"arg:fc_weight": mx.nd.array(weight), "arg:fc_bias": mx.nd.zeros(64), "arg:d_weight": mx.nd.zeros(3)}
+    mx.nd.save(str(tmp_path / "a.params"), arrays)
+    with caplog.at_level("INFO"):
+        sampler = mxgan.load_sampler(tmp_path / "a.params", symbol=symbol)
+    for words in ("left out, since the symbol does not have them: d_weight", "10 at once, the batch in the symbol"):
+        assert words in caplog.text
+    expected = np.tanh(sampler.latents(13, 0) @ weight.T / 2).reshape(13, 1, 8, 8)
+    np.testing.assert_allclose(sampler.draw(13), expected, atol=1e-5)
+
+
+def test_images_without_a_value_below_0_are_said_of_foreign_files(tmp_path, caplog):
+    for symbol, said in ((mx.sym.relu(grown()), True), (mx.sym.tanh(mx.sym.square(grown())), False)):
+        written(tmp_path, symbol)
+        caplog.clear()
+        mxgan.load_sampler(tmp_path / "gen-0003.params", symbol=symbol / 1e3 if said else symbol).draw(2)
+        assert ("No value of the images is below 0" in caplog.text) == said

@@ -1,5 +1,7 @@
 """The actions of a pair, called by hand: labels by value, and what is refused."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -178,8 +180,11 @@ def test_one_device_is_taken_as_a_module_takes_it():
     for pair in (one, several):
         pair.step(*inputs(pair, 0))
     assert_same(params_of(one), params_of(several))
-    for wrong in ("cpu", ["cpu0"], [0]):
-        with pytest.raises(ArgumentError, match=r"a device is .*; give mx.cpu\(\), mx.gpu\(0\), or a list of such"):
+    for wrong in ("cpu", ["cpu0"], [0], 0, 5, "", (), [], False):
+        with pytest.raises(
+            ArgumentError,
+            match=rf"the devices are {re.escape(repr(wrong))}; give mx.cpu\(\), mx.gpu\(0\), or a list of such",
+        ):
             make_pair(contexts=wrong)
 
 
