@@ -45,6 +45,7 @@ __all__ = [
     "first_line",
     "listed",
     "lookup",
+    "shown",
     "unknown_name",
 ]
 
@@ -152,6 +153,15 @@ def listed(names: Iterable, most: int = 6) -> str:
     """
     names = list(map(str, names))
     return ", ".join(names[:most]) + (", …" if len(names) > most else "") or "none"
+
+
+def shown(value: object) -> str:
+    """A value that was given, for a message: on one line of at most 80 characters.
+
+    >>> shown(["cond"])
+    "['cond']"
+    """
+    return " ".join(repr(value).split())[:80]
 
 
 def unknown_name(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional, Union
 
-from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, ShapeError
+from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, ShapeError, shown
 from mxgan.graphs.generator_symbols import generator_of
 from mxgan.graphs.params_files import load_params
 from mxgan.graphs.shapes import is_shape
@@ -100,7 +100,7 @@ def _check_given(symbol, latent_shape, distribution: Optional[str]) -> None:
         kind = type(symbol).__name__
         raise ArgumentError(f"symbol is of the type {kind}; give a .json file, or an mx.sym.Symbol.")
     if not (latent_shape is None or is_shape(latent_shape)):
-        raise ShapeError(f"latent_shape is {latent_shape!r}; give the shape of one latent, such as (100, 1, 1).")
+        raise ShapeError(f"latent_shape is {shown(latent_shape)}; give the shape of one latent, such as (100, 1, 1).")
     if distribution is not None:
         check_distribution(distribution)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Optional
 
-from mxgan.errors import ArgumentError
+from mxgan.errors import ArgumentError, shown
 from mxgan.objectives.heads import IGNORED_CLASS
 from mxgan.runtime import mx
 from mxgan.runtime.config import FLOAT32_MAX, is_number
@@ -79,7 +79,7 @@ class PairActions(BoundPair):
         """
         self._check_ready()
         if not is_number(weight, lambda value: abs(value) <= FLOAT32_MAX):
-            raise ArgumentError(f"weight is {weight!r:.80}; give a finite number, the factor on this batch's loss.")
+            raise ArgumentError(f"weight is {shown(weight)}; give a finite number, the factor on this batch's loss.")
         batch = self._judged("discriminator", images, label, classes, conditions)
         gradients = self._discriminator_gradients()
         kept = [gradient.copy() for gradient in gradients] if self._gradients_pending else None

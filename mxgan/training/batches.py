@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 from mxgan.data.latents import RandIter
-from mxgan.errors import ArgumentError
+from mxgan.errors import ArgumentError, shown
 from mxgan.runtime import mx
 from mxgan.training.inputs import order_of_data
 
@@ -88,7 +88,7 @@ def _check_iterator(name: str, given, needed: bool) -> None:
             'mxgan.RandIter(batch_size, shape, distribution="uniform")' if name == "latents" else "mx.io.NDArrayIter"
         )
         raise ArgumentError(
-            f"{name} is {given!r:.80}, which has no next(); give an iterator of mx.io.DataBatch, such as {remedy}."
+            f"{name} is {shown(given)}, which has no next(); give an iterator of mx.io.DataBatch, such as {remedy}."
         )
     if name == "labelled" and hasattr(given, "seek") and not hasattr(given, "batches_per_epoch"):
         raise ArgumentError(

@@ -7,7 +7,7 @@ from typing import Optional, Union
 
 import numpy as np
 
-from mxgan.errors import ArgumentError, ShapeError, lookup
+from mxgan.errors import ArgumentError, ShapeError, lookup, shown
 from mxgan.graphs.shapes import is_shape
 from mxgan.runtime import mx
 from mxgan.runtime.config import FLOAT32_MAX, is_number
@@ -33,7 +33,7 @@ def device_list(contexts) -> list:
     given = [mx.cpu()] if contexts is None else [contexts] if isinstance(contexts, mx.Context) else contexts
     several = isinstance(given, (list, tuple)) and len(given) > 0
     if not several or not all(isinstance(each, mx.Context) for each in given):
-        raise ArgumentError(f"the devices are {contexts!r:.80}; give mx.cpu(), mx.gpu(0), or a list of such.")
+        raise ArgumentError(f"the devices are {shown(contexts)}; give mx.cpu(), mx.gpu(0), or a list of such.")
     return list(given)
 
 
@@ -49,7 +49,7 @@ def check_conditions(conditions: Optional[Mapping], *symbols) -> dict:
             raise ArgumentError(f"a condition has the name {name!r}, which is an input of its own; rename the input.")
         lookup("condition", name, sorted(taken), "A condition is an input of one of the networks.")
         if shape != () and not is_shape(shape):
-            raise ShapeError(f"the condition {name!r} is {shape!r}; give the shape of one sample, such as (10,).")
+            raise ShapeError(f"the condition {name!r} is {shown(shape)}; give the shape of one sample, such as (10,).")
     return {name: tuple(map(int, shape)) for name, shape in conditions.items()}
 
 
@@ -65,7 +65,7 @@ def given_conditions(given: Optional[Mapping], known: Collection) -> Mapping:
 
 def _mapping(given: Optional[Mapping], wanted: str) -> Mapping:
     if given is not None and not isinstance(given, Mapping):
-        raise ArgumentError(f"conditions is {given!r:.80}; give {wanted}; or None.")
+        raise ArgumentError(f"conditions is {shown(given)}; give {wanted}; or None.")
     return given or {}
 
 

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 import mxgan
-from mxgan.errors import ArgumentError, CheckpointError, ShapeError
+from mxgan.errors import ArgumentError, ShapeError
 from mxgan.objectives.penalties import make_penalty
 from mxgan.runtime import cpu_features, mx
-from mxgan.training.sampler import Sampler
 from mxgan.training.schedule import Schedule
 from tests.support import assert_same, params_of
 from tests.training.test_step import SGD
@@ -144,6 +143,50 @@ def test_the_actions_take_conditions_by_name():
         pair.update_generator(fake, conditions={"cond": told["cond"]})
 
 
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        ({"label": 0}, "unknown condition 'label'"),
+        ({"rand": 0}, "unknown condition 'rand'"),
+        ({"conb": 0}, "unknown condition 'conb'; did you mean 'cond'? Known: cond, target. They were named by cond"),
+        (["cond"], "conditions is ['cond']; give {'cond': values}: each condition with its values; or None"),
+    ],
+)
+def test_conditions_of_an_action_are_those_of_the_pair(given, words):
+    """A name such as `label` would take the place of the argument itself."""
+    pair = make_pair()
+    (z,), ((x, c, target),) = arrays(pair.schedule, 0)
+    right = {"cond": mx.nd.array(c), "target": mx.nd.array(target)}
+    z, x = mx.nd.array(z), mx.nd.array(x)
+    fake = pair.generate(z, conditions=right)
+    wrong = {**right, **dict.fromkeys(given, x)} if isinstance(given, dict) else given
+    for action in (
+        lambda: pair.generate(z, conditions=wrong),
+        lambda: pair.accumulate_discriminator(x, 1.0, conditions=wrong),
+        lambda: pair.update_generator(fake, conditions=wrong),
+    ):
+        with pytest.raises(ArgumentError) as caught:
+            action()
+        assert words in str(caught.value)
+
+
+def test_a_network_without_conditions_takes_none():
+    plain = make_pair(
+        dense(var("rand"), "g1", DIM), mx.sym.LogisticRegressionOutput(dense(var("data"), "d1", 1), var("label")),
+        generator_head=None, conditions=None,
+    )  # fmt: skip
+    latents = mx.nd.zeros((N, LATENT))
+    assert plain.generate(latents, conditions=None).shape == (N, DIM)
+    with pytest.raises(ArgumentError, match="conditions has 'cond', and this network takes none; leave conditions out"):
+        plain.generate(latents, conditions={"cond": latents})
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), "x", None, True])
+def test_a_weight_is_a_finite_number(weight):
+    with pytest.raises(ArgumentError, match=f"weight is {weight!r}; give a finite number, the factor on this batch's"):
+        make_pair().accumulate_discriminator(mx.nd.zeros((N, DIM)), 1.0, weight=weight)
+
+
 def test_no_gradient_is_computed_for_conditions():
     pair = make_pair()
     for module, trained in ((pair.generator, "g1_weight"), (pair.discriminator, "d1_weight")):
@@ -178,6 +221,8 @@ def test_a_generator_of_a_condition_alone_needs_no_latents():
         ({"conditions": {**CONDITIONS, "data": (2,)}}, "a condition has the name 'data', which is an input of its own"),
         ({"conditions": {**CONDITIONS, "cond": 5}}, "the condition 'cond' is 5; give the shape of one sample, such as"),
         ({"conditions": {**CONDITIONS, "cond": (0,)}}, "the condition 'cond' is (0,); give the shape of one sample"),
+        ({"conditions": {**CONDITIONS, "cond": (True,)}}, "the condition 'cond' is (True,); give the shape of one sam"),
+        ({"conditions": ["cond"]}, "conditions is ['cond']; give {'cond': (10,)}: each input with the shape of one"),
         ({"latent_shape": None}, "latent_shape is None, and the generator takes 'rand'; give the shape of one latent"),
     ],
 )
@@ -290,94 +335,31 @@ def test_a_loss_of_g_is_the_gradient_of_its_mean():
     np.testing.assert_allclose((before - moved) / 0.1, found, atol=2e-5)
 
 
-# ---- Sampler ----
+# ---- further outputs of D and of generator_head ----
 
 
-def test_a_sampler_draws_the_first_output_under_conditions():
-    pair = make_pair()
-    sampler = Sampler(pair.generator.symbol, (LATENT,), batch_size=3, conditions={"cond": (CODE,)})
-    sampler.copy_from(pair)
-    latents, ((_, c, _),) = sampler.latents(N, seed=1), arrays(pair.schedule, 0)[1]
-    expected = np.tanh(np.hstack([latents, c]) @ params_of(pair)["g1_weight"].T)
-    np.testing.assert_allclose(sampler.sample(latents, conditions={"cond": c}), expected, rtol=1e-5)
-    for given, words in (
-        ({}, r"the condition 'cond' is None; give \(4, 5\)"),
-        ({"cond": c[:2]}, r"the condition 'cond' is \(2, 5\); give \(4, 5\)"),
+def test_the_first_output_of_the_head_is_d_s_prediction():
+    prediction, distance = head_with_target()
+    probabilities = mx.sym.SoftmaxOutput(dense(var("data"), "d2", 3), var("class_label"), name="closs")
+    for head, words in (
+        (
+            [distance, prediction],
+            f"and the first one, ({N},), is not D's prediction (dloss_output, ({N}, 1)); give tha",
+        ),
+        (
+            [mx.sym.MakeLoss(mx.sym.expand_dims(distance, axis=1))],
+            f"and the first one, ({N}, 1), is not D's prediction",
+        ),
     ):
-        with pytest.raises(ArgumentError, match=words):
-            sampler.sample(latents, conditions=given)
-    with pytest.raises(ArgumentError, match=r"the condition 'cond' is None"):
-        sampler.draw(3)
-
-
-def test_a_sampler_of_a_condition_alone_takes_no_latents():
-    sampler = Sampler(generator(("cond",)), None, conditions={"cond": (CODE,)})
-    sampler.module.init_params(mx.init.One())
-    assert sampler.sample(None, conditions={"cond": np.zeros((2, CODE))}).shape == (2, DIM)
-    with pytest.raises(ArgumentError, match="this generator takes no latents; give None"):
-        sampler.sample(np.zeros((2, LATENT)), conditions={"cond": np.zeros((2, CODE))})
-    with pytest.raises(ArgumentError, match="takes no latents; call sample"):
-        sampler.draw(2)
-
-
-def test_parameters_of_a_loss_alone_are_no_parameters_of_the_image():
-    image = dense(var("rand"), "g1", DIM)
-    symbol = mx.sym.Group([image, mx.sym.MakeLoss(dense(image, "guess", 1))])
-    pair = make_pair(symbol, discriminator())
-    made = Sampler.of_params(symbol, (LATENT,), pair.generator_params())
-    assert made.draw(2).shape == (2, DIM)
-    with pytest.raises(CheckpointError, match="has unknown other"):
-        made.set_params({**pair.generator_params()[0], "other": mx.nd.zeros(1)}, {})
-
-
-def test_the_number_of_classes_fits_the_symbol():
-    with pytest.raises(ArgumentError, match="classes is 3, and the generator takes no 'class_label'"):
-        Sampler(dense(var("rand"), "g1", DIM), (LATENT,), classes=3)
-
-
-# ---- Trainer ----
-
-
-def data_of(count: int = 12, **renamed) -> dict:
-    rng = np.random.default_rng(0)
-    sizes = {"data": DIM, "cond": CODE, "target": DIM}
-    return {renamed.get(name, name): rng.standard_normal((count, size)).astype("f") for name, size in sizes.items()}
-
-
-def test_a_trainer_finds_the_conditions_by_name():
-    """NDArrayIter sorts: cond, data, target."""
-    found = data_of()
-    data = mx.io.NDArrayIter(found, batch_size=N)
-    assert [name for name, *_ in data.provide_data] == ["cond", "data", "target"]
-    trained, by_hand = make_pair(), make_pair()
-    trainer = mxgan.Trainer(trained, data)
-    trainer.fit(steps=3)
-    for number in range(3):
-        rows = slice(number * N, (number + 1) * N)
-        latents = mxgan.RandIter(N, (LATENT,))
-        latents.seek(number)
-        batch = mx.io.DataBatch([mx.nd.array(found[name][rows]) for name in ("data", "cond", "target")])
-        by_hand.step(latents.next().data[0], batch)
-    assert_same(params_of(trained), params_of(by_hand))
-
-
-def test_a_trainer_takes_the_place_where_there_are_no_names_and_refuses_a_name_astray():
-    arrays = list(data_of().values())
-    by_place = mx.io.NDArrayIter(arrays, batch_size=N)  # _0_data, _1_data, _2_data
-    by_name = mx.io.NDArrayIter(data_of(), batch_size=N)
-    pairs = [make_pair(), make_pair()]
-    for pair, data in zip(pairs, (by_place, by_name)):
-        mxgan.Trainer(pair, data).fit(steps=2)
-    assert_same(*map(params_of, pairs))
-    with pytest.raises(ArgumentError, match="a batch of 'data' has 4 arrays, and the pair takes 3"):
-        mxgan.Trainer(make_pair(), mx.io.NDArrayIter([*arrays, arrays[0]], batch_size=N)).fit(steps=1)
-    data = mx.io.NDArrayIter(data_of(data="image"), batch_size=N)  # cond, image, target
-    with pytest.raises(ArgumentError, match="the data give cond, image, target, and the pair takes data, cond, target"):
-        mxgan.Trainer(make_pair(), data)
-
-
-def test_a_trainer_of_a_condition_alone_draws_no_latents():
-    pair = make_pair(generator(("cond",)), discriminator(), latent_shape=None)
-    trainer = mxgan.Trainer(pair, mx.io.NDArrayIter(data_of(), batch_size=N))
-    trainer.fit(steps=4)
-    assert (trainer.step, trainer.epoch, trainer.latents) == (4, 1, None)
+        with pytest.raises(ArgumentError) as caught:
+            make_pair(generator_head=mx.sym.Group(head))
+        assert words in str(caught.value)
+    first = mx.sym.Group([probabilities, prediction])
+    with pytest.raises(ArgumentError, match="outputs closs_output, dloss_output; give the prediction first, then 'clo"):
+        make_pair(generator(), first, generator_head=None, conditions={"cond": (CODE,)})
+    other = mx.sym.LinearRegressionOutput(score(), var("label"), name="of_g")  # another loss over D's score
+    pair = make_pair(generator_head=mx.sym.Group([other, distance]))
+    result = step(pair, 0)
+    assert result.generator_prediction.shape == (N, 1)
+    assert (result.fake_prediction.asnumpy() > 0).all()
+    assert (result.generator_prediction.asnumpy() < 0).any()  # scores, no probabilities

@@ -55,6 +55,22 @@ def test_classes_that_do_not_fit_are_named(sampler, classes, words):
     assert words in str(caught.value)
 
 
+def test_classes_of_any_array_are_taken_by_value(sampler):
+    latents = sampler.latents(3, seed=0)
+    expected = sampler.sample(latents, np.array([0, 3, 1]))
+    for classes in ([0, 3, 1], (0, 3, 1), mx.nd.array([0, 3, 1]), mx.nd.array([0, 3, 1], dtype="int32")):
+        np.testing.assert_array_equal(sampler.sample(latents, classes), expected)
+    for classes in (
+        mx.nd.array([0.5, 1, 2]),
+        mx.nd.array([0, 1, 4]),
+        [0, 1, -1],
+        ["a"] * 3,
+        mx.nd.array([0, 1, np.nan]),
+    ):
+        with pytest.raises(ArgumentError, match="classes are .*; give 3 whole numbers from 0 to 3, one for each image"):
+            sampler.sample(latents, classes)
+
+
 def test_a_class_of_a_generator_that_has_none_is_an_error(sampler):
     plain = mxgan.DCGAN(ngf=4, image_size=16, latent_size=10)
     unconditional = Sampler(plain.generator(), plain.latent_shape, batch_size=2)
