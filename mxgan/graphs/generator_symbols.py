@@ -125,7 +125,12 @@ def _inputs(symbol, parameters: tuple, input_name: Optional[str]) -> tuple:
         input_name = LATENTS
     else:
         others = [name for name in free if name != CLASSES]
-        if len(others) != 1:
+        if not others:
+            raise ArgumentError(
+                "every input of the symbol has a parameter in the file, so that none is left for the latents; give the "
+                "symbol that belongs to the file."
+            )
+        if len(others) > 1:
             raise ArgumentError(
                 "which input takes the latents is not decided. Inputs without a parameter in the file: "
                 f"{listed(others)}. Choose one with --input NAME (input_name=…); the others must be in the file."

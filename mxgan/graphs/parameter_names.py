@@ -43,7 +43,7 @@ def placed_names(path: Path, keys: Collection, symbol=None, strip_prefix: Option
     Raises
     ------
     CorruptFileError : some names are neither MXNet's nor Gluon's.
-    CheckpointError : Gluon's names without a symbol, or names that do not fit it; a name without `strip_prefix`.
+    CheckpointError : Gluon's names without a symbol, or with one that has none of them; a name without `strip_prefix`.
     """
     gluons = bool(keys) and not any(":" in key for key in keys)
     placed = {key: Placed("", key) if gluons else _marked(path, key) for key in keys}
@@ -75,9 +75,10 @@ def _check_gluons(path: Path, names: list, symbol) -> None:
 
 
 def _grouped(path: Path, placed: dict, names: set, auxiliary: set) -> dict:
-    """Gluon's names, with the group that the symbol has them in."""
-    unknown = sorted({place.name for place in placed.values()} - names)
-    if unknown:
+    """Gluon's names, with the group that the symbol has them in; those that it does not know are arguments."""
+    given = {place.name for place in placed.values()}
+    unknown = sorted(given - names)
+    if not given & names:
         raise CheckpointError(
             f"{path} has Gluon's names, and they do not fit the symbol: it has no {listed(unknown, 3)}; its own are "
             f"{listed(sorted(names), 3)}. Give the symbol that the same block has exported, or --strip-prefix PREFIX "

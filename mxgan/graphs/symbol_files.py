@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import inspect
 import itertools
-import json
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
 
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError
 from mxgan.graphs.mxnet_messages import mxnets_reason
+from mxgan.graphs.symbol_json import MOST_BYTES, parsed
 from mxgan.graphs.symbol_rules import OPERATORS, FileFault, attributes_of, quoted
 from mxgan.runtime import mx
 from mxgan.runtime.files import open_plain
@@ -28,12 +28,10 @@ __all__ = ["load_symbol", "looks_like_symbol"]
 
 REMEDY = "Give a symbol's .json that MXNet or mxgan has written, with layers that GANs use."
 
-# Hundreds of times the needs of a network; the Python objects of the largest file still fit into 256 MB.
-MOST_BYTES = 4 * 2**20
+# Hundreds of times the needs of a network.
 MOST_NODES = 10_000
 MOST_INPUTS = 1024  # of a node, and outputs of the network
 LONGEST_NAME = 256
-LONGEST_NUMBER = 20  # digits
 
 WITH_AUXILIARY_STATES = 900  # files name them from this version on (major · 10000 + minor · 100 + patch)
 NEWEST_VERSION = 99_999
@@ -79,7 +77,7 @@ def load_symbol(path: Union[str, Path]):
     try:
         with open_plain(path) as stream:
             content = stream.read(MOST_BYTES + 1)
-        return _build(_checked(_parsed(content)))
+        return _build(_checked(parsed(content)))
     except FileFault as fault:
         raise CorruptFileError(path, f"cannot be read as a symbol ({fault})", fault.offset, REMEDY) from fault
     except OSError as error:
@@ -96,39 +94,6 @@ def looks_like_symbol(path: Path) -> bool:
             return b'"nodes"' in stream.read(MOST_BYTES + 1)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
-
-
-def _parsed(content: bytes) -> Any:
-    if len(content) > MOST_BYTES:
-        raise FileFault(f"it has more than {MOST_BYTES} bytes")
-    try:
-        text = content.decode()
-        return json.loads(text, object_pairs_hook=_once, parse_int=_whole, parse_constant=_no_constant)
-    except UnicodeDecodeError as error:
-        raise FileFault("it is not UTF-8", error.start) from error
-    except json.JSONDecodeError as error:
-        raise FileFault(f"it is not JSON: {error.msg}", len(text[: error.pos].encode(errors="replace"))) from error
-    except RecursionError as error:
-        raise FileFault("it is nested too deeply") from error
-
-
-def _once(pairs: list) -> dict:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        seen = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise FileFault(f"the key {quoted(twice)} appears twice in one object")
-    return found
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > LONGEST_NUMBER:  # Python is slow with numbers of millions of digits
-        raise FileFault(f"a number of {len(digits)} digits")
-    return int(digits)
-
-
-def _no_constant(name: str) -> None:
-    raise FileFault(f"{name} is not JSON")
 
 
 def _checked(graph: Any) -> _Graph:

@@ -58,6 +58,13 @@ def test_names_that_no_prefix_makes_fit_are_left_to_the_check_of_parameters():
     assert list(placed.values()) == [("arg", "x_weight"), ("arg", "y_bias")]
 
 
+def test_gluon_s_names_beside_those_of_the_symbol_are_left_to_the_check_of_parameters():
+    names = names_of(small())
+    placed = placed_names(FILE, [*names, "judge_weight"], small())
+    assert placed.pop("judge_weight") == ("arg", "judge_weight")
+    assert [place.name for place in placed.values()] == list(names)
+
+
 REFUSED = {
     "no symbol": (["conv0_weight"], None, None, "has Gluon's names (conv0_weight), without 'arg:' and 'aux:'"),
     "structural": (["0.weight", "1.gamma"], small(), None, "structural names of Gluon's save_parameters (0.weight, 1."),
