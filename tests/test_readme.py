@@ -170,7 +170,7 @@ def known_flags() -> set:
 @pytest.mark.parametrize("name", PAGES)
 def test_flags_that_are_named_in_the_text_exist(name):
     for span in spans(name):
-        for flag in re.findall(r"(?<!\S)--[a-z][a-z-]*", span) if span.startswith("--") else ():
+        for flag in re.findall(r"(?<!\S)--[a-z][a-z0-9-]*", span) if span.startswith("--") else ():
             assert flag in known_flags(), span
 
 
