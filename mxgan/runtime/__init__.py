@@ -15,7 +15,8 @@ The files, in reading order::
     __init__.py         `mx` and `cv2` with their checks; GPU contexts; versions
     mxnet_modules.py    a loader for MXNet's Python modules on any NumPy
     deconvolution.py    Deconvolutions that a CPU cannot compute, and other ways to compute them
-    computable.py       symbols in which MXNet replaces them when it binds
+    computable.py       symbols in which they are replaced
+    binding.py          MXNet's ways to bind a symbol, which replace them
     rewriting.py        graphs rewritten node by node
     nvidia.py           NVIDIA's driver, CUDA libraries and GPUs
     x11.py              X11 for OpenCV's windows, and an error where there is no display

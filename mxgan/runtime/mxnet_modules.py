@@ -19,7 +19,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any, Optional
 
-from mxgan.runtime.computable import mend_cached_operator, mend_executor, mend_symbol
+from mxgan.runtime.binding import mend_cached_operator, mend_executor, mend_symbol
 from mxgan.runtime.deconvolution import array_function
 
 __all__ = ["install", "numpy_view", "plain"]
