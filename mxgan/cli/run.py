@@ -8,7 +8,7 @@ from typing import Optional
 
 import click
 
-from mxgan.cli.terminal import readable_errors
+from mxgan.cli.terminal import INTERRUPTED, readable_errors
 
 __all__ = ["run"]
 
@@ -56,5 +56,9 @@ def run(
             run_dir and Path(run_dir),
             cwd and Path(cwd),
         )
-        code = run_script(settings, lambda text: click.echo(text, err=True))
+        try:
+            code = run_script(settings, lambda text: click.echo(text, err=True))
+        except KeyboardInterrupt:
+            click.echo("mxgan run: interrupted before the program began.", err=True)
+            code = INTERRUPTED
     sys.exit(code)

@@ -17,6 +17,10 @@ from mxgan.runtime import mx
 __all__ = ["check_pair", "check_parameters", "infer", "is_shape", "parameter_shapes"]
 
 
+class _Undecided(ShapeError):
+    """The shapes given leave others unknown."""
+
+
 def infer(symbol, inputs: Mapping[str, tuple]) -> tuple:
     """Infer every shape in a symbol from the shapes of its inputs.
 
@@ -46,7 +50,7 @@ def infer(symbol, inputs: Mapping[str, tuple]) -> tuple:
         raise ShapeError(f"{_where(error)}. Input shapes given: {given}.") from error
     unknown = [name for name, shape in zip(names, arguments) if not _known(shape)]
     if unknown or not all(map(_known, outputs)):
-        raise ShapeError(
+        raise _Undecided(
             f"the input shapes given ({given}) do not decide all others (unknown: {listed(unknown, 3)}). "
             "Give the shape of every input, batch included."
         )
@@ -78,15 +82,25 @@ def check_pair(generator, discriminator, latents: Mapping[str, tuple], images: M
     """
     (first, taken), wanted = next(iter(latents.items())), next(iter(images.values()))
     first = "latents" if first == "rand" else first
-    _, (made, *_), _ = infer(generator, latents)
+    _, (made, *_), _ = _inferred("generator", generator, latents)
     if made != wanted:
         raise ShapeError(
             f"the generator makes {made} from {first} {taken}, but the discriminator expects {wanted}; "
             "make batch, channels and size of the two agree."
         )
-    _, (prediction, *_), _ = infer(discriminator, images)
+    _, (prediction, *_), _ = _inferred("discriminator", discriminator, images)
     if prediction[0] != wanted[0]:
         raise ShapeError(f"the discriminator gives {prediction}, not one row for each of {wanted[0]} images.")
+
+
+def _inferred(half: str, symbol, inputs: Mapping[str, tuple]) -> tuple:
+    try:
+        return infer(symbol, inputs)
+    except _Undecided as error:
+        raise ShapeError(
+            f"the {half}: {error} A pair gives it {', '.join(inputs)}; another name of an input becomes one of "
+            "these by mxgan.renamed, and a further input is one of conditions={…}."
+        ) from error
 
 
 def parameter_shapes(symbol, inputs: Mapping[str, tuple]) -> tuple:

@@ -17,7 +17,7 @@ from typing import Any, Callable, Optional
 import numpy as np
 
 from mxgan.data.mnist import find_mnist, load_mnist
-from mxgan.errors import DatasetNotFoundError
+from mxgan.errors import DatasetError, DatasetNotFoundError
 from mxgan.legacy.changes import Changes
 from mxgan.runtime import mx
 
@@ -26,7 +26,11 @@ __all__ = ["Mnist", "mend_mxnet_datasets", "mend_sklearn"]
 # Defaults of mx.io.MNISTIter, and what it reads from each: setting → (path, kind).
 _SETTINGS = {"image": ("./train-images-idx3-ubyte", "images"), "label": ("./train-labels-idx1-ubyte", "labels")}
 _OTHER_SETS = ("fashion", "emnist", "kmnist", "qmnist", "cifar", "notmnist")  # files of the same form
-_REMEDY = "mxgan.data.load_mnist(split) gives images (N, 28, 28) and labels (N,) as bytes"
+_REMEDY = (
+    "write `from mxgan.data import load_mnist`; `images, labels, folder = load_mnist('train')`, or 'test': bytes "
+    "(N, 28, 28) and (N,), in the order of the files"
+)
+_REMEDY_OF_FILES = "put MNIST's four files, unpacked, where the program looks for them"
 
 
 class Mnist:
@@ -45,11 +49,18 @@ class Mnist:
     @functools.cache  # noqa: B019 - one object for one program
     def split(self, name: str) -> tuple:
         """(images (N, 28, 28), labels (N,)), bytes, of "train" or "test"."""
-        return _with_labels(name, self._data_dir)
+        try:
+            return _with_labels(name, self._data_dir)
+        except DatasetError as error:
+            raise DatasetNotFoundError(
+                "the program wants MNIST, which is neither on this machine nor can be downloaded. Give its files by "
+                "--data-dir DIR before the program's name, or by MXGAN_DATA."
+            ) from error
 
-    def served(self, form: str) -> None:
-        """Note that a program got MNIST in a form."""
-        self._changes.note(f"{form} served from mxgan's own MNIST", _REMEDY, now=True)
+    def served(self, form: str, remedy: str = _REMEDY) -> None:
+        """Note that a program gets MNIST in a form; it is read first, so that it is there."""
+        self.split("train")
+        self._changes.note(f"{form} served from mxgan's own MNIST", remedy, now=True)
 
     @functools.cache  # noqa: B019
     def file(self, split: str, kind: str) -> str:
@@ -159,7 +170,7 @@ def _mnist_iterator(mnist: Mnist, plain: Any) -> Any:
             given = named.get(setting, default)
             if not os.path.exists(given) and not any(word in given.lower() for word in _OTHER_SETS):
                 split = "test" if any(word in os.path.basename(given) for word in ("t10k", "test", "val")) else "train"
-                mnist.served(f"the missing file {given}")
+                mnist.served(f"the missing file {given}", _REMEDY_OF_FILES)
                 named[setting] = mnist.file(split, kind)
         return plain(*arguments, **named)
 

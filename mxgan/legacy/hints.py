@@ -6,7 +6,7 @@ import re
 
 __all__ = ["hint_for"]
 
-_PYTHON_2 = "The program is for Python 2: give --python2 before its name."
+_PYTHON_2 = "If the program is for Python 2, give --python2 before its name."
 _DIVISION = (
     "In Python 2, / between whole numbers gave a whole number: give --python2 before the program's name. If the number "
     "comes from np.ceil, np.sqrt or the like, write int(…) around it."
@@ -88,6 +88,12 @@ _HINTS = (
         UnicodeDecodeError,
         r"'ascii' codec can't decode",
         'A pickle of Python 2: write encoding="latin1" in pickle.load.',
+    ),
+    (Exception, r"Compile with USE_CUDA=1", "This MXNet has no GPU code: leave out --gpu, and mx.gpu() is the CPU."),
+    (
+        Exception,
+        r"Cannot find any files that matches the URI pattern",
+        "Put the file there (mxgan pack FOLDER OUT.rec makes a .rec), or give --cwd DIR before the program's name.",
     ),
     (ModuleNotFoundError, r"No module named '(\w+)'", "Install it: pip install {package}."),
 )

@@ -42,7 +42,7 @@ class Python2Compiler:
         if text != source:
             self._changes.note(
                 "Python 2's syntax was translated to Python 3's",
-                "fissix-2to3 -w FILE, or 2to3 -w FILE, writes the translation",
+                "python -m fissix -w FILE writes the translation",
                 place=Path(self._changes.place(file, 0)).name.partition(":")[0],
             )
             if self._show:
@@ -61,8 +61,10 @@ class Python2Compiler:
         try:
             return str(tool.refactor_string(source + end, file))
         except Exception as error:  # fissix raises its tokenizer's and its parser's own errors
+            place = re.search(r"\((\d+), \d+\)", str(error))
+            where = f"line {place[1]}" if place else first_line(error)
             raise ArgumentError(
-                f"{file} can be read neither as Python 2 nor as Python 3: {first_line(error)}. Mend that line."
+                f"{file} can be read neither as Python 2 nor as Python 3: see {where}. Mend the program there."
             ) from error
 
 

@@ -11,10 +11,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, ModuleType, TracebackType
 from typing import Any, Callable, Optional
 
-from mxgan.errors import ArgumentError, RunFolderError, first_line
+from mxgan.errors import ArgumentError, MXGANError, RunFolderError, first_line
 from mxgan.legacy.changes import Changes
 from mxgan.legacy.datasets import Mnist, mend_mxnet_datasets, mend_sklearn
 from mxgan.legacy.hints import hint_for
@@ -131,9 +131,19 @@ def _compiled(compiler: Callable, script: Path, python2: bool) -> CodeType:
     except (SyntaxError, UnicodeDecodeError, ValueError) as error:
         if isinstance(error, ArgumentError):
             raise
-        line = getattr(error, "lineno", None)
-        where = f"{script}, line {line}" if line else f"{script}"
-        raise ArgumentError(f"{where}: {first_line(error)}. {hint_for(error, python2)}".rstrip()) from error
+        if not isinstance(error, SyntaxError):
+            raise ArgumentError(f"{script} is no Python program: {first_line(error)}.") from error
+        where = f"{script}, line {error.lineno}" if error.lineno else f"{script}"
+        raise ArgumentError(f"{where}: {error.msg}. {hint_for(error, python2)}".rstrip()) from error
+
+
+def _own_frames(trace: Optional[TracebackType]) -> Optional[TracebackType]:
+    """The part of a traceback that is in the program's files."""
+    if trace is None:
+        return None
+    rest = _own_frames(trace.tb_next)
+    own = is_own_file(trace.tb_frame.f_code.co_filename)
+    return TracebackType(rest, trace.tb_frame, trace.tb_lasti, trace.tb_lineno) if own else rest
 
 
 class _Program:
@@ -167,6 +177,7 @@ class _Program:
         except SystemExit as ending:
             code = self._exit_code(ending.code)
         except KeyboardInterrupt:
+            self._say("mxgan run: interrupted.")
             return INTERRUPTED
         except BaseException as error:
             self._show_error(error, sys.excepthook if sys.excepthook is not usual_hook else None)
@@ -188,6 +199,8 @@ class _Program:
         trace = error.__traceback__
         while trace is not None and not is_own_file(trace.tb_frame.f_code.co_filename):
             trace = trace.tb_next
+        if isinstance(error, MXGANError):  # it says what to do: how mxgan came to it is of no use
+            error.__suppress_context__, error.__cause__, trace = True, None, _own_frames(trace)
         (hook or traceback.print_exception)(type(error), error, trace or error.__traceback__)
         hint = hint_for(error, self._settings.python2)
         if hint:
@@ -195,13 +208,17 @@ class _Program:
 
     def report(self) -> None:
         """Say what was changed, where the pictures are, and whether the program ended before its updates."""
+        if sys.stdout is not None and not sys.stdout.closed:
+            sys.stdout.flush()  # through a pipe, what the program printed comes first
         lines = self._changes.lines()
         if lines:
             self._say("\n".join([f"mxgan run: changed for {self._script.name}:", *lines]))
         if self._gallery.count:
             self._say(f"mxgan run: pictures: {self._gallery.count} in {self._gallery.folder}")
-        if self.counter is not None and self.counter.done < self._settings.steps:
-            self._say(f"mxgan run: the program ended after {self.counter.done} of {self._settings.steps} updates.")
+        if self.counter is not None:
+            by_itself = "" if self.counter.ended else ", by itself"
+            done, steps = self.counter.done, self._settings.steps
+            self._say(f"mxgan run: the program ended after {done} of {steps} updates{by_itself}.")
 
     def leave(self) -> None:
         """End the process at once: the program has caught the exception that ends it after its updates."""

@@ -25,16 +25,16 @@ class _Counter:
 
     def __init__(self, steps: int, leave: Callable[[], None]) -> None:
         self._steps, self._leave, self.done = steps, leave, 0
-        self._first, self._ended, self._inside = None, False, threading.local()
+        self._first, self.ended, self._inside = None, False, threading.local()
 
     def before(self, updated: Any) -> None:
         """An update begins; StepsDone if the first updated object has had its number."""
-        if self._ended:
+        if self.ended:
             self._leave()
         self._first = updated if self._first is None else self._first
         if updated is self._first or updated == self._first:
             if self.done >= self._steps:
-                self._ended = True
+                self.ended = True
                 raise StepsDone(0)
             self.done += 1
 

@@ -61,14 +61,14 @@ class Gallery:
         self.is_needed = not _has_display()  # asked now: the program may have a `mxgan` of its own
         self._numbers: dict = {}
 
-    def next_path(self, title: Any) -> Path:
-        """The path of the next picture of a window: TITLE-000001.png."""
+    def save(self, title: Any, write: Callable[[Path], object]) -> None:
+        """Write the next picture of a window, TITLE-000001.png, by `write(path)`."""
         name = re.sub(r"[^\w.-]+", "_", str(title)).strip("._") or "window"
         self._numbers[name] = self._numbers.get(name, 0) + 1
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.count += 1
         self._changes.note("windows became PNG files, because there is no display", _REMEDY)
-        return self.folder / f"{name}-{self._numbers[name]:06d}.png"
+        write(self.folder / f"{name}-{self._numbers[name]:06d}.png")
+        self.count += 1
 
 
 def mend_opencv(gallery: Gallery) -> Callable[[ModuleType], None]:
@@ -81,7 +81,7 @@ def mend_opencv(gallery: Gallery) -> Callable[[ModuleType], None]:
         def imshow(title: Any, picture: Any) -> None:
             encoded, data = cv2.imencode(".png", _as_shown(picture))
             if encoded:
-                write_whole(gallery.next_path(title), data.tobytes())
+                gallery.save(title, lambda path: write_whole(path, data.tobytes()))
 
         def idle(*_: Any, **__: Any) -> None:
             return None
@@ -147,7 +147,7 @@ def mend_pyplot(gallery: Gallery) -> Callable[[ModuleType], None]:
 
         def write(figure: Any, *_: Any, **__: Any) -> None:
             if figure.get_axes():
-                figure.savefig(gallery.next_path(figure.get_label() or f"figure-{getattr(figure, 'number', 1)}"))
+                gallery.save(figure.get_label() or f"figure-{getattr(figure, 'number', 1)}", figure.savefig)
 
         def write_all() -> None:
             for manager in Gcf.get_all_fig_managers():  # without a change of the current figure

@@ -140,6 +140,8 @@ class Sampler:
         return np.concatenate(images)
 
     def _forward(self, data, labels: list) -> np.ndarray:
+        if not self.module.params_initialized:
+            raise ArgumentError("this sampler has no parameters yet: call set_params(*load_params(FILE)) or copy_from.")
         with _in_words():
             self.module.forward(mx.io.DataBatch([data], labels or None), is_train=False)
             return self.module.get_outputs()[0].asnumpy()
@@ -157,7 +159,8 @@ class Sampler:
             found = getattr(given.get(name), "shape", None)
             if not count or found != (count, *shape):
                 title = "latents are" if name == "rand" else f"the condition {name!r} is"
-                raise ArgumentError(f"{title} {found}; give ({', '.join(map(str, (count or 'N', *shape)))}).")
+                way = "" if name == "rand" else ", as sample(latents, conditions={…}) takes it"
+                raise ArgumentError(f"{title} {found}; give ({', '.join(map(str, (count or 'N', *shape)))}){way}.")
         self._check_classes(classes, count)
         return {name: given[name] for name in self._inputs}
 

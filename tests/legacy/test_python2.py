@@ -111,7 +111,10 @@ def test_the_lines_that_floored_are_listed(execute, changes):
 
 
 def test_what_neither_python_reads(changes):
-    with pytest.raises(ArgumentError, match="old.py can be read neither as Python 2 nor as Python 3: .*Mend that line"):
+    with pytest.raises(
+        ArgumentError,
+        match="old.py can be read neither as Python 2 nor as Python 3: see line 1. Mend the program there",
+    ):
         Python2Compiler(changes)("print 'a' 'b' c d\n", FILE)
 
 

@@ -104,6 +104,7 @@ def test_a_gan_as_of_2016(gan, tmp_path):
         assert change in said, said
     pictures = tmp_path / "kept" / "pictures"
     assert f"mxgan run: pictures: 9 in {pictures}\n" in said
+    assert said.endswith("mxgan run: the program ended after 3 of 3 updates.\n")
     names = sorted(path.name for path in pictures.iterdir())
     assert names == [f"{title}-00000{i}.png" for title in ("figure-1", "float_window_1", "gout") for i in (1, 2, 3)]
     shown = [cv2.imread(str(pictures / f"{title}-000002.png")) for title in ("gout", "float_window_1")]
@@ -127,7 +128,7 @@ def test_python_2_needs_its_flag_and_then_runs(run):
     refused = run(source)
     assert refused.returncode == 2
     assert "old.py, line 4: Missing parentheses in call to 'print'" in refused.stderr
-    assert refused.stderr.rstrip().endswith("The program is for Python 2: give --python2 before its name.")
+    assert refused.stderr.rstrip().endswith("If the program is for Python 2, give --python2 before its name.")
     done = run(source, ["--python2", "--show"])
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["half of 7: 3 3.5"] * 2 + ["[4] old.py True"]
@@ -227,10 +228,21 @@ def test_the_program_s_own_errors_and_exit_codes(run):
     assert "In Python 2, / between whole numbers gave a whole number: give --python2" in trace
     left = run("import sys; print('before'); sys.exit(7)", ["--run-dir", "kept", "--steps", "4"])
     assert (left.returncode, left.stdout) == (7, "before\n")
-    assert left.stderr == "mxgan run: the program ended after 0 of 4 updates.\n"
+    assert left.stderr == "mxgan run: the program ended after 0 of 4 updates, by itself.\n"
     again = run("print(1)", ["--run-dir", "kept"])
     assert again.returncode == 1
     assert "kept is not an empty folder; give a new --run-dir" in again.stderr
+
+
+def test_mnist_that_is_nowhere(run, tmp_path):
+    done = run("import mxnet as mx\nmx.test_utils.get_mnist()", ["--data-dir", tmp_path / "nowhere"])
+    assert done.returncode == 1
+    assert done.stderr.count("File ") == 1, done.stderr
+    assert (
+        "the program wants MNIST, which is neither on this machine nor can be downloaded. Give its files by"
+        in done.stderr
+    )
+    assert "served" not in done.stderr
 
 
 def test_a_gpu_stays_a_gpu_and_this_package_is_found_without_another(run):
