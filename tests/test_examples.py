@@ -188,7 +188,7 @@ def test_programs_without_a_recipe_refuse_bad_calls_in_words(name, arguments, wo
     assert [path.name for path in tmp_path.iterdir()] == ["there.png"]
 
 
-@pytest.mark.parametrize("name", sorted(BY_THE_PAIR))
+@pytest.mark.parametrize("name", long_but(sorted(BY_THE_PAIR), "generator_first.py", "pix2pix.py"))
 def test_what_a_pair_can_do_beside_recipes(name, tmp_path):
     said = run(name, "--steps", 100 if name == "generator_first.py" else 4, folder=tmp_path)
     assert BY_THE_PAIR[name] in said

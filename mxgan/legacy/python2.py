@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import functools
 import math
 import operator
 import re
@@ -92,6 +93,7 @@ def _restore_lines(tree: ast.Module, source: str, text: str) -> None:
             node.end_lineno = node.lineno
 
 
+@functools.cache
 def _refactoring_tool(in_package: bool):
     try:
         from fissix.refactor import RefactoringTool, get_fixers_from_package

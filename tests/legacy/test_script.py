@@ -234,6 +234,7 @@ def test_the_program_s_own_errors_and_exit_codes(run):
     assert "kept is not an empty folder; give a new --run-dir" in again.stderr
 
 
+@pytest.mark.long
 def test_mnist_that_is_nowhere(run, tmp_path):
     done = run("import mxnet as mx\nmx.test_utils.get_mnist()", ["--data-dir", tmp_path / "nowhere"])
     assert done.returncode == 1
@@ -245,6 +246,7 @@ def test_mnist_that_is_nowhere(run, tmp_path):
     assert "served" not in done.stderr
 
 
+@pytest.mark.long
 def test_a_gpu_stays_a_gpu_and_this_package_is_found_without_another(run):
     done = run(
         """
@@ -271,6 +273,7 @@ TWO_INPUTS = """
 """
 
 
+@pytest.mark.long
 def test_batches_without_an_input_and_the_order_of_gradients(run):
     done = run(TWO_INPUTS)
     assert (done.returncode, done.stdout) == (0, "[23.0, 23.0] [[10.0, 10.0], [1.0, 1.0]]\n"), done.stderr
@@ -342,6 +345,7 @@ LATE = """
 """
 
 
+@pytest.mark.long
 def test_what_runs_after_the_last_line(run, tmp_path):
     modules = {"helper.py": "def seen():\n    return added\n", "late_module.py": "", "beside.txt": "here"}
     done = run(LATE, ["--run-dir", "kept"], modules=modules)
@@ -382,6 +386,7 @@ FIGURES = """
 """
 
 
+@pytest.mark.long
 def test_windows_that_wait_for_a_key_and_figures_that_stay(run, tmp_path):
     done = run(FIGURES, ["--run-dir", "kept"])
     assert (done.returncode, done.stdout) == (0, "1\ndone\n"), done.stderr
@@ -393,6 +398,7 @@ def test_windows_that_wait_for_a_key_and_figures_that_stay(run, tmp_path):
     assert red[0, 0].tolist() == [0, 0, 200]
 
 
+@pytest.mark.long
 def test_a_program_of_the_folder_above_with_a_package_without_init(run, tmp_path):
     source = """
         import sys
@@ -416,6 +422,7 @@ def test_other_sets_in_files_of_the_same_form_are_not_mnist(run):
     assert "served" not in done.stderr
 
 
+@pytest.mark.long
 def test_with_a_display_windows_stay_windows(run):
     if not shutil.which("Xvfb"):
         pytest.skip("Xvfb is not installed (Debian: apt install xvfb)")
