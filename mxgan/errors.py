@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Optional, Union
 
 __all__ = [
+    "INTERRUPTED",
     "ArgumentError",
     "CheckpointError",
     "CorruptFileError",
@@ -137,6 +138,7 @@ class DisplayError(MXGANError):
     """A window was requested, but this session has no display."""
 
 
+INTERRUPTED = 130  # the exit code after Ctrl-C: 128 + SIGINT
 MOST_LISTED = 16
 
 

@@ -14,8 +14,8 @@ from mxgan.cli.evaluate import evaluate, train_classifier
 from mxgan.cli.flags import changed, resolve, sizes_of, training_options
 from mxgan.cli.run import run
 from mxgan.cli.summary import summary
-from mxgan.cli.terminal import INTERRUPTED, readable_errors, show_log, stop_on_signals
-from mxgan.errors import ArgumentError, RunFinishedError
+from mxgan.cli.terminal import readable_errors, show_log, stop_on_signals
+from mxgan.errors import INTERRUPTED, ArgumentError, RunFinishedError
 
 __all__ = ["example", "main"]
 

@@ -8,7 +8,8 @@ from typing import Optional
 
 import click
 
-from mxgan.cli.terminal import INTERRUPTED, readable_errors
+from mxgan.cli.terminal import readable_errors
+from mxgan.errors import INTERRUPTED
 
 __all__ = ["run"]
 

@@ -12,11 +12,10 @@ from contextlib import contextmanager, suppress
 
 import click
 
-from mxgan.errors import MXGANError
+from mxgan.errors import INTERRUPTED, MXGANError
 
-__all__ = ["INTERRUPTED", "readable_errors", "show_log", "stop_on_signals"]
+__all__ = ["readable_errors", "show_log", "stop_on_signals"]
 
-INTERRUPTED = 128 + signal.SIGINT
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SAME_PRESS = 1.0  # seconds after a first Ctrl-C in which a second one is ignored
 

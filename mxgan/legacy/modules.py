@@ -14,7 +14,7 @@ from typing import Any, Callable, Optional
 
 from mxgan.legacy.changes import Changes
 
-__all__ = ["after_import", "mend_yaml", "note_imports"]
+__all__ = ["IMPORT_REMEDY", "after_import", "mend_yaml", "note_imports"]
 
 
 @contextmanager
@@ -61,12 +61,10 @@ class _Finder(MetaPathFinder):
         return loaded
 
 
+IMPORT_REMEDY = "write `from mxgan.runtime import mx` instead of `import mxnet as mx`"
 # Module that a program imports → (change, remedy), to be noted.
 _NOTED = {
-    "mxnet": (
-        "MXNet was made to import on this Python and NumPy",
-        "write `from mxgan.runtime import mx` instead of `import mxnet as mx`",
-    ),
+    "mxnet": ("MXNet was made to import on this Python and NumPy", IMPORT_REMEDY),
     "sklearn.datasets.base": (
         "sklearn.datasets.base is sklearn.datasets",
         "write `from sklearn.datasets import get_data_home`",

@@ -6,11 +6,10 @@ import functools
 from typing import Any
 
 from mxgan.legacy.changes import Changes
+from mxgan.legacy.modules import IMPORT_REMEDY
 from mxgan.runtime import mx
 
 __all__ = ["give_old_names", "note_replaced_layers", "replace_missing_gpus"]
-
-_RUNTIME = "write `from mxgan.runtime import mx` instead of `import mxnet as mx`"
 
 # Operators that only builds with CUDA had: old name → today's.
 _RENAMED = {"CuDNNBatchNorm": "BatchNorm"}
@@ -56,7 +55,9 @@ def _noting_layers(method: Any, changes: Changes) -> Any:
     def bound(symbol: Any, *arguments: Any, **named: Any) -> Any:
         executor = method(symbol, *arguments, **named)
         if executor._mxgan_original is not None:
-            changes.note("Deconvolutions that MXNet cannot compute on a CPU were computed in another way", _RUNTIME)
+            changes.note(
+                "Deconvolutions that MXNet cannot compute on a CPU were computed in another way", IMPORT_REMEDY
+            )
         return executor
 
     return bound

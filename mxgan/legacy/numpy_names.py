@@ -46,38 +46,37 @@ class _Noting(ModuleType):
         if name not in _ALIASES:
             with contextlib.suppress(AttributeError):  # modules that NumPy loads on first use
                 return getattr(np, name)
-        value = _MORE[name] if name in _MORE else getattr(self._view, name)
+        value = _MORE[name] if name in _MORE else self._of_view(name)
         self._changes.note(f"np.{name} is gone from NumPy and was given", _REMEDIES.get(name, "see NumPy's notes"))
         return value
 
+    def _of_view(self, name: str) -> Any:
+        """MXNet's view knows some names by themselves, and their present forms for others."""
+        return getattr(self._view, name) if hasattr(self._view, name) else getattr(np, _TODAY.get(name, name))
 
-# Names that MXNet's view does not add: name → (today's name, or a function).
+
+# Names that are gone → today's names.
+_TODAY = {
+    "alltrue": "all", "bool8": "bool_", "cfloat": "complex128", "complex_": "complex128", "cumproduct": "cumprod",
+    "float_": "float64", "in1d": "isin", "Inf": "inf", "infty": "inf", "Infinity": "inf", "int0": "intp",
+    "longfloat": "longdouble", "mat": "asmatrix", "NaN": "nan", "NAN": "nan", "PINF": "inf", "product": "prod",
+    "round_": "round", "row_stack": "vstack", "singlecomplex": "complex64", "sometrue": "any", "string_": "bytes_",
+    "trapz": "trapezoid", "uint0": "uintp", "unicode_": "str_",
+}  # fmt: skip
+# Names that MXNet's view does not add, beside those of _TODAY.
 _MORE: dict = {
     "asscalar": lambda array: array.item(),
     "asfarray": lambda array, dtype=float: np.asarray(array, dtype),
     "long": int,
     "unicode": str,
-    **{old: getattr(np, new) for old, new in {
-        "bool8": "bool_", "cfloat": "complex128", "complex_": "complex128", "cumproduct": "cumprod",
-        "float_": "float64", "infty": "inf", "Infinity": "inf", "int0": "intp", "longfloat": "longdouble",
-        "mat": "asmatrix", "row_stack": "vstack", "singlecomplex": "complex64", "string_": "bytes_",
-        "uint0": "uintp", "unicode_": "str_",
-    }.items()},
-}  # fmt: skip
+}
 _REMEDIES = {
+    **{old: f"write np.{new}" for old, new in _TODAY.items()},
     **{name: f"write {name}" for name in _ALIASES},
     "asscalar": "write x.item()",
+    "asfarray": "write np.asarray(x, float)",
     "long": "write int",
     "unicode": "write str",
-    "product": "write np.prod",
-    "alltrue": "write np.all",
-    "sometrue": "write np.any",
-    "in1d": "write np.isin",
-    "trapz": "write np.trapezoid",
-    "round_": "write np.round",
-    "row_stack": "write np.vstack",
-    **dict.fromkeys(("Inf", "PINF", "infty", "Infinity"), "write np.inf"),
-    **dict.fromkeys(("NaN", "NAN"), "write np.nan"),
 }
 
 

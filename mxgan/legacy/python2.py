@@ -14,6 +14,8 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, Callable
 
+import numpy as np
+
 from mxgan.errors import ArgumentError, RuntimeUnavailableError, first_line
 from mxgan.legacy.changes import Changes
 
@@ -44,7 +46,7 @@ class Python2Compiler:
             self._changes.note(
                 "Python 2's syntax was translated to Python 3's",
                 "python -m fissix -w FILE writes the translation",
-                place=Path(self._changes.place(file, 0)).name.partition(":")[0],
+                place=Path(file).name,
             )
             if self._show:
                 self._show("".join(_difference(source, text, file)))
@@ -203,16 +205,12 @@ def _round(number: Any, digits: int = 0) -> float:
 
 def _are_whole(left: Any, right: Any) -> bool:
     """Whether Python 2 divided these as whole numbers: ints, NumPy integers, arrays of them, and lists beside these."""
-    import numpy as np
-
     if any(isinstance(value, np.ndarray) for value in (left, right)):
         left, right = (np.asarray(value) if isinstance(value, (list, tuple)) else value for value in (left, right))
     return _is_whole(left) and _is_whole(right)
 
 
 def _is_whole(value: Any) -> bool:
-    import numpy as np
-
     if isinstance(value, (np.ndarray, np.generic)):
         return value.dtype.kind in "iub"
     return isinstance(value, int)

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, Callable, Optional
 
-from mxgan.errors import ArgumentError, MXGANError, RunFolderError, first_line
+from mxgan.errors import INTERRUPTED, ArgumentError, MXGANError, RunFolderError, first_line
 from mxgan.legacy.changes import Changes
 from mxgan.legacy.datasets import Mnist, mend_mxnet_datasets, mend_sklearn
 from mxgan.legacy.hints import hint_for
@@ -28,8 +28,6 @@ from mxgan.legacy.steps import count_updates
 from mxgan.legacy.windows import Gallery, mend_matplotlib, mend_opencv, mend_pyplot
 
 __all__ = ["Settings", "run_script"]
-
-INTERRUPTED = 130
 
 
 @dataclass(frozen=True)

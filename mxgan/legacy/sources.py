@@ -74,7 +74,8 @@ def own_modules_first(compiler: Compiler, views: Mapping[str, ModuleType], extra
         module.__dict__["__builtins__"] = own_builtins
 
     ours = _taken_out()
-    finders = [_OwnName(ours), _OwnModules(compiler, prepare)]
+    own_modules = _OwnModules(compiler, prepare)
+    finders = [_OwnName(ours, own_modules), own_modules]
     sys.meta_path[:0] = finders
     try:
         yield prepare
@@ -141,8 +142,8 @@ def _is_ours(place: str) -> bool:
 class _OwnName(MetaPathFinder):
     """`import mxgan`: a folder or file of that name on `sys.path` that is the program's own; else this package."""
 
-    def __init__(self, ours: dict) -> None:
-        self._ours = ours
+    def __init__(self, ours: dict, own_modules: _OwnModules) -> None:
+        self._ours, self._own_modules = ours, own_modules
 
     def find_spec(
         self, name: str, path: Optional[Sequence[str]] = None, target: Optional[ModuleType] = None
@@ -151,13 +152,9 @@ class _OwnName(MetaPathFinder):
             return None
         if name == _OURS:
             places = {entry: os.path.join(entry or os.curdir, _OURS) for entry in sys.path}
-            own = [entry for entry in sys.path if is_own_file(places[entry]) and not _is_ours(places[entry])]
-            for finder in sys.meta_path:
-                spec = finder.find_spec(name, own, target) if isinstance(finder, _OwnModules) else None
-                if spec is not None:
-                    return spec
-            spec = PathFinder.find_spec(name, own, target)
-            if spec is not None and spec.origin is None:  # a folder without __init__.py
+            own = [entry for entry, place in places.items() if is_own_file(place) and not _is_ours(place)]
+            spec = self._own_modules.find_spec(name, own, target) or PathFinder.find_spec(name, own, target)
+            if spec is not None:
                 return spec
         elif sys.modules[_OURS] is not self._ours[_OURS]:
             return None  # a module of the program's own mxgan

@@ -32,7 +32,7 @@ class _Counter:
         if self.ended:
             self._leave()
         self._first = updated if self._first is None else self._first
-        if updated is self._first or updated == self._first:
+        if updated == self._first:
             if self.done >= self._steps:
                 self.ended = True
                 raise StepsDone(0)

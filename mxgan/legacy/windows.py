@@ -33,14 +33,6 @@ _ASKING = {"getWindowProperty": -1.0, "getTrackbarPos": 0, "getWindowImageRect":
 _REMEDY = "write cv2.imwrite(…) or pyplot.savefig(…)"
 
 
-def _has_display() -> bool:
-    try:
-        Display("window").close()
-    except DisplayError:
-        return False
-    return True
-
-
 class Gallery:
     """The folder of the pictures; it is made with the first picture.
 
@@ -52,14 +44,21 @@ class Gallery:
     Attributes
     ----------
     folder : where the pictures go.
-    is_needed : whether there is no display.
     count : the number of pictures.
     """
 
     def __init__(self, folder: Path, changes: Changes) -> None:
         self.folder, self._changes, self.count = folder, changes, 0
-        self.is_needed = not _has_display()  # asked now: the program may have a `mxgan` of its own
         self._numbers: dict = {}
+
+    @functools.cached_property
+    def is_needed(self) -> bool:
+        """Whether there is no display; asked when the program first imports a package that opens windows."""
+        try:
+            Display("window").close()
+        except DisplayError:
+            return True
+        return False
 
     def save(self, title: Any, write: Callable[[Path], object]) -> None:
         """Write the next picture of a window, TITLE-000001.png, by `write(path)`."""

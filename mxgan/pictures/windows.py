@@ -37,6 +37,7 @@ OPEN_SECONDS = 20.0  # a remote X server may need seconds to answer; one that dr
 NO_PLUGIN = "Qt's X11 plugin lacks a system library; on Debian or Ubuntu: apt-get install libsm6 libice6"
 SMALLEST_WINDOW = 384  # pixels; a smaller grid is magnified by a whole number
 
+_PACKAGE = Path(__file__).resolve().parents[1]
 _READY = b"mxgan windows ready\n"
 _CHILD = "import sys; sys.path[:] = sys.argv[1:]; from mxgan.pictures import windows; windows._serve_windows()"
 
@@ -135,7 +136,8 @@ class _Windows:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  a pipe that nobody reads would stop the child when full
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _CHILD, *sys.path],
+                # This package first: `mxgan run` may run a program with a package `mxgan` of its own.
+                [sys.executable, "-c", _CHILD, str(_PACKAGE.parent), *sys.path],
                 env=environment,
                 bufsize=0,
                 stdin=subprocess.PIPE,

@@ -102,9 +102,7 @@ def evaluate(
     given = {"classifier": classifier, "inception": inception, "check": folder.check_data, "progress": progress}
     reference = open_reference(config, default, names, count=samples, seed=seed, **given)
     logger.info("%s samples of step %d, and %s", f"{samples:,}", int(chosen.name), ", ".join(reference.names))
-    sampler = Sampler.of_network(
-        config.recipe.network, load_params(file), distribution=config.recipe.latent_distribution
-    )
+    sampler = Sampler.of_recipe(config.recipe, load_params(file))
     results = _measured(config, sampler, reference, samples, settings, progress)
     return Evaluation(results, _protocol(config, chosen, file, samples, settings, reference))
 

@@ -66,9 +66,8 @@ def load_sampler(
 
     Raises
     ------
-    ArgumentError : the checkpoint or the average does not exist; the input or the shape of latents cannot be found; a
-        setting of another type, or one that is not for this source.
-    ShapeError : the symbol gives no images.
+    ArgumentError : the checkpoint or the average does not exist; the latents' input or shape cannot be found; a setting
+        of another type, or for another source. ShapeError : the symbol gives no images.
     CheckpointError, CorruptFileError, RunFolderError : a file cannot be read or does not fit; the message says why.
     """
     source, batch_size = Path(source), whole_number("batch_size", batch_size)
@@ -79,8 +78,8 @@ def load_sampler(
         _refuse(given, f"only for a .params file; {source} is a run folder, which knows them")
         folder = RunFolder.open(source)
         config = recorded_config(folder)
-        file, recipe = generator_file(chosen_checkpoint(folder, config.keep_best, checkpoint), averaged), config.recipe
-        return Sampler.of_network(recipe.network, load_params(file), batch_size, recipe.latent_distribution)
+        file = generator_file(chosen_checkpoint(folder, config.keep_best, checkpoint), averaged)
+        return Sampler.of_recipe(config.recipe, load_params(file), batch_size)
     if not source.exists():
         raise CheckpointError(f"{source} does not exist; give a run folder or a .params file of a generator.")
     _check_one_file(source, checkpoint, averaged)
@@ -145,10 +144,8 @@ def _of_symbol(source: Path, symbol, given: dict, batch_size: int, distribution:
     made = generator_of(whole, parameters, given["latent_shape"], given["input_name"], batch_size)
     said = f"latents: input {made.input_name!r}, shape {made.latent_shape}, {distribution or 'normal (assumed)'}"
     logger.info("symbol: %s; %s", named, "; ".join((said, *made.notes)))
-    settings = {"classes": made.classes, "distribution": distribution or "normal"}
-    sampler = Sampler.of_params(made.symbol, made.latent_shape, made.parameters, made.batch_size, **settings)
-    sampler.ranged = made.ranged
-    return sampler
+    settings = {"classes": made.classes, "distribution": distribution or "normal", "ranged": made.ranged}
+    return Sampler(made.symbol, made.latent_shape, made.batch_size, parameters=made.parameters, **settings)
 
 
 def _refuse(given: dict, why: str) -> None:

@@ -136,10 +136,7 @@ def resume(
         folder.refuse_link(folder.checkpoints)
         folder.make(folder.samples)  # the user may have deleted the pictures
         record = folder.read_config()
-        newest = folder.latest_checkpoint() if folder.checkpoint_steps() else None
-        state = read_state(newest) if newest else None
-        if state:
-            check_end(folder, config, state)
+        newest, state = _saved(folder, config)
         parts = open_parts(config, folder, display, progress)
         if not allow_changes:
             folder.check_data(parts.sources.images.fingerprint)
@@ -160,6 +157,16 @@ def resume(
     except BaseException:
         lock.release()
         raise
+
+
+def _saved(folder: RunFolder, config: RunConfig) -> tuple:
+    """(the newest checkpoint, its state), both None if there is none; RunFinishedError if the run is at its end."""
+    if not folder.checkpoint_steps():
+        return None, None
+    newest = folder.latest_checkpoint()
+    state = read_state(newest)
+    check_end(folder, config, state)
+    return newest, state
 
 
 def _with_changes(config: RunConfig, changes: dict) -> RunConfig:

@@ -20,7 +20,7 @@ The files, in reading order::
     rewriting.py        graphs rewritten node by node
     nvidia.py           NVIDIA's driver, CUDA libraries and GPUs
     x11.py              X11 for OpenCV's windows, and an error where there is no display
-    cpus.py             the number of threads, and a parallel map
+    cpus.py             the processor: number of threads, instruction sets; a parallel map
     memory.py           the memory available to this process
     config.py           configuration dataclasses
     draws.py            random numbers from (stream, seed, index)
@@ -41,14 +41,13 @@ import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from types import ModuleType
 from typing import Any, Optional, Union
 
 from mxgan import __version__
 from mxgan.errors import ArgumentError, RuntimeUnavailableError, first_line
 from mxgan.runtime import mxnet_modules, nvidia
-from mxgan.runtime.cpus import Threads, thread_environment, threads
+from mxgan.runtime.cpus import Threads, cpu_features, thread_environment, threads
 from mxgan.runtime.x11 import guard_windows, lost_x_events
 
 __all__ = ["Threads", "contexts", "cpu_features", "cv2", "mx", "threads", "versions", "wheel"]
@@ -85,19 +84,6 @@ DEBIAN_PACKAGES = {
     "libXrender": "libxrender1",
     "libstdc++": "libstdc++6",
 }
-
-# Instruction sets that decide which code MXNet runs, and so the exact bits of a run's results.
-CPU_FEATURES = (
-    "avx",
-    "fma",
-    "avx2",
-    "avx512f",
-    "avx512bw",
-    "avx512_vnni",
-    "avx512_bf16",
-    "amx_tile",
-    "amx_bf16",
-)
 
 _lock = threading.RLock()
 
@@ -190,17 +176,6 @@ def versions() -> dict[str, Any]:
         "threads": asdict(threads()),
         "cpu_features": cpu_features(),
     }
-
-
-def cpu_features() -> list[str]:
-    """Return those CPU_FEATURES that this processor has; empty if /proc/cpuinfo cannot be read."""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return []
-    line = re.search(r"^flags\s*:(.*)$", text, flags=re.MULTILINE)
-    flags = set(line.group(1).split()) if line else set()
-    return [name for name in CPU_FEATURES if name in flags]
 
 
 def _import_mxnet() -> ModuleType:

@@ -1,6 +1,6 @@
-"""The number of threads that MXNet uses, and a parallel map.
+"""The processor: the number of threads that MXNet uses, its instruction sets, and a parallel map.
 
-The number is decided here and given to MXNet while it is loaded. Only :mod:`mxgan.runtime` uses
+The number of threads is decided here and given to MXNet while it is loaded. Only :mod:`mxgan.runtime` uses
 :func:`thread_environment`; other code calls :func:`threads`.
 """
 
@@ -21,9 +21,22 @@ from typing import Any, Optional
 
 from mxgan.errors import ArgumentError
 
-__all__ = ["Threads", "ordered_map", "thread_environment", "threads", "usable_cpus"]
+__all__ = ["Threads", "cpu_features", "ordered_map", "thread_environment", "threads", "usable_cpus"]
 
 logger = logging.getLogger(__name__)
+
+# Instruction sets that decide which code MXNet runs, and so the exact bits of a run's results.
+CPU_FEATURES = (
+    "avx",
+    "fma",
+    "avx2",
+    "avx512f",
+    "avx512bw",
+    "avx512_vnni",
+    "avx512_bf16",
+    "amx_tile",
+    "amx_bf16",
+)
 
 # The number of times an idle thread looks for work before it sleeps. libgomp's default, 300,000, makes MXNet very slow
 # if other programs compute too; this value costs nothing if no other program does (see `thread_environment`).
@@ -174,3 +187,14 @@ def ordered_map(function: Callable, items: Iterable, threads: Optional[int] = No
                 future.cancel()
     if failure is not None:
         raise failure
+
+
+def cpu_features() -> list[str]:
+    """Return those CPU_FEATURES that this processor has; empty if /proc/cpuinfo cannot be read."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return []
+    line = re.search(r"^flags\s*:(.*)$", text, flags=re.MULTILINE)
+    flags = set(line.group(1).split()) if line else set()
+    return [name for name in CPU_FEATURES if name in flags]

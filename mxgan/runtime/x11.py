@@ -62,18 +62,22 @@ def _guarded(name: str, function: Callable) -> Callable:
     return guarded
 
 
-@functools.cache
 def display_problem() -> str:
     """The reason why no window can be opened; empty if one can."""
     display = os.environ.get("DISPLAY")
-    if not display:
-        return "" if os.environ.get("WAYLAND_DISPLAY") else "DISPLAY is not set"
+    if display:
+        return _problem_of(display)
+    return "" if os.environ.get("WAYLAND_DISPLAY") else "DISPLAY is not set"
+
+
+@functools.cache
+def _problem_of(display: str) -> str:
     try:
         x11 = ctypes.CDLL("libX11.so.6")
     except OSError:  # OpenCV's own copy of the library will try
         return ""
     x11.XOpenDisplay.restype = ctypes.c_void_p
-    connection = x11.XOpenDisplay(None)
+    connection = x11.XOpenDisplay(os.fsencode(display))
     if not connection:
         return f"the display {display} does not answer"
     x11.XCloseDisplay(ctypes.c_void_p(connection))

@@ -1,4 +1,4 @@
-"""What goes into a pair's networks, checked: devices, inputs and their shapes, batches, adversarial labels."""
+"""Checks of a pair's inputs: devices, conditions and their shapes, batches, adversarial labels."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from mxgan.runtime import mx
 from mxgan.runtime.config import whole_number
 from mxgan.runtime.draws import check_distribution, draw_latents
 from mxgan.training.inputs import RESERVED, check_conditions, device_list, generator_inputs, given_conditions
+from mxgan.training.recipe import Recipe
 
 __all__ = ["Sampler"]
 
@@ -41,9 +42,6 @@ class Sampler:
     distribution : of the latents that `latents` and `draw` draw: "normal", or "uniform" on [-1, 1].
     conditions : {input: shape of one sample} of the generator's other inputs; see `AdversarialPair`.
     parameters : (arg_params, aux_params), checked before the generator is bound; None: `set_params` sets them.
-
-    Attributes
-    ----------
     ranged : False for a generator of another program that does not tell the range of its images: `draw` then warns if
         no value is below 0.
     """
@@ -59,6 +57,7 @@ class Sampler:
         conditions: Mapping = MappingProxyType({}),
         *,
         parameters: Optional[tuple] = None,
+        ranged: bool = True,
     ) -> None:
         batch_size = whole_number("batch_size", batch_size)
         self.latent_shape = None if latent_shape is None else tuple(latent_shape)
@@ -67,7 +66,7 @@ class Sampler:
         image, contexts = generator[0], device_list(context)
         self._inputs = _image_inputs(generator, self.latent_shape, batch_size, classes, conditions)
         self.conditions = {name: shape[1:] for name, shape in self._inputs.items() if name not in RESERVED}
-        self.ranged = True
+        self.ranged = ranged
         self._of_losses = set(generator.list_inputs()) - set(image.list_inputs())
         self._wanted = parameter_shapes(image, self._inputs)
         if parameters is not None:
@@ -85,19 +84,17 @@ class Sampler:
             self._set(*parameters)
 
     @classmethod
-    def of_params(
-        cls, generator, latent_shape: Sequence[int], parameters: tuple, batch_size: int = 64, **settings
-    ) -> Sampler:
-        """A sampler with these (arg_params, aux_params), which are checked before the generator is bound."""
-        return cls(generator, latent_shape, batch_size, parameters=parameters, **settings)
-
-    @classmethod
     def of_network(
         cls, network: Network, parameters: tuple, batch_size: int = 64, distribution: str = "normal"
     ) -> Sampler:
         """A sampler of a network's generator with these (arg_params, aux_params)."""
-        settings = {"classes": network.generator_classes, "distribution": distribution}
-        return cls.of_params(network.generator(), network.latent_shape, parameters, batch_size, **settings)
+        settings = {"classes": network.generator_classes, "distribution": distribution, "parameters": parameters}
+        return cls(network.generator(), network.latent_shape, batch_size, **settings)
+
+    @classmethod
+    def of_recipe(cls, recipe: Recipe, parameters: tuple, batch_size: int = 64) -> Sampler:
+        """A sampler of a recipe's generator and latents with these (arg_params, aux_params)."""
+        return cls.of_network(recipe.network, parameters, batch_size, recipe.latent_distribution)
 
     def set_params(self, arg_params: dict, aux_params: dict) -> None:
         """Set the parameters; CheckpointError if they do not fit this generator."""

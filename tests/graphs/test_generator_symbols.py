@@ -73,7 +73,7 @@ def test_the_shape_of_latents_is_found(kind):
     made = generator_of(make(), parameters, batch_size=2)
     assert (made.symbol.list_inputs()[0], made.latent_shape, made.classes) == ("rand", latents, 0)
     assert (made.input_name, made.batch_size, made.notes) == ("noise", 2, ())
-    sampler = Sampler.of_params(made.symbol, made.latent_shape, made.parameters, 2)
+    sampler = Sampler(made.symbol, made.latent_shape, 2, parameters=made.parameters)
     given = np.random.default_rng(1).standard_normal((2, *latents)).astype("f")
     executor = make().bind(mx.cpu(), {**parameters[0], "noise": mx.nd.array(given)}, aux_states=parameters[1])
     np.testing.assert_array_equal(sampler.sample(given), executor.forward(is_train=False)[0].asnumpy())
@@ -151,7 +151,7 @@ def test_a_loss_at_the_end_is_taken_off(head):
     if head.startswith("Logistic"):
         assert made.notes == ("its values from 0 to 1 become -1 to 1",)
         expected = 2 * expected - 1
-    sampler = Sampler.of_params(made.symbol, made.latent_shape, made.parameters, 2)
+    sampler = Sampler(made.symbol, made.latent_shape, 2, parameters=made.parameters)
     np.testing.assert_allclose(sampler.sample(given), expected, atol=1e-6)
 
 
@@ -168,7 +168,7 @@ def test_flat_images_of_a_square_are_drawn(pixels, shape):
     given = np.random.default_rng(1).standard_normal((2, 7)).astype("f")
     weight, bias = (parameters[0][f"fc_{part}"].asnumpy() for part in ("weight", "bias"))
     expected = np.tanh((given @ weight.T + bias) / 2).reshape(2, *shape)  # 2 σ(x) − 1
-    sampler = Sampler.of_params(made.symbol, made.latent_shape, made.parameters, 2)
+    sampler = Sampler(made.symbol, made.latent_shape, 2, parameters=made.parameters)
     np.testing.assert_allclose(sampler.sample(given), expected, atol=1e-5)
 
 
@@ -214,7 +214,7 @@ def test_a_batch_inside_of_the_symbol_is_taken(given):
     assert (made.latent_shape, made.batch_size, made.notes) == ((7,), 4, ("4 at once, the batch in the symbol",))
     latents = np.random.default_rng(0).standard_normal((6, 7)).astype("f")
     weight, bias = (parameters[0][f"fc_{part}"].asnumpy() for part in ("weight", "bias"))
-    sampler = Sampler.of_params(made.symbol, made.latent_shape, made.parameters, made.batch_size)
+    sampler = Sampler(made.symbol, made.latent_shape, made.batch_size, parameters=made.parameters)
     np.testing.assert_allclose(sampler.sample(latents), (latents @ weight.T + bias).reshape(6, 3, 4, 4), atol=1e-5)
 
 
@@ -259,7 +259,7 @@ def test_parameters_that_the_symbol_does_not_know_are_left_out():
     alone = whole.get_internals()[image.list_outputs()[0]]
     made = generator_of(alone, parameters)
     assert made.notes == ("left out, since the symbol does not have them: judge_weight, judge_bias",)
-    assert Sampler.of_params(made.symbol, made.latent_shape, made.parameters).draw(2).shape == (2, 3, 4, 4)
+    assert Sampler(made.symbol, made.latent_shape, parameters=made.parameters).draw(2).shape == (2, 3, 4, 4)
 
 
 def test_the_remedy_for_a_second_input_draws():
@@ -281,7 +281,7 @@ def test_an_old_generator_s_grey_from_0_to_1_becomes_ours():
     symbol = sym.transpose(0.5 * sym.tanh(grown(var())) + 0.5, axes=(0, 1, 3, 2))
     made = generator_of(symbol, weights(symbol, noise=(2, 7, 1, 1)), batch_size=2)
     assert (made.ranged, made.notes) == (True, ("its values from 0 to 1 become -1 to 1",))
-    images = Sampler.of_params(made.symbol, made.latent_shape, made.parameters, 2).draw(4)
+    images = Sampler(made.symbol, made.latent_shape, 2, parameters=made.parameters).draw(4)
     assert images.min() < -0.99
     assert images.max() > 0.99
 
@@ -290,13 +290,13 @@ def test_what_mxnet_cannot_bind_is_said_in_a_line():
     like = mx.sym.Variable("like_weight", shape=(2, 3, 4, 4))
     no_type = sym.broadcast_like(var("rand"), like)  # nothing decides the type of the second
     with pytest.raises(CheckpointError, match="MXNet cannot compute this generator: .*InferType pass cannot decide"):
-        Sampler.of_params(no_type, (3, 1, 1), ({"like_weight": mx.nd.ones((2, 3, 4, 4))}, {}), 2)
+        Sampler(no_type, (3, 1, 1), 2, parameters=({"like_weight": mx.nd.ones((2, 3, 4, 4))}, {}))
 
 
 def test_images_outside_of_the_range_are_said(caplog):
     symbol = 3 * sym.tanh(grown(var()))
     made = generator_of(symbol, weights(symbol, noise=(2, 7, 1, 1)), batch_size=2)
-    sampler = Sampler.of_params(made.symbol, made.latent_shape, made.parameters, 2)
+    sampler = Sampler(made.symbol, made.latent_shape, 2, parameters=made.parameters)
     sampler.draw(4)
     (message,) = caplog.messages
     assert message.startswith("The images reach from -3 to 3; in pictures, what lies outside of -1 to 1 is cut off")

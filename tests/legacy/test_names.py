@@ -23,6 +23,8 @@ def test_numpy_as_it_was(changes):
     old = old_numpy(changes)
     assert (old.float, old.bool, old.int, old.object) == (float, bool, int, object)
     assert old.product([2, 3]) == 6
+    assert (old.float_, old.unicode_, old.infty) == (np.float64, np.str_, np.inf)
+    assert "write np.float64" in "".join(changes.lines())
     assert old.asscalar(old.array([4.0])) == 4
     assert old.zeros((np.ceil(1.5), 3.0)).shape == (2, 3)
     assert old.ones(2.0).shape == (2,)

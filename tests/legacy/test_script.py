@@ -435,11 +435,15 @@ def test_with_a_display_windows_stay_windows(run):
                 display = f":{numbers.readline().strip()}"
             done = run(
                 """
-                import cv2, numpy as np
+                import mxgan.own, cv2, numpy as np
                 cv2.imshow("kept", np.zeros((64, 64, 3), np.uint8))
                 cv2.waitKey(500)
                 print(cv2.getWindowProperty("kept", cv2.WND_PROP_VISIBLE))
                 """,
+                modules={
+                    "mxgan/__init__.py": "",
+                    "mxgan/own.py": "",
+                },
                 DISPLAY=display,
             )
         finally:

@@ -360,6 +360,17 @@ def test_windows_end_when_the_program_is_killed(screen):
     wait_until(lambda: not screen.windows())
 
 
+def test_the_question_for_a_display_follows_the_environment(screen, monkeypatch):
+    assert x11.display_problem() == ""
+    monkeypatch.setenv("DISPLAY", NO_SERVER)
+    assert x11.display_problem() == f"the display {NO_SERVER} does not answer"
+    monkeypatch.delenv("DISPLAY")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert x11.display_problem() == "DISPLAY is not set"
+    monkeypatch.setenv("DISPLAY", screen.name)
+    assert x11.display_problem() == ""
+
+
 def test_a_forgotten_display_is_closed(screen):
     display = Display("window")
     pid = display._windows.process.pid

@@ -43,7 +43,7 @@ def test_parameters_of_a_loss_alone_are_no_parameters_of_the_image():
     image = dense(var("rand"), "g1", DIM)
     symbol = mx.sym.Group([image, mx.sym.MakeLoss(dense(image, "guess", 1))])
     pair = make_pair(symbol, discriminator())
-    made = Sampler.of_params(symbol, (LATENT,), pair.generator_params())
+    made = Sampler(symbol, (LATENT,), parameters=pair.generator_params())
     assert made.draw(2).shape == (2, DIM)
     with pytest.raises(CheckpointError, match="has unknown other"):
         made.set_params({**pair.generator_params()[0], "other": mx.nd.zeros(1)}, {})
