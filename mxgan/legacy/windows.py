@@ -18,6 +18,7 @@ from mxgan.errors import DisplayError
 from mxgan.legacy.changes import Changes
 from mxgan.pictures.windows import Display
 from mxgan.runtime.files import write_whole
+from mxgan.runtime.x11 import display_problem
 
 __all__ = ["Gallery", "mend_matplotlib", "mend_opencv", "mend_pyplot"]
 
@@ -55,10 +56,10 @@ class Gallery:
     def is_needed(self) -> bool:
         """Whether there is no display; asked when the program first imports a package that opens windows."""
         try:
-            Display("window").close()
+            with Display("window"):
+                return bool(display_problem())  # it also keeps a connection, see there, for the program's own windows
         except DisplayError:
             return True
-        return False
 
     def save(self, title: Any, write: Callable[[Path], object]) -> None:
         """Write the next picture of a window, TITLE-000001.png, by `write(path)`."""

@@ -77,8 +77,6 @@ def _problem_of(display: str) -> str:
     except OSError:  # OpenCV's own copy of the library will try
         return ""
     x11.XOpenDisplay.restype = ctypes.c_void_p
-    connection = x11.XOpenDisplay(os.fsencode(display))
-    if not connection:
-        return f"the display {display} does not answer"
-    x11.XCloseDisplay(ctypes.c_void_p(connection))
-    return ""
+    # The connection stays open: a virtual server starts anew when its last program closes, and refuses the next one
+    # that comes at this moment, which would be OpenCV's window.
+    return "" if x11.XOpenDisplay(os.fsencode(display)) else f"the display {display} does not answer"
