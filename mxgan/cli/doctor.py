@@ -203,11 +203,12 @@ def _unseen():
 
 
 def _mnist(data_dir):
-    from mxgan.data.mnist import find_mnist
+    from mxgan.data.mnist import find_mnist, load_mnist
 
     folder = find_mnist("train", data_dir)
     if folder is not None:
-        return "ok", f"in {folder}"
+        images, *_ = load_mnist("train", folder)  # found by name; a broken file is a fault here
+        return "ok", f"{len(images):,} images in {folder}"
     remedy = "Give the files' folder by --data-dir or MXGAN_DATA, or train on --dataset digits."
     return "note", "not found; training on it downloads it first", remedy
 

@@ -1,4 +1,7 @@
-"""A strict reader for the IDX format of the MNIST files, plain or gzip."""
+"""A strict reader for the IDX format of the MNIST files, plain or gzip.
+
+The content decides, not the name: many browsers unpack a download and keep the name NAME.gz.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,11 @@ from mxgan.errors import CorruptFileError, DatasetNotFoundError
 __all__ = ["read_idx"]
 
 _UNSIGNED_BYTE = 0x08
+_GZIP_MAGIC = b"\x1f\x8b"
 _DEFLATE_LIMIT = 1032  # the most bytes that deflate packs into one
 _UNPACKED_LIMIT = 64 * 2**20  # a higher rate is a bomb: at most this, plus twice the file's size, is unpacked
 _REMEDY = "Fetch the file again."
+_UNPACK = "If it is undamaged, unpack it; else fetch the file again."
 
 
 def read_idx(path: Union[str, Path], dimensions: int) -> np.ndarray:
@@ -26,7 +31,7 @@ def read_idx(path: Union[str, Path], dimensions: int) -> np.ndarray:
 
     Parameters
     ----------
-    path : the file; it is unpacked if its name ends in ".gz".
+    path : the file; it is unpacked if its content is gzip, whatever its name is.
     dimensions : 3 for images (count, height, width), 1 for labels (count,).
 
     Returns
@@ -35,27 +40,34 @@ def read_idx(path: Union[str, Path], dimensions: int) -> np.ndarray:
 
     Raises
     ------
-    CorruptFileError : the magic number, the sizes or the length are wrong, or gzip's check fails; with the offset
-    (for .gz: in the unpacked content). No more memory is allocated than the file can fill.
+    CorruptFileError : the magic number, the sizes or the length are wrong, gzip's check fails, or the file is packed
+    twice; with the offset (in the unpacked content). No more memory is allocated than the file can fill.
     DatasetNotFoundError : the file cannot be opened.
     """
     path = Path(path)
-    packed = path.suffix == ".gz"
     try:
-        with (gzip.open if packed else open)(path, "rb") as stream:
-            size = path.stat().st_size
-            room = min(size * _DEFLATE_LIMIT, _UNPACKED_LIMIT + 2 * size) if packed else size
-            return _parse(stream, path, dimensions, room)
+        with path.open("rb") as file:
+            size, packed = path.stat().st_size, file.peek(2)[:2] == _GZIP_MAGIC
+            if not packed:
+                return _parse(file, path, dimensions, size, _REMEDY)
+            room = min(size * _DEFLATE_LIMIT, _UNPACKED_LIMIT + 2 * size)
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                return _parse(unpacked, path, dimensions, room, _UNPACK)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise CorruptFileError(path, f"not a whole gzip file ({error})", remedy=_REMEDY) from error
     except OSError as error:
         raise DatasetNotFoundError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
-def _parse(stream: BinaryIO, path: Path, dimensions: int, room: int) -> np.ndarray:
+def _parse(stream: BinaryIO, path: Path, dimensions: int, room: int, remedy: str) -> np.ndarray:
+    """The array in the unpacked content; `remedy` is for a header that claims more than `room` bytes."""
     head_size = 4 + 4 * dimensions
     head = _read_up_to(stream, head_size)
     expected = bytes([0, 0, _UNSIGNED_BYTE, dimensions])
+    if head[:2] == _GZIP_MAGIC:
+        raise CorruptFileError(
+            path, "is packed twice by gzip", 0, "Unpack it once (gzip -dc FILE > NEW), or fetch it again."
+        )
     if head[:4] != expected[: len(head)] or not head:
         raise CorruptFileError(
             path,
@@ -73,7 +85,7 @@ def _parse(stream: BinaryIO, path: Path, dimensions: int, room: int) -> np.ndarr
             path,
             f"claims {math.prod(shape)} bytes of content, more than a file of its size can hold",
             4,
-            "If it is undamaged, unpack it; else fetch the file again." if path.suffix == ".gz" else _REMEDY,
+            remedy,
         )
     return _read_content(stream, path, shape, head_size)
 

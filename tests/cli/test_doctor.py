@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -212,3 +214,15 @@ def test_a_check_that_fails_itself_is_a_finding():
 
     finding = doctor._run("Anything", check)
     assert finding == Finding("Anything", "fault", "cannot be examined: KeyError: 'surprise'")
+
+
+def test_files_of_mnist_are_read_and_not_only_found(tmp_path):
+    """The name says .gz and the content is plain, which is fine; a file packed twice is a fault in words."""
+    path = tmp_path / "train-images-idx3-ubyte.gz"
+    plain = bytes([0, 0, 8, 3]) + struct.pack(">3I", 2, 3, 4) + bytes(24)
+    path.write_bytes(plain)
+    assert doctor._run("MNIST", lambda: doctor._mnist(tmp_path)) == Finding("MNIST", "ok", f"2 images in {tmp_path}")
+    path.write_bytes(gzip.compress(gzip.compress(plain)))
+    found = doctor._run("MNIST", lambda: doctor._mnist(tmp_path))
+    assert (found.status, "is packed twice by gzip" in found.detail) == ("fault", True)
+    assert found.remedy.startswith("Unpack it once")

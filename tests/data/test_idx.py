@@ -17,6 +17,23 @@ def test_reads_what_was_written(tmp_path, write_idx, name):
     assert np.array_equal(read_idx(write_idx(tmp_path / f"labels-{name}", IMAGES[0, 0]), 1), IMAGES[0, 0])
 
 
+@pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "train-images-idx3-ubyte.gz"])
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gz"])
+def test_the_content_decides_and_not_the_name(tmp_path, write_idx, name, packed):
+    """Browsers unpack a download and keep its name; others pack again what had no .gz."""
+    content = write_idx(tmp_path / "sound", IMAGES).read_bytes()
+    (tmp_path / name).write_bytes(gzip.compress(content) if packed else content)
+    assert np.array_equal(read_idx(tmp_path / name, 3), IMAGES)
+
+
+@pytest.mark.parametrize("name", ["images", "images.gz"])
+def test_a_file_packed_twice_is_named(tmp_path, write_idx, name):
+    content = write_idx(tmp_path / "sound", IMAGES).read_bytes()
+    (tmp_path / name).write_bytes(gzip.compress(gzip.compress(content)))
+    with pytest.raises(CorruptFileError, match=r"is packed twice by gzip.* Unpack it once \(gzip -dc FILE > NEW\)"):
+        read_idx(tmp_path / name, 3)
+
+
 def damage(content, **changes):
     """Content with bytes replaced at offsets."""
     content = bytearray(content)
@@ -73,9 +90,10 @@ def test_broken_gzip(tmp_path, write_idx, change):
         read_idx(path, 3)
 
 
-def test_a_bomb_is_not_unpacked(tmp_path):
+@pytest.mark.parametrize("name", ["images", "images.gz"])
+def test_a_bomb_is_not_unpacked(tmp_path, name):
     head = bytes([0, 0, 8, 3]) + struct.pack(">3I", 2, 3, 4)
-    path = tmp_path / "images.gz"
+    path = tmp_path / name
     path.write_bytes(gzip.compress(head + bytes(300 * 2**20), compresslevel=1))
     tracemalloc.start()
     with pytest.raises(CorruptFileError, match="has more bytes after its content"):
@@ -86,7 +104,7 @@ def test_a_bomb_is_not_unpacked(tmp_path):
 
 
 def test_no_memory_for_what_a_file_only_claims(tmp_path):
-    path = tmp_path / "images"
+    path = tmp_path / "images.gz"  # plain, whatever its name says
     path.write_bytes(bytes([0, 0, 8, 3]) + struct.pack(">3I", 2**31, 2**10, 2**10))
     tracemalloc.start()
     with pytest.raises(CorruptFileError, match="can hold"):
@@ -96,8 +114,9 @@ def test_no_memory_for_what_a_file_only_claims(tmp_path):
     assert peak < 1e6
 
 
-def test_a_small_gzip_file_is_not_unpacked_to_gigabytes(tmp_path):
-    path = tmp_path / "images.gz"
+@pytest.mark.parametrize("name", ["images", "images.gz"])
+def test_a_small_gzip_file_is_not_unpacked_to_gigabytes(tmp_path, name):
+    path = tmp_path / name
     zeros = gzip.compress(bytes(2**24))
     path.write_bytes(gzip.compress(bytes([0, 0, 8, 3]) + struct.pack(">3I", 8, 2**12, 2**12)) + 8 * zeros)
     with pytest.raises(CorruptFileError, match="claims 134217728 bytes .* If it is undamaged, unpack it; else fetch"):

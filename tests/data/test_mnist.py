@@ -35,6 +35,19 @@ def test_reads_a_given_folder(tmp_path, folder, packed, dot):
     assert place == tmp_path / "mine"
 
 
+def test_files_whose_name_and_content_disagree_are_complete(tmp_path, folder, cache, mirror):
+    """In a folder that is given, and in the cache, where nothing is downloaded again."""
+    for place in (tmp_path / "mine", cache / "mnist"):
+        folder(place)
+        for path in place.iterdir():
+            path.write_bytes(gzip.decompress(path.read_bytes()))
+    assert find_mnist("all", tmp_path / "mine") == tmp_path / "mine"
+    assert np.array_equal(load_mnist("train", tmp_path / "mine")[0], TRAIN)
+    images, labels, place = load_mnist("all", mirrors=[mirror.base("good")], progress=False)
+    assert (len(images), len(labels), place) == (10, 10, cache / "mnist")
+    assert mirror.requests == []
+
+
 @pytest.mark.parametrize("split, expected", [("train", TRAIN), ("test", TEST), ("all", np.concatenate([TRAIN, TEST]))])
 def test_splits(tmp_path, folder, split, expected):
     images, labels, _ = load_mnist(split, folder(tmp_path))
