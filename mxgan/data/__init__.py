@@ -10,12 +10,13 @@
     labelled_subset     subset.py    some images of each class
     RandIter            latents.py   the generator's input
 
-Every data set iterator has `seek(epoch, batch)`, `batches_per_epoch`, `num_images`, `num_classes`, `fingerprint` and
-`describe()`, and MXNet's own `provide_data`, `next` and `reset` (see `EpochIter`).
+Every data set iterator has `seek(epoch, batch)`, `batches_per_epoch`, `num_images`, `num_classes`, `class_names`,
+`class_counts`, `fingerprint` and `describe()`, and MXNet's own `provide_data`, `next` and `reset` (see `EpochIter`).
 
 The files, in reading order::
 
     base.py            EpochIter, the base class of the image iterators
+    classes.py         classes in labels
     images.py          ImageArrayIter: batches from an array of images
     latents.py         RandIter: batches of latents
     digits.py          the data set "digits"

@@ -58,6 +58,7 @@ class EpochIter(mx.io.DataIter):
     """
 
     name = "images"
+    class_names: tuple = ()  # of the classes, in the order of their numbers; empty if they have no names but these
 
     def __init__(
         self,
@@ -109,7 +110,12 @@ class EpochIter(mx.io.DataIter):
 
     @property
     def num_classes(self) -> Optional[int]:
-        """The number of classes, if the labels are known to be whole numbers from 0; else None."""
+        """The number of classes K, if batches are known to carry class numbers 0 … K - 1; else None."""
+        return None
+
+    @property
+    def class_counts(self) -> Optional[np.ndarray]:
+        """The number of images of each class, (num_classes,); None if there are no classes."""
         return None
 
     @property

@@ -10,6 +10,7 @@ from typing import Optional
 import numpy as np
 
 from mxgan.data.base import EpochIter, content_digest
+from mxgan.data.classes import Classes, are_whole
 from mxgan.errors import ArgumentError, ShapeError
 from mxgan.runtime import cv2, mx
 from mxgan.runtime.config import whole_number
@@ -43,6 +44,8 @@ class ImageArrayIter(EpochIter):
     shuffle : True gives a permutation drawn from (seed, epoch), False the order of the array.
     limit : use only the first `limit` images; if there are fewer, use all.
     class_names : the names of the classes, in the order of the labels, if they have names.
+    classes : the labels that are classes, see `classes_of`: batches carry their numbers, 0 … K - 1, and the labels
+        become `class_names`. None: the labels are the numbers already.
     digest : `content_digest` of images and labels, if it is already known.
     name, origin : for `describe` and `fingerprint`.
 
@@ -76,13 +79,15 @@ class ImageArrayIter(EpochIter):
         epoch_batches: Optional[int] = None,
         limit: Optional[int] = None,
         class_names: Sequence[str] = (),
+        classes: Optional[Classes] = None,
         digest: Optional[str] = None,
         name: str = "images",
         origin: str = "",
     ) -> None:
         _check_arrays(images, labels)
-        self.class_names = tuple(class_names)
-        self._num_classes = _count_classes(labels, self.class_names)  # before `limit`, which may remove some classes
+        self.class_names = tuple(class_names) if classes is None else classes.names
+        # Before `limit`, which may remove some classes.
+        self._num_classes = _count_classes(labels, self.class_names) if classes is None else len(classes.values)
         images, labels = _limited(images, labels, limit, name)
         super().__init__(
             batch_size,
@@ -96,16 +101,23 @@ class ImageArrayIter(EpochIter):
         )
         if sampling == "replacement" and not shuffle:
             raise ArgumentError("shuffle is False, but sampling 'replacement' has no order to keep; give one of them.")
-        self.images, self.labels = images, labels
+        self.images, self._given_labels = images, labels
+        self.labels = labels if classes is None else classes.numbers(labels)
         self.shuffle, self.name, self.origin = shuffle, name, origin
         self._known_digest = digest
         self._order_of: tuple = (None, None)
 
     @property
     def num_classes(self) -> Optional[int]:
-        """len(class_names) if there are names, else the largest label (before `limit`) + 1; None without labels, or if
-        one of them is not a whole number from 0."""
+        """The number of classes given, or of their names, else the largest label (before `limit`) + 1; None without
+        labels, or if one of them is not a whole number from 0."""
         return self._num_classes
+
+    @property
+    def class_counts(self) -> Optional[np.ndarray]:
+        if self.num_classes is None:
+            return None
+        return np.bincount(self.labels.astype(np.int64), minlength=self.num_classes)
 
     def order(self, epoch: int) -> np.ndarray:
         """The row numbers in the order of `epoch`: (N,), or (batches * batch_size,) with replacement."""
@@ -145,7 +157,7 @@ class ImageArrayIter(EpochIter):
 
     @functools.cached_property
     def _digest(self) -> str:
-        return self._known_digest or content_digest(self.images, self.labels)
+        return self._known_digest or content_digest(self.images, self._given_labels)
 
     @property
     def fingerprint(self) -> dict:
@@ -179,9 +191,7 @@ def _limited(images: np.ndarray, labels: Optional[np.ndarray], limit: Optional[i
 
 def _count_classes(labels: Optional[np.ndarray], class_names: tuple) -> Optional[int]:
     values = None if labels is None else np.asarray(labels)
-    if values is None or values.dtype.kind not in "biuf":
-        return None
-    if not (np.isfinite(values).all() and (values >= 0).all() and (values == np.floor(values)).all()):
+    if values is None or not are_whole(values):
         return None
     count = int(values.max()) + 1
     if class_names and count > len(class_names):

@@ -10,6 +10,7 @@ from typing import Optional, Union
 
 import numpy as np
 
+from mxgan.data.classes import Classes, classes_of
 from mxgan.data.download import LIMITS, Limits, RemoteFile, download
 from mxgan.data.idx import read_idx
 from mxgan.data.images import ImageArrayIter
@@ -158,6 +159,19 @@ def _join(folder: Path, parts: list) -> tuple:
 
 
 def open_mnist(*, data_dir=None, split: str = "train", progress: Optional[bool] = None, **settings) -> ImageArrayIter:
-    """MNIST as an iterator; `settings` are arguments of `ImageArrayIter`."""
+    """MNIST as an iterator; `settings` are arguments of `ImageArrayIter`.
+
+    Its classes are the labels that occur, in increasing order; batches carry their numbers, 0 … K - 1. The test images
+    have the class numbers of the training images, even if they lack a label.
+    """
     images, labels, folder = load_mnist(split, data_dir, progress=progress)
-    return ImageArrayIter(images, labels, name="mnist", origin=f"{split}, {folder}", **settings)
+    classes = classes_of(labels) if split != "test" else _classes_of_test(folder, labels)
+    return ImageArrayIter(images, labels, classes=classes, name="mnist", origin=f"{split}, {folder}", **settings)
+
+
+def _classes_of_test(folder: Path, labels: Optional[np.ndarray]) -> Optional[Classes]:
+    """The classes of the training labels in `folder`, if there are any, and after them those of the test alone."""
+    path, of_test = _locate(folder, "train-labels"), classes_of(labels)
+    if path is None or of_test is None:
+        return of_test
+    return classes_of(read_idx(path, 1)).and_those_of(of_test)

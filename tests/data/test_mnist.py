@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from mxgan.data import mnist
+from mxgan.data.base import content_digest
 from mxgan.data.download import Limits, RemoteFile
 from mxgan.data.mnist import find_mnist, load_mnist, open_mnist
 from mxgan.errors import ArgumentError, CorruptFileError, DatasetNotFoundError, DownloadError
@@ -59,6 +60,48 @@ def test_limit_and_replacement(tmp_path, folder):
     data = open_mnist(data_dir=folder(tmp_path), batch_size=2, limit=3, sampling="replacement", epoch_batches=50)
     assert (data.num_images, data.num_classes, data.batches_per_epoch) == (3, 7, 50)
     assert set(np.concatenate([batch.index for batch in data])) == {0, 1, 2}
+
+
+def test_classes_are_the_labels_that_occur(tmp_path, write_idx):
+    """EMNIST's letters, 1 to 26; with gaps; and the test images have the numbers of the training images."""
+    labels = np.array([26, 1, 7, 7, 3, 1, 26], np.uint8)
+    write_idx(tmp_path / "train-images-idx3-ubyte", TRAIN)
+    write_idx(tmp_path / "train-labels-idx1-ubyte", labels)
+    write_idx(tmp_path / "t10k-images-idx3-ubyte", TEST)
+    write_idx(tmp_path / "t10k-labels-idx1-ubyte", np.array([7, 2, 26], np.uint8))
+    settings = {"data_dir": tmp_path, "batch_size": 7, "shuffle": False, "image_size": 28}
+    data = open_mnist(**settings)
+    assert (data.num_classes, data.class_names) == (4, ("1", "3", "7", "26"))
+    assert data.next().label[0].asnumpy().tolist() == [3, 0, 2, 2, 1, 0, 3]
+    assert data.class_counts.tolist() == [2, 1, 2, 2]
+    # the digest is of the labels in the file: a run of before, which used no labels, has the same data
+    assert data.fingerprint["sha256"] == content_digest(TRAIN, labels)
+    few = open_mnist(**settings, limit=2)
+    assert (few.class_names, few.class_counts.tolist()) == (data.class_names, [1, 0, 0, 1])
+    test = open_mnist(**settings, split="test")
+    assert test.class_names == ("1", "3", "7", "26", "2")
+    assert test.next().label[0].asnumpy().tolist() == [2, 4, 3] * 2 + [2]
+    assert open_mnist(**settings, split="all").class_names == ("1", "2", "3", "7", "26")
+    for part in ("images-idx3", "labels-idx1"):
+        (tmp_path / f"train-{part}-ubyte").unlink()
+    assert open_mnist(**settings, split="test").class_names == ("2", "7", "26")
+
+
+def test_one_digit_alone_is_one_class(tmp_path, write_idx):
+    write_idx(tmp_path / "train-images-idx3-ubyte", TRAIN)
+    write_idx(tmp_path / "train-labels-idx1-ubyte", np.full(7, 7, np.uint8))
+    data = open_mnist(data_dir=tmp_path, batch_size=7)
+    assert (data.num_classes, data.class_names) == (1, ("7",))
+    assert data.next().label[0].asnumpy().tolist() == [0] * 7
+
+
+def test_labels_from_0_stay_as_they_are(tmp_path, folder):
+    for split, images, labels in (("train", TRAIN, LABELS), ("test", TEST, LABELS[:3])):
+        data = open_mnist(data_dir=folder(tmp_path), batch_size=7, split=split, shuffle=False)
+        assert (data.num_classes, data.class_names) == (7, ()), "the test images lack four of them"
+        assert data.labels.dtype == np.uint8
+        assert data.next().label[0].asnumpy()[: len(labels)].tolist() == labels.tolist()
+        assert data.fingerprint["sha256"] == content_digest(images, labels)
 
 
 def test_search_order(tmp_path, folder, cache, monkeypatch):
