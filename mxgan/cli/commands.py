@@ -188,8 +188,11 @@ def sample(
         if not target.is_dir():
             check_absent(target)
         images, labels = sampler.draw(num, seed, only), sampler.classes_of(num, only)
-        write_images(target, images, labels, columns=sampler.classes if sampler.classes and only is None else None)
-        click.echo(f"{num} images: {target}")
+        columns = sampler.classes if sampler.classes and only is None else None
+        write_images(target, images, labels, columns, sampler.class_names)
+        of_class = "" if only is None else f" of class {only}"
+        named = f" ({sampler.class_names[only]!r})" if of_class and sampler.class_names else ""
+        click.echo(f"{num} images{of_class}{named}: {target}")
 
 
 @main.command()

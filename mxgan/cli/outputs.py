@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
@@ -45,15 +46,21 @@ def new_picture(path: str) -> Path:
 
 
 def write_images(
-    target: Path, images: np.ndarray, labels: Optional[np.ndarray] = None, columns: Optional[int] = None
+    target: Path,
+    images: np.ndarray,
+    labels: Optional[np.ndarray] = None,
+    columns: Optional[int] = None,
+    class_names: Sequence[str] = (),
 ) -> None:
     """Write images (N, C, H, W) in [-1, 1] as a grid, an array or a folder of files; the target's name decides.
 
-    `labels` (N,) go into the array's file; `columns` is the number of images in a row of the grid.
+    `labels` (N,), class numbers, and the names of the classes go into the array's file; `columns` is the number of
+    images in a row of the grid.
     """
     if target.suffix == ".npz":
         content = io.BytesIO()
-        np.savez_compressed(content, images=images, **({} if labels is None else {"labels": labels}))
+        arrays = {"images": images, **({} if labels is None else {"labels": labels})}
+        np.savez_compressed(content, **arrays, **({"class_names": np.array(class_names)} if len(class_names) else {}))
         write_whole(target, content.getvalue())
     elif target.suffix == ".png":
         save_grid(target, images, columns)

@@ -29,6 +29,7 @@ The files, in reading order::
     decoding.py        safe decoding of images
     records.py         the data set "recordio"
     record_files.py    a checked reader for RecordIO files
+    record_labels.py   the labels of a RecordIO file
     record_cache.py    a cache for the scan of a RecordIO file
     packing.py         a folder of images packed into a RecordIO file
     subset.py          some labelled images of each class

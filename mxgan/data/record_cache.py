@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from array import array
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,6 +15,11 @@ __all__ = ["RecordFile", "cache_entry", "load_scan", "remember"]
 
 logger = logging.getLogger(__name__)
 
+_FORMAT = 2  # increase it whenever the scan of the same file would give other values
+
+# Arrays, because a tuple of a million numbers takes ten times the memory.
+_ARRAYS = {"first_labels": "f", "ids": "Q"}
+
 
 @dataclass(frozen=True)
 class RecordFile:
@@ -22,7 +28,9 @@ class RecordFile:
     Parameters
     ----------
     offsets : the byte at which each record begins.
-    label_width : labels of each record.
+    label_width : labels of each record; 0 if their number varies.
+    first_labels : the first label of each record, float32.
+    ids : the id of each record, uint64, if the number of labels varies; else empty.
     smallest_side : the smallest side of all images, in pixels; `smallest_at` is the offset of its record.
     decoding_bytes : the memory for decoding the largest image.
     sha256 : sha256 of the whole file.
@@ -32,6 +40,8 @@ class RecordFile:
     modified_ns: int
     offsets: tuple
     label_width: int
+    first_labels: array
+    ids: array
     smallest_side: int
     smallest_at: int
     decoding_bytes: int
@@ -46,7 +56,7 @@ def cache_entry(path: Path) -> Path:
     """
     status = path.stat()
     block = -(-status.st_size // 64) if status.st_size <= 2**28 else 2**16
-    digest = hashlib.sha256(f"1 {status.st_size} {status.st_mtime_ns}".encode())
+    digest = hashlib.sha256(f"{_FORMAT} {status.st_size} {status.st_mtime_ns}".encode())
     with path.open("rb") as stream:
         for i in range(64):
             stream.seek(max(0, status.st_size - block) * i // 63)
@@ -57,12 +67,13 @@ def cache_entry(path: Path) -> Path:
 def load_scan(entry: Path) -> RecordFile:
     """Load the scan kept under `entry`, for `mxgan.runtime.cache.recall`."""
     values = read_checked(entry)  # checked, because wrong offsets would end the process
-    return RecordFile(**{**values, "offsets": tuple(values["offsets"])})
+    arrays = {name: array(kind, values[name]) for name, kind in _ARRAYS.items()}
+    return RecordFile(**{**values, **arrays, "offsets": tuple(values["offsets"])})
 
 
 def remember(entry: Path, found: RecordFile) -> None:
     """Keep `found` under `entry`; a cache that cannot be written only costs time, so it is not an error."""
     try:
-        write_checked(entry, asdict(found))
+        write_checked(entry, {**asdict(found), **{name: getattr(found, name).tolist() for name in _ARRAYS}})
     except (OSError, OutputError) as error:
         logger.info("the scan cannot be cached: %s", error)

@@ -8,6 +8,7 @@ The format: records follow each other, each ``magic (u32) | kind and length (u32
 padded to a multiple of four. A payload that holds the magic word itself is cut there into parts of kind
 1, 2, …, 2, 3.
 The payload of an image: ``label count (u32) | label (f32) | id (2 u64) | labels (f32 each) | encoded image``.
+A label count of 0 means the one label before the id.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Optional, Union
@@ -34,6 +36,7 @@ FORMATS = ("JPEG", "PNG", "BMP")  # the formats that the OpenCV inside MXNet dec
 _MAGIC_BYTES = struct.pack("<I", MAGIC)
 _HEAD = struct.Struct("<II")
 _IMAGE_HEAD = struct.Struct("<IfQQ")
+_LABEL = struct.Struct("<f")
 _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
 _REMEDY = "Make it again with `mxgan pack`."
 
@@ -65,26 +68,28 @@ def scan(path: Union[str, Path], *, progress: Optional[bool] = False) -> RecordF
 
 def _scan_content(path: Path, progress: Optional[bool]) -> RecordFile:
     before, digest = path.stat(), hashlib.sha256()
-    offsets, widths, smallest, largest = [], [], (2**31, 0), 0
+    offsets, labels, ids, widths, smallest, largest = [], array("f"), array("Q"), set(), (2**31, 0), 0
     with progress_bar(progress, desc=f"checking {path.name}", total=before.st_size, unit="B", unit_scale=True) as bar:
         stream = _prepared(path, digest)
-        for offset, length, width, header in ordered_map(_decode, stream):
+        for offset, length, (width, label, number), header in ordered_map(_decode, stream):
             offsets.append(offset)
-            widths.append(width)
+            widths.add(width)
+            labels.append(label)
+            ids.append(number)
             smallest = min(smallest, (min(header.width, header.height), offset))
             largest = max(largest, header.decoding_bytes)
             bar.update(length)
     after = path.stat()
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise CorruptFileError(path, "changed while it was read")
-    for offset, width in zip(offsets, widths):
-        if width != widths[0]:
-            raise CorruptFileError(path, f"a record with {width} labels among records with {widths[0]}", offset)
+    varied = len(widths) > 1
     return RecordFile(
         before.st_size,
         before.st_mtime_ns,
         tuple(offsets),
-        widths[0],
+        0 if varied else widths.pop(),
+        labels,
+        ids if varied else array("Q"),
         smallest[0],
         smallest[1],
         largest,
@@ -154,15 +159,17 @@ def _read_part(stream: BinaryIO, path: Path, offset: int, size: int, digest) -> 
 
 
 def _prepared(path: Path, digest) -> Iterator[tuple]:
-    """Each record with its number of labels and the header of its image, for `_decode` in a thread."""
+    """Each record with (number of labels, first label, id) and the header of its image, for `_decode` in a thread."""
     for offset, payload in read_records(path, digest):
         if len(payload) < _IMAGE_HEAD.size:
             raise CorruptFileError(
                 path, f"a record of {len(payload)} bytes, too short for an image's head", offset, _REMEDY
             )
-        labels = _IMAGE_HEAD.unpack_from(payload)[0]
+        labels, label, number, _ = _IMAGE_HEAD.unpack_from(payload)
         if _IMAGE_HEAD.size + 4 * labels > len(payload):
             raise CorruptFileError(path, f"a record that claims {labels} labels and is too short", offset, _REMEDY)
+        if labels:
+            (label,) = _LABEL.unpack_from(payload, _IMAGE_HEAD.size)
         encoded = payload[_IMAGE_HEAD.size + 4 * labels :]
         try:
             header = read_header(encoded)
@@ -173,17 +180,17 @@ def _prepared(path: Path, digest) -> Iterator[tuple]:
             raise CorruptFileError(
                 path, f"an image in the format {header.format}; MXNet reads {known}", offset, _REMEDY
             )
-        yield path, offset, len(payload), max(1, labels), header, encoded
+        yield path, offset, len(payload), (max(1, labels), label, number), header, encoded
 
 
 def _decode(record: tuple) -> tuple:
-    path, offset, length, width, header, encoded = record
+    path, offset, length, labels, header, encoded = record
     try:
         with decoding(header):
             decode_bgr(encoded, header)
     except DatasetError as error:
         raise CorruptFileError(path, f"a record whose image {error}", offset, _REMEDY) from error
-    return offset, length, width, header
+    return offset, length, labels, header
 
 
 def check_index(path: Union[str, Path], offsets: tuple) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from mxgan.data.base import EpochIter
 from mxgan.data.decoding import MAX_BYTES
 from mxgan.data.record_files import RecordFile, scan
+from mxgan.data.record_labels import RecordLabels
 from mxgan.errors import ArgumentError, DatasetError, DatasetNotFoundError
 from mxgan.runtime import mx
 from mxgan.runtime.config import whole_number
@@ -35,6 +36,9 @@ class ImagenetIter(EpochIter):
     rand_crop : True cuts a square of `min_crop_size` … `max_crop_size` pixels from a random place and scales it to
         (H, W); False takes the central `max_crop_size` pixels.
     rand_mirror : whether half of the images are mirrored left to right.
+    classes : True: batches carry the class number (N,) of each record's first label, 0 … K - 1; the classes are the
+        first labels that occur, in increasing order, if they are whole numbers from 0. False: the labels as they are
+        in the file, (N,) or (N, label_width); the first one alone if their number varies.
     resize : length to which the shorter edge is scaled first, by default `max_crop_size`. 0 keeps the size of the
         images, like the original; each must then have at least `max_crop_size` pixels in both directions.
     progress : whether a bar is drawn while the file is scanned; None draws it if standard error is a terminal.
@@ -61,6 +65,7 @@ class ImagenetIter(EpochIter):
         min_crop_size: int = 192,
         max_crop_size: int = 256,
         resize: Optional[int] = None,
+        classes: bool = False,
         last_batch: str = "pad",
         progress: Optional[bool] = False,
     ) -> None:
@@ -73,11 +78,14 @@ class ImagenetIter(EpochIter):
         self.path = Path(path)
         self.file = scan(self.path, progress=progress)
         self.threads = max(1, min(self.threads, MAX_BYTES // self.file.decoding_bytes))  # each decodes one image
+        self._labels = RecordLabels(self.path, self.file, classes)
+        self.class_names = () if self._labels.classes is None else self._labels.classes.names
         super().__init__(
             batch_size,
             data_shape,
             num_images=len(self.file.offsets),
-            label_width=self.file.label_width,
+            labels=self._labels.width > 0,
+            label_width=self._labels.width,
             seed=seed,
             last_batch=last_batch,
         )
@@ -93,12 +101,23 @@ class ImagenetIter(EpochIter):
         self._folder = self._prepare()
         self._inner, self._inner_position = None, None
 
+    @property
+    def num_classes(self) -> Optional[int]:
+        return None if self._labels.classes is None else len(self._labels.classes.values)
+
+    @property
+    def class_counts(self) -> Optional[np.ndarray]:
+        return self._labels.counts
+
     def _prepare(self) -> Path:
         """A temporary folder for MXNet with a link to the .rec and a new .idx; removed together with this iterator.
 
         MXNet reads a path as an address and fails if it has "#", ";" or "?", so it gets a link without them. Without
         an .idx, MXNet does not shuffle a large file well, and another number of threads gives other bits. This .idx
         is made from the offsets that the scan has found.
+
+        MXNet refuses a file in which the number of labels varies (objects in photographs, for example), unless a list
+        names one label for each id of a record.
         """
         try:
             folder = Path(tempfile.mkdtemp(prefix="mxgan-"))
@@ -106,6 +125,9 @@ class ImagenetIter(EpochIter):
             (folder / "images.rec").symlink_to(self.path.resolve())
             lines = (f"{key}\t{offset}\n" for key, offset in enumerate(self.file.offsets))
             (folder / "images.idx").write_text("".join(lines))
+            if self.file.ids:
+                with (folder / "images.lst").open("w") as stream:
+                    stream.writelines(self._labels.list_lines())
         except OSError as error:
             raise DatasetError(f"{tempfile.gettempdir()} cannot be written: {error.strerror}.") from error
         return folder
@@ -120,7 +142,8 @@ class ImagenetIter(EpochIter):
             path_imgrec=str(self._folder / "images.rec"),
             path_imgidx=str(self._folder / "images.idx"),
             data_shape=(channels, height, width),
-            label_width=self.file.label_width,
+            label_width=max(1, self.file.label_width),
+            **({"path_imglist": str(self._folder / "images.lst")} if self.file.ids else {}),
             batch_size=min(self.batch_size, self.num_images),
             round_batch=True,
             shuffle=True,
@@ -152,11 +175,12 @@ class ImagenetIter(EpochIter):
 
     def _own(self, inner):
         """A copy of the inner batch (MXNet reuses its memory four batches later), repeated up to the full size."""
-        count = inner.data[0].shape[0]
-        if count == self.batch_size:
-            return self._batch(inner.data[0].copy(), [inner.label[0].copy()], inner.pad)
-        rows = mx.nd.array(np.arange(self.batch_size) % count)
-        return self._batch(inner.data[0].take(rows), [inner.label[0].take(rows)], self.batch_size - count)
+        images, labels, pad = inner.data[0].copy(), self._labels.of_batch(inner.label[0].copy()), inner.pad
+        count = images.shape[0]
+        if count < self.batch_size:
+            rows = mx.nd.array(np.arange(self.batch_size) % count)
+            images, labels, pad = images.take(rows), [each.take(rows) for each in labels], self.batch_size - count
+        return self._batch(images, labels, pad)
 
     @property
     def fingerprint(self) -> dict:
@@ -194,9 +218,13 @@ def find_record_file(data_dir: Union[str, Path]) -> Path:
 def open_records(
     *, batch_size: int, image_size: int = 64, channels: int = 3, data_dir=None, **settings
 ) -> ImagenetIter:
-    """The .rec file at `data_dir` as an iterator; `settings` are arguments of `ImagenetIter`."""
+    """The .rec file at `data_dir` as an iterator, with the first label of each record as its class.
+
+    `settings` are arguments of `ImagenetIter`.
+    """
     if data_dir is None:
         raise ArgumentError(
             "the data set 'recordio' needs a data_dir (--data-dir): a .rec file, or a folder that holds one."
         )
-    return ImagenetIter(find_record_file(data_dir), batch_size, (channels, image_size, image_size), **settings)
+    shape = (channels, image_size, image_size)
+    return ImagenetIter(find_record_file(data_dir), batch_size, shape, classes=True, **settings)

@@ -22,6 +22,9 @@ from mxgan.training.optimizers import OptimizerConfig, init_optimizer, scale_lea
 __all__ = ["ClassifierTraining", "LabelledData", "accuracy", "class_titles", "labelled_data", "train_classifier"]
 
 HELD_BACK = 6  # one image in 6 is a test image, if the data set has no test split
+_OTHERS = (
+    "Use mnist, digits or a folder with one subfolder for each class, or leave out the metrics that need a classifier."
+)
 LEAST_RATE = 1e-6  # the optimiser needs a learning rate above 0
 
 
@@ -89,7 +92,8 @@ def labelled_data(
 ) -> LabelledData:
     """The labelled images of a data set: its training and test split, or 5 of 6 images and the rest if it has no split.
 
-    `settings` are settings of `open_dataset`, such as most_broken. Raises ArgumentError for fewer than 2 classes.
+    `settings` are settings of `open_dataset`, such as most_broken. Raises ArgumentError for fewer than 2 classes,
+    and for a .rec file.
     """
 
     def opened(**more):
@@ -102,13 +106,17 @@ def labelled_data(
         found = LabelledData(opened(split="train"), opened(split="test", shuffle=False), dataset)
     else:
         whole = opened()
+        if not isinstance(whole, ImageArrayIter):
+            raise ArgumentError(
+                f"a classifier is trained on images in memory, and the data set {dataset!r} is read from the disk. "
+                f"{_OTHERS}"
+            )
         found = LabelledData(*_parts(whole, training), dataset) if whole.num_classes else LabelledData(*[whole] * 2, "")
     for half in (found.train, found.test):
         if (half.num_classes or 0) < 2:
             known = "none" if half.num_classes is None else str(half.num_classes)
             raise ArgumentError(
-                f"a classifier needs images of at least 2 classes, but the data set {dataset!r} has {known}. Use "
-                "mnist, digits or a folder with one subfolder for each class, or leave out the metrics that need one."
+                f"a classifier needs images of at least 2 classes, but the data set {dataset!r} has {known}. {_OTHERS}"
             )
     return found
 

@@ -13,7 +13,7 @@ from typing import NamedTuple, Optional
 
 import numpy as np
 
-from mxgan.errors import ArgumentError, lookup
+from mxgan.errors import ArgumentError, listed, lookup
 from mxgan.evaluation.bundle import Bundle, Score, Settings
 from mxgan.evaluation.features import BATCH, FeatureNetwork, resized
 from mxgan.evaluation.metrics import METRICS, measure
@@ -183,12 +183,16 @@ class Evaluation:
         for name, score in self.results.items():
             error = f"{score.details[ERROR]:.3g}" if ERROR in score.details else ""
             bound = "≥ " if score.details.get("at_least") else ""
-            rows.append(
-                (f"{name} {METRICS[name].unit}".strip(), f"{bound}{score.value:.5g}", error, _best(name, score))
-            )
+            value = f"{bound}{score.value:.5g}{self._names_of(score.details.get('classes'))}"
+            rows.append((f"{name} {METRICS[name].unit}".strip(), value, error, _best(name, score)))
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows]
         return "\n".join(lines)
+
+    def _names_of(self, classes: Optional[list]) -> str:
+        """The names of some classes for the table: " (7, 26)"; "" for none."""
+        known = (self.protocol["reference"]["classifier"] or {}).get("class_names") or [] if classes else []
+        return f" ({listed(known[number] if known else number for number in classes)})" if classes else ""
 
     def describe(self) -> str:
         """The protocol in one line."""

@@ -6,10 +6,13 @@ import inspect
 import logging
 from typing import NamedTuple, Optional
 
-from mxgan.data import DATASETS, data_sets_with, labelled_subset, open_dataset
-from mxgan.errors import ArgumentError
+import numpy as np
 
-__all__ = ["Sources", "held_out_split", "last_step", "open_images", "open_sources", "trained_split"]
+from mxgan.data import DATASETS, data_sets_with, labelled_subset, open_dataset
+from mxgan.errors import ArgumentError, listed
+from mxgan.evaluation.classifier import class_titles
+
+__all__ = ["Sources", "data_record", "held_out_split", "last_step", "open_images", "open_sources", "trained_split"]
 
 logger = logging.getLogger(__name__)
 
@@ -95,20 +98,27 @@ def _check_split(config) -> None:
 
 
 def _check_classes(config, data) -> None:
-    wanted = config.recipe.network.classes
-    if wanted and data.num_classes != wanted:
-        found = "none, or unknown ones" if data.num_classes is None else str(data.num_classes)
+    wanted, found = config.recipe.network.classes, data.num_classes
+    if not wanted:
+        return
+    if found != wanted:
+        network = f"the network {config.recipe.network.name!r} is for {wanted} class{'es' if wanted > 1 else ''}"
+        if found is None:
+            raise ArgumentError(
+                f"{network}, and the data set {config.dataset!r} has none that are known; give data with labels: "
+                "mnist, digits, a folder with one subfolder for each class, or a .rec file whose labels are whole "
+                "numbers from 0."
+            )
         raise ArgumentError(
-            f"the network {config.recipe.network.name!r} is for {wanted} classes, and the data set {config.dataset!r} "
-            f"has {found}; set classes (--set classes=N) or give data with labels: mnist, digits, or a folder with one "
-            "subfolder for each class. The labels of recordio are not used."
+            f"{network}, and the data set {config.dataset!r} has {found} ({listed(class_titles(data), 3)}); "
+            f"give --set classes={found}."
         )
     _check_every_class(config, data, wanted)
 
 
 def _check_every_class(config, data, wanted: int) -> None:
-    missing = sorted(set(range(wanted)) - {int(label) for label in set(data.labels)}) if wanted else []
-    if missing:
+    missing = np.flatnonzero(data.class_counts == 0)
+    if len(missing):
         names = [f"{label} ({data.class_names[label]!r})" if data.class_names else str(label) for label in missing]
         limit = f" with limit {config.limit}" if config.limit else ""
         raise ArgumentError(
@@ -116,6 +126,11 @@ def _check_every_class(config, data, wanted: int) -> None:
             f"{config.dataset!r}{limit} has no image of the classes {', '.join(names)}; give a larger limit, or images "
             "of every class."
         )
+
+
+def data_record(data) -> dict:
+    """JSON values for config.json: the fingerprint of the data, and the names of their classes if they have classes."""
+    return {**data.fingerprint, **({"classes": class_titles(data)} if data.num_classes else {})}
 
 
 def last_step(config, data) -> int:

@@ -79,7 +79,8 @@ def load_sampler(
         folder = RunFolder.open(source)
         config = recorded_config(folder)
         file = generator_file(chosen_checkpoint(folder, config.keep_best, checkpoint), averaged)
-        return Sampler.of_recipe(config.recipe, load_params(file), batch_size)
+        names = folder.class_names(config.recipe.network.generator_classes)
+        return Sampler.of_recipe(config.recipe, load_params(file), batch_size, class_names=names)
     if not source.exists():
         raise CheckpointError(f"{source} does not exist; give a run folder or a .params file of a generator.")
     _check_one_file(source, checkpoint, averaged)

@@ -9,6 +9,7 @@ from typing import Callable, Optional, Union
 
 import numpy as np
 
+from mxgan.data import ImageArrayIter
 from mxgan.errors import ArgumentError, listed
 from mxgan.evaluation.classifier import class_titles, labelled_data
 from mxgan.evaluation.classifier_cache import kept_classifier
@@ -17,7 +18,7 @@ from mxgan.evaluation.features import FeatureNetwork
 from mxgan.evaluation.metrics import METRICS, NEEDS
 from mxgan.evaluation.onnx_features import OnnxFeatures
 from mxgan.evaluation.reference import Reference, image_chunks
-from mxgan.runs.data import held_out_split, open_images, trained_split
+from mxgan.runs.data import data_record, held_out_split, open_images, trained_split
 
 __all__ = ["open_reference"]
 
@@ -51,7 +52,7 @@ def open_reference(
     kept : the number of images that stay in the bundle, see `gather`.
     classifier : folder of a trained classifier; None: the data set's own, trained now if it is not in the cache.
     inception : an ONNX file; None: no `fid`.
-    check : called with the data's fingerprint before anything is trained or measured; it may raise.
+    check : called with the `data_record` of the data before anything is trained or measured; it may raise.
 
     Raises
     ------
@@ -63,7 +64,7 @@ def open_reference(
         _refuse_without_inception(names or ())
     data = open_images(config, progress, seed=seed, split=trained_split(config))
     if check is not None:
-        check(data.fingerprint)
+        check(data_record(data))
     networks = Networks(
         _classifier(config, data, wanted, classifier, progress),
         OnnxFeatures(inception) if inception is not None else None,
@@ -96,8 +97,8 @@ def _reasons(config, data, networks: Networks, wanted: Sequence[str], labels_kno
     if networks.classifier is None:
         lacking = dict.fromkeys(
             CLASSIFIED,
-            f"needs a classifier, and the data set {config.dataset!r} has no classes to train one on; give a trained "
-            f"one (--classifier FOLDER), or choose metrics that need none: {without}",
+            f"needs a classifier, and the data set {config.dataset!r} {_why_untrained(data)}; give a trained one "
+            f"(--classifier FOLDER), or choose metrics that need none: {without}",
         )
     if networks.inception is None:
         lacking["inception"] = NO_INCEPTION
@@ -137,9 +138,12 @@ def _log_left_out(reasons: Mapping[str, str]) -> None:
 
 
 def _class_counts(data, count: int) -> Optional[np.ndarray]:
-    """The number of images of each class in `image_chunks`; None if the data have no classes."""
-    if not data.num_classes:
-        return None
+    """The number of images of each class in `image_chunks`; None if the data have no classes.
+
+    Of a .rec file it is the number in the whole file, because MXNet draws the order.
+    """
+    if not data.num_classes or not isinstance(data, ImageArrayIter):
+        return data.class_counts
     return np.bincount(data.labels[data.order(0)[:count]].astype(np.int64), minlength=data.num_classes)
 
 
@@ -174,11 +178,18 @@ def _listed(names: list) -> str:
     return f"{len(names)} classes ({listed(names, 3)})"
 
 
+def _why_untrained(data) -> str:
+    """Why no classifier is trained on these data; "" if one is."""
+    if (data.num_classes or 0) < 2:
+        return "has no classes to train one on"
+    return "" if isinstance(data, ImageArrayIter) else "is read from the disk, and one is trained on images in memory"
+
+
 def _classifier(config, data, wanted: Sequence[str], folder, progress: Optional[bool]) -> Optional[FeatureNetwork]:
-    """The given classifier, or the data set's own; None if no metric needs one, or if the data have no classes."""
+    """The given classifier, or the data set's own; None if no metric needs one, or if none is trained on the data."""
     if folder is not None:
         return FeatureNetwork.load(folder)
-    if not needs_of(wanted) & CLASSIFIED or (data.num_classes or 0) < 2:
+    if not needs_of(wanted) & CLASSIFIED or _why_untrained(data):
         return None
     broken = {} if config.most_broken is None else {"most_broken": config.most_broken}
     labelled = labelled_data(config.dataset, config.data_dir, progress=progress, **broken)

@@ -15,7 +15,7 @@ from mxgan.errors import ArgumentError, RunFolderError, lookup
 from mxgan.runs.assembly import assemble_trainer, open_parts
 from mxgan.runs.changes import check_end, check_settings, find_run, warn_of_another_end, warn_of_other_bits
 from mxgan.runs.config import RunConfig, recorded_config
-from mxgan.runs.data import last_step
+from mxgan.runs.data import data_record, last_step
 from mxgan.runtime.config import to_dict
 from mxgan.runtime.files import FolderLock, write_whole
 from mxgan.training.callback import Callback
@@ -86,7 +86,7 @@ def start(
         record = {
             "run": to_dict(config),
             "stamp": stamp,
-            "data": parts.sources.images.fingerprint,
+            "data": data_record(parts.sources.images),
             "versions": runtime.versions(),
         }
         _write_record(folder, record)
@@ -139,7 +139,7 @@ def resume(
         newest, state = _saved(folder, config)
         parts = open_parts(config, folder, display, progress)
         if not allow_changes:
-            folder.check_data(parts.sources.images.fingerprint)
+            folder.check_data(data_record(parts.sources.images))
         trainer = assemble_trainer(config, folder, record["stamp"], parts, callbacks)
         if state:
             trainer.restore(load_checkpoint(newest, parts.pair, state))
@@ -152,7 +152,7 @@ def resume(
         if changed:
             change = {"step": trainer.step, "settings": {name: list(values) for name, values in changed.items()}}
             record = {**record, "changes": [*record.get("changes", []), change]}
-        _write_record(folder, {**record, "run": to_dict(config), "data": parts.sources.images.fingerprint})
+        _write_record(folder, {**record, "run": to_dict(config), "data": data_record(parts.sources.images)})
         return Session(trainer, folder, config, lock)
     except BaseException:
         lock.release()

@@ -112,9 +112,13 @@ class RunFolder:
         numbers = {int(number): path for number, path in found.items() if _NUMBER.fullmatch(number)}
         return numbers[max(numbers)] if numbers else None
 
-    def check_data(self, fingerprint: dict) -> None:
-        """Raise ArgumentError unless the fingerprint is the one of the data that the run was trained on."""
-        before, found = self.read_config()["data"], json.loads(json.dumps(fingerprint))
+    def check_data(self, data: dict) -> None:
+        """Raise ArgumentError unless these are the data that the run was trained on.
+
+        `data` is the fingerprint, and `classes`, the names of their classes, which older runs have not recorded.
+        """
+        before, found = self.read_config()["data"], json.loads(json.dumps(data))
+        before = {"classes": found.get("classes"), **before} if "classes" in found else before
         if before != found:
             other = [key for key in {**before, **found} if before.get(key) != found.get(key)]
             changes = "; ".join(f"{key} {_brief(before.get(key))} then, {_brief(found.get(key))} now" for key in other)
@@ -122,6 +126,16 @@ class RunFolder:
                 f"the data set is not the one that {self.path} was trained on: {changes}. Restore the same files, or "
                 "give the data_dir (--data-dir) where they are."
             )
+
+    def class_names(self, count: int) -> list:
+        """The names of the run's classes; empty if it has none, and for a run of an older version.
+
+        Raises CorruptFileError unless there are `count` of them.
+        """
+        names = self.read_config()["data"].get("classes", []) if count else []
+        if not isinstance(names, list) or (names and len(names) != count) or not all(isinstance(n, str) for n in names):
+            raise CorruptFileError(self.config_path, f"has the classes {names!r:.60}, which are not {count} names")
+        return names
 
     def checkpoint_steps(self) -> list:
         """The steps that have a checkpoint, ascending."""

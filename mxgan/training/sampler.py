@@ -10,7 +10,7 @@ from typing import Optional
 
 import numpy as np
 
-from mxgan.errors import ArgumentError, CheckpointError
+from mxgan.errors import ArgumentError, CheckpointError, listed
 from mxgan.graphs.memory import Graph, check_memory
 from mxgan.graphs.mxnet_messages import mxnets_reason
 from mxgan.graphs.shapes import check_parameters, parameter_shapes
@@ -42,6 +42,7 @@ class Sampler:
     distribution : of the latents that `latents` and `draw` draw: "normal", or "uniform" on [-1, 1].
     conditions : {input: shape of one sample} of the generator's other inputs; see `AdversarialPair`.
     parameters : (arg_params, aux_params), checked before the generator is bound; None: `set_params` sets them.
+    class_names : the names of the classes, if they have names.
     ranged : False for a generator of another program that does not tell the range of its images: `draw` then warns if
         no value is below 0.
     """
@@ -57,6 +58,7 @@ class Sampler:
         conditions: Mapping = MappingProxyType({}),
         *,
         parameters: Optional[tuple] = None,
+        class_names: Sequence[str] = (),
         ranged: bool = True,
     ) -> None:
         batch_size = whole_number("batch_size", batch_size)
@@ -66,7 +68,7 @@ class Sampler:
         image, contexts = generator[0], device_list(context)
         self._inputs = _image_inputs(generator, self.latent_shape, batch_size, classes, conditions)
         self.conditions = {name: shape[1:] for name, shape in self._inputs.items() if name not in RESERVED}
-        self.ranged = ranged
+        self.class_names, self.ranged = tuple(class_names), ranged
         self._of_losses = set(generator.list_inputs()) - set(image.list_inputs())
         self._wanted = parameter_shapes(image, self._inputs)
         if parameters is not None:
@@ -85,16 +87,16 @@ class Sampler:
 
     @classmethod
     def of_network(
-        cls, network: Network, parameters: tuple, batch_size: int = 64, distribution: str = "normal"
+        cls, network: Network, parameters: tuple, batch_size: int = 64, distribution: str = "normal", **more
     ) -> Sampler:
         """A sampler of a network's generator with these (arg_params, aux_params)."""
         settings = {"classes": network.generator_classes, "distribution": distribution, "parameters": parameters}
-        return cls(network.generator(), network.latent_shape, batch_size, **settings)
+        return cls(network.generator(), network.latent_shape, batch_size, **settings, **more)
 
     @classmethod
-    def of_recipe(cls, recipe: Recipe, parameters: tuple, batch_size: int = 64) -> Sampler:
+    def of_recipe(cls, recipe: Recipe, parameters: tuple, batch_size: int = 64, **more) -> Sampler:
         """A sampler of a recipe's generator and latents with these (arg_params, aux_params)."""
-        return cls.of_network(recipe.network, parameters, batch_size, recipe.latent_distribution)
+        return cls.of_network(recipe.network, parameters, batch_size, recipe.latent_distribution, **more)
 
     def set_params(self, arg_params: dict, aux_params: dict) -> None:
         """Set the parameters; CheckpointError if they do not fit this generator."""
@@ -193,6 +195,7 @@ class Sampler:
         latents = self.latents(num, seed)
         if only is not None and not 0 <= only < self.classes:
             known = f"0 to {self.classes - 1}" if self.classes else "none: this generator is not conditional"
+            known += f", which are {listed(self.class_names)}" if self.class_names else ""
             raise ArgumentError(f"class {only} is not one of this generator's ({known}).")
         images = self.sample(latents, self.classes_of(num, only))
         if images.min() < -1 - ROUNDING or images.max() > 1 + ROUNDING:

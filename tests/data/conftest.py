@@ -47,16 +47,17 @@ def encoded(number: int, suffix: str = ".jpg", **size) -> bytes:
 
 @pytest.fixture
 def write_records(tmp_path):
-    """write_records(payloads or count): a .rec and .idx written by MXNet, labels 0, 1, …; gives the .rec."""
+    """write_records(payloads or count): a .rec and .idx written by MXNet, labels and ids 0, 1, …; gives the .rec."""
 
-    def write(images=10, name: str = "photos.rec", labels=None) -> Path:
+    def write(images=10, name: str = "photos.rec", labels=None, ids=None) -> Path:
         if isinstance(images, int):
             images = [encoded(number) for number in range(images)]
         path = tmp_path / name
         writer = mx.recordio.MXIndexedRecordIO(str(path.with_suffix(".idx")), str(path), "w")
         for number, image in enumerate(images):
             label = float(number) if labels is None else labels[number]
-            writer.write_idx(number, mx.recordio.pack(mx.recordio.IRHeader(0, label, number, 0), image))
+            header = mx.recordio.IRHeader(0, label, number if ids is None else ids[number], 0)
+            writer.write_idx(number, mx.recordio.pack(header, image))
         writer.close()
         return path
 

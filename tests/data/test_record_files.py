@@ -1,5 +1,6 @@
 import os
 import struct
+from array import array
 
 import numpy as np
 import pytest
@@ -131,11 +132,22 @@ def test_a_payload_without_an_image_head(tmp_path):
         scan(path)
 
 
-def test_label_counts_must_agree(write_records):
-    path = write_records(3, labels=[np.ones(2), np.ones(2), np.ones(3)])
-    with pytest.raises(CorruptFileError, match="3 labels among records with 2"):
-        scan(path)
-    assert scan(write_records(2, labels=[np.ones(2)] * 2)).label_width == 2
+def test_labels_of_any_number(write_records):
+    same = scan(write_records(2, labels=[np.array([4, 9]), np.array([5, 9])]))
+    assert (same.label_width, same.first_labels.tolist(), list(same.ids)) == (2, [4, 5], [])
+    varied = scan(write_records(3, labels=[np.array([2, 9, 7]), 6.5, np.array([3])]))
+    assert (varied.label_width, varied.first_labels.tolist(), varied.ids.tolist()) == (0, [2, 6.5, 3], [0, 1, 2])
+    alike = scan(write_records(2, labels=[6.5, np.array([3])]))
+    assert (alike.label_width, alike.first_labels.tolist()) == (1, [6.5, 3])
+
+
+@pytest.mark.parametrize("labels", [None, [np.array([2, 9, 7]), 0.1, np.array([np.inf])]])
+def test_a_scan_comes_back_from_the_cache_as_it_was(write_records, labels, monkeypatch):
+    path = write_records(3, labels=labels)
+    found = scan(path)
+    monkeypatch.setattr(record_files, "decode_bgr", None)  # nothing is decoded
+    assert scan(path) == found
+    assert [type(each) for each in (found.first_labels, scan(path).ids)] == [array, array]
 
 
 INDEXES = {

@@ -156,6 +156,96 @@ def test_several_labels(write_records):
     assert np.array_equal(label[:, 0] + 0.5, label[:, 1])
 
 
+LETTERS = [26, 1, 7, 7, 3]
+
+
+def class_numbers(path, count, **settings):
+    """{image's number: the label that came with it}; an image's number is in its blue plane, see `photo`."""
+    images = open_dataset("recordio", data_dir=path, batch_size=count, image_size=8, **settings)
+    batch = images.next()
+    numbers = np.rint((pixels(batch)[:, 2].mean(axis=(1, 2)) + 1) * 127.5 / 20).astype(int)
+    return images, dict(zip(numbers.tolist(), batch.label[0].asnumpy().tolist() if batch.label else [None] * count))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [float(letter) for letter in LETTERS],
+        [np.array([letter]) for letter in LETTERS],
+        [np.array([letter, 9.5]) for letter in LETTERS],
+        [np.array([letter] + [0.5] * (5 * n)) if n else float(letter) for n, letter in enumerate(LETTERS)],
+    ],
+    ids=["one", "a list of one", "two", "varied"],
+)
+def test_the_first_label_is_the_class(write_records, labels):
+    """Whole numbers, in increasing order, whatever else a record has; each image keeps its own."""
+    path = write_records(5, labels=labels)
+    images, found = class_numbers(path, 5)
+    assert (images.num_classes, images.class_names) == (4, ("1", "3", "7", "26"))
+    assert images.class_counts.tolist() == [1, 1, 2, 1]
+    assert images.provide_label == [("softmax_label", (5,))]
+    assert found == {0: 3, 1: 0, 2: 2, 3: 2, 4: 1}
+    _, again = class_numbers(path, 7)  # a batch larger than the data
+    assert again == found
+
+
+def test_labels_from_0_come_as_they_are(write_records):
+    images, found = class_numbers(write_records(4, labels=[2.0, 0.0, 1.0, 2.0]), 4)
+    assert (images.num_classes, images.class_names, images.class_counts.tolist()) == (3, (), [1, 1, 2])
+    assert found == {0: 2, 1: 0, 2: 1, 3: 2}
+
+
+@pytest.mark.parametrize("labels", [[0.25, 1.0, 7.0], [-1.0, 0.0, 3.0], [np.array([0.1, 2]), 1.0, np.array([1e9])]])
+def test_first_labels_that_are_no_classes(write_records, labels):
+    images, found = class_numbers(write_records(3, labels=labels), 3)
+    assert (images.num_classes, images.class_counts) == (None, None)
+    assert found == {number: np.float32(np.ravel(label)[0]) for number, label in enumerate(labels)}
+
+
+OBJECTS = [np.array([2.0, 5, 0, 1, 1, 1, 1]), 3.0, np.array([7.0]), np.array([9.0] + [1.0] * 500), np.array([2.0, 5])]
+
+
+@pytest.mark.parametrize("ids", [[0, 1, 2, 3, 4], [5, 2**64 - 1, 2**63, 2**63 - 1, 10**12], [8, 1, 2, 3, 8]])
+def test_labels_of_varied_number_give_the_images_of_any_other_file(write_records, ids):
+    """Detection: MXNet alone refuses such a file. Ids of any size, and one id for two records of the same label."""
+    plain = write_records(5)
+    varied = write_records(5, "varied.rec", labels=OBJECTS, ids=ids)
+    expected, found = (ImagenetIter(path, 2, (3, 16, 16)) for path in (plain, varied))
+    for epoch in range(2):
+        for each in (expected, found):
+            each.seek(epoch)
+        numbers = labels(expected).astype(int)
+        expected.seek(epoch)
+        assert np.array_equal(everything(found), everything(expected))
+        found.seek(epoch)
+        assert labels(found).tolist() == [np.ravel(OBJECTS[number])[0] for number in numbers]
+    images, classes = class_numbers(varied, 5)
+    assert (images.class_names, classes) == (("2", "3", "7", "9"), {0: 0, 1: 1, 2: 2, 3: 3, 4: 0})
+
+
+def test_one_id_with_two_labels_gives_images_without_labels(write_records, caplog):
+    caplog.set_level("INFO")
+    path = write_records(5, labels=OBJECTS, ids=[4, 4, 4, 4, 4])
+    images, found = class_numbers(path, 5)
+    assert (images.provide_label, images.num_classes, found) == ([], None, dict.fromkeys(range(5)))
+    assert "several records have one id and different labels, so its labels are not used" in caplog.text
+
+
+def test_a_process_lives_on_after_labels_of_varied_number(write_records):
+    """Read in threads of MXNet's own, epoch after epoch, in a process of its own, which a crash would end."""
+    path = write_records(9, labels=[np.full(1 + 97 * number % 11, 3.0) for number in range(9)])
+    program = f"""
+        from mxgan.data import open_dataset
+        data = open_dataset("recordio", batch_size=4, image_size=16, data_dir={str(path)!r})
+        for epoch in range(6):
+            data.seek(epoch)
+            assert sum(batch.data[0].asnumpy().shape[0] for batch in data) == 12
+        print(data.num_classes, data.class_names)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "1 ('3',)\n"), done
+
+
 def test_fingerprint_and_description(write_records):
     import hashlib
 

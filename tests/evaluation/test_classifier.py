@@ -81,7 +81,7 @@ def test_of_data_without_splits_a_sixth_is_held_back(folder_of_two_classes, tmp_
 
 def test_data_without_classes_are_refused(folder_of_two_classes, tmp_path):
     pack_folder(folder_of_two_classes, tmp_path / "two.rec", resize=256)
-    message = "a classifier needs images of at least 2 classes, but the data set 'recordio' has none. Use mnist"
+    message = "is trained on images in memory, and the data set 'recordio' is read from the disk. Use mnist, digits or"
     with pytest.raises(ArgumentError, match=message):
         labelled_data("recordio", tmp_path / "two.rec")
 

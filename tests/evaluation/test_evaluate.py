@@ -148,6 +148,14 @@ def evaluation(**results) -> Evaluation:
     return Evaluation(results, protocol)
 
 
+@pytest.mark.parametrize("names, told", [(["1", "7", "26"], "2 (7, 26)"), (None, "2 (1, 2)")])
+def test_the_table_names_the_missing_classes(names, told):
+    made = evaluation(missing_classes=Score(2.0, {"classes": [1, 2]}))
+    made.protocol["reference"]["classifier"]["class_names"] = names
+    assert f" {told} " in made.table().splitlines()[1]
+    assert "(" not in evaluation(missing_classes=Score(0.0, {"classes": []})).table().splitlines()[1]
+
+
 def test_the_table_has_a_line_for_each_metric():
     made = evaluation(
         kernel=Score(0.25, {"standard_error": 0.0125}),
