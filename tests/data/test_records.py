@@ -231,6 +231,7 @@ def test_one_id_with_two_labels_gives_images_without_labels(write_records, caplo
     assert "several records have one id and different labels, so its labels are not used" in caplog.text
 
 
+@pytest.mark.long
 def test_a_process_lives_on_after_labels_of_varied_number(write_records):
     """Read in threads of MXNet's own, epoch after epoch, in a process of its own, which a crash would end."""
     path = write_records(9, labels=[np.full(1 + 97 * number % 11, 3.0) for number in range(9)])
