@@ -215,7 +215,7 @@ def test_classes_without_an_image_are_named(tmp_path, monkeypatch):
     for kind in ("cats", "dogs"):
         (tmp_path / "photos" / kind).mkdir(parents=True)
         for number in range(4):
-            cv2.imwrite(str(tmp_path / "photos" / kind / f"{number}.png"), np.zeros((16, 16, 3), np.uint8))
+            cv2.imwrite(str(tmp_path / "photos" / kind / f"{number}.png"), np.eye(16, dtype=np.uint8) * (number + 1))
     config = override(small("cgan", steps=1, dataset="folder", data_dir=str(tmp_path / "photos")), {"classes": 2})
     assert open_sources(config, progress=False).images.num_classes == 2
     with pytest.raises(ArgumentError, match=r"with limit 4 has no image of the classes 1 \('dogs'\); give a larger"):

@@ -27,6 +27,11 @@ The files, in reading order::
     folder_cache.py    a cache for the decoded images of a folder
     image_files.py     the image files in a folder, and their classes
     decoding.py        safe decoding of images
+    image_kinds.py     kinds of image files: decoder, memory, orientation
+    tiff_kinds.py      kinds of TIFF, by their tags
+    pillow_pixels.py   pixels by Pillow, and everything with alpha
+    background.py      the colour behind transparent parts
+    variety.py         whether the images of a data set differ
     records.py         the data set "recordio"
     record_files.py    a checked reader for RecordIO files
     record_labels.py   the labels of a RecordIO file
@@ -73,7 +78,7 @@ _OF_ARRAYS = ("limit", "sampling", "epoch_batches", "shuffle")
 _SETTINGS = {
     "mnist": (*_OF_ARRAYS, "split"),
     "digits": (*_OF_ARRAYS, "split"),
-    "folder": (*_OF_ARRAYS, "most_broken", "threads"),
+    "folder": (*_OF_ARRAYS, "most_broken", "background", "threads"),
     "recordio": ("threads", "rand_crop", "rand_mirror", "min_crop_size", "max_crop_size", "resize"),
 }
 # The remedy, if a recipe may have set the argument.
@@ -113,7 +118,8 @@ def open_dataset(
     limit : use only the first `limit` images; if there are fewer, use all. Not for recordio.
     sampling, epoch_batches : see `EpochIter`; recordio takes only "shuffle".
     settings : settings that only some data sets take: `split` (mnist, digits), `shuffle` (all but recordio),
-        `most_broken` (folder), `threads` (folder, recordio), `rand_crop`, … (recordio). None means not given.
+        `most_broken`, `background` (folder), `threads` (folder, recordio), `rand_crop`, … (recordio). None means not
+        given.
 
     Raises
     ------

@@ -8,34 +8,46 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, Union
+from typing import BinaryIO, NamedTuple, Union
 
 import numpy as np
 
+from mxgan.data.background import WHITE
+from mxgan.data.image_kinds import (
+    has_alpha,
+    is_for_pillow,
+    orientation_of,
+    pixel_bytes,
+    readable_formats,
+    unreadable,
+)
+from mxgan.data.pillow_pixels import pillow_bgr
+from mxgan.data.tiff_kinds import check_tiff, tiff_tags
 from mxgan.errors import DatasetError
 from mxgan.runtime import cv2
 
-__all__ = ["MAX_ASPECT", "MAX_BYTES", "MAX_PIXELS", "READABLE", "ImageHeader", "decode_bgr", "decoding", "read_header"]
+__all__ = [
+    "MAX_ASPECT",
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "ImageHeader",
+    "decode_bgr",
+    "decoding",
+    "read_header",
+    "read_rgb",
+]
 
 MAX_PIXELS = 64 * 2**20
 MAX_BYTES = 224 * 2**20  # memory limit for decoding an image, and for all images decoded at the same time
 MAX_ASPECT = 64  # a longer strip with its shorter edge scaled to 256 would take hundreds of MB
 
-# The formats that are tried; Pillow reads the header, OpenCV or Pillow (see ImageHeader) the pixels.
-READABLE = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "PPM", "GIF")
-
-_ORIENTATION = 0x0112  # the EXIF tag
-_OPENCV_BYTES = {"WEBP": 8, "TIFF": 10}  # peak per pixel, measured; other formats: two copies of the pixels
-_PILLOW_BYTES = {"WEBP": 23, "TIFF": 12}  # frames on a canvas, and alpha; other formats: the pixels and the copy
-_BAND = 256  # rows that Pillow converts at a time
-
 
 class ImageHeader(NamedTuple):
-    """The format and size of an image file, from its header; sizes in pixels, before the rotation of its EXIF tag.
+    """The format and size of an image file, from its header; sizes in pixels, before the image is turned upright.
 
-    `by_pillow` is True if OpenCV refuses the pixels or decodes them wrongly: it reads no GIF, rotates no WebP,
-    multiplies a TIFF by its alpha, and treats every depth of a PGM as 8 or 16 bits. For old versions of OpenCV see
-    `opencv_is_lenient`. `pixel_bytes` is the peak memory of decoding, in bytes per pixel.
+    `by_pillow` is True if Pillow decodes the pixels, else OpenCV: see `mxgan.data.image_kinds`. `pixel_bytes` is the
+    peak memory of decoding, in bytes per pixel. `orientation` is the value of the EXIF tag, 1 … 8. `has_alpha` is
+    whether the image may be transparent somewhere.
     """
 
     format: str
@@ -43,6 +55,8 @@ class ImageHeader(NamedTuple):
     height: int
     by_pillow: bool = False
     pixel_bytes: float = 6.0
+    orientation: int = 1
+    has_alpha: bool = False
 
     @property
     def decoding_bytes(self) -> int:
@@ -55,21 +69,16 @@ def read_header(source: Union[bytes, Path], max_pixels: int = MAX_PIXELS) -> Ima
 
     Raises
     ------
-    DatasetError : it is not an image, or is too large to decode safely. The message is only the reason.
+    DatasetError : it is not an image, is of a kind that is not supported, or is too large to decode safely. The
+        message is only the reason.
     """
     from PIL import Image
 
-    stream = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns about large images, which are refused below
-            with Image.open(stream, formats=READABLE) as image:
-                kind = "JPEG" if image.format == "MPO" else image.format
-                by_pillow = _is_for_pillow(image)
-                header = ImageHeader(kind, *image.size, by_pillow, _pixel_bytes(image, kind, by_pillow))
-                mode = image.mode
-    except Image.UnidentifiedImageError as error:
-        raise DatasetError("not an image in a readable format") from error
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as stream:
+            header, mode = _header(stream)
+    except DatasetError:
+        raise
     except Image.DecompressionBombError as error:
         raise DatasetError(f"its pixels are more than the {max_pixels:,} allowed") from error
     except OSError as error:
@@ -78,31 +87,44 @@ def read_header(source: Union[bytes, Path], max_pixels: int = MAX_PIXELS) -> Ima
         raise DatasetError(f"no readable image header ({error})") from error
     _check_size(header, max_pixels, len(source) if isinstance(source, bytes) else source.stat().st_size)
     if mode == "F" or (mode == "I" and header.format == "TIFF"):
-        raise DatasetError("its pixels are 32-bit numbers, and the value of white is unknown")
+        raise DatasetError("its pixels are signed or 32-bit numbers, and the value of white is unknown")
     return header
 
 
-def _is_for_pillow(image) -> bool:
-    if image.format in ("JPEG", "MPO", "WEBP") and opencv_is_lenient():
-        return True
-    if image.format == "WEBP":
-        return image.getexif().get(_ORIENTATION, 1) != 1
-    return image.format in ("GIF", "PPM") or (image.format == "TIFF" and image.mode == "RGBA")
+def _header(stream: BinaryIO) -> tuple:
+    """The header of an image file, and Pillow's mode of its pixels."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns about large images, which are refused later
+        try:
+            with Image.open(stream, formats=readable_formats()) as image:
+                kind = "JPEG" if image.format == "MPO" else image.format
+                by_pillow = is_for_pillow(image) or (_is_for_new_opencv(image) and opencv_is_lenient())
+                memory = pixel_bytes(image, kind, by_pillow)
+                turn = orientation_of(image)
+                if kind == "TIFF" and not by_pillow:
+                    check_tiff(image.tag_v2)
+                    turn = 1  # OpenCV turns a TIFF itself
+                return ImageHeader(kind, *image.size, by_pillow, memory, turn, has_alpha(image)), image.mode
+        except Image.UnidentifiedImageError as error:
+            tags = tiff_tags(stream)
+            if tags is None:
+                raise unreadable(stream) from error
+            width, height, memory = check_tiff(tags)
+            return ImageHeader("TIFF", width, height, False, memory), "I;16"
+
+
+def _is_for_new_opencv(image) -> bool:
+    return image.format in ("JPEG", "MPO", "WEBP") or (image.format == "PNG" and "exif" in image.info)
 
 
 def opencv_is_lenient() -> bool:
-    """Whether OpenCV is older than 4.11: it accepts a truncated JPEG, and reads no WebP with several pictures."""
+    """Whether OpenCV is older than 4.11.
+
+    It then accepts a truncated JPEG, reads no WebP with several pictures, and no PNG with a broken EXIF.
+    """
     return tuple(map(int, cv2.__version__.split(".")[:2])) < (4, 11)
-
-
-def _pixel_bytes(image, kind: str, by_pillow: bool) -> float:
-    own = _PILLOW_BYTES.get(kind, 8) if by_pillow else _OPENCV_BYTES.get(kind, 6)
-    if kind != "JPEG" or "progressive" not in image.info:
-        return own
-    # All coefficients of a progressive JPEG, two bytes each, are in memory together with the pixels.
-    sampling = [(across, down) for _, across, down, _ in image.layer]
-    most = max(across for across, _ in sampling) * max(down for _, down in sampling)
-    return max(own, own - 3 + 2 * sum(across * down for across, down in sampling) / most)
 
 
 def _check_size(header: ImageHeader, max_pixels: int, file_size: int) -> None:
@@ -152,39 +174,57 @@ def decoding(header: ImageHeader):
     return _room.taken(header.decoding_bytes)
 
 
-def decode_bgr(encoded: bytes, header: ImageHeader) -> np.ndarray:
-    """Decode the pixels as uint8 (height, width, 3), in OpenCV's order (BGR), rotated upright as EXIF says.
+def read_rgb(encoded: bytes, background: tuple = WHITE) -> np.ndarray:
+    """The upright pixels of an image file's bytes, uint8 (height, width, 3) in the order RGB.
 
-    Grey becomes three equal channels, alpha is dropped, 16 bits are scaled to 8; a file with several pictures gives
-    the first. `header` must come from `read_header`, because this function allocates the size that the image claims.
+    `folder`, `pack` and this function see an image alike: see `decode_bgr`. Call it from one thread only.
+
+    Raises
+    ------
+    DatasetError : it is not an image that can be read. The message is only the reason.
+    """
+    header = read_header(encoded)
+    with decoding(header):
+        return np.ascontiguousarray(decode_bgr(encoded, header, background)[..., ::-1])
+
+
+def decode_bgr(encoded: bytes, header: ImageHeader, background: tuple = WHITE) -> np.ndarray:
+    """Decode the pixels as uint8 (height, width, 3), in OpenCV's order (BGR), turned upright as EXIF or XMP says.
+
+    Grey becomes three equal channels, 16 bits are scaled to 8, and transparent parts show the `background` (red,
+    green, blue); a file with several pictures gives the first. `header` must come from `read_header`, because this
+    function allocates the size that the image claims.
 
     Raises
     ------
     DatasetError : the image cannot be decoded. The message is only the reason.
     """
-    if header.by_pillow:
-        return _decode_by_pillow(encoded)
+    pixels, orientation = _pixels(encoded, header, background)
+    return _UPRIGHT[orientation](pixels) if orientation > 1 else pixels
+
+
+# What turns an image upright, for each value of the EXIF tag.
+_UPRIGHT = {
+    2: lambda pixels: cv2.flip(pixels, 1),
+    3: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_180),
+    4: lambda pixels: cv2.flip(pixels, 0),
+    5: cv2.transpose,
+    6: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE),
+    7: lambda pixels: cv2.rotate(cv2.transpose(pixels), cv2.ROTATE_180),
+    8: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE),
+}
+
+
+def _pixels(encoded: bytes, header: ImageHeader, background: tuple) -> tuple:
+    """BGR pixels as they are stored, and their orientation."""
     try:
-        pixels = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
-    except (cv2.error, MemoryError) as error:
-        raise DatasetError(f"cannot be decoded ({str(error).splitlines()[0]})") from error
+        if header.by_pillow:
+            return pillow_bgr(encoded, background)
+        pixels = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except DatasetError:
+        raise
+    except Exception as error:  # as in `read_header`
+        raise DatasetError(f"cannot be decoded ({(str(error) or type(error).__name__).splitlines()[0]})") from error
     if pixels is None:
         raise DatasetError("cannot be decoded (broken or cut off)")
-    return pixels
-
-
-def _decode_by_pillow(encoded: bytes) -> np.ndarray:
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(io.BytesIO(encoded), formats=READABLE) as image:
-            upright = ImageOps.exif_transpose(image)
-            pixels = np.empty((upright.height, upright.width, 3), np.uint8)
-            for top in range(0, upright.height, _BAND):  # avoids a copy of the whole, at Pillow's four bytes
-                band = upright.crop((0, top, upright.width, min(top + _BAND, upright.height)))
-                if band.mode.startswith("I"):  # 16 bits, which Pillow would clip
-                    band = Image.fromarray((np.asarray(band) // 257).astype(np.uint8))
-                pixels[top : top + _BAND] = np.asarray(band.convert("RGB"))[..., ::-1]
-            return pixels
-    except Exception as error:  # as in `read_header`
-        raise DatasetError(f"cannot be decoded ({error})") from error
+    return pixels, header.orientation

@@ -10,11 +10,13 @@ from typing import Optional, Union
 
 import numpy as np
 
+from mxgan.data.background import parse_background
 from mxgan.data.base import checked_shape, content_digest
 from mxgan.data.decoding import decode_bgr, decoding
 from mxgan.data.folder_cache import FolderImages, FolderReport, cache_entry, load_images, remember
 from mxgan.data.image_files import ImageFile, class_names, class_of, list_files, read_image_file, reasons_text
 from mxgan.data.images import ImageArrayIter
+from mxgan.data.variety import array_fault, check_variety
 from mxgan.errors import ArgumentError, DatasetError, DatasetNotFoundError, OutputError
 from mxgan.runtime import cv2
 from mxgan.runtime.cache import recall
@@ -47,6 +49,7 @@ def load_folder(
     *,
     limit: Optional[int] = None,
     most_broken: float = 0.1,
+    background: Optional[str] = None,
     threads: Optional[int] = None,
     progress: Optional[bool] = None,
 ) -> FolderImages:
@@ -55,12 +58,13 @@ def load_folder(
     Parameters
     ----------
     folder : searched with its subfolders, in sorted order; hidden files and folders are left out. Images may have any
-        size, in the formats of `decoding.READABLE`; see `decode_bgr` for depth, alpha and EXIF. If it has subfolders,
+        size, in the formats of `readable_formats`; see `decode_bgr` for depth, alpha and EXIF. If it has subfolders,
         the first one on an image's path is its class; the labels are the same as in `pack_folder`.
     image_size, channels : size and channels of the result, see `square`; 3 is RGB, 1 grey.
     limit : use only the first `limit` images in sorted order, broken ones not counted; if there are fewer, use all.
     most_broken : largest share of broken files among the image files tried, 0 … 1. Files that are not images by name
         and by content (notes, an index) do not count.
+    background : the colour behind transparent parts: "white" (also None), "black" or "#rrggbb".
     threads : number of decoding threads, by default the CPUs of this process; the result does not depend on it.
     progress : whether a bar is drawn while images are decoded; None draws it if standard error is a terminal.
 
@@ -76,11 +80,12 @@ def load_folder(
     threads = None if threads is None else whole_number("threads", threads, maximum=256)
     if not is_number(most_broken, lambda share: 0 <= share <= 1):
         raise ArgumentError(f"most_broken is {most_broken!r}; give a share from 0 to 1.")
+    settings = (image_size, channels, limit, parse_background(background))
     paths = list_files(folder)
-    entry = cache_entry(folder, paths, (image_size, channels, limit))
+    entry = cache_entry(folder, paths, settings)
     found = recall(entry, load_images, "the folder is decoded again")
     if found is None:
-        found = _decode_all(folder, paths, entry, (image_size, channels, limit), threads, progress)
+        found = _decode_all(folder, paths, entry, settings, threads, progress)
     _judge(folder, found, limit, most_broken)
     return found
 
@@ -113,16 +118,18 @@ def _decode_all(folder: Path, paths: list, entry: Path, settings: tuple, threads
 
 def _decoded(folder, paths, settings, report: FolderReport, threads, progress) -> Iterator[np.ndarray]:
     """Each image that can be read, in order, up to the limit; labels and broken files are added to `report`."""
-    image_size, channels, limit = settings
-    jobs = ((file, image_size, channels) for file in _image_files(paths, report))
+    image_size, channels, limit, background = settings
+    jobs = ((file, image_size, channels, background) for file in _image_files(paths, report))
     results = ordered_map(_decode, jobs, threads)
     total = min(limit or len(paths), len(paths))
     with progress_bar(progress, desc="decoding", total=total, unit="img") as bar, contextlib.closing(results):
         count = 0
-        for path, pixels, reason in results:
+        for file, pixels, reason in results:
+            path = file.path
             if reason is not None:
                 report.broken.append((str(path.relative_to(folder)), reason))
                 continue
+            report.with_alpha += file.header.has_alpha
             if report.class_names:
                 report.labels.append(report.class_names.index(class_of(path, folder)))
             bar.update()
@@ -142,15 +149,26 @@ def _image_files(paths: list, report: FolderReport) -> Iterator[ImageFile]:
 
 
 def _decode(job: tuple) -> tuple:
-    file, image_size, channels = job
+    file, image_size, channels, background = job
+    known = file._replace(content=None)
     if file.reason is not None:
-        return file.path, None, file.reason
+        return known, None, file.reason
     try:
         with decoding(file.header):
-            pixels = square(decode_bgr(file.content, file.header), image_size)
+            pixels = square(decode_bgr(file.content, file.header, background), image_size)
     except (DatasetError, cv2.error) as error:
-        return file.path, None, str(error)
-    return file.path, cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGR2GRAY), None
+        return known, None, str(error)
+    return known, cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGR2GRAY), None
+
+
+def _remedy(report: FolderReport) -> Optional[str]:
+    """What to do about images without variety, if transparent parts may be the cause."""
+    if not report.with_alpha:
+        return None
+    return (
+        f"{report.with_alpha:,} of them have transparent parts: give another background (--set background=black), or "
+        "images that differ."
+    )
 
 
 def _judge(folder: Path, found: FolderImages, limit: Optional[int], most_broken: float) -> None:
@@ -178,17 +196,29 @@ def open_folder(
     progress: Optional[bool] = None,
     limit: Optional[int] = None,
     most_broken: float = 0.1,
+    background: Optional[str] = None,
     threads: Optional[int] = None,
     **settings,
 ) -> ImageArrayIter:
-    """The images under `data_dir` as an iterator: see `load_folder`; `settings` are arguments of `ImageArrayIter`."""
+    """The images under `data_dir` as an iterator: see `load_folder`; `settings` are arguments of `ImageArrayIter`.
+
+    Raises DatasetError for images that are all the same or of one colour each, and what `load_folder` raises.
+    """
     if data_dir is None:
         raise ArgumentError("the data set 'folder' needs a data_dir (--data-dir): a folder with images.")
     if not Path(data_dir).is_dir():
         raise DatasetNotFoundError(f"{data_dir} is not a folder; give the folder with the images (--data-dir).")
     found = load_folder(
-        data_dir, image_size, channels, limit=limit, most_broken=most_broken, threads=threads, progress=progress
+        data_dir,
+        image_size,
+        channels,
+        limit=limit,
+        most_broken=most_broken,
+        background=background,
+        threads=threads,
+        progress=progress,
     )
+    check_variety(data_dir, len(found.images), array_fault(found.images), _remedy(found.report))
     names = found.report.class_names
     return ImageArrayIter(
         found.images,

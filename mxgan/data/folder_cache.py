@@ -28,7 +28,7 @@ __all__ = ["FolderImages", "FolderReport", "cache_entry", "load_images", "rememb
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 1  # increase it whenever the same files would give other pixels
+_FORMAT = 2  # increase it whenever the same files would give other pixels
 
 
 @dataclass
@@ -41,12 +41,14 @@ class FolderReport:
     labels : for each image that was read, the index of its class in `class_names`.
     broken : (path, reason) of each image file that cannot be read.
     ignored : number of files that are not images, by their names and their content.
+    with_alpha : number of images that were read and may be transparent somewhere.
     """
 
     class_names: list
     labels: list
     broken: list
     ignored: int = 0
+    with_alpha: int = 0
 
     @property
     def label_array(self) -> Optional[np.ndarray]:

@@ -14,6 +14,7 @@ from mxgan.data.classes import Classes, classes_of
 from mxgan.data.download import LIMITS, Limits, RemoteFile, download
 from mxgan.data.idx import read_idx
 from mxgan.data.images import ImageArrayIter
+from mxgan.data.variety import array_fault, check_variety
 from mxgan.errors import CorruptFileError, DatasetNotFoundError, DownloadError, lookup
 from mxgan.runtime.cache import cache_folder
 
@@ -162,9 +163,10 @@ def open_mnist(*, data_dir=None, split: str = "train", progress: Optional[bool] 
     """MNIST as an iterator; `settings` are arguments of `ImageArrayIter`.
 
     Its classes are the labels that occur, in increasing order; batches carry their numbers, 0 … K - 1. The test images
-    have the class numbers of the training images, even if they lack a label.
+    have the class numbers of the training images, even if they lack a label. DatasetError for images without variety.
     """
     images, labels, folder = load_mnist(split, data_dir, progress=progress)
+    check_variety(folder, len(images), array_fault(images))
     classes = classes_of(labels) if split != "test" else _classes_of_test(folder, labels)
     return ImageArrayIter(images, labels, classes=classes, name="mnist", origin=f"{split}, {folder}", **settings)
 

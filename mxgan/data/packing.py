@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Union
 
+from mxgan.data.background import parse_background
 from mxgan.data.decoding import decode_bgr, decoding
 from mxgan.data.image_files import class_names, class_of, list_files, read_image_file, reasons_text
 from mxgan.data.record_files import check_index, read_records
+from mxgan.data.variety import Variety, check_variety, is_constant
 from mxgan.errors import ArgumentError, CorruptFileError, DatasetError
 from mxgan.runtime import cv2, mx
 from mxgan.runtime.config import whole_number
@@ -24,6 +26,8 @@ from mxgan.runtime.progress import progress_bar
 __all__ = ["PackReport", "pack_folder"]
 
 logger = logging.getLogger(__name__)
+
+_REMEDY = "Give images that differ; for images with transparent parts try another background (--background black)."
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ def pack_folder(
     *,
     resize: Optional[int] = 256,
     quality: int = 95,
+    background: Optional[str] = None,
     progress: Optional[bool] = True,
     overwrite: bool = False,
     threads: Optional[int] = None,
@@ -61,31 +66,33 @@ def pack_folder(
         "", which comes first).
     output : must end in ".rec"; its folder must exist.
     resize : larger images are scaled down so that the shorter edge has this length; None keeps the size.
-    quality : of the JPEGs written, 1 … 100. Grey, alpha and 16-bit images become 8-bit RGB, alpha is dropped.
+    quality : of the JPEGs written, 1 … 100. Grey, alpha and 16-bit images become 8-bit RGB.
+    background : the colour behind transparent parts: "white" (also None), "black" or "#rrggbb".
     overwrite : replace an `output` that exists.
 
     Raises
     ------
     ArgumentError : a value out of range, or an `output` with another ending or that exists already.
     DatasetNotFoundError : `folder` is not a folder.
-    DatasetError : no image can be read, or `output` cannot be written. Both files appear whole at the end or not at
-    all.
+    DatasetError : no image can be read, the images are all the same or of one colour each, or `output` cannot be
+    written. Both files appear whole at the end or not at all.
     """
     folder, output = Path(folder), Path(output)
     resize = whole_number("resize", resize, maximum=16384) if resize is not None else None
-    quality = whole_number("quality", quality, maximum=100)
+    settings = (resize, whole_number("quality", quality, maximum=100), parse_background(background))
     index = output.with_suffix(".idx")
     _check_output(output, index, overwrite)
     paths = list_files(folder, {output.resolve(), index.resolve()})
     classes = class_names(paths, folder)
-    skipped: list = []
+    skipped, variety = [], Variety()
     with _work_folder(output) as work:
         new = work / "new.rec"
-        records = _encoded(folder, paths, classes, (resize, quality), skipped, progress, threads)
+        records = _encoded(folder, paths, classes, settings, (skipped, variety), progress, threads)
         written = _write(new, records)
         if not written:
             tried = f"{len(skipped)} files tried"
             raise DatasetError(f"{folder} has no image that can be read ({tried}).{reasons_text(skipped)}")
+        check_variety(folder, written, variety.fault, _REMEDY)
         _check_written(new, written, output)
         _put_in_place(new, output, index)
     return PackReport(output, index, written, skipped, classes)
@@ -99,12 +106,14 @@ def _check_output(output: Path, index: Path, overwrite: bool) -> None:
             raise ArgumentError(f"{path} exists already; give another output, or overwrite (--overwrite).")
 
 
-def _encoded(folder, paths, classes, settings, skipped, progress, threads) -> Iterator[tuple]:
-    """(label, JPEG) of each file that can be read; the others are added to `skipped`."""
+def _encoded(folder, paths, classes, settings, seen: tuple, progress, threads) -> Iterator[tuple]:
+    """(label, JPEG) of each file that can be read; `seen` is the list of the others, and the `Variety` of these."""
+    skipped, variety = seen
     jobs = ((read_image_file(path), settings) for path in paths)
     results = ordered_map(_encode, jobs, threads)
-    for path, jpeg, reason in progress_bar(progress, results, desc="packing", total=len(paths), unit="img"):
+    for path, jpeg, constant, reason in progress_bar(progress, results, desc="packing", total=len(paths), unit="img"):
         if reason is None:
+            variety.add(jpeg, constant)
             yield float(classes.index(class_of(path, folder))), jpeg
         else:
             logger.info("%s left out: %s", path, reason)
@@ -112,15 +121,17 @@ def _encoded(folder, paths, classes, settings, skipped, progress, threads) -> It
 
 
 def _encode(job: tuple) -> tuple:
-    file, (resize, quality) = job
+    """The path of a file, its JPEG, whether that has one colour, and the reason if it cannot be read."""
+    file, (resize, quality, background) = job
     if file.reason is not None:
-        return file.path, None, file.reason
+        return file.path, None, False, file.reason
     try:
         with decoding(file.header):
-            pixels = _shrink(decode_bgr(file.content, file.header), resize)
-            return file.path, cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes(), None
+            pixels = _shrink(decode_bgr(file.content, file.header, background), resize)
+            jpeg = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+            return file.path, jpeg, is_constant(pixels), None
     except (DatasetError, cv2.error) as error:
-        return file.path, None, str(error)
+        return file.path, None, False, str(error)
 
 
 def _shrink(pixels, resize: Optional[int]):

@@ -1,21 +1,23 @@
-"""A cache for the scan of a .rec file, so that a large file is decoded only once."""
+"""The result of scanning a .rec file, and a cache for it, so that a large file is decoded only once."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 from array import array
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from mxgan.data.decoding import ImageHeader
+from mxgan.data.variety import Variety
 from mxgan.errors import OutputError
 from mxgan.runtime.cache import cache_folder, read_checked, write_checked
 
-__all__ = ["RecordFile", "cache_entry", "load_scan", "remember"]
+__all__ = ["Looks", "RecordFile", "cache_entry", "load_scan", "remember"]
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 2  # increase it whenever the scan of the same file would give other values
+_FORMAT = 3  # increase it whenever the scan of the same file would give other values
 
 # Arrays, because a tuple of a million numbers takes ten times the memory.
 _ARRAYS = {"first_labels": "f", "ids": "Q"}
@@ -34,6 +36,8 @@ class RecordFile:
     smallest_side : the smallest side of all images, in pixels; `smallest_at` is the offset of its record.
     decoding_bytes : the memory for decoding the largest image.
     sha256 : sha256 of the whole file.
+    transparent, turned : number of images whose transparency or orientation MXNet ignores.
+    fault : "", or what is wrong with the images as a whole, see `mxgan.data.variety.Variety`.
     """
 
     size: int
@@ -46,6 +50,25 @@ class RecordFile:
     smallest_at: int
     decoding_bytes: int
     sha256: str
+    transparent: int
+    turned: int
+    fault: str
+
+
+@dataclass
+class Looks:
+    """What MXNet's decoder, which cannot be changed, makes of the images; filled in while a file is scanned."""
+
+    variety: Variety = field(default_factory=Variety)
+    transparent: int = 0
+    turned: int = 0
+
+    def add(self, header: ImageHeader, encoded: bytes, constant: bool) -> None:
+        """Count an image; `constant` is whether it has one colour without its alpha, as MXNet sees it."""
+        self.variety.add(encoded, constant)
+        self.transparent += header.has_alpha
+        known = header.format == "JPEG" and b"Exif\0\0" in encoded  # MXNet knows no other orientation
+        self.turned += header.orientation != 1 and not known
 
 
 def cache_entry(path: Path) -> Path:

@@ -14,6 +14,7 @@ A label count of 0 means the one label before the id.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import struct
 from array import array
@@ -22,13 +23,16 @@ from pathlib import Path
 from typing import BinaryIO, Optional, Union
 
 from mxgan.data.decoding import decode_bgr, decoding, read_header
-from mxgan.data.record_cache import RecordFile, cache_entry, load_scan, remember
+from mxgan.data.record_cache import Looks, RecordFile, cache_entry, load_scan, remember
+from mxgan.data.variety import is_constant
 from mxgan.errors import CorruptFileError, DatasetError, DatasetNotFoundError
 from mxgan.runtime.cache import recall
 from mxgan.runtime.cpus import ordered_map
 from mxgan.runtime.progress import progress_bar
 
-__all__ = ["MAGIC", "RecordFile", "check_index", "read_records", "scan"]
+__all__ = ["AGAIN", "MAGIC", "RecordFile", "check_index", "read_records", "scan"]
+
+logger = logging.getLogger(__name__)
 
 MAGIC = 0xCED7230A
 FORMATS = ("JPEG", "PNG", "BMP")  # the formats that the OpenCV inside MXNet decodes; not WebP or GIF
@@ -38,11 +42,14 @@ _HEAD = struct.Struct("<II")
 _IMAGE_HEAD = struct.Struct("<IfQQ")
 _LABEL = struct.Struct("<f")
 _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
+AGAIN = "Make the file again from the images with `mxgan pack`, which draws them over a background and upright."
 _REMEDY = "Make it again with `mxgan pack`."
 
 
 def scan(path: Union[str, Path], *, progress: Optional[bool] = False) -> RecordFile:
     """Read a .rec file through, decode every image once, and check the .idx beside it if there is one.
+
+    A warning says how many images MXNet shows otherwise than `folder` and `pack` do.
 
     Raises
     ------
@@ -63,21 +70,32 @@ def scan(path: Union[str, Path], *, progress: Optional[bool] = False) -> RecordF
     index = path.with_suffix(".idx")
     if os.path.lexists(index):
         check_index(index, found.offsets)
+    if found.transparent or found.turned:
+        logger.warning(
+            "%s: MXNet ignores the transparency of %s and the orientation of %s of its %s images. %s",
+            path,
+            f"{found.transparent:,}",
+            f"{found.turned:,}",
+            f"{len(found.offsets):,}",
+            AGAIN,
+        )
     return found
 
 
 def _scan_content(path: Path, progress: Optional[bool]) -> RecordFile:
     before, digest = path.stat(), hashlib.sha256()
     offsets, labels, ids, widths, smallest, largest = [], array("f"), array("Q"), set(), (2**31, 0), 0
+    looks = Looks()
     with progress_bar(progress, desc=f"checking {path.name}", total=before.st_size, unit="B", unit_scale=True) as bar:
         stream = _prepared(path, digest)
-        for offset, length, (width, label, number), header in ordered_map(_decode, stream):
+        for offset, length, (width, label, number), header, (encoded, constant) in ordered_map(_decode, stream):
             offsets.append(offset)
             widths.add(width)
             labels.append(label)
             ids.append(number)
             smallest = min(smallest, (min(header.width, header.height), offset))
             largest = max(largest, header.decoding_bytes)
+            looks.add(header, encoded, constant)
             bar.update(length)
     after = path.stat()
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
@@ -94,6 +112,9 @@ def _scan_content(path: Path, progress: Optional[bool]) -> RecordFile:
         smallest[1],
         largest,
         digest.hexdigest(),
+        looks.transparent,
+        looks.turned,
+        looks.variety.fault,
     )
 
 
@@ -180,17 +201,22 @@ def _prepared(path: Path, digest) -> Iterator[tuple]:
             raise CorruptFileError(
                 path, f"an image in the format {header.format}; MXNet reads {known}", offset, _REMEDY
             )
+        if header.format == "BMP" and header.by_pillow:
+            raise CorruptFileError(
+                path, "a BMP of 16 bits, or with bit fields or alpha, which MXNet reads wrongly", offset, _REMEDY
+            )
         yield path, offset, len(payload), (max(1, labels), label, number), header, encoded
 
 
 def _decode(record: tuple) -> tuple:
     path, offset, length, labels, header, encoded = record
+    seen = header._replace(by_pillow=header.by_pillow and not header.has_alpha)  # alpha dropped, as by MXNet
     try:
         with decoding(header):
-            decode_bgr(encoded, header)
+            constant = is_constant(decode_bgr(encoded, seen))
     except DatasetError as error:
         raise CorruptFileError(path, f"a record whose image {error}", offset, _REMEDY) from error
-    return offset, length, labels, header
+    return offset, length, labels, header, (encoded, constant)
 
 
 def check_index(path: Union[str, Path], offsets: tuple) -> None:

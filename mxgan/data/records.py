@@ -12,8 +12,9 @@ import numpy as np
 
 from mxgan.data.base import EpochIter
 from mxgan.data.decoding import MAX_BYTES
-from mxgan.data.record_files import RecordFile, scan
+from mxgan.data.record_files import AGAIN, RecordFile, scan
 from mxgan.data.record_labels import RecordLabels
+from mxgan.data.variety import check_variety
 from mxgan.errors import ArgumentError, DatasetError, DatasetNotFoundError
 from mxgan.runtime import mx
 from mxgan.runtime.config import whole_number
@@ -221,10 +222,14 @@ def open_records(
     """The .rec file at `data_dir` as an iterator, with the first label of each record as its class.
 
     `settings` are arguments of `ImagenetIter`.
+
+    Raises DatasetError for images that are all the same or of one colour each, and what `ImagenetIter` raises.
     """
     if data_dir is None:
         raise ArgumentError(
             "the data set 'recordio' needs a data_dir (--data-dir): a .rec file, or a folder that holds one."
         )
     shape = (channels, image_size, image_size)
-    return ImagenetIter(find_record_file(data_dir), batch_size, shape, classes=True, **settings)
+    data = ImagenetIter(find_record_file(data_dir), batch_size, shape, classes=True, **settings)
+    check_variety(data.path, data.num_images, data.file.fault, AGAIN if data.file.transparent else None)
+    return data

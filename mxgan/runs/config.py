@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Optional, Union
 
 from mxgan.callbacks.pictures import get_picture
+from mxgan.data.background import parse_background
 from mxgan.errors import ArgumentError, CorruptFileError, lookup
 from mxgan.recipes import RECIPES
 from mxgan.runtime.config import check_switch, from_dict, to_dict
@@ -33,7 +34,8 @@ class RunConfig:
     Parameters
     ----------
     recipe : all hyper-parameters.
-    dataset, data_dir, limit, split, most_broken : see `mxgan.data.open_dataset`; None: the data set's own default.
+    dataset, data_dir, limit, split, most_broken, background : see `mxgan.data.open_dataset`; None: the data set's own
+        default.
     steps, epochs : the end of the run; give exactly one of both.
     seed : the seed and the step decide every draw.
     gpu : "0", "0,1", or None for the CPU.
@@ -57,6 +59,7 @@ class RunConfig:
     limit: Optional[int] = None
     split: Optional[str] = None
     most_broken: Optional[float] = None
+    background: Optional[str] = None
     steps: Optional[int] = None
     epochs: Optional[int] = None
     seed: int = 0
@@ -89,6 +92,7 @@ class RunConfig:
             Every.parse("show_every", self.show_every, more=", or null for the pictures that are saved")
         if self.keep_best is not None and not BEST.fullmatch(self.keep_best):
             raise ArgumentError(f"keep_best is {self.keep_best!r}; give METRIC:min or METRIC:max, or null for none.")
+        parse_background(self.background)
         lookup("on_nan", self.on_nan, ON_NAN)
         check_switch("diagnose", self.diagnose)
         for name in self.recipe.pictures:

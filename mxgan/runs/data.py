@@ -29,6 +29,7 @@ def open_images(config, progress: Optional[bool] = None, **settings):
         "limit": config.limit,
         "split": config.split,
         "most_broken": config.most_broken,
+        "background": config.background,
     }
     return open_dataset(
         config.dataset,

@@ -191,6 +191,6 @@ def _classifier(config, data, wanted: Sequence[str], folder, progress: Optional[
         return FeatureNetwork.load(folder)
     if not needs_of(wanted) & CLASSIFIED or _why_untrained(data):
         return None
-    broken = {} if config.most_broken is None else {"most_broken": config.most_broken}
-    labelled = labelled_data(config.dataset, config.data_dir, progress=progress, **broken)
+    own = {"most_broken": config.most_broken, "background": config.background}
+    labelled = labelled_data(config.dataset, config.data_dir, progress=progress, **own)
     return kept_classifier(labelled, progress=progress)

@@ -424,6 +424,80 @@ def test_pack_and_train_on_what_was_packed(tmp_path):
     assert result.exit_code == 0, result.output
 
 
+def black_shapes(folder: Path) -> Path:
+    """Shapes that live in alpha: every pixel is black."""
+    from PIL import Image
+
+    folder.mkdir()
+    for number in range(4):
+        pixels = np.zeros((32, 32, 4), np.uint8)
+        pixels[4 : 10 + 5 * number, 6:20, 3] = 255
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return folder
+
+
+def on_shapes(tmp_path, *arguments):
+    return mxgan(
+        "train", *TINY[2:], "--dataset", "folder", "--data-dir", tmp_path / "in", "--steps", 1, "--display", "none",
+        "--batch-size", 4, "--run-dir", tmp_path / "run", *arguments,
+    )  # fmt: skip
+
+
+def test_a_background_is_a_setting_of_the_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    black_shapes(tmp_path / "in")
+    refused = on_shapes(tmp_path, "--set", "background=black")
+    assert refused.exit_code == 1
+    assert "its 4 images are of one colour each, and a GAN can learn nothing" in refused.output
+    assert "give another background (--set background=black)" in refused.output
+    assert not (tmp_path / "run" / "checkpoints").exists()
+    trained = on_shapes(tmp_path, "--set", "background=#ff8000")
+    assert trained.exit_code == 0, trained.output
+    recorded = RunFolder(tmp_path / "run").read_config()["run"]
+    assert recorded["background"] == "#ff8000"
+    other = on_shapes(tmp_path, "--resume", "auto", "--steps", 2, "--set", "background=white")
+    assert other.exit_code == 2
+    assert "background" in other.output
+
+
+def test_a_run_of_before_backgrounds_goes_on(tmp_path):
+    from mxgan.runtime.files import write_whole
+
+    folder = tmp_path / "run"
+    assert mxgan("train", *TINY, "--steps", 1, "--display", "none", "--run-dir", folder).exit_code == 0
+    config = json.loads((folder / "config.json").read_text())
+    del config["run"]["background"]
+    write_whole(folder / "config.json", json.dumps(config))
+    again = mxgan("train", "--resume", folder, "--steps", 2, "--display", "none")
+    assert again.exit_code == 0, again.output
+    assert "from step 1 to 2" in again.output
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--set", "background=grey"], "background is 'grey'; give white, black or #rrggbb"),
+        (["--set", "background=7"], "background"),
+        (["--dataset", "digits", "--set", "background=black"], "the data set 'digits' takes no background; leave it"),
+    ],
+)
+def test_a_background_that_cannot_be_is_a_bad_call(tmp_path, arguments, message):
+    result = mxgan("train", "--steps", 1, "--run-dir", tmp_path / "run", "--display", "none", *arguments)
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_pack_draws_over_a_background(tmp_path):
+    black_shapes(tmp_path / "in")
+    refused = mxgan("pack", tmp_path / "in", tmp_path / "out.rec", "--background", "black")
+    assert refused.exit_code == 1
+    assert "images are of one colour each" in refused.output
+    assert mxgan("pack", tmp_path / "in", tmp_path / "out.rec", "--background", "red").exit_code == 2
+    packed = mxgan("pack", tmp_path / "in", tmp_path / "out.rec", "--background", "#00ff00")
+    assert packed.exit_code == 0, packed.output
+    assert "4 images" in packed.output
+
+
 def test_summary_prints_both_networks_and_draws_them(tmp_path):
     import shutil
 

@@ -1,4 +1,5 @@
 import io
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,8 +8,9 @@ import pytest
 from PIL import Image
 
 from mxgan.data import decoding
-from mxgan.data.decoding import ImageHeader, decode_bgr, read_header
-from mxgan.errors import DatasetError
+from mxgan.data.background import over, parse_background
+from mxgan.data.decoding import ImageHeader, decode_bgr, read_header, read_rgb
+from mxgan.errors import ArgumentError, DatasetError
 from mxgan.runtime import cv2
 
 
@@ -58,7 +60,7 @@ def test_what_is_whole_is_read_and_what_is_cut_off_is_an_error(monkeypatch, old,
         ("JPEG", {"progressive": True, "subsampling": "4:4:4"}, 9, 11),
         ("PNG", {}, 6, 6),
         ("GIF", {}, 8, 8),
-        ("TIFF", {}, 10, 10),
+        ("TIFF", {}, 12, 12),
         ("WEBP", {}, 8, 23),
     ],
 )
@@ -160,7 +162,8 @@ RAMP = np.arange(0, 65536, 64).astype(np.uint16).reshape(32, 32)
     "suffix, planes", [(".png", 1), (".png", 3), (".png", 4), (".tiff", 1), (".tiff", 3), (".tiff", 4), (".pgm", 1)]
 )
 def test_16_bits_are_scaled(suffix, planes):
-    encoded = cv2.imencode(suffix, RAMP if planes == 1 else np.dstack([RAMP] * planes))[1].tobytes()
+    deep = np.dstack([RAMP] * min(planes, 3) + [np.full_like(RAMP, 65535)] * (planes == 4))
+    encoded = cv2.imencode(suffix, deep)[1].tobytes()
     pixels = decoded_rgb(encoded)
     assert pixels.dtype == np.uint8
     assert np.abs(pixels - (RAMP / 257)[..., None]).max() <= 1
@@ -179,11 +182,37 @@ def test_numbers_without_a_known_white_are_refused():
         read_header(encoded)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "BMP"])
-def test_alpha_is_dropped(make_photo, kind):
-    seen = np.dstack([make_photo(4), np.full((60, 80), 128, np.uint8)])
-    settings = {"lossless": True, "exact": True} if kind == "WEBP" else {}
-    assert (decoded_rgb(by_pillow(seen, kind, **settings)) == make_photo(4)).all()
+def test_one_colour_is_parsed_in_one_place():
+    found = [parse_background(value) for value in (None, "white", "black", "#ff8000", "#FF8000")]
+    assert found == [(255, 255, 255), (255, 255, 255), (0, 0, 0), (255, 128, 0), (255, 128, 0)]
+
+
+@pytest.mark.parametrize("value", ["grey", "#ff80", "ff8000", "#ff80000", "#gg0000", "", 0, (0, 0, 0), True])
+def test_a_value_that_is_no_colour(value):
+    with pytest.raises(ArgumentError, match=re.escape(f"background is {value!r}; give white, black or #rrggbb")):
+        parse_background(value)
+
+
+def test_every_alpha_over_every_colour_is_rounded_to_the_nearest():
+    colours, alphas = np.meshgrid(np.arange(256), np.arange(256))
+    pixels = np.dstack([colours, colours, colours, alphas]).astype(np.uint8)
+    for background in ((255, 255, 255), (0, 0, 0), (255, 128, 1)):
+        exact = (colours[..., None] * alphas[..., None] + np.array(background) * (255 - alphas[..., None])) / 255
+        assert np.abs(over(pixels, background) - exact).max() <= 0.5
+
+
+@pytest.mark.parametrize("ground", [(255, 255, 255), (0, 0, 0), (255, 128, 0)])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "GIF"])
+def test_what_is_transparent_shows_the_background(kind, ground):
+    """A black shape on transparent black, as drawing programs save it."""
+    pixels = np.zeros((60, 80, 4), np.uint8)
+    pixels[20:40, 30:50, 3] = 255
+    settings = {"WEBP": {"lossless": True, "exact": True}, "GIF": {"transparency": 0}}.get(kind, {})
+    encoded = by_pillow(pixels[..., 3], kind, "P", **settings) if kind == "GIF" else by_pillow(pixels, kind, **settings)
+    found = read_rgb(encoded, ground)
+    shape = pixels[..., 3:] == 255
+    drawn = (255, 255, 255) if kind == "GIF" else (0, 0, 0)
+    assert (found == np.where(shape, drawn, ground)).all()
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_mixed_formats_depths_and_turns_become_one_picture(tmp_path, make_photo)
     for name in ("a.jpg", "b.png", "c.bmp", "d.webp", "e.tiff", "f.gif", "g.ppm", "UPPER.PNG", "noname"):
         save(folder / (name if "." in name else f"{name}.png"), photo)
     (folder / "noname.png").rename(folder / "noname")
-    save(folder / "alpha.png", np.dstack([photo, photo[..., :1]]))
+    save(folder / "alpha.png", np.dstack([photo, np.full_like(photo[..., 0], 255)]))
     cv2.imwrite(str(folder / "deep.png"), photo[..., ::-1].astype(np.uint16) * 257)
     cv2.imwrite(str(folder / "deep.tiff"), photo[..., ::-1].astype(np.uint16) * 257)
     turned[0x0112] = 6
@@ -173,10 +173,10 @@ def test_another_content_is_decoded_again(place, cache, make_photo, change):
     assert before.images.any()
 
 
-@pytest.mark.parametrize("settings", [{"size": 17}, {"channels": 1}, {"limit": 2}])
+@pytest.mark.parametrize("settings", [{"size": 17}, {"channels": 1}, {"limit": 2}, {"background": "black"}])
 def test_other_settings_are_kept_beside(place, cache, monkeypatch, settings):
     both = [load(place), load(place, **settings)]
-    assert both[0].images.shape != both[1].images.shape
+    assert both[0].images.shape != both[1].images.shape or "background" in settings
     assert len(list((cache / "folders").iterdir())) == 4
     forbid_decoding(monkeypatch)
     assert [load(place).digest, load(place, **settings).digest] == [found.digest for found in both]
@@ -363,6 +363,7 @@ def test_the_same_with_any_threads(place, monkeypatch, cache):
         ({"most_broken": True}, "most_broken is True; give a share"),
         ({"most_broken": float("nan")}, "most_broken is nan; give a share"),
         ({"batch_size": 0}, "batch_size is 0"),
+        ({"background": "red"}, "background is 'red'; give white, black or #rrggbb"),
     ],
 )
 def test_arguments_out_of_range(place, settings, message):
@@ -403,3 +404,73 @@ def test_real_photographs(mxgan_data):
 def test_a_folder_that_is_gone_names_the_flag(tmp_path):
     with pytest.raises(DatasetNotFoundError, match="gone is not a folder; give the folder with the images .--data-dir"):
         open_folder(batch_size=2, data_dir=tmp_path / "gone")
+
+
+def shapes(folder: Path) -> Path:
+    """Black shapes that live in alpha, as PNG, WebP, TIFF and GIF; all pixels are black."""
+    for number, name in enumerate(["0.png", "1.webp", "2.tiff", "3.png"]):
+        pixels = np.zeros((32, 32, 4), np.uint8)
+        pixels[4 : 10 + 5 * number, 6:20, 3] = 255
+        save(folder / name, pixels)
+    return folder
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("background, ground", [(None, 255), ("white", 255), ("#808080", 128)])
+def test_shapes_that_live_in_alpha_are_seen(tmp_path, channels, background, ground):
+    data = open_folder(
+        data_dir=shapes(tmp_path / "in"),
+        batch_size=4,
+        image_size=32,
+        channels=channels,
+        background=background,
+        progress=False,
+        shuffle=False,
+    )
+    for number, image in enumerate(data.images.reshape(4, 32, 32, channels)):
+        wanted = np.full((32, 32, channels), ground)
+        wanted[4 : 10 + 5 * number, 6:20] = 0
+        assert (image == wanted).all()
+
+
+def opened(folder, **settings):
+    return open_folder(data_dir=folder, batch_size=2, image_size=16, progress=False, **settings)
+
+
+def test_images_of_one_colour_are_an_error_that_names_the_background(tmp_path):
+    shapes(tmp_path / "in")
+    message = (
+        r"in: its 4 images are of one colour each, and a GAN can learn nothing from that. 4 of them have transparent "
+        r"parts: give another background \(--set background=black\), or images that differ."
+    )
+    for _ in range(2):  # also where they come out of the cache
+        with pytest.raises(DatasetError, match=message):
+            opened(tmp_path / "in", background="black")
+    assert opened(tmp_path / "in").num_images == 4
+
+
+def test_images_without_variety_are_an_error(tmp_path, make_photo):
+    for name in ("a.png", "b.bmp"):
+        save(tmp_path / "same" / name, make_photo(1))
+    with pytest.raises(DatasetError, match="same: its 2 images are all the same.* Give images that differ"):
+        opened(tmp_path / "same")
+    save(tmp_path / "same" / "c.png", make_photo(2))
+    assert opened(tmp_path / "same").num_images == 3
+    assert opened(tmp_path / "same", limit=1).num_images == 1, "one image can be learned"
+    for number in range(3):
+        save(tmp_path / "plain" / f"{number}.png", np.full((20, 20, 3), (200, 30, number * 9), np.uint8))
+    with pytest.raises(DatasetError, match="plain: its 3 images are of one colour each"):
+        opened(tmp_path / "plain")
+    with pytest.raises(DatasetError, match="plain: its 1 image is of one colour, and"):
+        opened(tmp_path / "plain", limit=1)
+
+
+def test_images_are_compared_no_longer_than_needed(tmp_path, make_photo, monkeypatch):
+    from mxgan.data import variety
+
+    for number in range(9):
+        save(tmp_path / "in" / f"{number}.png", make_photo(number))
+    asked, honest = [], variety.is_constant
+    monkeypatch.setattr(variety, "is_constant", lambda pixels: asked.append(1) or honest(pixels))
+    opened(tmp_path / "in")
+    assert len(asked) == 2

@@ -8,7 +8,7 @@ from mxgan.data import mnist
 from mxgan.data.base import content_digest
 from mxgan.data.download import Limits, RemoteFile
 from mxgan.data.mnist import find_mnist, load_mnist, open_mnist
-from mxgan.errors import ArgumentError, CorruptFileError, DatasetNotFoundError, DownloadError
+from mxgan.errors import ArgumentError, CorruptFileError, DatasetError, DatasetNotFoundError, DownloadError
 from tests.data.mirror import running_mirror
 
 TRAIN = np.random.default_rng(0).integers(0, 256, (7, 28, 28)).astype(np.uint8)
@@ -235,3 +235,20 @@ def test_the_real_mnist_costs_a_byte_a_pixel(mxgan_data):
     assert images.images.nbytes == 70_000 * 28 * 28
     assert images.batches_per_epoch == 1094
     assert images.next().data[0].shape == (64, 3, 64, 64)
+
+
+@pytest.mark.parametrize(
+    "levels, problem",
+    [([0, 0, 0], "3 images are of one colour each"), ([0, 90, 200], "3 images are of one colour each")],
+)
+def test_images_without_variety_are_an_error(tmp_path, write_idx, levels, problem):
+    images = np.ones((3, 28, 28), np.uint8) * np.array(levels, np.uint8)[:, None, None]
+    write_idx(tmp_path / "train-images-idx3-ubyte", images)
+    with pytest.raises(DatasetError, match=problem):
+        open_mnist(data_dir=tmp_path, batch_size=2)
+    images[:, 3, 4] = 255 - images[:, 3, 4]
+    write_idx(tmp_path / "train-images-idx3-ubyte", images[:1].repeat(3, axis=0))
+    with pytest.raises(DatasetError, match="3 images are all the same"):
+        open_mnist(data_dir=tmp_path, batch_size=2)
+    write_idx(tmp_path / "train-images-idx3-ubyte", images[:1])
+    assert open_mnist(data_dir=tmp_path, batch_size=1).num_images == 1

@@ -8,7 +8,8 @@ from mxgan.errors import ArgumentError
 
 @pytest.fixture
 def folders(tmp_path, write_idx, write_records, make_photo, encode_photo):
-    write_idx(tmp_path / "train-images-idx3-ubyte.gz", make_photo(1)[None, :28, :28, 0].repeat(9, axis=0))
+    photos = np.stack([make_photo(number)[number : number + 28, :28, 0] for number in range(9)])
+    write_idx(tmp_path / "train-images-idx3-ubyte.gz", photos)
     write_records(9)
     for number in range(9):
         (tmp_path / "in").mkdir(exist_ok=True)
@@ -89,6 +90,7 @@ GIVEN = {
     "shuffle": True,
     "split": "train",
     "most_broken": 0.5,
+    "background": "#00ff00",
     "threads": 1,
     "rand_crop": False,
     "rand_mirror": False,

@@ -4,11 +4,13 @@ from array import array
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mxgan.data import record_files
 from mxgan.data.record_files import MAGIC, read_records, scan
-from mxgan.data.records import ImagenetIter
-from mxgan.errors import CorruptFileError, DatasetNotFoundError
+from mxgan.data.records import ImagenetIter, open_records
+from mxgan.errors import CorruptFileError, DatasetError, DatasetNotFoundError
+from tests.data.picture_files import KINDS, RGB, saved
 
 MAGIC_BYTES = struct.pack("<I", MAGIC)
 
@@ -234,6 +236,68 @@ def test_a_cache_that_cannot_be_written_is_no_error(write_records, tmp_path, mon
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert len(scan(write_records(3)).offsets) == 3
+
+
+CLEAR = np.dstack([np.zeros((60, 80, 3), np.uint8), np.tile(np.arange(80, dtype=np.uint8), (60, 1))])
+EXIF = Image.Exif()
+EXIF[0x0112] = 6
+
+
+def test_what_mxnet_shows_otherwise_is_said(write_records, make_photo, caplog):
+    """MXNet's decoder drops alpha, and turns a JPEG by its EXIF alone."""
+    photos = [make_photo(number) for number in range(4)]
+    path = write_records(
+        [
+            saved(photos[0], "JPEG"),
+            saved(np.dstack([photos[1], CLEAR[..., 3]]), "PNG"),
+            saved(photos[2], "PNG", exif=EXIF),
+            saved(photos[3], "JPEG", exif=EXIF),
+        ]
+    )
+    for _ in range(2):  # also where it is remembered
+        caplog.clear()
+        scan(path)
+        assert (
+            "photos.rec: MXNet ignores the transparency of 1 and the orientation of 1 of its 4 images. Make the file "
+            "again from the images with `mxgan pack`, which draws them over a background and upright." in caplog.text
+        )
+
+
+def test_what_mxnet_shows_as_it_is_needs_no_word(write_records, make_photo, caplog):
+    scan(write_records([saved(make_photo(1), "JPEG", exif=EXIF), saved(make_photo(2), "PNG")]))
+    assert "MXNet ignores" not in caplog.text
+
+
+@pytest.mark.parametrize("name", ["BMP XBGR 40", "BMP RGBA 124", "BMP 565 56", "BMP 555 without masks"])
+def test_a_bmp_that_mxnet_reads_wrongly_is_refused(write_records, name):
+    path = write_records([KINDS["BMP RGB"], KINDS[name]])
+    with pytest.raises(CorruptFileError, match="a BMP of 16 bits, or with bit fields or alpha, which MXNet|Unsupp"):
+        scan(path)
+
+
+def test_a_bmp_that_mxnet_reads_right_is_not_refused(write_records):
+    path = write_records([KINDS[name] for name in ("BMP RGB", "BMP P", "BMP BGRX 40", "BMP 32 without masks")])
+    settings = {"resize": 0, "rand_crop": False, "rand_mirror": False, "min_crop_size": 24, "max_crop_size": 24}
+    images = ImagenetIter(path, 4, (3, 24, 24), **settings).next().data[0].asnumpy()
+    wanted = RGB[:, 8:32].transpose(2, 0, 1) / 127.5 - 1
+    assert (np.abs(images - wanted).max(axis=(1, 2, 3)) < 1e-5).sum() == 3  # all but the palette
+
+
+def test_images_without_variety_are_an_error_of_the_data_set(write_records, make_photo):
+    cases = {
+        "all the same, and a GAN can learn nothing from that. Give images that": [saved(make_photo(1), "PNG")] * 2,
+        "of one colour each": [saved(np.full((60, 80, 3), level, np.uint8), "PNG") for level in (9, 200)],
+        # Shapes that live in alpha, which MXNet drops.
+        "of one colour each.* Make the file again from the images with `mxgan pack`": [
+            saved(CLEAR[:, ::step], "PNG") for step in (1, -1)
+        ],
+    }
+    for number, (problem, images) in enumerate(cases.items()):
+        path = write_records(images, name=f"{number}.rec")
+        for _ in range(2):
+            with pytest.raises(DatasetError, match=problem):
+                open_records(data_dir=path, batch_size=2, image_size=16)
+    assert open_records(data_dir=write_records(1), batch_size=1, image_size=16).num_images == 1
 
 
 def test_damage_at_random_ends_in_a_named_error_or_none(write_records):
