@@ -191,9 +191,9 @@ def read_rgb(encoded: bytes, background: tuple = WHITE) -> np.ndarray:
 def decode_bgr(encoded: bytes, header: ImageHeader, background: tuple = WHITE) -> np.ndarray:
     """Decode the pixels as uint8 (height, width, 3), in OpenCV's order (BGR), turned upright as EXIF or XMP says.
 
-    Grey becomes three equal channels, 16 bits are scaled to 8, and transparent parts show the `background` (red,
-    green, blue); a file with several pictures gives the first. `header` must come from `read_header`, because this
-    function allocates the size that the image claims.
+    The formats are those of `readable_formats`. Grey becomes three equal channels, 16 bits are scaled to 8, and
+    transparent parts show the `background` (red, green, blue); a file with several pictures gives the first. `header`
+    must come from `read_header`, because this function allocates the size that the image claims.
 
     Raises
     ------

@@ -57,9 +57,9 @@ def load_folder(
 
     Parameters
     ----------
-    folder : searched with its subfolders, in sorted order; hidden files and folders are left out. Images may have any
-        size, in the formats of `readable_formats`; see `decode_bgr` for depth, alpha and EXIF. If it has subfolders,
-        the first one on an image's path is its class; the labels are the same as in `pack_folder`.
+    folder : searched with its subfolders, in sorted order, without hidden files and folders. Images may have any size;
+        for formats, depth, alpha and EXIF see `decode_bgr`. If it has subfolders, the first one on an image's path is
+        its class; the labels are the same as in `pack_folder`.
     image_size, channels : size and channels of the result, see `square`; 3 is RGB, 1 grey.
     limit : use only the first `limit` images in sorted order, broken ones not counted; if there are fewer, use all.
     most_broken : largest share of broken files among the image files tried, 0 … 1. Files that are not images by name

@@ -78,24 +78,23 @@ def pack_folder(
     written. Both files appear whole at the end or not at all.
     """
     folder, output = Path(folder), Path(output)
-    resize = whole_number("resize", resize, maximum=16384) if resize is not None else None
-    settings = (resize, whole_number("quality", quality, maximum=100), parse_background(background))
-    index = output.with_suffix(".idx")
+    index, settings = output.with_suffix(".idx"), _checked(resize, quality, background)
     _check_output(output, index, overwrite)
     paths = list_files(folder, {output.resolve(), index.resolve()})
     classes = class_names(paths, folder)
     skipped, variety = [], Variety()
     with _work_folder(output) as work:
         new = work / "new.rec"
-        records = _encoded(folder, paths, classes, settings, (skipped, variety), progress, threads)
-        written = _write(new, records)
-        if not written:
-            tried = f"{len(skipped)} files tried"
-            raise DatasetError(f"{folder} has no image that can be read ({tried}).{reasons_text(skipped)}")
-        check_variety(folder, written, variety.fault, _REMEDY)
+        written = _write(new, _encoded(folder, paths, classes, settings, (skipped, variety), progress, threads))
+        _check_images(folder, written, skipped, variety)
         _check_written(new, written, output)
         _put_in_place(new, output, index)
     return PackReport(output, index, written, skipped, classes)
+
+
+def _checked(resize: Optional[int], quality: int, background: Optional[str]) -> tuple:
+    resize = whole_number("resize", resize, maximum=16384) if resize is not None else None
+    return resize, whole_number("quality", quality, maximum=100), parse_background(background)
 
 
 def _check_output(output: Path, index: Path, overwrite: bool) -> None:
@@ -104,6 +103,13 @@ def _check_output(output: Path, index: Path, overwrite: bool) -> None:
     for path in (output, index):
         if path.is_dir() or (path.exists() and not overwrite):
             raise ArgumentError(f"{path} exists already; give another output, or overwrite (--overwrite).")
+
+
+def _check_images(folder: Path, written: int, skipped: list, variety: Variety) -> None:
+    if not written:
+        tried = f"{len(skipped)} files tried"
+        raise DatasetError(f"{folder} has no image that can be read ({tried}).{reasons_text(skipped)}")
+    check_variety(folder, written, variety.fault, _REMEDY)
 
 
 def _encoded(folder, paths, classes, settings, seen: tuple, progress, threads) -> Iterator[tuple]:

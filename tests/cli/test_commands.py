@@ -460,17 +460,13 @@ def test_a_background_is_a_setting_of_the_run(tmp_path, monkeypatch):
     assert "background" in other.output
 
 
-def test_a_run_of_before_backgrounds_goes_on(tmp_path):
-    from mxgan.runtime.files import write_whole
+def test_a_run_of_before_backgrounds_has_the_usual_one(finished, tmp_path):
+    from mxgan.runs.config import recorded_config
 
-    folder = tmp_path / "run"
-    assert mxgan("train", *TINY, "--steps", 1, "--display", "none", "--run-dir", folder).exit_code == 0
-    config = json.loads((folder / "config.json").read_text())
-    del config["run"]["background"]
-    write_whole(folder / "config.json", json.dumps(config))
-    again = mxgan("train", "--resume", folder, "--steps", 2, "--display", "none")
-    assert again.exit_code == 0, again.output
-    assert "from step 1 to 2" in again.output
+    config = json.loads((finished[0] / "config.json").read_text())
+    assert config["run"].pop("background") is None
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert recorded_config(RunFolder(tmp_path)).background is None
 
 
 @pytest.mark.parametrize(
