@@ -8,7 +8,6 @@ from array import array
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from mxgan.data.decoding import ImageHeader
 from mxgan.data.variety import Variety
 from mxgan.errors import OutputError
 from mxgan.runtime.cache import cache_folder, read_checked, write_checked
@@ -63,8 +62,8 @@ class Looks:
     transparent: int = 0
     turned: int = 0
 
-    def add(self, header: ImageHeader, encoded: bytes, constant: bool) -> None:
-        """Count an image; `constant` is whether it has one colour without its alpha, as MXNet sees it."""
+    def add(self, header, encoded: bytes, constant: bool) -> None:
+        """Count an image with its `ImageHeader`; `constant` is whether it has one colour without alpha, as for MXNet."""
         self.variety.add(encoded, constant)
         self.transparent += header.has_alpha
         known = header.format == "JPEG" and b"Exif\0\0" in encoded  # MXNet knows no other orientation
