@@ -63,7 +63,7 @@ class Looks:
     turned: int = 0
 
     def add(self, header, encoded: bytes, constant: bool) -> None:
-        """Count an image by its `ImageHeader`; `constant`: whether it has one colour without its alpha, as MXNet sees it."""
+        """Count an image by its `ImageHeader`; `constant`: whether MXNet, which drops alpha, sees one colour."""
         self.variety.add(encoded, constant)
         self.transparent += header.has_alpha
         known = header.format == "JPEG" and b"Exif\0\0" in encoded  # MXNet knows no other orientation
