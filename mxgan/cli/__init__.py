@@ -4,6 +4,7 @@
 
     commands.py     the command `mxgan`: train, sample, recipes, pack, doctor
     flags.py        the flags of `mxgan train` → RunConfig
+    unknown_flags.py  a setting that is given as a flag
     evaluate.py     mxgan evaluate, mxgan train-classifier
     summary.py      mxgan summary
     doctor.py       the checks of `mxgan doctor`

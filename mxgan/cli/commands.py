@@ -15,6 +15,7 @@ from mxgan.cli.flags import changed, resolve, sizes_of, training_options
 from mxgan.cli.run import run
 from mxgan.cli.summary import summary
 from mxgan.cli.terminal import readable_errors, show_log, stop_on_signals
+from mxgan.cli.unknown_flags import TrainingCommand
 from mxgan.errors import INTERRUPTED, ArgumentError, RunFinishedError
 
 __all__ = ["example", "main"]
@@ -34,7 +35,7 @@ main.add_command(summary)
 main.add_command(run)
 
 
-@main.command()
+@main.command(cls=TrainingCommand)
 @training_options
 def train(debug: bool, **flags) -> None:
     """Train a recipe on a data set; prints the paths of a picture and of the run folder at the end.
@@ -57,7 +58,7 @@ def example(description: str, recipe: str, dataset: str, data_flag: Optional[str
     defaults : of further `RunConfig` settings, ``epochs=100``; and `settings`, a sequence of KEY=VALUE as --set takes.
     """
 
-    @click.command(help=description, context_settings={"max_content_width": 110})
+    @click.command(cls=TrainingCommand, help=description, context_settings={"max_content_width": 110})
     @training_options
     def program(debug: bool, data_again: Optional[str] = None, **flags) -> None:
         flags["data_dir"] = flags["data_dir"] or data_again

@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import os
 import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import click
 
 from mxgan.errors import ArgumentError
 
-__all__ = ["changed", "learning_rates", "resolve", "sizes_of", "training_options"]
+__all__ = ["changed", "learning_rates", "resolve", "short_path", "sizes_of", "training_options"]
 
 # Flag of `mxgan train` → the settings of the run that it changes; --set changes all others.
 _SETTINGS_OF_FLAG = {
@@ -19,6 +21,7 @@ _SETTINGS_OF_FLAG = {
     "ngf": ["recipe.network.ngf"],
     "ndf": ["recipe.network.ndf"],
     "nc": ["recipe.network.nc"],
+    "image_size": ["recipe.network.image_size"],
     "precision": ["recipe.precision"],
     "ema": ["recipe.ema"],
     "beta1": ["recipe.generator_optimizer.settings.beta1", "recipe.discriminator_optimizer.settings.beta1"],
@@ -30,6 +33,9 @@ _SETTINGS_OF_FLAG = {
         )
     },
 }  # fmt: skip
+
+
+LEARNING_RATES = ["recipe.generator_optimizer.learning_rate", "recipe.discriminator_optimizer.learning_rate"]
 
 
 class Interval(click.ParamType):
@@ -48,6 +54,21 @@ class Interval(click.ParamType):
             self.fail(f"{value!r} is none of {self.name}, where N is a number above 0.", param, ctx)
 
 
+class Size(click.ParamType):
+    """Height and width of images: one whole number, or two as 48x96."""
+
+    name = "N|HxW"
+
+    def convert(self, value, param, ctx):
+        from mxgan.runtime.config import read_pair
+
+        text = str(value)
+        found = int(text) if re.fullmatch("[0-9]{1,9}", text) else read_pair(text)
+        if found is None:
+            self.fail(f"{text!r} is no whole number, and not height and width as 48x96.", param, ctx)
+        return found
+
+
 _positive = click.IntRange(min=1)
 _OPTIONS = (
     click.option("--recipe", metavar="NAME", help="One of `mxgan recipes`."),
@@ -60,6 +81,7 @@ _OPTIONS = (
     click.option("--ngf", type=_positive, help="Base width of the generator."),
     click.option("--ndf", type=_positive, help="Base width of the discriminator."),
     click.option("--nc", type=click.Choice(["1", "3"]), help="Channels of the images."),
+    click.option("--image-size", type=Size(), help="Height and width of the images: 28, or 48x96."),
     click.option("--lr", type=float, help="Learning rate of G; D's keeps its ratio to it."),
     click.option("--beta1", type=float, help="Adam's first decay rate, of both networks."),
     click.option("--precision", type=click.Choice(["float32", "bfloat16"]),
@@ -111,7 +133,7 @@ def resolve(flags: dict, defaults: dict):
 def changed(flags: dict, config):
     """`config` with the changes of the flags; a flag that is None changes nothing."""
     from mxgan.recipes import get_recipe
-    from mxgan.runtime.config import override
+    from mxgan.runtime.config import override, setting_paths
 
     given = {name: value for name, value in flags.items() if value is not None}
     if "data_dir" in given:
@@ -127,8 +149,52 @@ def changed(flags: dict, config):
     changes = {path: given[name] for name, paths in _SETTINGS_OF_FLAG.items() if name in given for path in paths}
     if "lr" in given:
         changes.update(learning_rates(config.recipe, given["lr"]))
-    changes.update(map(_key_and_value, given.get("settings", ())))
+    own = dict(map(_key_and_value, given.get("settings", ())))
+    _refuse_flags(own, setting_paths(config), _flags())
+    changes.update(own)
     return override(config, changes)
+
+
+class _Flag(NamedTuple):
+    """A flag of `mxgan train`: as it is written, whether it takes no value, and the paths of what it sets."""
+
+    option: str
+    is_switch: bool
+    changes: Sequence[str]
+
+
+@functools.cache
+def _flags() -> dict:
+    """{name: `_Flag`} of every flag of `mxgan train`."""
+    sets = {**_SETTINGS_OF_FLAG, "lr": LEARNING_RATES}
+    options = click.command("flags")(training_options(lambda: None)).params
+    return {
+        option.name: _Flag(max(option.opts, key=len), option.is_flag, sets.get(option.name, ())) for option in options
+    }
+
+
+def _refuse_flags(settings: Mapping[str, str], known: Collection[str], flags: Mapping[str, _Flag]) -> None:
+    """Raise ArgumentError for a key of --set that means a flag: it is no setting, or the flag sets several at once.
+
+    Parameters
+    ----------
+    settings : {key: value} of --set. known : the paths of all settings. flags : {name: `_Flag`}.
+    """
+    for key, value in settings.items():
+        flag = flags.get(key.lstrip("-").replace("-", "_"))
+        found = [path for path in known if path == key or path.endswith(f".{key}")]
+        changes = [path for path in flag.changes if path in known] if flag else []
+        if flag is None or len(found) == 1 or (flag.changes and not changes):  # not of this recipe
+            continue
+        written = flag.option if flag.is_switch else f"{flag.option} {value}"
+        words = ", ".join(f"--set {short_path(path)}={value}" for path in changes)
+        remedy = f"give {written}" + (f", or what it sets: {words}" if words else "")
+        raise ArgumentError(f"--set {key}={value}: {key} is a flag; {remedy}.")
+
+
+def short_path(path: str) -> str:
+    """A setting's path as --set takes it, without the recipe before it."""
+    return path[len("recipe.") :] if path.startswith("recipe.") else path
 
 
 def _check_widths(network, given: dict) -> None:
@@ -162,8 +228,7 @@ def _key_and_value(setting: str) -> tuple:
 def learning_rates(recipe, rate: float) -> dict:
     """{setting: value} that set G's learning rate to `rate` and keep the ratio of D's rate to G's."""
     ratio = recipe.discriminator_optimizer.learning_rate / recipe.generator_optimizer.learning_rate
-    path = "recipe.{}_optimizer.learning_rate"
-    return {path.format("generator"): rate, path.format("discriminator"): rate * ratio}
+    return dict(zip(LEARNING_RATES, (rate, rate * ratio)))
 
 
 def sizes_of(text: str) -> tuple:

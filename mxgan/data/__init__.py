@@ -18,6 +18,7 @@ The files, in reading order::
     base.py            EpochIter, the base class of the image iterators
     classes.py         classes in labels
     images.py          ImageArrayIter: batches from an array of images
+    fitting.py         an image cut and scaled to one height and width
     latents.py         RandIter: batches of latents
     digits.py          the data set "digits"
     mnist.py           the data set "mnist"
@@ -54,6 +55,7 @@ from mxgan.data.packing import PackReport, pack_folder
 from mxgan.data.records import ImagenetIter, open_records
 from mxgan.data.subset import labelled_subset
 from mxgan.errors import ArgumentError, lookup, unknown_name
+from mxgan.runtime.image_size import ImageSize
 
 __all__ = [
     "DATASETS",
@@ -93,7 +95,7 @@ def open_dataset(
     name: str,
     *,
     batch_size: int,
-    image_size: int = 64,
+    image_size: ImageSize = 64,
     channels: int = 3,
     seed: int = 0,
     data_dir=None,
@@ -110,7 +112,8 @@ def open_dataset(
     ----------
     name : a key of `DATASETS`.
     batch_size, seed, last_batch : see `EpochIter`.
-    image_size : side of the square images in the batches, in pixels.
+    image_size : height and width of the images in the batches, in pixels: a whole number, or (height, width). Nothing
+        is stretched: of an image with another aspect ratio the middle is taken, or a crop of this ratio (recordio).
     channels : 3 (RGB; grey is repeated) or 1 (grey).
     data_dir : the place of the files; see `load_mnist`, `load_folder` and `find_record_file`. Not for digits.
     progress : whether a download, decoding or a scan draws a progress bar; None draws it if standard error is a

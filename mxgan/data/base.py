@@ -10,6 +10,7 @@ import numpy as np
 from mxgan.errors import ArgumentError, lookup
 from mxgan.runtime import mx
 from mxgan.runtime.config import whole_number
+from mxgan.runtime.image_size import height_and_width
 
 __all__ = ["LAST_BATCH", "SAMPLING", "EpochIter", "checked_shape", "content_digest"]
 
@@ -31,7 +32,7 @@ def checked_shape(data_shape) -> tuple:
     channels, height, width = data_shape
     if channels not in (1, 3):
         raise ArgumentError(f"channels is {channels!r}; give 1 (grey) or 3 (RGB).")
-    return int(channels), *(whole_number("image_size", side, maximum=4096) for side in (height, width))
+    return int(channels), *height_and_width((height, width))
 
 
 class EpochIter(mx.io.DataIter):

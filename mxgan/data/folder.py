@@ -1,4 +1,4 @@
-"""The data set "folder": any folder of images, decoded in parallel, cropped to squares, and cached."""
+"""The data set "folder": any folder of images, decoded in parallel, cut to one size, and cached."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from mxgan.data.background import parse_background
 from mxgan.data.base import checked_shape, content_digest
 from mxgan.data.decoding import decode_bgr, decoding
+from mxgan.data.fitting import fitted
 from mxgan.data.folder_cache import FolderImages, FolderReport, cache_entry, load_images, remember
 from mxgan.data.image_files import ImageFile, class_names, class_of, list_files, read_image_file, reasons_text
 from mxgan.data.images import ImageArrayIter
@@ -22,29 +23,17 @@ from mxgan.runtime import cv2
 from mxgan.runtime.cache import recall
 from mxgan.runtime.config import is_number, whole_number
 from mxgan.runtime.cpus import ordered_map
+from mxgan.runtime.image_size import ImageSize, height_and_width, normal_size
 from mxgan.runtime.progress import progress_bar
 
-__all__ = ["load_folder", "open_folder", "square"]
+__all__ = ["load_folder", "open_folder"]
 
 logger = logging.getLogger(__name__)
 
 
-def square(pixels: np.ndarray, size: int) -> np.ndarray:
-    """The central square of an image, (height, width, 3) uint8, scaled to (size, size, 3).
-
-    The longer side is cut at both ends to the length of the shorter side, then the square is scaled: by area if that
-    shrinks it, else bilinearly. The cut comes first, so that no discarded pixel is scaled.
-    """
-    side = min(pixels.shape[:2])
-    top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
-    middle = pixels[top : top + side, left : left + side]
-    method = cv2.INTER_AREA if size < side else cv2.INTER_LINEAR
-    return cv2.resize(middle, (size, size), interpolation=method)
-
-
 def load_folder(
     folder: Union[str, Path],
-    image_size: int = 64,
+    image_size: ImageSize = 64,
     channels: int = 3,
     *,
     limit: Optional[int] = None,
@@ -60,7 +49,7 @@ def load_folder(
     folder : searched with its subfolders, in sorted order, without hidden files and folders. Images may have any size;
         for formats, depth, alpha and EXIF see `decode_bgr`. If it has subfolders, the first one on an image's path is
         its class; the labels are the same as in `pack_folder`.
-    image_size, channels : size and channels of the result, see `square`; 3 is RGB, 1 grey.
+    image_size, channels : size of the result, a whole number or (height, width), see `fitted`; 3 is RGB, 1 grey.
     limit : use only the first `limit` images in sorted order, broken ones not counted; if there are fewer, use all.
     most_broken : largest share of broken files among the image files tried, 0 … 1. Files that are not images by name
         and by content (notes, an index) do not count.
@@ -75,7 +64,8 @@ def load_folder(
     DatasetError : no image, or too many broken ones; the message names files and reasons.
     """
     folder = Path(folder)
-    channels, image_size, _ = checked_shape((channels, image_size, image_size))
+    channels, *sides = checked_shape((channels, *height_and_width(image_size)))
+    image_size = normal_size(*sides)
     limit = None if limit is None else whole_number("limit", limit)
     threads = None if threads is None else whole_number("threads", threads, maximum=256)
     if not is_number(most_broken, lambda share: 0 <= share <= 1):
@@ -155,7 +145,8 @@ def _decode(job: tuple) -> tuple:
         return known, None, file.reason
     try:
         with decoding(file.header):
-            pixels = square(decode_bgr(file.content, file.header, background), image_size)
+            upright = decode_bgr(file.content, file.header, background)
+            pixels = fitted(upright, *height_and_width(image_size))
     except (DatasetError, cv2.error) as error:
         return known, None, str(error)
     return known, cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGR2GRAY), None
@@ -190,7 +181,7 @@ def _judge(folder: Path, found: FolderImages, limit: Optional[int], most_broken:
 def open_folder(
     *,
     batch_size: int,
-    image_size: int = 64,
+    image_size: ImageSize = 64,
     channels: int = 3,
     data_dir=None,
     progress: Optional[bool] = None,

@@ -62,7 +62,7 @@ class FolderImages:
 
     Parameters
     ----------
-    images : uint8 (N, size, size) or (N, size, size, 3), read-only; mapped from the cache if it can be written.
+    images : uint8 (N, H, W) or (N, H, W, 3), read-only; mapped from the cache if it can be written.
     digest : `content_digest` of images and labels.
     """
 

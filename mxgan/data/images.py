@@ -11,10 +11,12 @@ import numpy as np
 
 from mxgan.data.base import EpochIter, content_digest
 from mxgan.data.classes import Classes, are_whole
+from mxgan.data.fitting import middle
 from mxgan.errors import ArgumentError, ShapeError
 from mxgan.runtime import cv2, mx
 from mxgan.runtime.config import whole_number
 from mxgan.runtime.draws import rng_for
+from mxgan.runtime.image_size import ImageSize, height_and_width
 
 __all__ = ["ImageArrayIter", "to_unit_range"]
 
@@ -39,7 +41,8 @@ class ImageArrayIter(EpochIter):
     labels : (N,) numbers, or None.
     batch_size, seed, last_batch, sampling, epoch_batches : as in `EpochIter`. The last batch is filled up from the
         beginning of its epoch.
-    image_size : side of the square images in the batches; OpenCV resizes the bytes bilinearly.
+    image_size : size of the images in the batches, a whole number or (height, width). Of images with another aspect
+        ratio the `middle` is cut out; OpenCV resizes the bytes bilinearly.
     channels : 3 repeats a grey image, 1 turns RGB into grey.
     shuffle : True gives a permutation drawn from (seed, epoch), False the order of the array.
     limit : use only the first `limit` images; if there are fewer, use all.
@@ -70,7 +73,7 @@ class ImageArrayIter(EpochIter):
         labels: Optional[np.ndarray] = None,
         *,
         batch_size: int,
-        image_size: int = 64,
+        image_size: ImageSize = 64,
         channels: int = 3,
         seed: int = 0,
         shuffle: bool = True,
@@ -91,7 +94,7 @@ class ImageArrayIter(EpochIter):
         images, labels = _limited(images, labels, limit, name)
         super().__init__(
             batch_size,
-            (channels, image_size, image_size),
+            (channels, *height_and_width(image_size)),
             num_images=len(images),
             labels=labels is not None,
             seed=seed,
@@ -147,7 +150,7 @@ class ImageArrayIter(EpochIter):
         _, channels, height, width = self.provide_data[0].shape
         resized = np.empty((len(rows), height, width, *self.images.shape[3:]), np.uint8)
         for target, row in zip(resized, rows):
-            target[...] = cv2.resize(self.images[row], (width, height))
+            target[...] = cv2.resize(middle(self.images[row], height, width), (width, height))
         if resized.ndim == 3:  # grey
             return to_unit_range(resized)[:, None]  # (N, 1, H, W)
         if channels == 1:

@@ -20,6 +20,7 @@ from mxgan.runtime import mx
 from mxgan.runtime.config import whole_number
 from mxgan.runtime.cpus import usable_cpus
 from mxgan.runtime.draws import rng_for
+from mxgan.runtime.image_size import ImageSize, height_and_width
 
 __all__ = ["ImagenetIter", "find_record_file", "open_records"]
 
@@ -31,11 +32,12 @@ class ImagenetIter(EpochIter):
     ----------
     path : the .rec file. It is scanned first (see `record_files`), so a broken file is an error and not a crash.
     batch_size, seed, last_batch : as in `EpochIter`. The last batch is filled up from a further shuffle.
-    data_shape : (C, H, W) with C 3 or 1.
+    data_shape : (C, H, W) with C 3 or 1. If H and W differ, the squares below are scaled to the longer side, and their
+        middle is cut to the shorter one: MXNet itself would stretch them.
     threads : number of decoding threads, by default the CPUs of this process. MXNet uses at most half of the
         machine's cores, and very large images are decoded with fewer threads. The images do not depend on it.
-    rand_crop : True cuts a square of `min_crop_size` … `max_crop_size` pixels from a random place and scales it to
-        (H, W); False takes the central `max_crop_size` pixels.
+    rand_crop : True cuts a square of `min_crop_size` … `max_crop_size` pixels from a random place and scales it;
+        False takes the central `max_crop_size` pixels.
     rand_mirror : whether half of the images are mirrored left to right.
     classes : True: batches carry the class number (N,) of each record's first label, 0 … K - 1; the classes are the
         first labels that occur, in increasing order, if they are whole numbers from 0. False: the labels as they are
@@ -138,11 +140,12 @@ class ImagenetIter(EpochIter):
         if status is None or (status.st_size, status.st_mtime_ns) != (self.file.size, self.file.modified_ns):
             raise DatasetError(f"{self.path} was changed or removed while it was in use. Start again.")
         draws = rng_for("records", self.seed, epoch).integers(2**30, size=2)
-        _, channels, height, width = self.provide_data[0].shape
+        _, channels, *sides = self.provide_data[0].shape
+        side = max(sides)
         return mx.io.ImageRecordIter(
             path_imgrec=str(self._folder / "images.rec"),
             path_imgidx=str(self._folder / "images.idx"),
-            data_shape=(channels, height, width),
+            data_shape=(channels, side, side),
             label_width=max(1, self.file.label_width),
             **({"path_imglist": str(self._folder / "images.lst")} if self.file.ids else {}),
             batch_size=min(self.batch_size, self.num_images),
@@ -176,7 +179,8 @@ class ImagenetIter(EpochIter):
 
     def _own(self, inner):
         """A copy of the inner batch (MXNet reuses its memory four batches later), repeated up to the full size."""
-        images, labels, pad = inner.data[0].copy(), self._labels.of_batch(inner.label[0].copy()), inner.pad
+        squares, labels, pad = inner.data[0].copy(), self._labels.of_batch(inner.label[0].copy()), inner.pad
+        images = _middle(squares, *self.provide_data[0].shape[2:])
         count = images.shape[0]
         if count < self.batch_size:
             rows = mx.nd.array(np.arange(self.batch_size) % count)
@@ -190,6 +194,16 @@ class ImagenetIter(EpochIter):
 
     def _origin(self) -> str:
         return f" ({self.path})"
+
+
+def _middle(squares, height: int, width: int):
+    """The middle of square images (N, C, S, S), cut to (N, C, height, width): S is one of both."""
+    side = squares.shape[2]
+    for axis, kept in ((2, height), (3, width)):
+        if kept < side:
+            start = (side - kept) // 2
+            squares = squares.slice_axis(axis=axis, begin=start, end=start + kept)
+    return squares
 
 
 def _check_sizes(path: Path, file: RecordFile, least: int) -> None:
@@ -217,7 +231,7 @@ def find_record_file(data_dir: Union[str, Path]) -> Path:
 
 
 def open_records(
-    *, batch_size: int, image_size: int = 64, channels: int = 3, data_dir=None, **settings
+    *, batch_size: int, image_size: ImageSize = 64, channels: int = 3, data_dir=None, **settings
 ) -> ImagenetIter:
     """The .rec file at `data_dir` as an iterator, with the first label of each record as its class.
 
@@ -229,7 +243,7 @@ def open_records(
         raise ArgumentError(
             "the data set 'recordio' needs a data_dir (--data-dir): a .rec file, or a folder that holds one."
         )
-    shape = (channels, image_size, image_size)
+    shape = (channels, *height_and_width(image_size))
     data = ImagenetIter(find_record_file(data_dir), batch_size, shape, classes=True, **settings)
     check_variety(data.path, data.num_images, data.file.fault, AGAIN if data.file.transparent else None)
     return data

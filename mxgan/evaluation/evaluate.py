@@ -18,6 +18,7 @@ from mxgan.evaluation.bundle import Bundle, Score, Settings
 from mxgan.evaluation.features import BATCH, FeatureNetwork, resized
 from mxgan.evaluation.metrics import METRICS, measure
 from mxgan.evaluation.onnx_features import OnnxFeatures
+from mxgan.runtime.image_size import ImageSize, normal_size
 from mxgan.runtime.memory import check_room
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
 COPIES = "copies"  # this metric needs all training images, so it has its own bundles
 ERROR = "standard_error"  # the detail with the standard error of a value
 FORMAT = 1
+LEAST_SIDE = 16  # pixels: of the coarsest level of swd, and the five scales of ms_ssim
 
 
 class Networks(NamedTuple):
@@ -116,13 +118,18 @@ def _room_for(counts: dict, made: dict) -> dict:
     return {name: np.empty((counts[name], *part.shape[1:]), part.dtype) for name, part in made.items()}
 
 
-def measured_side(sides: Sequence[int]) -> int:
-    """The side at which images of these sides are measured: the next power of two, at least 16; 28 becomes 32.
+def measured_side(sides: Sequence[int]) -> ImageSize:
+    """The size at which metrics of images measure images of these sides: both scaled alike, nothing stretched.
 
-    The Laplacian pyramid of swd needs a power of two, and scores can then be compared with those of networks of this
-    size.
+    The shorter side becomes the next power of two, at least 16 (28 becomes 32), and the longer one, scaled alike, the
+    next number that the pyramid of swd can halve as often: 48×96 becomes 64×128. So scores can be compared with those
+    of networks of this size.
     """
-    return max(16, 2 ** (max(sides) - 1).bit_length())
+    shorter, longer = min(sides), max(sides)
+    side = max(LEAST_SIDE, 2 ** (shorter - 1).bit_length())
+    step = max(LEAST_SIDE, side // LEAST_SIDE)
+    other = -(-longer * side // (shorter * step)) * step  # rounded up
+    return normal_size(*((side, other) if sides[0] == shorter else (other, side)))
 
 
 def _looked_at(images: np.ndarray, networks: Networks, needs: set) -> dict:

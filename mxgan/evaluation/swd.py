@@ -67,7 +67,8 @@ def sliced_wasserstein(
 
     Parameters
     ----------
-    real, fake : (N, C, H, H) in [-1, 1], the same N for both, H a power of two from 16. The protocol has N = 16,384.
+    real, fake : (N, C, H, W) in [-1, 1], the same N for both. The shorter side is a power of two from 16; the longer
+        one can be halved as often as that one down to 16. The protocol has N = 16,384 and square images.
         Grey images count as three equal channels, as in the published results. So grey images and their RGB copies give
         the same values, but grey images take a third of the time.
     seed : seed of the patch positions and of the directions.
@@ -78,8 +79,8 @@ def sliced_wasserstein(
 
     Returns
     -------
-    {resolution: distance}, and their mean. 0 for the same images; always finite, because a set without contrast is set
-    to 0 instead of divided by its standard deviation.
+    {shorter side of a level: distance}, and their mean. 0 for the same images; always finite, because a set without
+    contrast is set to 0 instead of divided by its standard deviation.
 
     Raises ShapeError and ArgumentError for invalid images or numbers out of range.
 
@@ -95,12 +96,13 @@ def sliced_wasserstein(
     )
     check_room(f"projections of {len(real):,} images", 2 * real.itemsize * projected, "Give fewer, or leave swd out.")
     found = {}
-    for size in _sizes(real.shape[-1]):
-        steps = _steps(size, pyramid)
-        places = _places(seed, size, patch_size, (len(real), patches_per_image))
-        used = steps if size // 2 >= SMALLEST else None  # the coarsest level is the rest
-        found[str(size)] = 1e3 * _distance(*(_Patches(s, used, places, patch_size) for s in (real, fake)), vectors)
-        real, fake = _resample(real, steps[0]), _resample(fake, steps[0])
+    for size in _sizes(min(real.shape[2:])):
+        sides = real.shape[2:]
+        places = _places(seed, sides, patch_size, (len(real), patches_per_image))
+        steps = [_steps(side, pyramid) for side in sides] if size // 2 >= SMALLEST else None
+        found[str(size)] = 1e3 * _distance(*(_Patches(s, steps, places, patch_size) for s in (real, fake)), vectors)
+        if steps:  # else this is the coarsest level, the rest
+            real, fake = (_resample(images, *(down for down, _ in steps)) for images in (real, fake))
     return {**found, "mean": float(np.mean(list(found.values())))}
 
 
@@ -116,8 +118,12 @@ def _check_sizes(real: np.ndarray, fake: np.ndarray, patch_size: int) -> None:
     if len(real) != len(fake):
         raise ShapeError(f"real has {len(real)} images, fake {len(fake)}; give the same number of each.")
     height, width = real.shape[2:]
-    if height != width or height < SMALLEST or height & (height - 1):
-        raise ShapeError(f"images are {height}x{width}; give square ones with a side of 16, 32, 64, 128, …")
+    shorter, longer = sorted((height, width))
+    if shorter < SMALLEST or shorter & (shorter - 1) or longer % (shorter // SMALLEST):
+        raise ShapeError(
+            f"images are {height}x{width}; give a shorter side of 16, 32, 64, 128, … and a longer one that can be "
+            f"halved as often (48 with 32, 80 with 64)."
+        )
     if whole_number("patch_size", patch_size, 1, SMALLEST) % 2 == 0:
         raise ArgumentError(f"patch_size is {patch_size}; give an odd number from 1 to {SMALLEST - 1}.")
 
@@ -130,18 +136,19 @@ def _directions(seed: int, count: int, channels: int, patch_size: int) -> np.nda
     return folded.astype(np.float32)
 
 
-def _places(seed: int, size: int, patch_size: int, shape: tuple) -> tuple:
+def _places(seed: int, sides: tuple, patch_size: int, shape: tuple) -> tuple:
     """(rows, columns) of the first pixel of each patch, each of `shape` (N, patches_per_image)."""
-    return tuple(draws("patches", seed, size).integers(0, size - patch_size + 1, (2, *shape), dtype=np.int16))
+    ends = np.reshape([side - patch_size + 1 for side in sides], (2, 1, 1))
+    return tuple(draws("patches", seed, min(sides)).integers(0, ends, (2, *shape), dtype=np.int16))
 
 
 def _sizes(side: int) -> list:
-    """The sides of the levels: side, side / 2, … down to SMALLEST."""
+    """The shorter sides of the levels: side, side / 2, … down to SMALLEST."""
     return [side >> halvings for halvings in range(side.bit_length()) if side >> halvings >= SMALLEST]
 
 
 def _steps(size: int, name: str) -> tuple:
-    """The matrices (down (size/2, size), up (size, size/2)) of a pyramid step: an image X becomes M X Mᵀ."""
+    """The matrices (down (size/2, size), up (size, size/2)) of a pyramid step along one axis of `size` pixels."""
     pyramid = PYRAMIDS[check_pyramid(name)]
     blur = np.zeros((size, size))
     for offset, weight in zip(range(-2, 3), BINOMIAL):
@@ -155,14 +162,15 @@ def _steps(size: int, name: str) -> tuple:
     return blur[::2].astype(np.float32), spread.astype(np.float32)
 
 
-def _resample(images: np.ndarray, step: np.ndarray) -> np.ndarray:
-    return step @ images @ step.T
+def _resample(images: np.ndarray, of_rows: np.ndarray, of_columns: np.ndarray) -> np.ndarray:
+    """Each image X as R X Cᵀ."""
+    return of_rows @ images @ of_columns.T
 
 
 class _Patches:
     """The patches of one set at one level, taken from a few images at a time."""
 
-    def __init__(self, images: np.ndarray, steps: Optional[tuple], places: tuple, patch_size: int) -> None:
+    def __init__(self, images: np.ndarray, steps: Optional[list], places: tuple, patch_size: int) -> None:
         self._images, self._steps, self._places, self._patch_size = images, steps, places, patch_size
         self.count = places[0].size
         self._mean, self._std = self._statistics()
@@ -174,8 +182,8 @@ class _Patches:
         for start in range(0, len(self._images), chunk):
             level = self._images[start : start + chunk]
             if self._steps:
-                down, up = self._steps
-                level = level - _resample(_resample(level, down), up)
+                down, up = zip(*self._steps)
+                level = level - _resample(_resample(level, *down), *up)
             windows = sliding_window_view(level, (self._patch_size, self._patch_size), axis=(2, 3))
             rows, columns = (each[start : start + chunk] for each in self._places)
             patches = windows[np.arange(len(level))[:, None], :, rows, columns]  # (images, per_image, C, 7, 7)

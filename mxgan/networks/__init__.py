@@ -4,7 +4,7 @@ In reading order::
 
     base.py               Network, the base class: shapes, inputs and checks
     blocks.py             symbol builders that the networks share
-    dcgan.py              DCGAN, at any power-of-two size
+    dcgan.py              DCGAN, at any size that can be halved twice
     conditional.py        DCGANs with classes: conditional, auxiliary classifier, semi-supervised
     mlp.py                fully connected layers, 28×28 or 64×64
     cbr.py                nine convolutions in each network, 32×32

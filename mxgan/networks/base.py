@@ -6,8 +6,17 @@ from collections.abc import Mapping
 
 from mxgan.errors import ArgumentError
 from mxgan.runtime.config import whole_number
+from mxgan.runtime.image_size import height_and_width, normal_size, size_text
 
-__all__ = ["Network", "check_channels", "check_positive", "check_sizes", "check_widths"]
+__all__ = [
+    "Network",
+    "check_channels",
+    "check_positive",
+    "check_sizes",
+    "check_square",
+    "check_widths",
+    "normalise_size",
+]
 
 
 class Network:
@@ -42,8 +51,8 @@ class Network:
 
     @property
     def image_shape(self) -> tuple:
-        """Shape of one image: (nc, image_size, image_size)."""
-        return (self.nc, self.image_size, self.image_size)
+        """Shape of one image: (nc, height, width)."""
+        return (self.nc, *height_and_width(self.image_size))
 
     @property
     def generator_classes(self) -> int:
@@ -82,6 +91,21 @@ def check_widths(network: Network, *fields: str) -> None:
             )
         for i, width in enumerate(widths):
             whole_number(f"{field}[{i}]", width)
+
+
+def normalise_size(network: Network) -> None:
+    """Make a square (height, width) in the field `image_size` of a frozen network the number that it is equal to."""
+    object.__setattr__(network, "image_size", normal_size(*height_and_width(network.image_size)))
+
+
+def check_square(network: Network) -> None:
+    """`normalise_size`, then ArgumentError unless the network's images are square."""
+    normalise_size(network)
+    if isinstance(network.image_size, tuple):
+        raise ArgumentError(
+            f"image_size is {size_text(network.image_size)}, and {network.title} makes square images; give one whole "
+            "number, or one of DCGAN's networks."
+        )
 
 
 def check_channels(nc: int) -> None:

@@ -44,7 +44,7 @@ class _GivenTheClass(DCGAN):
         check_sizes(self, "classes")
 
     def _first_layer(self, channels: int):
-        of_class = from_latent(one_hot_planes(self.classes), "g1_class", self.classes, channels, 4)
+        of_class = from_latent(one_hot_planes(self.classes), "g1_class", self.classes, channels, self.end)
         return super()._first_layer(channels) + of_class
 
     @classmethod
@@ -69,10 +69,9 @@ class ConditionalDCGAN(_GivenTheClass):
     title = "a conditional DCGAN"
 
     def discriminator(self):
-        """`data` (N, nc, image_size, image_size), `class_label` (N,) → raw score (N, 1)."""
-        size = (self.image_size, self.image_size)
-        planes = mx.sym.broadcast_axis(one_hot_planes(self.classes), axis=(2, 3), size=size)
-        seen = mx.sym.Concat(mx.sym.Variable("data"), planes, dim=1)  # (N, nc + classes, image_size, image_size)
+        """`data` (N, nc, H, W), `class_label` (N,) → raw score (N, 1)."""
+        planes = mx.sym.broadcast_axis(one_hot_planes(self.classes), axis=(2, 3), size=self.image_shape[1:])
+        seen = mx.sym.Concat(mx.sym.Variable("data"), planes, dim=1)  # (N, nc + classes, H, W)
         return self._vector(1, self._features(seen), f"d{self.depth}")
 
 
@@ -94,7 +93,7 @@ class AuxiliaryDCGAN(_GivenTheClass):
     title = "an auxiliary-classifier DCGAN"
 
     def discriminator(self):
-        """`data` (N, nc, image_size, image_size) → raw score (N, 1) and class logits (N, classes)."""
+        """`data` (N, nc, H, W) → raw score (N, 1) and class logits (N, classes)."""
         features = self._features(mx.sym.Variable("data"))
         score, logits = self._vector(1, features, f"d{self.depth}"), self._vector(self.classes, features, "dclass")
         return mx.sym.Group([score, logits])
@@ -138,7 +137,7 @@ class SemiSupervisedDCGAN(DCGAN):
         return "minibatch discrimination (minibatch_kernels)" if self.minibatch_kernels else ""
 
     def discriminator(self):
-        """`data` (N, nc, image_size, image_size) → raw score (N, 1) and class logits (N, classes)."""
+        """`data` (N, nc, H, W) → raw score (N, 1) and class logits (N, classes)."""
         features = mx.sym.Flatten(self._features(mx.sym.Variable("data")))
         if self.minibatch_kernels:
             near = minibatch_discrimination(features, "dminibatch", self.minibatch_kernels, self.minibatch_dims)

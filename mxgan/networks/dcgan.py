@@ -1,4 +1,4 @@
-"""DCGAN (Radford et al. 2016) with the layer names of MXNet's example, at any power-of-two size from 16.
+"""DCGAN (Radford et al. 2016) with the layer names of MXNet's example, at any size that can be halved twice.
 
 `make_dcgan_sym` is the function of that example, with the same arguments, layers, parameter names and shapes. So
 .params files of the example work here, and files of mxgan work there. `DCGAN` makes the same two networks, but its
@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mxgan.errors import lookup
-from mxgan.networks.base import Network, check_channels, check_positive, check_sizes
-from mxgan.networks.blocks import from_latent, layer_norm, powers_of_two_layers, to_vector, upsample
+from mxgan.networks.base import Network, check_channels, check_positive, check_sizes, normalise_size
+from mxgan.networks.blocks import from_latent, halvings, layer_norm, to_vector, upsample
 from mxgan.objectives.heads import get_objective
 from mxgan.runtime import mx
 from mxgan.runtime.config import check_switch
+from mxgan.runtime.image_size import ImageSize, height_and_width
 
 __all__ = ["DCGAN", "DISCRIMINATOR_NORMS", "make_dcgan_sym"]
 
@@ -34,14 +35,15 @@ def batch_norm(network: DCGAN, data, name: str):
 
 @dataclass(frozen=True)
 class DCGAN(Network):
-    """A DCGAN generator and discriminator for square images.
+    """A DCGAN generator and discriminator.
 
     Parameters
     ----------
     ngf, ndf : channels of the generator's last hidden layer and of the discriminator's first layer. Each layer
         further from the image has twice as many.
     nc : channels of the image, 1 or 3.
-    image_size : height and width in pixels, a power of two from 16 up.
+    image_size : height and width in pixels: one whole number, or (height, width). A side is a multiple of 4 from 16 to
+        256, or a larger power of two; see `halvings`.
     latent_size : length of the latent vector `rand`.
     no_bias : leave the bias out of every (transposed) convolution.
     fix_gamma : hold every BatchNorm scale at 1, as MXNet's example does; the paper trains it.
@@ -60,7 +62,7 @@ class DCGAN(Network):
     ngf: int = 64
     ndf: int = 64
     nc: int = 3
-    image_size: int = 64
+    image_size: ImageSize = 64
     latent_size: int = 100
     no_bias: bool = True
     fix_gamma: bool = True
@@ -73,7 +75,8 @@ class DCGAN(Network):
         for field in ("no_bias", "fix_gamma"):
             check_switch(field, getattr(self, field))
         check_positive(self, "eps")
-        powers_of_two_layers(self.image_size)
+        normalise_size(self)
+        halvings(self.image_size)
         lookup("discriminator_norm", self.discriminator_norm, DISCRIMINATOR_NORMS)
 
     @property
@@ -83,11 +86,20 @@ class DCGAN(Network):
 
     @property
     def depth(self) -> int:
-        """L, the number of layers of either network."""
-        return powers_of_two_layers(self.image_size)
+        """L, the number of layers of either network: one for each halving, and one for the end."""
+        return halvings(self.image_size) + 1
+
+    def sides(self, i: int) -> tuple:
+        """(height, width) of the images after i halvings; after L − 1 of them, the kernel of the ends."""
+        return tuple(side >> i for side in height_and_width(self.image_size))
+
+    @property
+    def end(self) -> tuple:
+        """(height, width) of the smallest feature map, and so of the kernels of g1 and dL."""
+        return self.sides(self.depth - 1)
 
     def generator(self):
-        """`rand` (N, latent_size, 1, 1) → image (N, nc, image_size, image_size) in [-1, 1]; layers g1 … gL."""
+        """`rand` (N, latent_size, 1, 1) → image (N, nc, H, W) in [-1, 1]; layers g1 … gL."""
         return self._after_first(self._first_layer(self.widest))
 
     @property
@@ -96,26 +108,26 @@ class DCGAN(Network):
         return self.ngf * 2 ** (self.depth - 2)
 
     def _after_first(self, layer):
-        """(N, widest, 4, 4) → image; layers g2 … gL."""
+        """(N, widest, *end) → image; layers g2 … gL."""
         channels = self.widest
         for i in range(1, self.depth):
             layer = mx.sym.Activation(batch_norm(self, layer, f"gbn{i}"), name=f"gact{i}", act_type="relu")
             narrower = self.nc if i == self.depth - 1 else channels // 2
-            layer = upsample(layer, f"g{i + 1}", channels, narrower, 2 ** (i + 2), self.no_bias)
+            layer = upsample(layer, f"g{i + 1}", channels, narrower, self.sides(self.depth - 1 - i), self.no_bias)
             channels = narrower
         return mx.sym.Activation(layer, name=f"gact{self.depth}", act_type="tanh")
 
     def discriminator(self):
-        """`data` (N, nc, image_size, image_size) → raw score (N, 1); layers d1 … dL, no norm on the first."""
+        """`data` (N, nc, H, W) → raw score (N, 1); layers d1 … dL, no norm on the first."""
         return self._vector(1, self._features(mx.sym.Variable("data")), f"d{self.depth}")
 
     def _first_layer(self, channels: int):
-        return from_latent(mx.sym.Variable("rand"), "g1", self.latent_size, channels, 4, self.no_bias)
+        return from_latent(mx.sym.Variable("rand"), "g1", self.latent_size, channels, self.end, self.no_bias)
 
     def _features(self, layer):
-        """d1 … d(L-1): (N, any, image_size, image_size) → (N, ndf · 2^(L-2), 4, 4)."""
+        """d1 … d(L-1): (N, any, H, W) → (N, ndf · 2^(L-2), *end)."""
         for i in range(1, self.depth):
-            channels, side = self.ndf * 2 ** (i - 1), self.image_size // 2**i
+            channels = self.ndf * 2 ** (i - 1)
             layer = mx.sym.Convolution(
                 layer,
                 name=f"d{i}",
@@ -124,26 +136,26 @@ class DCGAN(Network):
                 pad=(1, 1),
                 num_filter=channels,
                 no_bias=self.no_bias,
-            )  # (N, channels, side, side)
+            )  # (N, channels, *sides(i))
             if i > 1:
-                layer = DISCRIMINATOR_NORMS[self.discriminator_norm](self, layer, i, (channels, side, side))
+                layer = DISCRIMINATOR_NORMS[self.discriminator_norm](self, layer, i, (channels, *self.sides(i)))
             layer = mx.sym.LeakyReLU(layer, name=f"dact{i}", act_type="leaky", slope=0.2)
         return layer
 
     def _vector(self, num_hidden: int, features, name: str):
-        """(N, ndf · 2^(L-2), 4, 4) → (N, num_hidden)."""
-        return to_vector(features, name, self.ndf * 2 ** (self.depth - 2), num_hidden, 4, self.no_bias)
+        """(N, ndf · 2^(L-2), *end) → (N, num_hidden)."""
+        return to_vector(features, name, self.ndf * 2 ** (self.depth - 2), num_hidden, self.end, self.no_bias)
 
     @classmethod
     def fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
         depth = sum(name.startswith("g") and name.endswith("_weight") and name[1:-7].isdigit() for name in shapes)
-        latent_size, *_ = shapes["g1_weight"]
+        latent_size, _, *end = shapes["g1_weight"]
         ngf, nc, *_ = shapes[f"g{depth}_weight"]
         return {
             "ngf": ngf,
             "nc": nc,
             "latent_size": latent_size,
-            "image_size": 2 ** (depth + 1),
+            "image_size": tuple(side << (depth - 1) for side in end),
             "no_bias": "g1_bias" not in shapes,
         }
 

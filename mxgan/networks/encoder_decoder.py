@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mxgan.errors import ArgumentError
-from mxgan.networks.base import Network, check_channels, check_sizes
+from mxgan.networks.base import Network, check_channels, check_sizes, check_square
 from mxgan.networks.blocks import upsample
 from mxgan.runtime import mx
+from mxgan.runtime.image_size import ImageSize
 
 __all__ = ["EncoderDecoder"]
 
@@ -28,7 +29,7 @@ class EncoderDecoder(Network):
     ----------
     capacity : c. D's blocks have c, 2c, 4c and 8c filters; G has 8c channels after Dense, then 4c, 2c, c and c.
     nc : channels of the image, 1 or 3.
-    image_size : height and width in pixels, a multiple of 16; published for 64.
+    image_size : height and width in pixels, which are the same, a multiple of 16; published for 64.
     latent_size : length of the latent vector; the source does not give it.
     """
 
@@ -39,11 +40,12 @@ class EncoderDecoder(Network):
 
     capacity: int = 16
     nc: int = 3
-    image_size: int = 64
+    image_size: ImageSize = 64
     latent_size: int = 128
 
     def __post_init__(self) -> None:
-        check_sizes(self, "capacity", "image_size", "latent_size")
+        check_square(self)
+        check_sizes(self, "capacity", "latent_size")
         check_channels(self.nc)
         if self.image_size % 2**BLOCKS:
             raise ArgumentError(f"image_size is {self.image_size}; give a multiple of 16 (16, 32, 48, 64, …).")

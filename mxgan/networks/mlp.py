@@ -20,10 +20,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mxgan.errors import ArgumentError
-from mxgan.networks.base import Network, check_channels, check_positive, check_sizes, check_widths
+from mxgan.networks.base import Network, check_channels, check_positive, check_sizes, check_square, check_widths
 from mxgan.networks.blocks import from_zero_to_one, leaky, to_zero_to_one
 from mxgan.runtime import mx
 from mxgan.runtime.config import check_switch
+from mxgan.runtime.image_size import ImageSize
 
 __all__ = ["MLP"]
 
@@ -40,7 +41,7 @@ class MLP(Network):
     Parameters
     ----------
     nc : channels of the image, 1 or 3.
-    image_size : height and width in pixels.
+    image_size : height and width in pixels, which are the same.
     latent_size : length of the latent vector.
     generator_widths, discriminator_widths : widths of the hidden layers, from input to output.
     norm_first : whether G's first block has BatchNorm.
@@ -56,7 +57,7 @@ class MLP(Network):
     assumed = ("eps", "slope", "output")
 
     nc: int = 1
-    image_size: int = 28
+    image_size: ImageSize = 28
     latent_size: int = 64
     generator_widths: tuple[int, ...] = (128, 256, 512, 784)
     discriminator_widths: tuple[int, ...] = (512, 256, 128)
@@ -67,7 +68,8 @@ class MLP(Network):
 
     def __post_init__(self) -> None:
         check_channels(self.nc)
-        check_sizes(self, "image_size", "latent_size")
+        check_square(self)
+        check_sizes(self, "latent_size")
         check_widths(self, "generator_widths", "discriminator_widths")
         check_switch("norm_first", self.norm_first)
         check_positive(self, "eps")

@@ -22,7 +22,7 @@ def open_images(config, progress: Optional[bool] = None, **settings):
 
     Raises MXGANError if the images are missing.
     """
-    channels, image_size, _ = config.recipe.network.image_shape
+    channels, *image_size = config.recipe.network.image_shape
     own = {
         "batch_size": config.recipe.batch_size,
         "seed": config.seed,

@@ -17,7 +17,7 @@ import numpy as np
 from mxgan.errors import OutputError
 from mxgan.evaluation.bundle import Bundle, Settings
 from mxgan.evaluation.evaluate import COPIES, Evaluation, check_names, evaluated, gather
-from mxgan.evaluation.features import RESIZING, reduced
+from mxgan.evaluation.features import PADDING, RESIZING, reduced
 from mxgan.evaluation.metrics import METRICS
 from mxgan.evaluation.reference import Reference, image_chunks, sample_chunks
 from mxgan.evaluation.swd import check_pyramid
@@ -120,6 +120,8 @@ def _protocol(
     config: RunConfig, chosen: Path, file: Path, samples: int, settings: Settings, reference: Reference
 ) -> dict:
     held_out = {"held_out": held_out_split(config)} if COPIES in reference.names else {}
+    _, height, width = config.recipe.network.image_shape
+    resizing = RESIZING if height == width else f"{RESIZING}; {PADDING}"
     return {
         "run": chosen.resolve().parents[1].name,
         "checkpoint": int(chosen.name),
@@ -129,7 +131,7 @@ def _protocol(
         "samples": samples,
         "seed": settings.seed,
         "reference": reference.protocol,
-        "resizing": {"classifier": RESIZING, "copies": f"{RESIZING}; to at most {COPY_SIZE} pixels a side"},
+        "resizing": {"classifier": resizing, "copies": f"{resizing}; to at most {COPY_SIZE} pixels a side"},
         "settings": asdict(settings),
         "versions": versions(),
         **held_out,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import operator
+import re
 import typing
 from collections.abc import Iterator, Mapping
 from numbers import Real
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, Optional
 
 from mxgan.errors import ArgumentError, lookup, unknown_name
 
@@ -19,6 +20,7 @@ __all__ = [
     "from_dict",
     "is_number",
     "override",
+    "read_pair",
     "setting_paths",
     "to_dict",
     "whole_number",
@@ -191,14 +193,25 @@ def _ending(paths, key: str) -> list:
 
 
 def _read(text: Any, wanted: Any) -> Any:
-    """A string as the JSON value that it spells, unless it is the string that is wanted."""
+    """A string as the JSON value, or the pair of numbers, that it spells, unless it is the string that is wanted."""
     if not isinstance(text, str):
         return text
     try:
         value = json.loads(text)
     except ValueError:
-        return str(text)
+        pair = read_pair(text) if PAIR in _options(wanted) else None
+        return str(text) if pair is None else pair
     return value if wanted is Any or _fits(value, wanted) or not _fits(text, wanted) else str(text)
+
+
+PAIR = tuple[int, int]
+_SPELT_PAIR = re.compile(r"([0-9]{1,9})x([0-9]{1,9})", re.ASCII)
+
+
+def read_pair(text: str) -> Optional[tuple]:
+    """The two whole numbers of a text such as "48x96"; None for any other text."""
+    found = _SPELT_PAIR.fullmatch(text)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def _options(wanted: Any) -> tuple:
@@ -223,7 +236,7 @@ def _fits_one(value: Any, option: Any) -> bool:
         return isinstance(value, (float, int))
     if _class_of(option) is tuple and isinstance(value, (tuple, list)):
         element, *_ = typing.get_args(option) or (Any,)
-        return all(_fits(each, element) for each in value)
+        return (option != PAIR or len(value) == 2) and all(_fits(each, element) for each in value)
     return isinstance(value, _class_of(option))
 
 
@@ -243,6 +256,8 @@ def _typed(name: str, value: Any, wanted: Any) -> Any:
 
 
 def _described(option: Any) -> str:
+    if option == PAIR:
+        return "two, as 48x96"
     if _class_of(option) is not tuple:
         return _WORDS.get(_class_of(option).__name__, _class_of(option).__name__)
     element, *_ = typing.get_args(option) or (Any,)

@@ -144,7 +144,7 @@ def test_the_default_recipe_has_what_keeps_it_in_balance():
         (["--checkpoint-every", "never"], "'never' is none of N|epoch|Nmin, where N is a number above 0"),
         (["--set", "ngf"], "--set 'ngf' is not of the form KEY=VALUE"),
         (["--set", "ngff=3"], "unknown setting 'ngff'"),
-        (["--set", "image_size=48"], "image_size 48 is not a power of two"),
+        (["--set", "image_size=50"], "image_size is 50; give a multiple of 4 from 16 to 256"),
         (["--set", "learning_rate=1"], "is ambiguous; give one of"),
         (["--set", "generator_optimizer.name=adamm"], "'adamm'"),
         (["--steps", "1", "--epochs", "1"], "give either steps or epochs"),

@@ -9,7 +9,8 @@ from PIL import Image
 
 from mxgan.data import folder as folder_module
 from mxgan.data import folder_cache
-from mxgan.data.folder import load_folder, open_folder, square
+from mxgan.data.fitting import fitted
+from mxgan.data.folder import load_folder, open_folder
 from mxgan.data.images import ImageArrayIter
 from mxgan.data.packing import pack_folder
 from mxgan.data.record_files import read_records
@@ -63,13 +64,13 @@ def test_shrinking_takes_the_mean_over_the_middle(height, width, size):
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     wanted = area_mean(pixels[top : top + side, left : left + side], size)
-    assert np.abs(square(pixels, size) - wanted).max() <= 1
+    assert np.abs(fitted(pixels, size, size) - wanted).max() <= 1
 
 
 def test_enlarging_is_bilinear():
     pixels = np.random.default_rng(1).integers(0, 256, (75, 130, 3)).astype(np.uint8)
     larger = Image.fromarray(pixels[:, 27:102]).resize((150, 150), Image.BILINEAR)
-    assert np.abs(square(pixels, 150).astype(int) - np.asarray(larger)).max() <= 2
+    assert np.abs(fitted(pixels, 150, 150).astype(int) - np.asarray(larger)).max() <= 2
 
 
 def test_images_and_labels_in_sorted_order(place, make_photo):
@@ -133,7 +134,7 @@ def test_mixed_formats_depths_and_turns_become_one_picture(tmp_path, make_photo)
         Image.fromarray(np.rot90(photo, 1).copy()).save(folder / f"turned.{suffix}", exif=turned)
     found = load(folder, 48)
     assert (len(found.images), found.report.broken) == (16, [])
-    wanted = square(photo, 48).astype(int)
+    wanted = fitted(photo, 48, 48).astype(int)
     assert np.abs(found.images - wanted).mean(axis=(1, 2, 3)).max() < 5
 
 
@@ -247,7 +248,7 @@ def test_an_interrupt_leaves_nothing_behind(place, cache, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(folder_module, "square", interrupted)
+    monkeypatch.setattr(folder_module, "fitted", interrupted)
     with pytest.raises(KeyboardInterrupt):
         load(place)
     assert list((cache / "folders").iterdir()) == []

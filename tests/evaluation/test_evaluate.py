@@ -10,7 +10,7 @@ import pytest
 
 from mxgan.errors import ArgumentError
 from mxgan.evaluation.bundle import Bundle, Score, Settings
-from mxgan.evaluation.evaluate import Evaluation, Networks, _in_blocks, check_names, evaluated, gather
+from mxgan.evaluation.evaluate import Evaluation, Networks, _in_blocks, check_names, evaluated, gather, measured_side
 from mxgan.evaluation.features import BATCH, resized
 from mxgan.evaluation.frechet import FeatureStatistics, frechet_distance
 from mxgan.evaluation.metrics import METRICS
@@ -70,6 +70,22 @@ def test_images_are_measured_at_a_power_of_two(side, measured):
     found = gather([(images, None)], 3, Networks(), ["swd"]).images
     np.testing.assert_array_equal(found, resized(images, measured))
     assert found.shape == (3, 1, measured, measured)
+
+
+@pytest.mark.parametrize(
+    "sides, measured",
+    [((48, 96), (64, 128)), ((96, 48), (128, 64)), ((48, 80), (64, 112)), ((16, 20), (16, 32)), ((256, 16), (256, 16)),
+     ((300, 600), (512, 1024))],
+)  # fmt: skip
+def test_images_of_another_aspect_ratio_are_measured_without_stretching(sides, measured):
+    assert measured_side(sides) == measured
+    images = np.random.default_rng(0).uniform(-1, 1, (3, 1, *sides)).astype(np.float32)
+    kept = gather([(images, None)], 3, Networks(), ["swd"])
+    np.testing.assert_array_equal(kept.images, resized(images, measured))
+    if max(sides) < 100:
+        scores = evaluated(["swd", "ms_ssim", "birthday"], kept, kept, Settings())
+        assert scores["swd"].value == 0
+        assert scores["ms_ssim"].value == scores["ms_ssim"].details["reference"]
 
 
 def test_of_the_first_images_alone_images_are_kept(digits):

@@ -36,6 +36,22 @@ def test_a_larger_side_is_bilinear():
     np.testing.assert_allclose(found, np.broadcast_to(expected, (32, 32)), atol=1e-6)
 
 
+@pytest.mark.parametrize("sides, size", [((20, 40), 32), ((40, 20), 32), ((48, 80), (64, 112)), ((24, 48), (16, 32))])
+def test_another_aspect_ratio_keeps_the_whole_image_and_stretches_nothing(sides, size):
+    """A disc stays a disc, as wide as it is high, and the rest is the edge's grey."""
+    rows, columns = np.ogrid[: sides[0], : sides[1]]
+    distance = np.hypot(rows - (sides[0] - 1) / 2, columns - (sides[1] - 1) / 2)
+    disc = np.where(distance < 0.4 * min(sides), 1, -0.5).astype(np.float32)
+    found = resized(disc[None, None], size)[0, 0]
+    inside = found > 0.25
+    assert found.shape == ((size, size) if isinstance(size, int) else size)
+    assert abs(int(inside.any(axis=0).sum()) - int(inside.any(axis=1).sum())) <= 1
+    scale = min(wanted / side for wanted, side in zip(found.shape, sides))
+    assert inside.sum() == pytest.approx((disc > 0.25).sum() * scale**2, rel=0.06)
+    for edge in (found[0], found[-1], found[:, 0], found[:, -1]):
+        np.testing.assert_allclose(edge, -0.5, atol=1e-6)
+
+
 def test_the_same_side_is_left_alone_and_colours_become_their_mean():
     images = noise(3, 3, 32, 32)
     np.testing.assert_array_equal(resized(images, 32), images)

@@ -9,6 +9,7 @@ from scipy import ndimage
 from mxgan.errors import ArgumentError, ShapeError
 from mxgan.evaluation import swd
 from mxgan.evaluation.arrays import draws
+from mxgan.evaluation.features import resized
 from mxgan.evaluation.swd import PYRAMIDS, sliced_wasserstein
 from mxgan.runtime import cv2, memory
 from tests.oracle.patch_distance import patch_distance
@@ -23,12 +24,20 @@ def three(images: np.ndarray) -> np.ndarray:
     return np.repeat(images, 3, axis=1)
 
 
-@pytest.mark.parametrize("name, edges, blow_up", [("mirrored", "mirror", "zeros"), ("padded", "zero", "repeat")])
-def test_it_is_the_plain_loops(digits, name, edges, blow_up):
-    real, fake = three(digits[:3]), noise(0, 3, 3)
+@pytest.mark.parametrize(
+    "name, edges, blow_up, height, width",
+    [
+        ("mirrored", "mirror", "zeros", 32, 32),
+        ("padded", "zero", "repeat", 32, 32),
+        ("padded", "zero", "repeat", 32, 48),
+    ],
+)
+def test_it_is_the_plain_loops(digits, name, edges, blow_up, height, width):
+    real, fake = resized(three(digits[:3]), (height, width)), resized(noise(0, 3, 3), (height, width))
     directions = draws("directions", 5).standard_normal((11, 3, 49))
     directions = directions.reshape(11, -1) / np.linalg.norm(directions.reshape(11, -1), axis=1, keepdims=True)
-    places = {size: swd._places(5, size, 7, (3, 9)) for size in (32, 16)}
+    sides = {32: (height, width), 16: (height // 2, width // 2)}
+    places = {size: swd._places(5, each, 7, (3, 9)) for size, each in sides.items()}
     expected = patch_distance(real, fake, edges, blow_up, places, directions)
     found = sliced_wasserstein(real, fake, seed=5, patches_per_image=9, directions=11, pyramid=name)
     assert found.pop("mean") == pytest.approx(np.mean(list(expected.values())), rel=1e-5)
@@ -49,7 +58,7 @@ def test_the_pyramid_is_opencvs(digits):
 def test_levels_add_up_to_the_image(digits, name):
     """A level that is blown up and added to the next finer one gives the image back, and even light is no detail."""
     down, up = swd._steps(32, name)
-    level = digits - swd._resample(swd._resample(digits, down), up)
+    level = digits - swd._resample(swd._resample(digits, down, down), up, up)
     np.testing.assert_allclose(level + up @ (down @ digits @ down.T) @ up.T, digits, atol=1e-6)
     even = up @ (down @ np.ones((32, 32)) @ down.T) @ up.T
     np.testing.assert_allclose(even[6:-6, 6:-6], 1, atol=1e-6)
@@ -141,9 +150,10 @@ def test_images_without_contrast_are_far_and_finite(digits):
     [
         ({"fake": noise(0, 39)}, ShapeError, "real has 40 images, fake 39; give the same number of each."),
         ({"real": noise(0, 1), "fake": noise(0, 1)}, ShapeError, "real has 1 images; give at least 2."),
-        ({"real": noise(0, size=28), "fake": noise(1, size=28)}, ShapeError, "images are 28x28; give square ones with"),
-        ({"real": noise(0, size=8), "fake": noise(1, size=8)}, ShapeError, "images are 8x8; give square ones"),
-        ({"real": noise(0)[..., :16], "fake": noise(1)[..., :16]}, ShapeError, "images are 32x16; give square ones"),
+        ({"real": noise(0, size=28), "fake": noise(1, size=28)}, ShapeError, "images are 28x28; give a shorter side"),
+        ({"real": noise(0, size=8), "fake": noise(1, size=8)}, ShapeError, "images are 8x8; give a shorter side"),
+        ({"real": noise(0)[..., :24], "fake": noise(1)[..., :24]}, ShapeError, "images are 32x24; give a shorter side"),
+        ({"real": noise(0, size=65)[:, :, :64], "fake": noise(1, size=65)[:, :, :64]}, ShapeError, "images are 64x65;"),
         ({"fake": noise(0) * np.nan}, ArgumentError, "fake hold NaN or infinity"),
         ({"patch_size": 4}, ArgumentError, "patch_size is 4; give an odd number from 1 to 15."),
         ({"patch_size": 17}, ArgumentError, "patch_size is 17; give a whole number from 1 to 16."),

@@ -5,13 +5,14 @@ from mxgan.errors import ArgumentError
 from mxgan.networks.blocks import (
     from_latent,
     from_zero_to_one,
+    halvings,
     layer_norm,
     leaky,
-    powers_of_two_layers,
     single_channel_deconvolution,
     to_zero_to_one,
     upsample,
 )
+from mxgan.networks.dcgan import DCGAN
 from mxgan.runtime import mx
 from tests.networks.helpers import assert_as_in_torch, run
 
@@ -89,15 +90,29 @@ def test_leaky_is_relu_at_slope_nought(slope, expected):
     np.testing.assert_array_equal(found, [expected])
 
 
-@pytest.mark.parametrize("size, layers", [(16, 3), (32, 4), (64, 5), (128, 6)])
-def test_layers_to_a_power_of_two(size, layers):
-    assert powers_of_two_layers(size) == layers
+@pytest.mark.parametrize(
+    "size, count, end",
+    [(16, 2, (4, 4)), (28, 2, (7, 7)), (32, 3, (4, 4)), (36, 2, (9, 9)), (48, 3, (6, 6)), (64, 4, (4, 4)),
+     (68, 2, (17, 17)), (96, 4, (6, 6)), (128, 5, (4, 4)), (256, 6, (4, 4)), (512, 7, (4, 4)), ((64, 128), 4, (4, 8)),
+     ((48, 96), 3, (6, 12)), ((16, 256), 2, (4, 64)), ((28, 32), 2, (7, 8))],
+)  # fmt: skip
+def test_sides_are_halved_while_they_stay_whole_and_at_least_four(size, count, end):
+    assert halvings(size) == count
+    assert DCGAN(image_size=size).end == end
 
 
-@pytest.mark.parametrize("size", [8, 24, 48, 0, -16])
-def test_other_sizes_are_refused(size):
-    with pytest.raises(ArgumentError, match=f"image_size.*{size}"):
-        powers_of_two_layers(size)
+def test_every_multiple_of_four_has_a_network():
+    for side in range(16, 257, 4):
+        network = DCGAN(ngf=1, ndf=1, nc=1, image_size=side)
+        assert network.generator().infer_shape(rand=(1, 100, 1, 1))[1] == [(1, 1, side, side)]
+        assert network.discriminator().infer_shape(data=(1, 1, side, side))[1] == [(1, 1)]
+        assert network.end[0] << (network.depth - 1) == side
+
+
+@pytest.mark.parametrize("size, text", [(8, "8"), (30, "30"), (0, "0"), (-16, "-16"), (260, "260"), ((32, 9), "32x9")])
+def test_other_sizes_are_refused(size, text):
+    with pytest.raises(ArgumentError, match=f"image_size is {text}; give a "):
+        halvings(size)
 
 
 @pytest.mark.parametrize("no_bias", [True, False])

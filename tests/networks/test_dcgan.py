@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -5,6 +7,7 @@ import mxgan
 from mxgan.errors import ArgumentError, CheckpointError
 from mxgan.graphs.shapes import parameter_shapes
 from mxgan.networks.recognition import from_parameters
+from mxgan.runtime import mx
 from tests.networks.helpers import assert_as_in_torch, drawn, layer_shapes, run
 
 
@@ -84,8 +87,11 @@ def test_what_a_critic_says_of_an_image_depends_on_that_image_alone_but_with_bat
         ({"ndf": -3}, "ndf is -3"),
         ({"ngf": 2.5}, "ngf is 2.5"),
         ({"nc": 2}, "nc is 2; give 1 (grey) or 3 (RGB)"),
-        ({"image_size": 48}, "image_size 48 is not a power of two of at least 16"),
-        ({"image_size": 8}, "image_size 8 is not a power of two"),
+        ({"image_size": 50}, "image_size is 50; give a multiple of 4 from 16 to 256 (16, 28, 32, 48, 64, …)"),
+        ({"image_size": 8}, "image_size is 8; give a multiple of 4"),
+        ({"image_size": (48, 90)}, "image_size is 48x90; give a multiple of 4"),
+        ({"image_size": (48, 96, 3)}, "image_size is (48, 96, 3); give a whole number, or (height, width)"),
+        ({"image_size": (48, 9.5)}, "image_size is 9.5; give a whole number"),
         ({"latent_size": 0}, "latent_size is 0"),
         ({"eps": 0.0}, "eps is 0.0"),
         ({"no_bias": "yes"}, "no_bias is 'yes'; give True or False"),
@@ -98,7 +104,7 @@ def test_bad_arguments_are_refused_before_anything_is_built(arguments, words):
     assert words in str(caught.value)
 
 
-@pytest.mark.parametrize("size", [16, 64, 128])
+@pytest.mark.parametrize("size", [16, 28, 64, 68, 96, 128, (48, 96), (128, 64)])
 @pytest.mark.parametrize("no_bias", [True, False])
 def test_a_network_is_read_off_its_parameters(size, no_bias):
     network = mxgan.DCGAN(ngf=6, nc=1, image_size=size, latent_size=20, no_bias=no_bias)
@@ -108,6 +114,66 @@ def test_a_network_is_read_off_its_parameters(size, no_bias):
     found = from_parameters(mxgan.DCGAN, shapes)
     assert (found.ngf, found.nc, found.image_size, found.latent_size) == (6, 1, size, 20)
     assert found.no_bias is no_bias
+
+
+def test_a_square_of_two_numbers_is_the_square_of_one():
+    assert mxgan.DCGAN(image_size=(32, 32)) == mxgan.DCGAN(image_size=32)
+    assert mxgan.DCGAN(image_size=[48, 96]).image_size == (48, 96)
+
+
+@pytest.mark.parametrize("row", ["mlp", "encoder-decoder"])
+def test_networks_of_square_images_say_so(row):
+    network = mxgan.NETWORKS[row]
+    assert network(image_size=(32, 32)) == network(image_size=32)
+    with pytest.raises(ArgumentError, match="image_size is 48x96, and an .* makes square images; give one whole num"):
+        network(image_size=(48, 96))
+
+
+# The sha256 of the two symbols' JSON at powers of two, taken before other sizes were possible.
+GREY = (("nc", 1), ("no_bias", False), ("discriminator_norm", "layer"))
+BEFORE = {
+    ("dcgan", 16, ()): "142babdb7d9e365a",
+    ("dcgan", 16, GREY): "1fd296e5bb928003",
+    ("dcgan", 32, ()): "6ee619b00337649e",
+    ("dcgan", 32, GREY): "916fce19c1fe3b8b",
+    ("dcgan", 64, ()): "14bd6b222db41d88",
+    ("dcgan", 64, GREY): "918c6a5b52608ec2",
+    ("dcgan", 128, ()): "4d5ca1bdab986dc4",
+    ("dcgan", 128, GREY): "1d45ed298decd8b2",
+    ("conditional-dcgan", 16, ()): "e780419c8089132b",
+    ("conditional-dcgan", 16, GREY): "a264cc196a17a94e",
+    ("conditional-dcgan", 32, ()): "ca9b7576c24789e6",
+    ("conditional-dcgan", 32, GREY): "ae4374639819430b",
+    ("conditional-dcgan", 64, ()): "c523a77fc47aed73",
+    ("conditional-dcgan", 64, GREY): "f204265f3b9bb7c5",
+    ("conditional-dcgan", 128, ()): "f546a3fcb8ff55d4",
+    ("conditional-dcgan", 128, GREY): "2a3b22e373c83afb",
+    ("auxiliary-dcgan", 16, ()): "348fb7e036d6d5dd",
+    ("auxiliary-dcgan", 16, GREY): "8488e5d14c4194df",
+    ("auxiliary-dcgan", 32, ()): "f6911f9c2aad4e90",
+    ("auxiliary-dcgan", 32, GREY): "739853f77474c533",
+    ("auxiliary-dcgan", 64, ()): "f801c8e9d3a72ce7",
+    ("auxiliary-dcgan", 64, GREY): "892fd403268ed4c5",
+    ("auxiliary-dcgan", 128, ()): "fefec80c974e4ee9",
+    ("auxiliary-dcgan", 128, GREY): "fe11712ebdc6bdad",
+    ("semi-supervised-dcgan", 16, ()): "91470e42ffe4f7a4",
+    ("semi-supervised-dcgan", 16, GREY): "b2f0410e673dda85",
+    ("semi-supervised-dcgan", 32, ()): "a170d3ec3c23deb5",
+    ("semi-supervised-dcgan", 32, GREY): "83ae1a35838fbf21",
+    ("semi-supervised-dcgan", 64, ()): "b6eb6f9f0058e0ef",
+    ("semi-supervised-dcgan", 64, GREY): "23ad239065de0f99",
+    ("semi-supervised-dcgan", 128, ()): "30136f40bd686e65",
+    ("semi-supervised-dcgan", 128, GREY): "d9e904d227bbf707",
+}
+
+
+@pytest.mark.parametrize("key", BEFORE)
+def test_powers_of_two_have_the_symbols_that_they_had(key):
+    row, size, settings = key
+    with mx.name.NameManager():
+        network = mxgan.NETWORKS[row](image_size=size, **dict(settings))
+        text = network.generator().tojson() + network.discriminator().tojson()
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == BEFORE[key]
 
 
 def test_parameters_of_something_else_are_refused():

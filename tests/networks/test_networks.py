@@ -29,6 +29,15 @@ SMALL = {
     "dcgan, biases": DCGAN(**TINY, nc=1, no_bias=False, fix_gamma=False),
     "dcgan, no norm": DCGAN(**TINY, fix_gamma=False, discriminator_norm="none"),
     "dcgan, layer norm": DCGAN(**TINY, fix_gamma=False, discriminator_norm="layer"),
+    "dcgan, 28": DCGAN(**{**TINY, "image_size": 28}, nc=1, fix_gamma=False),
+    "dcgan, layer norm, 48x32": DCGAN(
+        **{**TINY, "image_size": (48, 32)}, fix_gamma=False, no_bias=False, discriminator_norm="layer"
+    ),
+    "conditional-dcgan, 24x40": ConditionalDCGAN(**{**TINY, "image_size": (24, 40)}, nc=1, classes=3, fix_gamma=False),
+    "auxiliary-dcgan, 40x24": AuxiliaryDCGAN(**{**TINY, "image_size": (40, 24)}, classes=3, fix_gamma=False),
+    "semi-supervised-dcgan, 28x16": SemiSupervisedDCGAN(
+        **{**TINY, "image_size": (28, 16)}, classes=3, fix_gamma=False, minibatch_kernels=5
+    ),
     "mlp": MLP(generator_widths=(8, 16), discriminator_widths=(12,)),
     "mlp, tanh": MLP(3, 8, 5, (8, 16), (12,), norm_first=False, eps=0.8, slope=0.2, output="tanh"),
     "cbr": CBR(width=1),

@@ -12,18 +12,18 @@ KERNEL = [1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16]
 
 def pixel(picture, row, column, edges):
     """A pixel, also beyond the edges: mirrored at the outermost pixel, or 0."""
-    size = len(picture)
-    if edges == "zero" and not (0 <= row < size and 0 <= column < size):
+    height, width = np.shape(picture)
+    if edges == "zero" and not (0 <= row < height and 0 <= column < width):
         return 0.0
-    row, column = (-n if n < 0 else 2 * (size - 1) - n if n >= size else n for n in (row, column))
+    inside = ((row, height), (column, width))
+    row, column = (-n if n < 0 else 2 * (size - 1) - n if n >= size else n for n, size in inside)
     return picture[row][column]
 
 
 def blurred(picture, edges):
-    size = len(picture)
-    out = np.zeros((size, size))
-    for row in range(size):
-        for column in range(size):
+    out = np.zeros(np.shape(picture))
+    for row in range(out.shape[0]):
+        for column in range(out.shape[1]):
             for down, a in enumerate(KERNEL):
                 for right, b in enumerate(KERNEL):
                     out[row, column] += a * b * pixel(picture, row + down - 2, column + right - 2, edges)
@@ -35,10 +35,9 @@ def halved(picture, edges):
 
 
 def doubled(picture, edges, blow_up):
-    size = 2 * len(picture)
-    wide = np.zeros((size, size))
-    for row in range(size):
-        for column in range(size):
+    wide = np.zeros([2 * size for size in np.shape(picture)])
+    for row in range(wide.shape[0]):
+        for column in range(wide.shape[1]):
             if blow_up == "repeat":
                 wide[row, column] = picture[row // 2][column // 2]
             elif row % 2 == column % 2 == 0:
@@ -49,7 +48,7 @@ def doubled(picture, edges, blow_up):
 def levels(picture, edges, blow_up, smallest=16):
     """The Laplacian pyramid of one channel, finest first."""
     found = []
-    while len(picture) // 2 >= smallest:
+    while min(np.shape(picture)) // 2 >= smallest:
         smaller = halved(picture, edges)
         found.append(picture - doubled(smaller, edges, blow_up))
         picture = smaller
@@ -57,7 +56,7 @@ def levels(picture, edges, blow_up, smallest=16):
 
 
 def descriptors(images, places, side):
-    """One level's images (N, C, S, S) → patches (N · places, C, side, side), each channel of mean 0, deviation 1."""
+    """One level's images (N, C, H, W) → patches (N · places, C, side, side), each channel of mean 0, deviation 1."""
     found = []
     for image, rows, columns in zip(images, *places):
         for row, column in zip(rows, columns):
@@ -70,14 +69,17 @@ def descriptors(images, places, side):
 
 
 def patch_distance(real, fake, edges, blow_up, places, directions, side=7):
-    """{size: distance × 10³} for images with 3 channels; places {size: (rows, columns)}, directions (n, 3 · side²)."""
+    """{size: distance × 10³} for images with 3 channels; places {size: (rows, columns)}, directions (n, 3 · side²).
+
+    The size of a level is its shorter side.
+    """
     pyramids = []
     for images in (real, fake):
         each = [[levels(channel, edges, blow_up) for channel in image.astype(np.float64)] for image in images]
         pyramids.append([np.array([[c[level] for c in image] for image in each]) for level in range(len(each[0][0]))])
     found = {}
     for a, b in zip(*pyramids):
-        size = a.shape[-1]
+        size = min(a.shape[2:])
         a, b = (descriptors(level, places[size], side).reshape(-1, 3 * side**2) for level in (a, b))
         gaps = [np.mean(np.abs(np.sort(a @ line) - np.sort(b @ line))) for line in directions]
         found[str(size)] = 1000 * float(np.mean(gaps))

@@ -1,6 +1,6 @@
 import json
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import pytest
 
@@ -120,6 +120,25 @@ def test_the_callers_values_are_not_changed_and_paths_stand_in_errors():
     assert settings == {"beta1": 0.5}
     with pytest.raises(ArgumentError, match=r"^recipe\.network\.ngf is 'abc'; give a whole number"):
         override(tiny_config(steps=1), {"ngf": "abc"})
+
+
+@dataclass(frozen=True)
+class Sized:
+    size: Union[int, tuple[int, int]] = 64
+    widths: tuple[int, ...] = (1,)
+    name: str = "a"
+
+
+def test_two_numbers_are_spelt_as_a_pair_where_a_setting_takes_two():
+    for text in ("48x96", "[48, 96]", (48, 96), [48, 96]):
+        assert override(Sized(), {"size": text}).size == (48, 96)
+    assert override(Sized(), {"size": "28", "name": "48x96"}) == Sized(28, name="48x96")
+    assert from_dict(Sized, to_dict(Sized((48, 96)))) == Sized((48, 96))
+    for text in ("48x96x3", "[1, 2, 3]", "[1]", "x96", "48x-9", "4.5", "4.5x3", "1e3x2"):
+        with pytest.raises(ArgumentError, match="^size is .*; give a whole number or two, as 48x96.$"):
+            override(Sized(), {"size": text})
+    with pytest.raises(ArgumentError, match="widths is '48x96'; give a list of whole numbers"):
+        override(Sized(), {"widths": "48x96"})
 
 
 def test_what_is_fixed_and_what_is_misspelt_is_told():
