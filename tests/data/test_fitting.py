@@ -102,7 +102,9 @@ def test_records_are_cropped_and_never_stretched(write_records, size, random):
     for row in range(10, 300, 40):
         for column in range(10, 420, 40):
             dots[row - 5 : row + 5, column - 5 : column + 5] = 255
-    path = write_records([cv2.imencode(".png", dots)[1].tobytes()] * 4)
+    other = dots.copy()
+    other[0, 0] = 9  # images that are all the same are refused
+    path = write_records([cv2.imencode(".png", each)[1].tobytes() for each in (dots, dots, dots, other)])
     crop = {"min_crop_size": 200, "max_crop_size": 200, "resize": 0}
     data = open_dataset("recordio", data_dir=path, batch_size=4, image_size=size, rand_crop=random, **crop)
     pixels = data.next().data[0].asnumpy()
