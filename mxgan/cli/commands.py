@@ -217,16 +217,15 @@ def recipes(debug: bool) -> None:
 @click.option("--resize", type=int, default=256, show_default=True, help="Length of the shorter side, in pixels.")
 @click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="JPEG quality.")
 @click.option("--background", help="Colour behind transparent parts: white (the default), black or #rrggbb.")
+@click.option("--labels", metavar="FILE|folders", help="CSV or dataset.json with the labels of the images.")
 @click.option("--overwrite", is_flag=True, help="Replace OUTPUT if it exists.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
-def pack(
-    folder: str, output: str, resize: int, quality: int, background: Optional[str], overwrite: bool, debug: bool
-) -> None:
-    """Pack the images of FOLDER into the RecordIO file OUTPUT (.rec) and its index (.idx)."""
+def pack(folder: str, output: str, debug: bool, **settings) -> None:
+    """Pack the images of FOLDER, which may be a .zip, into the RecordIO file OUTPUT (.rec) and its index (.idx)."""
     with readable_errors(debug):
         from mxgan.data import pack_folder
 
-        packed = pack_folder(folder, output, resize=resize, quality=quality, background=background, overwrite=overwrite)
+        packed = pack_folder(folder, output, **settings)
         click.echo(packed.summary())
 
 

@@ -64,6 +64,7 @@ class _MetricOption(click.Option):
     help="For swd: as in Karras et al. 2018, or as in MMGeneration's published scores.",
 )
 @click.option("--data-dir", type=click.Path(), help="Present folder of the data.")
+@click.option("--labels", metavar="FILE", help="Present labels file of the data.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with the whole protocol instead of a table.")
 @click.option("--output", type=click.Path(), metavar="FILE", help="Also write the JSON to FILE.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")  # fmt: skip
@@ -94,13 +95,20 @@ def evaluate(run: str, metrics: tuple, as_json: bool, output: Optional[str], deb
 
 @click.command("train-classifier")
 @click.option("--dataset", metavar="NAME", default="digits", show_default=True, help="mnist, digits or folder.")
-@click.option("--data-dir", type=click.Path(), help="Folder of the data.")
+@click.option("--data-dir", type=click.Path(), help="Folder of the data, or a .zip of images.")
+@click.option("--labels", metavar="FILE|folders", help="CSV or dataset.json with the labels of a folder's images.")
 @click.option("--output", type=click.Path(), metavar="FOLDER", required=True, help="A new folder for the classifier.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Without it: 4 epochs, and at least 600 steps.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Decides every draw.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def train_classifier(
-    dataset: str, data_dir: Optional[str], output: str, epochs: Optional[int], seed: int, debug: bool
+    dataset: str,
+    data_dir: Optional[str],
+    labels: Optional[str],
+    output: str,
+    epochs: Optional[int],
+    seed: int,
+    debug: bool,
 ) -> None:
     """Train and test the LeNet classifier for the metrics, on a data set with classes."""
     show_log(err=True)
@@ -111,7 +119,7 @@ def train_classifier(
 
         check_absent(Path(output))
         training = ClassifierTraining(seed=seed, **({"epochs": epochs, "least_steps": 1} if epochs else {}))
-        network = trained(labelled_data(dataset, data_dir, training), training)
+        network = trained(labelled_data(dataset, data_dir, training, labels=labels), training)
         network.save(output)
         record = {"accuracy": network.record["accuracy"], "test_images": network.record["test_images"]}
         click.echo(json.dumps({**record, "fingerprint": network.fingerprint}))

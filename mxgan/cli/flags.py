@@ -13,7 +13,7 @@ import click
 
 from mxgan.errors import ArgumentError
 
-__all__ = ["changed", "learning_rates", "resolve", "short_path", "sizes_of", "training_options"]
+__all__ = ["changed", "labels_path", "learning_rates", "resolve", "short_path", "sizes_of", "training_options"]
 
 # Flag of `mxgan train` → the settings of the run that it changes; --set changes all others.
 _SETTINGS_OF_FLAG = {
@@ -28,7 +28,7 @@ _SETTINGS_OF_FLAG = {
     **{
         name: [name]
         for name in (
-            "dataset", "data_dir", "limit", "seed", "gpu", "log_every", "sample_every", "checkpoint_every",
+            "dataset", "data_dir", "labels", "limit", "seed", "gpu", "log_every", "sample_every", "checkpoint_every",
             "evaluate_every", "keep", "keep_best", "on_nan", "diagnose", "monitor", "show_every",
         )
     },
@@ -73,7 +73,9 @@ _positive = click.IntRange(min=1)
 _OPTIONS = (
     click.option("--recipe", metavar="NAME", help="One of `mxgan recipes`."),
     click.option("--dataset", metavar="NAME", help="mnist, digits, folder or recordio."),
-    click.option("--data-dir", type=click.Path(), help="Folder of the data, or the .rec file."),
+    click.option("--data-dir", type=click.Path(), help="Folder of the data, a .zip of images, or the .rec file."),
+    click.option("--labels", metavar="FILE|folders", help="CSV or dataset.json with the labels of a folder's images; "
+                 "without it: labels.csv or dataset.json in the folder, or its subfolders."),
     click.option("--limit", type=_positive, metavar="N", help="Only the first N images."),
     click.option("--steps", type=_positive, help="Number of steps to train, in all."),
     click.option("--epochs", type=_positive, help="Number of epochs to train, in all."),
@@ -152,7 +154,14 @@ def changed(flags: dict, config):
     own = dict(map(_key_and_value, given.get("settings", ())))
     _refuse_flags(own, setting_paths(config), _flags())
     changes.update(own)
+    if "labels" in changes:
+        changes["labels"] = labels_path(changes["labels"])
     return override(config, changes)
+
+
+def labels_path(labels: str) -> str:
+    """The absolute path of a labels file that is there; other texts, such as "folders", stay as they are."""
+    return os.path.abspath(labels) if os.path.isfile(labels) else labels
 
 
 class _Flag(NamedTuple):

@@ -6,7 +6,7 @@
                         ├─ digits    digits.py ───────────┼─ images.py   arrays, one byte a pixel
                         ├─ folder    folder_cache.py ─────┘
                         └─ recordio  record_files.py ─────── records.py  MXNet's ImageRecordIter
-    pack_folder         packing.py   a folder of images → .rec, .idx
+    pack_folder         packing.py   a folder or zip archive of images → .rec, .idx
     labelled_subset     subset.py    some images of each class
     RandIter            latents.py   the generator's input
 
@@ -26,7 +26,11 @@ The files, in reading order::
     download.py        download of a file with a known sha256
     folder.py          the data set "folder"
     folder_cache.py    a cache for the decoded images of a folder
-    image_files.py     the image files in a folder, and their classes
+    image_files.py     the image files in a folder or archive, and their classes by subfolders
+    places.py          a folder with files, or a zip archive
+    archives.py        a zip archive
+    image_labels.py    the classes of images by a labels file
+    label_files.py     a reader for labels files
     decoding.py        safe decoding of images
     image_kinds.py     kinds of image files: decoder, memory, orientation
     tiff_kinds.py      kinds of TIFF, by their tags
@@ -37,7 +41,7 @@ The files, in reading order::
     record_files.py    a checked reader for RecordIO files
     record_labels.py   the labels of a RecordIO file
     record_cache.py    a cache for the scan of a RecordIO file
-    packing.py         a folder of images packed into a RecordIO file
+    packing.py         a folder or zip archive of images packed into a RecordIO file
     subset.py          some labelled images of each class
 """
 
@@ -80,7 +84,7 @@ _OF_ARRAYS = ("limit", "sampling", "epoch_batches", "shuffle")
 _SETTINGS = {
     "mnist": (*_OF_ARRAYS, "split"),
     "digits": (*_OF_ARRAYS, "split"),
-    "folder": (*_OF_ARRAYS, "most_broken", "background", "threads"),
+    "folder": (*_OF_ARRAYS, "most_broken", "background", "labels", "threads"),
     "recordio": ("threads", "rand_crop", "rand_mirror", "min_crop_size", "max_crop_size", "resize"),
 }
 # The remedy, if a recipe may have set the argument.
@@ -121,8 +125,8 @@ def open_dataset(
     limit : use only the first `limit` images; if there are fewer, use all. Not for recordio.
     sampling, epoch_batches : see `EpochIter`; recordio takes only "shuffle".
     settings : settings that only some data sets take: `split` (mnist, digits), `shuffle` (all but recordio),
-        `most_broken`, `background` (folder), `threads` (folder, recordio), `rand_crop`, … (recordio). None means not
-        given.
+        `most_broken`, `background`, `labels` (folder), `threads` (folder, recordio), `rand_crop`, … (recordio). None
+        means not given.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The data set "folder": any folder of images, decoded in parallel, cut to one size, and cached."""
+"""The data set "folder": any folder or zip archive of images, decoded in parallel, cut to one size, and cached."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from typing import Optional, Union
 
 import numpy as np
 
+from mxgan.data.archives import is_archive, unreadable_archive
 from mxgan.data.background import parse_background
 from mxgan.data.base import checked_shape, content_digest
 from mxgan.data.decoding import decode_bgr, decoding
 from mxgan.data.fitting import fitted
 from mxgan.data.folder_cache import FolderImages, FolderReport, cache_entry, load_images, remember
-from mxgan.data.image_files import ImageFile, class_names, class_of, list_files, read_image_file, reasons_text
+from mxgan.data.image_files import ClassFolders, ImageFile, read_image_file, reasons_text, size_of_job
+from mxgan.data.image_labels import LabelTable, labelled_files
 from mxgan.data.images import ImageArrayIter
+from mxgan.data.places import Place, opened_place, remedy_without_images
 from mxgan.data.variety import array_fault, check_variety
 from mxgan.errors import ArgumentError, DatasetError, DatasetNotFoundError, OutputError
 from mxgan.runtime import cv2
@@ -40,15 +43,18 @@ def load_folder(
     most_broken: float = 0.1,
     background: Optional[str] = None,
     threads: Optional[int] = None,
+    labels: Optional[str] = None,
     progress: Optional[bool] = None,
 ) -> FolderImages:
-    """The images under a folder, from the cache if the same files were decoded before.
+    """The images under a folder or in a zip archive, from the cache if the same files were decoded before.
 
     Parameters
     ----------
     folder : searched with its subfolders, in sorted order, without hidden files and folders. Images may have any size;
-        for formats, depth, alpha and EXIF see `decode_bgr`. If it has subfolders, the first one on an image's path is
-        its class; the labels are the same as in `pack_folder`.
+        for formats, depth, alpha and EXIF see `decode_bgr`. A zip archive of the same files gives the same images.
+    labels : what gives the classes: the path of a labels file (see `label_files`), or the name of one in the top
+        folder; "folders": the first subfolder on an image's path; None: dataset.json or labels.csv in the top folder,
+        if there is one, else the subfolders. The labels are the same as in `pack_folder`.
     image_size, channels : size of the result, a whole number or (height, width), see `fitted`; 3 is RGB, 1 grey.
     limit : use only the first `limit` images in sorted order, broken ones not counted; if there are fewer, use all.
     most_broken : largest share of broken files among the image files tried, 0 … 1. Files that are not images by name
@@ -59,9 +65,10 @@ def load_folder(
 
     Raises
     ------
-    DatasetNotFoundError : `folder` is not a folder.
+    DatasetNotFoundError : `folder` is not a folder or a zip archive, or the labels file is missing.
+    CorruptFileError : a broken archive or labels file.
     ArgumentError : an argument is out of range.
-    DatasetError : no image, or too many broken ones; the message names files and reasons.
+    DatasetError : no image, too many broken ones, or images without a label; the message names files and reasons.
     """
     folder = Path(folder)
     channels, *sides = checked_shape((channels, *height_and_width(image_size)))
@@ -71,23 +78,26 @@ def load_folder(
     if not is_number(most_broken, lambda share: 0 <= share <= 1):
         raise ArgumentError(f"most_broken is {most_broken!r}; give a share from 0 to 1.")
     settings = (image_size, channels, limit, parse_background(background))
-    paths = list_files(folder)
-    entry = cache_entry(folder, paths, settings)
-    found = recall(entry, load_images, "the folder is decoded again")
-    if found is None:
-        found = _decode_all(folder, paths, entry, settings, threads, progress)
+    with opened_place(folder) as place:
+        table, paths = labelled_files(place, labels, limit)
+        entry = cache_entry(place, paths, settings, table)
+        found = recall(entry, load_images, "the folder is decoded again")
+        if found is None:
+            found = _decode_all(place, paths, table, entry, settings, threads, progress)
     _judge(folder, found, limit, most_broken)
     return found
 
 
-def _decode_all(folder: Path, paths: list, entry: Path, settings: tuple, threads, progress) -> FolderImages:
+def _decode_all(
+    place: Place, paths: list, table: Optional[LabelTable], entry: Path, settings: tuple, threads, progress
+) -> FolderImages:
     """Decode every image of `paths` into the cache, or into memory if the cache cannot be written."""
-    names = class_names(paths, folder)
-    names = names if names != [""] else []
+    classes = table or ClassFolders(place, paths)
+    names = classes.names if classes.names != [""] else []
 
     def start() -> tuple:
-        report = FolderReport(names, [], [])
-        return _decoded(folder, paths, settings, report, threads, progress), report
+        report = FolderReport(names, [], [], labels_file=table.path.name if table else "")
+        return _decoded(place, paths, classes, settings, report, threads, progress), report
 
     try:
         images, report = start()
@@ -100,28 +110,28 @@ def _decode_all(folder: Path, paths: list, entry: Path, settings: tuple, threads
         found = FolderImages(array, content_digest(array, report.label_array), report) if len(array) else None
     if found is None:
         raise DatasetError(
-            f"{folder} has no image that can be read ({len(paths)} files tried). Give a folder with images in it or "
-            f"in its subfolders.{reasons_text(report.broken)}"
+            f"{place.path} has no image that can be read ({len(paths)} files tried). {remedy_without_images(paths)}"
+            f"{reasons_text(report.broken)}"
         )
     return found
 
 
-def _decoded(folder, paths, settings, report: FolderReport, threads, progress) -> Iterator[np.ndarray]:
+def _decoded(place, paths, classes, settings, report: FolderReport, threads, progress) -> Iterator[np.ndarray]:
     """Each image that can be read, in order, up to the limit; labels and broken files are added to `report`."""
     image_size, channels, limit, background = settings
-    jobs = ((file, image_size, channels, background) for file in _image_files(paths, report))
-    results = ordered_map(_decode, jobs, threads)
+    jobs = ((file, image_size, channels, background) for file in _image_files(place, paths, report))
+    results = ordered_map(_decode, jobs, threads, size_of_job)
     total = min(limit or len(paths), len(paths))
     with progress_bar(progress, desc="decoding", total=total, unit="img") as bar, contextlib.closing(results):
         count = 0
         for file, pixels, reason in results:
             path = file.path
             if reason is not None:
-                report.broken.append((str(path.relative_to(folder)), reason))
+                report.broken.append((str(path.relative_to(place.top)), reason))
                 continue
             report.with_alpha += file.header.has_alpha
             if report.class_names:
-                report.labels.append(report.class_names.index(class_of(path, folder)))
+                report.labels.append(classes.number(path))
             bar.update()
             yield pixels
             count += 1
@@ -129,9 +139,9 @@ def _decoded(folder, paths, settings, report: FolderReport, threads, progress) -
                 return
 
 
-def _image_files(paths: list, report: FolderReport) -> Iterator[ImageFile]:
+def _image_files(place: Place, paths: list, report: FolderReport) -> Iterator[ImageFile]:
     for path in paths:
-        file = read_image_file(path)
+        file = read_image_file(place, path)
         if file.reason is not None and not file.is_broken:
             report.ignored += 1
             continue
@@ -189,28 +199,23 @@ def open_folder(
     most_broken: float = 0.1,
     background: Optional[str] = None,
     threads: Optional[int] = None,
+    labels: Optional[str] = None,
     **settings,
 ) -> ImageArrayIter:
-    """The images under `data_dir` as an iterator: see `load_folder`; `settings` are arguments of `ImageArrayIter`.
+    """The images of `data_dir` as an iterator: see `load_folder`; `settings` are arguments of `ImageArrayIter`.
 
     Raises DatasetError for images that are all the same or of one colour each, and what `load_folder` raises.
     """
     if data_dir is None:
-        raise ArgumentError("the data set 'folder' needs a data_dir (--data-dir): a folder with images.")
-    if not Path(data_dir).is_dir():
-        raise DatasetNotFoundError(f"{data_dir} is not a folder; give the folder with the images (--data-dir).")
-    found = load_folder(
-        data_dir,
-        image_size,
-        channels,
-        limit=limit,
-        most_broken=most_broken,
-        background=background,
-        threads=threads,
-        progress=progress,
-    )
+        raise ArgumentError("the data set 'folder' needs a data_dir (--data-dir): a folder with images, or a .zip.")
+    place = Path(data_dir)
+    if not place.is_dir() and not is_archive(place):
+        remedy = unreadable_archive(place) or "Give the folder with the images (--data-dir), or a zip archive of them."
+        raise DatasetNotFoundError(f"{place} is not a folder. {remedy}")
+    decoding_settings = {"limit": limit, "most_broken": most_broken, "background": background, "threads": threads}
+    found = load_folder(place, image_size, channels, labels=labels, progress=progress, **decoding_settings)
     check_variety(data_dir, len(found.images), array_fault(found.images), _remedy(found.report))
-    names = found.report.class_names
+    names, source = found.report.class_names, found.report.labels_file
     return ImageArrayIter(
         found.images,
         found.report.label_array,
@@ -220,6 +225,6 @@ def open_folder(
         class_names=names,
         digest=found.digest,
         name="folder",
-        origin=f"{data_dir}" + (f", {len(names)} classes" if names else ""),
+        origin=f"{data_dir}" + (f", {len(names)} classes" if names else "") + (f" by {source}" if source else ""),
         **settings,
     )

@@ -1,7 +1,7 @@
-"""A cache for the decoded images of a folder: NAME.pixels, which is memory-mapped, and NAME.json beside it.
+"""A cache for the decoded images of a folder or archive: NAME.pixels, which is memory-mapped, and NAME.json beside it.
 
-NAME depends on the settings and on the files of the folder, so a changed folder is decoded again. The .json is written
-last and holds the sha256 of the pixels, so truncated, damaged or foreign files are noticed.
+NAME depends on the settings, on the files and on the labels file, so a changed folder is decoded again. The .json is
+written last and holds the sha256 of the pixels, so truncated, damaged or foreign files are noticed.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class FolderReport:
     broken : (path, reason) of each image file that cannot be read.
     ignored : number of files that are not images, by their names and their content.
     with_alpha : number of images that were read and may be transparent somewhere.
+    labels_file : the name of the labels file, if the labels come from one.
     """
 
     class_names: list
@@ -49,6 +50,7 @@ class FolderReport:
     broken: list
     ignored: int = 0
     with_alpha: int = 0
+    labels_file: str = ""
 
     @property
     def label_array(self) -> Optional[np.ndarray]:
@@ -71,17 +73,16 @@ class FolderImages:
     report: FolderReport
 
 
-def cache_entry(folder: Path, paths: list, settings: tuple) -> Path:
-    """The .json file for these files (path, size, time of change, mode) and these settings; it may be missing."""
-    asked = hashlib.sha256(repr((_FORMAT, os.fsencode(folder.resolve()), settings)).encode()).hexdigest()
-    listing = hashlib.sha256()
+def cache_entry(place, paths: list, settings: tuple, table=None) -> Path:
+    """The .json file for these files (path and state) of a folder or archive, these settings and labels.
+
+    It may be missing. `place` is a `Place`, `table` the `LabelTable`, if there is one.
+    """
+    named = () if table is None else (os.fsencode(table.path.resolve()),)
+    asked = hashlib.sha256(repr((_FORMAT, os.fsencode(place.path.resolve()), settings, *named)).encode()).hexdigest()
+    listing = hashlib.sha256() if table is None else hashlib.sha256(table.digest.encode())
     for path in paths:
-        try:
-            status = os.stat(path)
-            state = (status.st_size, status.st_mtime_ns, status.st_mode)
-        except OSError as error:
-            state = (error.errno,)
-        listing.update(repr((os.fsencode(path.relative_to(folder)), state)).encode())
+        listing.update(repr((os.fsencode(path.relative_to(place.top)), place.state(path))).encode())
     return cache_folder("folders", f"{asked[:16]}-{listing.hexdigest()[:32]}.json")
 
 

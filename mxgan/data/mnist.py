@@ -10,6 +10,7 @@ from typing import Optional, Union
 
 import numpy as np
 
+from mxgan.data.archives import archive_hint
 from mxgan.data.classes import Classes, classes_of
 from mxgan.data.download import LIMITS, Limits, RemoteFile, download
 from mxgan.data.idx import read_idx
@@ -130,7 +131,8 @@ def load_mnist(
     if folder is None and data_dir is not None:
         names = ", ".join(_FILES[f"{part}-images"].name for part in SPLITS[split])
         if not Path(data_dir).is_dir():
-            raise DatasetNotFoundError(f"{data_dir} is not a folder, and {names} should be in it. {_REMEDY}")
+            remedy = archive_hint(Path(data_dir)) or _REMEDY
+            raise DatasetNotFoundError(f"{data_dir} is not a folder, and {names} should be in it. {remedy}")
         raise DatasetNotFoundError(f"{data_dir} has no {names} (with or without .gz). {_REMEDY}")
     if folder is None:
         folder = _fetch(split, mirrors, limits, progress)

@@ -1,4 +1,4 @@
-"""A folder of images packed into one RecordIO file, like MXNet's im2rec."""
+"""A folder or zip archive of images packed into one RecordIO file, like MXNet's im2rec."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from typing import Optional, Union
 
 from mxgan.data.background import parse_background
 from mxgan.data.decoding import decode_bgr, decoding
-from mxgan.data.image_files import class_names, class_of, list_files, read_image_file, reasons_text
+from mxgan.data.image_files import ClassFolders, read_image_file, reasons_text, size_of_job
+from mxgan.data.image_labels import labelled_files
+from mxgan.data.places import Place, opened_place, remedy_without_images
 from mxgan.data.record_files import check_index, read_records
 from mxgan.data.variety import Variety, check_variety, is_constant
 from mxgan.errors import ArgumentError, CorruptFileError, DatasetError
@@ -56,14 +58,16 @@ def pack_folder(
     progress: Optional[bool] = True,
     overwrite: bool = False,
     threads: Optional[int] = None,
+    labels: Optional[str] = None,
 ) -> PackReport:
-    """Write every image under `folder` into `output` (.rec) and the .idx beside it.
+    """Write every image under `folder`, or in a zip archive, into `output` (.rec) and the .idx beside it.
 
     Parameters
     ----------
-    folder : searched with its subfolders, in sorted order. If it has subfolders, the first one on an image's path is
-        its class, and the labels count the classes from 0 by sorted name (images in `folder` itself have the class
-        "", which comes first).
+    folder : searched with its subfolders, in sorted order, or a zip archive. If it has subfolders, the first one on an
+        image's path is its class, and the labels count the classes from 0 by sorted name (images in `folder` itself
+        have the class "", which comes first).
+    labels : a labels file instead of the subfolders, see `load_folder`; the labels count its classes from 0.
     output : must end in ".rec"; its folder must exist.
     resize : larger images are scaled down so that the shorter edge has this length; None keeps the size.
     quality : of the JPEGs written, 1 … 100. Grey, alpha and 16-bit images become 8-bit RGB.
@@ -73,23 +77,27 @@ def pack_folder(
     Raises
     ------
     ArgumentError : a value out of range, or an `output` with another ending or that exists already.
-    DatasetNotFoundError : `folder` is not a folder.
-    DatasetError : no image can be read, the images are all the same or of one colour each, or `output` cannot be
-    written. Both files appear whole at the end or not at all.
+    DatasetNotFoundError : `folder` is not a folder or a zip archive, or the labels file is missing.
+    CorruptFileError : a broken archive or labels file.
+    DatasetError : no image can be read, one has no label, the images are all the same or of one colour each, or
+    `output` cannot be written. Both files appear whole at the end or not at all.
     """
     folder, output = Path(folder), Path(output)
     index, settings = output.with_suffix(".idx"), _checked(resize, quality, background)
     _check_output(output, index, overwrite)
-    paths = list_files(folder, {output.resolve(), index.resolve()})
-    classes = class_names(paths, folder)
     skipped, variety = [], Variety()
-    with _work_folder(output) as work:
+    with opened_place(folder, {output.resolve(), index.resolve()}) as place, _work_folder(output) as work:
+        table, paths = labelled_files(place, labels)
+        classes = table or ClassFolders(place, paths)
         new = work / "new.rec"
-        written = _write(new, _encoded(folder, paths, classes, settings, (skipped, variety), progress, threads))
-        _check_images(folder, written, skipped, variety)
+        written = _write(new, _encoded(place, paths, classes, settings, (skipped, variety), progress, threads))
+        if not written:
+            found = f"{folder} has no image that can be read ({len(skipped)} files tried)"
+            raise DatasetError(f"{found}. {remedy_without_images(paths)}{reasons_text(skipped)}")
+        check_variety(folder, written, variety.fault, _REMEDY)
         _check_written(new, written, output)
         _put_in_place(new, output, index)
-    return PackReport(output, index, written, skipped, classes)
+    return PackReport(output, index, written, skipped, classes.names)
 
 
 def _checked(resize: Optional[int], quality: int, background: Optional[str]) -> tuple:
@@ -105,22 +113,15 @@ def _check_output(output: Path, index: Path, overwrite: bool) -> None:
             raise ArgumentError(f"{path} exists already; give another output, or overwrite (--overwrite).")
 
 
-def _check_images(folder: Path, written: int, skipped: list, variety: Variety) -> None:
-    if not written:
-        tried = f"{len(skipped)} files tried"
-        raise DatasetError(f"{folder} has no image that can be read ({tried}).{reasons_text(skipped)}")
-    check_variety(folder, written, variety.fault, _REMEDY)
-
-
-def _encoded(folder, paths, classes, settings, seen: tuple, progress, threads) -> Iterator[tuple]:
+def _encoded(place: Place, paths, classes, settings, seen: tuple, progress, threads) -> Iterator[tuple]:
     """(label, JPEG) of each file that can be read; `seen` is the list of the others, and the `Variety` of these."""
     skipped, variety = seen
-    jobs = ((read_image_file(path), settings) for path in paths)
-    results = ordered_map(_encode, jobs, threads)
+    jobs = ((read_image_file(place, path), settings) for path in paths)
+    results = ordered_map(_encode, jobs, threads, size_of_job)
     for path, jpeg, constant, reason in progress_bar(progress, results, desc="packing", total=len(paths), unit="img"):
         if reason is None:
             variety.add(jpeg, constant)
-            yield float(classes.index(class_of(path, folder))), jpeg
+            yield float(classes.number(path)), jpeg
         else:
             logger.info("%s left out: %s", path, reason)
             skipped.append((path, reason))

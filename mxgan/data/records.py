@@ -10,6 +10,7 @@ from typing import Optional, Union
 
 import numpy as np
 
+from mxgan.data.archives import archive_hint
 from mxgan.data.base import EpochIter
 from mxgan.data.decoding import MAX_BYTES
 from mxgan.data.record_files import AGAIN, RecordFile, scan
@@ -218,6 +219,8 @@ def find_record_file(data_dir: Union[str, Path]) -> Path:
     """The .rec file for `data_dir`: the file itself, or the only .rec file in this folder."""
     place = Path(data_dir)
     if place.is_file():
+        if archive_hint(place):
+            raise DatasetError(f"{place} is an archive, no .rec file. {archive_hint(place)}")
         return place
     found = sorted(place.glob("*.rec")) if place.is_dir() else []
     if len(found) == 1:

@@ -23,7 +23,8 @@ __all__ = ["ClassifierTraining", "LabelledData", "accuracy", "class_titles", "la
 
 HELD_BACK = 6  # one image in 6 is a test image, if the data set has no test split
 _OTHERS = (
-    "Use mnist, digits or a folder with one subfolder for each class, or leave out the metrics that need a classifier."
+    "Use mnist, digits or a folder with one subfolder for each class or a labels file, or leave out the metrics that "
+    "need a classifier."
 )
 LEAST_RATE = 1e-6  # the optimiser needs a learning rate above 0
 

@@ -61,7 +61,7 @@ def find_run(wanted: RunConfig, run_dir: Union[str, Path, None]) -> Optional[Pat
     """The existing run that the same command continues; None if there is none yet.
 
     With a `run_dir`, the run in it, whatever its settings are; else the newest run in runs/ with the wanted settings
-    and the same `data_dir`.
+    and the same `data_dir` and `labels`.
     """
     if run_dir is not None:
         return Path(run_dir) if RunFolder(run_dir).config_path.is_file() else None
@@ -72,7 +72,8 @@ def find_run(wanted: RunConfig, run_dir: Union[str, Path, None]) -> Optional[Pat
             continue
         try:
             before = recorded_config(folder)
-            same = before.data_dir == wanted.data_dir and not differences(before, wanted)
+            data = [(config.data_dir, config.labels) for config in (before, wanted)]
+            same = data[0] == data[1] and not differences(before, wanted)
         except MXGANError as error:
             logger.warning("%s cannot be read and is skipped: %s", path, error)
             continue

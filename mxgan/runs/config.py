@@ -21,7 +21,7 @@ ON_NAN = ("stop", "rollback")
 
 # Settings that may change when a run is resumed; it stays the same run.
 MAY_CHANGE = (
-    "steps", "epochs", "data_dir", "gpu", "log_every", "sample_every", "checkpoint_every", "evaluate_every",
+    "steps", "epochs", "data_dir", "labels", "gpu", "log_every", "sample_every", "checkpoint_every", "evaluate_every",
     "keep", "keep_best", "on_nan", "diagnose", "monitor", "show_every",
 )  # fmt: skip
 LONGEST_NAME = 200  # bytes; file systems allow 255, and the time is appended
@@ -34,8 +34,8 @@ class RunConfig:
     Parameters
     ----------
     recipe : all hyper-parameters.
-    dataset, data_dir, limit, split, most_broken, background : see `mxgan.data.open_dataset`; None: the data set's own
-        default.
+    dataset, data_dir, limit, split, most_broken, background, labels : see `mxgan.data.open_dataset`; None: the data
+        set's own default.
     steps, epochs : the end of the run; give exactly one of both.
     seed : the seed and the step decide every draw.
     gpu : "0", "0,1", or None for the CPU.
@@ -60,6 +60,7 @@ class RunConfig:
     split: Optional[str] = None
     most_broken: Optional[float] = None
     background: Optional[str] = None
+    labels: Optional[str] = None
     steps: Optional[int] = None
     epochs: Optional[int] = None
     seed: int = 0

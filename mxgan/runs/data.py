@@ -30,6 +30,7 @@ def open_images(config, progress: Optional[bool] = None, **settings):
         "split": config.split,
         "most_broken": config.most_broken,
         "background": config.background,
+        "labels": config.labels,
     }
     return open_dataset(
         config.dataset,
@@ -107,8 +108,8 @@ def _check_classes(config, data) -> None:
         if found is None:
             raise ArgumentError(
                 f"{network}, and the data set {config.dataset!r} has none that are known; give data with labels: "
-                "mnist, digits, a folder with one subfolder for each class, or a .rec file whose labels are whole "
-                "numbers from 0."
+                "mnist, digits, a folder with one subfolder for each class or a labels file, or a .rec file whose "
+                "labels are whole numbers from 0."
             )
         raise ArgumentError(
             f"{network}, and the data set {config.dataset!r} has {found} ({listed(class_titles(data), 3)}); "

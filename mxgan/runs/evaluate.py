@@ -56,6 +56,7 @@ def evaluate(
     inception: Union[str, Path, None] = None,
     pyramid: str = "mirrored",
     data_dir: Union[str, Path, None] = None,
+    labels: Union[str, Path, None] = None,
     progress: Optional[bool] = None,
 ) -> Evaluation:
     """Measure samples of a run's checkpoint against the images that the run was trained on.
@@ -77,7 +78,7 @@ def evaluate(
         kept in the user's cache.
     inception : an ONNX file of the Inception network, for `fid`.
     pyramid : the pyramid of `swd`, a key of `mxgan.evaluation.swd.PYRAMIDS`.
-    data_dir : the present folder of the data; None: the folder in the run's settings.
+    data_dir, labels : the present folder and labels file of the data; None: those in the run's settings.
 
     Raises
     ------
@@ -94,8 +95,8 @@ def evaluate(
     settings = Settings(seed=whole_number("seed", seed, 0), pyramid=check_pyramid(pyramid))
     folder = RunFolder.open(run)
     config = recorded_config(folder)
-    if data_dir is not None:
-        config = replace(config, data_dir=os.path.abspath(data_dir))
+    present = {"data_dir": data_dir and os.path.abspath(data_dir), "labels": labels and os.fspath(labels)}
+    config = replace(config, **{name: place for name, place in present.items() if place})
     chosen = chosen_checkpoint(folder, config.keep_best, checkpoint)
     file = generator_file(chosen, averaged)
     default = [name for name in METRICS if name != "fid" or inception is not None]

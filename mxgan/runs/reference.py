@@ -191,6 +191,6 @@ def _classifier(config, data, wanted: Sequence[str], folder, progress: Optional[
         return FeatureNetwork.load(folder)
     if not needs_of(wanted) & CLASSIFIED or _why_untrained(data):
         return None
-    own = {"most_broken": config.most_broken, "background": config.background}
+    own = {"most_broken": config.most_broken, "background": config.background, "labels": config.labels}
     labelled = labelled_data(config.dataset, config.data_dir, progress=progress, **own)
     return kept_classifier(labelled, progress=progress)

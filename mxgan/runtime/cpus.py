@@ -41,6 +41,7 @@ CPU_FEATURES = (
 # The number of times an idle thread looks for work before it sleeps. libgomp's default, 300,000, makes MXNet very slow
 # if other programs compute too; this value costs nothing if no other program does (see `thread_environment`).
 SPIN_COUNT = "10000"
+IN_PROGRESS = 32 * 2**20  # bytes of the items that `ordered_map` has read ahead
 
 _chosen: Optional[Threads] = None  # set after MXNet has been loaded with it
 
@@ -159,11 +160,14 @@ def _loaded_openmp() -> Optional[int]:
     return int(library.omp_get_max_threads())
 
 
-def ordered_map(function: Callable, items: Iterable, threads: Optional[int] = None) -> Iterator[Any]:
+def ordered_map(
+    function: Callable, items: Iterable, threads: Optional[int] = None, size: Callable[[Any], int] = lambda _: 0
+) -> Iterator[Any]:
     """Apply `function` to each item in several threads; yield the results in the order of the items.
 
-    At most four items per thread are in progress, so a stream of any length needs little memory. It is useful for
-    functions that release Python's global lock, for example OpenCV's.
+    At most four items per thread are in progress, or fewer if their sizes in bytes come to more than IN_PROGRESS, so a
+    stream of any length needs little memory. It is useful for functions that release Python's global lock, for example
+    OpenCV's.
     """
     threads = threads or usable_cpus()
     failure = None
@@ -173,17 +177,19 @@ def ordered_map(function: Callable, items: Iterable, threads: Optional[int] = No
         try:
             while failure is None:
                 try:
-                    pending.append(pool.submit(function, next(items)))
+                    item = next(items)
+                    pending.append((pool.submit(function, item), size(item)))
+                    del item  # its thread has it alone, and drops it at its end
                 except StopIteration:
                     break
                 except Exception as error:  # raised at the end, after the results of the earlier items
                     failure = error
-                if len(pending) >= 4 * threads:
-                    yield pending.popleft().result()
+                while len(pending) >= 4 * threads or (len(pending) > 1 and sum(s for _, s in pending) > IN_PROGRESS):
+                    yield pending.popleft()[0].result()
             while pending:
-                yield pending.popleft().result()
+                yield pending.popleft()[0].result()
         finally:
-            for future in pending:
+            for future, _ in pending:
                 future.cancel()
     if failure is not None:
         raise failure

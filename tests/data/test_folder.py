@@ -43,7 +43,7 @@ def forbid_decoding(monkeypatch):
 
     monkeypatch.setattr(folder_module, "decode_bgr", refuse)
     monkeypatch.setattr(folder_module, "read_image_file", refuse)
-    monkeypatch.setattr(folder_module, "class_names", refuse)
+    monkeypatch.setattr(folder_module, "ClassFolders", refuse)
 
 
 def area_mean(pixels, size):
@@ -316,7 +316,7 @@ def test_no_image_at_all(tmp_path, cache):
     with pytest.raises(DatasetError, match=r"\(2 files tried\).*\n  a.jpg: not an image in a readable"):
         load(tmp_path / "in", most_broken=1)
     assert list((cache / "folders").iterdir()) == []
-    with pytest.raises(DatasetNotFoundError, match="nowhere is not a folder; give one with images in it"):
+    with pytest.raises(DatasetNotFoundError, match="nowhere is not a folder. Give one with images in it"):
         load(tmp_path / "nowhere")
 
 
@@ -403,7 +403,7 @@ def test_real_photographs(mxgan_data):
 
 
 def test_a_folder_that_is_gone_names_the_flag(tmp_path):
-    with pytest.raises(DatasetNotFoundError, match="gone is not a folder; give the folder with the images .--data-dir"):
+    with pytest.raises(DatasetNotFoundError, match="gone is not a folder. Give the folder with the images .--data-dir"):
         open_folder(batch_size=2, data_dir=tmp_path / "gone")
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mxgan.data.image_files import class_names, class_of, list_files, read_image_file, reasons_text
+from mxgan.data.image_files import class_names, class_of, read_image_file, reasons_text
+from mxgan.data.places import Folder, list_files
 from mxgan.errors import DatasetNotFoundError
 
 
@@ -99,7 +100,7 @@ def test_a_folder_that_vanishes_is_named(tmp_path, monkeypatch, caplog):
 def test_no_folder(tmp_path):
     fill(tmp_path, "file")
     for name in ("file", "nowhere"):
-        with pytest.raises(DatasetNotFoundError, match=f"{name} is not a folder; give one with images in it"):
+        with pytest.raises(DatasetNotFoundError, match=f"{name} is not a folder. Give one with images in it"):
             list_files(tmp_path / name)
 
 
@@ -107,25 +108,24 @@ def test_classes_are_the_subfolders_with_images(tmp_path, encode_photo):
     fill(tmp_path, "b/1.png", "b/more/2.png", "a/1.png", "notes/1.txt", "notes/empty.png", "readme.txt")
     for name in ("b/1.png", "b/more/2.png", "a/1.png"):
         (tmp_path / name).write_bytes(encode_photo(1, ".png"))
-    assert class_names(list_files(tmp_path), tmp_path) == ["a", "b"]
+    assert class_names(Folder(tmp_path), list_files(tmp_path)) == ["a", "b"]
     (tmp_path / "top.png").write_bytes(encode_photo(1, ".png"))
-    assert class_names(list_files(tmp_path), tmp_path) == ["", "a", "b"]
+    assert class_names(Folder(tmp_path), list_files(tmp_path)) == ["", "a", "b"]
     assert class_of(tmp_path / "b" / "more" / "2.png", tmp_path) == "b"
     assert class_of(tmp_path / "top.png", tmp_path) == ""
-    assert class_names([], tmp_path) == []
+    assert class_names(Folder(tmp_path), []) == []
 
 
 def test_a_file_and_what_speaks_against_one(tmp_path, encode_photo):
     encoded = encode_photo(1, ".png")
     (tmp_path / "a").write_bytes(encoded)
-    found = read_image_file(tmp_path / "a")
+    found = read_image_file(Folder(tmp_path), tmp_path / "a")
     assert (found.content, found.header.format, found.reason, found.is_broken) == (encoded, "PNG", None, False)
     fill(tmp_path, "empty.JPG", "notes.txt", "README")
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "lost.tiff").symlink_to(tmp_path / "nowhere")
-    reasons = {
-        name: read_image_file(tmp_path / name) for name in ("empty.JPG", "notes.txt", "README", "pipe.png", "lost.tiff")
-    }
+    place, names = Folder(tmp_path), ("empty.JPG", "notes.txt", "README", "pipe.png", "lost.tiff")
+    reasons = {name: read_image_file(place, tmp_path / name) for name in names}
     assert {name: file.is_broken for name, file in reasons.items()} == {
         "empty.JPG": True,
         "notes.txt": False,

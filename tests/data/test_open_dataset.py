@@ -91,6 +91,7 @@ GIVEN = {
     "split": "train",
     "most_broken": 0.5,
     "background": "#00ff00",
+    "labels": "folders",
     "threads": 1,
     "rand_crop": False,
     "rand_mirror": False,

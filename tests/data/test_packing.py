@@ -192,7 +192,7 @@ def test_arguments_out_of_range(folder, tmp_path, settings, message):
 
 
 def test_folders_that_are_not_there(folder, tmp_path):
-    with pytest.raises(DatasetNotFoundError, match="nowhere is not a folder; give one with images"):
+    with pytest.raises(DatasetNotFoundError, match="nowhere is not a folder. Give one with images"):
         pack(tmp_path / "nowhere", tmp_path / "out.rec")
     with pytest.raises(DatasetError, match="nowhere cannot be written: No such file"):
         pack(folder, tmp_path / "nowhere" / "out.rec")

@@ -5,6 +5,7 @@
     FOLDER/params/gen.params     FOLDER/run/            a checkpointed run of two steps
     FOLDER/generator/            gen.params, and its symbol beside it: the input is `noise`, and a loss is at its end
     FOLDER/images/a, b           FOLDER/records/x.rec   FOLDER/mnist/, mnist_gz/
+    FOLDER/archive/x.zip         FOLDER/labels/         the images with labels.csv, and with dataset.json
     FOLDER/bombs/                small files of enormous images
     FOLDER/symbols/              the two symbols of a checkpoint
 """
@@ -12,9 +13,11 @@
 from __future__ import annotations
 
 import gzip
+import json
 import shutil
 import struct
 import sys
+import zipfile
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +48,7 @@ def make_good_files(folder: Path) -> None:
     for path in folder.glob("run/checkpoints/000002/*-symbol.json"):
         shutil.copy(path, folder / "symbols" / path.name)
     _make_images(folder / "images")
+    _make_labels(folder / "images", folder / "archive" / "x.zip", folder / "labels")
     (folder / "records").mkdir()
     pack_folder(folder / "images", folder / "records" / "x.rec", progress=False)
     for name, opened in (("mnist", open), ("mnist_gz", gzip.open)):
@@ -73,6 +77,18 @@ def _make_images(folder: Path) -> None:
     Image.fromarray(draws.integers(65536, size=(20, 24)).astype(np.uint16)).save(folder / "a" / "deep.png")
     Image.fromarray(draws.integers(256, size=(20, 24, 4), dtype=np.uint8)).save(folder / "b" / "alpha.tif")
     Image.fromarray(pixels.squeeze()).save(folder / "b" / "progressive.jpg", progressive=True)
+
+
+def _make_labels(images: Path, archive: Path, labels: Path) -> None:
+    names = sorted(path.relative_to(images).as_posix() for path in images.rglob("*.*"))
+    archive.parent.mkdir()
+    with zipfile.ZipFile(archive, "w") as whole:
+        for number, name in enumerate(names):
+            whole.write(images / name, name, (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)[number % 2])
+        whole.writestr("labels.csv", "".join(f"{name},{number % 3}\n" for number, name in enumerate(names)))
+    shutil.copytree(images, labels)
+    rows = [[name, number % 3] for number, name in enumerate(names)]
+    (labels / "dataset.json").write_text(json.dumps({"labels": rows}))
 
 
 def _make_idx(folder: Path, opened, ending: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +96,16 @@ def a_bomb_inside(rng: Random, folder: Path, outside: Path, good: Path) -> str:
     return f"bomb {path.name} in {name}"
 
 
+def a_bomb_in_an_archive(rng: Random, folder: Path, outside: Path, good: Path) -> str:
+    """A whole archive of enormous images, or of images that unpack to a thousand times their size in it."""
+    bomb, small = rng.choice(sorted((good / "bombs").iterdir())), good / "images" / "a" / "RGB.jpg"
+    path, count = rng.choice(((bomb, 1), (bomb, 3), (small, 12), (small, 12)))
+    with zipfile.ZipFile(folder / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(count):
+            archive.writestr(f"{number}.png", path.read_bytes() + bytes(rng.choice((0, 20 * 2**20, 30 * 2**20))))
+    return f"{count} of {path.name} in x.zip"
+
+
 def with_sums(breaker):
     """Two times in three the checksums are made to fit, so that they do not keep what is broken from the readers."""
 
@@ -152,6 +163,10 @@ def use_data(name: str, **settings):
 def use_images(folder: Path) -> None:
     use_data("folder", most_broken=1.0)(folder)
     _check_reasons(load_folder(folder, 16, most_broken=1.0, progress=False).report.broken)
+
+
+def use_archive(folder: Path) -> None:
+    use_images(folder / "x.zip")
 
 
 def use_pack(folder: Path) -> None:
@@ -213,6 +228,8 @@ KINDS = {
     "mnist_gz": Kind("mnist_gz", (some_bytes("*"), some_bytes("*"), some_entry), use_data("mnist"), 12),
     "images": Kind("images", IMAGES, use_images, 24),
     "pack": Kind("images", IMAGES, use_pack, 16),
+    "archive": Kind("archive", (*[some_bytes("*.zip")] * 3, a_bomb_in_an_archive), use_archive, 20),
+    "labels": Kind("labels", (some_json("dataset.json"), some_bytes("dataset.json")), use_images, 10),
     "records": Kind(
         "records",
         (*[some_bytes("*.rec")] * 3, some_bytes("*.idx"), some_entry, a_bomb_inside),

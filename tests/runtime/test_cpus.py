@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+from mxgan.runtime import cpus
 from mxgan.runtime.cpus import ordered_map, usable_cpus
 
 
@@ -20,6 +21,17 @@ def test_few_items_are_taken_ahead():
     next(results)
     assert len(taken) <= 9
     results.close()
+
+
+def test_few_bytes_are_taken_ahead(monkeypatch):
+    monkeypatch.setattr(cpus, "IN_PROGRESS", 100)
+    for size, most in ((1, 9), (40, 3), (60, 2), (1000, 2)):
+        taken = []
+        items = (taken.append(n) or n for n in range(20))
+        results = ordered_map(lambda item: item, items, threads=2, size=lambda _, size=size: size)
+        next(results)
+        assert len(taken) <= most
+        assert list(results) == list(range(1, 20))
 
 
 @pytest.mark.parametrize("where", ["function", "items"])
