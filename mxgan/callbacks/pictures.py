@@ -16,6 +16,7 @@ from mxgan.pictures.figures import loss_figure, scored_figure
 from mxgan.pictures.grid import image_grid, save_png, standardize
 from mxgan.pictures.windows import Display
 from mxgan.runtime.files import open_plain, write_whole
+from mxgan.runtime.paths import readable
 from mxgan.training.every import Every
 from mxgan.training.run_folder import RunFolder
 
@@ -164,7 +165,7 @@ class LossCurves(_Picture):
         steps, losses = read_losses(self._tools.folder.history_path)
         if steps:
             picture = self._tools.folder.picture("losses", trainer.step)
-            write_whole(picture, loss_figure(steps, losses, self._tools.folder.path.name))
+            write_whole(picture, loss_figure(steps, losses, readable(self._tools.folder.path.name)))
 
 
 def read_losses(history: Path) -> tuple:

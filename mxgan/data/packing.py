@@ -23,6 +23,7 @@ from mxgan.errors import ArgumentError, CorruptFileError, DatasetError
 from mxgan.runtime import cv2, mx
 from mxgan.runtime.config import whole_number
 from mxgan.runtime.cpus import ordered_map
+from mxgan.runtime.paths import path_for_mxnet
 from mxgan.runtime.progress import progress_bar
 
 __all__ = ["PackReport", "pack_folder"]
@@ -165,12 +166,13 @@ def _work_folder(output: Path) -> Iterator[Path]:
 
 def _write(path: Path, records: Iterator[tuple]) -> int:
     count = 0
-    writer = mx.recordio.MXIndexedRecordIO(str(path.with_suffix(".idx")), str(path), "w")
     try:
-        for count, (label, jpeg) in enumerate(records, start=1):
-            header = mx.recordio.IRHeader(0, label, count - 1, 0)
-            writer.write_idx(count - 1, mx.recordio.pack(header, jpeg))
-        writer.close()
+        with path_for_mxnet(path.with_suffix(".idx")) as index, path_for_mxnet(path) as name:
+            writer = mx.recordio.MXIndexedRecordIO(index, name, "w")
+            for count, (label, jpeg) in enumerate(records, start=1):
+                header = mx.recordio.IRHeader(0, label, count - 1, 0)
+                writer.write_idx(count - 1, mx.recordio.pack(header, jpeg))
+            writer.close()
     except (OSError, mx.MXNetError) as error:
         reason = str(error).strip().splitlines()[-1]
         raise DatasetError(f"{path.parent.parent} cannot be written: {reason}. Is the disk full?") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Optional, Union
 
@@ -22,6 +23,7 @@ from mxgan.runtime.config import whole_number
 from mxgan.runtime.cpus import usable_cpus
 from mxgan.runtime.draws import rng_for
 from mxgan.runtime.image_size import ImageSize, height_and_width
+from mxgan.runtime.paths import path_for_mxnet
 
 __all__ = ["ImagenetIter", "find_record_file", "open_records"]
 
@@ -102,7 +104,7 @@ class ImagenetIter(EpochIter):
             "max_crop_size": most,
             "resize": self.resize or -1,
         }
-        self._folder = self._prepare()
+        self._paths = self._prepare()
         self._inner, self._inner_position = None, None
 
     @property
@@ -113,8 +115,10 @@ class ImagenetIter(EpochIter):
     def class_counts(self) -> Optional[np.ndarray]:
         return self._labels.counts
 
-    def _prepare(self) -> Path:
-        """A temporary folder for MXNet with a link to the .rec and a new .idx; removed together with this iterator.
+    def _prepare(self) -> dict:
+        """{argument of ImageRecordIter: path} of a link to the .rec and of new lists, in a temporary folder.
+
+        The folder is removed together with this iterator.
 
         MXNet reads a path as an address and fails if it has "#", ";" or "?", so it gets a link without them. Without
         an .idx, MXNet does not shuffle a large file well, and another number of threads gives other bits. This .idx
@@ -123,18 +127,22 @@ class ImagenetIter(EpochIter):
         MXNet refuses a file in which the number of labels varies (objects in photographs, for example), unless a list
         names one label for each id of a record.
         """
+        stack = ExitStack()
+        weakref.finalize(self, stack.close)
         try:
             folder = Path(tempfile.mkdtemp(prefix="mxgan-"))
-            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
             (folder / "images.rec").symlink_to(self.path.resolve())
             lines = (f"{key}\t{offset}\n" for key, offset in enumerate(self.file.offsets))
             (folder / "images.idx").write_text("".join(lines))
+            files = {"path_imgrec": "images.rec", "path_imgidx": "images.idx"}
             if self.file.ids:
+                files["path_imglist"] = "images.lst"
                 with (folder / "images.lst").open("w") as stream:
                     stream.writelines(self._labels.list_lines())
+            return {key: stack.enter_context(path_for_mxnet(folder / name)) for key, name in files.items()}
         except OSError as error:
             raise DatasetError(f"{tempfile.gettempdir()} cannot be written: {error.strerror}.") from error
-        return folder
 
     def _open(self, epoch: int):
         status = self.path.stat() if self.path.exists() else None
@@ -144,11 +152,9 @@ class ImagenetIter(EpochIter):
         _, channels, *sides = self.provide_data[0].shape
         side = max(sides)
         return mx.io.ImageRecordIter(
-            path_imgrec=str(self._folder / "images.rec"),
-            path_imgidx=str(self._folder / "images.idx"),
+            **self._paths,
             data_shape=(channels, side, side),
             label_width=max(1, self.file.label_width),
-            **({"path_imglist": str(self._folder / "images.lst")} if self.file.ids else {}),
             batch_size=min(self.batch_size, self.num_images),
             round_batch=True,
             shuffle=True,

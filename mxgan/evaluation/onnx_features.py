@@ -67,7 +67,7 @@ class OnnxFeatures:
         options.intra_op_num_threads = threads().count
         options.log_severity_level = 4  # no log output: errors are raised
         # The fingerprint does not cover weights in other files. This path cannot exist, so such weights are not found.
-        options.add_session_config_entry(EXTERNAL_WEIGHTS, os.fspath(self.path / "nothing"))
+        options.add_session_config_entry(EXTERNAL_WEIGHTS, f"{os.devnull}/nothing")
         try:
             self._session = runtime.InferenceSession(content, sess_options=options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime has many error classes

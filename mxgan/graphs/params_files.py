@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 from typing import Optional, Union
 
@@ -13,6 +14,7 @@ from mxgan.graphs.ndarray_files import read_arrays
 from mxgan.graphs.parameter_names import placed_names
 from mxgan.runtime import mx
 from mxgan.runtime.files import sync
+from mxgan.runtime.paths import path_for_mxnet
 
 __all__ = ["load_arrays", "load_params", "save_arrays", "save_params"]
 
@@ -60,7 +62,7 @@ def save_params(path: Union[str, Path], arg_params: dict, aux_params: dict) -> N
     arrays = {f"arg:{name}": value for name, value in arg_params.items()}
     arrays.update({f"aux:{name}": value for name, value in aux_params.items()})
     path = Path(path)
-    beside = path.with_name(f".{path.name}.writing")
+    beside = path.with_name(f".{secrets.token_hex(8)}.writing")  # ASCII, as `path_for_mxnet` needs
     try:
         try:
             save_arrays(beside, arrays)
@@ -73,9 +75,13 @@ def save_params(path: Union[str, Path], arg_params: dict, aux_params: dict) -> N
 
 
 def save_arrays(path: Path, arrays: dict) -> None:
-    """Save with nd.save, sync, and read back, because MXNet reports success even on a full disk."""
+    """Save with nd.save, sync, and read back, because MXNet reports success even on a full disk.
+
+    The file's name must be ASCII; its folder may have any name.
+    """
     try:
-        mx.nd.save(str(path), arrays)
+        with path_for_mxnet(path) as name:
+            mx.nd.save(name, arrays)
         sync(path)
         saved = read_arrays(path) if arrays else {}
     except (mx.MXNetError, OSError, CorruptFileError) as error:

@@ -10,6 +10,7 @@ import os
 import struct
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable, Optional
@@ -20,6 +21,7 @@ from mxgan.data.mnist import find_mnist, load_mnist
 from mxgan.errors import DatasetError, DatasetNotFoundError
 from mxgan.legacy.changes import Changes
 from mxgan.runtime import mx
+from mxgan.runtime.paths import path_for_mxnet
 
 __all__ = ["Mnist", "mend_mxnet_datasets", "mend_sklearn"]
 
@@ -44,7 +46,7 @@ class Mnist:
 
     def __init__(self, data_dir: Optional[str], changes: Changes) -> None:
         self._data_dir, self._changes = data_dir, changes
-        self._kept = tempfile.TemporaryDirectory(prefix="mxgan-mnist-")
+        self._kept, self._paths = tempfile.TemporaryDirectory(prefix="mxgan-mnist-"), ExitStack()
 
     @functools.cache  # noqa: B019 - one object for one program
     def split(self, name: str) -> tuple:
@@ -64,12 +66,12 @@ class Mnist:
 
     @functools.cache  # noqa: B019
     def file(self, split: str, kind: str) -> str:
-        """The path of a plain IDX file with the "images" or "labels" of a split."""
+        """The path, for MXNet, of a plain IDX file with the "images" or "labels" of a split."""
         array = self.split(split)[kind == "labels"]
         path = Path(self._kept.name, f"{split}-{kind}.idx")
         head = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
         path.write_bytes(head + array.tobytes())
-        return str(path)
+        return self._paths.enter_context(path_for_mxnet(path))
 
 
 def _with_labels(split: str, data_dir: Optional[str]) -> tuple:

@@ -13,6 +13,7 @@ from mxgan.errors import ArgumentError, RuntimeUnavailableError
 from mxgan.graphs.layers import KINDS, Node, nodes_of, numbers, times
 from mxgan.runtime import mx
 from mxgan.runtime.files import write_whole
+from mxgan.runtime.paths import readable
 
 __all__ = ["GRAPH_SUFFIXES", "render_graph"]
 
@@ -88,7 +89,7 @@ def _dot_lines(symbol: mx.sym.Symbol, shapes: Optional[Mapping], title: Optional
     yield '  node [shape=box, style="rounded,filled", fontname="Helvetica", fontsize=12, margin="0.15,0.08"];'
     yield '  edge [fontname="Helvetica", fontsize=11, fontcolor="#444444", color="#777777"];'
     if title:
-        yield f"  label={_quoted(title)};"
+        yield f"  label={_quoted(readable(title))};"
     nodes = nodes_of(symbol, shapes)
     for index, node in enumerate(nodes):
         if node.row is None:

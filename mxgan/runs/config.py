@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from typing import Optional, Union
 
@@ -11,6 +12,7 @@ from mxgan.data.background import parse_background
 from mxgan.errors import ArgumentError, CorruptFileError, lookup
 from mxgan.recipes import RECIPES
 from mxgan.runtime.config import check_switch, from_dict, to_dict
+from mxgan.runtime.paths import checked_path
 from mxgan.training.every import Every
 from mxgan.training.recipe import Recipe
 from mxgan.training.run_folder import BEST, RunFolder
@@ -117,7 +119,8 @@ class RunConfig:
         except (LookupError, AttributeError, TypeError, ValueError, OverflowError, MemoryError) as error:
             reason = f"{type(error).__name__}: {error}"
             raise ArgumentError(f"run_name is {pattern!r}, which cannot be filled in ({reason}); {allowed}.") from error
-        if not name.strip(". ") or len(name.encode()) > LONGEST_NAME or any(letter in name for letter in "/\\\0\n"):
+        size = len(os.fsencode(checked_path("run_name", name)))
+        if not name.strip(". ") or size > LONGEST_NAME or any(letter in name for letter in "/\\\n"):
             raise ArgumentError(f"run_name makes {name[:80]!r}, which cannot be the name of a folder; {allowed}.")
 
 

@@ -25,6 +25,7 @@ The files, in reading order::
     config.py           configuration dataclasses
     draws.py            random numbers from (stream, seed, index)
     files.py            files written whole or not at all, and folder locks
+    paths.py            paths as MXNet takes them
     cache.py            the user's cache folder, and JSON files with a checksum
     progress.py         progress bars
 """

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Optional, Union
 
 from mxgan.errors import CheckpointError, CorruptFileError, OutputError, RunFolderError
+from mxgan.runtime.paths import fault_of_path
 
 __all__ = [
     "FolderLock",
@@ -93,8 +94,8 @@ def open_plain(path: Path) -> BinaryIO:
         return open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}. Give the path of a file.") from error
-    except ValueError as error:  # its text differs between Python versions
-        raise CheckpointError(f"{str(path)!r} holds a zero byte, which no path may contain. Give another.") from error
+    except ValueError as error:
+        raise CheckpointError(fault_of_path(path) or f"{path} cannot be read: {error}.") from error
 
 
 def read_json(path: Path, most: int = 1 << 24, remedy: str = "") -> Any:

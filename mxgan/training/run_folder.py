@@ -18,6 +18,7 @@ from typing import Optional, Union
 
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, RunFolderError
 from mxgan.runtime.files import clear_leftovers, open_plain, read_json, remove_folder
+from mxgan.runtime.paths import checked_path, path_for_mxnet
 
 __all__ = ["BEST", "RunFolder"]
 
@@ -33,7 +34,7 @@ class RunFolder:
     """The folder of a run. `create` makes a new one and refuses a folder that is not empty; `open` opens a run."""
 
     def __init__(self, path: Union[str, Path]) -> None:
-        self.path = Path(path)
+        self.path = checked_path("the run folder", path)
         self.config_path = self.path / "config.json"
         self.history_path = self.path / "history.jsonl"
         self.evaluation_path = self.path / "evaluation.jsonl"
@@ -63,10 +64,15 @@ class RunFolder:
         return folder
 
     def make(self, part: Path) -> None:
-        """Make a folder inside the run if it is missing; RunFolderError if it cannot be made, or is a link."""
+        """Make a folder inside the run if it is missing; RunFolderError if it cannot be made, or is a link.
+
+        Raises OutputError if MXNet cannot open files in it.
+        """
         self.refuse_link(part)
         try:
             part.mkdir(parents=True, exist_ok=True)
+            with path_for_mxnet(part / "any"):
+                pass
         except OSError as error:
             raise RunFolderError(
                 f"the run folder {self.path} cannot be made: {error.strerror} ({part}). Give a --run-dir where "
