@@ -17,7 +17,8 @@
     │   └── RunFolderError        a run folder that cannot be made or used
     └── DisplayError              a window was requested, but no display is available
 
-A message has at most two sentences of fact (the value given, the values allowed) and one sentence of remedy.
+A message has at most two sentences of fact (the value given, the values allowed) and one sentence of remedy. It is one
+text, `str(error)`; `error.fact` and `error.remedy` are its parts.
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ from pathlib import Path
 from typing import Optional, Union
 
 __all__ = [
-    "INTERRUPTED",
     "ArgumentError",
     "CheckpointError",
     "CorruptFileError",
@@ -43,6 +43,7 @@ __all__ = [
     "RunFolderError",
     "RuntimeUnavailableError",
     "ShapeError",
+    "exit_code_after",
     "first_line",
     "listed",
     "lookup",
@@ -52,9 +53,27 @@ __all__ = [
 
 
 class MXGANError(Exception):
-    """Base of every error raised by mxgan; catch it to catch them all."""
+    """Base of every error raised by mxgan; catch it to catch them all.
+
+    Parameters
+    ----------
+    message : the whole text, or without the remedy if that is given apart.
+    remedy : what to do; without it, the last sentence of the message is the remedy.
+
+    Attributes
+    ----------
+    fact, remedy : the two parts of the text; the remedy may be empty.
+
+    >>> MXGANError("a is 3; give 1 or 2. Leave it out.").remedy
+    'Leave it out.'
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str = "", remedy: str = "") -> None:
+        super().__init__(f"{message} {remedy}" if remedy else message)
+        fact, stop, last = message.rpartition(". ")
+        self.fact, self.remedy = (message, remedy) if remedy or not stop else (f"{fact}.", last)
 
 
 class ArgumentError(MXGANError, ValueError):
@@ -97,7 +116,7 @@ class CorruptFileError(MXGANError):
     def __init__(self, path: Union[str, Path], problem: str, offset: Optional[int] = None, remedy: str = "") -> None:
         self.path, self.problem, self.offset = Path(path), problem, offset
         where = f"{path}" if offset is None else f"{path}, byte {offset}"
-        super().__init__(f"{where}: {problem}." + (f" {remedy}" if remedy else ""))
+        super().__init__(f"{where}: {problem}.", remedy)
 
 
 class DownloadError(DatasetError):
@@ -123,7 +142,7 @@ class DivergedError(MXGANError):
     def __init__(self, step: Optional[int], network: str, layer: str, what: str, remedy: str = "") -> None:
         self.step, self.network, self.layer, self.what = step, network, layer, what
         when = f"in step {step}" if step else "before the first step"
-        super().__init__(f"training has diverged: {when} {what} not finite.{' ' if remedy else ''}{remedy}")
+        super().__init__(f"training has diverged: {when} {what} not finite.", remedy)
 
 
 class OutputError(MXGANError):
@@ -138,8 +157,16 @@ class DisplayError(MXGANError):
     """A window was requested, but this session has no display."""
 
 
-INTERRUPTED = 130  # the exit code after Ctrl-C: 128 + SIGINT
 MOST_LISTED = 16
+
+
+def exit_code_after(signal: int) -> int:
+    """The exit code of a process that a signal has ended, as shells count it.
+
+    >>> exit_code_after(15)  # SIGTERM
+    143
+    """
+    return 128 + int(signal)
 
 
 def first_line(error: BaseException) -> str:

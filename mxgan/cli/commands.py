@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from pathlib import Path
 from typing import Optional
@@ -13,17 +14,18 @@ from mxgan import __version__
 from mxgan.cli.evaluate import evaluate, train_classifier
 from mxgan.cli.flags import changed, resolve, sizes_of, training_options
 from mxgan.cli.run import run
+from mxgan.cli.streams import Group, say
 from mxgan.cli.summary import summary
 from mxgan.cli.terminal import readable_errors, show_log, stop_on_signals
 from mxgan.cli.unknown_flags import TrainingCommand
-from mxgan.errors import INTERRUPTED, ArgumentError, RunFinishedError
+from mxgan.errors import ArgumentError, RunFinishedError, exit_code_after
 
 __all__ = ["example", "main"]
 
 logger = logging.getLogger(__name__)  # the messages of training; it may outlive its standard output
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="mxgan")
 def main() -> None:
     """Generative adversarial networks on Apache MXNet's symbolic Module API."""
@@ -118,7 +120,7 @@ def print_config(config) -> None:
 
     from mxgan.runtime.config import to_dict
 
-    click.echo(json.dumps(to_dict(config), indent=1))
+    say(json.dumps(to_dict(config), indent=1))
 
 
 def report(current) -> None:
@@ -131,7 +133,7 @@ def report(current) -> None:
     if trainer.stopping and trainer.step < current.last_step:
         logger.info(f"Stopped by {trainer.stopping} after step {trainer.step}, and saved. Continue with:")
         logger.info(f"  mxgan train --resume {folder.path}")
-        sys.exit(INTERRUPTED)
+        sys.exit(exit_code_after(signal.Signals[trainer.stopping]))
 
 
 def _newest(samples: Path) -> Optional[Path]:
@@ -193,7 +195,7 @@ def sample(
         write_images(target, images, labels, columns, sampler.class_names)
         of_class = "" if only is None else f" of class {only}"
         named = f" ({sampler.class_names[only]!r})" if of_class and sampler.class_names else ""
-        click.echo(f"{num} images{of_class}{named}: {target}")
+        say(f"{num} images{of_class}{named}: {target}")
 
 
 @main.command()
@@ -206,9 +208,9 @@ def recipes(debug: bool) -> None:
         from mxgan.recipes import RECIPES
 
         for name, recipe in RECIPES.items():
-            click.echo(f"{name}: {recipe.summary}")
+            say(f"{name}: {recipe.summary}")
             for text in (f"Source: {recipe.source}.", f"Defaults: {recipe.describe()}."):
-                click.echo(textwrap.fill(text, 110, initial_indent="  ", subsequent_indent="    "))
+                say(textwrap.fill(text, 110, initial_indent="  ", subsequent_indent="    "))
 
 
 @main.command()
@@ -226,7 +228,7 @@ def pack(folder: str, output: str, debug: bool, **settings) -> None:
         from mxgan.data import pack_folder
 
         packed = pack_folder(folder, output, **settings)
-        click.echo(packed.summary())
+        say(packed.summary())
 
 
 @main.command()
@@ -235,7 +237,8 @@ def doctor(data_dir: Optional[str]) -> None:
     """Report the installed software, the machine and the data, with a remedy for each fault."""
     from mxgan.cli.doctor import examine, render
 
-    findings = examine(data_dir)
-    click.echo(render(findings))
+    with readable_errors(debug=False):
+        findings = examine(data_dir)
+        say(render(findings))
     if any(finding.status == "fault" for finding in findings):
         sys.exit(1)

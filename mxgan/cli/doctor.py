@@ -88,16 +88,10 @@ def _run(topic: str, check: Callable[[], tuple[str, ...]]) -> Finding:
     try:
         status, detail, remedy = (*check(), "")[:3]
     except MXGANError as error:
-        status, (detail, remedy) = "fault", _split(str(error))
+        status, detail, remedy = "fault", error.fact, error.remedy
     except Exception as error:  # a report with a hole is better than none
         status, detail, remedy = "fault", f"cannot be examined: {type(error).__name__}: {error}", ""
     return Finding(topic, status, " ".join(detail.split()), remedy)
-
-
-def _split(message: str) -> tuple[str, str]:
-    """Split an error's text into fact and remedy; by the rule of mxgan.errors the remedy is the last sentence."""
-    fact, stop, remedy = message.rpartition(". ")
-    return (f"{fact}.", remedy) if stop else (message, "")
 
 
 # Each check returns (status, detail) or (status, detail, remedy), or raises.
@@ -175,7 +169,7 @@ def _display():
     try:
         _child(TRY_WINDOW, "A window")
     except MXGANError as error:
-        fact = _split(str(error))[0]
+        fact = error.fact
         return (
             "note",
             f"{', '.join(names)}, but no window opens: {fact}",

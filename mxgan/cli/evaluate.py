@@ -10,6 +10,7 @@ from typing import Optional
 
 import click
 
+from mxgan.cli.streams import say
 from mxgan.cli.terminal import readable_errors, show_log
 
 __all__ = ["evaluate", "train_classifier"]
@@ -82,7 +83,7 @@ def evaluate(run: str, metrics: tuple, as_json: bool, output: Optional[str], deb
             make_folder(Path(output).parent)
         found = measured(run, metrics=metrics or None, **settings)
         try:  # if printing fails, the scores are still saved
-            click.echo(found.as_json() if as_json else f"{found.table()}\n\n{found.describe()}")
+            say(found.as_json() if as_json else f"{found.table()}\n\n{found.describe()}")
         except BrokenPipeError:  # as with `| head`: the reader has closed the pipe
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         finally:
@@ -90,7 +91,7 @@ def evaluate(run: str, metrics: tuple, as_json: bool, output: Optional[str], deb
                 write_whole(Path(output), found.as_json() + "\n")
             kept = save_evaluation(run, found)
         if not as_json:
-            click.echo(f"written: {kept}{f' and {output}' if output else ''}")
+            say(f"written: {kept}{f' and {output}' if output else ''}")
 
 
 @click.command("train-classifier")
@@ -122,5 +123,5 @@ def train_classifier(
         network = trained(labelled_data(dataset, data_dir, training, labels=labels), training)
         network.save(output)
         record = {"accuracy": network.record["accuracy"], "test_images": network.record["test_images"]}
-        click.echo(json.dumps({**record, "fingerprint": network.fingerprint}))
-        click.echo(f"classifier: {output}")
+        say(json.dumps({**record, "fingerprint": network.fingerprint}))
+        say(f"classifier: {output}")

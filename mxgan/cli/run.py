@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Optional
 
 import click
 
+from mxgan.cli.streams import warn
 from mxgan.cli.terminal import readable_errors
-from mxgan.errors import INTERRUPTED
+from mxgan.errors import exit_code_after
 
 __all__ = ["run"]
 
@@ -43,7 +45,7 @@ def run(
     on today's NumPy, mx.gpu() is the CPU if there is no GPU, MNIST is served where its old sources are gone, and
     windows become PNG files where there is no display. Each change is listed at the end.
     """
-    with readable_errors(debug):
+    with readable_errors(debug, heeded=()):  # the program and its workers have the signals as they are
         from mxgan.legacy import Settings, run_script
 
         settings = Settings(
@@ -58,8 +60,8 @@ def run(
             cwd and Path(cwd),
         )
         try:
-            code = run_script(settings, lambda text: click.echo(text, err=True))
+            code = run_script(settings, warn)
         except KeyboardInterrupt:
-            click.echo("mxgan run: interrupted before the program began.", err=True)
-            code = INTERRUPTED
+            warn("mxgan run: interrupted before the program began.")
+            code = exit_code_after(signal.SIGINT)
     sys.exit(code)

@@ -8,6 +8,7 @@ from typing import Optional
 import click
 
 from mxgan.cli.flags import resolve, sizes_of
+from mxgan.cli.streams import say
 from mxgan.cli.terminal import readable_errors
 from mxgan.errors import ArgumentError
 
@@ -35,12 +36,12 @@ def summary(
             raise ArgumentError("--symbol needs --shape and excludes --set. Give --symbol and --shape, or a --recipe.")
         networks = _network_of_file(symbol, shapes) if symbol else _networks_of_recipe(recipe, settings)
         for name, (network, inputs) in networks.items():
-            click.echo(f"{name}\n{table(network, inputs)}\n")
+            say(f"{name}\n{table(network, inputs)}\n")
             if graph:
                 target = Path(graph) / f"{name}.png"
                 check_absent(target)
                 make_folder(target.parent)
-                click.echo(f"drawn: {render_graph(network, target, inputs, name)}\n")
+                say(f"drawn: {render_graph(network, target, inputs, name)}\n")
 
 
 def _networks_of_recipe(recipe: str, settings: tuple) -> dict:

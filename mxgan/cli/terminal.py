@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import signal
 import sys
+import threading
 import time
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import click
 
-from mxgan.errors import INTERRUPTED, MXGANError
+from mxgan.cli.messages import in_words, laid_out
+from mxgan.cli.streams import leave, warn
+from mxgan.errors import exit_code_after
 
 __all__ = ["readable_errors", "show_log", "stop_on_signals"]
 
@@ -20,48 +23,51 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SAME_PRESS = 1.0  # seconds after a first Ctrl-C in which a second one is ignored
 
 
+class _Ended(KeyboardInterrupt):
+    """A signal that ends the command at once; `number` is the signal's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
 @contextmanager
-def readable_errors(debug: bool):
-    """Turn an error into one line on standard error and an exit code; with `debug`, show the traceback."""
+def readable_errors(debug: bool, heeded: tuple = ENDING[1:]):
+    """Turn an error into a message on standard error and an exit code; with `debug`, show the traceback.
+
+    The signals `heeded` end the command like Ctrl-C: temporary files are removed, and the exit code is 128 + the signal.
+    """
     try:
-        yield
-    except KeyboardInterrupt:
-        _say("Ended at once; everything since the last save is lost.")
-        _leave(INTERRUPTED)
+        with _handled(heeded, _end):
+            yield
+    except KeyboardInterrupt as ending:
+        warn("Ended at once; everything since the last save is lost.")
+        leave(exit_code_after(getattr(ending, "number", signal.SIGINT)))
     except Exception as error:
         if debug or isinstance(error, (click.ClickException, BrokenPipeError)):
             raise  # click ends quietly on a closed pipe, as of `| head`
-        _say(f"Error: {_in_words(error)}")
-        _leave(getattr(error, "exit_code", 1))
+        fact, remedy = in_words(error)
+        warn(laid_out(f"Error: {fact}", remedy))
+        leave(getattr(error, "exit_code", 1))
 
 
-def _leave(code: int) -> None:
-    """Exit with this code; without this, Python 3.14 exits with 120 if it cannot flush a stream at the end."""
-    for stream in filter(None, (sys.stdout, sys.stderr)):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            with suppress(OSError, ValueError):  # ValueError: no file, or closed
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    sys.exit(code)
+def _end(number: int, frame) -> None:
+    raise _Ended(number)
 
 
-def _in_words(error: Exception) -> str:
-    if isinstance(error, MXGANError):
-        return str(error)
-    if isinstance(error, MemoryError) or re.search(r"bad_alloc|out of memory|allocate", str(error), re.IGNORECASE):
-        return "out of memory. Give a smaller batch, narrower networks or fewer samples."
-    first_line = (str(error).strip().splitlines() or ["no message"])[0]
-    return (
-        f"{type(error).__name__}: {first_line}\n"
-        "This error is unexpected: a fault of mxgan, or of MXNet below it. --debug shows where it happened."
-    )
-
-
-def _say(text: str) -> None:
-    """Print one line on standard error; does nothing if standard error was closed with its terminal."""
-    with suppress(OSError, ValueError, RuntimeError):  # RuntimeError: a signal interrupted another print
-        click.echo(text, err=True)
+@contextmanager
+def _handled(numbers: Iterable, handler: Callable) -> Iterator[None]:
+    """Call `handler` on these signals during the block, except on those that this process ignores already."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+        yield
+        return
+    heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in heeded}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 def show_log(err: bool = False) -> None:
@@ -77,7 +83,7 @@ def show_log(err: bool = False) -> None:
             except OSError as error:  # a closed pipe or a full disk must not end the training
                 if not err:
                     sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-                _say(f"Standard output cannot be written ({error.strerror}); the training continues.")
+                warn(f"Standard output cannot be written ({error.strerror}); the training continues.")
 
     for name in ("mxgan", "root"):  # mx.mon.Monitor logs to the root logger
         log = logging.getLogger(None if name == "root" else name)
@@ -100,14 +106,9 @@ def stop_on_signals(trainer):
         if not trainer.stopping:
             asked = time.monotonic()
             trainer.stop(signal.Signals(number).name)
-            _say("Ending after this step, to save. A second signal ends at once, and loses what is not saved.")
+            warn("Ending after this step, to save. A second signal ends at once, and loses what is not saved.")
         elif time.monotonic() - asked > SAME_PRESS:
-            raise KeyboardInterrupt
+            _end(number, frame)
 
-    heeded = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, ask) for number in heeded}
-    try:
+    with _handled(ENDING, ask):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -9,12 +9,13 @@ from typing import NamedTuple
 import click
 
 from mxgan.cli.flags import short_path
+from mxgan.cli.streams import Command
 from mxgan.errors import MXGANError, listed
 
 __all__ = ["Setting", "TrainingCommand", "settings_of_recipes"]
 
 
-class TrainingCommand(click.Command):
+class TrainingCommand(Command):
     """A command with the flags of `mxgan train`: of an unknown flag that is a setting, it says how it is set."""
 
     def parse_args(self, ctx: click.Context, args: list) -> list:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -14,7 +15,7 @@ from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, Callable, Optional
 
-from mxgan.errors import INTERRUPTED, ArgumentError, MXGANError, RunFolderError, first_line
+from mxgan.errors import ArgumentError, MXGANError, RunFolderError, exit_code_after, first_line
 from mxgan.legacy.changes import Changes
 from mxgan.legacy.datasets import Mnist, mend_mxnet_datasets, mend_sklearn
 from mxgan.legacy.hints import hint_for
@@ -176,7 +177,7 @@ class _Program:
             code = self._exit_code(ending.code)
         except KeyboardInterrupt:
             self._say("mxgan run: interrupted.")
-            return INTERRUPTED
+            return exit_code_after(signal.SIGINT)
         except BaseException as error:
             self._show_error(error, sys.excepthook if sys.excepthook is not usual_hook else None)
             code = 1

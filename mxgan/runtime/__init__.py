@@ -25,6 +25,7 @@ The files, in reading order::
     config.py           configuration dataclasses
     draws.py            random numbers from (stream, seed, index)
     files.py            files written whole or not at all, and folder locks
+    streams.py          standard output and error that are missing
     paths.py            paths as MXNet takes them
     cache.py            the user's cache folder, and JSON files with a checksum
     progress.py         progress bars
@@ -49,6 +50,7 @@ from mxgan import __version__
 from mxgan.errors import ArgumentError, RuntimeUnavailableError, first_line
 from mxgan.runtime import mxnet_modules, nvidia
 from mxgan.runtime.cpus import Threads, cpu_features, thread_environment, threads
+from mxgan.runtime.streams import open_standard_files
 from mxgan.runtime.x11 import guard_windows, lost_x_events
 
 __all__ = ["Threads", "contexts", "cpu_features", "cv2", "mx", "threads", "versions", "wheel"]
@@ -187,6 +189,7 @@ def _import_mxnet() -> ModuleType:
             "an `import mxnet` has failed in this process and left half of MXNet loaded. Begin a new process, and "
             "write `from mxgan.runtime import mx` in place of `import mxnet as mx`."
         )
+    open_standard_files()
     check_python()
     name = wheel()
     check_numpy()

@@ -1,0 +1,97 @@
+"""How text reaches standard output and standard error: in any encoding, with a full disk, without a terminal.
+
+Every command is a `Command` or the `Group`, whose `main` prepares the streams and leaves the process.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import Any, NoReturn
+
+import click
+
+from mxgan.errors import OutputError, first_line
+from mxgan.runtime.streams import open_standard_files
+
+__all__ = ["Command", "Group", "leave", "prepare_streams", "say", "warn"]
+
+
+class _Prepared(click.Command):
+    """A command of click whose streams take any text, and whose exit code is its own."""
+
+    def main(self, *args: Any, **settings: Any) -> Any:
+        prepare_streams()
+        try:
+            return super().main(*args, **settings)
+        except SystemExit as ending:
+            code = ending.code
+        except OSError as error:  # of a text that click itself prints, such as --help
+            code = 1
+            warn(f"Error: {_unwritable(error)}")
+        leave(code)
+
+
+class Command(_Prepared):
+    """A program of one command."""
+
+
+class Group(_Prepared, click.Group):
+    """A program of several commands."""
+
+
+def prepare_streams() -> None:
+    """Make standard output and standard error take any text.
+
+    A stream that is missing (`>&-`, pythonw, a service) leads nowhere. Characters that its encoding lacks are written
+    as \\u03bb, and bytes of file names that are not UTF-8 as \\udcff.
+    """
+    open_standard_files()
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def say(text: str) -> None:
+    """Print a text on standard output at once.
+
+    Raises OutputError if it cannot be written, BrokenPipeError if its reader has gone, as with `| head`.
+    """
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: it was closed
+        raise OutputError(_unwritable(error)) from error
+
+
+def warn(text: str) -> None:
+    """Print a text on standard error; does nothing if that was closed with its terminal."""
+    with suppress(OSError, ValueError, RuntimeError):  # RuntimeError: a signal interrupted another print
+        print(text, file=sys.stderr, flush=True)
+
+
+def leave(code: Any) -> NoReturn:
+    """Exit with this code; 1 instead of 0 if standard output does not take what it still holds.
+
+    Without this, Python ends with 120 and a traceback.
+    """
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except (OSError, ValueError) as error:
+            if stream is sys.stdout and not code:
+                code = 1
+                warn(f"Error: {_unwritable(error)}")
+            with suppress(OSError, ValueError):  # ValueError: no file, or closed
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(code)
+
+
+def _unwritable(error: Exception) -> str:
+    reason = getattr(error, "strerror", None) or first_line(error)
+    return f"standard output cannot be written ({reason})."
