@@ -12,7 +12,7 @@ import click
 
 from mxgan import __version__
 from mxgan.cli.evaluate import evaluate, train_classifier
-from mxgan.cli.flags import changed, resolve, sizes_of, training_options
+from mxgan.cli.flags import changed, overwrite_option, resolve, sizes_of, training_options
 from mxgan.cli.run import run
 from mxgan.cli.streams import Group, say
 from mxgan.cli.summary import summary
@@ -160,6 +160,7 @@ def _newest(samples: Path) -> Optional[Path]:
 @click.option("--output", type=click.Path(), default="samples.png", show_default=True,
               help="FILE.png: one grid; FILE.npz: the array `images` (float32, NCHW), and `labels` for a conditional "
                    "generator; FOLDER: one PNG for each image.")  # fmt: skip
+@overwrite_option
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def sample(
     source: str,
@@ -170,6 +171,7 @@ def sample(
     averaged: Optional[bool],
     latent: Optional[str],
     output: str,
+    overwrite: bool,
     debug: bool,
     **of_file: Optional[str],
 ) -> None:
@@ -179,7 +181,7 @@ def sample(
     file is drawn by the symbol beside it (PREFIX-symbol.json for PREFIX-0090.params) or by --symbol.
     """
     with readable_errors(debug):
-        from mxgan.cli.outputs import check_absent, write_images
+        from mxgan.cli.outputs import check_images, write_images
         from mxgan.runs.load import load_sampler
 
         show_log(err=True)
@@ -187,9 +189,9 @@ def sample(
         if latent_shape == ():
             raise ArgumentError(f"--latent {latent!r}: give the sizes of one latent, all above 0, as 100,1,1.")
         settings = {"checkpoint": checkpoint, "averaged": averaged, "latent_shape": latent_shape, **of_file}
-        target, sampler = Path(output), load_sampler(source, **settings)
-        if not target.is_dir():
-            check_absent(target)
+        target = Path(output)
+        check_images(target, overwrite)
+        sampler = load_sampler(source, **settings)
         images, labels = sampler.draw(num, seed, only), sampler.classes_of(num, only)
         columns = sampler.classes if sampler.classes and only is None else None
         write_images(target, images, labels, columns, sampler.class_names)
@@ -220,7 +222,7 @@ def recipes(debug: bool) -> None:
 @click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="JPEG quality.")
 @click.option("--background", help="Colour behind transparent parts: white (the default), black or #rrggbb.")
 @click.option("--labels", metavar="FILE|folders", help="CSV or dataset.json with the labels of the images.")
-@click.option("--overwrite", is_flag=True, help="Replace OUTPUT if it exists.")
+@overwrite_option
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def pack(folder: str, output: str, debug: bool, **settings) -> None:
     """Pack the images of FOLDER, which may be a .zip, into the RecordIO file OUTPUT (.rec) and its index (.idx)."""

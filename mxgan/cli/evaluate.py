@@ -10,6 +10,7 @@ from typing import Optional
 
 import click
 
+from mxgan.cli.flags import overwrite_option
 from mxgan.cli.streams import say
 from mxgan.cli.terminal import readable_errors, show_log
 
@@ -68,18 +69,20 @@ class _MetricOption(click.Option):
 @click.option("--labels", metavar="FILE", help="Present labels file of the data.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with the whole protocol instead of a table.")
 @click.option("--output", type=click.Path(), metavar="FILE", help="Also write the JSON to FILE.")
+@overwrite_option
 @click.option("--debug", is_flag=True, help="Show tracebacks.")  # fmt: skip
-def evaluate(run: str, metrics: tuple, as_json: bool, output: Optional[str], debug: bool, **settings) -> None:
+def evaluate(run: str, metrics: tuple, as_json: bool, output: Optional[str], overwrite: bool, debug: bool, **settings
+) -> None:
     """Measure samples of RUN against its data; scores and protocol are also written to RUN/evaluation/STEP.json."""
     show_log(err=True)
     with readable_errors(debug):
-        from mxgan.cli.outputs import check_absent, make_folder
+        from mxgan.cli.outputs import check_file, make_folder
         from mxgan.runs.evaluate import evaluate as measured
         from mxgan.runs.evaluate import save_evaluation
         from mxgan.runtime.files import write_whole
 
         if output:
-            check_absent(Path(output))
+            check_file(Path(output), overwrite)
             make_folder(Path(output).parent)
         found = measured(run, metrics=metrics or None, **settings)
         try:  # if printing fails, the scores are still saved
@@ -99,6 +102,7 @@ def evaluate(run: str, metrics: tuple, as_json: bool, output: Optional[str], deb
 @click.option("--data-dir", type=click.Path(), help="Folder of the data, or a .zip of images.")
 @click.option("--labels", metavar="FILE|folders", help="CSV or dataset.json with the labels of a folder's images.")
 @click.option("--output", type=click.Path(), metavar="FOLDER", required=True, help="A new folder for the classifier.")
+@overwrite_option
 @click.option("--epochs", type=click.IntRange(min=1), help="Without it: 4 epochs, and at least 600 steps.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Decides every draw.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
@@ -107,6 +111,7 @@ def train_classifier(
     data_dir: Optional[str],
     labels: Optional[str],
     output: str,
+    overwrite: bool,
     epochs: Optional[int],
     seed: int,
     debug: bool,
@@ -114,14 +119,15 @@ def train_classifier(
     """Train and test the LeNet classifier for the metrics, on a data set with classes."""
     show_log(err=True)
     with readable_errors(debug):
-        from mxgan.cli.outputs import check_absent
+        from mxgan.cli.outputs import check_folder
         from mxgan.evaluation.classifier import ClassifierTraining, labelled_data
         from mxgan.evaluation.classifier import train_classifier as trained
+        from mxgan.evaluation.features import CLASSIFIER_FILES
 
-        check_absent(Path(output))
+        check_folder(Path(output), overwrite, CLASSIFIER_FILES)
         training = ClassifierTraining(seed=seed, **({"epochs": epochs, "least_steps": 1} if epochs else {}))
         network = trained(labelled_data(dataset, data_dir, training, labels=labels), training)
-        network.save(output)
+        network.save(output, overwrite)
         record = {"accuracy": network.record["accuracy"], "test_images": network.record["test_images"]}
         say(json.dumps({**record, "fingerprint": network.fingerprint}))
         say(f"classifier: {output}")

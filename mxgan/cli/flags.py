@@ -13,7 +13,16 @@ import click
 
 from mxgan.errors import ArgumentError
 
-__all__ = ["changed", "labels_path", "learning_rates", "resolve", "short_path", "sizes_of", "training_options"]
+__all__ = [
+    "changed",
+    "labels_path",
+    "learning_rates",
+    "overwrite_option",
+    "resolve",
+    "short_path",
+    "sizes_of",
+    "training_options",
+]
 
 # Flag of `mxgan train` → the settings of the run that it changes; --set changes all others.
 _SETTINGS_OF_FLAG = {
@@ -113,6 +122,11 @@ _OPTIONS = (
     click.option("--dry-run", is_flag=True, help="Print the resolved configuration and stop."),
     click.option("--debug", is_flag=True, help="Show tracebacks."),
 )  # fmt: skip
+
+
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Replace the output if it exists; the old one stays until the new one is whole."
+)
 
 
 def training_options(command):

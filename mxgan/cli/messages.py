@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import textwrap
@@ -51,9 +52,8 @@ def _wrapped(text: str, width: int) -> str:
 
 
 def _columns() -> int:
-    import os
-
     try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns
+        found = os.get_terminal_size(sys.stderr.fileno()).columns
     except (OSError, ValueError):
-        return 80
+        found = 0
+    return found or 80  # a terminal without a size says 0

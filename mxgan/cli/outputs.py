@@ -1,25 +1,78 @@
-"""Output files at the user's paths: images as a grid, an array or a folder; existing files are never overwritten."""
+"""Output files at the user's paths: images as a grid, an array or a folder.
+
+What exists is replaced only with --overwrite, and only when the new file or folder is whole.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Union
 
 import numpy as np
 
-from mxgan.errors import ArgumentError
+from mxgan.errors import ArgumentError, OutputError, listed
 from mxgan.pictures.grid import save_grid
-from mxgan.runtime.files import write_whole
+from mxgan.runtime.files import new_folder, write_whole
 
-__all__ = ["check_absent", "make_folder", "new_picture", "write_images"]
+__all__ = ["check_file", "check_folder", "check_images", "make_folder", "new_picture", "write_images"]
+
+_FILES = (".npz", ".png")
+_NUMBERED = re.compile(r"[0-9]{6,}\.png")  # the files of `mxgan sample` in a folder
 
 
-def check_absent(path: Path) -> None:
-    """Raise ArgumentError if the path exists."""
-    if path.exists():
-        raise ArgumentError(f"{path} exists; give another name, or move it away.")
+def check_file(path: Path, overwrite: Optional[bool] = None) -> None:
+    """Raise ArgumentError if a file must not be written there.
+
+    Parameters
+    ----------
+    overwrite : whether a plain file may be replaced; None if the program has no such flag.
+    """
+    if path.exists() and not overwrite:
+        instead = "move it away" if overwrite is None else "replace it (--overwrite)"
+        raise ArgumentError(f"{path} exists; give another name, or {instead}.")
+    if path.exists() and not path.is_file():
+        raise ArgumentError(f"{path} is {'a folder' if path.is_dir() else 'no plain file'}; give another name.")
+
+
+def check_folder(path: Path, overwrite: bool, own: Union[Collection, re.Pattern]) -> None:
+    """Raise ArgumentError if a folder must not be written there.
+
+    Parameters
+    ----------
+    overwrite : whether a folder may be replaced that holds only files of the same command.
+    own : the names of these files, or a pattern of them.
+    """
+    if path.exists() and not path.is_dir():
+        raise ArgumentError(f"{path} exists and is not a folder; give another --output.")
+    names = sorted(entry.name for entry in path.iterdir()) if path.is_dir() else []
+    if names and not overwrite:
+        raise ArgumentError(f"the folder {path} is not empty; give another --output, or replace it (--overwrite).")
+    foreign = [name for name in names if not (own.fullmatch(name) if isinstance(own, re.Pattern) else name in own)]
+    if foreign:
+        raise ArgumentError(
+            f"the folder {path} holds files that this command does not write ({listed(foreign)}), and --overwrite "
+            "would delete them. Give another --output."
+        )
+
+
+def check_images(target: Path, overwrite: bool) -> None:
+    """Raise an error if `write_images` could not write there; called before any image is drawn.
+
+    Raises
+    ------
+    ArgumentError : the target exists, or has another ending. OutputError : its folder is missing.
+    """
+    if target.suffix in _FILES:
+        check_file(target, overwrite)
+        if not target.parent.is_dir():
+            raise OutputError(f"{target} cannot be written: {target.parent} is not a folder. Make it first.")
+    elif target.suffix:
+        raise ArgumentError(f"--output {target}: give a name that ends in .png or .npz, or a folder.")
+    else:
+        check_folder(target, overwrite, _NUMBERED)
 
 
 def make_folder(path: Path) -> None:
@@ -40,7 +93,7 @@ def new_picture(path: str) -> Path:
     target = Path(path)
     if target.suffix != ".png":
         raise ArgumentError(f"--output {path}: give a name that ends in .png.")
-    check_absent(target)
+    check_file(target)
     make_folder(target.parent)
     return target
 
@@ -54,8 +107,8 @@ def write_images(
 ) -> None:
     """Write images (N, C, H, W) in [-1, 1] as a grid, an array or a folder of files; the target's name decides.
 
-    `labels` (N,), class numbers, and the names of the classes go into the array's file; `columns` is the number of
-    images in a row of the grid.
+    An existing target is replaced: see `check_images`. `labels` (N,), class numbers, and the names of the classes go into
+    the array's file; `columns` is the number of images in a row of the grid.
     """
     if target.suffix == ".npz":
         content = io.BytesIO()
@@ -64,11 +117,10 @@ def write_images(
         write_whole(target, content.getvalue())
     elif target.suffix == ".png":
         save_grid(target, images, columns)
-    elif target.suffix:
-        raise ArgumentError(f"--output {target}: give a name that ends in .png or .npz, or a folder.")
     else:
-        make_folder(target)
-        if any(target.iterdir()):
-            raise ArgumentError(f"the folder {target} is not empty; give another --output.")
-        for i, image in enumerate(images):
-            save_grid(target / f"{i:06d}.png", image[None])
+        try:
+            with new_folder(target, replace=True) as beside:
+                for i, image in enumerate(images):
+                    save_grid(beside / f"{i:06d}.png", image[None])
+        except OSError as error:
+            raise OutputError(f"the folder {target} cannot be written: {error.strerror}. Give another.") from error

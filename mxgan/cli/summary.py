@@ -7,7 +7,7 @@ from typing import Optional
 
 import click
 
-from mxgan.cli.flags import resolve, sizes_of
+from mxgan.cli.flags import overwrite_option, resolve, sizes_of
 from mxgan.cli.streams import say
 from mxgan.cli.terminal import readable_errors
 from mxgan.errors import ArgumentError
@@ -22,26 +22,28 @@ __all__ = ["summary"]
 @click.option("--shape", "shapes", metavar="INPUT=N,...", multiple=True,
               help="With --symbol: the shape of an input, batch included, as rand=64,100,1,1.")  # fmt: skip
 @click.option("--graph", type=click.Path(), help="Folder for a drawing of each network, named like its table.")
+@overwrite_option
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def summary(
-    recipe: str, settings: tuple, symbol: Optional[str], shapes: tuple, graph: Optional[str], debug: bool
+    recipe: str, settings: tuple, symbol: Optional[str], shapes: tuple, graph: Optional[str], overwrite: bool, debug: bool
 ) -> None:
     """Print the layers of a recipe's two networks with shapes and parameters; --graph draws them."""
     with readable_errors(debug):
-        from mxgan.cli.outputs import check_absent, make_folder
+        from mxgan.cli.outputs import check_file, make_folder
         from mxgan.graphs.layers import summary as table
         from mxgan.pictures.network_graph import render_graph
 
         if bool(symbol) != bool(shapes) or (symbol and settings):
             raise ArgumentError("--symbol needs --shape and excludes --set. Give --symbol and --shape, or a --recipe.")
         networks = _network_of_file(symbol, shapes) if symbol else _networks_of_recipe(recipe, settings)
+        targets = {name: Path(graph) / f"{name}.png" for name in networks} if graph else {}
+        for target in targets.values():
+            check_file(target, overwrite)
+            make_folder(target.parent)
         for name, (network, inputs) in networks.items():
             say(f"{name}\n{table(network, inputs)}\n")
             if graph:
-                target = Path(graph) / f"{name}.png"
-                check_absent(target)
-                make_folder(target.parent)
-                say(f"drawn: {render_graph(network, target, inputs, name)}\n")
+                say(f"drawn: {render_graph(network, targets[name], inputs, name)}\n")
 
 
 def _networks_of_recipe(recipe: str, settings: tuple) -> dict:

@@ -92,7 +92,7 @@ def download(
                     os.replace(part, target)
                 except _MirrorFailed as fault:
                     logger.info("%s%s: %s", mirror, remote.name, fault)
-                    faults.append(f"{mirror}: {fault}")
+                    faults.append((mirror, str(fault)))
                     if part.is_file() and not _size(part):
                         part.unlink()
             if target.is_file():
@@ -101,7 +101,15 @@ def download(
         with contextlib.suppress(OSError):
             part.unlink()  # free the space on a full disk
         raise DownloadError(f"{folder} cannot be written: {error.strerror or error}.") from error
-    raise DownloadError(f"{remote.name} could not be fetched ({'; '.join(faults)}).")
+    raise DownloadError(f"{remote.name} could not be fetched ({_by_fault(faults)}).")
+
+
+def _by_fault(faults: list) -> str:
+    """(mirror, fault) pairs in a line, in which mirrors with the same fault are together."""
+    mirrors: dict = {}
+    for mirror, fault in faults:
+        mirrors.setdefault(fault, []).append(mirror.partition("//")[2].partition("/")[0])
+    return "; ".join(f"{', '.join(names)}: {fault}" for fault, names in mirrors.items())
 
 
 def _fetch(url: str, part: Path, remote: RemoteFile, limits: Limits, progress: Optional[bool]) -> None:
@@ -215,5 +223,6 @@ def _in_short(error: BaseException) -> str:
     while True:
         inner = getattr(error, "reason", None) or (error.args[-1] if error.args else None)
         if not isinstance(inner, BaseException):
-            return str(error).split(": ")[-1]
+            text = str(error).split(": ")[-1]
+            return "its name cannot be resolved" if text.startswith("Failed to resolve ") else text
         error = inner

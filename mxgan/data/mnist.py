@@ -53,6 +53,7 @@ _FILES = {
 _REMEDY = (
     "Put the files there, give their folder by --data-dir or MXGAN_DATA, or use --dataset digits, which needs no file."
 )
+_OFFLINE = "Put {names} there, give their folder by --data-dir or MXGAN_DATA, or use --dataset digits, which needs no file."
 
 
 def _locate(folder: Path, key: str) -> Optional[Path]:
@@ -97,7 +98,7 @@ def _fetch(split: str, mirrors: Sequence[str], limits: Limits, progress: Optiona
             download(remote, folder, mirrors, limits=limits, progress=progress)
     except DownloadError as error:
         names = ", ".join(remote.name for remote in remotes)
-        raise DownloadError(f"MNIST is not in {folder}, which needs {names}. {error} {_REMEDY}") from error
+        raise DownloadError(f"MNIST is not in {folder}, and {error}", _OFFLINE.format(names=names)) from error
     return folder
 
 
@@ -132,8 +133,8 @@ def load_mnist(
         names = ", ".join(_FILES[f"{part}-images"].name for part in SPLITS[split])
         if not Path(data_dir).is_dir():
             remedy = archive_hint(Path(data_dir)) or _REMEDY
-            raise DatasetNotFoundError(f"{data_dir} is not a folder, and {names} should be in it. {remedy}")
-        raise DatasetNotFoundError(f"{data_dir} has no {names} (with or without .gz). {_REMEDY}")
+            raise DatasetNotFoundError(f"{data_dir} is not a folder, and {names} should be in it.", remedy)
+        raise DatasetNotFoundError(f"{data_dir} has no {names} (with or without .gz).", _REMEDY)
     if folder is None:
         folder = _fetch(split, mirrors, limits, progress)
     parts = [_read_part(folder, part) for part in SPLITS[split]]

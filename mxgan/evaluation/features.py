@@ -29,13 +29,23 @@ from mxgan.runtime.config import from_dict, to_dict
 from mxgan.runtime.files import new_folder, read_json, write_whole
 from mxgan.runtime.image_size import ImageSize, height_and_width
 
-__all__ = ["BATCH", "PADDING", "RESIZING", "FeatureNetwork", "Seen", "full_batches", "reduced", "resized"]
+__all__ = [
+    "BATCH",
+    "CLASSIFIER_FILES",
+    "PADDING",
+    "RESIZING",
+    "FeatureNetwork",
+    "Seen",
+    "full_batches",
+    "reduced",
+    "resized",
+]
 
 PADDING = "what another aspect ratio leaves over repeats the edge"
 RESIZING = "mean of the channels; OpenCV INTER_AREA to a smaller side, INTER_LINEAR to a larger one"
 FORMAT = 1
 BATCH = 200  # batch size of the networks; see `full_batches`
-_PARAMS, _RECORD = "network.params", "classifier.json"
+CLASSIFIER_FILES = _PARAMS, _RECORD = "network.params", "classifier.json"
 
 
 class Seen(NamedTuple):
@@ -136,17 +146,17 @@ class FeatureNetwork:
         """JSON values for a protocol: the network, its fingerprint, and the record of its training."""
         return {**self.record, "network": "LeNet", **to_dict(self.network), "fingerprint": self.fingerprint}
 
-    def save(self, folder: Union[str, Path]) -> None:
-        """Write a new folder, completely or not at all.
+    def save(self, folder: Union[str, Path], overwrite: bool = False) -> None:
+        """Write a new folder, completely or not at all; with `overwrite`, in place of a folder that is there.
 
         Raises OutputError if the path exists or the folder cannot be written.
         """
         target = Path(folder)
-        if os.path.lexists(target):
+        if os.path.lexists(target) and not (overwrite and target.is_dir()):
             raise OutputError(f"{target} exists; give the name of a new folder, or move it away.")
         known = {"format": FORMAT, "network": to_dict(self.network), "sha256": self.fingerprint, "record": self.record}
         try:
-            with new_folder(target) as beside:
+            with new_folder(target, replace=overwrite) as beside:
                 save_params(beside / _PARAMS, *self.parameters)
                 write_whole(beside / _RECORD, json.dumps(known, indent=1))
         except (OSError, CheckpointError, OutputError) as error:

@@ -14,7 +14,7 @@ from mxgan.runs.config import MAY_CHANGE, RunConfig, recorded_config
 from mxgan.runtime.config import setting_paths, to_dict
 from mxgan.training.run_folder import RunFolder
 
-__all__ = ["check_end", "check_settings", "differences", "find_run", "warn_of_another_end", "warn_of_other_bits"]
+__all__ = ["check_end", "check_same_end", "check_settings", "differences", "find_run", "warn_of_another_end", "warn_of_other_bits"]
 
 logger = logging.getLogger(__name__)
 
@@ -60,12 +60,12 @@ def check_settings(folder: RunFolder, before: RunConfig, wanted: RunConfig, allo
 def find_run(wanted: RunConfig, run_dir: Union[str, Path, None]) -> Optional[Path]:
     """The existing run that the same command continues; None if there is none yet.
 
-    With a `run_dir`, the run in it, whatever its settings are; else the newest run in runs/ with the wanted settings
-    and the same `data_dir` and `labels`.
+    With a `run_dir`, the run in it, whatever its settings are; else the newest run in runs/ with the wanted settings,
+    the same `data_dir` and `labels`, and the same end. The log names the newest one that has only another end.
     """
     if run_dir is not None:
         return Path(run_dir) if RunFolder(run_dir).config_path.is_file() else None
-    parent, found = Path("runs"), []
+    parent, found = Path("runs"), {True: [], False: []}  # with this end, with another
     for path in sorted(parent.iterdir()) if parent.is_dir() else ():
         folder = RunFolder(path)
         if not folder.config_path.is_file():
@@ -78,8 +78,28 @@ def find_run(wanted: RunConfig, run_dir: Union[str, Path, None]) -> Optional[Pat
             logger.warning("%s cannot be read and is skipped: %s", path, error)
             continue
         if same:
-            found.append((folder.read_config()["stamp"], path))
-    return max(found)[1] if found else None
+            found[_end(before) == _end(wanted)].append((folder.read_config()["stamp"], path))
+    if found[False] and not found[True]:
+        other = max(found[False])[1]
+        logger.info("%s has these settings, but another end; --resume %s continues it.", other, other)
+    return max(found[True])[1] if found[True] else None
+
+
+def check_same_end(run: Path, wanted: RunConfig) -> None:
+    """Raise ArgumentError if a run has the wanted settings but another end: it is not the run of this command."""
+    before = recorded_config(RunFolder.open(run))
+    if _end(before) != _end(wanted) and not differences(before, wanted):
+        then, now = (" ".join(map(str, _end(config))) for config in (before, wanted))
+        raise ArgumentError(
+            f"the run {run} has the end {then}, and this command (--resume auto, start_or_resume) the end {now}; only "
+            f"the command that began a run continues it. For a later end, give --resume {run} --steps N (resume with "
+            "steps=N); for a new run, another --run-dir."
+        )
+
+
+def _end(config: RunConfig) -> tuple:
+    """The end of a run, as (number, "steps" or "epochs")."""
+    return (config.epochs, "epochs") if config.steps is None else (config.steps, "steps")
 
 
 def check_end(folder: RunFolder, config: RunConfig, state: Mapping) -> None:
@@ -87,8 +107,8 @@ def check_end(folder: RunFolder, config: RunConfig, state: Mapping) -> None:
     for unit, end, done in (("step", config.steps, state["step"]), ("epoch", config.epochs, state["epoch"])):
         if end is not None and done >= end:
             raise RunFinishedError(
-                f"the run {folder.path} is at {unit} {done} already, and its end is {end}; give {unit}s (--{unit}s) "
-                f"above {done}."
+                f"the run {folder.path} is at {unit} {done} already, and its end is {end}. For a later end, give "
+                f"--resume {folder.path} --{unit}s N (resume with {unit}s=N), N above {done}."
             )
 
 

@@ -13,7 +13,14 @@ from typing import Any, NamedTuple, Optional, Union
 from mxgan import runtime
 from mxgan.errors import ArgumentError, RunFolderError, lookup
 from mxgan.runs.assembly import assemble_trainer, open_parts
-from mxgan.runs.changes import check_end, check_settings, find_run, warn_of_another_end, warn_of_other_bits
+from mxgan.runs.changes import (
+    check_end,
+    check_same_end,
+    check_settings,
+    find_run,
+    warn_of_another_end,
+    warn_of_other_bits,
+)
 from mxgan.runs.config import RunConfig, recorded_config
 from mxgan.runs.data import data_record, last_step
 from mxgan.runtime.config import to_dict
@@ -188,8 +195,14 @@ def start_or_resume(
 ) -> Session:
     """Continue the run of `config` if it exists, else start it; the same call can be repeated.
 
-    Without `run_dir`, it continues the newest run in runs/ with these settings. Raises the errors of `start` and
-    `resume`; RunFinishedError if nothing is left to train.
+    Without `run_dir`, it continues the newest run in runs/ with these settings and this end. A run with another end is
+    the run of another call: `resume(run, steps=N)` gives a run a later end.
+
+    Raises
+    ------
+    RunFinishedError : nothing is left to train.
+    ArgumentError : the run in `run_dir` has other settings or another end, and `allow_changes` is not set.
+    The errors of `start` and `resume`.
     """
     if allow_changes and run_dir is None:
         raise ArgumentError(
@@ -198,8 +211,10 @@ def start_or_resume(
     run = find_run(config, run_dir)
     surroundings = {"display": display, "progress": progress, "callbacks": callbacks}
     if run is None:
-        logger.info("There is no run with these settings yet; a new run starts.")
+        logger.info("There is no run with these settings and this end yet; a new run starts.")
         return start(config, run_dir, **surroundings)
+    if not allow_changes:
+        check_same_end(run, config)
     logger.info("Continuing %s.", run)
     return resume(run, config, allow_changes=allow_changes, **surroundings)
 

@@ -11,7 +11,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO, Optional, Union
 
@@ -59,20 +59,36 @@ def write_whole(path: Union[str, Path], content: Union[str, bytes]) -> None:
 
 
 @contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
+def new_folder(target: Path, replace: bool = False) -> Iterator[Path]:
     """Create a folder whole or not at all; the block writes into a temporary folder beside `target`.
 
     If the block ends without an error, the folder is renamed to `target`; otherwise it is deleted. The block must sync
-    the files that it writes. Raises OSError if the folder cannot be created or `target` exists already.
+    the files that it writes. With `replace`, a folder that is there is deleted after that; for a link, the folder that
+    it leads to is replaced. Raises OSError if the folder cannot be created, or if `target` exists without `replace`.
     """
+    target = target.resolve() if replace else target
     beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.writing")
     try:
         beside.mkdir(parents=True)
         yield beside
-        os.rename(beside, target)
+        with _set_aside(target) if replace and target.is_dir() else nullcontext():
+            os.rename(beside, target)
         sync(target.parent)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextmanager
+def _set_aside(folder: Path) -> Iterator[None]:
+    """Rename a folder during the block; delete it then, or give it its name again after an error."""
+    aside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.deleting")
+    os.rename(folder, aside)
+    try:
+        yield
+    except BaseException:
+        os.rename(aside, folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def sync(path: Path) -> None:

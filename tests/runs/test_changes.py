@@ -36,6 +36,17 @@ def trained(config, folder):
     return session
 
 
+class StopAt(Callback):
+    """Ends the training after a step, as a signal does."""
+
+    def __init__(self, step):
+        self.at = step
+
+    def on_step_end(self, trainer, batch, result):
+        if trainer.step == self.at:
+            trainer.stop("test")
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     return trained(tiny_config(steps=16), tmp_path_factory.mktemp("whole") / "run")
@@ -43,7 +54,9 @@ def whole(tmp_path_factory):
 
 def test_the_same_call_begins_goes_on_and_ends(whole, tmp_path):
     folder = tmp_path / "run"
-    auto(tiny_config(steps=8), folder).run()
+    stopped = auto(tiny_config(steps=16), folder)
+    stopped.trainer.callbacks.insert(0, StopAt(8))
+    stopped.run()
     session = auto(tiny_config(steps=16), folder)
     assert session.trainer.step == 8
     session.run()
@@ -52,9 +65,30 @@ def test_the_same_call_begins_goes_on_and_ends(whole, tmp_path):
         auto(tiny_config(steps=16), folder)
 
 
+def test_a_finished_run_is_finished_whatever_a_later_command_asks_for(tmp_path, monkeypatch, caplog):
+    """`mxgan train --steps 2`, and then `mxgan train --resume auto` in the same folder, whose end is 100 epochs."""
+    monkeypatch.chdir(tmp_path)
+    done = trained(tiny_config(steps=2), "runs/first").folder.path
+    before = {path: path.read_bytes() for path in done.rglob("*") if path.is_file()}
+    with pytest.raises(RunFinishedError, match="is at step 2 already, and its end is 2. For a later end, give --resume"):
+        auto(tiny_config(steps=2))
+    with caplog.at_level("INFO"):
+        other = auto(tiny_config(epochs=100))
+    other.lock.release()
+    assert (other.folder.path.resolve() != done.resolve(), other.trainer.step) == (True, 0)
+    assert f"{done} has these settings, but another end; --resume {done} continues it." in caplog.messages
+    with pytest.raises(ArgumentError, match="has the end 2 steps, and this command .* the end 3 steps; only the comm"):
+        auto(tiny_config(steps=3), done)
+    assert {path: path.read_bytes() for path in done.rglob("*") if path.is_file()} == before
+    resumed(done, steps=3).run()  # asked for by its name, it gets a later end
+    assert RunFolder(done).checkpoint_steps()[-1] == 3
+
+
 def test_a_run_from_before_windows_had_an_interval_goes_on(whole, tmp_path):
     """Its config.json has no show_every, and its recipe no default of it: neither changes the training."""
-    trained(tiny_config(steps=8), tmp_path / "run")
+    stopped = mxgan.start(tiny_config(steps=16), tmp_path / "run", "none", progress=False)
+    stopped.trainer.callbacks.insert(0, StopAt(8))
+    stopped.run()
     path = tmp_path / "run" / "config.json"
     record = json.loads(path.read_text())
     assert record["run"].pop("show_every") is None
@@ -75,7 +109,7 @@ def test_without_a_folder_the_newest_run_with_these_settings_is_meant(tmp_path, 
     (first,) = (tmp_path / "runs").iterdir()
     shutil.move(first, tmp_path / "runs" / "zzz")
     for name, seed, stamp in (("a", 0, "2026_01_01-10_00"), ("b", 0, "2025_01_01-10_00"), ("c", 1, "2027_01_01-10_00")):
-        trained(tiny_config(steps=4, seed=seed), tmp_path / "runs" / name)
+        mxgan.start(tiny_config(steps=6, seed=seed), tmp_path / "runs" / name, "none", progress=False).lock.release()
         path = tmp_path / "runs" / name / "config.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), "stamp": stamp}))
     path = tmp_path / "runs" / "zzz" / "config.json"
