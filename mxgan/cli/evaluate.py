@@ -71,7 +71,8 @@ class _MetricOption(click.Option):
 @click.option("--output", type=click.Path(), metavar="FILE", help="Also write the JSON to FILE.")
 @overwrite_option
 @click.option("--debug", is_flag=True, help="Show tracebacks.")  # fmt: skip
-def evaluate(run: str, metrics: tuple, as_json: bool, output: Optional[str], overwrite: bool, debug: bool, **settings
+def evaluate(
+    run: str, metrics: tuple, as_json: bool, output: Optional[str], overwrite: bool, debug: bool, **settings
 ) -> None:
     """Measure samples of RUN against its data; scores and protocol are also written to RUN/evaluation/STEP.json."""
     show_log(err=True)

@@ -25,7 +25,13 @@ __all__ = ["summary"]
 @overwrite_option
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def summary(
-    recipe: str, settings: tuple, symbol: Optional[str], shapes: tuple, graph: Optional[str], overwrite: bool, debug: bool
+    recipe: str,
+    settings: tuple,
+    symbol: Optional[str],
+    shapes: tuple,
+    graph: Optional[str],
+    overwrite: bool,
+    debug: bool,
 ) -> None:
     """Print the layers of a recipe's two networks with shapes and parameters; --graph draws them."""
     with readable_errors(debug):

@@ -53,7 +53,9 @@ _FILES = {
 _REMEDY = (
     "Put the files there, give their folder by --data-dir or MXGAN_DATA, or use --dataset digits, which needs no file."
 )
-_OFFLINE = "Put {names} there, give their folder by --data-dir or MXGAN_DATA, or use --dataset digits, which needs no file."
+_OFFLINE = (
+    "Put {names} there, give their folder by --data-dir or MXGAN_DATA, or use --dataset digits, which needs no file."
+)
 
 
 def _locate(folder: Path, key: str) -> Optional[Path]:

@@ -23,7 +23,7 @@ from mxgan.errors import ArgumentError, CorruptFileError, DatasetError
 from mxgan.runtime import cv2, mx
 from mxgan.runtime.config import whole_number
 from mxgan.runtime.cpus import ordered_map
-from mxgan.runtime.paths import path_for_mxnet
+from mxgan.runtime.paths import checked_path, path_for_mxnet
 from mxgan.runtime.progress import progress_bar
 
 __all__ = ["PackReport", "pack_folder"]
@@ -83,7 +83,7 @@ def pack_folder(
     DatasetError : no image can be read, one has no label, the images are all the same or of one colour each, or
     `output` cannot be written. Both files appear whole at the end or not at all.
     """
-    folder, output = Path(folder), Path(output)
+    folder, output = checked_path("folder", folder), checked_path("output", output)
     index, settings = output.with_suffix(".idx"), _checked(resize, quality, background)
     _check_output(output, index, overwrite)
     skipped, variety = [], Variety()

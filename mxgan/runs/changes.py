@@ -14,7 +14,15 @@ from mxgan.runs.config import MAY_CHANGE, RunConfig, recorded_config
 from mxgan.runtime.config import setting_paths, to_dict
 from mxgan.training.run_folder import RunFolder
 
-__all__ = ["check_end", "check_same_end", "check_settings", "differences", "find_run", "warn_of_another_end", "warn_of_other_bits"]
+__all__ = [
+    "check_end",
+    "check_same_end",
+    "check_settings",
+    "differences",
+    "find_run",
+    "warn_of_another_end",
+    "warn_of_other_bits",
+]
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Optional, Union
 
 from mxgan.errors import CheckpointError, CorruptFileError, OutputError, RunFolderError
-from mxgan.runtime.paths import fault_of_path
+from mxgan.runtime.paths import checked_path, fault_of_path
 
 __all__ = [
     "FolderLock",
@@ -40,8 +40,9 @@ def write_whole(path: Union[str, Path], content: Union[str, bytes]) -> None:
     Raises
     ------
     OutputError : the file cannot be written; an old file is unchanged, and no temporary file is left.
+    ArgumentError : the path can name no file.
     """
-    path = Path(path)
+    path = checked_path("the path", path)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.writing")
     try:
         try:

@@ -37,10 +37,10 @@ def fault_of_path(path: Union[str, Path]) -> Optional[str]:
         zero = b"\0" in os.fsencode(path)
     except UnicodeEncodeError:
         return (
-            f"{str(path)!r:.200} has a character that Python's encoding of file names ({sys.getfilesystemencoding()}) "
+            f"{str(path)!a:.200} has a character that Python's encoding of file names ({sys.getfilesystemencoding()}) "
             "does not have. Set PYTHONUTF8=1, or a locale of UTF-8 such as LC_ALL=C.UTF-8."
         )
-    return f"{str(path)!r:.200} holds a zero byte, which no path may contain. Give another." if zero else None
+    return f"{str(path)!a:.200} holds a zero byte, which no path may contain. Give another." if zero else None
 
 
 @contextmanager
