@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Optional
@@ -11,7 +10,7 @@ from typing import Optional
 import click
 
 from mxgan.cli.flags import overwrite_option
-from mxgan.cli.streams import say
+from mxgan.cli.streams import nowhere, say
 from mxgan.cli.terminal import readable_errors, show_log
 
 __all__ = ["evaluate", "train_classifier"]
@@ -89,7 +88,7 @@ def evaluate(
         try:  # if printing fails, the scores are still saved
             say(found.as_json() if as_json else f"{found.table()}\n\n{found.describe()}")
         except BrokenPipeError:  # as with `| head`: the reader has closed the pipe
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+            sys.stdout = nowhere()
         finally:
             if output:
                 write_whole(Path(output), found.as_json() + "\n")

@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
 from mxgan.errors import OutputError, first_line
 from mxgan.runtime.streams import open_standard_files
 
-__all__ = ["Command", "Group", "leave", "prepare_streams", "say", "warn"]
+__all__ = ["Command", "Group", "leave", "nowhere", "prepare_streams", "say", "warn"]
 
 
 class _Prepared(click.Command):
@@ -51,9 +51,14 @@ def prepare_streams() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+            setattr(sys, name, nowhere())
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def nowhere() -> TextIO:
+    """A stream that takes any text and leads nowhere."""
+    return open(os.devnull, "w", encoding="utf-8", errors="backslashreplace")
 
 
 def say(text: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import sys
 import threading
@@ -14,7 +13,7 @@ from contextlib import contextmanager
 import click
 
 from mxgan.cli.messages import in_words, laid_out
-from mxgan.cli.streams import leave, warn
+from mxgan.cli.streams import leave, nowhere, warn
 from mxgan.errors import exit_code_after
 
 __all__ = ["readable_errors", "show_log", "stop_on_signals"]
@@ -82,7 +81,7 @@ def show_log(err: bool = False) -> None:
                 stream.flush()  # a reader at the end of a pipe sees each line at once
             except OSError as error:  # a closed pipe or a full disk must not end the training
                 if not err:
-                    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+                    sys.stdout = nowhere()
                 warn(f"Standard output cannot be written ({error.strerror}); the training continues.")
 
     for name in ("mxgan", "root"):  # mx.mon.Monitor logs to the root logger

@@ -295,7 +295,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(number, tmp_path):
         output, _ = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert process.returncode == 130, output
+    assert process.returncode == 128 + number, output
     assert "Traceback" not in output
     (step,) = RunFolder(folder).checkpoint_steps()
     assert f"Stopped by {signal.Signals(number).name} after step {step}, and saved. Continue with:" in output
@@ -348,6 +348,77 @@ def test_samples_as_grid_array_and_folder(finished, tmp_path):
     assert images.dtype == np.float32
     assert mxgan("sample", folder, "--num", 3, "--output", tmp_path / "many").exit_code == 0
     assert sorted(p.name for p in (tmp_path / "many").iterdir()) == ["000000.png", "000001.png", "000002.png"]
+
+
+def test_an_output_is_replaced_when_told_and_not_before_the_new_one_is_whole(finished, tmp_path, monkeypatch):
+    folder, _ = finished
+    names = ("grid.png", "array.npz", "many")
+    call = {name: ["sample", folder, "--output", tmp_path / name, "--num"] for name in names}
+    for name in names:
+        assert mxgan(*call[name], 3).exit_code == 0
+
+    def contents():
+        return {path: path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file()}
+
+    before = contents()
+    for name in names:
+        refused = mxgan(*call[name], 2)
+        assert (refused.exit_code, "replace it (--overwrite)" in refused.output) == (2, True), refused.output
+    with monkeypatch.context() as broken:  # what fails in the middle of writing leaves the old output
+        broken.setattr(os, "fsync", lambda handle: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        for name in names:
+            failed = mxgan(*call[name], 2, "--overwrite")
+            assert (failed.exit_code, "No space left" in failed.output) == (1, True), failed.output
+    assert contents() == before
+    for name in names:
+        assert mxgan(*call[name], 2, "--overwrite").exit_code == 0
+    assert [path.name for path in sorted((tmp_path / "many").iterdir())] == ["000000.png", "000001.png"]
+    assert len(np.load(tmp_path / "array.npz")["images"]) == 2
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["array.npz", "grid.png", "many"]
+
+
+def test_overwriting_deletes_nothing_of_the_users(finished, tmp_path):
+    folder, _ = finished
+    (tmp_path / "many").mkdir()
+    (tmp_path / "many" / "notes.txt").write_text("mine")
+    (tmp_path / "a.png").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "there")
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "000007.png").write_text("old")
+    for name, words in (("many", "does not write (notes.txt), and --overwrite would delete"), ("a.png", "is a folder")):
+        result = mxgan("sample", folder, "--num", 1, "--output", tmp_path / name, "--overwrite")
+        assert (result.exit_code, words in result.output) == (2, True), result.output
+    assert (tmp_path / "many" / "notes.txt").read_text() == "mine"
+    assert mxgan("sample", folder, "--num", 1, "--output", link, "--overwrite").exit_code == 0
+    assert link.is_symlink()
+    assert [path.name for path in (tmp_path / "there").iterdir()] == ["000000.png"]
+
+
+def test_every_command_with_an_output_replaces_it_when_told(finished, tmp_path):
+    """evaluate and summary write files; a classifier's folder is replaced if it is one."""
+    folder, _ = finished
+    network = tmp_path / "net.json"
+    network.write_text(mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=2, name="fc").tojson())
+    (tmp_path / "net.png").write_text("old")
+    (tmp_path / "scores.json").write_text("old")
+    (tmp_path / "classifier").mkdir()
+    (tmp_path / "classifier" / "mine.txt").write_text("old")
+    calls = {
+        "exists; give another name": [
+            ["summary", "--symbol", network, "--shape", "data=1,4", "--graph", tmp_path],
+            ["evaluate", folder, "--metric", "swd", "--samples", "100", "--output", tmp_path / "scores.json"],
+        ],
+        "is not empty": [["train-classifier", "--output", tmp_path / "classifier"]],
+    }
+    for words, each in calls.items():
+        for call in each:
+            assert words in mxgan(*call).output
+    assert "does not write (mine.txt)" in mxgan(*calls["is not empty"][0], "--overwrite").output
+    for call in calls["exists; give another name"]:
+        result = mxgan(*call, "--overwrite")
+        assert result.exit_code == 0 or "dot` of Graphviz is not installed" in result.output, result.output
+    assert json.loads((tmp_path / "scores.json").read_text())["results"]
 
 
 def test_samples_of_a_foreign_file_by_its_symbol(tmp_path):
