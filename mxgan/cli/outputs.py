@@ -65,14 +65,14 @@ def check_images(target: Path, overwrite: bool) -> None:
     ------
     ArgumentError : the target exists, or has another ending. OutputError : its folder is missing.
     """
-    if target.suffix in _FILES:
-        check_file(target, overwrite)
-        if not target.parent.is_dir():
-            raise OutputError(f"{target} cannot be written: {target.parent} is not a folder. Make it first.")
-    elif target.suffix:
-        raise ArgumentError(f"--output {target}: give a name that ends in .png or .npz, or a folder.")
-    else:
+    if not target.suffix:
         check_folder(target, overwrite, _NUMBERED)
+        return
+    check_file(target, overwrite)
+    if target.suffix not in _FILES:
+        raise ArgumentError(f"--output {target}: give a name that ends in .png or .npz, or a folder.")
+    if not target.parent.is_dir():
+        raise OutputError(f"{target} cannot be written: {target.parent} is not a folder. Make it first.")
 
 
 def make_folder(path: Path) -> None:
