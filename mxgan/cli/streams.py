@@ -26,11 +26,10 @@ class _Prepared(click.Command):
         try:
             return super().main(*args, **settings)
         except SystemExit as ending:
-            code = ending.code
+            return leave(ending.code)
         except OSError as error:  # of a text that click itself prints, such as --help
-            code = 1
             warn(f"Error: {_unwritable(error)}")
-        leave(code)
+            return leave(1)
 
 
 class Command(_Prepared):

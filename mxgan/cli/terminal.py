@@ -34,7 +34,7 @@ class _Ended(KeyboardInterrupt):
 def readable_errors(debug: bool, heeded: tuple = ENDING[1:]):
     """Turn an error into a message on standard error and an exit code; with `debug`, show the traceback.
 
-    The signals `heeded` end the command like Ctrl-C: temporary files are removed, and the exit code is 128 + the signal.
+    The signals `heeded` end the command like Ctrl-C: temporary files are removed, and the exit code is 128 + signal.
     """
     try:
         with _handled(heeded, _end):

@@ -50,12 +50,7 @@ _FILES = {
         "t10k-labels-idx1-ubyte.gz", 10008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
     ),
 }
-_REMEDY = (
-    "Put the files there, give their folder by --data-dir or MXGAN_DATA, or use --dataset digits, which needs no file."
-)
-_OFFLINE = (
-    "Put {names} there, give their folder by --data-dir or MXGAN_DATA, or use --dataset digits, which needs no file."
-)
+_REMEDY = "Put {} there, give their folder by --data-dir or MXGAN_DATA, or use --dataset digits, which needs no file."
 
 
 def _locate(folder: Path, key: str) -> Optional[Path]:
@@ -100,7 +95,7 @@ def _fetch(split: str, mirrors: Sequence[str], limits: Limits, progress: Optiona
             download(remote, folder, mirrors, limits=limits, progress=progress)
     except DownloadError as error:
         names = ", ".join(remote.name for remote in remotes)
-        raise DownloadError(f"MNIST is not in {folder}, and {error}", _OFFLINE.format(names=names)) from error
+        raise DownloadError(f"MNIST is not in {folder}, and {error}", _REMEDY.format(names)) from error
     return folder
 
 
@@ -132,11 +127,11 @@ def load_mnist(
     """
     folder = find_mnist(split, data_dir)
     if folder is None and data_dir is not None:
-        names = ", ".join(_FILES[f"{part}-images"].name for part in SPLITS[split])
+        names, remedy = ", ".join(_FILES[f"{part}-images"].name for part in SPLITS[split]), _REMEDY.format("the files")
         if not Path(data_dir).is_dir():
-            remedy = archive_hint(Path(data_dir)) or _REMEDY
+            remedy = archive_hint(Path(data_dir)) or remedy
             raise DatasetNotFoundError(f"{data_dir} is not a folder, and {names} should be in it.", remedy)
-        raise DatasetNotFoundError(f"{data_dir} has no {names} (with or without .gz).", _REMEDY)
+        raise DatasetNotFoundError(f"{data_dir} has no {names} (with or without .gz).", remedy)
     if folder is None:
         folder = _fetch(split, mirrors, limits, progress)
     parts = [_read_part(folder, part) for part in SPLITS[split]]

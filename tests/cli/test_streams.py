@@ -161,18 +161,22 @@ def test_a_signal_ends_a_command_cleanly_and_with_its_own_code(number, monkeypat
         def stop(self, reason):
             self.stopping = reason
 
+    def ended_by_signals(times: int) -> None:
+        with readable_errors(debug=False):
+            try:
+                if times == 1:  # pack, sample, evaluate
+                    os.kill(os.getpid(), number)
+                with stop_on_signals(Trainer()):
+                    for _ in range(times):
+                        os.kill(os.getpid(), number)
+            finally:
+                cleaned.append(times)
+
     def with_signals(times: int) -> int:
         before = signal.signal(number, signal.SIG_DFL)  # tests under nohup ignore SIGHUP
         try:
-            with pytest.raises(SystemExit) as ended, readable_errors(debug=False):
-                try:
-                    if times == 1:  # pack, sample, evaluate
-                        os.kill(os.getpid(), number)
-                    with stop_on_signals(Trainer()):
-                        for _ in range(times):
-                            os.kill(os.getpid(), number)
-                finally:
-                    cleaned.append(times)
+            with pytest.raises(SystemExit) as ended:
+                ended_by_signals(times)
         finally:
             signal.signal(number, before)
         return ended.value.code

@@ -251,9 +251,7 @@ def test_two_processes_cannot_use_one_run(finished, tmp_path):
 
 def test_a_new_end_is_kept_and_one_that_is_reached_is_said(tmp_path):
     run(tiny_config(steps=2), tmp_path / "run")
-    with pytest.raises(
-        ArgumentError, match="is at step 2 already, and its end is 2. For a later end, give .* N above 2"
-    ):
+    with pytest.raises(ArgumentError, match="is at step 2 already, and its end is 2. For a later end, .* N above 2"):
         mxgan.resume(tmp_path / "run", display="none", progress=False)
     session = mxgan.resume(tmp_path / "run", steps=9, keep=1, display="none", progress=False)
     session.trainer.callbacks.append(StopAt(4))
