@@ -9,7 +9,9 @@
     summary.py      mxgan summary
     doctor.py       the checks of `mxgan doctor`
     outputs.py      files at the paths that the user gives
-    terminal.py     error messages, the log, signals
+    terminal.py     errors, the log, signals
+    messages.py     the layout of error messages
+    streams.py      standard output and standard error, whatever they are
 
 `main` is the command `mxgan`; `example` makes a program with the flags of `mxgan train`. Both are loaded when they are
 first used, so `mxgan.cli.doctor` works if click is missing.
