@@ -107,8 +107,8 @@ def write_images(
 ) -> None:
     """Write images (N, C, H, W) in [-1, 1] as a grid, an array or a folder of files; the target's name decides.
 
-    An existing target is replaced: see `check_images`. `labels` (N,), class numbers, and the names of the classes go into
-    the array's file; `columns` is the number of images in a row of the grid.
+    An existing target is replaced: see `check_images`. `labels` (N,), class numbers, and the names of the classes go
+    into the array's file; `columns` is the number of images in a row of the grid.
     """
     if target.suffix == ".npz":
         content = io.BytesIO()
