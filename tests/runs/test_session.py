@@ -370,15 +370,16 @@ def test_parameters_that_are_not_finite_are_refused(tmp_path):
         mxgan.load_params(tmp_path / "nan.params")
 
 
-def test_saving_where_one_cannot_keeps_what_was_there(tmp_path):
+def test_saving_where_one_cannot_keeps_what_was_there(tmp_path, monkeypatch):
     from mxgan.runtime import mx
 
     with pytest.raises(CheckpointError, match="could not be saved|cannot be written"):
         mxgan.save_params(tmp_path / "none" / "a.params", {"w": mx.nd.ones(2)}, {})
     mxgan.save_params(tmp_path / "a.params", {"w": mx.nd.ones(2)}, {})
-    (tmp_path / ".a.params.writing").mkdir()
-    with pytest.raises(CheckpointError):
+    monkeypatch.setattr("os.fsync", lambda handle: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(CheckpointError, match="could not be saved whole"):
         mxgan.save_params(tmp_path / "a.params", {"w": mx.nd.zeros(2)}, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["a.params"]
     assert mxgan.load_params(tmp_path / "a.params")[0]["w"].asnumpy().tolist() == [1, 1]
 
 
