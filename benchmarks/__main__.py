@@ -14,7 +14,7 @@ from benchmarks.alternate import WorkerError
 from benchmarks.machine import LOAD_ALLOWED, busy_cpus, describe
 from benchmarks.report import as_json, as_markdown, plot_scaling
 from benchmarks.suites import SUITES, Plan
-from mxgan.cli.outputs import check_absent
+from mxgan.cli.outputs import check_file
 from mxgan.errors import ArgumentError
 from mxgan.training.precision import check_precision
 
@@ -32,7 +32,7 @@ from mxgan.training.precision import check_precision
 def main(suites, rounds, data_dir: Optional[str], no_peers, no_compile, output, plot, busy) -> None:
     """Measure ratios of speed in alternating turns and print them as tables: the named SUITES, or all."""
     for target in filter(None, (output, plot)):
-        check_absent(Path(target))
+        check_file(Path(target))
     if not no_peers and importlib.util.find_spec("torch") is None:
         raise click.ClickException('PyTorch is not installed. pip install ".[bench]", or give --no-peers.')
     found = busy_cpus()
