@@ -38,7 +38,9 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("streams") / BAD
     (folder / "images").mkdir(parents=True)
     mxgan.start(tiny_config(steps=1), folder / "run", "none", progress=False).run()
-    save_grid(folder / "images" / "a.png", np.zeros((1, 3, 16, 16), np.float32))
+    for seed in range(2):
+        image = np.random.default_rng(seed).uniform(-1, 1, (1, 3, 16, 16)).astype(np.float32)
+        save_grid(folder / "images" / f"{seed}.png", image)
     (folder / "images" / f"{BAD}.png").write_text("no image")
     return folder
 
