@@ -132,8 +132,6 @@ def load_mnist(
             remedy = archive_hint(Path(data_dir)) or remedy
             raise DatasetNotFoundError(f"{data_dir} is not a folder, and {names} should be in it.", remedy)
         raise DatasetNotFoundError(f"{data_dir} has no {names} (with or without .gz).", remedy)
-            raise DatasetNotFoundError(f"{data_dir} is not a folder, and {names} should be in it.", remedy)
-        raise DatasetNotFoundError(f"{data_dir} has no {names} (with or without .gz).", remedy)
     if folder is None:
         folder = _fetch(split, mirrors, limits, progress)
     parts = [_read_part(folder, part) for part in SPLITS[split]]
