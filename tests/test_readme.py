@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import os
 import re
@@ -92,6 +93,13 @@ def program(path: str):
     return text if "argparse" in text else runpy.run_path(str(ROOT / path))["main"]
 
 
+BENCHMARKS = {  # after python -m: its module
+    "benchmarks": "benchmarks.__main__",
+    "benchmarks.results": "benchmarks.results",
+    "benchmarks.judges": "benchmarks.judges",
+}
+
+
 def check_click(command: click.Command, arguments: list) -> None:
     """Parse the arguments; of a training ask for its settings too."""
     if "--help" in arguments:
@@ -109,12 +117,8 @@ def resumes(arguments: list) -> bool:
 
 
 def check_module(name: str, arguments: list) -> None:
-    if name in ("benchmarks", "benchmarks.results"):
-        import benchmarks.__main__
-        import benchmarks.results
-
-        module = benchmarks.results if name.endswith("results") else benchmarks.__main__
-        check_click(module.main, arguments)
+    if name in BENCHMARKS:
+        check_click(importlib.import_module(BENCHMARKS[name]).main, arguments)
     elif name.startswith("tests."):
         path = ROOT / name.replace(".", "/")
         assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), name
@@ -156,10 +160,7 @@ def test_commands_exist_and_take_their_flags(name, tmp_path, monkeypatch):
 
 @functools.cache
 def known_flags() -> set:
-    import benchmarks.__main__
-    import benchmarks.results
-
-    commands = [*main.commands.values(), benchmarks.__main__.main, benchmarks.results.main]
+    commands = [*main.commands.values(), *(importlib.import_module(module).main for module in BENCHMARKS.values())]
     flags = {
         flag for command in commands for option in command.params for flag in (*option.opts, *option.secondary_opts)
     }

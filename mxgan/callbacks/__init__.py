@@ -3,7 +3,8 @@
 ::
 
     base.py             Periodic and Measuring: the base classes of callbacks with an interval
-    history.py          Logger (history.jsonl) and ProgressBar
+    history.py          Logger (history.jsonl)
+    progress.py         how far the training is: a bar, or lines in the log
     finite_guard.py     FiniteGuard: an error for NaN and infinity
     diagnosis/          warnings of mode collapse and other failures
     monitor.py          MonitorOutputs: mx.mon.Monitor

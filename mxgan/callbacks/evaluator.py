@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Mapping
 from typing import Callable, Optional, Union
 
 from mxgan.callbacks.base import Measuring, fitting
@@ -11,17 +12,20 @@ from mxgan.errors import DivergedError, MXGANError
 from mxgan.evaluation.bundle import Settings
 from mxgan.evaluation.classifier import accuracy
 from mxgan.evaluation.evaluate import evaluated, gather
+from mxgan.evaluation.features import FeatureNetwork
 from mxgan.evaluation.reference import Reference, sample_chunks
 from mxgan.runtime.files import LineFile
+from mxgan.runtime.progress import tracked
 from mxgan.training.sampler import Sampler
 
-__all__ = ["IMAGES", "SAMPLES", "WHILE_TRAINING", "Evaluator"]
+__all__ = ["IMAGES", "SAMPLES", "WHILE_TRAINING", "Evaluator", "classifier_steps"]
 
 logger = logging.getLogger(__name__)
 
 WHILE_TRAINING = ("swd", "frechet", "kernel", "classifier_score", "label_kl", "class_agreement")
 SAMPLES = 1000
 IMAGES = 256  # the number of samples for the metrics of images, which cost more than all other metrics
+STEPS = "classifier_steps"  # in the state
 AVERAGED = "ema_"  # the prefix of the metrics of the generator's average
 
 
@@ -35,26 +39,33 @@ class Evaluator(Measuring):
 
     Parameters
     ----------
-    lines : the file that gets one JSON object for each evaluation.
+    lines : the file that gets one JSON object for each evaluation. `classifier` in it is the network that looked at the
+        samples; figures of two classifiers cannot be compared.
     sampler : gets the generator's weights; other callbacks may share it.
-    reference : the real side; its bundle keeps the first 256 images.
+    planned : gives the real side by `open()`, a bundle with the first 256 images, and by `names` its metrics.
+    progress : whether a bar is drawn while samples are drawn.
     before : see `Periodic`; it raises if the weights are not finite.
     """
 
     def __init__(
         self,
         lines: LineFile,
-        reference: Reference,
+        planned,
         sampler: Sampler,
         every: Union[int, str],
         seed: int,
         averaged: bool = False,
         samples: int = SAMPLES,
         before: Optional[Callable] = None,
+        progress: Optional[bool] = None,
     ) -> None:
         super().__init__(lines, every, before)
-        self._reference, self._sampler, self._samples = reference, sampler, samples
+        self._planned, self._sampler, self._samples, self._progress = planned, sampler, samples, progress
         self._settings, self._averaged = Settings(seed=seed), averaged
+
+    @property
+    def _reference(self) -> Reference:
+        return self._planned.open()
 
     def act(self, trainer) -> None:
         try:
@@ -73,23 +84,33 @@ class Evaluator(Measuring):
             logger.info("step %d: %s of %d samples", trainer.step, shown, self._samples)
         real = self._reference.bundle.images
         images = {} if real is None else {"images": min(IMAGES, self._samples, len(real))}
-        self.record(trainer, values, samples=self._samples, **images)
+        self.record(trainer, values, samples=self._samples, **images, **self._classifier())
+
+    def _classifier(self) -> dict:
+        network = self._reference.networks.classifier
+        if network is None:
+            return {}
+        known = {"steps": _steps_of(network), "accuracy": network.record.get("accuracy")}
+        return {"classifier": {"fingerprint": network.fingerprint[:12], **known}}
 
     def _measure(self, pair, averaged: bool) -> dict:
         """{metric: value} of the generator, or of its average; None for a value that is not finite."""
         self._sampler.set_params(*pair.generator_params(averaged))
-        names = self._reference.names
+        names = self._planned.names
         chunks = sample_chunks(self._sampler, self._samples, self._settings.seed, self._reference.class_counts)
+        chunks = tracked(self._progress, chunks, "samples", self._samples, stays=False)
         samples = gather(chunks, self._samples, self._reference.networks, names, min(IMAGES, self._samples))
         scores = evaluated(names, self._reference.bundle, samples, self._settings)
         return {name: score.value if math.isfinite(score.value) else None for name, score in scores.items()}
 
     def metric_names(self) -> list:
-        averaged = [f"{AVERAGED}{name}" for name in self._reference.names] if self._averaged else []
-        return [*self._reference.names, *averaged]
+        averaged = [f"{AVERAGED}{name}" for name in self._planned.names] if self._averaged else []
+        return [*self._planned.names, *averaged]
 
     def state(self) -> dict:
-        return {**super().state(), "networks": self._fingerprints()}
+        network = self._reference.networks.classifier
+        steps = {} if network is None else {STEPS: _steps_of(network)}
+        return {**super().state(), "networks": self._fingerprints(), **steps}
 
     def restore(self, state: dict) -> None:
         super().restore(state)
@@ -105,6 +126,20 @@ class Evaluator(Measuring):
 
     def _fingerprints(self) -> list:
         return [network.fingerprint for network in self._reference.networks if network is not None]
+
+
+def _steps_of(network: FeatureNetwork) -> Optional[int]:
+    """The number of steps that a classifier was trained for; None if its record does not say."""
+    return network.record.get("training", {}).get("steps")
+
+
+def classifier_steps(state: Optional[Mapping]) -> Optional[int]:
+    """The number of steps of the classifier of a run with this state of a checkpoint; None without an evaluation.
+
+    Checkpoints of older versions do not tell it: 0, the full training, which was the only one.
+    """
+    found = state["callbacks"].get(Evaluator.name) if state else None
+    return (found.get(STEPS) or 0) if found else None
 
 
 def classifier_accuracy(pair, data) -> float:

@@ -1,4 +1,4 @@
-"""Log and progress of a run: `Logger` writes history.jsonl, `ProgressBar` one line on standard error."""
+"""The log of a run: `Logger` writes history.jsonl, and the line of MXNet's example."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from typing import Optional
 
 from mxgan.callbacks.base import cut_back, fitting
 from mxgan.runtime.files import LineFile
-from mxgan.runtime.progress import progress_bar
 from mxgan.training.callback import Callback
 from mxgan.training.metrics import AdversarialMetrics
 
-__all__ = ["Logger", "ProgressBar", "finite_or_none", "images_per_step"]
+__all__ = ["Logger", "finite_or_none", "images_per_step"]
 
 logger = logging.getLogger(__name__)
 
@@ -128,25 +127,3 @@ def images_per_step(pair) -> int:
 def finite_or_none(value: float) -> Optional[float]:
     """The value, or None for NaN and infinity, which JSON does not have."""
     return value if math.isfinite(value) else None
-
-
-class ProgressBar(Callback):
-    """One line on standard error: steps, images per second, both losses."""
-
-    def __init__(self, source: Logger, total: int, progress: Optional[bool] = None) -> None:
-        self._source, self._total, self._progress, self._bar = source, total, progress, None
-
-    def on_fit_begin(self, trainer) -> None:
-        self._bar = progress_bar(self._progress, total=self._total, initial=trainer.step, unit="step")
-
-    def on_step_end(self, trainer, batch, result) -> None:
-        self._bar.update(trainer.step - self._bar.n)  # negative after a rollback
-        latest = self._source.latest
-        if latest.get("step") == trainer.step:
-            self._bar.set_postfix_str(
-                f"{latest['images_per_second']:.0f} images/s, loss G {latest['loss_g']:.2f} D {latest['loss_d']:.3f}"
-            )
-
-    def close(self, trainer) -> None:
-        if self._bar is not None:
-            self._bar.close()

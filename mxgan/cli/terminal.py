@@ -74,11 +74,14 @@ def show_log(err: bool = False) -> None:
     from tqdm import tqdm
 
     class Handler(logging.Handler):
+        @property
+        def stream(self):
+            return sys.stderr if err else sys.stdout
+
         def emit(self, record: logging.LogRecord) -> None:
             try:
-                stream = sys.stderr if err else sys.stdout
-                tqdm.write(self.format(record), file=stream)
-                stream.flush()  # a reader at the end of a pipe sees each line at once
+                tqdm.write(self.format(record), file=self.stream)
+                self.stream.flush()  # a reader at the end of a pipe sees each line at once
             except OSError as error:  # a closed pipe or a full disk must not end the training
                 if not err:
                     sys.stdout = nowhere()

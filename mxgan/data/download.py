@@ -20,7 +20,7 @@ from typing import Optional
 
 from mxgan.errors import DownloadError
 from mxgan.runtime.files import one_at_a_time
-from mxgan.runtime.progress import progress_bar
+from mxgan.runtime.progress import Progress
 
 __all__ = ["LIMITS", "Limits", "RemoteFile", "download"]
 
@@ -167,7 +167,7 @@ def _copy(response, part: Path, start: int, remote: RemoteFile, limits: Limits, 
     length = response.headers.get("Content-Length", "")
     total = start + int(length) if length.isdigit() else None
     most = remote.unpacked_size + 2**20  # a gzip file is at most a little larger than its content
-    bar = progress_bar(progress, desc=remote.name, total=total, initial=start, unit="B", unit_scale=True)
+    bar = Progress(progress, remote.name, total, "B", initial=start)
     with part.open("r+b" if start else "wb") as stream, bar:
         stream.seek(start)
         for chunk in _chunks(response, limits):

@@ -27,7 +27,7 @@ from mxgan.runtime.cache import recall
 from mxgan.runtime.config import is_number, whole_number
 from mxgan.runtime.cpus import ordered_map
 from mxgan.runtime.image_size import ImageSize, height_and_width, normal_size
-from mxgan.runtime.progress import progress_bar
+from mxgan.runtime.progress import Progress
 
 __all__ = ["load_folder", "open_folder"]
 
@@ -122,7 +122,7 @@ def _decoded(place, paths, classes, settings, report: FolderReport, threads, pro
     jobs = ((file, image_size, channels, background) for file in _image_files(place, paths, report))
     results = ordered_map(_decode, jobs, threads, size_of_job)
     total = min(limit or len(paths), len(paths))
-    with progress_bar(progress, desc="decoding", total=total, unit="img") as bar, contextlib.closing(results):
+    with Progress(progress, "decoding", total, "image") as bar, contextlib.closing(results):
         count = 0
         for file, pixels, reason in results:
             path = file.path

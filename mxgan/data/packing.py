@@ -24,7 +24,7 @@ from mxgan.runtime import cv2, mx
 from mxgan.runtime.config import whole_number
 from mxgan.runtime.cpus import ordered_map
 from mxgan.runtime.paths import checked_path, path_for_mxnet
-from mxgan.runtime.progress import progress_bar
+from mxgan.runtime.progress import Progress
 
 __all__ = ["PackReport", "pack_folder"]
 
@@ -119,13 +119,15 @@ def _encoded(place: Place, paths, classes, settings, seen: tuple, progress, thre
     skipped, variety = seen
     jobs = ((read_image_file(place, path), settings) for path in paths)
     results = ordered_map(_encode, jobs, threads, size_of_job)
-    for path, jpeg, constant, reason in progress_bar(progress, results, desc="packing", total=len(paths), unit="img"):
-        if reason is None:
-            variety.add(jpeg, constant)
-            yield float(classes.number(path)), jpeg
-        else:
-            logger.info("%s left out: %s", path, reason)
-            skipped.append((path, reason))
+    with Progress(progress, "packing", len(paths), "image") as bar:
+        for path, jpeg, constant, reason in results:
+            if reason is None:
+                variety.add(jpeg, constant)
+                yield float(classes.number(path)), jpeg
+            else:
+                logger.info("%s left out: %s", path, reason)
+                skipped.append((path, reason))
+            bar.update()
 
 
 def _encode(job: tuple) -> tuple:

@@ -28,7 +28,7 @@ from mxgan.data.variety import is_constant
 from mxgan.errors import CorruptFileError, DatasetError, DatasetNotFoundError
 from mxgan.runtime.cache import recall
 from mxgan.runtime.cpus import ordered_map
-from mxgan.runtime.progress import progress_bar
+from mxgan.runtime.progress import Progress
 
 __all__ = ["AGAIN", "MAGIC", "RecordFile", "check_index", "read_records", "scan"]
 
@@ -86,7 +86,7 @@ def _scan_content(path: Path, progress: Optional[bool]) -> RecordFile:
     before, digest = path.stat(), hashlib.sha256()
     offsets, labels, ids, widths, smallest, largest = [], array("f"), array("Q"), set(), (2**31, 0), 0
     looks = Looks()
-    with progress_bar(progress, desc=f"checking {path.name}", total=before.st_size, unit="B", unit_scale=True) as bar:
+    with Progress(progress, f"checking {path.name}", before.st_size, "B") as bar:
         stream = _prepared(path, digest)
         for offset, length, (width, label, number), header, (encoded, constant) in ordered_map(_decode, stream):
             offsets.append(offset)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Callable, NamedTuple, Optional
 
@@ -16,7 +19,7 @@ from mxgan.evaluation.lenet import LeNet
 from mxgan.runtime import mx, versions
 from mxgan.runtime.config import FLOAT32_MAX, to_dict, whole_number
 from mxgan.runtime.draws import rng_for
-from mxgan.runtime.progress import progress_bar
+from mxgan.runtime.progress import Progress
 from mxgan.training.optimizers import OptimizerConfig, init_optimizer, scale_learning_rate
 
 __all__ = ["ClassifierTraining", "LabelledData", "accuracy", "class_titles", "labelled_data", "train_classifier"]
@@ -38,6 +41,7 @@ class ClassifierTraining:
     image_size : side of the grey input images, 28 or 32.
     batch_size : number of images in a step.
     epochs, least_steps : number of epochs; more epochs if these have fewer than `least_steps` steps.
+    most_steps : the training ends after this many steps, in the middle of an epoch too; None: no bound.
     learning_rate : learning rate of the first step.
     shift : each image is shifted by up to this number of pixels along each axis, with its edge pixels repeated.
     seed : the seed and the step number determine every random draw.
@@ -50,19 +54,31 @@ class ClassifierTraining:
     learning_rate: float = 2e-3
     shift: int = 2
     seed: int = 0
+    most_steps: Optional[int] = None
 
     def __post_init__(self) -> None:
         LeNet(image_size=self.image_size)
         for name in ("batch_size", "epochs", "least_steps"):
             whole_number(name, getattr(self, name), maximum=10**6)
+        if self.most_steps is not None:
+            whole_number("most_steps", self.most_steps)
         whole_number("shift", self.shift, minimum=0, maximum=self.image_size // 2)
         whole_number("seed", self.seed, minimum=0)
         if not 0 < self.learning_rate <= FLOAT32_MAX:
             raise ArgumentError(f"learning_rate is {self.learning_rate!r}; give a number above 0.")
 
     def epochs_on(self, data) -> int:
-        """The number of epochs for these images."""
-        return max(self.epochs, math.ceil(self.least_steps / data.batches_per_epoch))
+        """The number of epochs for these images, begun or whole."""
+        return math.ceil(self.steps_on(data) / data.batches_per_epoch)
+
+    def steps_on(self, data) -> int:
+        """The number of steps for these images."""
+        epochs = max(self.epochs, math.ceil(self.least_steps / data.batches_per_epoch))
+        return min(epochs * data.batches_per_epoch, self.most_steps or sys.maxsize)
+
+    def as_json(self) -> dict:
+        """These settings as JSON values. A training without a bound has no entry for it, as before there was one."""
+        return {name: value for name, value in to_dict(self).items() if (name, value) != ("most_steps", None)}
 
 
 class LabelledData(NamedTuple):
@@ -159,27 +175,34 @@ def train_classifier(
     mx.random.seed(int(rng_for("classifier", training.seed, 0).integers(2**31)))
     module.init_params(mx.init.Xavier())
     init_optimizer(module, OptimizerConfig("adam", training.learning_rate, {}))
-    epochs = training.epochs_on(data.train)
-    steps, step = epochs * data.train.batches_per_epoch, 0
-    with progress_bar(progress, desc="classifier", total=steps, unit="step") as bar:
-        for epoch in range(epochs):
-            data.train.seek(epoch)
-            for batch in data.train:
-                scale_learning_rate(module, max(training.learning_rate * (1 - step / steps), LEAST_RATE), 1.0)
-                module.forward_backward(mx.io.DataBatch([_moved(batch.data[0], training, step)], batch.label))
-                module.update()
-                step += 1
-                bar.update()
+    steps = training.steps_on(data.train)
+    with Progress(progress, "classifier", steps, "step") as bar:
+        for step, batch in enumerate(_batches(data.train, steps)):
+            scale_learning_rate(module, max(training.learning_rate * (1 - step / steps), LEAST_RATE), 1.0)
+            module.forward_backward(mx.io.DataBatch([_moved(batch.data[0], training, step)], batch.label))
+            module.update()
+            bar.update()
     trained = FeatureNetwork(network, _scaled(FeatureNetwork(network, module.get_params()), data.test))
     trained.record.update(
         accuracy=accuracy(lambda images: trained.features_and_probabilities(images.asnumpy()).probabilities, data.test),
         test_images=data.test.num_images,
         class_names=class_titles(data.train),
         data=data.describe(),
-        training={**to_dict(training), "steps": steps},
+        training={**training.as_json(), "steps": steps},
         versions=versions(),
     )
     return trained
+
+
+def _batches(data: ImageArrayIter, count: int) -> Iterator:
+    """The first `count` batches of epoch 0 and those after it."""
+    for epoch in itertools.count():
+        data.seek(epoch)
+        for batch in data:
+            yield batch
+            count -= 1
+            if not count:
+                return
 
 
 def _moved(images, training: ClassifierTraining, step: int):

@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 import numpy as np
 
@@ -142,7 +142,12 @@ def _looked_at(images: np.ndarray, networks: Networks, needs: set) -> dict:
 
 
 def evaluated(
-    names: Sequence[str], reference: Bundle, samples: Bundle, settings: Settings, copies: Optional[tuple] = None
+    names: Sequence[str],
+    reference: Bundle,
+    samples: Bundle,
+    settings: Settings,
+    copies: Optional[tuple] = None,
+    before: Optional[Callable] = None,
 ) -> dict:
     """{name: Score} of these metrics, in their order.
 
@@ -151,14 +156,15 @@ def evaluated(
     names : keys of METRICS.
     copies : (reference, samples) for the metric `copies`, which searches all training images. None means the other two
         bundles.
+    before : called with the name of each metric before it is measured.
 
     Raises
     ------
     ArgumentError, ShapeError : as in `measure`.
     """
-    found = measure([name for name in names if name != COPIES], reference, samples, settings)
+    found = measure([name for name in names if name != COPIES], reference, samples, settings, before)
     if COPIES in names:
-        found.update(measure([COPIES], *(copies or (reference, samples)), settings))
+        found.update(measure([COPIES], *(copies or (reference, samples)), settings, before))
     return {name: found[name] for name in names}
 
 

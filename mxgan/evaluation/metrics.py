@@ -204,8 +204,14 @@ def get_metric(name: str) -> Metric:
     return lookup("metric", name, METRICS)
 
 
-def measure(names: Iterable[str], reference: Bundle, samples: Bundle, settings: Optional[Settings] = None) -> dict:
-    """{name: Score} of these metrics, in the given order.
+def measure(
+    names: Iterable[str],
+    reference: Bundle,
+    samples: Bundle,
+    settings: Optional[Settings] = None,
+    before: Optional[Callable] = None,
+) -> dict:
+    """{name: Score} of these metrics, in the given order. `before` is called with the name of each that is measured.
 
     Raises ArgumentError before any measurement for an unknown name, or a bundle without an array that a metric needs.
     The metrics themselves raise ShapeError and ArgumentError for arrays that do not fit `Bundle` or have too few rows.
@@ -220,6 +226,8 @@ def measure(names: Iterable[str], reference: Bundle, samples: Bundle, settings: 
     found: dict = {}
     for name in names:
         if name not in found:
+            if before:
+                before(name)
             found.update(METRICS[name].function(reference, samples, settings))
     return {name: found[name] for name in names}
 

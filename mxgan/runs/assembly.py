@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from typing import Callable, NamedTuple, Optional
 
 from mxgan.callbacks.checkpointer import Checkpointer
 from mxgan.callbacks.diagnosis import DIAGNOSES
-from mxgan.callbacks.evaluator import IMAGES, SAMPLES, WHILE_TRAINING, ClassifierAccuracy, Evaluator
+from mxgan.callbacks.evaluator import IMAGES, SAMPLES, WHILE_TRAINING, ClassifierAccuracy, Evaluator, classifier_steps
 from mxgan.callbacks.finite_guard import FiniteGuard
-from mxgan.callbacks.history import Logger, ProgressBar
+from mxgan.callbacks.history import Logger
 from mxgan.callbacks.monitor import MonitorOutputs
 from mxgan.callbacks.pictures import PictureTools, get_picture
+from mxgan.callbacks.progress import TrainingProgress
 from mxgan.data import RandIter
-from mxgan.evaluation.reference import Reference
+from mxgan.evaluation.classifier_cache import classifier_while_training
 from mxgan.objectives.heads import get_objective
 from mxgan.pictures.windows import Display
 from mxgan.runs.config import RunConfig
 from mxgan.runs.data import Sources, last_step, open_sources
 from mxgan.runs.pair import build_pair
-from mxgan.runs.reference import open_reference
+from mxgan.runs.reference import PlannedReference, plan_reference
 from mxgan.runs.restore import Rollback
 from mxgan.runtime.files import LineFile
 from mxgan.training.callback import Callback
@@ -38,22 +40,34 @@ SAMPLER_BATCH = 16  # a grid is drawn in parts, because a larger executor only c
 class Parts(NamedTuple):
     """The parts of a run, opened and bound before its folder is made.
 
-    `reference` is the real side of the evaluations during training; None for a run without evaluations.
+    `reference` is the real side of the evaluations during training; None for a run without evaluations. It is planned
+    only: `prepare` opens it, which may take minutes, when the run has its folder.
     """
 
     sources: Sources
-    reference: Optional[Reference]
+    reference: Optional[PlannedReference]
     pair: AdversarialPair
     windows: Display
     progress: Optional[bool]
 
+    def prepare(self) -> None:
+        """Open the reference: train its classifier if none is kept, and look at the real images."""
+        if self.reference is not None:
+            self.reference.open()
 
-def open_parts(config: RunConfig, folder: RunFolder, display: str, progress: Optional[bool]) -> Parts:
-    """Open the data, bind the networks, and prepare the windows; MXGANError if something does not fit."""
+
+def open_parts(
+    config: RunConfig, folder: RunFolder, display: str, progress: Optional[bool], state: Optional[Mapping] = None
+) -> Parts:
+    """Open the data, bind the networks, and prepare the windows; MXGANError if something does not fit.
+
+    `state` is that of the checkpoint from which the run continues.
+    """
     sources, reference = open_sources(config, progress), None
     if config.evaluate_every is not None:
         settings = {"count": SAMPLES, "kept": IMAGES, "seed": config.seed, "progress": progress}
-        reference = open_reference(config, WHILE_TRAINING, **settings)
+        trained = functools.partial(classifier_while_training, steps=classifier_steps(state))
+        reference = plan_reference(config, WHILE_TRAINING, trained=trained, **settings)
     return Parts(
         sources,
         reference,
@@ -92,7 +106,7 @@ def assemble_trainer(
         guard,  # before the callbacks that write values which it may reject
         *diagnoses,
         log,
-        ProgressBar(log, last_step(config, parts.sources.images), parts.progress),
+        TrainingProgress(log, last_step(config, parts.sources.images), parts.progress),
         *(get_picture(name)(tools) for name in recipe.pictures),
         *evaluations,
     ]
@@ -116,6 +130,7 @@ def _evaluations(config: RunConfig, folder: RunFolder, parts: Parts, sampler: Sa
     if parts.sources.test is not None:
         found.append(ClassifierAccuracy(lines, parts.sources.test, config.sample_every, before))
     if parts.reference is not None:
-        settings = {"seed": config.seed, "averaged": config.recipe.ema is not None, "before": before}
+        averaged = config.recipe.ema is not None
+        settings = {"seed": config.seed, "averaged": averaged, "before": before, "progress": parts.progress}
         found.append(Evaluator(lines, parts.reference, sampler, config.evaluate_every, **settings))
     return found

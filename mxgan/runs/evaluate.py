@@ -28,6 +28,7 @@ from mxgan.runs.reference import open_reference
 from mxgan.runtime import versions
 from mxgan.runtime.config import whole_number
 from mxgan.runtime.files import one_at_a_time, read_json, write_whole
+from mxgan.runtime.progress import Progress, tracked
 from mxgan.training.checkpoint import parameter_file, sha256_of
 from mxgan.training.checkpoint_choice import chosen_checkpoint, generator_file
 from mxgan.training.run_folder import RunFolder
@@ -101,8 +102,9 @@ def evaluate(
     file = generator_file(chosen, averaged)
     default = [name for name in METRICS if name != "fid" or inception is not None]
     given = {"classifier": classifier, "inception": inception, "check": folder.check_data, "progress": progress}
+    logger.info("Reading the data set %s", config.dataset)
     reference = open_reference(config, default, names, count=samples, seed=seed, **given)
-    logger.info("%s samples of step %d, and %s", f"{samples:,}", int(chosen.name), ", ".join(reference.names))
+    logger.info("Drawing %s samples of step %d, and %s", f"{samples:,}", int(chosen.name), ", ".join(reference.names))
     sampler = Sampler.of_recipe(config.recipe, load_params(file))
     results = _measured(config, sampler, reference, samples, settings, progress)
     return Evaluation(results, _protocol(config, chosen, file, samples, settings, reference))
@@ -111,10 +113,18 @@ def evaluate(
 def _measured(
     config: RunConfig, sampler: Sampler, reference: Reference, samples: int, settings: Settings, progress
 ) -> dict:
+    names = reference.names
     chunks = sample_chunks(sampler, samples, settings.seed, reference.class_counts)
-    made = gather(chunks, samples, reference.networks, reference.names)
-    copies = _copies(config, sampler, reference, settings, progress) if COPIES in reference.names else None
-    return evaluated(reference.names, reference.bundle, made, settings, copies)
+    made = gather(tracked(progress, chunks, "samples", samples), samples, reference.networks, names)
+    copies = _copies(config, sampler, reference, settings, progress) if COPIES in names else None
+    with Progress(progress, "measuring", len(names), "metric", timed=False) as shown:
+
+        def begin(name: str) -> None:
+            shown.begin(1 + names.index(name), name)
+
+        found = evaluated(names, reference.bundle, made, settings, copies, begin)
+        shown.move_to(len(names))
+    return found
 
 
 def _protocol(
@@ -147,7 +157,8 @@ def _copies(
 
     def real(split: str, limit: Optional[int], most: int) -> np.ndarray:
         data = open_images(config, progress, seed=settings.seed, split=split, limit=limit)
-        return _small(image_chunks(data, most), size)
+        count = min(most, data.num_images)
+        return _small(tracked(progress, image_chunks(data, count), f"images of {split}", count), size)
 
     train = real(trained_split(config), config.limit, MOST_TRAINING_IMAGES)
     held_out = real(held_out_split(config), None, settings.copy_images)

@@ -11,7 +11,7 @@ import numpy as np
 
 from mxgan.data import ImageArrayIter
 from mxgan.errors import ArgumentError, listed
-from mxgan.evaluation.classifier import class_titles, labelled_data
+from mxgan.evaluation.classifier import LabelledData, class_titles, labelled_data
 from mxgan.evaluation.classifier_cache import kept_classifier
 from mxgan.evaluation.evaluate import Networks, gather, measured_side, needs_of
 from mxgan.evaluation.features import FeatureNetwork
@@ -19,8 +19,9 @@ from mxgan.evaluation.metrics import METRICS, NEEDS
 from mxgan.evaluation.onnx_features import OnnxFeatures
 from mxgan.evaluation.reference import Reference, image_chunks
 from mxgan.runs.data import data_record, held_out_split, open_images, trained_split
+from mxgan.runtime.progress import tracked
 
-__all__ = ["open_reference"]
+__all__ = ["PlannedReference", "open_reference", "plan_reference"]
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,30 @@ CLASSIFIED = {"features", "probabilities"}
 UNTOLD = ("fid", "class_agreement")  # few runs can measure them, so there is no message that they are left out
 
 
-def open_reference(
+class PlannedReference:
+    """A reference whose metrics are known, and whose data can be read; `open` does the long work, once.
+
+    Attributes
+    ----------
+    names : the metrics to measure.
+    """
+
+    def __init__(self, names: list, make: Callable) -> None:
+        self.names, self._make, self._made = names, make, None
+
+    def open(self) -> Reference:
+        """The reference; the first call may train a classifier."""
+        if self._made is None:
+            self._made, self._make = self._make(), None  # what it was made of is not kept in memory
+        return self._made
+
+
+def open_reference(*given, **settings) -> Reference:
+    """The reference of `plan_reference`, opened."""
+    return plan_reference(*given, **settings).open()
+
+
+def plan_reference(
     config,
     default: Sequence[str],
     names: Optional[Sequence[str]] = None,
@@ -41,18 +65,22 @@ def open_reference(
     classifier: Union[str, Path, None] = None,
     inception: Union[str, Path, None] = None,
     check: Optional[Callable] = None,
+    trained: Callable = kept_classifier,
     progress: Optional[bool] = None,
-) -> Reference:
+) -> PlannedReference:
     """The reference of a run's metrics from `count` images of its data set, or from all if there are fewer.
+
+    What can be refused is refused here; a classifier is trained, and images are looked at, when it is opened.
 
     Parameters
     ----------
     default : the metrics if `names` is None; metrics that the data do not allow are left out.
     names : metrics that must be measured.
     kept : the number of images that stay in the bundle, see `gather`.
-    classifier : folder of a trained classifier; None: the data set's own, trained now if it is not in the cache.
+    classifier : folder of a trained classifier; None: the data set's own, by `trained`.
     inception : an ONNX file; None: no `fid`.
     check : called with the `data_record` of the data before anything is trained or measured; it may raise.
+    trained : gives the classifier of labelled data, ``trained(data, progress=…)``.
 
     Raises
     ------
@@ -65,21 +93,26 @@ def open_reference(
     data = open_images(config, progress, seed=seed, split=trained_split(config))
     if check is not None:
         check(data_record(data))
-    networks = Networks(
-        _classifier(config, data, wanted, classifier, progress),
-        OnnxFeatures(inception) if inception is not None else None,
-    )
-    known = _labels_known(data, networks)
-    reasons = _reasons(config, data, networks, wanted, known)
+    judge = _judge(config, data, wanted, classifier, progress)
+    looking = OnnxFeatures(inception) if inception is not None else None
+    known = _labels_known(data, judge)
+    reasons = _reasons(config, data, Networks(judge, looking), wanted, known)
     chosen = [name for name in wanted if name not in reasons]
     if reasons and (names is not None or not chosen):
         name, reason = next(iter(reasons.items()))
         raise ArgumentError(f"{name} {reason}.")
     _log_left_out(reasons)
     count = min(count, data.num_images)
-    chunks = ((images, labels if known else None) for images, labels in image_chunks(data, count))
-    bundle = gather(chunks, count, networks, chosen, None if kept is None else min(kept, count))
-    return Reference(bundle, networks, chosen, _protocol(config, data, count, networks), _class_counts(data, count))
+
+    def make() -> Reference:
+        own = isinstance(judge, LabelledData)
+        networks = Networks(trained(judge, progress=progress) if own else judge, looking)
+        chunks = ((images, labels if known else None) for images, labels in image_chunks(data, count))
+        shown = tracked(progress, chunks, "real images", count)
+        bundle = gather(shown, count, networks, chosen, None if kept is None else min(kept, count))
+        return Reference(bundle, networks, chosen, _protocol(config, data, count, networks), _class_counts(data, count))
+
+    return PlannedReference(chosen, make)
 
 
 def _refuse_without_inception(names: Sequence[str]) -> None:
@@ -160,11 +193,12 @@ def _protocol(config, data, count: int, networks: Networks) -> dict:
     }
 
 
-def _labels_known(data, networks: Networks) -> bool:
-    """Whether the data's labels and the classifier have the same class names in the same order."""
-    if networks.classifier is None or not data.num_classes:
+def _labels_known(data, judge) -> bool:
+    """Whether the data's labels and the classifier, trained or not, have the same class names in the same order."""
+    if judge is None or not data.num_classes:
         return False
-    known, found = class_titles(data), networks.classifier.class_names
+    known = class_titles(data)
+    found = class_titles(judge.train) if isinstance(judge, LabelledData) else judge.class_names
     if known != found:
         logger.warning(
             "The classifier knows %s, and the data have %s: the data's own labels are not used.",
@@ -185,12 +219,11 @@ def _why_untrained(data) -> str:
     return "" if isinstance(data, ImageArrayIter) else "is read from the disk, and one is trained on images in memory"
 
 
-def _classifier(config, data, wanted: Sequence[str], folder, progress: Optional[bool]) -> Optional[FeatureNetwork]:
-    """The given classifier, or the data set's own; None if no metric needs one, or if none is trained on the data."""
+def _judge(config, data, wanted: Sequence[str], folder, progress) -> Union[FeatureNetwork, LabelledData, None]:
+    """The given classifier, or the data to train one on; None if no metric needs one, or the data train none."""
     if folder is not None:
         return FeatureNetwork.load(folder)
     if not needs_of(wanted) & CLASSIFIED or _why_untrained(data):
         return None
     own = {"most_broken": config.most_broken, "background": config.background, "labels": config.labels}
-    labelled = labelled_data(config.dataset, config.data_dir, progress=progress, **own)
-    return kept_classifier(labelled, progress=progress)
+    return labelled_data(config.dataset, config.data_dir, progress=progress, **own)

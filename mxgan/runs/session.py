@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Optional, Union
 
 from mxgan import runtime
 from mxgan.errors import ArgumentError, RunFolderError, lookup
-from mxgan.runs.assembly import assemble_trainer, open_parts
+from mxgan.runs.assembly import Parts, assemble_trainer, open_parts
 from mxgan.runs.changes import (
     check_end,
     check_same_end,
@@ -71,12 +71,13 @@ def start(
     run_dir : a folder that is empty or does not exist; None: runs/NAME-STAMP, where NAME is the data set's name, or
         the recipe's `run_name` with its settings filled in.
     display : "auto", "window" or "none"; see `mxgan.pictures.windows.Display`.
-    progress : whether to draw progress bars; None: only if standard error is a terminal.
+    progress : whether to draw progress bars; None: if standard error is a terminal, and in a notebook. Where no bar can
+        be drawn, the log has plain lines; see `mxgan.runtime.progress`.
     callbacks : your own, called after the callbacks of the run and before a checkpoint is saved. See `mxgan.Callback`.
 
     Raises
     ------
-    MXGANError : something does not fit; raised before the training. The folder is made last.
+    MXGANError : something does not fit; raised before the training, and no folder is left.
     """
     stamp = datetime.now().strftime("%Y_%m_%d-%H_%M")
     name = (config.recipe.run_name or "{dataset}").format(recipe=config.recipe, dataset=config.dataset)
@@ -97,10 +98,22 @@ def start(
             "versions": runtime.versions(),
         }
         _write_record(folder, record)
+        _prepare_new(parts, folder)
         return Session(trainer, folder, config, lock)
     except BaseException:
         lock.release()
         folder.discard_empty()
+        raise
+
+
+def _prepare_new(parts: Parts, folder: RunFolder) -> None:
+    """Prepare the parts of a run that has its folder; if that fails, the run has not begun."""
+    try:
+        if parts.reference is not None:
+            logger.info("run folder: %s; before step 1 comes what the measurements need.", folder.path)
+        parts.prepare()
+    except BaseException:
+        folder.config_path.unlink()
         raise
 
 
@@ -144,10 +157,11 @@ def resume(
         folder.make(folder.samples)  # the user may have deleted the pictures
         record = folder.read_config()
         newest, state = _saved(folder, config)
-        parts = open_parts(config, folder, display, progress)
+        parts = open_parts(config, folder, display, progress, state)
         if not allow_changes:
             folder.check_data(data_record(parts.sources.images))
         trainer = assemble_trainer(config, folder, record["stamp"], parts, callbacks)
+        parts.prepare()
         if state:
             trainer.restore(load_checkpoint(newest, parts.pair, state))
             warn_of_another_end(before, config)

@@ -28,7 +28,8 @@ The files, in reading order::
     streams.py          standard output and error that are missing
     paths.py            paths as MXNet takes them
     cache.py            the user's cache folder, and JSON files with a checksum
-    progress.py         progress bars
+    progress.py         progress of long work: a bar on a terminal, plain lines in a log
+    bars.py             where a bar can be drawn, and by which class
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ from mxgan.training.step import StepResult
 
 __all__ = ["AdversarialMetrics", "facc", "fentropy"]
 
+IN_THE_ORIGINAL = {"fentropy_g": "fentropy", "fentropy_d": "fentropy"}  # name here → name in its line
+
 
 def facc(label: np.ndarray, pred: np.ndarray, threshold: float = 0.5) -> float:
     """Share of correct predictions: above `threshold` for label 1, else below; `label` (N,), `pred` (N, 1)."""
@@ -126,13 +128,17 @@ class AdversarialMetrics:
         """All names that `values` can contain."""
         return [*self._all(), *self.objective.estimates]
 
+    def headline(self) -> tuple:
+        """The names of the values to print: D's accuracy, the entropies of G and D; without entropies, their losses."""
+        if self.objective.probability:
+            return ("facc", "fentropy_g", "fentropy_d")
+        accuracy = () if self.objective.threshold is None else ("facc",)
+        return (*accuracy, "loss_g", "loss_d", *self.objective.estimates)
+
     def line(self, epoch: int, iteration: int) -> str:
-        """The line that MXNet's DCGAN example prints, word for word; for objectives without entropies, the losses."""
-        shown = [(metric.get()[0], float(metric.get()[1])) for metric in (self.mACC, self.mG, self.mD)]
-        if not self.objective.probability:
-            accuracy = [] if self.objective.threshold is None else ["facc"]
-            values = self.values()
-            shown = [(name, values[name]) for name in (*accuracy, "loss_g", "loss_d", *self.objective.estimates)]
+        """The line that MXNet's DCGAN example prints, word for word: it calls both entropies `fentropy`."""
+        values = self.values()
+        shown = [(IN_THE_ORIGINAL.get(name, name), values[name]) for name in self.headline()]
         return f"epoch: {epoch} iter: {iteration} metric: {' '.join(map(str, shown))}"
 
     def reset(self) -> None:

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import mxgan
-from mxgan.callbacks.evaluator import IMAGES, SAMPLES, Evaluator
-from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError
-from mxgan.evaluation import evaluate
+from mxgan.callbacks.evaluator import IMAGES, SAMPLES, Evaluator, classifier_steps
+from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, OutputError
+from mxgan.evaluation import classifier_cache, evaluate
 from mxgan.evaluation.bundle import Settings
+from mxgan.evaluation.classifier import ClassifierTraining, labelled_data
 from mxgan.evaluation.evaluate import evaluated, gather
 from mxgan.evaluation.reference import sample_chunks
 from mxgan.runs.load import load_sampler
 from mxgan.training.checkpoint import read_state
 from mxgan.training.checkpoint_choice import best_step
 from tests.callbacks.test_finite_guard import session_of
-from tests.evaluating import cache_with_classifier
+from tests.evaluating import cache_with_classifier, quick_classifier
 from tests.support import Spoil, assert_same, params_of, tiny_config
 from tests.test_recipes import small
 
@@ -59,7 +61,10 @@ def whole(tmp_path_factory):
 def test_there_is_a_line_for_each_evaluation(whole):
     found = lines(whole.folder)
     assert [line["step"] for line in found] == [10, 20, 30]
-    assert all(list(line) == ["step", *NAMES, "samples", "images"] for line in found)
+    assert all(list(line) == ["step", *NAMES, "samples", "images", "classifier"] for line in found)
+    network = quick_classifier()
+    told = {"fingerprint": network.fingerprint[:12], "steps": 161, "accuracy": network.record["accuracy"]}
+    assert all(line["classifier"] == told for line in found)
     assert all(line["samples"] == SAMPLES for line in found)
     assert all(line["swd"] > 0 and line["frechet"] > 0 for line in found)
 
@@ -296,3 +301,88 @@ def test_a_divergence_at_an_evaluated_step_is_the_guards_to_tell(tmp_path, recip
         for each in json.loads(line).get("rollbacks", [])
     ]
     assert [(each["to_step"], each["layer"]) for each in told] == [(8, "g3_weight")]
+
+
+@pytest.fixture
+def empty_cache(tmp_path, monkeypatch):
+    """A cache without a classifier; the quick one is trained for 20 steps."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(classifier_cache, "QUICK_STEPS", 20)
+
+
+class AtMessage(logging.Handler):
+    """Calls a function when the log has a message that begins with a text."""
+
+    def __init__(self, text, function) -> None:
+        super().__init__()
+        self.text, self.function = text, function
+
+    def emit(self, record) -> None:
+        if record.getMessage().startswith(self.text):
+            self.function()
+
+
+@contextmanager
+def at_message(text, function):
+    log, handler = logging.getLogger("mxgan"), AtMessage(text, function)
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    yield
+    log.removeHandler(handler)
+
+
+def test_the_run_has_its_folder_before_its_classifier_is_trained(empty_cache, tmp_path, caplog):
+    seen = []
+    with at_message("Training a classifier", lambda: seen.extend(path.name for path in (tmp_path / "run").iterdir())):
+        mxgan.start(config(steps=2), tmp_path / "run", display="none").lock.release()
+    assert {"config.json", "samples", "checkpoints"} <= set(seen)
+    begins = (f"run folder: {tmp_path / 'run'};", "The measurements", "Training a classifier", "The classifier is")
+    told = [text for text in caplog.messages if text.startswith(begins)]
+    assert all(text.startswith(begin) for text, begin in zip(told, begins))
+    assert len(told) == 4
+    assert "use a classifier of 20 steps instead of 621" in caplog.text
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OutputError])
+def test_a_classifier_that_is_not_finished_leaves_no_folder(empty_cache, tmp_path, error):
+    def fail():
+        raise error("now")
+
+    with at_message("Training a classifier", fail), pytest.raises(error):
+        mxgan.start(config(steps=2), tmp_path / "run", display="none")
+    assert not (tmp_path / "run").exists()
+    mxgan.start(config(steps=2), tmp_path / "run", display="none").lock.release()
+
+
+def test_what_can_be_refused_is_refused_before_a_classifier_is_trained(empty_cache, tmp_path, caplog):
+    with caplog.at_level(logging.INFO, "mxgan"), pytest.raises(ArgumentError, match="'frechett'"):
+        mxgan.start(config(steps=2, keep_best="frechett:min"), tmp_path / "run", display="none")
+    assert "Training a classifier" not in caplog.text
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_goes_on_with_the_classifier_it_began_with(empty_cache, tmp_path, caplog):
+    begun = run(config(steps=2, evaluate_every=2), tmp_path / "run")
+    assert [line["classifier"]["steps"] for line in lines(begun.folder)] == [20]
+    place = classifier_cache._kept_under(labelled_data("digits"), ClassifierTraining())
+    quick_classifier().save(place)  # `mxgan evaluate` has trained the full one in between
+    again = mxgan.resume(tmp_path / "run", steps=4, display="none")
+    again.lock.release()
+    assert evaluator(again)._fingerprints() == evaluator(begun)._fingerprints()
+    assert "The classifier has changed" not in caplog.text
+    other = mxgan.start(config(steps=2), tmp_path / "other", display="none")
+    other.lock.release()
+    assert evaluator(other)._fingerprints() == [quick_classifier().fingerprint]
+
+
+def test_a_checkpoint_of_an_older_version_had_the_full_training(empty_cache, whole, monkeypatch):
+    state = read_state(whole.folder.checkpoint(30))
+    assert classifier_steps(state) == 161
+    assert classifier_steps(None) is None
+    assert classifier_steps({"callbacks": {}}) is None
+    del state["callbacks"]["Evaluator"]["classifier_steps"]
+    assert classifier_steps(state) == 0
+    monkeypatch.setattr(ClassifierTraining, "steps_on", lambda self, data: self.most_steps or 30)
+    found = classifier_cache.classifier_while_training(labelled_data("digits"), 0, progress=False)
+    assert found.record["training"]["steps"] == 30
+    assert "most_steps" not in found.record["training"]

@@ -1,5 +1,6 @@
 import logging
 import os
+import re
 import resource
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mxgan.data.packing import pack_folder
 from mxgan.data.record_files import read_records
 from mxgan.errors import ArgumentError, DatasetError, DatasetNotFoundError
 from mxgan.runtime import cv2, mx
+from tests.terminal import terminal_as
 
 
 def save(path: Path, pixels) -> Path:
@@ -375,8 +377,11 @@ def test_arguments_out_of_range(place, settings, message):
 def test_a_bar_is_drawn_only_where_asked_for(place, capsys):
     load(place)
     assert capsys.readouterr().err == ""
-    load_folder(place, 17, progress=True)
-    assert "decoding: 100%" in capsys.readouterr().err
+    with terminal_as("stderr") as seen:
+        load_folder(place, 17, progress=True)
+    assert "decoding: 100%" in seen()
+    load_folder(place, 18, progress=True)  # standard error is no terminal: no bar, which would write "\r" into a file
+    assert re.fullmatch(r"decoding: image \d+ of \d+, took 00:0\d\n", capsys.readouterr().err)
 
 
 def test_names_that_are_not_ascii(tmp_path, make_photo):

@@ -206,7 +206,9 @@ def test_a_bar_is_drawn_only_where_asked_for(mirror, capsys):
     load_mnist("test", mirrors=[mirror.base("good")], progress=False)
     assert capsys.readouterr().err == ""
     load_mnist("train", mirrors=[mirror.base("good")], progress=True)
-    assert "train-images-idx3-ubyte.gz" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "train-images-idx3-ubyte.gz: " in told
+    assert "\r" not in told  # standard error is no terminal here
 
 
 def test_the_real_mnist(mxgan_data):

@@ -32,6 +32,7 @@ from mxgan.runs.load import load_sampler
 from mxgan.training.run_folder import RunFolder
 from tests.evaluating import cache_with_classifier, quick_classifier
 from tests.support import tiny_config
+from tests.terminal import terminal_as
 from tests.test_recipes import small
 
 CHEAP = ["frechet", "label_kl", "copies"]
@@ -347,6 +348,25 @@ def test_a_classifier_can_be_trained_by_hand_and_given(run, tmp_path):
     assert json.loads(shown)["protocol"]["reference"]["classifier"]["fingerprint"] == told["fingerprint"]
     again = command("train-classifier", "--output", tmp_path / "lenet")
     assert (again.exit_code, "lenet exists; give another name" in again.output) == (2, True)
+
+
+def test_a_log_tells_every_phase(run):
+    found = command("evaluate", run, "--samples", 100, "--metric", "swd", "--metric", "copies")
+    assert found.output.splitlines()[:4] == [
+        "Reading the data set digits",
+        "Drawing 100 samples of step 8, and swd, copies",
+        "measuring: metric 1 of 2, swd",
+        "measuring: metric 2 of 2, copies",
+    ]
+    assert "\r" not in found.output
+
+
+def test_a_terminal_has_a_bar_for_every_phase(run):
+    with terminal_as("stderr") as seen:
+        evaluate(run, metrics=["swd", "copies"], samples=100)
+    for title in ("real images", "samples", "images of train", "images of test", "measuring"):
+        assert re.search(rf"{title}: 100%\|█+\|", seen()), title
+    assert "copies" in seen()
 
 
 def test_the_flag_reaches_the_configuration():

@@ -260,7 +260,7 @@ def test_a_run_of_an_earlier_version_resumes_to_the_bit(tmp_path):
         del config["run"]["recipe"][f"{half}_optimizer"]["schedule"]
     file.write_text(json.dumps(config))
     found = read_state(tmp_path / "old/checkpoints/000008")["callbacks"]
-    assert {"FiniteGuard", "Logger", "ProgressBar", "Grids", "Checkpointer", "ModeCollapse"} <= set(found)
+    assert {"FiniteGuard", "Logger", "TrainingProgress", "Grids", "Checkpointer", "ModeCollapse"} <= set(found)
     sessions = [mxgan.resume(tmp_path / name, steps=12, display="none") for name in ("whole", "old")]
     for session in sessions:
         session.run()
