@@ -12,7 +12,6 @@ import pytest
 
 import mxgan
 from mxgan.cli.flags import changed
-from mxgan.errors import ArgumentError
 from mxgan.evaluation.features import FeatureNetwork
 from mxgan.runs import reference
 from mxgan.runs.changes import find_run
@@ -96,14 +95,13 @@ def test_packed_with_labels(place):
     assert "out.rec: 24 images, 2 classes, 0 left out" in result.output
 
 
-def test_the_classifier_of_a_runs_metrics_has_its_labels(place, monkeypatch):
+def test_the_classifier_of_a_runs_metrics_has_its_labels(place):
     asked = []
-    monkeypatch.setattr(reference, "kept_classifier", lambda data, progress: asked.append(data))
     config = folder_config(data_dir="in.zip", labels="labels.csv")
-    reference.open_reference(config, ["swd"], count=8)
+    settings = {"count": 8, "trained": lambda data, progress: asked.append(data)}
+    reference.open_reference(config, ["swd"], **settings)
     assert asked == []
-    with pytest.raises(ArgumentError, match="frechet needs a classifier"):  # the one above is none
-        reference.open_reference(config, [], ["frechet"], count=8)
+    reference.open_reference(config, [], ["frechet"], **settings)
     assert [data.train.class_names for data in asked] == [("dark", "light")]
 
 
