@@ -348,7 +348,10 @@ def test_a_classifier_can_be_trained_by_hand_and_given(run, tmp_path):
     assert json.loads(shown)["protocol"]["reference"]["classifier"]["fingerprint"] == told["fingerprint"]
     again = command("train-classifier", "--output", tmp_path / "lenet")
     told = " ".join(again.output.split())  # a long message has several lines
-    assert (again.exit_code, "lenet exists; give another name" in told) == (2, True)
+    assert (again.exit_code, "lenet is not empty; give another --output, or replace it (--overwrite)" in told) == (
+        2,
+        True,
+    )
 
 
 def test_a_log_tells_every_phase(run):
