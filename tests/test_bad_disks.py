@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import mxgan
-from tests.support import long_but, tiny_config
+from tests.support import tiny_config
 from tests.tiny_run import Training, checkpoint_faults, contents, differences, environment, half_written
 from tests.tiny_run import tiny_flags as flags
 
@@ -84,7 +84,8 @@ def blocks(folder: Path) -> int:
     return sum(-(-path.stat().st_size // 4096) * 4096 for path in folder.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize("fit", long_but([1.5, 2.6], 1.5))
+@pytest.mark.long
+@pytest.mark.parametrize("fit", [1.5, 2.6])
 def test_a_disk_that_is_full_in_the_middle_of_a_save(undisturbed, tmp_path, fit):
     """The second or third checkpoint does not fit; once there is room, the run goes on."""
     (tmp_path / "disk").mkdir()

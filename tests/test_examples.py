@@ -116,6 +116,7 @@ def test_dcgan_mnist_on_mnist(mxgan_data, tmp_path):
     assert list((tmp_path / "run" / "checkpoints" / "000002").glob("mnist_G_*-0000.params"))
 
 
+@pytest.mark.long
 def test_dcgan_imagenet_on_made_photographs(tmp_path):
     from mxgan.data import pack_folder
 
@@ -188,7 +189,7 @@ def test_programs_without_a_recipe_refuse_bad_calls_in_words(name, arguments, wo
     assert [path.name for path in tmp_path.iterdir()] == ["there.png"]
 
 
-@pytest.mark.parametrize("name", long_but(sorted(BY_THE_PAIR), "generator_first.py", "pix2pix.py"))
+@pytest.mark.parametrize("name", long_but(sorted(BY_THE_PAIR), "pix2pix.py"))
 def test_what_a_pair_can_do_beside_recipes(name, tmp_path):
     said = run(name, "--steps", 100 if name == "generator_first.py" else 4, folder=tmp_path)
     assert BY_THE_PAIR[name] in said
@@ -198,6 +199,7 @@ def test_what_a_pair_can_do_beside_recipes(name, tmp_path):
     assert len((EXAMPLES / name).read_text().splitlines()) <= 70
 
 
+@pytest.mark.long
 def test_a_condition_by_number_is_the_same_program(tmp_path):
     assert "number.png" in run(
         "one_hot_cgan.py", "--input", "class_label", "--steps", 2, "--output", "number.png", folder=tmp_path
@@ -218,6 +220,7 @@ def test_infogans_codes_can_be_read_off_its_images(tmp_path):
     assert 2.0 < float(last.rpartition(" ")[2]) < 2.303, said
 
 
+@pytest.mark.long
 def test_own_callback_trains_and_resumes_with_its_state(tmp_path):
     run("own_callback.py", "--steps", 3, folder=tmp_path)
     said = run("own_callback.py", "--resume", "own_callback", "--steps", 5, folder=tmp_path)

@@ -40,6 +40,7 @@ def test_hundred_labels_teach_d_to_classify(session):
     assert "class_accuracy_real" not in history[-1]  # the classes of the other real images are not told
 
 
+@pytest.mark.long
 def test_the_labelled_images_are_ten_of_each_class_and_none_is_of_the_test_set(session):
     few = session.trainer.labelled
     np.testing.assert_array_equal(np.bincount(few.labels.astype(int)), np.full(10, 10))

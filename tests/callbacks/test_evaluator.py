@@ -360,6 +360,7 @@ def test_what_can_be_refused_is_refused_before_a_classifier_is_trained(empty_cac
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.long
 def test_a_run_goes_on_with_the_classifier_it_began_with(empty_cache, tmp_path, caplog):
     begun = run(config(steps=2, evaluate_every=2), tmp_path / "run")
     assert [line["classifier"]["steps"] for line in lines(begun.folder)] == [20]
@@ -374,6 +375,7 @@ def test_a_run_goes_on_with_the_classifier_it_began_with(empty_cache, tmp_path, 
     assert evaluator(other)._fingerprints() == [quick_classifier().fingerprint]
 
 
+@pytest.mark.long
 def test_a_checkpoint_of_an_older_version_had_the_full_training(empty_cache, whole, monkeypatch):
     state = read_state(whole.folder.checkpoint(30))
     assert classifier_steps(state) == 161

@@ -181,7 +181,10 @@ def test_an_error_nobody_foresaw_is_two_lines_and_a_traceback_on_demand(capsys):
 
 
 @pytest.mark.parametrize(
-    "command", [("recipes",), ("train", "--dry-run"), ("summary",), ("sample", "."), ("pack", ".", "a.rec")]
+    "command",
+    long_but(
+        [("recipes",), ("train", "--dry-run"), ("summary",), ("sample", "."), ("pack", ".", "a.rec")], ("recipes",)
+    ),
 )
 def test_without_opencv_every_command_says_so_in_a_line(command, tmp_path):
     (tmp_path / "cv2").mkdir()
@@ -583,6 +586,7 @@ def test_summary_prints_both_networks_and_draws_them(tmp_path):
     assert "generator.png exists; give another name" in again.output
 
 
+@pytest.mark.long
 def test_doctor_never_fails_by_a_traceback():
     result = mxgan("doctor")
     assert result.exit_code in (0, 1)

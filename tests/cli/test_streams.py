@@ -111,6 +111,7 @@ def test_every_command_says_that_its_output_is_full(command, place, monkeypatch)
         assert (code, said.endswith(FULL), said.count("Error: ")) == (1, True, 1), said
 
 
+@pytest.mark.long
 def test_an_old_program_prints_in_every_encoding(tmp_path):
     """A process of its own, because `mxgan run` ends MXNet with the program."""
     (tmp_path / f"{BAD}.py").write_text("print(chr(955), __file__[-5:])\n")

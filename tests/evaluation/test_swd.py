@@ -28,7 +28,7 @@ def three(images: np.ndarray) -> np.ndarray:
     "name, edges, blow_up, height, width",
     [
         ("mirrored", "mirror", "zeros", 32, 32),
-        ("padded", "zero", "repeat", 32, 32),
+        pytest.param("padded", "zero", "repeat", 32, 32, marks=pytest.mark.long),
         ("padded", "zero", "repeat", 32, 48),
     ],
 )

@@ -213,6 +213,7 @@ def test_mnist_in_every_form(run):
     assert "the missing file gone/train-images-idx3-ubyte served from mxgan's own MNIST" in done.stderr
 
 
+@pytest.mark.long
 def test_the_program_s_own_errors_and_exit_codes(run):
     failed = run("""
         places = [1, 2]

@@ -86,6 +86,7 @@ def test_names_mean_what_they_meant():
         _ = view.unheard_of
 
 
+@pytest.mark.long
 def test_the_core_is_the_full_one_whoever_imported_the_other_before():
     code = """
 import contextlib, importlib, warnings
@@ -253,11 +254,13 @@ data = mx.gluon.data.ArrayDataset(np.arange(12, dtype="f").reshape(6, 2), np.ara
 print([labels.asnumpy().tolist() for _, labels in mx.gluon.data.DataLoader(data, 4, num_workers=2)])"""
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="MXNet forks its workers on Linux")
 def test_gluons_loader_has_workers():
     assert python(LOADER) == "[[0.0, 1.0, 2.0, 3.0], [4.0, 5.0]]"
 
 
+@pytest.mark.long
 def test_modules_that_are_wanted_late_are_loaded_alike():
     code = """
 from mxgan.runtime import mx

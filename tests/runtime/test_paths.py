@@ -97,6 +97,7 @@ def test_a_classifier_is_kept_and_a_network_is_drawn(place):
     assert readable("größe") == "größe"
 
 
+@pytest.mark.long
 def test_where_file_names_are_ascii_a_foreign_letter_is_no_obstacle(tmp_path):
     """Python's encoding of file names is ASCII in an old locale; the shell hands over the bytes of "é"."""
     command = [sys.executable, "-m", "mxgan", "train", "--dataset", "digits", "--batch-size", "8", "--steps", "1"]

@@ -381,10 +381,9 @@ def tasks(before="", **variables):
     return [int(word) for word in python(COUNT_TASKS.format(before=before), **variables).split()]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not LINUX or cpus.usable_cpus() < 2, reason="needs Linux and two CPUs")
-@pytest.mark.parametrize(
-    "before", ["", pytest.param(LOAD_OPENMP, marks=pytest.mark.long)], ids=["alone", "OpenMP loaded before"]
-)
+@pytest.mark.parametrize("before", ["", LOAD_OPENMP], ids=["alone", "OpenMP loaded before"])
 def test_mxnet_really_uses_that_many_threads(before):
     count_one, tasks_one = tasks(before, MXNET_OMP_MAX_THREADS="1")
     count_two, tasks_two = tasks(before, MXNET_OMP_MAX_THREADS="2")
