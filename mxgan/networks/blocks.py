@@ -21,6 +21,7 @@ __all__ = [
 ]
 
 SMALLEST_END = 4  # pixels: a side of the smallest feature map
+LARGEST_END = 64  # that of 256×16; no size with sides up to 256 has a larger one
 
 
 def halvings(image_size: ImageSize) -> int:
@@ -31,7 +32,8 @@ def halvings(image_size: ImageSize) -> int:
 
     Raises
     ------
-    ArgumentError : a side is neither a multiple of 4 from 16 to 256, nor a larger power of two.
+    ArgumentError : a side is neither a multiple of 4 from 16 to 256, nor a larger power of two; or a kernel's side would
+    be more than 64, because height and width share few halvings (20×512).
     """
     sides = height_and_width(image_size)
     if not all(side >= 16 and (side % 4 == 0 if side <= 256 else side & (side - 1) == 0) for side in sides):
@@ -42,6 +44,12 @@ def halvings(image_size: ImageSize) -> int:
     count = 2
     while all(side % 2 ** (count + 1) == 0 and side >> (count + 1) >= SMALLEST_END for side in sides):
         count += 1
+    end = [side >> count for side in sides]
+    if max(end) > LARGEST_END:
+        raise ArgumentError(
+            f"image_size is {size_text(image_size)}: its sides can be halved together only {count} times, and the last "
+            f"layers would have kernels of {size_text(tuple(end))}. Give sides that can be halved more often."
+        )
     return count
 
 

@@ -115,6 +115,11 @@ def test_other_sizes_are_refused(size, text):
         halvings(size)
 
 
+def test_sides_that_share_few_halvings_are_refused():
+    with pytest.raises(ArgumentError, match=r"image_size is 20x4096: .* together only 2 times, .* kernels of 5x1024\."):
+        halvings((20, 4096))
+
+
 @pytest.mark.parametrize("no_bias", [True, False])
 @pytest.mark.parametrize("channels, side", [(5, 4), (16, 3), (1, 4)])
 def test_the_first_layer_equals_a_transposed_convolution_of_one_pixel(channels, side, no_bias):
