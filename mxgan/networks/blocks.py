@@ -32,8 +32,8 @@ def halvings(image_size: ImageSize) -> int:
 
     Raises
     ------
-    ArgumentError : a side is neither a multiple of 4 from 16 to 256, nor a larger power of two; or a kernel's side would
-    be more than 64, because height and width share few halvings (20×512).
+    ArgumentError : a side is neither a multiple of 4 from 16 to 256, nor a larger power of two; or a side of the kernel
+    would be more than 64, because height and width share few halvings (20×512).
     """
     sides = height_and_width(image_size)
     if not all(side >= 16 and (side % 4 == 0 if side <= 256 else side & (side - 1) == 0) for side in sides):
