@@ -31,7 +31,7 @@ BASE = [
     "scikit-learn>=1.0",
     "scipy>=1.7",
     "tqdm>=4.60",
-    "click>=8.0",
+    "click>=8.1",
     "requests>=2.32",
     "Pillow>=10.0",
     # MXNet imports distutils, which left the standard library in Python 3.12; setuptools brings it along.

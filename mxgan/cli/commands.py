@@ -82,6 +82,8 @@ def _train(flags: dict, defaults: Optional[dict] = None) -> None:
         config = resolve(flags, defaults or {})
     else:
         config = changed(flags, _config_to_resume(again, run_dir))
+    if allow_changes and again == "auto" and not flags.get("steps") and not flags.get("epochs"):
+        config = _with_end_of(run_dir, config)
     if dry_run:
         print_config(config)
         return
@@ -99,6 +101,19 @@ def _train(flags: dict, defaults: Optional[dict] = None) -> None:
     with stop_on_signals(current.trainer):
         current.run()
     report(current)
+
+
+def _with_end_of(run_dir: Optional[str], config):
+    """`config` with the end of the run in a folder, if there is one: only --steps and --epochs change an end."""
+    from dataclasses import replace
+
+    from mxgan.runs.config import recorded_config
+    from mxgan.training.run_folder import RunFolder
+
+    if run_dir is None or not RunFolder(run_dir).config_path.is_file():
+        return config
+    before = recorded_config(RunFolder.open(run_dir))
+    return replace(config, steps=before.steps, epochs=before.epochs)
 
 
 def _config_to_resume(run: str, run_dir: Optional[str]):
@@ -133,7 +148,7 @@ def report(current) -> None:
     if trainer.stopping and trainer.step < current.last_step:
         logger.info(f"Stopped by {trainer.stopping} after step {trainer.step}, and saved. Continue with:")
         logger.info(f"  mxgan train --resume {folder.path}")
-        sys.exit(exit_code_after(signal.Signals[trainer.stopping]))
+        sys.exit(exit_code_after(signal.Signals.__members__.get(trainer.stopping, signal.SIGINT)))
 
 
 def _newest(samples: Path) -> Optional[Path]:

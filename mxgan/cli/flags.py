@@ -210,9 +210,9 @@ def _refuse_flags(settings: Mapping[str, str], known: Collection[str], flags: Ma
         if flag is None or len(found) == 1 or (flag.changes and not changes):  # not of this recipe
             continue
         written = flag.option if flag.is_switch else f"{flag.option} {value}"
-        words = ", ".join(f"--set {short_path(path)}={value}" for path in changes)
-        remedy = f"give {written}" + (f", or what it sets: {words}" if words else "")
-        raise ArgumentError(f"--set {key}={value}: {key} is a flag; {remedy}.")
+        words = " and ".join(map(short_path, changes))
+        remedy = f"give {written}." + (f" It sets {words}." if words else "")
+        raise ArgumentError(f"--set {key}={value}: {key} is a flag; {remedy}")
 
 
 def short_path(path: str) -> str:

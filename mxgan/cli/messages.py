@@ -8,6 +8,7 @@ import sys
 import textwrap
 
 from mxgan.errors import MXGANError
+from mxgan.runtime.bars import shows_bars
 
 __all__ = ["in_words", "laid_out"]
 
@@ -38,7 +39,7 @@ def laid_out(fact: str, remedy: str) -> str:
     remedy are apart, and on a terminal they are wrapped. Facts of several lines stay as they are.
     """
     whole = f"{fact} {remedy}".strip()
-    on_terminal = sys.stderr is not None and sys.stderr.isatty()
+    on_terminal = shows_bars(sys.stderr)
     width = max(_columns(), NARROWEST) if on_terminal else LONGEST_LINE
     if len(whole) <= width or "\n" in whole:
         return whole

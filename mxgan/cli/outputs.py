@@ -6,10 +6,11 @@ What exists is replaced only with --overwrite, and only when the new file or fol
 from __future__ import annotations
 
 import io
-import re
+import os
+import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Optional, Union
+from typing import Optional
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from mxgan.runtime.files import new_folder, write_whole
 __all__ = ["check_file", "check_folder", "check_images", "make_folder", "new_picture", "write_images"]
 
 _FILES = (".npz", ".png")
-_NUMBERED = re.compile(r"[0-9]{6,}\.png")  # the files of `mxgan sample` in a folder
+LONGEST_NAME = 200  # bytes; file systems allow 255, and a file is first written under a longer name
 
 
 def check_file(path: Path, overwrite: Optional[bool] = None) -> None:
@@ -30,32 +31,54 @@ def check_file(path: Path, overwrite: Optional[bool] = None) -> None:
     ----------
     overwrite : whether a plain file may be replaced; None if the program has no such flag.
     """
-    if path.exists() and not overwrite:
+    if os.path.lexists(path) and not overwrite:
         instead = "move it away" if overwrite is None else "replace it (--overwrite)"
         raise ArgumentError(f"{path} exists; give another name, or {instead}.")
     if path.exists() and not path.is_file():
         raise ArgumentError(f"{path} is {'a folder' if path.is_dir() else 'no plain file'}; give another name.")
+    if path.exists() and (path.parent / "config.json").is_file() and (path.parent / "checkpoints").is_dir():
+        raise ArgumentError(f"{path} belongs to a run, which it would damage; give another name.")
+    _check_place(path)
 
 
-def check_folder(path: Path, overwrite: bool, own: Union[Collection, re.Pattern]) -> None:
+def _check_place(path: Path) -> None:
+    """Raise ArgumentError if nothing can be written under this path; called before any work is done."""
+    length = len(os.fsencode(path.name))
+    if length > LONGEST_NAME:
+        raise ArgumentError(f"the name {path.name[:40]}… has {length} bytes; give one of at most {LONGEST_NAME}.")
+    place = path.parent
+    while not os.path.lexists(place):
+        place = place.parent
+    try:
+        handle, name = tempfile.mkstemp(prefix=".", suffix=".writing", dir=place)
+        os.close(handle)
+        os.unlink(name)
+    except OSError as error:
+        raise ArgumentError(
+            f"{path} cannot be written: {place}: {error.strerror}. Give a name in a folder that you may write."
+        ) from error
+
+
+def check_folder(path: Path, overwrite: bool, own: Collection) -> None:
     """Raise ArgumentError if a folder must not be written there.
 
     Parameters
     ----------
     overwrite : whether a folder may be replaced that holds only files of the same command.
-    own : the names of these files, or a pattern of them.
+    own : the names of these files.
     """
-    if path.exists() and not path.is_dir():
+    if os.path.lexists(path) and not path.is_dir():
         raise ArgumentError(f"{path} exists and is not a folder; give another --output.")
     names = sorted(entry.name for entry in path.iterdir()) if path.is_dir() else []
     if names and not overwrite:
         raise ArgumentError(f"the folder {path} is not empty; give another --output, or replace it (--overwrite).")
-    foreign = [name for name in names if not (own.fullmatch(name) if isinstance(own, re.Pattern) else name in own)]
+    foreign = [name for name in names if name not in own]
     if foreign:
         raise ArgumentError(
             f"the folder {path} holds files that this command does not write ({listed(foreign)}), and --overwrite "
             "would delete them. Give another --output."
         )
+    _check_place(path)
 
 
 def check_images(target: Path, overwrite: bool) -> None:
@@ -66,13 +89,18 @@ def check_images(target: Path, overwrite: bool) -> None:
     ArgumentError : the target exists, or has another ending. OutputError : its folder is missing.
     """
     if not target.suffix:
-        check_folder(target, overwrite, _NUMBERED)
+        check_folder(target, overwrite, _numbered(len(list(target.iterdir())) if target.is_dir() else 0))
         return
     check_file(target, overwrite)
     if target.suffix not in _FILES:
         raise ArgumentError(f"--output {target}: give a name that ends in .png or .npz, or a folder.")
     if not target.parent.is_dir():
         raise OutputError(f"{target} cannot be written: {target.parent} is not a folder. Make it first.")
+
+
+def _numbered(count: int) -> list:
+    """The names of `count` images in a folder: 000000.png, 000001.png, …"""
+    return [f"{i:06d}.png" for i in range(count)]
 
 
 def make_folder(path: Path) -> None:

@@ -5,6 +5,7 @@ Every command is a `Command` or the `Group`, whose `main` prepares the streams a
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from contextlib import suppress
@@ -12,10 +13,12 @@ from typing import Any, NoReturn, TextIO
 
 import click
 
-from mxgan.errors import OutputError, first_line
+from mxgan.errors import MXGANError, OutputError, first_line
 from mxgan.runtime.streams import open_standard_files
 
 __all__ = ["Command", "Group", "leave", "nowhere", "prepare_streams", "say", "warn"]
+
+_ANY_TEXT = "mxgan.any_text"  # the name of a handler of errors, as "backslashreplace" is one
 
 
 class _Prepared(click.Command):
@@ -28,6 +31,8 @@ class _Prepared(click.Command):
         except SystemExit as ending:
             return leave(ending.code)
         except OSError as error:  # of a text that click itself prints, such as --help
+            if isinstance(error, MXGANError) or error.filename is not None:
+                raise  # an error of the command, with --debug
             warn(f"Error: {_unwritable(error)}")
             return leave(1)
 
@@ -44,15 +49,28 @@ def prepare_streams() -> None:
     """Make standard output and standard error take any text.
 
     A stream that is missing (`>&-`, pythonw, a service) leads nowhere. Characters that its encoding lacks are written
-    as \\u03bb, and bytes of file names that are not UTF-8 as \\udcff.
+    as \\u03bb. Bytes of file names that Python could not decode are written as these bytes, so that a printed path can
+    be copied.
     """
     open_standard_files()
+    codecs.register_error(_ANY_TEXT, _written)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, nowhere())
         elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=_ANY_TEXT)
+
+
+def _written(error: UnicodeError) -> tuple:
+    """What stands in a stream for characters that its encoding lacks; a handler of errors for `codecs`."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    parts = (
+        bytes([ord(letter) - 0xDC00]) if "\udc80" <= letter <= "\udcff" else letter.encode("ascii", "backslashreplace")
+        for letter in error.object[error.start : error.end]
+    )
+    return b"".join(parts), error.end
 
 
 def nowhere() -> TextIO:

@@ -147,16 +147,17 @@ class FeatureNetwork:
         return {**self.record, "network": "LeNet", **to_dict(self.network), "fingerprint": self.fingerprint}
 
     def save(self, folder: Union[str, Path], overwrite: bool = False) -> None:
-        """Write a new folder, completely or not at all; with `overwrite`, in place of a folder that is there.
+        """Write a new folder, completely or not at all; in place of an empty one, or with `overwrite` of any.
 
         Raises OutputError if the path exists or the folder cannot be written.
         """
         target = Path(folder)
-        if os.path.lexists(target) and not (overwrite and target.is_dir()):
+        replace = target.is_dir() and (overwrite or not any(target.iterdir()))
+        if os.path.lexists(target) and not replace:
             raise OutputError(f"{target} exists; give the name of a new folder, or move it away.")
         known = {"format": FORMAT, "network": to_dict(self.network), "sha256": self.fingerprint, "record": self.record}
         try:
-            with new_folder(target, replace=overwrite) as beside:
+            with new_folder(target, replace=replace) as beside:
                 save_params(beside / _PARAMS, *self.parameters)
                 write_whole(beside / _RECORD, json.dumps(known, indent=1))
         except (OSError, CheckpointError, OutputError) as error:

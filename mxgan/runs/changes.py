@@ -86,7 +86,7 @@ def find_run(wanted: RunConfig, run_dir: Union[str, Path, None]) -> Optional[Pat
             logger.warning("%s cannot be read and is skipped: %s", path, error)
             continue
         if same:
-            found[_end(before) == _end(wanted)].append((folder.read_config()["stamp"], path))
+            found[end_of(wanted) in _ends(folder)].append((folder.read_config()["stamp"], path))
     if found[False] and not found[True]:
         other = max(found[False])[1]
         logger.info("%s has these settings, but another end; --resume %s continues it.", other, other)
@@ -95,19 +95,30 @@ def find_run(wanted: RunConfig, run_dir: Union[str, Path, None]) -> Optional[Pat
 
 def check_same_end(run: Path, wanted: RunConfig) -> None:
     """Raise ArgumentError if a run has the wanted settings but another end: it is not the run of this command."""
-    before = recorded_config(RunFolder.open(run))
-    if _end(before) != _end(wanted) and not differences(before, wanted):
-        then, now = (" ".join(map(str, _end(config))) for config in (before, wanted))
+    folder = RunFolder.open(run)
+    before = recorded_config(folder)
+    if end_of(wanted) not in _ends(folder) and not differences(before, wanted):
         raise ArgumentError(
-            f"the run {run} has the end {then}, and this command (--resume auto, start_or_resume) the end {now}; only "
-            f"the command that began a run continues it. For a later end, give --resume {run} --steps N (resume with "
-            "steps=N); for a new run, another --run-dir."
+            f"the run {run} ends after {_in_words(before)}, but this command (--resume auto, "
+            f"start_or_resume) asks for {_in_words(wanted)}; only the command that began a run continues it. For "
+            f"a later end, give --resume {run} --steps N (resume with steps=N); for a new run, another --run-dir."
         )
 
 
-def _end(config: RunConfig) -> tuple:
+def end_of(config: RunConfig) -> tuple:
     """The end of a run, as (number, "steps" or "epochs")."""
     return (config.epochs, "epochs") if config.steps is None else (config.steps, "steps")
+
+
+def _ends(folder: RunFolder) -> list:
+    """The end of a run, and the one with which it began, if it was given a later one."""
+    began = folder.read_config().get("first_end")
+    return [end_of(recorded_config(folder)), *([tuple(began)] if isinstance(began, list) else [])]
+
+
+def _in_words(config: RunConfig) -> str:
+    number, unit = end_of(config)
+    return f"{number} {unit if number != 1 else unit[:-1]}"
 
 
 def check_end(folder: RunFolder, config: RunConfig, state: Mapping) -> None:

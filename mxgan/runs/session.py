@@ -17,6 +17,7 @@ from mxgan.runs.changes import (
     check_end,
     check_same_end,
     check_settings,
+    end_of,
     find_run,
     warn_of_another_end,
     warn_of_other_bits,
@@ -110,7 +111,7 @@ def _prepare_new(parts: Parts, folder: RunFolder) -> None:
     """Prepare the parts of a run that has its folder; if that fails, the run has not begun."""
     try:
         if parts.reference is not None:
-            logger.info("run folder: %s; before step 1 comes what the measurements need.", folder.path)
+            logger.info("run folder: %s; the classifier of the measurements is prepared before step 1.", folder.path)
         parts.prepare()
     except BaseException:
         folder.config_path.unlink()
@@ -173,6 +174,8 @@ def resume(
         if changed:
             change = {"step": trainer.step, "settings": {name: list(values) for name, values in changed.items()}}
             record = {**record, "changes": [*record.get("changes", []), change]}
+        if end_of(config) != end_of(before):
+            record.setdefault("first_end", list(end_of(before)))  # the command that began the run is still known by it
         _write_record(folder, {**record, "run": to_dict(config), "data": data_record(parts.sources.images)})
         return Session(trainer, folder, config, lock)
     except BaseException:

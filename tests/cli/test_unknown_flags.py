@@ -29,18 +29,17 @@ def refused(*arguments, command=main, first=("train",)) -> str:
     [
         (
             "lr=1",
-            "--set lr=1: lr is a flag; give --lr 1, or what it sets: --set generator_optimizer.learning_rate=1, "
-            "--set discriminator_optimizer.learning_rate=1.",
+            "--set lr=1: lr is a flag; give --lr 1. It sets generator_optimizer.learning_rate and discriminator_",
         ),
         (
             "beta1=0.3",
-            "give --beta1 0.3, or what it sets: --set generator_optimizer.settings.beta1=0.3, --set discrim",
+            "give --beta1 0.3. It sets generator_optimizer.settings.beta1 and discriminator_optimizer.",
         ),
         ("run_dir=a b", "run_dir is a flag; give --run-dir a b."),
         ("--run-dir=a", "--run-dir is a flag; give --run-dir a."),
         ("recipe=wgan", "recipe is a flag; give --recipe wgan."),
         ("dry_run=true", "dry_run is a flag; give --dry-run."),
-        ("image-size=32", "image-size is a flag; give --image-size 32, or what it sets: --set network.image_size=32."),
+        ("image-size=32", "image-size is a flag; give --image-size 32. It sets network.image_size."),
         ("latent-sise=3", "unknown setting 'latent-sise'; did you mean 'latent_size'?"),
     ],
 )

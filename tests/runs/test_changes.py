@@ -77,11 +77,15 @@ def test_a_finished_run_is_finished_whatever_a_later_command_asks_for(tmp_path, 
     other.lock.release()
     assert (other.folder.path.resolve() != done.resolve(), other.trainer.step) == (True, 0)
     assert f"{done} has these settings, but another end; --resume {done} continues it." in caplog.messages
-    with pytest.raises(ArgumentError, match="has the end 2 steps, and this command .* the end 3 steps; only the comm"):
+    with pytest.raises(
+        ArgumentError, match="ends after 2 steps, but this .* asks for 3 steps; only the command"
+    ):
         auto(tiny_config(steps=3), done)
     assert {path: path.read_bytes() for path in done.rglob("*") if path.is_file()} == before
     resumed(done, steps=3).run()  # asked for by its name, it gets a later end
     assert RunFolder(done).checkpoint_steps()[-1] == 3
+    with pytest.raises(RunFinishedError, match="is at step 3 already, and its end is 2"):
+        auto(tiny_config(steps=2), done)  # the command that began it still knows it
 
 
 def test_a_run_from_before_windows_had_an_interval_goes_on(whole, tmp_path):
