@@ -174,6 +174,15 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, for a message.
+
+    >>> counted(1, "row"), counted(2000, "row")
+    ('1 row', '2,000 rows')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def listed(names: Iterable, most: int = 6) -> str:
     """The first names for a message, with "…" for the rest; "none" for none.
 

@@ -15,7 +15,6 @@ from mxgan.errors import ArgumentError
 
 __all__ = [
     "changed",
-    "labels_path",
     "learning_rates",
     "overwrite_option",
     "resolve",
@@ -169,13 +168,10 @@ def changed(flags: dict, config):
     _refuse_flags(own, setting_paths(config), _flags())
     changes.update(own)
     if "labels" in changes:
-        changes["labels"] = labels_path(changes["labels"])
+        from mxgan.data.image_labels import labels_path
+
+        changes["labels"] = labels_path(changes["labels"], changes.get("data_dir", config.data_dir))
     return override(config, changes)
-
-
-def labels_path(labels: str) -> str:
-    """The absolute path of a labels file that is there; other texts, such as "folders", stay as they are."""
-    return os.path.abspath(labels) if os.path.isfile(labels) else labels
 
 
 class _Flag(NamedTuple):

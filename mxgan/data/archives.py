@@ -12,14 +12,22 @@ import zipfile
 from operator import itemgetter
 from pathlib import Path
 
-from mxgan.errors import CorruptFileError, DatasetError, DatasetNotFoundError, listed
+from mxgan.errors import CorruptFileError, DatasetError, DatasetNotFoundError, counted, listed
 
-__all__ = ["LABEL_FILES", "Archive", "archive_hint", "is_archive", "unreadable_archive"]
+__all__ = ["LABEL_FILES", "Archive", "archive_hint", "has_image_suffix", "is_archive", "unreadable_archive"]
 
 logger = logging.getLogger(__name__)
 
 LABEL_FILES = ("dataset.json", "labels.csv")  # found by themselves in the top folder; the first one wins
 
+# An unreadable file with one of these suffixes is broken; with another suffix it is ignored (notes, labels, an index).
+_SUFFIXES = frozenset(
+    f".{ending}"
+    for ending in (
+        *("jpg", "jpeg", "jpe", "jfif", "png", "apng", "bmp", "dib", "gif", "webp", "tif", "tiff"),
+        *("ppm", "pgm", "pbm", "pnm", "jp2", "j2k", "jxl", "avif", "heic", "heif", "tga", "psd", "exr", "hdr"),
+    )
+)
 _MOST = 224 * 2**20  # bytes of an image, as many as decoding may take
 _UNPACKED = 24 * 2**20  # a higher rate is a bomb: at most this, plus twice its size in the archive, is unpacked
 _READ = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -27,6 +35,11 @@ _METHODS = {9: "deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ", 
 _ENCRYPTED, _UTF8 = 0x1, 0x800  # bits of `ZipInfo.flag_bits`
 _OTHERS = (".tar", ".tgz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 _REMEDY = "Fetch it, or make it, again."
+
+
+def has_image_suffix(path: Path) -> bool:
+    """Whether the suffix of a file says that it is an image."""
+    return path.suffix.lower() in _SUFFIXES
 
 
 class Archive:
@@ -38,8 +51,8 @@ class Archive:
     Attributes
     ----------
     path : the archive.
-    top : the folder inside that counts as the top, the path itself in general. If everything is in one folder, and
-        that has subfolders or a labels file in it, it is that folder: archives are often made so.
+    top : the folder inside that counts as the top, the path itself in general. If all images are in one folder, and
+        that has several subfolders with images, or a labels file, it is that folder: archives are often made so.
     files : the paths of the members under `top`, sorted by their parts.
 
     Raises
@@ -65,9 +78,11 @@ class Archive:
             self.close()
             raise CorruptFileError(path, "claims more bytes in its files than it has itself", remedy=_REMEDY)
         named = _named(members, path)
-        self.top = path.joinpath(*_top(named))
+        top = _top(named)
+        named = {parts: member for parts, member in named.items() if parts[: len(top)] == top}
+        self.top = path.joinpath(*top)
         if self.top != path:
-            logger.info("%s has everything in the folder %s, which is taken as its top", path, self.top.name)
+            logger.info("%s has all images in the folder %s, which is taken as its top", path, self.top.name)
         # In the order of paths, which is that of their parts.
         self._members = {path.joinpath(*parts): member for parts, member in sorted(named.items(), key=itemgetter(0))}
         self.files = list(self._members)
@@ -129,18 +144,21 @@ def _named(members: list, path: Path) -> dict:
         if parts in found:
             twice.append(name)
         found[parts] = member
-    for names, fault in ((outside, "lead out of it and are left out"), (twice, "come twice: the last file counts")):
+    for names, fault in ((outside, 'left out because of ".."'), (twice, "found twice, the last file counts")):
         if names:
-            logger.warning("%s: %d names %s: %s", path, len(names), fault, listed(names, 3))
+            logger.warning("%s: %s %s: %s", path, counted(len(names), "name"), fault, listed(names, 3))
     return found
 
 
 def _top(named: dict) -> tuple:
     """The parts of the folder that counts as the top, see `Archive.top`."""
-    heads = {parts[0] for parts in named}
-    is_folder = all(len(parts) > 1 for parts in named)
-    worth = any(len(parts) > 2 or parts[1] in LABEL_FILES for parts in named) if is_folder else False
-    return tuple(heads) if len(heads) == 1 and worth else ()
+    # Notes and licences beside the folder do not count; images may have no suffix at all.
+    counting = [parts for parts in named if parts[-1] in LABEL_FILES or has_image_suffix(Path(parts[-1]))] or named
+    if len({parts[0] for parts in counting}) != 1 or any(len(parts) == 1 for parts in counting):
+        return ()
+    subfolders = {parts[1] for parts in counting if len(parts) > 2}
+    has_labels = any(len(parts) == 2 and parts[1] in LABEL_FILES for parts in counting)
+    return next(iter(counting))[:1] if len(subfolders) > 1 or has_labels else ()
 
 
 def _name(member: zipfile.ZipInfo) -> str:

@@ -21,7 +21,7 @@ from mxgan.data.image_labels import LabelTable, labelled_files
 from mxgan.data.images import ImageArrayIter
 from mxgan.data.places import Place, opened_place, remedy_without_images
 from mxgan.data.variety import array_fault, check_variety
-from mxgan.errors import ArgumentError, DatasetError, DatasetNotFoundError, OutputError
+from mxgan.errors import ArgumentError, DatasetError, DatasetNotFoundError, OutputError, counted
 from mxgan.runtime import cv2
 from mxgan.runtime.cache import recall
 from mxgan.runtime.config import is_number, whole_number
@@ -110,7 +110,8 @@ def _decode_all(
         found = FolderImages(array, content_digest(array, report.label_array), report) if len(array) else None
     if found is None:
         raise DatasetError(
-            f"{place.path} has no image that can be read ({len(paths)} files tried). {remedy_without_images(paths)}"
+            f"{place.path} has no image that can be read ({counted(len(paths), 'file')} tried). "
+            f"{remedy_without_images(paths)}"
             f"{reasons_text(report.broken)}"
         )
     return found

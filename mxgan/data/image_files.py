@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+from mxgan.data.archives import has_image_suffix
 from mxgan.data.decoding import ImageHeader, read_header
-from mxgan.data.places import Place, has_image_suffix
+from mxgan.data.places import Place
 from mxgan.errors import DatasetError
 
 __all__ = ["ClassFolders", "ImageFile", "class_names", "class_of", "read_image_file", "reasons_text", "size_of_job"]

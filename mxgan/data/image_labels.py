@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path, PurePath
-from typing import Callable, NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional, Union
 
-from mxgan.data.archives import LABEL_FILES
+from mxgan.data.archives import LABEL_FILES, has_image_suffix, is_archive
+from mxgan.data.decoding import read_header
 from mxgan.data.label_files import MOST_BYTES, Row, label_rows
-from mxgan.data.places import Place, has_image_suffix, read_plain
-from mxgan.errors import ArgumentError, CorruptFileError, DatasetError, DatasetNotFoundError, listed
+from mxgan.data.places import Place, opened_place, read_plain
+from mxgan.errors import ArgumentError, CorruptFileError, DatasetError, DatasetNotFoundError, counted, listed
 
-__all__ = ["CLASS_FOLDERS", "LabelTable", "labelled_files"]
+__all__ = ["CLASS_FOLDERS", "LabelTable", "labelled_files", "labels_path"]
 
 logger = logging.getLogger(__name__)
 
 CLASS_FOLDERS = "folders"  # the setting that takes the subfolders, whatever labels files there are
-_OR_FOLDERS = f"labels={CLASS_FOLDERS} takes the subfolders as classes"
+_OR_FOLDERS = f"--labels {CLASS_FOLDERS} takes the subfolders as classes"
 
 
 class LabelTable(NamedTuple):
@@ -64,18 +66,44 @@ def labelled_files(place: Place, setting: Optional[str] = None, limit: Optional[
 
     Raises
     ------
-    CorruptFileError : the labels file cannot be read.
+    CorruptFileError : the labels file that `setting` names cannot be read.
     DatasetNotFoundError : there is no such file.
-    DatasetError : an image without a row, rows that fit several files, no row that fits any.
-    ArgumentError : `setting` is no path.
+    DatasetError : an image without a row, rows that fit several files, no row that fits any; for a file that `setting`
+        names. One that was found without it is not used then, and a warning says why.
+    ArgumentError : `setting` is no path, or the name of two files that differ.
     """
     path, read = _located(place, setting)
     if path is None:
         return None, place.files
-    table = _table(place, path, _content(path, read))
+    try:
+        return _labelled(place, path, read, limit, by_name=setting is not None)
+    except (DatasetError, CorruptFileError) as error:
+        if setting is not None:
+            raise
+        # It may belong to something else, and the folder may have trained without it.
+        logger.warning(
+            "%s The subfolders are the classes. Give --labels FILE for a labels file, or --labels %s without this "
+            "warning.",
+            f"{path} was found and is not used as the labels file: {error}",
+            CLASS_FOLDERS,
+        )
+        return None, place.files
+
+
+def _labelled(place: Place, path: Path, read: Callable, limit: Optional[int], by_name: bool) -> tuple:
+    """What `labelled_files` returns for the labels file `path`; `by_name` says that the setting names it."""
+    content = _content(path, read)
+    digest, rows = hashlib.sha256(content).hexdigest(), label_rows(path, content)
+    if rows is None and not by_name:
+        logger.info("%s says that there are no labels: the subfolders are the classes", path)
+        return None, place.files
+    table = _table(place, path, digest, rows)
     own = path.resolve()
     files = [file for file in place.files if file.name != path.name or file.resolve() != own]
     table.check([file for file in files if has_image_suffix(file)][:limit])
+    if not by_name:  # nothing but a warning may come of this file, so it cannot wait until they are decoded
+        others = (file for file in files if not has_image_suffix(file) and file not in table.numbers)
+        table.check([file for file in others if _holds_image(place, file)])
     return table, files
 
 
@@ -83,16 +111,41 @@ def _located(place: Place, setting: Optional[str]) -> tuple[Optional[Path], Call
     """The path of the labels file, and the function that reads it."""
     if setting is not None and (not isinstance(setting, str) or not setting):
         raise ArgumentError(f"labels is {setting!r}; give the path of a CSV or .json file, or {CLASS_FOLDERS!r}.")
-    if setting not in (None, CLASS_FOLDERS) and Path(setting).is_file():
-        return Path(setting), read_plain
     names = {None: LABEL_FILES, CLASS_FOLDERS: ()}.get(setting, (setting,))
     known = set(place.files)
     found = [path for path in map(place.top.joinpath, names) if path in known]
+    if setting not in (None, CLASS_FOLDERS) and Path(setting).is_file():
+        _check_same(place, setting, found)
+        return Path(setting), read_plain
     if not found and setting not in (None, CLASS_FOLDERS):
         raise DatasetNotFoundError(
             f"labels is {setting!r}: there is no such file, also not in {place.top}. Give its path, or {_OR_FOLDERS}."
         )
     return next(iter(found), None), place.read
+
+
+def _check_same(place: Place, setting: str, found: list) -> None:
+    """Raise ArgumentError if a name is that of a file in the working folder and of another file beside the images."""
+    for inside in found:
+        outside = Path(setting).absolute()
+        if inside.resolve() != outside.resolve() and _content(inside, place.read) != _content(outside, read_plain):
+            raise ArgumentError(
+                f"labels is {setting!r}, and there are two such files, which differ: {outside} and "
+                f"{inside.absolute()}. Give the whole path of one of them."
+            )
+
+
+def labels_path(labels: str, data_dir: Union[str, Path, None]) -> str:
+    """The absolute path of a labels file in the working folder; other texts, such as "folders", stay as they are.
+
+    Raises ArgumentError if `data_dir`, a folder or a zip archive, has another file of this name.
+    """
+    if labels == CLASS_FOLDERS or not os.path.isfile(labels):
+        return labels
+    if not os.path.isabs(labels) and data_dir is not None and (os.path.isdir(data_dir) or is_archive(Path(data_dir))):
+        with opened_place(Path(data_dir)) as place:
+            _located(place, labels)
+    return os.path.abspath(labels)
 
 
 def _content(path: Path, read: Callable) -> bytes:
@@ -102,17 +155,39 @@ def _content(path: Path, read: Callable) -> bytes:
         raise CorruptFileError(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _table(place: Place, path: Path, content: bytes) -> LabelTable:
-    digest, rows = hashlib.sha256(content).hexdigest(), label_rows(path, content)
+def _table(place: Place, path: Path, digest: str, rows: Optional[list]) -> LabelTable:
     if rows is None:
         logger.info("%s says that there are no labels; %s", path, _OR_FOLDERS)
         return LabelTable(path, digest, [""], {})
     labels = _matched(place, path, rows)
-    names = set(labels.values())
+    names = _names_in_use(place, path, labels)
     are_numbers = all(re.fullmatch("-?[0-9]+", name) for name in names)
     order = {name: number for number, name in enumerate(sorted(names, key=int if are_numbers else str))}
     logger.info("The labels are those of %s, %d classes; %s", path, len(order), _OR_FOLDERS)
-    return LabelTable(path, digest, list(order), {file: order[label] for file, label in labels.items()})
+    return LabelTable(path, digest, list(order), {file: order.get(label, 0) for file, label in labels.items()})
+
+
+def _holds_image(place: Place, file: Path) -> bool:
+    try:
+        read_header(place.source(file))
+    except (DatasetError, OSError):  # the reason is given where the images are decoded
+        return False
+    return True
+
+
+def _names_in_use(place: Place, path: Path, labels: dict) -> set:
+    """The labels that some readable image has: the classes, as of subfolders. A warning names the other rows."""
+    found: set = set()
+    for file, label in labels.items():
+        if label not in found and _holds_image(place, file):
+            found.add(label)
+    unread = [file.relative_to(place.top).as_posix() for file, label in labels.items() if label not in found]
+    if not found:
+        raise DatasetError(f"{path} has no row for an image that can be read: {listed(unread, 3)}. {_OR_FOLDERS}.")
+    if unread:
+        rows = counted(len(unread), "row")
+        logger.warning("%s: %s left out, whose labels no readable image has: %s", path, rows, listed(unread, 3))
+    return found
 
 
 # The ways to name a file, tried one after the other.
@@ -139,7 +214,7 @@ def _matched(place: Place, path: Path, rows: list) -> dict:
         )
     if left:
         where = [f"{row.name} ({row.where})" for row in left[:3]]
-        logger.warning("%s has %s rows that name no file here: %s", path, f"{len(left):,}", listed(where))
+        logger.warning("%s has %s without a file here: %s", path, counted(len(left), "row"), listed(where))
     return labels
 
 

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from mxgan.errors import CorruptFileError, listed, shown
+from mxgan.errors import CorruptFileError, counted, listed, shown
 
 __all__ = ["MOST_BYTES", "Row", "label_rows"]
 
@@ -18,7 +18,7 @@ MOST_BYTES = 48 * 2**20  # of a labels file: more than a million rows
 _LONGEST = 200  # letters in a label
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.0{1,18})?")  # pandas writes 3 as 3.0 if some other row has no label
 _DELIMITERS = ",;\t"
-# The headings of a CSV by their letters alone; of several in one table the first one here is taken.
+# The headings of a CSV, without capitals, spaces, "_" and "-"; of several in one table the first one here is taken.
 _NAMES = ("filename", "file", "filepath", "path", "imagename", "imagepath", "image", "img", "imageid", "name", "id")
 _LABELS = ("label", "labels", "class", "classname", "classid", "category", "target", "breed", "species", "y")
 _AS_CSV = "Give a CSV in UTF-8 with two columns, the file's name and the label."
@@ -56,7 +56,7 @@ def _csv_rows(path: Path, content: bytes) -> list:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise CorruptFileError(path, "is no text in UTF-8", error.start, _AS_CSV) from error
+        raise CorruptFileError(path, "is not text in UTF-8", error.start, _AS_CSV) from error
     delimiter = _delimiter(text)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list = []
@@ -71,13 +71,13 @@ def _csv_rows(path: Path, content: bytes) -> list:
                 if is_heading:
                     continue
             if len(cells) != width:
-                problem = f"has {len(cells)} columns in line {lines.line_num} and {width} in the first"
+                problem = f"has {counted(len(cells), 'column')} in line {lines.line_num} and {width} in the first"
                 raise CorruptFileError(path, problem, remedy=_AS_CSV)
             name, label = (cells[column] for column in columns)
             where = f"line {lines.line_num}"
             rows.append(Row(where, name, _label(path, where, label), not rows and not is_heading))
     except csv.Error as error:
-        raise CorruptFileError(path, f"is no CSV: line {lines.line_num}, {error}", remedy=_AS_CSV) from error
+        raise CorruptFileError(path, f"is not CSV: line {lines.line_num}, {error}", remedy=_AS_CSV) from error
     return rows
 
 
@@ -88,9 +88,9 @@ def _delimiter(text: str) -> str:
 
 def _columns(path: Path, cells: list) -> tuple:
     """((column of names, column of labels), whether these cells are headings for certain)."""
-    letters = [re.sub("[^a-z]", "", cell.lower()) for cell in cells]
+    heads = [re.sub(r"[\s_-]", "", cell.lower()) for cell in cells]
     named, labelled = (
-        next((letters.index(known) for known in wanted if known in letters), None) for wanted in (_NAMES, _LABELS)
+        next((heads.index(known) for known in wanted if known in heads), None) for wanted in (_NAMES, _LABELS)
     )
     if named is not None and labelled is not None:
         return (named, labelled), True
@@ -98,8 +98,8 @@ def _columns(path: Path, cells: list) -> tuple:
         return (0, 1), False
     raise CorruptFileError(
         path,
-        f"has {len(cells)} columns ({shown(listed(cells))}), and their headings do not say which are the file's name "
-        "and the label",
+        f"has {counted(len(cells), 'column')} ({shown(listed(cells))}), and their headings do not say which are the "
+        "file's name and the label",
         remedy="Give two columns, or head them filename and label.",
     )
 
@@ -108,7 +108,7 @@ def _json_rows(path: Path, content: bytes) -> Optional[list]:
     try:
         value = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise CorruptFileError(path, f"is no JSON ({error})", remedy=_AS_JSON) from error
+        raise CorruptFileError(path, f"is not JSON ({error})", remedy=_AS_JSON) from error
     if not isinstance(value, dict) or "labels" not in value:
         raise CorruptFileError(path, 'has no "labels"', remedy=_AS_JSON)
     rows = value["labels"]

@@ -19,7 +19,7 @@ from mxgan.data.image_labels import labelled_files
 from mxgan.data.places import Place, opened_place, remedy_without_images
 from mxgan.data.record_files import check_index, read_records
 from mxgan.data.variety import Variety, check_variety, is_constant
-from mxgan.errors import ArgumentError, CorruptFileError, DatasetError
+from mxgan.errors import ArgumentError, CorruptFileError, DatasetError, counted
 from mxgan.runtime import cv2, mx
 from mxgan.runtime.config import whole_number
 from mxgan.runtime.cpus import ordered_map
@@ -93,7 +93,7 @@ def pack_folder(
         new = work / "new.rec"
         written = _write(new, _encoded(place, paths, classes, settings, (skipped, variety), progress, threads))
         if not written:
-            found = f"{folder} has no image that can be read ({len(skipped)} files tried)"
+            found = f"{folder} has no image that can be read ({counted(len(skipped), 'file')} tried)"
             raise DatasetError(f"{found}. {remedy_without_images(paths)}{reasons_text(skipped)}")
         check_variety(folder, written, variety.fault, _REMEDY)
         _check_written(new, written, output)

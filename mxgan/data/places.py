@@ -15,7 +15,6 @@ from mxgan.errors import DatasetError, DatasetNotFoundError
 __all__ = [
     "Folder",
     "Place",
-    "has_image_suffix",
     "list_files",
     "opened_place",
     "read_plain",
@@ -23,20 +22,6 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
-
-# An unreadable file with one of these suffixes is broken; with another suffix it is ignored (notes, labels, an index).
-_SUFFIXES = frozenset(
-    f".{ending}"
-    for ending in (
-        *("jpg", "jpeg", "jpe", "jfif", "png", "apng", "bmp", "dib", "gif", "webp", "tif", "tiff"),
-        *("ppm", "pgm", "pbm", "pnm", "jp2", "j2k", "jxl", "avif", "heic", "heif", "tga", "psd", "exr", "hdr"),
-    )
-)
-
-
-def has_image_suffix(path: Path) -> bool:
-    """Whether the suffix of a file says that it is an image."""
-    return path.suffix.lower() in _SUFFIXES
 
 
 class Folder:
@@ -153,4 +138,4 @@ def remedy_without_images(files: list) -> str:
             return f"Give the archive in it, {path}, by itself."
         if unreadable_archive(path):
             return f"It holds {path.name}. {unreadable_archive(path)}"
-    return "Give a folder with images in it or in its subfolders."
+    return "Give a folder or a zip archive with images in it."

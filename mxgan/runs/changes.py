@@ -10,7 +10,7 @@ from typing import Optional, Union
 
 from mxgan import runtime
 from mxgan.errors import ArgumentError, MXGANError, RunFinishedError
-from mxgan.runs.config import MAY_CHANGE, RunConfig, recorded_config
+from mxgan.runs.config import MAY_CHANGE, RunConfig, recorded_config, with_labels_of
 from mxgan.runtime.config import setting_paths, to_dict
 from mxgan.training.run_folder import RunFolder
 
@@ -80,7 +80,7 @@ def find_run(wanted: RunConfig, run_dir: Union[str, Path, None]) -> Optional[Pat
             continue
         try:
             before = recorded_config(folder)
-            data = [(config.data_dir, config.labels) for config in (before, wanted)]
+            data = [(config.data_dir, config.labels) for config in (before, with_labels_of(before, wanted))]
             same = data[0] == data[1] and not differences(before, wanted)
         except MXGANError as error:
             logger.warning("%s cannot be read and is skipped: %s", path, error)

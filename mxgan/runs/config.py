@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Optional, Union
 
 from mxgan.callbacks.pictures import get_picture
+from mxgan.data import data_sets_with
 from mxgan.data.background import parse_background
+from mxgan.data.image_labels import CLASS_FOLDERS
 from mxgan.errors import ArgumentError, CorruptFileError, lookup
 from mxgan.recipes import RECIPES
 from mxgan.runtime.config import check_switch, from_dict, to_dict
@@ -17,7 +20,7 @@ from mxgan.training.every import Every
 from mxgan.training.recipe import Recipe
 from mxgan.training.run_folder import BEST, RunFolder
 
-__all__ = ["MAY_CHANGE", "RunConfig", "recorded_config"]
+__all__ = ["MAY_CHANGE", "RunConfig", "recorded_config", "with_labels_of"]
 
 ON_NAN = ("stop", "rollback")
 
@@ -127,6 +130,19 @@ class RunConfig:
 def recorded_config(folder: RunFolder) -> RunConfig:
     """The configuration in a run's config.json; CorruptFileError if it does not fit this version of mxgan."""
     try:
-        return from_dict(RunConfig, folder.read_config()["run"], "run")
+        return from_dict(RunConfig, _with_labels(folder.read_config()["run"]), "run")
     except ArgumentError as error:
         raise CorruptFileError(folder.config_path, f"does not fit this version of mxgan: {error}") from error
+
+
+def _with_labels(values):
+    """The values of a run; one from before there was the setting `labels` had the subfolders as its classes."""
+    if isinstance(values, Mapping) and "labels" not in values and values.get("dataset") in data_sets_with("labels"):
+        return {**values, "labels": CLASS_FOLDERS}
+    return values
+
+
+def with_labels_of(before: RunConfig, wanted: RunConfig) -> RunConfig:
+    """The settings wanted; where they leave `labels` open and the run `before` takes the subfolders, it goes on so."""
+    is_open = wanted.labels is None and before.labels == CLASS_FOLDERS and wanted.dataset == before.dataset
+    return replace(wanted, labels=CLASS_FOLDERS) if is_open else wanted

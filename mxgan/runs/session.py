@@ -22,7 +22,7 @@ from mxgan.runs.changes import (
     warn_of_another_end,
     warn_of_other_bits,
 )
-from mxgan.runs.config import RunConfig, recorded_config
+from mxgan.runs.config import RunConfig, recorded_config, with_labels_of
 from mxgan.runs.data import data_record, last_step
 from mxgan.runtime.config import to_dict
 from mxgan.runtime.files import FolderLock, write_whole
@@ -149,7 +149,7 @@ def resume(
     """
     folder = RunFolder.open(run)
     before = recorded_config(folder)
-    config = _with_changes(config or before, changes)
+    config = _with_changes(with_labels_of(before, config or before), changes)
     changed = check_settings(folder, before, config, allow_changes)
     lock = FolderLock(folder.path)
     try:

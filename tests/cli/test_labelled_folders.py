@@ -124,13 +124,37 @@ def test_runs_with_other_labels_are_other_runs(place):
 
 
 def test_a_run_from_before_there_was_the_setting(place):
-    config = folder_config(data_dir=str(place / "in.zip"))
-    mxgan.start(config, place / "run", display="none", progress=False).run()
-    path = place / "run" / "config.json"
+    """It keeps its subfolders, although there is a labels file now that fits the images."""
+    with zipfile.ZipFile("in.zip") as archive:
+        archive.extractall("data")
+    config = folder_config(data_dir=str(place / "data"))
+    mxgan.start(config, place / "runs" / "one", display="none", progress=False).run()
+    path = place / "runs" / "one" / "config.json"
     record = json.loads(path.read_text())
     del record["run"]["labels"]
     path.write_text(json.dumps(record))
-    mxgan.resume(place / "run", display="none", progress=False, steps=2).run()
+    shutil.copy("labels.csv", "data")
+    assert find_run(config, None) == Path("runs/one"), "the same command goes on with it"
+    mxgan.resume(path.parent, display="none", progress=False, steps=2).run()
+    assert json.loads(path.read_text())["run"]["labels"] == "folders"
+    mxgan.resume(path.parent, replace(config, steps=3), display="none", progress=False).run()
+
+
+def test_an_index_that_is_no_labels_file_does_not_stop_a_run(place, caplog):
+    with zipfile.ZipFile("in.zip") as archive:
+        archive.extractall("data")
+    Path("data/labels.csv").write_text("id,age,male\n1,2,3\n")
+    config = folder_config(data_dir=str(place / "data"))
+    mxgan.start(config, place / "run", display="none", progress=False).run()
+    assert "labels.csv was found and is not used as the labels file" in caplog.text
+
+
+def test_a_labels_file_here_and_another_one_beside_the_images(place):
+    with zipfile.ZipFile("in.zip", "a") as archive:
+        archive.writestr("all/labels.csv", "0,x\n")
+    result = train(*SMALL, "--data-dir", "in.zip", "--labels", "labels.csv", "--steps", 1)
+    assert result.exit_code == 2
+    assert f"{place / 'labels.csv'} and {place / 'in.zip' / 'all' / 'labels.csv'}" in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize("flags", [{"labels": "labels.csv"}, {"settings": ("labels=labels.csv",)}])

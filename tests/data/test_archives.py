@@ -108,7 +108,7 @@ def test_names_that_count(tmp_path, images, caplog):
     names += ["/etc/3.png", "../out.png", "a/../../b/2.png", "a//4.png", "b\\5.png", "größe/6.png"]
     path = write_zip(tmp_path / "in.zip", dict.fromkeys(names, image))
     assert names_in(path) == ["a/1.png", "a/4.png", "b/1.png", "b/5.png", "etc/3.png", "größe/6.png"]
-    assert "in.zip: 2 names lead out of it and are left out: ../out.png, a/../../b/2.png" in caplog.text
+    assert 'in.zip: 2 names left out because of "..": ../out.png, a/../../b/2.png' in caplog.text
     assert load(path).report.class_names == ["a", "b", "etc", "größe"]
 
 
@@ -127,20 +127,24 @@ def test_of_two_files_with_one_name_the_last_counts(tmp_path, images, caplog):
             archive.writestr("a.png", images["cat/10.png"])
     write_folder(tmp_path / "in", {"a.png": images["cat/10.png"]})
     assert load(tmp_path / "in.zip").digest == load(tmp_path / "in").digest
-    assert "1 names come twice: the last file counts: a.png" in caplog.text
+    assert "1 name found twice, the last file counts: a.png" in caplog.text
 
 
 @pytest.mark.parametrize(
     "names, classes",
     [
         (["in/cat/1.png", "in/dog/1.png", "__MACOSX/in/._1.png"], ["cat", "dog"]),
-        (["in/cat/1.png", "in/top.png"], ["", "cat"]),
+        (["in/cat/1.png", "in/dog/1.png", "in/top.png"], ["", "cat", "dog"]),
+        (["in/cat/1.png", "in/top.png"], ["in"]),
+        (["cat/1.png", "cat/more/1.png"], ["cat"]),
         (["cat/1.png", "cat/2.png"], ["cat"]),  # as of a folder
         (["in/cat/1.png", "readme.txt"], ["in"]),
+        (["in/cat/1.png", "in/dog/1.png", "readme.txt", "LICENSE"], ["cat", "dog"]),
+        (["in/cat/1.png", "in/dog/1.png", "top.png"], ["", "in"]),
     ],
 )
 def test_one_folder_around_everything_is_the_top(tmp_path, images, names, classes):
-    files = {name: b"no image" if name.endswith(".txt") else images["cat/1.png"] for name in names}
+    files = {name: b"no image" if name in ("readme.txt", "LICENSE") else images["cat/1.png"] for name in names}
     assert load(write_zip(tmp_path / "in.zip", files)).report.class_names == classes
 
 
@@ -169,7 +173,7 @@ def test_what_cannot_be_read_safely_has_a_reason(tmp_path, images):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(link, "/etc/passwd")
     assert reason_for(path) == "a link, which is not followed inside an archive"
-    with pytest.raises(DatasetError, match=r"no image that can be read .1 files tried[^\n]*\n  a.png: a link, which"):
+    with pytest.raises(DatasetError, match=r"no image that can be read .1 file tried[^\n]*\n  a.png: a link, which"):
         load(path)
 
 

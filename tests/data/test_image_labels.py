@@ -7,6 +7,7 @@ import pytest
 
 from mxgan.data import label_files, open_dataset
 from mxgan.data.folder import load_folder
+from mxgan.data.image_labels import labels_path
 from mxgan.data.packing import pack_folder
 from mxgan.data.record_files import read_records
 from mxgan.errors import ArgumentError, CorruptFileError, DatasetError, DatasetNotFoundError
@@ -44,7 +45,7 @@ def test_what_is_set_wins_then_dataset_json_then_labels_csv_then_subfolders(tmp_
     own = tmp_path / "own.csv"
     own.write_text("a.png,x\nb.png,x\nsub/c.png,y\n")
     assert classes_of(folder, labels=str(own)) == (["x", "y"], [0, 0, 1])
-    assert f"The labels are those of {own}, 2 classes; labels=folders takes the subfolders as classes" in caplog.text
+    assert f"The labels are those of {own}, 2 classes; --labels folders takes the subfolders as classes" in caplog.text
     assert classes_of(folder) == (["3", "9", "11"], [1, 2, 0])  # numbers in their order, not that of texts
     assert f"The labels are those of {folder / 'dataset.json'}, 3 classes" in caplog.text
     assert classes_of(folder, labels="labels.csv") == (["cat", "dog"], [0, 1, 1])
@@ -87,10 +88,12 @@ def test_packed_with_the_same_labels(tmp_path, images):
 def test_no_labels_of_stylegan(tmp_path, images, caplog):
     caplog.set_level(logging.INFO)
     folder = with_labels(tmp_path / "in", images, json='{"labels": null}')
-    found = load(folder)
+    found = load(folder, labels="dataset.json")
     assert (found.report.class_names, found.report.label_array, len(found.images)) == ([], None, 3)
-    assert "dataset.json says that there are no labels; labels=folders takes the subfolders" in caplog.text
-    assert pack_folder(folder, tmp_path / "out.rec", progress=False).classes == [""]
+    assert "dataset.json says that there are no labels; --labels folders takes the subfolders" in caplog.text
+    assert pack_folder(folder, tmp_path / "out.rec", progress=False, labels="dataset.json").classes == [""]
+    assert classes_of(folder) == (["", "sub"], [0, 0, 1])
+    assert "dataset.json says that there are no labels: the subfolders are the classes" in caplog.text
 
 
 WAYS = {
@@ -138,26 +141,28 @@ def test_files_of_other_kinds_do_not_share_a_name_with_an_image(tmp_path, images
     assert classes_of(folder) == (["cat", "dog"], [0, 1, 1])
 
 
-def test_images_without_a_row_are_named_before_anything_is_decoded(tmp_path, images, monkeypatch):
+def test_images_without_a_row_are_named_before_anything_is_decoded(tmp_path, images, monkeypatch, caplog):
     folder = with_labels(tmp_path / "in", images, csv="a.png,cat\nb.png,dog\n")
     wanted = f"labels.csv has no row for 1 of the images: {folder / 'sub' / 'c.png'}. Add the rows or move these images"
     with monkeypatch.context() as patch:
         patch.setattr("mxgan.data.folder.decode_bgr", lambda *_: pytest.fail("an image was decoded"))
-        with pytest.raises(DatasetError, match=f"{wanted} away; labels=folders takes the subfolders as classes"):
-            load(folder)
+        with pytest.raises(DatasetError, match=f"{wanted} away; --labels folders takes the subfolders as classes"):
+            load(folder, labels="labels.csv")
     with pytest.raises(DatasetError, match=wanted):
-        pack_folder(folder, tmp_path / "out.rec", progress=False)
+        pack_folder(folder, tmp_path / "out.rec", progress=False, labels="labels.csv")
     assert not (tmp_path / "out.rec").exists()
     assert classes_of(folder, limit=2) == (["cat", "dog"], [0, 1])
     (folder / "sub" / "c.png").rename(folder / "sub" / "c")  # an image all the same
     with pytest.raises(DatasetError, match="has no row for 1 of the images: .*in/sub/c. Add"):
-        load(folder)
+        load(folder, labels="labels.csv")
+    assert classes_of(folder) == (["", "sub"], [0, 0, 1])
+    assert "labels.csv was found and is not used as the labels file: " in caplog.text
 
 
 def test_rows_without_an_image_are_a_warning(tmp_path, images, caplog):
     folder = with_labels(tmp_path / "in", images, csv=CSV + "gone.png,bird\nd,bird\n")
     assert classes_of(folder) == (["cat", "dog"], [0, 1, 1])
-    assert "labels.csv has 2 rows that name no file here: gone.png (line 5), d (line 6)" in caplog.text
+    assert "labels.csv has 2 rows without a file here: gone.png (line 5), d (line 6)" in caplog.text
 
 
 def test_another_labels_file_is_another_data_set(tmp_path, images, cache):
@@ -179,11 +184,11 @@ def deep(text: str) -> str:
 BROKEN = {
     "empty": ("csv", "", "has no rows. Give a CSV in UTF-8 with two columns"),
     "heading alone": ("csv", "filename,label\n", "has no rows"),
-    "one column": ("csv", "a.png\nb.png\n", r"has 1 columns \('a.png'\), and their headings do not say"),
+    "one column": ("csv", "a.png\nb.png\n", r"has 1 column \('a.png'\), and their headings do not say"),
     "columns unknown": ("csv", "x,y1,z\n1,2,3\n", "Give two columns, or head them filename and label"),
-    "columns differ": ("csv", "a.png,1\nb.png\n", "has 1 columns in line 2 and 2 in the first"),
-    "quote open": ("csv", 'a.png,1\nb.png,"2\n', "is no CSV: line ., unexpected end of data"),
-    "endless": ("csv", "a.png," + deep("x") * 2, "is no CSV: line .*, field larger than field limit"),
+    "columns differ": ("csv", "a.png,1\nb.png\n", "has 1 column in line 2 and 2 in the first"),
+    "quote open": ("csv", 'a.png,1\nb.png,"2\n', "is not CSV: line ., unexpected end of data"),
+    "endless": ("csv", "a.png," + deep("x") * 2, "is not CSV: line .*, field larger than field limit"),
     "long": ("csv", "a.png," + "x" * 201, "line 1 has a label of 201 letters. Give 1 to 200"),
     "no label": ("csv", "a.png,1\nb.png,\n", "line 2 has no label"),
     "no image": (
@@ -192,9 +197,9 @@ BROKEN = {
         r"names no file in .*in: it has names such as 'y.png', and the files are",
     ),
     "two labels": ("csv", "a.png,1\na,2\n", "line 2: 'a' has the label '2' here and '1' in another row. Leave one"),
-    "binary": ("csv", "a.png,\udc80", "labels.csv, byte 6: is no text in UTF-8"),
-    "no json": ("json", "{", "is no JSON"),
-    "deep json": ("json", deep("["), "is no JSON"),
+    "binary": ("csv", "a.png,\udc80", "labels.csv, byte 6: is not text in UTF-8"),
+    "no json": ("json", "{", "is not JSON"),
+    "deep json": ("json", deep("["), "is not JSON"),
     "other json": ("json", '{"images": []}', 'has no "labels"'),
     "a list": ("json", "[1]", 'has no "labels"'),
     "an object": ("json", '{"labels": {"a.png": 1}}', "has {'a.png': 1} as its \"labels\""),
@@ -213,31 +218,35 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-def test_a_broken_labels_file_is_an_error_in_words(tmp_path, images, fault):
+def test_a_broken_labels_file_is_an_error_if_named_and_a_warning_if_found(tmp_path, images, caplog, fault):
     kind, text, message = BROKEN[fault]
     folder = with_labels(tmp_path / "in", images)
     name = {"csv": "labels.csv", "json": "dataset.json"}[kind]
     (folder / name).write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises((CorruptFileError, DatasetError), match=message) as caught:
-        load(folder)
+        load(folder, labels=name)
     assert name in str(caught.value)
-    assert len(load(folder, labels="folders").images) == 3
+    assert classes_of(folder, labels="folders") == (["", "sub"], [0, 0, 1])
+    assert caplog.text == ""
+    assert classes_of(folder) == (["", "sub"], [0, 0, 1])
+    assert f"{name} was found and is not used as the labels file: {caught.value} The subfolders are" in caplog.text
+    assert "Give --labels FILE for a labels file, or --labels folders without this warning." in caplog.text
 
 
 def test_a_name_of_two_files(tmp_path, images):
     folder = with_labels(tmp_path / "in", {**images, "other/c.png": images["a.png"]}, csv="a.png,1\nc.png,2\n")
     with pytest.raises(DatasetError, match="line 2: 'c.png' is the name of 2 files .*Give their paths from the top"):
-        load(folder)
+        load(folder, labels="labels.csv")
 
 
 def test_an_enormous_labels_file_is_not_read(tmp_path, images, monkeypatch):
     monkeypatch.setattr("mxgan.data.image_labels.MOST_BYTES", 20)
     folder = with_labels(tmp_path / "in", images, csv=CSV)
     with pytest.raises(CorruptFileError, match="labels.csv: cannot be read: larger than 0 MB"):
-        load(folder)
+        load(folder, labels="labels.csv")
     archive = write_zip(tmp_path / "in.zip", {**images, "labels.csv": CSV.encode()})
     with pytest.raises(CorruptFileError, match="in.zip/labels.csv: cannot be read: its .* are allowed; unpack"):
-        load(archive)
+        load(archive, labels="labels.csv")
     assert label_files.MOST_BYTES < 64 * 2**20
 
 
@@ -256,4 +265,40 @@ def test_a_labels_file_that_is_not_there(tmp_path, images):
     (folder / "labels.csv").unlink()
     os.mkfifo(folder / "labels.csv")  # would never end
     with pytest.raises(CorruptFileError, match="labels.csv: cannot be read: not a regular file"):
-        load(folder)
+        load(folder, labels="labels.csv")
+
+
+def test_names_with_digits_are_no_headings(tmp_path, images):
+    folder = write_folder(tmp_path / "in", {"img0.png": images["a.png"], "img1.png": images["b.png"]})
+    (folder / "labels.csv").write_text("img0,class0\nimg1,class1\n")
+    assert classes_of(folder, labels="labels.csv") == (["class0", "class1"], [0, 1])
+
+
+def test_a_label_without_a_readable_image_is_no_class(tmp_path, images, caplog):
+    others = {"note.txt": b"a note", "bad.png": b"no image"}
+    text = "note.txt,aaa\nbad.png,bbb\na.png,cat\nb.png,dog\nsub/c.png,dog\n"
+    folder = with_labels(tmp_path / "in", {**images, **others}, csv=text)
+    assert classes_of(folder, most_broken=0.5) == (["cat", "dog"], [0, 1, 1])
+    assert "labels.csv: 2 rows left out, whose labels no readable image has: note.txt, bad.png" in caplog.text
+    (folder / "labels.csv").write_text("note.txt,aaa\nbad.png,bbb\n")
+    with pytest.raises(DatasetError, match="labels.csv has no row for an image that can be read: note.txt, bad.png"):
+        load(folder, labels="labels.csv")
+
+
+def test_one_name_of_two_files_that_differ(tmp_path, images, monkeypatch):
+    folder = with_labels(tmp_path / "in", images, csv=CSV)
+    archive = write_zip(tmp_path / "in.zip", {**images, "labels.csv": CSV.encode()})
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "labels.csv"
+    own.write_text(CSV)
+    assert classes_of(folder, labels="labels.csv") == (["cat", "dog"], [0, 1, 1])
+    own.write_text(CSV.replace("cat", "ant"))
+    for place in (folder, archive):
+        wanted = f"two such files, which differ: {own} and {place / 'labels.csv'}. Give the whole path of one of them"
+        for call in (load, lambda place, labels: labels_path(labels, place)):
+            with pytest.raises(ArgumentError, match=wanted):
+                call(place, labels="labels.csv")
+        assert classes_of(place, labels=str(own)) == (["ant", "dog"], [0, 1, 1])
+        assert classes_of(place, labels=str(place / "labels.csv")) == (["cat", "dog"], [0, 1, 1])
+    assert labels_path("labels.csv", tmp_path / "elsewhere") == str(own)
+    assert labels_path("folders", folder) == "folders"

@@ -149,7 +149,7 @@ def left_over(place, *but):
 def test_nothing_to_read_leaves_nothing_behind(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "notes.txt").write_text("hello")
-    with pytest.raises(DatasetError, match=r"in has no image that can be read \(1 files tried\)"):
+    with pytest.raises(DatasetError, match=r"in has no image that can be read \(1 file tried\)"):
         pack(tmp_path / "in", tmp_path / "out.rec")
     assert left_over(tmp_path, "in") == []
 
