@@ -7,6 +7,7 @@ import logging
 import os
 import re
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path, PurePath
 from typing import Callable, NamedTuple, Optional, Union
 
@@ -100,10 +101,12 @@ def _labelled(place: Place, path: Path, read: Callable, limit: Optional[int], by
     table = _table(place, path, digest, rows)
     own = path.resolve()
     files = [file for file in place.files if file.name != path.name or file.resolve() != own]
-    table.check([file for file in files if has_image_suffix(file)][:limit])
-    if not by_name:  # nothing but a warning may come of this file, so it cannot wait until they are decoded
-        others = (file for file in files if not has_image_suffix(file) and file not in table.numbers)
-        table.check([file for file in others if _holds_image(place, file)])
+    if by_name:
+        images: Iterable = (file for file in files if has_image_suffix(file))
+    else:  # nothing but a warning may come of this file: no image without a row may turn up later, while decoding
+        is_known = table.numbers if limit is None else ()
+        images = (file for file in files if file in is_known or _holds_image(place, file))
+    table.check(islice(images, limit))
     return table, files
 
 

@@ -312,7 +312,9 @@ def test_too_many_broken_files(place, make_photo):
 
 def test_no_image_at_all(tmp_path, cache):
     (tmp_path / "in").mkdir()
-    with pytest.raises(DatasetError, match=r"in has no image that can be read \(0 files tried\). Give a folder or a zip"):
+    with pytest.raises(
+        DatasetError, match=r"in has no image that can be read \(0 files tried\). Give a folder or a zip"
+    ):
         load(tmp_path / "in")
     break_files(tmp_path / "in", "a.jpg", "b.txt")
     with pytest.raises(DatasetError, match=r"\(2 files tried\).*\n  a.jpg: not an image in a readable"):

@@ -268,6 +268,12 @@ def test_a_labels_file_that_is_not_there(tmp_path, images):
         load(folder, labels="labels.csv")
 
 
+def test_a_file_found_is_left_aside_if_an_image_within_the_limit_has_no_row(tmp_path, images, caplog):
+    folder = with_labels(tmp_path / "in", {**images, "a.png": b"broken"}, csv="a.png,x\nb.png,y\n")
+    assert classes_of(folder, limit=2, most_broken=0.5) == (["", "sub"], [0, 1])
+    assert "labels.csv was found and is not used as the labels file: " in caplog.text
+
+
 def test_names_with_digits_are_no_headings(tmp_path, images):
     folder = write_folder(tmp_path / "in", {"img0.png": images["a.png"], "img1.png": images["b.png"]})
     (folder / "labels.csv").write_text("img0,class0\nimg1,class1\n")
