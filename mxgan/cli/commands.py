@@ -12,7 +12,7 @@ import click
 
 from mxgan import __version__
 from mxgan.cli.evaluate import evaluate, train_classifier
-from mxgan.cli.flags import changed, overwrite_option, resolve, sizes_of, training_options
+from mxgan.cli.flags import background_option, changed, overwrite_option, resolve, sizes_of, training_options
 from mxgan.cli.run import run
 from mxgan.cli.streams import Group, say
 from mxgan.cli.summary import summary
@@ -235,7 +235,7 @@ def recipes(debug: bool) -> None:
 @click.argument("output", type=click.Path())
 @click.option("--resize", type=int, default=256, show_default=True, help="Length of the shorter side, in pixels.")
 @click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="JPEG quality.")
-@click.option("--background", help="Colour behind transparent parts: white (the default), black or #rrggbb.")
+@background_option
 @click.option("--labels", metavar="FILE|folders", help="CSV or dataset.json with the labels of the images.")
 @overwrite_option
 @click.option("--debug", is_flag=True, help="Show tracebacks.")

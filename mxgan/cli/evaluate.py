@@ -9,7 +9,7 @@ from typing import Optional
 
 import click
 
-from mxgan.cli.flags import overwrite_option
+from mxgan.cli.flags import background_option, overwrite_option
 from mxgan.cli.streams import nowhere, say
 from mxgan.cli.terminal import readable_errors, show_log
 
@@ -101,6 +101,7 @@ def evaluate(
 @click.option("--dataset", metavar="NAME", default="digits", show_default=True, help="mnist, digits or folder.")
 @click.option("--data-dir", type=click.Path(), help="Folder of the data, or a .zip of images.")
 @click.option("--labels", metavar="FILE|folders", help="CSV or dataset.json with the labels of a folder's images.")
+@background_option
 @click.option("--output", type=click.Path(), metavar="FOLDER", required=True, help="A new folder for the classifier.")
 @overwrite_option
 @click.option("--epochs", type=click.IntRange(min=1), help="Without it: 4 epochs, and at least 600 steps.")
@@ -110,6 +111,7 @@ def train_classifier(
     dataset: str,
     data_dir: Optional[str],
     labels: Optional[str],
+    background: Optional[str],
     output: str,
     overwrite: bool,
     epochs: Optional[int],
@@ -126,7 +128,8 @@ def train_classifier(
 
         check_folder(Path(output), overwrite, CLASSIFIER_FILES)
         training = ClassifierTraining(seed=seed, **({"epochs": epochs, "least_steps": 1} if epochs else {}))
-        network = trained(labelled_data(dataset, data_dir, training, labels=labels), training)
+        data = labelled_data(dataset, data_dir, training, labels=labels, background=background)
+        network = trained(data, training)
         network.save(output, overwrite)
         record = {"accuracy": network.record["accuracy"], "test_images": network.record["test_images"]}
         say(json.dumps({**record, "fingerprint": network.fingerprint}))

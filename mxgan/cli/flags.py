@@ -14,6 +14,7 @@ import click
 from mxgan.errors import ArgumentError
 
 __all__ = [
+    "background_option",
     "changed",
     "learning_rates",
     "overwrite_option",
@@ -122,6 +123,10 @@ _OPTIONS = (
     click.option("--debug", is_flag=True, help="Show tracebacks."),
 )  # fmt: skip
 
+
+background_option = click.option(
+    "--background", help="Colour behind transparent parts: white (the default), black or #rrggbb."
+)
 
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace the output if it exists; the old one stays until the new one is whole."

@@ -9,7 +9,7 @@ import numpy as np
 
 from mxgan.errors import ArgumentError
 
-__all__ = ["WHITE", "over", "parse_background"]
+__all__ = ["WHITE", "other_background", "over", "parse_background"]
 
 WHITE = (255, 255, 255)
 
@@ -31,6 +31,15 @@ def parse_background(value: Optional[str]) -> tuple:
     if named is None and found is None:
         raise ArgumentError(f"background is {value!r}; give white, black or #rrggbb, for example #ff8000.")
     return named or tuple(int(part, 16) for part in found.groups())
+
+
+def other_background(used: tuple) -> str:
+    """What to do about images without variety, if transparent parts may be the cause; `used` is the background."""
+    colour = "white" if used == _NAMED["black"] else "black"
+    return (
+        f"give another background, for example {colour} (background={colour} in a run's --set, "
+        f"--background {colour} of the other commands)"
+    )
 
 
 def over(pixels: np.ndarray, background: tuple) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import Optional, Union
 import numpy as np
 
 from mxgan.data.archives import is_archive, unreadable_archive
-from mxgan.data.background import parse_background
+from mxgan.data.background import other_background, parse_background
 from mxgan.data.base import checked_shape, content_digest
 from mxgan.data.decoding import decode_bgr, decoding
 from mxgan.data.fitting import fitted
@@ -163,14 +163,12 @@ def _decode(job: tuple) -> tuple:
     return known, cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGR2GRAY), None
 
 
-def _remedy(report: FolderReport) -> Optional[str]:
+def _remedy(report: FolderReport, background: Optional[str]) -> Optional[str]:
     """What to do about images without variety, if transparent parts may be the cause."""
     if not report.with_alpha:
         return None
-    return (
-        f"{report.with_alpha:,} of them have transparent parts: give another background (--set background=black), or "
-        "images that differ."
-    )
+    remedy = other_background(parse_background(background))
+    return f"{report.with_alpha:,} of them have transparent parts: {remedy}, or images that differ."
 
 
 def _judge(folder: Path, found: FolderImages, limit: Optional[int], most_broken: float) -> None:
@@ -215,7 +213,7 @@ def open_folder(
         raise DatasetNotFoundError(f"{place} is not a folder. {remedy}")
     decoding_settings = {"limit": limit, "most_broken": most_broken, "background": background, "threads": threads}
     found = load_folder(place, image_size, channels, labels=labels, progress=progress, **decoding_settings)
-    check_variety(data_dir, len(found.images), array_fault(found.images), _remedy(found.report))
+    check_variety(data_dir, len(found.images), array_fault(found.images), _remedy(found.report, background))
     names, source = found.report.class_names, found.report.labels_file
     return ImageArrayIter(
         found.images,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Union
 
-from mxgan.data.background import parse_background
+from mxgan.data.background import other_background, parse_background
 from mxgan.data.decoding import decode_bgr, decoding
 from mxgan.data.image_files import ClassFolders, read_image_file, reasons_text, size_of_job
 from mxgan.data.image_labels import labelled_files
@@ -29,8 +29,6 @@ from mxgan.runtime.progress import Progress
 __all__ = ["PackReport", "pack_folder"]
 
 logger = logging.getLogger(__name__)
-
-_REMEDY = "Give images that differ; for images with transparent parts try another background (--background black)."
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,8 @@ def pack_folder(
         if not written:
             found = f"{folder} has no image that can be read ({counted(len(skipped), 'file')} tried)"
             raise DatasetError(f"{found}. {remedy_without_images(paths)}{reasons_text(skipped)}")
-        check_variety(folder, written, variety.fault, _REMEDY)
+        remedy = f"Give images that differ; for images with transparent parts {other_background(settings[-1])}."
+        check_variety(folder, written, variety.fault, remedy)
         _check_written(new, written, output)
         _put_in_place(new, output, index)
     return PackReport(output, index, written, skipped, classes.names)

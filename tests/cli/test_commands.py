@@ -502,7 +502,7 @@ def black_shapes(folder: Path) -> Path:
     """Shapes that live in alpha: every pixel is black."""
     from PIL import Image
 
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for number in range(4):
         pixels = np.zeros((32, 32, 4), np.uint8)
         pixels[4 : 10 + 5 * number, 6:20, 3] = 255
@@ -523,7 +523,7 @@ def test_a_background_is_a_setting_of_the_run(tmp_path, monkeypatch):
     refused = on_shapes(tmp_path, "--set", "background=black")
     assert refused.exit_code == 1
     assert "its 4 images are of one colour each, and a GAN can learn nothing" in refused.output
-    assert "give another background (--set background=black)" in refused.output
+    assert "give another background, for example white (background=white in a run's --set, " in refused.output
     assert not (tmp_path / "run" / "checkpoints").exists()
     trained = on_shapes(tmp_path, "--set", "background=#ff8000")
     assert trained.exit_code == 0, trained.output
@@ -532,6 +532,23 @@ def test_a_background_is_a_setting_of_the_run(tmp_path, monkeypatch):
     other = on_shapes(tmp_path, "--resume", "auto", "--steps", 2, "--set", "background=white")
     assert other.exit_code == 2
     assert "background" in other.output
+
+
+def test_a_classifier_has_a_background(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name in ("a", "b"):
+        black_shapes(tmp_path / "in" / name)
+    data = ("train-classifier", "--dataset", "folder", "--data-dir", tmp_path / "in", "--epochs", 1)
+    refused = mxgan(*data, "--output", tmp_path / "no", "--background", "black")
+    assert refused.exit_code == 1
+    assert "8 of them have transparent parts: give another background, for example white (" in refused.output
+    assert "--background white of the other commands" in refused.output
+    found = []
+    for name in ("white", "#ff8000"):
+        result = mxgan(*data, "--output", tmp_path / name, "--background", name)
+        assert result.exit_code == 0, result.output
+        found.append(json.loads((tmp_path / name / "classifier.json").read_text())["record"]["data"]["train"])
+    assert found[0] != found[1]
 
 
 def test_a_run_of_before_backgrounds_has_the_usual_one(finished, tmp_path):
@@ -562,6 +579,7 @@ def test_pack_draws_over_a_background(tmp_path):
     refused = mxgan("pack", tmp_path / "in", tmp_path / "out.rec", "--background", "black")
     assert refused.exit_code == 1
     assert "images are of one colour each" in refused.output
+    assert "transparent parts give another background, for example white (" in refused.output
     assert mxgan("pack", tmp_path / "in", tmp_path / "out.rec", "--background", "red").exit_code == 2
     packed = mxgan("pack", tmp_path / "in", tmp_path / "out.rec", "--background", "#00ff00")
     assert packed.exit_code == 0, packed.output
