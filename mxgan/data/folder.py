@@ -82,7 +82,7 @@ def load_folder(
         table, paths = labelled_files(place, labels, limit)
         entry = cache_entry(place, paths, settings, table)
         found = recall(entry, load_images, "the folder is decoded again")
-        if found is None:
+        if found is None or not found.report.is_valid:
             found = _decode_all(place, paths, table, entry, settings, threads, progress)
     _judge(folder, found, limit, most_broken)
     return found

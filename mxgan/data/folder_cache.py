@@ -1,7 +1,8 @@
 """A cache for the decoded images of a folder or archive: NAME.pixels, which is memory-mapped, and NAME.json beside it.
 
-NAME depends on the settings, on the files and on the labels file, so a changed folder is decoded again. The .json is
-written last and holds the sha256 of the pixels, so truncated, damaged or foreign files are noticed.
+NAME is FORMAT-ASKED-FILES: the format of the cache, a digest of the folder's path and the settings, and a digest of the
+files and the labels file. So a changed folder is decoded again. The .json is written last and holds the sha256 of the
+pixels, so truncated, damaged or foreign files are noticed.
 """
 
 from __future__ import annotations
@@ -10,17 +11,21 @@ import contextlib
 import hashlib
 import logging
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
 import numpy as np
+import PIL
 
 from mxgan.data.base import content_digest
+from mxgan.data.image_kinds import readable_formats
 from mxgan.errors import OutputError
+from mxgan.runtime import cv2
 from mxgan.runtime.cache import cache_folder, read_checked, write_checked
 from mxgan.runtime.files import sync
 
@@ -28,7 +33,13 @@ __all__ = ["FolderImages", "FolderReport", "cache_entry", "load_images", "rememb
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 2  # increase it whenever the same files would give other pixels
+_FORMAT = 3  # increase it whenever the same files would give other pixels
+_ENTRY = re.compile("(?:([0-9]+)-)?([0-9a-f]{16})-[0-9a-f]{32}")  # before format 3, the name did not begin with it
+
+
+def present_reader() -> str:
+    """The versions of the two decoders, and the formats that Pillow reads at present."""
+    return f"Pillow {PIL.__version__}, OpenCV {cv2.__version__}: {', '.join(readable_formats())}"
 
 
 @dataclass
@@ -43,6 +54,7 @@ class FolderReport:
     ignored : number of files that are not images, by their names and their content.
     with_alpha : number of images that were read and may be transparent somewhere.
     labels_file : the name of the labels file, if the labels come from one.
+    reader : the versions and formats that decided which files are broken, see `present_reader`.
     """
 
     class_names: list
@@ -51,11 +63,17 @@ class FolderReport:
     ignored: int = 0
     with_alpha: int = 0
     labels_file: str = ""
+    reader: str = field(default_factory=present_reader)
 
     @property
     def label_array(self) -> Optional[np.ndarray]:
         """Labels as (N,) int64; None if there are no classes."""
         return np.array(self.labels, np.int64) if self.class_names else None
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the files would be judged alike now. A file that was broken may be readable by another Pillow."""
+        return not self.broken or self.reader == present_reader()
 
 
 @dataclass(frozen=True)
@@ -79,11 +97,11 @@ def cache_entry(place, paths: list, settings: tuple, table=None) -> Path:
     It may be missing. `place` is a `Place`, `table` the `LabelTable`, if there is one.
     """
     named = () if table is None else (os.fsencode(table.path.resolve()),)
-    asked = hashlib.sha256(repr((_FORMAT, os.fsencode(place.path.resolve()), settings, *named)).encode()).hexdigest()
+    asked = hashlib.sha256(repr((os.fsencode(place.path.resolve()), settings, *named)).encode()).hexdigest()
     listing = hashlib.sha256() if table is None else hashlib.sha256(table.digest.encode())
     for path in paths:
         listing.update(repr((os.fsencode(path.relative_to(place.top)), place.state(path))).encode())
-    return cache_folder("folders", f"{asked[:16]}-{listing.hexdigest()[:32]}.json")
+    return cache_folder("folders", f"{_FORMAT}-{asked[:16]}-{listing.hexdigest()[:32]}.json")
 
 
 def load_images(entry: Path) -> FolderImages:
@@ -149,9 +167,16 @@ def _removed_at_the_end(path: Path) -> Iterator[None]:
 
 
 def _remove_others(entry: Path) -> None:
-    """Remove entries of earlier states of the folder, and files that a killed process left an hour ago or more."""
-    asked = entry.stem.partition("-")[0]
-    outdated = [path for path in entry.parent.glob(f"{asked}-*") if path.stem != entry.stem]
+    """Remove entries of older formats and of earlier states of the folder, and what a killed process left an hour ago.
+
+    Entries of a newer format belong to another mxgan on this machine.
+    """
+    own, outdated = _ENTRY.fullmatch(entry.stem), []
+    for path in entry.parent.iterdir():
+        found = _ENTRY.fullmatch(path.stem)
+        if found and path.stem != entry.stem:
+            older = int(found[1] or 0) < _FORMAT
+            outdated += [path] if older or found.groups() == own.groups() else []
     for path in [*outdated, *entry.parent.glob(".*.writing")]:
         with contextlib.suppress(FileNotFoundError):  # another process was faster
             if path in outdated or path.stat().st_mtime < time.time() - 3600:

@@ -482,3 +482,33 @@ def test_images_are_compared_no_longer_than_needed(tmp_path, make_photo, monkeyp
     monkeypatch.setattr(variety, "is_constant", lambda pixels: asked.append(1) or honest(pixels))
     opened(tmp_path / "in")
     assert len(asked) == 2
+
+
+def test_a_file_that_was_broken_is_tried_again_with_another_reader(place, cache, monkeypatch):
+    """A GIF stands for an AVIF, which not every Pillow reads."""
+    Image.init()
+    save(place / "dog" / "9.gif", np.arange(300).reshape(10, 10, 3).astype(np.uint8))
+    with monkeypatch.context() as without:
+        without.delitem(Image.OPEN, "GIF")
+        first = load(place, most_broken=0.5)
+        assert [path for path, _ in first.report.broken] == ["dog/9.gif"]
+    second = load(place, most_broken=0.5)
+    assert second.report.broken == []
+    assert len(second.images) == len(first.images) + 1
+    monkeypatch.delitem(Image.OPEN, "GIF")  # without broken files, nothing is decoded again
+    forbid_decoding(monkeypatch)
+    assert load(place, most_broken=0.5).digest == second.digest
+
+
+def test_entries_of_an_older_format_are_removed(place, cache, monkeypatch):
+    kept = cache / "folders"
+    load(place)
+    old = {path.name for path in kept.iterdir()}
+    for name in (f"{'1' * 16}-{'2' * 32}.pixels", f"99-{'1' * 16}-{'2' * 32}.json", "notes.txt"):
+        (kept / name).write_bytes(b"1")
+    monkeypatch.setattr(folder_cache, "_FORMAT", folder_cache._FORMAT + 1)
+    load(place)
+    names = {path.name for path in kept.iterdir()}
+    assert not names & old
+    assert len(names) == 4
+    assert {"notes.txt", f"99-{'1' * 16}-{'2' * 32}.json"} < names
