@@ -39,6 +39,7 @@ The files, in reading order::
     variety.py         whether the images of a data set differ
     records.py         the data set "recordio"
     record_files.py    a checked reader for RecordIO files
+    record_kinds.py    what MXNet's decoder makes of an image
     record_labels.py   the labels of a RecordIO file
     record_cache.py    a cache for the scan of a RecordIO file
     packing.py         a folder or zip archive of images packed into a RecordIO file

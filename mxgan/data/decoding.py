@@ -41,6 +41,10 @@ MAX_PIXELS = 64 * 2**20
 MAX_BYTES = 224 * 2**20  # memory limit for decoding an image, and for all images decoded at the same time
 MAX_ASPECT = 64  # a longer strip with its shorter edge scaled to 256 would take hundreds of MB
 
+_IN_OUR_WORDS = {
+    "Unsupported BMP bitfields layout": "this kind of BMP (bit fields of an unusual order) is not supported",
+}
+
 
 class ImageHeader(NamedTuple):
     """The format and size of an image file, from its header; sizes in pixels, before the image is turned upright.
@@ -82,7 +86,7 @@ def read_header(source: Union[bytes, Path], max_pixels: int = MAX_PIXELS) -> Ima
     except Image.DecompressionBombError as error:
         raise DatasetError(f"its pixels are more than the {max_pixels:,} allowed") from error
     except OSError as error:
-        raise DatasetError(error.strerror or str(error)) from error
+        raise DatasetError(error.strerror or _IN_OUR_WORDS.get(str(error), str(error))) from error
     except Exception as error:  # Pillow's plugins raise many types on broken headers
         raise DatasetError(f"no readable image header ({error})") from error
     _check_size(header, max_pixels, len(source) if isinstance(source, bytes) else source.stat().st_size)

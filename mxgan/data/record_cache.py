@@ -62,10 +62,13 @@ class Looks:
     transparent: int = 0
     turned: int = 0
 
-    def add(self, header, encoded: bytes, constant: bool) -> None:
-        """Count an image by its `ImageHeader`; `constant`: whether MXNet, which drops alpha, sees one colour."""
+    def add(self, header, encoded: bytes, constant: bool, transparent: bool) -> None:
+        """Count an image by its `ImageHeader`.
+
+        `constant`: whether MXNet, which drops alpha, sees one colour. `transparent`: whether it drops any.
+        """
         self.variety.add(encoded, constant)
-        self.transparent += header.has_alpha
+        self.transparent += transparent
         known = header.format == "JPEG" and b"Exif\0\0" in encoded  # MXNet knows no other orientation
         self.turned += header.orientation != 1 and not known
 

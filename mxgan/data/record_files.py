@@ -24,6 +24,7 @@ from typing import BinaryIO, Optional, Union
 
 from mxgan.data.decoding import decode_bgr, decoding, read_header
 from mxgan.data.record_cache import Looks, RecordFile, cache_entry, load_scan, remember
+from mxgan.data.record_kinds import FORMATS, is_misread_bmp, is_transparent
 from mxgan.data.variety import is_constant
 from mxgan.errors import CorruptFileError, DatasetError, DatasetNotFoundError
 from mxgan.runtime.cache import recall
@@ -35,7 +36,6 @@ __all__ = ["AGAIN", "MAGIC", "RecordFile", "check_index", "read_records", "scan"
 logger = logging.getLogger(__name__)
 
 MAGIC = 0xCED7230A
-FORMATS = ("JPEG", "PNG", "BMP")  # the formats that the OpenCV inside MXNet decodes; not WebP or GIF
 
 _MAGIC_BYTES = struct.pack("<I", MAGIC)
 _HEAD = struct.Struct("<II")
@@ -88,14 +88,14 @@ def _scan_content(path: Path, progress: Optional[bool]) -> RecordFile:
     looks = Looks()
     with Progress(progress, f"checking {path.name}", before.st_size, "B") as bar:
         stream = _prepared(path, digest)
-        for offset, length, (width, label, number), header, (encoded, constant) in ordered_map(_decode, stream):
+        for offset, length, (width, label, number), header, look in ordered_map(_decode, stream):
             offsets.append(offset)
             widths.add(width)
             labels.append(label)
             ids.append(number)
             smallest = min(smallest, (min(header.width, header.height), offset))
             largest = max(largest, header.decoding_bytes)
-            looks.add(header, encoded, constant)
+            looks.add(header, *look)
             bar.update(length)
     after = path.stat()
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
@@ -201,10 +201,8 @@ def _prepared(path: Path, digest) -> Iterator[tuple]:
             raise CorruptFileError(
                 path, f"an image in the format {header.format}; MXNet reads {known}", offset, _REMEDY
             )
-        if header.format == "BMP" and header.by_pillow:
-            raise CorruptFileError(
-                path, "a BMP of 16 bits, or with bit fields or alpha, which MXNet reads wrongly", offset, _REMEDY
-            )
+        if is_misread_bmp(header, encoded):
+            raise CorruptFileError(path, "a BMP with bit fields that MXNet does not read rightly", offset, _REMEDY)
         yield path, offset, len(payload), (max(1, labels), label, number), header, encoded
 
 
@@ -214,9 +212,10 @@ def _decode(record: tuple) -> tuple:
     try:
         with decoding(header):
             constant = is_constant(decode_bgr(encoded, seen))
+            transparent = is_transparent(header, encoded)
     except DatasetError as error:
         raise CorruptFileError(path, f"a record whose image {error}", offset, _REMEDY) from error
-    return offset, length, labels, header, (encoded, constant)
+    return offset, length, labels, header, (encoded, constant, transparent)
 
 
 def check_index(path: Union[str, Path], offsets: tuple) -> None:
