@@ -14,6 +14,7 @@ import numpy as np
 
 from mxgan.data.background import WHITE
 from mxgan.data.image_kinds import (
+    check_png,
     has_alpha,
     is_for_pillow,
     orientation_of,
@@ -99,6 +100,7 @@ def _header(stream: BinaryIO) -> tuple:
     """The header of an image file, and Pillow's mode of its pixels."""
     from PIL import Image
 
+    check_png(stream)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns about large images, which are refused later
         try:

@@ -7,6 +7,7 @@ compares both over every kind.
 
 from __future__ import annotations
 
+import itertools
 import re
 import struct
 from typing import BinaryIO
@@ -15,6 +16,7 @@ from mxgan.data.tiff_kinds import OPENCV_BYTES, bits_of, is_for_opencv, is_misre
 from mxgan.errors import DatasetError
 
 __all__ = [
+    "check_png",
     "has_alpha",
     "is_for_pillow",
     "is_turned_by_loading",
@@ -35,6 +37,9 @@ _WITH_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
 _OPENCV_BYTES = {"WEBP": 8, "TIFF": OPENCV_BYTES}
 _PILLOW_BYTES = {"WEBP": 23, "TIFF": 12, "AVIF": 20, "HEIF": 20}
 
+# Pillow takes 10 µs for a chunk. The largest PNG allowed has some 60,000 chunks of pixels, of 8 kB each.
+_MOST_CHUNKS, _MOST_BESIDE = 200_000, 20_000
+
 _ORIENTATION, _XMP = 274, 700  # tags of EXIF and TIFF
 _XMP_ORIENTATION = re.compile(rb"""tiff:Orientation(?:\s*=\s*["']|>)([1-8])""")
 _XMP_OF_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
@@ -50,6 +55,23 @@ def readable_formats() -> tuple:
 
     Image.init()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def check_png(stream: BinaryIO) -> None:
+    """Raise a DatasetError for a PNG of so many chunks that Pillow would take minutes, be it only for the header."""
+    beside = 0
+    if stream.read(8) == b"\x89PNG\r\n\x1a\n":
+        for count in itertools.count(1):
+            head = stream.read(8)
+            if len(head) < 8 or head[4:] == b"IEND":
+                break
+            length, kind = struct.unpack(">I4s", head)
+            beside += kind not in (b"IDAT", b"fdAT")
+            if count > _MOST_CHUNKS or beside > _MOST_BESIDE:
+                most = f"{_MOST_CHUNKS:,}" if count > _MOST_CHUNKS else f"{_MOST_BESIDE:,} beside its pixels"
+                raise DatasetError(f"it is a PNG with more chunks than the {most} allowed")
+            stream.seek(length + 4, 1)
+    stream.seek(0)
 
 
 def is_for_pillow(image) -> bool:
@@ -71,7 +93,7 @@ def _is_plain_png(image) -> bool:
         return False
     stream, behind = image.fp, False
     stream.seek(8)
-    while len(head := stream.read(8)) == 8:
+    while len(head := stream.read(8)) == 8 and head[4:] != b"IEND":
         length, kind = struct.unpack(">I4s", head)
         start = stream.read(min(length, 22))
         behind = behind or kind == b"IDAT"

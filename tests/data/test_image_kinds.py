@@ -199,6 +199,29 @@ def test_an_exif_that_is_broken_turns_nothing(content):
     assert (read_rgb(png(8, 2, ROWS, after=chunk(b"eXIf", content))) == RGB).all()
 
 
+EMPTY = chunk(b"prVt", b"")
+
+
+@pytest.mark.parametrize(
+    "where, empty, most",
+    [
+        ("before", EMPTY, "20,000 beside its pixels"),
+        ("after", EMPTY, "20,000"),
+        ("after", chunk(b"IDAT", b""), "200,000"),
+    ],
+)
+def test_a_png_of_too_many_chunks_is_refused_at_once(where, empty, most):
+    """Pillow takes half a minute for such a file of 36 MB."""
+    many = empty * (300_000 if "200" in most else 21_000)
+    content = png(8, 2, ROWS, many) if where == "before" else png(8, 2, ROWS, after=many)
+    with pytest.raises(DatasetError, match=f"it is a PNG with more chunks than the {most}.* allowed"):
+        read_header(content)
+
+
+def test_a_png_of_many_chunks_is_read():
+    assert (read_rgb(png(8, 2, ROWS, after=EMPTY * 10_000)) == RGB).all()
+
+
 def test_a_header_decodes_nothing(monkeypatch):
     """Pillow's own `getexif` decodes a PNG to look behind its pixels, before its size is judged."""
     loaded = []
