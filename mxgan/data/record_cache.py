@@ -16,7 +16,7 @@ __all__ = ["Looks", "RecordFile", "cache_entry", "load_scan", "remember"]
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 3  # increase it whenever the scan of the same file would give other values
+_FORMAT = 4  # increase it whenever the scan of the same file would give other values
 
 # Arrays, because a tuple of a million numbers takes ten times the memory.
 _ARRAYS = {"first_labels": "f", "ids": "Q"}
@@ -62,15 +62,15 @@ class Looks:
     transparent: int = 0
     turned: int = 0
 
-    def add(self, header, encoded: bytes, constant: bool, transparent: bool) -> None:
-        """Count an image by its `ImageHeader`.
+    def add(self, content: bytes, constant: bool, transparent: bool, turned: bool) -> None:
+        """Count an image.
 
-        `constant`: whether MXNet, which drops alpha, sees one colour. `transparent`: whether it drops any.
+        `content`: a digest of its pixels. `constant`: whether MXNet, which drops alpha, sees one colour.
+        `transparent`, `turned`: whether MXNet ignores its alpha or its orientation.
         """
-        self.variety.add(encoded, constant)
+        self.variety.add(content, constant)
         self.transparent += transparent
-        known = header.format == "JPEG" and b"Exif\0\0" in encoded  # MXNet knows no other orientation
-        self.turned += header.orientation != 1 and not known
+        self.turned += turned
 
 
 def cache_entry(path: Path) -> Path:

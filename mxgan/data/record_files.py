@@ -22,9 +22,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Optional, Union
 
+import numpy as np
+
 from mxgan.data.decoding import decode_bgr, decoding, read_header
 from mxgan.data.record_cache import Looks, RecordFile, cache_entry, load_scan, remember
-from mxgan.data.record_kinds import FORMATS, is_misread_bmp, is_transparent
+from mxgan.data.record_kinds import FORMATS, is_misread_bmp, is_transparent, is_turned
 from mxgan.data.variety import is_constant
 from mxgan.errors import CorruptFileError, DatasetError, DatasetNotFoundError
 from mxgan.runtime.cache import recall
@@ -95,7 +97,7 @@ def _scan_content(path: Path, progress: Optional[bool]) -> RecordFile:
             ids.append(number)
             smallest = min(smallest, (min(header.width, header.height), offset))
             largest = max(largest, header.decoding_bytes)
-            looks.add(header, *look)
+            looks.add(*look)
             bar.update(length)
     after = path.stat()
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
@@ -211,11 +213,13 @@ def _decode(record: tuple) -> tuple:
     seen = header._replace(by_pillow=header.by_pillow and not header.has_alpha)  # alpha dropped, as by MXNet
     try:
         with decoding(header):
-            constant = is_constant(decode_bgr(encoded, seen))
-            transparent = is_transparent(header, encoded)
+            pixels = decode_bgr(encoded, seen)
+            content = hashlib.sha256(repr(pixels.shape).encode())
+            content.update(np.ascontiguousarray(pixels))
+            look = content.digest(), is_constant(pixels), is_transparent(header, encoded), is_turned(header, encoded)
     except DatasetError as error:
         raise CorruptFileError(path, f"a record whose image {error}", offset, _REMEDY) from error
-    return offset, length, labels, header, (encoded, constant, transparent)
+    return offset, length, labels, header, look
 
 
 def check_index(path: Union[str, Path], offsets: tuple) -> None:

@@ -6,14 +6,18 @@ It holds an OpenCV of its own. tests/data/test_record_files.py compares every ki
 from __future__ import annotations
 
 import io
+import re
 import struct
 
+from mxgan.data.image_kinds import orientation_of
 from mxgan.errors import DatasetError
 
-__all__ = ["FORMATS", "is_misread_bmp", "is_transparent"]
+__all__ = ["FORMATS", "is_misread_bmp", "is_transparent", "is_turned"]
 
 FORMATS = ("JPEG", "PNG", "BMP")  # the formats that it decodes; not WebP or GIF
 
+_ORIENTATION = 274  # the tag of EXIF
+_MAY_TURN = re.compile(b"eXIf|Raw profile type exif|XML:com.adobe.xmp")
 _PLAIN_HEAD = 40  # bytes of a BMP's header; MXNet reads bit fields of 16 bits behind this one alone
 
 
@@ -45,7 +49,38 @@ def is_transparent(header, encoded: bytes) -> bool:
         raise DatasetError(f"cannot be decoded ({error})") from error
 
 
+def is_turned(header, encoded: bytes) -> bool:
+    """Whether an image stands otherwise than MXNet shows it, which knows only the tag in a JPEG's EXIF.
+
+    Raises DatasetError for a PNG that cannot be decoded; the message is only the reason.
+    """
+    if header.format == "JPEG":
+        return header.orientation != 1 and not _has_exif_tag(encoded)
+    if header.orientation != 1 or not (header.format == "PNG" and header.by_pillow and _MAY_TURN.search(encoded)):
+        return header.orientation != 1
+    try:
+        with _opened(encoded) as image:
+            image.load()  # with what stands behind the pixels
+            return orientation_of(image) != 1
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DatasetError(f"cannot be decoded ({error})") from error
+
+
+def _has_exif_tag(encoded: bytes) -> bool:
+    if b"Exif\0\0" not in encoded:
+        return False
+    from PIL import Image
+
+    exif = Image.Exif()  # an image's own getexif looks into XMP too
+    try:
+        with _opened(encoded) as image:
+            exif.load(image.info.get("exif", b""))
+        return exif.get(_ORIENTATION) in range(1, 9)
+    except Exception:  # Pillow raises many types on a broken EXIF, which tells MXNet nothing either
+        return False
+
+
 def _opened(encoded: bytes):
     from PIL import Image
 
-    return Image.open(io.BytesIO(encoded), formats=("BMP",))
+    return Image.open(io.BytesIO(encoded), formats=FORMATS)

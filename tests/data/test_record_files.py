@@ -15,6 +15,7 @@ from mxgan.data.records import ImagenetIter, open_records
 from mxgan.errors import CorruptFileError, DatasetError, DatasetNotFoundError
 from mxgan.runtime import mx
 from tests.data.picture_files import KINDS, RGB, saved
+from tests.data.test_image_kinds import TURNS
 
 MAGIC_BYTES = struct.pack("<I", MAGIC)
 
@@ -265,6 +266,22 @@ def test_what_mxnet_shows_otherwise_is_said(write_records, make_photo, caplog):
             "photos.rec: MXNet ignores the transparency of 1 and the orientation of 1 of its 4 images. Make the file "
             "again from the images with `mxgan pack`, which draws them over a background and upright." in caplog.text
         )
+
+
+@pytest.mark.parametrize("name", ["PNG eXIf behind the pixels", "PNG XMP behind the pixels", "JPEG with XMP and EXIF"])
+def test_an_orientation_that_mxnet_does_not_know_is_counted(write_records, make_photo, name):
+    other = Image.Exif()
+    other[0x010E] = "a description"
+    xmp, part = TURNS["JPEG XMP"], other.tobytes()
+    part = b"\xff\xe1" + struct.pack(">H", len(part) + 2) + part
+    both = {"JPEG with XMP and EXIF": xmp[:2] + part + xmp[2:]}
+    found = scan(write_records([saved(make_photo(1), "JPEG", exif=EXIF), {**TURNS, **both}[name]]))
+    assert (found.turned, len(found.offsets)) == (1, 2)
+
+
+def test_copies_with_other_metadata_are_the_same(write_records):
+    copies = [saved(RGB, "PNG"), saved(RGB, "PNG", dpi=(72, 72)), saved(RGB, "PNG", compress_level=1)]
+    assert scan(write_records(copies)).fault == "all the same"
 
 
 def test_what_mxnet_shows_as_it_is_needs_no_word(write_records, make_photo, caplog):
