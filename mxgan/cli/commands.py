@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -147,7 +148,7 @@ def report(current) -> None:
     logger.info(f"run folder: {folder.path}")
     if trainer.stopping and trainer.step < current.last_step:
         logger.info(f"Stopped by {trainer.stopping} after step {trainer.step}, and saved. Continue with:")
-        logger.info(f"  mxgan train --resume {folder.path}")
+        logger.info(f"  mxgan train --resume {shlex.quote(str(folder.path))}")
         sys.exit(exit_code_after(signal.Signals.__members__.get(trainer.stopping, signal.SIGINT)))
 
 

@@ -10,7 +10,7 @@ import click
 
 from mxgan.cli.flags import short_path
 from mxgan.cli.streams import Command
-from mxgan.errors import MXGANError, listed
+from mxgan.errors import MXGANError
 
 __all__ = ["Setting", "TrainingCommand", "settings_of_recipes"]
 
@@ -41,7 +41,7 @@ class TrainingCommand(Command):
             return ""
         meant = settings[near[0]]
         words = " or ".join(f"--set {key}={_value(option, given)}" for key in meant.keys)
-        having = f" Recipes with it: {listed(meant.recipes)}." if meant.recipes else ""
+        having = f" It belongs to --recipe {' or '.join(meant.recipes)}." if meant.recipes else ""
         start, end = ("It is a setting: write", ".") if near[0] == name else ("Did you mean the setting", "?")
         return f"{start} {words}{end}{having}"
 

@@ -33,7 +33,10 @@ def load_digits(split: str = "all") -> tuple:
 def open_digits(*, data_dir=None, split: str = "all", progress=None, **settings) -> ImageArrayIter:
     """The digits as an iterator; `settings` are arguments of `ImageArrayIter`; `progress` has no effect."""
     if data_dir is not None:
-        raise ArgumentError(f"data_dir is {str(data_dir)!r}, but the data set 'digits' is embedded; leave it out.")
+        raise ArgumentError(
+            f"data_dir is {str(data_dir)!r}, but the data set 'digits' is embedded; leave it out, or name the data set "
+            "that is there: --dataset folder, mnist or recordio."
+        )
     images, labels = load_digits(split)
     part = "" if split == "all" else f"{split}, "
     return ImageArrayIter(images, labels, name="digits", origin=f"{part}scikit-learn, 8x8", **settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Optional, Union
@@ -89,7 +90,7 @@ def find_run(wanted: RunConfig, run_dir: Union[str, Path, None]) -> Optional[Pat
             found[end_of(wanted) in _ends(folder)].append((folder.read_config()["stamp"], path))
     if found[False] and not found[True]:
         other = max(found[False])[1]
-        logger.info("%s has these settings, but another end; --resume %s continues it.", other, other)
+        logger.info("%s has these settings, but another end; --resume %s continues it.", other, shlex.quote(str(other)))
     return max(found[True])[1] if found[True] else None
 
 
@@ -98,10 +99,11 @@ def check_same_end(run: Path, wanted: RunConfig) -> None:
     folder = RunFolder.open(run)
     before = recorded_config(folder)
     if end_of(wanted) not in _ends(folder) and not differences(before, wanted):
+        later = f"--resume {shlex.quote(str(run))} --steps N"
         raise ArgumentError(
             f"the run {run} ends after {_in_words(before)}, but this command (--resume auto, "
             f"start_or_resume) asks for {_in_words(wanted)}; only the command that began a run continues it. For "
-            f"a later end, give --resume {run} --steps N (resume with steps=N); for a new run, another --run-dir."
+            f"a later end, give {later} (resume with steps=N); for a new run, another --run-dir."
         )
 
 
@@ -127,7 +129,7 @@ def check_end(folder: RunFolder, config: RunConfig, state: Mapping) -> None:
         if end is not None and done >= end:
             raise RunFinishedError(
                 f"the run {folder.path} is at {unit} {done} already, and its end is {end}. For a later end, give "
-                f"--resume {folder.path} --{unit}s N (resume with {unit}s=N), N above {done}."
+                f"--resume {shlex.quote(str(folder.path))} --{unit}s N (resume with {unit}s=N), N above {done}."
             )
 
 

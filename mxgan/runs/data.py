@@ -78,6 +78,11 @@ def open_sources(config, progress: Optional[bool] = None) -> Sources:
         sources = Sources(images, few, open_images(config, progress, split="test", shuffle=False, limit=None))
     _check_classes(config, sources.images)
     logger.info("%s", sources.images.describe())
+    counts = sources.images.class_counts
+    if config.limit and counts is not None and not counts.all():
+        logger.warning(
+            "limit %d: there are images of %d of the %d classes.", config.limit, (counts > 0).sum(), len(counts)
+        )
     if sources.images.num_images < recipe.batch_size:
         counts = (sources.images.num_images, recipe.batch_size)
         logger.warning("There are %d images, fewer than a batch of %d: each batch has some images twice.", *counts)

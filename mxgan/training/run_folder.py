@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import Optional, Union
@@ -50,7 +51,11 @@ class RunFolder:
         except OSError as error:
             raise RunFolderError(f"{path} cannot be read: {error.strerror}. Give another --run-dir.") from error
         if used:
-            go_on = f", or continue that run with --resume {path}" if (path / "config.json").is_file() else ""
+            go_on = (
+                f", or continue that run with --resume {shlex.quote(str(path))}"
+                if (path / "config.json").is_file()
+                else ""
+            )
             what = "exists and is not empty; nothing was changed" if path.is_dir() else "exists and is not a folder"
             raise RunFolderError(f"{path} {what}. Give another --run-dir{go_on}.")
 

@@ -58,12 +58,12 @@ def test_a_flag_that_is_one_setting_is_set_by_both(setting):
     [
         (
             ["--classes", "3"],
-            "No such option: --classes. It is a setting: write --set classes=3. Recipes with it: cgan, acgan, ssgan.",
+            "write --set classes=3. It belongs to --recipe cgan or acgan or ssgan.",
         ),
         (["--latent-size=20"], "It is a setting: write --set latent_size=20."),
         (["--split", "test"], "write --set split=test."),
-        (["--minibatch-kernels"], "write --set minibatch_kernels=…. Recipes with it: ssgan."),
-        (["--capacity", "--seed", "1"], "write --set capacity=…. Recipes with it: encoder-decoder-gan."),
+        (["--minibatch-kernels"], "write --set minibatch_kernels=…. It belongs to --recipe ssgan."),
+        (["--capacity", "--seed", "1"], "write --set capacity=…. It belongs to --recipe encoder-decoder-gan."),
         (
             ["--learning-rate", "1"],
             "write --set generator_optimizer.learning_rate=1 or --set discriminator_optimizer.learning_rate=1.",

@@ -77,9 +77,7 @@ def test_a_finished_run_is_finished_whatever_a_later_command_asks_for(tmp_path, 
     other.lock.release()
     assert (other.folder.path.resolve() != done.resolve(), other.trainer.step) == (True, 0)
     assert f"{done} has these settings, but another end; --resume {done} continues it." in caplog.messages
-    with pytest.raises(
-        ArgumentError, match="ends after 2 steps, but this .* asks for 3 steps; only the command"
-    ):
+    with pytest.raises(ArgumentError, match="ends after 2 steps, but this .* asks for 3 steps; only the command"):
         auto(tiny_config(steps=3), done)
     assert {path: path.read_bytes() for path in done.rglob("*") if path.is_file()} == before
     resumed(done, steps=3).run()  # asked for by its name, it gets a later end
