@@ -131,7 +131,7 @@ def test_the_circles_are_what_is_counted(run):
         (["--seed", "-1"], "--seed is -1; give a whole number from 0"),
         (["--output", "drawn.xyz"], "--output drawn.xyz: give a name that ends in .png"),
         (["--output", "there.png"], "there.png exists; give another name, or move it away"),
-        (["--output", "there.png/x.png"], "the folder there.png cannot be made"),
+        (["--output", "there.png/x.png"], "there.png/x.png cannot be written: there.png: Not a directory."),
     ],
 )
 def test_a_bad_call_is_said_before_anything_is_trained(run, arguments, words, capsys):

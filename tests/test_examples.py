@@ -110,6 +110,7 @@ def test_dcgan_mnist_on_the_embedded_digits(nc, tmp_path):
     assert cv2.imread(str(tmp_path / "run" / "samples" / "gout-000002.png")).shape == (526, 526, 3)
 
 
+@pytest.mark.long
 def test_dcgan_mnist_on_mnist(mxgan_data, tmp_path):
     output = run("dcgan_mnist.py", "--data-dir", mxgan_data / "mnist", *TINY, "--run-dir", "run", folder=tmp_path)
     assert "60,000 images" in output
@@ -189,7 +190,8 @@ def test_programs_without_a_recipe_refuse_bad_calls_in_words(name, arguments, wo
     assert [path.name for path in tmp_path.iterdir()] == ["there.png"]
 
 
-@pytest.mark.parametrize("name", long_but(sorted(BY_THE_PAIR), "pix2pix.py"))
+@pytest.mark.long
+@pytest.mark.parametrize("name", sorted(BY_THE_PAIR))
 def test_what_a_pair_can_do_beside_recipes(name, tmp_path):
     said = run(name, "--steps", 100 if name == "generator_first.py" else 4, folder=tmp_path)
     assert BY_THE_PAIR[name] in said

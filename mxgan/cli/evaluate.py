@@ -90,9 +90,11 @@ def evaluate(
         except BrokenPipeError:  # as with `| head`: the reader has closed the pipe
             sys.stdout = nowhere()
         finally:
-            kept = save_evaluation(run, found)
-            if output:
-                write_whole(Path(output), found.as_json() + "\n")
+            try:  # each of the two is written, whatever happens to the other
+                kept = save_evaluation(run, found)
+            finally:
+                if output:
+                    write_whole(Path(output), found.as_json() + "\n")
         if not as_json:
             say(f"written: {kept}{f' and {output}' if output else ''}")
 

@@ -80,7 +80,7 @@ def open_sources(config, progress: Optional[bool] = None) -> Sources:
     logger.info("%s", sources.images.describe())
     counts = sources.images.class_counts
     if config.limit and counts is not None and not counts.all():
-        logger.warning(
+        logger.info(
             "limit %d: there are images of %d of the %d classes.", config.limit, (counts > 0).sum(), len(counts)
         )
     if sources.images.num_images < recipe.batch_size:

@@ -47,6 +47,7 @@ def test_the_labelled_images_are_ten_of_each_class_and_none_is_of_the_test_set(s
     assert session.trainer.data.num_images == 1437
 
 
+@pytest.mark.long
 def test_accuracy_is_the_share_of_right_images_each_counted_once(session):
     pair = session.trainer.pair
     test = mxgan.open_dataset(

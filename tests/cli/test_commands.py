@@ -388,11 +388,18 @@ def test_overwriting_deletes_nothing_of_the_users(finished, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "there")
     (tmp_path / "there").mkdir()
-    (tmp_path / "there" / "000007.png").write_text("old")
-    for name, words in (("many", "does not write (notes.txt), and --overwrite would delete"), ("a.png", "is a folder")):
+    (tmp_path / "there" / "000000.png").write_text("old")
+    (tmp_path / "faces").mkdir()
+    (tmp_path / "faces" / "000001.png").write_text("mine")  # the names of a data set that counts from 1
+    foreign = "does not write ({}), and --overwrite would delete"
+    for name, words in (
+        ("many", foreign.format("notes.txt")),
+        ("faces", foreign.format("000001.png")),
+        ("a.png", "is a folder"),
+    ):
         result = mxgan("sample", folder, "--num", 1, "--output", tmp_path / name, "--overwrite")
         assert (result.exit_code, words in result.output) == (2, True), result.output
-    assert (tmp_path / "many" / "notes.txt").read_text() == "mine"
+    assert (tmp_path / "many" / "notes.txt").read_text() == (tmp_path / "faces" / "000001.png").read_text() == "mine"
     assert mxgan("sample", folder, "--num", 1, "--output", link, "--overwrite").exit_code == 0
     assert link.is_symlink()
     assert [path.name for path in (tmp_path / "there").iterdir()] == ["000000.png"]

@@ -256,3 +256,9 @@ def test_an_error_knows_its_two_parts():
     assert str(apart) == "nothing there. Nor elsewhere. Look. Then look again."
     assert CorruptFileError("a", "is broken", remedy="Mend it.").remedy == "Mend it."
     assert (DownloadError("no net").fact, DownloadError("no net").remedy) == ("no net", "")
+
+
+def test_an_error_of_the_command_is_not_one_of_its_streams():
+    """With --debug the traceback is shown, also of an error that is an OSError."""
+    with pytest.raises(DatasetNotFoundError, match="/none is not a folder"):
+        main.main(["train", "--debug", "--dataset", "folder", "--data-dir", "/none", "--steps", "1"])

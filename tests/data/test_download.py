@@ -65,6 +65,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("behaviour", FAULTS)
 def test_a_faulty_mirror_is_named_and_leaves_no_file(mirror, tmp_path, behaviour):
     began = time.monotonic()

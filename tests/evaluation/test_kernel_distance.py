@@ -46,6 +46,7 @@ def test_gaussians_in_closed_form(mean):
     assert found.standard_error < 0.05 + 0.1 * expected
 
 
+@pytest.mark.long
 def test_no_bias_at_any_size():
     """Means over many draws of one distribution stay at 0, though subsets hold ten features."""
     values = np.array(

@@ -27,7 +27,7 @@ def three(images: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(
     "name, edges, blow_up, height, width",
     [
-        ("mirrored", "mirror", "zeros", 32, 32),
+        pytest.param("mirrored", "mirror", "zeros", 32, 32, marks=pytest.mark.long),
         pytest.param("padded", "zero", "repeat", 32, 32, marks=pytest.mark.long),
         ("padded", "zero", "repeat", 32, 48),
     ],

@@ -232,6 +232,7 @@ def test_a_file_that_is_too_large_or_none(tmp_path):
             load_symbol(tmp_path / place)
 
 
+@pytest.mark.long
 def test_the_deepest_network_that_is_read(tmp_path):
     nodes = [node("Activation", f"a{i}", [(i, 0, 0)], act_type="relu") for i in range(MOST_NODES - 1)]
     found = load_symbol(written(tmp_path / "net.json", graph(*nodes)))

@@ -116,6 +116,7 @@ def test_a_gan_as_of_2016(gan, tmp_path):
     assert "windows became PNG files" in log
 
 
+@pytest.mark.long
 def test_python_2_needs_its_flag_and_then_runs(run):
     source = """
         import os
@@ -183,6 +184,7 @@ MNIST_FORMS = """
 """
 
 
+@pytest.mark.long
 def test_mnist_in_every_form(run):
     done = run(MNIST_FORMS)
     assert done.returncode == 1, done.stderr
@@ -316,6 +318,7 @@ COUNTED = """
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", long_but(["gluon", "by hand", "by store", "caught"], "caught"))
 def test_steps_of_programs_without_a_module(run, kind):
     done = run(COUNTED, ["--steps", "4"], [kind])

@@ -222,6 +222,7 @@ def test_integers_outside_a_dtype_wrap_as_they_did():
                 mx.nd.array(values, dtype=dtype)
 
 
+@pytest.mark.long
 def test_mxnet_leaves_the_start_method_of_processes_to_the_user():
     code = """
 from mxgan.runtime import mx

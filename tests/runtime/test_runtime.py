@@ -101,6 +101,7 @@ def test_mxnet_imports_with_warnings_as_errors_and_computes():
     assert python(code, "-W", "error") == "1.9.1 3.0"
 
 
+@pytest.mark.long
 def test_importing_mxnet_leaves_thread_variables_and_warning_filters_alone():
     code = """
 import os, warnings, numpy
