@@ -66,6 +66,7 @@ def test_every_example_is_short_and_is_run_here():
         assert len((EXAMPLES / name).read_text().splitlines()) <= 75, name
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", sorted(OF_A_RECIPE))
 def test_each_recipe_has_an_example_that_trains(name, tmp_path, monkeypatch):
     program = runpy.run_path(str(EXAMPLES / name))["main"]

@@ -27,6 +27,7 @@ def drawn(session, title: str) -> list:
     return sorted(int(path.stem.rpartition("-")[2]) for path in session.folder.samples.glob(f"{title}-*.png"))
 
 
+@pytest.mark.long
 def test_every_kind_is_drawn_at_its_interval_and_at_the_end(tmp_path):
     session = run(tmp_path / "run", ("grids", "strip", "scores", "losses"), steps=5, sample_every=2, log_every=1)
     for title in ("gout", "diff", "data", "strip", "scores", "losses"):
