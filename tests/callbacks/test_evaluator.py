@@ -222,7 +222,7 @@ def test_the_average_of_a_generator_is_measured_beside_it(tmp_path):
     settings = config(steps=4, evaluate_every=4, checkpoint_every=8, keep_best="ema_frechet:min")
     session = run(replace(settings, recipe=replace(settings.recipe, ema=0.9)), tmp_path / "run")
     (found,) = lines(session.folder)
-    assert list(found) == ["step", *NAMES, *(f"ema_{name}" for name in NAMES), "samples", "images"]
+    assert list(found) == ["step", *NAMES, *(f"ema_{name}" for name in NAMES), "samples", "images", "classifier"]
     assert found["ema_frechet"] != found["frechet"]
     reference = evaluator(session)._reference
     for averaged, name in ((True, "ema_frechet"), (False, "frechet")):
