@@ -43,6 +43,7 @@ __all__ = [
     "RunFolderError",
     "RuntimeUnavailableError",
     "ShapeError",
+    "counted",
     "exit_code_after",
     "first_line",
     "listed",

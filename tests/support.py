@@ -10,6 +10,7 @@ import pytest
 import mxgan
 from mxgan.runtime import mx
 from mxgan.runtime.draws import draw_latents
+from mxgan.training.callback import Callback
 
 ADAM = mxgan.OptimizerConfig()
 
@@ -110,3 +111,14 @@ class Spoil(mxgan.Callback):
             content = array.asnumpy()
             content.flat[0] = self.value
             array[:] = content
+
+
+class StopAt(Callback):
+    """Ends the training after a step, as a signal does."""
+
+    def __init__(self, step):
+        self.at = step
+
+    def on_step_end(self, trainer, batch, result):
+        if trainer.step == self.at:
+            trainer.stop("test")

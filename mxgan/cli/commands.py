@@ -245,6 +245,7 @@ def pack(folder: str, output: str, debug: bool, **settings) -> None:
     with readable_errors(debug):
         from mxgan.data import pack_folder
 
+        show_log(err=True)
         packed = pack_folder(folder, output, **settings)
         say(packed.summary())
 

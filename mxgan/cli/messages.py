@@ -7,7 +7,7 @@ import re
 import sys
 import textwrap
 
-from mxgan.errors import MXGANError
+from mxgan.errors import MXGANError, first_line
 from mxgan.runtime.bars import shows_bars
 
 __all__ = ["in_words", "laid_out"]
@@ -25,9 +25,8 @@ def in_words(error: Exception) -> tuple:
         return error.fact, error.remedy
     if isinstance(error, MemoryError) or re.search(r"bad_alloc|out of memory|allocate", str(error), re.IGNORECASE):
         return "out of memory.", "Give a smaller batch, narrower networks or fewer samples."
-    first_line = (str(error).strip().splitlines() or ["no message"])[0]
     return (
-        f"{type(error).__name__}: {first_line}\n"
+        f"{type(error).__name__}: {first_line(error)}\n"
         "This error is unexpected: a fault of mxgan, or of MXNet below it. --debug shows where it happened."
     ), ""
 

@@ -1,4 +1,4 @@
-"""How text reaches standard output and standard error: in any encoding, with a full disk, without a terminal.
+"""Standard output and standard error of the commands: any text, in any encoding, also on a full disk or closed.
 
 Every command is a `Command` or the `Group`, whose `main` prepares the streams and leaves the process.
 """

@@ -139,7 +139,7 @@ def open_dataset(
     >>> open_dataset("digits", batch_size=64).provide_data[0].shape
     (64, 3, 64, 64)
     """
-    lookup("dataset", name, DATASETS)
+    lookup("dataset", name, DATASETS, "For images of your own: --dataset folder --data-dir FOLDER.")
     settings.update(limit=limit, epoch_batches=epoch_batches, sampling=None if sampling == "shuffle" else sampling)
     settings = {key: value for key, value in settings.items() if value is not None}
     for key, value in settings.items():

@@ -28,7 +28,6 @@ _SUFFIXES = frozenset(
         *("ppm", "pgm", "pbm", "pnm", "jp2", "j2k", "jxl", "avif", "heic", "heif", "tga", "psd", "exr", "hdr"),
     )
 )
-_MOST = 224 * 2**20  # bytes of an image, as many as decoding may take
 _UNPACKED = 24 * 2**20  # a higher rate is a bomb: at most this, plus twice its size in the archive, is unpacked
 _READ = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _METHODS = {9: "deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ", 99: "AES"}  # for the message
@@ -92,9 +91,9 @@ class Archive:
         member = self._members[file]
         return member.file_size, member.CRC, member.compress_type, self._opened
 
-    def source(self, file: Path) -> bytes:
+    def source(self, file: Path, most: int) -> bytes:
         """What `read_header` reads: the bytes; see `read`."""
-        return self.read(file, _MOST)
+        return self.read(file, most)
 
     def read(self, file: Path, most: int) -> bytes:
         """The bytes of a member, at most `most`. Call it from one thread only.

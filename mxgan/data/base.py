@@ -115,6 +115,11 @@ class EpochIter(mx.io.DataIter):
         return None
 
     @property
+    def class_titles(self) -> list:
+        """The names of the classes, in the order of their numbers; the numbers as text if there are no names."""
+        return list(self.class_names) or [str(number) for number in range(self.num_classes or 0)]
+
+    @property
     def class_counts(self) -> Optional[np.ndarray]:
         """The number of images of each class, (num_classes,); None if there are no classes."""
         return None

@@ -10,7 +10,6 @@ from typing import Optional, Union
 
 import numpy as np
 
-from mxgan.data.archives import is_archive, unreadable_archive
 from mxgan.data.background import other_background, parse_background
 from mxgan.data.base import checked_shape, content_digest
 from mxgan.data.decoding import decode_bgr, decoding
@@ -21,7 +20,7 @@ from mxgan.data.image_labels import LabelTable, labelled_files
 from mxgan.data.images import ImageArrayIter
 from mxgan.data.places import Place, opened_place, remedy_without_images
 from mxgan.data.variety import array_fault, check_variety
-from mxgan.errors import ArgumentError, DatasetError, DatasetNotFoundError, OutputError, counted
+from mxgan.errors import ArgumentError, DatasetError, OutputError, counted
 from mxgan.runtime import cv2
 from mxgan.runtime.cache import recall
 from mxgan.runtime.config import is_number, whole_number
@@ -207,12 +206,8 @@ def open_folder(
     """
     if data_dir is None:
         raise ArgumentError("the data set 'folder' needs a data_dir (--data-dir): a folder with images, or a .zip.")
-    place = Path(data_dir)
-    if not place.is_dir() and not is_archive(place):
-        remedy = unreadable_archive(place) or "Give the folder with the images (--data-dir), or a zip archive of them."
-        raise DatasetNotFoundError(f"{place} is not a folder. {remedy}")
     decoding_settings = {"limit": limit, "most_broken": most_broken, "background": background, "threads": threads}
-    found = load_folder(place, image_size, channels, labels=labels, progress=progress, **decoding_settings)
+    found = load_folder(data_dir, image_size, channels, labels=labels, progress=progress, **decoding_settings)
     check_variety(data_dir, len(found.images), array_fault(found.images), _remedy(found.report, background))
     names, source = found.report.class_names, found.report.labels_file
     return ImageArrayIter(

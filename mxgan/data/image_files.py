@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 from mxgan.data.archives import has_image_suffix
-from mxgan.data.decoding import ImageHeader, read_header
+from mxgan.data.decoding import MAX_BYTES, ImageHeader, read_header
 from mxgan.data.places import Place
 from mxgan.errors import DatasetError
 
@@ -62,7 +62,7 @@ class ClassFolders:
 def read_image_file(place: Place, path: Path) -> ImageFile:
     """Read the bytes of a file if it has an image header, else the reason. Call it from one thread only."""
     try:
-        source = place.source(path)
+        source = place.source(path, MAX_BYTES)
         header = read_header(source)
         return ImageFile(path, source if isinstance(source, bytes) else source.read_bytes(), header, None)
     except DatasetError as error:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from typing import Callable, NamedTuple, Optional, Union
 
 from mxgan.data.archives import LABEL_FILES, has_image_suffix, is_archive
-from mxgan.data.decoding import read_header
+from mxgan.data.decoding import MAX_BYTES, read_header
 from mxgan.data.label_files import MOST_BYTES, Row, label_rows
 from mxgan.data.places import Place, opened_place, read_plain
 from mxgan.errors import ArgumentError, CorruptFileError, DatasetError, DatasetNotFoundError, counted, listed
@@ -172,7 +172,7 @@ def _table(place: Place, path: Path, digest: str, rows: Optional[list]) -> Label
 
 def _holds_image(place: Place, file: Path) -> bool:
     try:
-        read_header(place.source(file))
+        read_header(place.source(file, MAX_BYTES))
     except (DatasetError, OSError):  # the reason is given where the images are decoded
         return False
     return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import shutil
 import tempfile
@@ -27,8 +26,6 @@ from mxgan.runtime.paths import checked_path, path_for_mxnet
 from mxgan.runtime.progress import Progress
 
 __all__ = ["PackReport", "pack_folder"]
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ def pack_folder(
     resize: Optional[int] = 256,
     quality: int = 95,
     background: Optional[str] = None,
-    progress: Optional[bool] = True,
+    progress: Optional[bool] = None,
     overwrite: bool = False,
     threads: Optional[int] = None,
     labels: Optional[str] = None,
@@ -71,6 +68,7 @@ def pack_folder(
     resize : larger images are scaled down so that the shorter edge has this length; None keeps the size.
     quality : of the JPEGs written, 1 … 100. Grey, alpha and 16-bit images become 8-bit RGB.
     background : the colour behind transparent parts: "white" (also None), "black" or "#rrggbb".
+    progress : whether a bar is drawn; None draws it if standard error is a terminal.
     overwrite : replace an `output` that exists.
 
     Raises
@@ -124,7 +122,6 @@ def _encoded(place: Place, paths, classes, settings, seen: tuple, progress, thre
                 variety.add(jpeg, constant)
                 yield float(classes.number(path)), jpeg
             else:
-                logger.info("%s left out: %s", path, reason)
                 skipped.append((path, reason))
             bar.update()
 

@@ -45,8 +45,8 @@ class Folder:
             return (error.errno,)
         return status.st_size, status.st_mtime_ns, status.st_mode
 
-    def source(self, file: Path) -> Path:
-        """What `read_header` reads; DatasetError with the reason if it is no file."""
+    def source(self, file: Path, most: int) -> Path:
+        """What `read_header` reads: the file, of any size; DatasetError with the reason if it is no file."""
         if not file.is_file():
             raise DatasetError("not a regular file")
         return file
@@ -96,8 +96,9 @@ def list_files(folder: Path, leave_out: Collection[Path] = ()) -> list:
     DatasetNotFoundError : `folder` is not a folder.
     """
     if not folder.is_dir():
-        remedy = unreadable_archive(folder) or "Give one with images in it, or a zip archive of them."
-        raise DatasetNotFoundError(f"{folder} is not a folder. {remedy}")
+        remedy = unreadable_archive(folder) or "Give one with images in it (--data-dir), or a zip archive of them."
+        fault = "is not a folder" if folder.exists() else "does not exist"
+        raise DatasetNotFoundError(f"{folder} {fault}. {remedy}")
     root = folder.resolve()
     entered, files, level = {root, *root.parents}, [], [folder]  # a link upwards would bring in the whole disk
     while level:

@@ -1,6 +1,7 @@
-"""What MXNet's decoder, which cannot be changed, makes of the images in a RecordIO file.
+"""Checks of images in a RecordIO file: those that MXNet's own decoder refuses, misreads, or shows without alpha.
 
-It holds an OpenCV of its own. tests/data/test_record_files.py compares every kind of BMP with it.
+The decoder holds an OpenCV of its own, and cannot be changed. It also knows only the orientation in a JPEG's EXIF.
+tests/data/test_record_files.py compares every kind of BMP with it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Kinds of TIFF by their tags: which are misread by Pillow, which OpenCV reads instead, and which nobody reads."""
+"""Kinds of TIFF by their tags: read by Pillow, misread by Pillow and read by OpenCV, or not supported."""
 
 from __future__ import annotations
 

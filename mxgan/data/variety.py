@@ -1,4 +1,4 @@
-"""Whether the images of a data set differ: images that are all the same, or of one colour each, teach nothing."""
+"""A check that the images of a data set differ: if all are the same, or of one colour each, a GAN learns nothing."""
 
 from __future__ import annotations
 

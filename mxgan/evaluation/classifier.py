@@ -22,7 +22,7 @@ from mxgan.runtime.draws import rng_for
 from mxgan.runtime.progress import Progress
 from mxgan.training.optimizers import OptimizerConfig, init_optimizer, scale_learning_rate
 
-__all__ = ["ClassifierTraining", "LabelledData", "accuracy", "class_titles", "labelled_data", "train_classifier"]
+__all__ = ["ClassifierTraining", "LabelledData", "accuracy", "labelled_data", "train_classifier"]
 
 HELD_BACK = 6  # one image in 6 is a test image, if the data set has no test split
 _OTHERS = (
@@ -93,11 +93,6 @@ class LabelledData(NamedTuple):
         halves = {"train": self.train.fingerprint, "test": self.test.fingerprint}
         names = {"class_names": list(self.train.class_names)} if self.train.class_names else {}
         return {"name": self.name, "classes": self.train.num_classes, **names, **halves}
-
-
-def class_titles(data) -> list:
-    """The names of a data set's classes, in the order of the labels; the class numbers if there are no names."""
-    return list(data.class_names) or [str(number) for number in range(data.num_classes or 0)]
 
 
 def labelled_data(
@@ -186,7 +181,7 @@ def train_classifier(
     trained.record.update(
         accuracy=accuracy(lambda images: trained.features_and_probabilities(images.asnumpy()).probabilities, data.test),
         test_images=data.test.num_images,
-        class_names=class_titles(data.train),
+        class_names=data.train.class_titles,
         data=data.describe(),
         training={**training.as_json(), "steps": steps},
         versions=versions(),

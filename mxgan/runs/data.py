@@ -10,7 +10,6 @@ import numpy as np
 
 from mxgan.data import DATASETS, data_sets_with, labelled_subset, open_dataset
 from mxgan.errors import ArgumentError, listed
-from mxgan.evaluation.classifier import class_titles
 
 __all__ = ["Sources", "data_record", "held_out_split", "last_step", "open_images", "open_sources", "trained_split"]
 
@@ -117,7 +116,7 @@ def _check_classes(config, data) -> None:
                 "labels are whole numbers from 0."
             )
         raise ArgumentError(
-            f"{network}, and the data set {config.dataset!r} has {found} ({listed(class_titles(data), 3)}); "
+            f"{network}, and the data set {config.dataset!r} has {found} ({listed(data.class_titles, 3)}); "
             f"give --set classes={found}."
         )
     _check_every_class(config, data, wanted)
@@ -137,7 +136,7 @@ def _check_every_class(config, data, wanted: int) -> None:
 
 def data_record(data) -> dict:
     """JSON values for config.json: the fingerprint of the data, and the names of their classes if they have classes."""
-    return {**data.fingerprint, **({"classes": class_titles(data)} if data.num_classes else {})}
+    return {**data.fingerprint, **({"classes": data.class_titles} if data.num_classes else {})}
 
 
 def last_step(config, data) -> int:

@@ -95,9 +95,7 @@ def evaluate(
     samples = whole_number("samples", samples, LEAST_SAMPLES, 10**6)
     settings = Settings(seed=whole_number("seed", seed, 0), pyramid=check_pyramid(pyramid))
     folder = RunFolder.open(run)
-    config = recorded_config(folder)
-    present = {"data_dir": data_dir and os.path.abspath(data_dir), "labels": labels and os.fspath(labels)}
-    config = replace(config, **{name: place for name, place in present.items() if place})
+    config = _with_places(recorded_config(folder), data_dir, labels)
     chosen = chosen_checkpoint(folder, config.keep_best, checkpoint)
     file = generator_file(chosen, averaged)
     default = [name for name in METRICS if name != "fid" or inception is not None]
@@ -108,6 +106,12 @@ def evaluate(
     sampler = Sampler.of_recipe(config.recipe, load_params(file))
     results = _measured(config, sampler, reference, samples, settings, progress)
     return Evaluation(results, _protocol(config, chosen, file, samples, settings, reference))
+
+
+def _with_places(config: RunConfig, data_dir: Union[str, Path, None], labels: Union[str, Path, None]) -> RunConfig:
+    """A run's settings with the present places of its data, where they are given."""
+    present = {"data_dir": data_dir and os.path.abspath(data_dir), "labels": labels and os.fspath(labels)}
+    return replace(config, **{name: place for name, place in present.items() if place})
 
 
 def _measured(

@@ -76,11 +76,7 @@ def load_sampler(
     if source.is_dir():
         given = {"symbol": symbol, **of_symbol, "distribution": distribution}
         _refuse(given, f"only for a .params file; {source} is a run folder, which knows them")
-        folder = RunFolder.open(source)
-        config = recorded_config(folder)
-        file = generator_file(chosen_checkpoint(folder, config.keep_best, checkpoint), averaged)
-        names = folder.class_names(config.recipe.network.generator_classes)
-        return Sampler.of_recipe(config.recipe, load_params(file), batch_size, class_names=names)
+        return _of_run(RunFolder.open(source), checkpoint, averaged, batch_size)
     if not source.exists():
         raise CheckpointError(f"{source} does not exist; give a run folder or a .params file of a generator.")
     _check_one_file(source, checkpoint, averaged)
@@ -92,6 +88,13 @@ def load_sampler(
     parameters = load_params(source)
     network = network_of_params(parameters[0], {} if known else {"distribution": "normal"})
     return Sampler.of_network(network, parameters, batch_size, known or "normal")
+
+
+def _of_run(folder: RunFolder, checkpoint: Union[str, int], averaged: Optional[bool], batch_size: int) -> Sampler:
+    config = recorded_config(folder)
+    file = generator_file(chosen_checkpoint(folder, config.keep_best, checkpoint), averaged)
+    names = folder.class_names(config.recipe.network.generator_classes)
+    return Sampler.of_recipe(config.recipe, load_params(file), batch_size, class_names=names)
 
 
 def _check_given(symbol, latent_shape, distribution: Optional[str]) -> None:

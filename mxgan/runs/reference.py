@@ -11,7 +11,7 @@ import numpy as np
 
 from mxgan.data import ImageArrayIter
 from mxgan.errors import ArgumentError, listed
-from mxgan.evaluation.classifier import LabelledData, class_titles, labelled_data
+from mxgan.evaluation.classifier import LabelledData, labelled_data
 from mxgan.evaluation.classifier_cache import kept_classifier
 from mxgan.evaluation.evaluate import Networks, gather, measured_side, needs_of
 from mxgan.evaluation.features import FeatureNetwork
@@ -197,8 +197,8 @@ def _labels_known(data, judge) -> bool:
     """Whether the data's labels and the classifier, trained or not, have the same class names in the same order."""
     if judge is None or not data.num_classes:
         return False
-    known = class_titles(data)
-    found = class_titles(judge.train) if isinstance(judge, LabelledData) else judge.class_names
+    known = data.class_titles
+    found = judge.train.class_titles if isinstance(judge, LabelledData) else judge.class_names
     if known != found:
         logger.warning(
             "The classifier knows %s, and the data have %s: the data's own labels are not used.",

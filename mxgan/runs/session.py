@@ -171,16 +171,23 @@ def resume(
             folder.check_never_saved(config.checkpoint_every)
             logger.info("%s has no checkpoint; it starts again at step 0.", folder.path)
             folder.forget_results()
-        if changed:
-            change = {"step": trainer.step, "settings": {name: list(values) for name, values in changed.items()}}
-            record = {**record, "changes": [*record.get("changes", []), change]}
-        if end_of(config) != end_of(before):
-            record.setdefault("first_end", list(end_of(before)))  # the command that began the run is still known by it
+        record.update(_changes(record, before, config, changed, trainer.step))
         _write_record(folder, {**record, "run": to_dict(config), "data": data_record(parts.sources.images)})
         return Session(trainer, folder, config, lock)
     except BaseException:
         lock.release()
         raise
+
+
+def _changes(record: dict, before: RunConfig, config: RunConfig, changed: dict, step: int) -> dict:
+    """What config.json tells of changes: the settings changed at this step, and the end with which the run began."""
+    told = {}
+    if changed:
+        change = {"step": step, "settings": {name: list(values) for name, values in changed.items()}}
+        told["changes"] = [*record.get("changes", []), change]
+    if end_of(config) != end_of(before):  # the command that began the run still knows it by its first end
+        told["first_end"] = record.get("first_end", list(end_of(before)))
+    return told
 
 
 def _saved(folder: RunFolder, config: RunConfig) -> tuple:

@@ -1,4 +1,4 @@
-"""Where a bar of progress can be drawn, and by which class: a terminal, or the cell of a notebook."""
+"""The kind of progress bar that can be drawn here: on a terminal, in the cell of a notebook, or none."""
 
 from __future__ import annotations
 

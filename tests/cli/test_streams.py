@@ -1,16 +1,12 @@
 """Text on its way out: any encoding, a full disk, a reader that has gone, no stream at all; signals; long messages."""
 
-import fcntl
 import io
 import os
-import pty
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -24,6 +20,7 @@ from mxgan.errors import CorruptFileError, DatasetNotFoundError, MXGANError
 from mxgan.pictures.grid import save_grid
 from mxgan.training.run_folder import RunFolder
 from tests.support import long_but, tiny_config
+from tests.terminal import terminal_as
 from tests.tiny_run import checkpoint_faults, environment
 
 TINY = ["--ngf", "4", "--ndf", "4", "--set", "image_size=16", "--batch-size", "32", "--display", "none"]
@@ -160,22 +157,18 @@ def test_with_closed_descriptors_nothing_is_printed_into_a_checkpoint(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_a_command_cleanly_and_with_its_own_code(number, monkeypatch, capsys):
+def test_a_signal_ends_a_command_cleanly_and_with_its_own_code(number, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("mxgan.cli.terminal.SAME_PRESS", 0)
     cleaned = []
-
-    class Trainer:
-        stopping = None
-
-        def stop(self, reason):
-            self.stopping = reason
+    session = mxgan.start(tiny_config(steps=1), tmp_path / "run", display="none", progress=False)
+    session.lock.release()
 
     def ended_by_signals(times: int) -> None:
         with readable_errors(debug=False):
             try:
                 if times == 1:  # pack, sample, evaluate
                     os.kill(os.getpid(), number)
-                with stop_on_signals(Trainer()):
+                with stop_on_signals(session.trainer):
                     for _ in range(times):
                         os.kill(os.getpid(), number)
             finally:
@@ -195,18 +188,7 @@ def test_a_signal_ends_a_command_cleanly_and_with_its_own_code(number, monkeypat
     assert capsys.readouterr().err.count("Ended at once; everything since the last save is lost.\n") == 2
 
 
-@contextmanager
-def terminal(monkeypatch):
-    """Standard error as a terminal of 60 columns; a list that gets what was written."""
-    (master, slave), said = pty.openpty(), []
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
-    with open(slave, "w") as written:
-        monkeypatch.setattr(sys, "stderr", written)
-        yield said
-        written.write("\n")
-        written.flush()
-        said.append(os.read(master, 1 << 16).decode().replace("\r\n", "\n").strip())
-    os.close(master)
+SIXTY = {"size": (60, 24)}  # columns and rows of a terminal
 
 
 def test_without_internet_mnist_says_what_happened_and_what_to_do(cache, monkeypatch, tmp_path):
@@ -215,10 +197,10 @@ def test_without_internet_mnist_says_what_happened_and_what_to_do(cache, monkeyp
         monkeypatch.delenv("no_proxy", raising=False)
     call = ["train", "--dataset", "mnist", *TINY, "--run-dir", str(tmp_path / "run")]
     monkeypatch.setattr(sys, "stdout", stream("utf-8"))
-    with terminal(monkeypatch) as said, pytest.raises(SystemExit) as ended:
+    with terminal_as("stderr", **SIXTY) as said, pytest.raises(SystemExit) as ended:
         main.main(call, prog_name="mxgan")
     assert ended.value.code == 1
-    happened, to_do = said[0].split("\n\n")
+    happened, to_do = said().strip().split("\n\n")
     assert " ".join(happened.split()).startswith(f"Error: MNIST is not in {cache / 'mnist'}, and train-images")
     assert len(happened) < 400
     assert to_do.startswith("Put train-images-idx3-ubyte.gz,")
@@ -227,19 +209,17 @@ def test_without_internet_mnist_says_what_happened_and_what_to_do(cache, monkeyp
     assert all(" " not in line for line in long)  # only a path or an address that is longer than the terminal
 
 
-def test_a_message_that_fits_is_one_line_and_what_is_to_be_copied_is_whole(monkeypatch):
-    with terminal(monkeypatch):
-        _check_short_messages()
-
-
-def _check_short_messages():
-    assert laid_out("Error: a is 3.", "Leave it out.") == "Error: a is 3. Leave it out."
+def test_a_message_that_fits_is_one_line_and_what_is_to_be_copied_is_whole():
     command = "pip install --no-deps mxnet==1.9.1"
     remedy = f"Install it for the CPU, without its needs: {command}."
-    lines = laid_out("Error: MXNet is not installed.", remedy).split("\n")
-    assert lines == ["Error: MXNet is not installed.", "", "Install it for the CPU, without its needs:", f"{command}."]
     listed = "Error: other settings:\n" + "  a: 1 in the run, 2 asked for\n" * 9
-    assert laid_out(listed, "") == listed.strip()
+    with terminal_as("stderr", **SIXTY):
+        short = laid_out("Error: a is 3.", "Leave it out.")
+        lines = laid_out("Error: MXNet is not installed.", remedy).split("\n")
+        of_several_lines = laid_out(listed, "")
+    assert short == "Error: a is 3. Leave it out."
+    assert lines == ["Error: MXNet is not installed.", "", "Install it for the CPU, without its needs:", f"{command}."]
+    assert of_several_lines == listed.strip()
 
 
 def test_a_log_file_has_one_line_unless_it_would_be_very_long(monkeypatch):
@@ -260,5 +240,5 @@ def test_an_error_knows_its_two_parts():
 
 def test_an_error_of_the_command_is_not_one_of_its_streams():
     """With --debug the traceback is shown, also of an error that is an OSError."""
-    with pytest.raises(DatasetNotFoundError, match="/none is not a folder"):
+    with pytest.raises(DatasetNotFoundError, match="/none does not exist"):
         main.main(["train", "--debug", "--dataset", "folder", "--data-dir", "/none", "--steps", "1"])

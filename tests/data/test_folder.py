@@ -320,7 +320,7 @@ def test_no_image_at_all(tmp_path, cache):
     with pytest.raises(DatasetError, match=r"\(2 files tried\).*\n  a.jpg: not an image in a readable"):
         load(tmp_path / "in", most_broken=1)
     assert list((cache / "folders").iterdir()) == []
-    with pytest.raises(DatasetNotFoundError, match="nowhere is not a folder. Give one with images in it"):
+    with pytest.raises(DatasetNotFoundError, match="nowhere does not exist. Give one with images in it"):
         load(tmp_path / "nowhere")
 
 
@@ -410,7 +410,7 @@ def test_real_photographs(mxgan_data):
 
 
 def test_a_folder_that_is_gone_names_the_flag(tmp_path):
-    with pytest.raises(DatasetNotFoundError, match="gone is not a folder. Give the folder with the images .--data-dir"):
+    with pytest.raises(DatasetNotFoundError, match="gone does not exist. Give one with images in it .--data-dir"):
         open_folder(batch_size=2, data_dir=tmp_path / "gone")
 
 

@@ -99,8 +99,8 @@ def test_a_folder_that_vanishes_is_named(tmp_path, monkeypatch, caplog):
 
 def test_no_folder(tmp_path):
     fill(tmp_path, "file")
-    for name in ("file", "nowhere"):
-        with pytest.raises(DatasetNotFoundError, match=f"{name} is not a folder. Give one with images in it"):
+    for name, fault in (("file", "is not a folder"), ("nowhere", "does not exist")):
+        with pytest.raises(DatasetNotFoundError, match=f"{name} {fault}. Give one with images in it"):
             list_files(tmp_path / name)
 
 

@@ -192,7 +192,7 @@ def test_arguments_out_of_range(folder, tmp_path, settings, message):
 
 
 def test_folders_that_are_not_there(folder, tmp_path):
-    with pytest.raises(DatasetNotFoundError, match="nowhere is not a folder. Give one with images"):
+    with pytest.raises(DatasetNotFoundError, match="nowhere does not exist. Give one with images"):
         pack(tmp_path / "nowhere", tmp_path / "out.rec")
     with pytest.raises(DatasetError, match="nowhere cannot be written: No such file"):
         pack(folder, tmp_path / "nowhere" / "out.rec")
@@ -237,6 +237,8 @@ def test_a_bar_is_drawn_only_where_asked_for(folder, tmp_path, capsys):
     pack(folder, tmp_path / "a.rec")
     assert capsys.readouterr().err == ""
     pack_folder(folder, tmp_path / "b.rec")
+    assert capsys.readouterr().err == ""  # no terminal here
+    pack_folder(folder, tmp_path / "c.rec", progress=True)
     assert "packing" in capsys.readouterr().err
 
 

@@ -18,7 +18,7 @@ from mxgan.training.callback import Callback
 from mxgan.training.checkpoint import read_state
 from mxgan.training.checkpoint_choice import best_step
 from mxgan.training.run_folder import RunFolder
-from tests.support import assert_same, params_of, tiny_config
+from tests.support import StopAt, assert_same, params_of, tiny_config
 from tests.tiny_run import contents, differences
 
 
@@ -34,17 +34,6 @@ def trained(config, folder):
     session = mxgan.start(config, folder, display="none", progress=False)
     session.run()
     return session
-
-
-class StopAt(Callback):
-    """Ends the training after a step, as a signal does."""
-
-    def __init__(self, step):
-        self.at = step
-
-    def on_step_end(self, trainer, batch, result):
-        if trainer.step == self.at:
-            trainer.stop("test")
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from mxgan.errors import (
 )
 from mxgan.training.callback import Callback
 from mxgan.training.run_folder import RunFolder
-from tests.support import params_of, tiny_config
+from tests.support import StopAt, params_of, tiny_config
 
 
 def run(config, folder):
@@ -104,15 +104,6 @@ def test_a_resumed_run_is_the_same_run(finished, tmp_path):
     session.run()
     assert checkpoint_files(tmp_path / "part") == checkpoint_files(folder)
     assert history(tmp_path / "part") == history(folder)
-
-
-class StopAt(Callback):
-    def __init__(self, step):
-        self.at = step
-
-    def on_step_end(self, trainer, batch, result):
-        if trainer.step == self.at:
-            trainer.stop("test")
 
 
 def test_a_stopped_run_saves_and_goes_on(finished, tmp_path):
