@@ -32,6 +32,7 @@ BASE = [
     "scipy>=1.7",
     "tqdm>=4.60",
     "click>=8.1",
+    "Jinja2>=3.0",
     "requests>=2.32",
     "Pillow>=10.0",
     # MXNet imports distutils, which left the standard library in Python 3.12; setuptools brings it along.
@@ -60,8 +61,15 @@ CU112 = [
 # What `python -m benchmarks` compares with: one PyTorch, so that figures of two days can be compared.
 BENCH = ['torch==2.13.0; python_version >= "3.10"', "onnx>=1.13.1", "onnxruntime>=1.14"]
 
-# FID by the user's own Inception network.
-ONNX = ["onnxruntime>=1.14"]
+# Files of ONNX, written by onnx and run by onnxruntime; FID by the user's own Inception network.
+ONNX = ["onnx>=1.13.1", "onnxruntime>=1.14"]
+
+# Files of PyTorch: a state_dict as .pt is written and read by PyTorch alone.
+SAFETENSORS = ["safetensors>=0.4"]
+TORCH = ["torch>=2.0", *SAFETENSORS]
+
+# Films as .mp4; GIF and WebP come from Pillow.
+FILM = ["imageio>=2.31", "imageio-ffmpeg>=0.4.9"]
 
 # The pages under docs/. The bounds are the newest ones that there are for Python 3.9.
 DOCS = ["sphinx>=7.4.7", "myst-parser>=3.0.1", "furo>=2024.8.6", "sphinx-click>=6.0.0"]
@@ -70,7 +78,7 @@ DOCS = ["sphinx>=7.4.7", "myst-parser>=3.0.1", "furo>=2024.8.6", "sphinx-click>=
 PYTHON2 = ["fissix>=24.4.24"]
 
 # pyyaml: old programs read their settings by it, and `mxgan run` mends its `load`.
-TEST = ["pytest>=8.0", "ruff>=0.5", "onnx>=1.13.1", "pyyaml>=6.0", *ONNX, *PYTHON2]
+TEST = ["pytest>=8.0", "ruff>=0.5", "pyyaml>=6.0", *ONNX, *SAFETENSORS, *FILM, *PYTHON2]
 
 setup(
     name="mxgan",
@@ -88,6 +96,9 @@ setup(
         "cu112": CU112,
         "bench": BENCH,
         "onnx": ONNX,
+        "torch": TORCH,
+        "safetensors": SAFETENSORS,
+        "film": FILM,
         "test": TEST,
         "docs": DOCS,
         "python2": PYTHON2,
