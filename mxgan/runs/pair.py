@@ -13,20 +13,26 @@ from mxgan.training.initializers import get_initializer
 from mxgan.training.pair import AdversarialPair
 from mxgan.training.recipe import Recipe
 
-__all__ = ["build_pair", "discriminator_symbols"]
+__all__ = ["build_pair", "discriminator_output", "discriminator_symbols"]
 
 PENALTY_EXECUTORS = 4  # memory of a gradient penalty, as a number of executors of D
 
 
 def discriminator_symbols(recipe: Recipe) -> tuple:
     """(symbol that trains D, symbol through which G is trained, raw score (N, 1)) of a recipe."""
-    network = recipe.network
-    output = network.discriminator()
-    if recipe.spectral_norm:
-        labels = {"class_label": (1,)} if "class_label" in output.list_arguments() else {}
-        output = spectral_normalize(output, {"data": (1, *network.image_shape), **labels})
+    output = discriminator_output(recipe)
     heads = with_heads(get_objective(recipe.objective), output, bool(recipe.labelled_per_class))
     return (*heads, output[0])
+
+
+def discriminator_output(recipe: Recipe):
+    """A recipe's discriminator without a head, spectrally normalised if the recipe says so."""
+    network = recipe.network
+    output = network.discriminator()
+    if not recipe.spectral_norm:
+        return output
+    labels = {"class_label": (1,)} if "class_label" in output.list_arguments() else {}
+    return spectral_normalize(output, {"data": (1, *network.image_shape), **labels})
 
 
 def build_pair(config, end: Optional[int] = None) -> AdversarialPair:

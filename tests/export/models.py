@@ -1,0 +1,91 @@
+"""Small models of every recipe and variant, with trained-like parameters, for the tests of every format."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+import mxgan
+from mxgan.export.model import Model
+from mxgan.graphs.shapes import parameter_shapes
+from mxgan.runs.pair import discriminator_output
+from mxgan.runtime import mx
+from mxgan.runtime.draws import rng_for
+from tests.support import SMALLER
+
+# Variants of a recipe: name → (recipe, settings of its network, settings of the recipe).
+VARIANTS = {
+    **{name: (name, {}, {}) for name in mxgan.RECIPES},
+    "grey": ("dcgan", {"nc": 1}, {}),
+    "grey, biases": ("dcgan", {"nc": 1, "no_bias": False}, {}),
+    "biases": ("dcgan", {"no_bias": False}, {}),
+    "trained gammas": ("dcgan", {"fix_gamma": False}, {}),
+    "layer norm": ("dcgan", {"discriminator_norm": "layer"}, {}),
+    "not square": ("dcgan", {"image_size": (16, 24)}, {}),
+    "28 pixels": ("dcgan", {"image_size": 28, "nc": 1}, {}),
+    "colour cgan": ("cgan", {"nc": 3}, {}),
+    "spectral cgan": ("cgan", {}, {"spectral_norm": True}),
+    "spectral mlp": ("mlp-gan", {}, {"spectral_norm": True}),
+    "spectral cbr": ("cbr-gan", {}, {"spectral_norm": True}),
+    "grey cbr": ("cbr-gan", {"nc": 1}, {}),
+    "grey encoder-decoder": ("encoder-decoder-gan", {"nc": 1, "image_size": 32}, {}),
+    "minibatch discrimination": ("ssgan", {"minibatch_kernels": 3}, {}),
+    "uniform latents": ("dcgan", {}, {"latent_distribution": "uniform"}),
+}
+HALVES = ("generator", "discriminator")
+
+
+def model_of(variant: str, half: str, seed: int = 0) -> Model:
+    """A model of a variant with random parameters: gammas and moving variances above 0, all others around 0."""
+    recipe, sizes, settings = VARIANTS[variant]
+    recipe = replace(mxgan.RECIPES[recipe], **settings)
+    network = replace(recipe.network, **{**SMALLER[recipe.network.name], **sizes})
+    recipe = replace(recipe, network=network)
+    symbol = network.generator() if half == "generator" else discriminator_output(recipe)
+    inputs = {"rand": network.latent_shape} if half == "generator" else {"data": network.image_shape}
+    labelled = "class_label" in symbol.list_arguments()
+    inputs = {**inputs, **({"class_label": ()} if labelled else {})}
+    shapes = {
+        key: shape
+        for group in parameter_shapes(symbol, {k: (1, *s) for k, s in inputs.items()})
+        for key, shape in group.items()
+    }
+    rng = rng_for(f"{variant} {half}", seed, 0)
+    return Model(
+        symbol,
+        {name: _value(name, shape, rng) for name, shape in sorted(shapes.items())},
+        inputs,
+        half,
+        classes=network.classes if labelled else 0,
+        latent_distribution=recipe.latent_distribution,
+    )
+
+
+def _value(name: str, shape: tuple, rng) -> np.ndarray:
+    values = rng.standard_normal(shape).astype(np.float32)
+    if name.endswith(("_gamma", "_var")):
+        return 0.5 + np.abs(values)
+    return values * (0.3 if name.endswith("_weight") else 1)
+
+
+def inputs_of(model: Model, batch: int, seed: int = 1) -> dict:
+    """{input of the symbol: float32 array} for a batch."""
+    rng = rng_for("inputs", seed, 0)
+    values = {}
+    for name, shape in model.sizes(batch).items():
+        if name == "class_label":
+            values[name] = (np.arange(batch) % model.classes).astype(np.float32)
+        else:
+            values[name] = np.tanh(rng.standard_normal(shape)).astype(np.float32)
+    return values
+
+
+def mxnet_outputs(model: Model, values: dict) -> list:
+    """What MXNet computes, as arrays."""
+    given = {**{name: mx.nd.array(value) for name, value in model.parameters.items()}}
+    given.update({name: mx.nd.array(value) for name, value in values.items()})
+    arguments = {name: given[name] for name in model.symbol.list_arguments()}
+    states = {name: given[name] for name in model.symbol.list_auxiliary_states()}
+    executor = model.symbol.bind(mx.cpu(), arguments, grad_req="null", aux_states=states)
+    return [output.asnumpy() for output in executor.forward(is_train=False)]
