@@ -66,7 +66,5 @@ class Model:
 
     def argument_shapes(self, batch: int) -> dict:
         """{argument of the symbol: shape}, of inputs with the batch, and of parameters."""
-        parameters = {
-            name: tuple(self.parameters[name].shape) for name in self.parameters if name not in self.auxiliary
-        }
-        return {**self.sizes(batch), **parameters}
+        names = (name for name in self.symbol.list_arguments() if name not in self.inputs)
+        return {**self.sizes(batch), **{name: tuple(self.parameters[name].shape) for name in names}}
