@@ -8,7 +8,28 @@ from pathlib import Path
 
 import pytest
 
+from mxgan.runtime.cpus import usable_cpus
+
+MOST_PROCESSES = 4  # each imports all that the tests use: seconds, and up to 1 GB
 _DATA = os.environ.get("MXGAN_DATA")  # read once: some tests take it out of the environment
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config) -> None:
+    """Run the whole suite in several processes, a file of tests at a time; not where paths, -n or --pdb are given."""
+    whole = config.args_source is config.ArgsSource.TESTPATHS
+    undecided = config.pluginmanager.hasplugin("xdist") and config.option.numprocesses is None
+    alone = hasattr(config, "workerinput") or config.option.usepdb or config.option.collectonly
+    if whole and undecided and not alone and usable_cpus() > 1:
+        config.option.numprocesses, config.option.dist = min(MOST_PROCESSES, usable_cpus()), "loadfile"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Reports go from one process to the other as UTF-8; what was printed or logged may have a byte of a file's name."""
+    report = yield
+    report.sections = [(title, text.encode("utf-8", "backslashreplace").decode()) for title, text in report.sections]
+    return report
 
 
 @pytest.fixture(scope="session")

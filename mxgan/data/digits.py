@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 
 from mxgan.data.images import ImageArrayIter
@@ -24,10 +27,24 @@ def load_digits(split: str = "all") -> tuple:
         itself has no split.
     """
     lookup("split", split, SPLITS)
-    from sklearn.datasets import load_digits as load  # imported here, because it takes a second
+    rows = _table()[SPLITS[split]]
+    images = rows[:, :-1].reshape(-1, 8, 8)
+    return np.rint(images * (255 / 16)).astype(np.uint8), rows[:, -1].astype(np.uint8)
 
-    source, rows = load(), SPLITS[split]
-    return np.rint(source.images[rows] * (255 / 16)).astype(np.uint8), source.target[rows].astype(np.uint8)
+
+def _table() -> np.ndarray:
+    """scikit-learn's digits (1797, 65): 64 pixels of 0 … 16, and the label.
+
+    They are read from its file, because `import sklearn` takes a second or two; where a version of scikit-learn has
+    the file elsewhere, its own function reads them.
+    """
+    spec = importlib.util.find_spec("sklearn")
+    path = Path(spec.origin if spec and spec.origin else "").parent / "datasets" / "data" / "digits.csv.gz"
+    if path.is_file():
+        return np.loadtxt(path, delimiter=",")
+    from sklearn.datasets import load_digits as load
+
+    return np.column_stack(load(return_X_y=True))
 
 
 def open_digits(*, data_dir=None, split: str = "all", progress=None, **settings) -> ImageArrayIter:

@@ -24,7 +24,6 @@ from typing import NamedTuple, Union
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import linprog
 from scipy.spatial.distance import cdist
 from scipy.special import rel_entr, xlog1py, xlogy
 
@@ -166,6 +165,8 @@ def wasserstein_discrete(p, q, points=None, *, distances=None, order: float = 1)
             f"p {p.shape} and q {q.shape} do not fit distances {distances.shape}; give a probability for each point."
         )
     scale = distances.max() or 1.0  # HiGHS' tolerances are absolute
+    from scipy.optimize import linprog  # imported here because it takes a third of a second
+
     rows = sparse.kron(sparse.eye(len(p)), np.ones((1, len(q))))
     columns = sparse.kron(np.ones((1, len(p))), sparse.eye(len(q)))
     found = linprog(

@@ -14,6 +14,7 @@ The files, in reading order::
 
     __init__.py         `mx` and `cv2` with their checks; GPU contexts; versions
     mxnet_modules.py    a loader for MXNet's Python modules on any NumPy
+    late_imports.py     modules that MXNet imports and hardly uses, imported at the first use
     deconvolution.py    Deconvolutions that a CPU cannot compute, and other ways to compute them
     computable.py       symbols in which they are replaced
     binding.py          MXNet's ways to bind a symbol, which replace them

@@ -21,6 +21,7 @@ from typing import Any, Optional
 
 from mxgan.runtime.binding import mend_cached_operator, mend_executor, mend_symbol
 from mxgan.runtime.deconvolution import array_function
+from mxgan.runtime.late_imports import late
 
 __all__ = ["install", "numpy_view", "plain"]
 
@@ -95,8 +96,10 @@ def numpy_view() -> ModuleType:
     return _View(np)
 
 
-def _import(name: str, *arguments: Any, **named: Any) -> ModuleType:
-    found = builtins.__import__(name, *arguments, **named)
+def _import(
+    name: str, globals: Any = None, locals: Any = None, fromlist: Sequence[str] = (), level: int = 0
+) -> Any:
+    found = late(name, fromlist) or builtins.__import__(name, globals, locals, fromlist, level)
     return numpy_view() if found is sys.modules.get("numpy") else found
 
 

@@ -1,5 +1,9 @@
+import importlib.util
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import sklearn.datasets
 
 from mxgan.data.digits import load_digits, open_digits
 from mxgan.errors import ArgumentError
@@ -13,6 +17,16 @@ def test_the_real_digits():
     assert images.max() == 255
     assert np.unique(images).tolist() == np.rint(np.arange(17) * 255 / 16).astype(int).tolist()
     assert np.bincount(labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+
+
+@pytest.mark.parametrize("origin", [sklearn.__file__, None, "/elsewhere/sklearn/__init__.py"])
+def test_they_are_those_that_scikit_learn_gives(origin, monkeypatch):
+    """Read from its file, or, where the file is elsewhere, by its function."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: SimpleNamespace(origin=origin))
+    images, labels = load_digits()
+    expected = sklearn.datasets.load_digits()
+    np.testing.assert_array_equal(images, np.rint(expected.images * (255 / 16)))
+    np.testing.assert_array_equal(labels, expected.target)
 
 
 def test_as_an_iterator():

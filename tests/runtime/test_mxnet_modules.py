@@ -34,7 +34,7 @@ def python(code):
 def test_numpy_is_the_same_after_mxnet_was_imported():
     code = """
 import types
-import numpy as np, scipy.sparse, scipy.stats, numpy.testing
+import numpy as np, scipy.sparse, numpy.testing
 known = dict(vars(np))
 from mxgan.runtime import mx
 mx.nd.ones(2).asnumpy()
@@ -43,6 +43,21 @@ print([name for name, value in vars(np).items()
 names = ("float_", "PZERO", "NaN", "int", "in1d", "alltrue", "msort", "trapz", "compat")
 print([name for name in names if name in vars(np) and name not in known])"""
     assert python(code) == "[]\n[]"
+
+
+def test_what_mxnet_hardly_uses_is_imported_when_it_is_used():
+    """scipy.stats and scikit-learn: more than a second of each start."""
+    code = """
+import sys, warnings
+from mxgan.runtime import mx
+print("scipy.stats" in sys.modules, "sklearn" in sys.modules)
+print(mx.test_utils.ss.chisquare([1, 2, 3]).pvalue > 0.6, mx.contrib.quantization.stats.entropy([1, 1]) > 0.6)
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    model = mx.model.FeedForward(mx.sym.var("data"), num_epoch=3)
+from sklearn.base import clone
+print(model.get_params()["num_epoch"], clone(model.set_params(num_epoch=4)).num_epoch, hasattr(model, "no_such"))"""
+    assert python(code) == "False False\nTrue True\n3 4 False"
 
 
 def asked_of_numpy(path: Path) -> set:

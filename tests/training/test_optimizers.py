@@ -7,7 +7,7 @@ from mxgan.errors import ArgumentError, CheckpointError
 from mxgan.runtime import mx
 from mxgan.training.adadelta import AdaDeltaWithRate
 from mxgan.training.optimizers import OptimizerConfig, export_state, import_state, init_optimizer
-from tests.support import assert_same, make_pair, params_of, train
+from tests.support import assert_same, long_but, make_pair, params_of, train
 
 CONFIGS = [
     OptimizerConfig(),
@@ -20,7 +20,9 @@ CONFIGS = [
 ]
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.name}-{len(c.settings)}-{c.learning_rate}")
+@pytest.mark.parametrize(
+    "config", long_but(CONFIGS, CONFIGS[0]), ids=lambda c: f"{c.name}-{len(c.settings)}-{c.learning_rate}"
+)
 @pytest.mark.parametrize("devices", [1, 2])
 def test_two_and_two_steps_are_four(config, devices, tmp_path):
     """Bit for bit; on two devices but for BatchNorm's statistics, which MXNet saves as the mean of the devices'."""

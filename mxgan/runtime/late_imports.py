@@ -1,0 +1,46 @@
+"""Modules that MXNet imports while it is loaded and uses in a few functions alone: they are imported at the first use.
+
+scipy.stats is for `mxnet.test_utils` and for quantization, and scikit-learn for `mxnet.model.FeedForward`. Together
+they take longer than a third of the import of MXNet.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Sequence
+from types import ModuleType, SimpleNamespace
+from typing import Any, Optional
+
+__all__ = ["late"]
+
+
+class _LateModule(ModuleType):
+    """A module that is imported when a name of it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+class _Estimator:
+    """What scikit-learn's `BaseEstimator` gives to a class, imported when a method of it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        from sklearn.base import BaseEstimator
+
+        return inspect.getattr_static(BaseEstimator, name).__get__(self, type(self))
+
+
+_STATS = SimpleNamespace(stats=_LateModule("scipy.stats"))
+# module → (names that a statement asks of it, what it gets)
+_LATE = {
+    "scipy.stats": ((), _STATS),  # import scipy.stats as ss
+    "scipy": (("stats",), _STATS),  # from scipy import stats
+    "sklearn.base": (("BaseEstimator",), SimpleNamespace(BaseEstimator=_Estimator)),
+}
+
+
+def late(name: str, names: Optional[Sequence[str]]) -> Any:
+    """What stands for a module in an import statement of MXNet, or None where the statement imports as usual."""
+    asked, found = _LATE.get(name, (None, None))
+    return found if found and asked == tuple(names or ()) else None
