@@ -26,7 +26,7 @@ def pytest_cmdline_main(config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport():
-    """Reports go from one process to the other as UTF-8; what was printed or logged may have a byte of a file's name."""
+    """Reports go from one process to the other as UTF-8; a byte of a file's name in what was logged is none."""
     report = yield
     report.sections = [(title, text.encode("utf-8", "backslashreplace").decode()) for title, text in report.sections]
     return report

@@ -68,7 +68,7 @@ def imported(name: str) -> set:
 
 
 def longest_chains() -> dict:
-    """{module: the longest chain of imports that begins with it}; graphlib.CycleError where one comes back to itself."""
+    """{module: the longest chain of imports that begins with it}; graphlib.CycleError where there is a circle."""
     found = {}
     for name in TopologicalSorter({name: imported(name) for name in INSIDE}).static_order():
         found[name] = (name, *max((found[each] for each in imported(name)), key=len, default=()))

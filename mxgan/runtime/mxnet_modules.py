@@ -96,10 +96,9 @@ def numpy_view() -> ModuleType:
     return _View(np)
 
 
-def _import(
-    name: str, globals: Any = None, locals: Any = None, fromlist: Sequence[str] = (), level: int = 0
-) -> Any:
-    found = late(name, fromlist) or builtins.__import__(name, globals, locals, fromlist, level)
+def _import(name: str, *arguments: Any, **named: Any) -> Any:
+    names = arguments[2] if len(arguments) > 2 else named.get("fromlist")  # an import statement gives them by position
+    found = late(name, names) or builtins.__import__(name, *arguments, **named)
     return numpy_view() if found is sys.modules.get("numpy") else found
 
 
