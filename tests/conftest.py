@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,25 @@ def cache(tmp_path, monkeypatch) -> Path:
     monkeypatch.delenv("MXGAN_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "mxgan"
+
+
+@pytest.fixture(scope="session")
+def trained_copy(tmp_path_factory):
+    """trained_copy(steps, folder): `folder` as a copy of a tiny run of so many steps, which is trained only once."""
+    import mxgan  # here, because the process that only hands out the tests needs no MXNet
+    from mxgan.training.run_folder import RunFolder
+    from tests.support import tiny_config
+
+    @functools.cache
+    def trained(steps: int) -> Path:
+        session = mxgan.start(tiny_config(steps=steps), tmp_path_factory.mktemp("tiny") / "run", "none", progress=False)
+        session.run()
+        return session.folder.path
+
+    def copy(steps: int, folder: Path):
+        return RunFolder(shutil.copytree(trained(steps), folder))
+
+    return copy
 
 
 @pytest.fixture(autouse=True)

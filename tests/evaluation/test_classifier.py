@@ -16,7 +16,12 @@ from mxgan.evaluation.classifier import ClassifierTraining, accuracy, labelled_d
 from mxgan.evaluation.classifier_cache import _kept_under, kept_classifier
 from tests.evaluating import QUICK, quick_classifier
 
-SHORT = ClassifierTraining(least_steps=8, epochs=1, batch_size=256)
+SHORT = ClassifierTraining(least_steps=4, epochs=1, batch_size=64)
+
+
+def few_digits(training=SHORT):
+    """Digits for one short epoch."""
+    return labelled_data("digits", training=training, limit=4 * training.batch_size)
 
 
 def test_the_digits_are_told_apart_in_seconds():
@@ -46,10 +51,10 @@ def test_mnist_is_told_apart(mxgan_data):
 
 @pytest.mark.long
 def test_the_seed_decides_every_bit():
-    prints = [train_classifier(labelled_data("digits", training=each), each).fingerprint for each in (SHORT, SHORT)]
+    prints = [train_classifier(few_digits(each), each).fingerprint for each in (SHORT, SHORT)]
     assert prints[0] == prints[1]
     other = replace(SHORT, seed=1)
-    assert train_classifier(labelled_data("digits", training=other), other).fingerprint != prints[0]
+    assert train_classifier(few_digits(other), other).fingerprint != prints[0]
 
 
 def test_small_data_are_trained_on_for_more_epochs():
@@ -111,18 +116,18 @@ def never(*given):
 
 
 def test_it_is_trained_once_and_then_kept(cache, monkeypatch):
-    data = labelled_data("digits", training=SHORT)
+    data = few_digits()
     first = kept_classifier(data, SHORT)
     assert _kept_under(data, SHORT).parent == cache / "mxgan" / "classifiers"
     monkeypatch.setattr(classifier_cache, "train_classifier", never)
-    assert kept_classifier(labelled_data("digits", training=SHORT), SHORT).fingerprint == first.fingerprint
+    assert kept_classifier(few_digits(), SHORT).fingerprint == first.fingerprint
     other = replace(SHORT, seed=5)
     with pytest.raises(AssertionError, match="it was trained again"):
-        kept_classifier(labelled_data("digits", training=other), other)
+        kept_classifier(few_digits(other), other)
 
 
 def test_a_damaged_one_is_trained_again(cache, caplog):
-    data = labelled_data("digits", training=SHORT)
+    data = few_digits()
     first, place = kept_classifier(data, SHORT), _kept_under(data, SHORT)
     (place / "network.params").write_bytes(b"nothing")
     with caplog.at_level(logging.WARNING, "mxgan"):
@@ -136,6 +141,6 @@ def test_a_damaged_one_is_trained_again(cache, caplog):
 def test_where_the_cache_cannot_be_written_it_is_said(cache, caplog):
     cache.write_text("a file in the cache's place")
     with caplog.at_level(logging.WARNING, "mxgan"):
-        assert kept_classifier(labelled_data("digits", training=SHORT), SHORT).classes == 10
+        assert kept_classifier(few_digits(), SHORT).classes == 10
     assert "The classifier could not be saved and will be trained again the next time" in caplog.text
     assert cache.read_text() == "a file in the cache's place"

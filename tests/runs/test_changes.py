@@ -142,8 +142,8 @@ def test_a_folder_whose_run_was_killed_before_its_configuration_is_a_new_one(tmp
     assert not list((tmp_path / "run").glob("*.writing"))
 
 
-def test_changed_settings_are_listed_refused_and_taken_when_told(tmp_path):
-    trained(tiny_config(steps=8), tmp_path / "run")
+def test_changed_settings_are_listed_refused_and_taken_when_told(tmp_path, trained_copy):
+    trained_copy(8, tmp_path / "run")
     config = override(tiny_config(steps=12, keep=2), {"generator_optimizer.learning_rate": 0.001})
     lines = (
         r"other settings than those asked for:\n  recipe.generator_optimizer.learning_rate: \S+ in the run, 0.001 asked"
@@ -166,8 +166,8 @@ def test_changed_settings_are_listed_refused_and_taken_when_told(tmp_path):
     assert later.config.recipe == config.recipe
 
 
-def test_a_change_that_does_not_fit_the_checkpoint_is_said(tmp_path):
-    trained(tiny_config(steps=4), tmp_path / "run")
+def test_a_change_that_does_not_fit_the_checkpoint_is_said(tmp_path, trained_copy):
+    trained_copy(4, tmp_path / "run")
     wider = override(tiny_config(steps=8), {"ngf": 8})
     with pytest.raises(CheckpointError, match="the parameter '.*' of the generator is .* in the file and"):
         resumed(tmp_path / "run", wider, allow_changes=True)
@@ -178,16 +178,16 @@ def test_a_change_that_does_not_fit_the_checkpoint_is_said(tmp_path):
     assert RunFolder(tmp_path / "run").checkpoint_steps() == [4]
 
 
-def test_other_intervals_lose_no_history(tmp_path):
-    trained(tiny_config(steps=10), tmp_path / "run")
+def test_other_intervals_lose_no_history(tmp_path, trained_copy):
+    trained_copy(10, tmp_path / "run")
     path = tmp_path / "run" / "history.jsonl"
     assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [4, 8, 10]  # 10: the end
     resumed(tmp_path / "run", steps=15, log_every=5).run()
     assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [4, 8, 15]
 
 
-def test_a_history_that_became_shorter_is_warned_of(tmp_path, caplog):
-    trained(tiny_config(steps=8), tmp_path / "run")
+def test_a_history_that_became_shorter_is_warned_of(tmp_path, caplog, trained_copy):
+    trained_copy(8, tmp_path / "run")
     (tmp_path / "run" / "history.jsonl").unlink()
     resumed(tmp_path / "run", steps=12).run()
     assert any("has lost" in record.getMessage() for record in caplog.records)
@@ -263,8 +263,8 @@ def test_intervals_that_are_none(every):
         (["callbacks", "Logger"], {}, "the checkpoint's state of Logger is"),
     ],
 )
-def test_a_state_with_wrong_values_is_refused(where, value, words, tmp_path):
-    trained(tiny_config(steps=4), tmp_path / "run")
+def test_a_state_with_wrong_values_is_refused(where, value, words, tmp_path, trained_copy):
+    trained_copy(4, tmp_path / "run")
     path = tmp_path / "run" / "checkpoints" / "000004" / "state.json"
     state = json.loads(path.read_text())
     place = state
@@ -276,35 +276,35 @@ def test_a_state_with_wrong_values_is_refused(where, value, words, tmp_path):
         resumed(tmp_path / "run", steps=8)
 
 
-def test_a_stamp_that_is_a_path_is_refused(tmp_path):
-    trained(tiny_config(steps=4), tmp_path / "run")
+def test_a_stamp_that_is_a_path_is_refused(tmp_path, trained_copy):
+    trained_copy(4, tmp_path / "run")
     path = tmp_path / "run" / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "stamp": "../../../elsewhere"}))
     with pytest.raises(CorruptFileError, match="the stamp '../../../elsewhere' is not YYYY_MM_DD-HH_MM"):
         resumed(tmp_path / "run", steps=8)
 
 
-def test_names_that_are_no_checkpoints_are_passed_over(tmp_path):
-    session = trained(tiny_config(steps=4), tmp_path / "run")
-    checkpoints = session.folder.checkpoints
+def test_names_that_are_no_checkpoints_are_passed_over(tmp_path, trained_copy):
+    folder = trained_copy(4, tmp_path / "run")
+    checkpoints = folder.checkpoints
     for name in ("²", "latest", "12x", ".000099.writing"):
         (checkpoints / name).mkdir()
     (checkpoints / "000007").write_text("a file")
-    assert session.folder.checkpoint_steps() == [4]
+    assert folder.checkpoint_steps() == [4]
 
 
-def test_a_linked_checkpoint_is_unlinked_and_not_followed(tmp_path):
-    session = trained(tiny_config(steps=4), tmp_path / "run")
-    shutil.move(session.folder.checkpoint(4), tmp_path / "elsewhere")
-    os.symlink(tmp_path / "elsewhere", session.folder.checkpoint(4))
+def test_a_linked_checkpoint_is_unlinked_and_not_followed(tmp_path, trained_copy):
+    folder = trained_copy(4, tmp_path / "run")
+    shutil.move(folder.checkpoint(4), tmp_path / "elsewhere")
+    os.symlink(tmp_path / "elsewhere", folder.checkpoint(4))
     resumed(tmp_path / "run", steps=8, keep=1).run()
-    assert session.folder.checkpoint_steps() == [8]
+    assert folder.checkpoint_steps() == [8]
     assert (tmp_path / "elsewhere" / "state.json").is_file()
 
 
 @pytest.mark.parametrize("name", ["samples", "checkpoints"])
-def test_a_linked_folder_is_refused_before_anything_is_written_through_it(name, tmp_path):
-    trained(tiny_config(steps=4), tmp_path / "run")
+def test_a_linked_folder_is_refused_before_anything_is_written_through_it(name, tmp_path, trained_copy):
+    trained_copy(4, tmp_path / "run")
     shutil.move(tmp_path / "run" / name, tmp_path / "elsewhere")
     os.symlink(tmp_path / "elsewhere", tmp_path / "run" / name)
     before = sorted((tmp_path / "elsewhere").rglob("*"))
@@ -314,8 +314,8 @@ def test_a_linked_folder_is_refused_before_anything_is_written_through_it(name, 
 
 
 @pytest.mark.parametrize("target", ["history.jsonl", "../elsewhere"])
-def test_a_history_that_is_a_link_is_refused(target, tmp_path):
-    trained(tiny_config(steps=4), tmp_path / "run")
+def test_a_history_that_is_a_link_is_refused(target, tmp_path, trained_copy):
+    trained_copy(4, tmp_path / "run")
     (tmp_path / "elsewhere").write_text("mine")
     (tmp_path / "run" / "history.jsonl").unlink()
     os.symlink(target, tmp_path / "run" / "history.jsonl")
@@ -324,8 +324,8 @@ def test_a_history_that_is_a_link_is_refused(target, tmp_path):
     assert (tmp_path / "elsewhere").read_text() == "mine"
 
 
-def test_histories_that_a_power_cut_left_in_the_middle_of_a_line(tmp_path, caplog):
-    trained(tiny_config(steps=8), tmp_path / "run")
+def test_histories_that_a_power_cut_left_in_the_middle_of_a_line(tmp_path, caplog, trained_copy):
+    trained_copy(8, tmp_path / "run")
     path = tmp_path / "run" / "history.jsonl"
     path.write_bytes(path.read_bytes()[:-5])
     resumed(tmp_path / "run", steps=12).run()
@@ -402,8 +402,8 @@ def test_the_same_command_with_other_data_is_another_run(tmp_path, monkeypatch):
         auto(tiny_config(steps=3), allow_changes=True)
 
 
-def test_another_seed_is_taken_when_told(tmp_path):
-    trained(tiny_config(steps=4), tmp_path / "run")
+def test_another_seed_is_taken_when_told(tmp_path, trained_copy):
+    trained_copy(4, tmp_path / "run")
     session = resumed(tmp_path / "run", steps=6, seed=5, allow_changes=True)
     session.run()
     assert session.trainer.seed == 5

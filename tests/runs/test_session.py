@@ -43,31 +43,36 @@ def checkpoint_files(folder):
     }
 
 
+def config(**settings):
+    """20 steps, 17 of them in the first epoch: 540 images in batches of 32."""
+    return tiny_config(steps=20, limit=540, **settings)
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "whole"
-    return run(tiny_config(steps=60, keep=2, checkpoint_every=20), folder), folder
+    return run(config(keep=2, checkpoint_every=8), folder), folder
 
 
 def test_the_run_folder_holds_what_its_contract_says(finished):
     session, folder = finished
     assert {p.name for p in folder.iterdir()} == {"config.json", "history.jsonl", "samples", "checkpoints", ".lock"}
-    config = json.loads((folder / "config.json").read_text())
-    assert config["run"]["recipe"]["network"] == {"name": "dcgan", **vars(session.config.recipe.network)}
-    assert config["versions"]["mxnet"] == "1.9.1"
-    assert config["versions"]["threads"]["count"] >= 1
-    assert config["data"]["count"] == 1797
+    record = json.loads((folder / "config.json").read_text())
+    assert record["run"]["recipe"]["network"] == {"name": "dcgan", **vars(session.config.recipe.network)}
+    assert record["versions"]["mxnet"] == "1.9.1"
+    assert record["versions"]["threads"]["count"] >= 1
+    assert record["data"]["count"] == 540
     lines = history(folder)
-    assert [line["step"] for line in lines] == list(range(4, 61, 4))
+    assert [line["step"] for line in lines] == list(range(4, 21, 4))
     assert all({"epoch", "facc", "fentropy_g", "fentropy_d", "d_real", "d_fake"} <= set(line) for line in lines)
-    assert lines[-1]["epoch"] == 1  # 57 batches of 32 in 1,797 images
-    steps = {f"{step:06d}" for step in [*range(8, 61, 8), 60]}
+    assert lines[-1]["epoch"] == 1  # that it has begun
+    steps = {f"{step:06d}" for step in [*range(8, 21, 8), 20]}
     for title in ("gout", "diff", "data"):
         assert {p.name for p in (folder / "samples").glob(f"{title}-*")} == {f"{title}-{step}.png" for step in steps}
-    assert cv2.imread(str(folder / "samples" / "gout-000060.png")).shape == (8 * 18 - 2, 8 * 18 - 2, 3)
-    assert {p.name for p in (folder / "checkpoints").iterdir()} == {"000040", "000060"}
-    names = {p.name for p in (folder / "checkpoints" / "000060").iterdir()}
-    stamp = config["stamp"]
+    assert cv2.imread(str(folder / "samples" / "gout-000020.png")).shape == (8 * 18 - 2, 8 * 18 - 2, 3)
+    assert {p.name for p in (folder / "checkpoints").iterdir()} == {"000016", "000020"}
+    names = {p.name for p in (folder / "checkpoints" / "000020").iterdir()}
+    stamp = record["stamp"]
     assert {f"digits_{half}_{stamp}-0001.params" for half in "GD"} <= names
     assert {f"digits_{half}_{stamp}-symbol.json" for half in "GD"} <= names
 
@@ -76,7 +81,7 @@ def test_mxnet_itself_loads_the_checkpoint(finished):
     import mxnet as mx
 
     session, folder = finished
-    prefix = folder / "checkpoints" / "000060" / f"digits_G_{json.loads((folder / 'config.json').read_text())['stamp']}"
+    prefix = folder / "checkpoints" / "000020" / f"digits_G_{json.loads((folder / 'config.json').read_text())['stamp']}"
     symbol, arguments, auxiliary = mx.model.load_checkpoint(str(prefix), 1)
     assert symbol.list_arguments() == session.trainer.pair.generator.symbol.list_arguments()
     expected = params_of(session.trainer.pair)
@@ -86,21 +91,21 @@ def test_mxnet_itself_loads_the_checkpoint(finished):
 
 def test_the_same_seed_gives_the_same_bits(finished, tmp_path):
     _, folder = finished
-    run(tiny_config(steps=60, checkpoint_every=60), tmp_path / "again")
+    run(config(checkpoint_every=20), tmp_path / "again")
     assert checkpoint_files(tmp_path / "again") == checkpoint_files(folder)
     assert history(tmp_path / "again") == history(folder)
-    picture = "samples/gout-000060.png"
+    picture = "samples/gout-000020.png"
     assert (tmp_path / "again" / picture).read_bytes() == (folder / picture).read_bytes()
-    run(tiny_config(steps=4, seed=1), tmp_path / "other")
+    run(replace(config(seed=1), steps=4), tmp_path / "other")
     assert history(tmp_path / "other")[0] != history(folder)[0]
 
 
 def test_a_resumed_run_is_the_same_run(finished, tmp_path):
     """Stopped in the middle of an epoch and of a log interval, and resumed across the epoch's end."""
     _, folder = finished
-    run(tiny_config(steps=42, checkpoint_every=1000), tmp_path / "part")
-    session = mxgan.resume(tmp_path / "part", steps=60, display="none", progress=False)
-    assert (session.trainer.step, session.trainer.epoch, session.trainer.iteration) == (42, 0, 42)
+    run(replace(config(checkpoint_every=1000), steps=14), tmp_path / "part")
+    session = mxgan.resume(tmp_path / "part", steps=20, display="none", progress=False)
+    assert (session.trainer.step, session.trainer.epoch, session.trainer.iteration) == (14, 0, 14)
     session.run()
     assert checkpoint_files(tmp_path / "part") == checkpoint_files(folder)
     assert history(tmp_path / "part") == history(folder)
@@ -108,7 +113,7 @@ def test_a_resumed_run_is_the_same_run(finished, tmp_path):
 
 def test_a_stopped_run_saves_and_goes_on(finished, tmp_path):
     _, folder = finished
-    session = mxgan.start(tiny_config(steps=60, checkpoint_every=1000), tmp_path / "run", "none", progress=False)
+    session = mxgan.start(config(checkpoint_every=1000), tmp_path / "run", "none", progress=False)
     session.trainer.callbacks.append(StopAt(13))
     session.run()
     assert session.trainer.step == 13
@@ -159,8 +164,8 @@ def test_a_bad_configuration_leaves_no_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["config.json", "params", "optimizer", "state.json"])
-def test_a_damaged_run_is_named_and_not_resumed(name, tmp_path):
-    run(tiny_config(steps=2), tmp_path / "run")
+def test_a_damaged_run_is_named_and_not_resumed(name, tmp_path, trained_copy):
+    trained_copy(2, tmp_path / "run")
     folder = RunFolder(tmp_path / "run")
     (path,) = [p for p in folder.path.rglob("*") if p.name == name] or [
         next(p for p in sorted(folder.path.rglob("*")) if p.name.endswith(name))
@@ -175,10 +180,10 @@ def test_a_damaged_run_is_named_and_not_resumed(name, tmp_path):
             mxgan.load_sampler(folder.path)
 
 
-def test_resuming_what_is_no_run(tmp_path):
+def test_resuming_what_is_no_run(tmp_path, trained_copy):
     with pytest.raises(RunFolderError, match="is not a run folder: it has no config.json"):
         mxgan.resume(tmp_path)
-    run(tiny_config(steps=2), tmp_path / "run")
+    trained_copy(2, tmp_path / "run")
     import shutil
 
     whole = checkpoint_files(tmp_path / "run"), history(tmp_path / "run")
@@ -240,8 +245,8 @@ def test_two_processes_cannot_use_one_run(finished, tmp_path):
     assert RunFolder(tmp_path / "run").checkpoint_steps() == [2, 4]
 
 
-def test_a_new_end_is_kept_and_one_that_is_reached_is_said(tmp_path):
-    run(tiny_config(steps=2), tmp_path / "run")
+def test_a_new_end_is_kept_and_one_that_is_reached_is_said(tmp_path, trained_copy):
+    trained_copy(2, tmp_path / "run")
     with pytest.raises(ArgumentError, match="is at step 2 already, and its end is 2. For a later end, .* N above 2"):
         mxgan.resume(tmp_path / "run", display="none", progress=False)
     session = mxgan.resume(tmp_path / "run", steps=9, keep=1, display="none", progress=False)
@@ -261,8 +266,8 @@ def test_what_may_not_change_is_refused(finished):
         mxgan.resume(folder, sede=3)
 
 
-def test_other_threads_are_warned_of(tmp_path, caplog):
-    run(tiny_config(steps=2), tmp_path / "run")
+def test_other_threads_are_warned_of(tmp_path, caplog, trained_copy):
+    trained_copy(2, tmp_path / "run")
     path = tmp_path / "run" / "checkpoints" / "000002" / "state.json"
     record = json.loads(path.read_text())
     record["versions"]["threads"] = {"count": 64, "reason": "a larger machine"}
@@ -273,8 +278,8 @@ def test_other_threads_are_warned_of(tmp_path, caplog):
     assert "a larger machine" in message
 
 
-def test_resuming_on_other_data_is_refused(tmp_path):
-    run(tiny_config(steps=2), tmp_path / "run")
+def test_resuming_on_other_data_is_refused(tmp_path, trained_copy):
+    trained_copy(2, tmp_path / "run")
     path = tmp_path / "run" / "config.json"
     config = json.loads(path.read_text())
     config["data"]["sha256"] = "0" * 64
@@ -285,8 +290,8 @@ def test_resuming_on_other_data_is_refused(tmp_path):
         mxgan.resume(tmp_path / "run", steps=3, display="none", progress=False)
 
 
-def test_steps_left_over_at_the_end_are_logged_too(tmp_path):
-    run(tiny_config(steps=3), tmp_path / "run")
+def test_steps_left_over_at_the_end_are_logged_too(tmp_path, trained_copy):
+    trained_copy(3, tmp_path / "run")
     assert [line["step"] for line in history(tmp_path / "run")] == [3]
 
 
@@ -326,7 +331,7 @@ def test_the_monitor_prints_outputs_and_gradients(tmp_path, caplog):
 def test_samples_come_from_the_run_or_from_the_file_alone(finished):
     session, folder = finished
     by_run = mxgan.load_sampler(folder, batch_size=5)
-    (path,) = (folder / "checkpoints" / "000060").glob("*_G_*.params")
+    (path,) = (folder / "checkpoints" / "000020").glob("*_G_*.params")
     by_file = mxgan.load_sampler(path, batch_size=64)
     images = by_run.draw(12, seed=4)
     assert images.shape == (12, 3, 16, 16)
@@ -341,7 +346,7 @@ def test_samples_come_from_the_run_or_from_the_file_alone(finished):
 
 def test_sampling_from_what_is_not_a_generator(finished, tmp_path):
     _, folder = finished
-    (path,) = (folder / "checkpoints" / "000060").glob("*_D_*.params")
+    (path,) = (folder / "checkpoints" / "000020").glob("*_D_*.params")
     with pytest.raises(CheckpointError, match="a discriminator's parameters; give the file with _G_"):
         mxgan.load_sampler(path)
     with pytest.raises(CheckpointError, match="does not exist; give a run folder or a .params file"):

@@ -54,9 +54,9 @@ print("scipy.stats" in sys.modules, "sklearn" in sys.modules)
 print(mx.test_utils.ss.chisquare([1, 2, 3]).pvalue > 0.6, mx.contrib.quantization.stats.entropy([1, 1]) > 0.6)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
+    from sklearn.base import clone
     model = mx.model.FeedForward(mx.sym.var("data"), num_epoch=3)
-from sklearn.base import clone
-print(model.get_params()["num_epoch"], clone(model.set_params(num_epoch=4)).num_epoch, hasattr(model, "no_such"))"""
+    print(model.get_params()["num_epoch"], clone(model.set_params(num_epoch=4)).num_epoch, hasattr(model, "no_such"))"""
     assert python(code) == "False False\nTrue True\n3 4 False"
 
 
@@ -64,14 +64,14 @@ def asked_of_numpy(path: Path) -> set:
     """Names that a module of MXNet reads from NumPy, by its source."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # escapes such as "\\d"
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     names, found = set(), set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             names |= {each.asname or each.name for each in node.names if each.name == "numpy"}
         elif isinstance(node, ast.ImportFrom) and node.module == "numpy" and not node.level:
             found |= {each.name for each in node.names}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in names:
             found.add(node.attr)
     return found
