@@ -24,6 +24,7 @@ def pytest_cmdline_main(config) -> None:
     alone = hasattr(config, "workerinput") or config.option.usepdb or config.option.collectonly
     if whole and undecided and not alone and usable_cpus() > 1:
         config.option.numprocesses, config.option.dist = min(MOST_PROCESSES, usable_cpus()), "loadfile"
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # of each: the tests' shapes gain nothing by more
 
 
 @pytest.hookimpl(wrapper=True)
