@@ -19,7 +19,7 @@ from mxgan.training.recipe import Recipe
 from tests.support import SMALLER, assert_same, long_but, params_of
 from tests.tiny_run import contents, differences
 
-STEPS = 20
+STEPS = 10
 
 
 def small(name: str, **settings) -> mxgan.RunConfig:
@@ -27,12 +27,12 @@ def small(name: str, **settings) -> mxgan.RunConfig:
     recipe = mxgan.RECIPES[name]
     network = replace(recipe.network, **SMALLER[recipe.network.name])
     recipe = replace(recipe, network=network, batch_size=8)
-    return mxgan.RunConfig(recipe=recipe, log_every=1, sample_every=10, checkpoint_every=12, **settings)
+    return mxgan.RunConfig(recipe=recipe, log_every=1, sample_every=5, checkpoint_every=6, **settings)
 
 
 @pytest.fixture(scope="module", params=long_but(sorted(mxgan.RECIPES), "acgan", "wgan-gp"))
 def whole_run(request, tmp_path_factory):
-    """(name of a recipe, its session after twenty steps, never stopped)."""
+    """(name of a recipe, its session after ten steps, never stopped)."""
     return request.param, trained(small(request.param, steps=STEPS), tmp_path_factory.mktemp("runs") / "whole")
 
 
@@ -42,7 +42,7 @@ def trained(config, folder):
     return session
 
 
-def test_twenty_steps_and_the_same_bits_when_resumed_after_twelve(whole_run, tmp_path):
+def test_ten_steps_and_the_same_bits_when_resumed_after_six(whole_run, tmp_path):
     name, whole = whole_run
     first, last = params_of(build_pair(small(name, steps=STEPS))), params_of(whole.trainer.pair)
     changed = {key for key in last if not np.array_equal(first[key], last[key])}
@@ -50,12 +50,12 @@ def test_twenty_steps_and_the_same_bits_when_resumed_after_twelve(whole_run, tmp
     assert {key[0] for key in changed} == {"g", "d"}  # parameters of both networks
     assert {key for key in last if key.endswith("weight")} <= changed
 
-    trained(small(name, steps=12), tmp_path / "whole")
+    trained(small(name, steps=6), tmp_path / "whole")
     session = mxgan.resume(tmp_path / "whole", steps=STEPS, display="none", progress=False)
     session.run()
     assert_same(params_of(session.trainer.pair), last)
     found, expected = contents(session.folder.path), contents(whole.folder.path)
-    assert {name for name in differences(found, expected) if not name.endswith(("000012.png", "-symbol.json"))} == set()
+    assert {name for name in differences(found, expected) if not name.endswith(("000006.png", "-symbol.json"))} == set()
 
 
 def test_a_run_leaves_what_its_recipe_promises(whole_run):
