@@ -13,8 +13,10 @@ import click
 
 from mxgan import __version__
 from mxgan.cli.evaluate import evaluate, train_classifier
-from mxgan.cli.flags import background_option, changed, overwrite_option, resolve, sizes_of, training_options
+from mxgan.cli.flags import background_option, changed, overwrite_option, resolve, training_options
+from mxgan.cli.latents import film, interpolate, project, walk
 from mxgan.cli.run import run
+from mxgan.cli.sample import sample
 from mxgan.cli.streams import Group, say
 from mxgan.cli.summary import summary
 from mxgan.cli.terminal import readable_errors, show_log, stop_on_signals
@@ -36,6 +38,11 @@ main.add_command(evaluate)
 main.add_command(train_classifier)
 main.add_command(summary)
 main.add_command(run)
+main.add_command(sample)
+main.add_command(interpolate)
+main.add_command(walk)
+main.add_command(project)
+main.add_command(film)
 
 
 @main.command(cls=TrainingCommand)
@@ -155,65 +162,6 @@ def report(current) -> None:
 def _newest(samples: Path) -> Optional[Path]:
     """The picture of the last step, of any kind, for a recipe that draws no gout."""
     return max(samples.glob("*-*.png"), key=lambda path: path.stem.rpartition("-")[2], default=None)
-
-
-@main.command()
-@click.argument("source", type=click.Path())
-@click.option("--num", default=64, show_default=True, help="Number of images.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
-@click.option("--class", "only", type=click.IntRange(0), help="For a conditional generator: only this class.")
-@click.option("--checkpoint", metavar="STEP|latest|best", default="latest", show_default=True, help="For a run folder.")
-@click.option("--ema/--raw", "averaged", default=None,
-              help="For a run with --ema: the average of G's weights (the default), "
-                   "or the weights themselves.")  # fmt: skip
-@click.option("--symbol", metavar="FILE.json", type=click.Path(),
-              help="For a .params file: the generator's symbol; without it, the one beside the file.")  # fmt: skip
-@click.option("--latent", metavar="N,...", help="With a symbol: the shape of one latent, as 100,1,1.")
-@click.option("--input", "input_name", metavar="NAME", help="With a symbol: its input for latents.")
-@click.option("--strip-prefix", metavar="PREFIX", help="With a symbol: a prefix of the names in the file.")
-@click.option("--distribution", type=click.Choice(["normal", "uniform"]),
-              help="Of a file's latents; without it, normal, or as its run has it.")  # fmt: skip
-@click.option("--output", type=click.Path(), default="samples.png", show_default=True,
-              help="FILE.png: one grid; FILE.npz: the array `images` (float32, NCHW), and `labels` for a conditional "
-                   "generator; FOLDER: one PNG for each image.")  # fmt: skip
-@overwrite_option
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
-def sample(
-    source: str,
-    num: int,
-    seed: int,
-    only: Optional[int],
-    checkpoint: str,
-    averaged: Optional[bool],
-    latent: Optional[str],
-    output: str,
-    overwrite: bool,
-    debug: bool,
-    **of_file: Optional[str],
-) -> None:
-    """Draw images from a run folder or from a generator's .params file, of mxgan, MXNet or Gluon.
-
-    With a conditional generator, image i has the class i mod K, and the grid has one column for each class. A .params
-    file is drawn by the symbol beside it (PREFIX-symbol.json for PREFIX-0090.params) or by --symbol.
-    """
-    with readable_errors(debug):
-        from mxgan.cli.outputs import check_images, write_images
-        from mxgan.runs.load import load_sampler
-
-        show_log(err=True)
-        latent_shape = None if latent is None else sizes_of(latent)
-        if latent_shape == ():
-            raise ArgumentError(f"--latent {latent!r}: give the sizes of one latent, all above 0, as 100,1,1.")
-        settings = {"checkpoint": checkpoint, "averaged": averaged, "latent_shape": latent_shape, **of_file}
-        target = Path(output)
-        check_images(target, overwrite)
-        sampler = load_sampler(source, **settings)
-        images, labels = sampler.draw(num, seed, only), sampler.classes_of(num, only)
-        columns = sampler.classes if sampler.classes and only is None else None
-        write_images(target, images, labels, columns, sampler.class_names)
-        of_class = "" if only is None else f" of class {only}"
-        named = f" ({sampler.class_names[only]!r})" if of_class and sampler.class_names else ""
-        say(f"{num} images{of_class}{named}: {target}")
 
 
 @main.command()

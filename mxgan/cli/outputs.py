@@ -8,19 +8,19 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Collection, Sequence
+import zipfile
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Optional
+from typing import NamedTuple, Optional
 
 import numpy as np
 
-from mxgan.errors import ArgumentError, OutputError, listed
-from mxgan.pictures.grid import save_grid
+from mxgan.errors import ArgumentError, OutputError, listed, lookup
+from mxgan.pictures.grid import image_grid, png_bytes, save_grid
 from mxgan.runtime.files import new_folder, write_whole
 
-__all__ = ["check_file", "check_folder", "check_images", "make_folder", "new_picture", "write_images"]
+__all__ = ["ImageOutput", "check_file", "check_folder", "check_new_file", "make_folder", "new_picture"]
 
-_FILES = (".npz", ".png")
 LONGEST_NAME = 200  # bytes; file systems allow 255, and a file is first written under a longer name
 
 
@@ -81,28 +81,6 @@ def check_folder(path: Path, overwrite: bool, own: Collection) -> None:
     _check_place(path)
 
 
-def check_images(target: Path, overwrite: bool) -> None:
-    """Raise an error if `write_images` could not write there; called before any image is drawn.
-
-    Raises
-    ------
-    ArgumentError : the target exists, or has another ending. OutputError : its folder is missing.
-    """
-    if not target.suffix:
-        check_folder(target, overwrite, _numbered(len(list(target.iterdir())) if target.is_dir() else 0))
-        return
-    check_file(target, overwrite)
-    if target.suffix not in _FILES:
-        raise ArgumentError(f"--output {target}: give a name that ends in .png or .npz, or a folder.")
-    if not target.parent.is_dir():
-        raise OutputError(f"{target} cannot be written: {target.parent} is not a folder. Make it first.")
-
-
-def _numbered(count: int) -> list:
-    """The names of `count` images in a folder: 000000.png, 000001.png, …"""
-    return [f"{i:06d}.png" for i in range(count)]
-
-
 def make_folder(path: Path) -> None:
     """Make a folder if it is missing; ArgumentError if it cannot be made."""
     try:
@@ -126,29 +104,129 @@ def new_picture(path: str) -> Path:
     return target
 
 
-def write_images(
-    target: Path,
-    images: np.ndarray,
-    labels: Optional[np.ndarray] = None,
-    columns: Optional[int] = None,
-    class_names: Sequence[str] = (),
-) -> None:
-    """Write images (N, C, H, W) in [-1, 1] as a grid, an array or a folder of files; the target's name decides.
+def check_new_file(target: Path, overwrite: bool) -> None:
+    """Raise an error if a file must not or cannot be written there; its folder must exist.
 
-    An existing target is replaced: see `check_images`. `labels` (N,), class numbers, and the names of the classes go
-    into the array's file; `columns` is the number of images in a row of the grid.
+    Raises
+    ------
+    ArgumentError : it exists, see `check_file`. OutputError : its folder is missing.
     """
-    if target.suffix == ".npz":
-        content = io.BytesIO()
-        arrays = {"images": images, **({} if labels is None else {"labels": labels})}
-        np.savez_compressed(content, **arrays, **({"class_names": np.array(class_names)} if len(class_names) else {}))
-        write_whole(target, content.getvalue())
-    elif target.suffix == ".png":
-        save_grid(target, images, columns)
-    else:
-        try:
-            with new_folder(target, replace=True) as beside:
-                for i, image in enumerate(images):
-                    save_grid(beside / f"{i:06d}.png", image[None])
-        except OSError as error:
-            raise OutputError(f"the folder {target} cannot be written: {error.strerror}. Give another.") from error
+    check_file(target, overwrite)
+    if not target.parent.is_dir():
+        raise OutputError(f"{target} cannot be written: {target.parent} is not a folder. Make it first.")
+
+
+class ImageOutput(NamedTuple):
+    """Where and how `mxgan sample` writes images.
+
+    Attributes
+    ----------
+    path : the file or folder. kind : a row of `_KINDS`. values : a row of `_RANGES`, for an array.
+    """
+
+    path: Path
+    kind: str
+    values: str = "-1,1"
+
+    @classmethod
+    def chosen(cls, output: Optional[str], kind: Optional[str], values: Optional[str] = None) -> ImageOutput:
+        """The output of --output, --format and --range, each None if it is not given; ArgumentError if they differ."""
+        endings = {row.ending: name for name, row in _KINDS.items()}
+        if kind is not None:
+            lookup("--format", kind, _KINDS)
+        path = Path(f"samples{_KINDS[kind or 'png'].ending}" if output is None else output)
+        told = endings.get(path.suffix)
+        if kind is None and told is None:
+            raise ArgumentError(
+                f"--output {output}: give a name that ends in .png, .npz or .zip, or a folder; or give --format."
+            )
+        if kind is not None and path.suffix and told not in (None, kind):
+            raise ArgumentError(
+                f"--format {kind} contradicts --output {output}, which ends as {told} does. Leave one of them out."
+            )
+        kind = kind or told
+        if values is not None:
+            lookup("--range", values, _RANGES)
+            if kind != "npz":
+                raise ArgumentError(f"--range {values}: only for an array (.npz); pictures have bytes. Leave it out.")
+        return cls(path, kind, values or "-1,1")
+
+    def check(self, overwrite: bool) -> None:
+        """Raise an error if `write` could not write there; called before any image is drawn.
+
+        Raises ArgumentError if the target exists, and OutputError if its folder is missing.
+        """
+        if self.kind == "folder":
+            there = len(list(self.path.iterdir())) if self.path.is_dir() else 0
+            check_folder(self.path, overwrite, _numbered(there))
+        else:
+            check_new_file(self.path, overwrite)
+
+    def write(
+        self,
+        images: np.ndarray,
+        labels: Optional[np.ndarray] = None,
+        columns: Optional[int] = None,
+        class_names: Sequence[str] = (),
+    ) -> None:
+        """Write images (N, C, H, W) in [-1, 1]; an existing target is replaced: see `check`.
+
+        `labels` (N,), class numbers, and the names of the classes go into an array's file; `columns` is the number of
+        images in a row of a grid.
+        """
+        _KINDS[self.kind].write(self, images, labels, columns, class_names)
+
+
+def _numbered(count: int) -> list:
+    """The names of `count` images in a folder: 000000.png, 000001.png, …"""
+    return [f"{i:06d}.png" for i in range(count)]
+
+
+def _write_array(output: ImageOutput, images, labels, columns, class_names) -> None:
+    content = io.BytesIO()
+    arrays = {"images": _RANGES[output.values](images), **({} if labels is None else {"labels": labels})}
+    np.savez_compressed(content, **arrays, **({"class_names": np.array(class_names)} if len(class_names) else {}))
+    write_whole(output.path, content.getvalue())
+
+
+def _write_grid(output: ImageOutput, images, labels, columns, class_names) -> None:
+    write_whole(output.path, png_bytes(image_grid(images, columns)))
+
+
+def _write_zip(output: ImageOutput, images, labels, columns, class_names) -> None:
+    """A standard zip archive of numbered PNGs, without times: the same images give the same bytes."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:  # PNG is compressed already
+        for name, image in zip(_numbered(len(images)), images):
+            archive.writestr(zipfile.ZipInfo(name), png_bytes(image_grid(image[None])))
+    write_whole(output.path, content.getvalue())
+
+
+def _write_folder(output: ImageOutput, images, labels, columns, class_names) -> None:
+    try:
+        with new_folder(output.path, replace=True) as beside:
+            for name, image in zip(_numbered(len(images)), images):
+                save_grid(beside / name, image[None])
+    except OSError as error:
+        raise OutputError(f"the folder {output.path} cannot be written: {error.strerror}. Give another.") from error
+
+
+class _Kind(NamedTuple):
+    """A kind of output: the ending of its name, and the function that writes it."""
+
+    ending: str
+    write: Callable
+
+
+_KINDS = {
+    "png": _Kind(".png", _write_grid),
+    "npz": _Kind(".npz", _write_array),
+    "zip": _Kind(".zip", _write_zip),
+    "folder": _Kind("", _write_folder),
+}
+# The range of an array's values → images in [-1, 1] in it; what lies outside is cut off, except of the range as drawn.
+_RANGES = {
+    "-1,1": lambda images: images,
+    "0,1": lambda images: (np.clip(images, -1, 1) + 1) / 2,
+    "0,255": lambda images: np.rint((np.clip(images, -1, 1) + 1) * 127.5).astype(np.uint8),
+}

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from mxgan.graphs.layers import KEEP_VALUES, Node, nodes_of, stated_numbers
 
-__all__ = ["batch_candidates", "latent_candidates"]
+__all__ = ["WEIGHTED", "batch_candidates", "first_weighted", "latent_candidates"]
 
 _RESHAPES = ("Reshape", "reshape")
-_WEIGHTED = {"Deconvolution", "Convolution", "FullyConnected", "dot"}
+WEIGHTED = {"Deconvolution", "Convolution", "FullyConnected", "dot"}  # operators that multiply by a weight
 MOST_BATCHES = 4  # that are tried
 
 
@@ -23,6 +23,15 @@ def batch_candidates(symbol, name: str) -> list:
         elif node.operator == "null" and node.name == name:
             found += stated_numbers(node.attributes.get("__shape__", ""))[:1]
     return [batch for batch in dict.fromkeys(found) if batch > 0][:MOST_BATCHES]
+
+
+def first_weighted(symbol, name: str) -> list:
+    """The numbers of the nodes with a weight that the input `name` reaches through none before them, in their order."""
+    reached, found = set(), []
+    for number, node in enumerate(nodes_of(symbol, None)):  # a node comes after its inputs
+        if (node.operator == "null" and node.name == name) or any(source in reached for source, _ in node.inputs):
+            (found.append if node.operator in WEIGHTED else reached.add)(number)
+    return found
 
 
 def latent_candidates(symbol, name: str, shapes: Mapping[str, tuple]) -> list:
@@ -46,7 +55,7 @@ def latent_candidates(symbol, name: str, shapes: Mapping[str, tuple]) -> list:
     for index, node in enumerate(nodes):  # a node comes after its inputs
         if index == start or not any(source in reached for source, _ in node.inputs):
             continue
-        if node.operator in _WEIGHTED:
+        if node.operator in WEIGHTED:
             found += _of_weight(node, _weight_shape(nodes, node, reached, shapes), bool(flat), joined)
             continue
         reached.add(index)

@@ -16,7 +16,7 @@ from mxgan.errors import ArgumentError, OutputError, ShapeError
 from mxgan.runtime import cv2
 from mxgan.runtime.files import write_whole
 
-__all__ = ["GAP", "bgr", "checked_grid", "image_grid", "save_grid", "save_png", "standardize"]
+__all__ = ["GAP", "bgr", "checked_grid", "image_grid", "png_bytes", "save_grid", "save_png", "standardize"]
 
 GAP = 2  # black pixels between the images; without them, digits that fill their images would touch
 
@@ -121,11 +121,16 @@ def save_png(path: Union[str, Path], grid: np.ndarray) -> Path:
     path, grid = Path(path), checked_grid(grid)
     if path.suffix.lower() != ".png":
         raise ArgumentError(f"picture {path}: only PNG is written; give a name that ends in .png.")
-    encoded, data = cv2.imencode(".png", bgr(grid))
-    if not encoded:
-        raise OutputError(f"picture {path}: OpenCV could not encode {grid.shape} as PNG.")
-    write_whole(path, data.tobytes())
+    write_whole(path, png_bytes(grid))
     return path
+
+
+def png_bytes(grid: np.ndarray) -> bytes:
+    """An RGB picture (H, W, 3) uint8 as the bytes of a PNG file; OutputError if OpenCV cannot encode it."""
+    encoded, data = cv2.imencode(".png", bgr(checked_grid(grid)))
+    if not encoded:
+        raise OutputError(f"OpenCV could not encode a picture of {grid.shape} as PNG. Draw fewer images.")
+    return data.tobytes()
 
 
 def save_grid(path: Union[str, Path], images, columns: Optional[int] = None, padding: int = GAP) -> Path:

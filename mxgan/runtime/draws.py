@@ -11,8 +11,9 @@ import hashlib
 import numpy as np
 
 from mxgan.errors import ArgumentError, lookup
+from mxgan.runtime.config import is_number
 
-__all__ = ["check_distribution", "draw_latents", "rng_for"]
+__all__ = ["check_distribution", "check_psi", "draw_latents", "rng_for", "truncated"]
 
 DISTRIBUTIONS = {  # of latents: (random generator, shape) → float32
     "normal": lambda rng, shape: rng.standard_normal(shape, dtype=np.float32),
@@ -56,3 +57,28 @@ def draw_latents(
     `distribution` is "normal" (mean 0, standard deviation 1) or "uniform" (on [-1, 1]).
     """
     return DISTRIBUTIONS[check_distribution(distribution)](rng_for(stream, seed, index), shape)
+
+
+def check_psi(psi: float) -> float:
+    """psi itself; ArgumentError unless it is a number from 0 to 1."""
+    if not is_number(psi, lambda share: 0 <= share <= 1):
+        raise ArgumentError(f"psi is {psi!r}; give a number from 0 (the mean latent) to 1 (the latents as drawn).")
+    return psi
+
+
+def truncated(latents: np.ndarray, psi: float) -> np.ndarray:
+    """Latents scaled towards their mean, which is 0 for both distributions: psi · z.
+
+    Fewer unusual images and less variety: psi 1 changes nothing, psi 0 leaves the image of the mean latent alone. This
+    is the interpolation towards the mean of Karras et al. 2019 (appendix B), here in the only latent space that there
+    is; Brock et al. 2019 (section 3.1) instead draw the numbers outside of a threshold again.
+
+    Parameters
+    ----------
+    latents : (N, *shape), of either distribution. psi : from 0 to 1.
+
+    Returns
+    -------
+    (N, *shape) float32; for psi 1 the same bits.
+    """
+    return (np.asarray(latents, np.float32) * np.float32(check_psi(psi))).astype(np.float32)

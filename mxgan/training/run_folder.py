@@ -10,6 +10,7 @@ NAME/checkpoints/STEP/    see checkpoint.py
 
 from __future__ import annotations
 
+import glob
 import json
 import re
 import shlex
@@ -117,11 +118,19 @@ class RunFolder:
         """The path of the picture `title` of `step`."""
         return self.samples / f"{title}-{step:06d}.png"
 
+    def pictures(self, title: str = "gout") -> dict:
+        """{step: path} of the pictures `title`, in the order of steps."""
+        found = {path.stem.rpartition("-")[2]: path for path in self.samples.glob(f"{glob.escape(title)}-*.png")}
+        numbers = {int(number): path for number, path in found.items() if _NUMBER.fullmatch(number)}
+        return {step: path for step, path in sorted(numbers.items()) if path.stem.rpartition("-")[0] == title}
+
+    def picture_titles(self) -> list:
+        """The titles of the pictures that there are, in alphabetical order."""
+        return sorted({path.stem.rpartition("-")[0] for path in self.samples.glob("*-*.png")})
+
     def latest_picture(self, title: str = "gout") -> Optional[Path]:
         """The newest picture `title`; None if there is none."""
-        found = {path.stem.rpartition("-")[2]: path for path in self.samples.glob(f"{title}-*.png")}
-        numbers = {int(number): path for number, path in found.items() if _NUMBER.fullmatch(number)}
-        return numbers[max(numbers)] if numbers else None
+        return next(reversed(self.pictures(title).values()), None)
 
     def check_data(self, data: dict) -> None:
         """Raise ArgumentError unless these are the data that the run was trained on.

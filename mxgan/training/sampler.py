@@ -17,7 +17,7 @@ from mxgan.graphs.shapes import check_parameters, parameter_shapes
 from mxgan.networks.base import Network
 from mxgan.runtime import mx
 from mxgan.runtime.config import whole_number
-from mxgan.runtime.draws import check_distribution, draw_latents
+from mxgan.runtime.draws import check_distribution, draw_latents, truncated
 from mxgan.training.inputs import RESERVED, check_conditions, device_list, generator_inputs, given_conditions
 from mxgan.training.recipe import Recipe
 
@@ -184,15 +184,15 @@ class Sampler:
         if classes.shape != (count,) or not whole or classes.min() < 0 or classes.max() >= self.classes:
             raise ArgumentError(f"classes are {classes.dtype} {classes.shape} {classes.ravel()[:4]}…; give {allowed}.")
 
-    def draw(self, num: int, seed: int = 0, only: Optional[int] = None) -> np.ndarray:
+    def draw(self, num: int, seed: int = 0, only: Optional[int] = None, psi: float = 1.0) -> np.ndarray:
         """`num` images from latents of the sampler's distribution; the seed decides image i, whatever `num` is.
 
-        A conditional generator draws image i of the class i mod K, or all images of the class `only`. For a generator
-        with conditions, call `sample`.
+        A conditional generator draws image i of the class i mod K, or all images of the class `only`. `psi` below 1
+        truncates the latents: see `truncated`. For a generator with conditions, call `sample`.
         """
         if num < 1:
             raise ArgumentError(f"the number of samples is {num}; give at least 1.")
-        latents = self.latents(num, seed)
+        latents = truncated(self.latents(num, seed), psi)
         if only is not None and not 0 <= only < self.classes:
             known = f"0 to {self.classes - 1}" if self.classes else "none: this generator is not conditional"
             known += f", which are {listed(self.class_names)}" if self.class_names else ""

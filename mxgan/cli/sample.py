@@ -1,0 +1,102 @@
+"""The command `mxgan sample`, and the flags of every command that draws from a generator."""
+
+from __future__ import annotations
+
+import functools
+from typing import Optional
+
+import click
+
+from mxgan.cli.flags import overwrite_option, sizes_of
+from mxgan.cli.streams import say
+from mxgan.cli.terminal import readable_errors, show_log
+from mxgan.errors import ArgumentError
+
+__all__ = ["debug_option", "generator_options", "opened", "psi_option", "sample", "seed_option"]
+
+debug_option = click.option("--debug", is_flag=True, help="Show tracebacks.")
+psi_option = click.option(
+    "--psi", type=float, default=1.0, show_default=True,
+    help="Truncation, 0 to 1: latents are multiplied by it; smaller is less varied."
+)  # fmt: skip
+seed_option = click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Decides every draw."
+)
+
+_OF_GENERATOR = (
+    click.option("--checkpoint", metavar="STEP|latest|best", default="latest", show_default=True,
+                 help="For a run folder."),
+    click.option("--ema/--raw", "averaged", default=None,
+                 help="For a run with --ema: the average of G's weights (the default), or the weights themselves."),
+    click.option("--symbol", metavar="FILE.json", type=click.Path(),
+                 help="For a .params file: the generator's symbol; without it, the one beside the file."),
+    click.option("--latent", metavar="N,...", help="With a symbol: the shape of one latent, as 100,1,1."),
+    click.option("--input", "input_name", metavar="NAME", help="With a symbol: its input for latents."),
+    click.option("--strip-prefix", metavar="PREFIX", help="With a symbol: a prefix of the names in the file."),
+    click.option("--distribution", type=click.Choice(["normal", "uniform"]),
+                 help="Of a file's latents; without it, normal, or as its run has it."),
+)  # fmt: skip
+
+
+def generator_options(command):
+    """Give a click command the flags that choose a generator; `opened` takes them."""
+    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(_OF_GENERATOR), command)
+
+
+def opened(source: str, latent: Optional[str], batch_size: int = 64, **settings):
+    """The sampler of a run folder or file, with the values of the flags of `generator_options`."""
+    from mxgan.runs.load import load_sampler
+
+    latent_shape = None if latent is None else sizes_of(latent)
+    if latent_shape == ():
+        raise ArgumentError(f"--latent {latent!r}: give the sizes of one latent, all above 0, as 100,1,1.")
+    return load_sampler(source, batch_size, latent_shape=latent_shape, **settings)
+
+
+@click.command()
+@click.argument("source", type=click.Path())
+@click.option("--num", default=64, show_default=True, help="Number of images.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option("--class", "only", type=click.IntRange(0), help="For a conditional generator: only this class.")
+@psi_option
+@generator_options
+@click.option("--output", type=click.Path(),
+              help="FILE.png: one grid; FILE.npz: the array `images` (float32, NCHW), and `labels` for a conditional "
+                   "generator; FILE.zip or FOLDER: one PNG for each image.  [default: samples.png]")  # fmt: skip
+@click.option("--format", "kind", metavar="png|npz|zip|folder",
+              help="The kind of output; without it, the ending of --output decides.")  # fmt: skip
+@click.option("--range", "values", metavar="-1,1|0,1|0,255",
+              help="For .npz: from black to white; 0,255 gives bytes.  [default: -1,1]")  # fmt: skip
+@overwrite_option
+@debug_option
+def sample(
+    source: str,
+    num: int,
+    seed: int,
+    only: Optional[int],
+    psi: float,
+    output: Optional[str],
+    kind: Optional[str],
+    values: Optional[str],
+    overwrite: bool,
+    debug: bool,
+    **of_generator: Optional[str],
+) -> None:
+    """Draw images from a run folder or from a generator's .params file, of mxgan, MXNet or Gluon.
+
+    With a conditional generator, image i has the class i mod K, and the grid has one column for each class. A .params
+    file is drawn by the symbol beside it (PREFIX-symbol.json for PREFIX-0090.params) or by --symbol.
+    """
+    with readable_errors(debug):
+        from mxgan.cli.outputs import ImageOutput
+
+        show_log(err=True)
+        target = ImageOutput.chosen(output, kind, values)
+        target.check(overwrite)
+        sampler = opened(source, **of_generator)
+        images, labels = sampler.draw(num, seed, only, psi), sampler.classes_of(num, only)
+        columns = sampler.classes if sampler.classes and only is None else None
+        target.write(images, labels, columns, sampler.class_names)
+        of_class = "" if only is None else f" of class {only}"
+        named = f" ({sampler.class_names[only]!r})" if of_class and sampler.class_names else ""
+        say(f"{num} images{of_class}{named}: {target.path}")

@@ -1,0 +1,57 @@
+"""The pictures of a run in the order of its steps, as the frames of a film."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Union
+
+import numpy as np
+
+from mxgan.data.decoding import read_rgb
+from mxgan.errors import ArgumentError, CorruptFileError, DatasetError, listed
+from mxgan.pictures.films import captioned
+from mxgan.runtime.files import open_plain
+from mxgan.training.run_folder import RunFolder
+
+__all__ = ["film_of_training"]
+
+
+def film_of_training(run: Union[str, Path], title: str = "gout") -> tuple:
+    """The pictures of one title in RUN/samples, each with its step under it.
+
+    Returns
+    -------
+    (number of frames, iterator of (H, W, 3) uint8), read one after the other.
+
+    Raises
+    ------
+    RunFolderError : not a run. ArgumentError : it has no such picture; the message names those that it has.
+    CorruptFileError : a picture cannot be read, or is of another size than those before it; raised where it comes.
+    """
+    folder = RunFolder.open(run)
+    found = folder.pictures(title)
+    if not found:
+        titles = folder.picture_titles()
+        raise ArgumentError(
+            f"{folder.samples} has no picture {title!r}; there are: {listed(titles)}. "
+            + (f"Choose one with --picture {titles[0]}." if titles else "Train with --sample-every N.")
+        )
+    return len(found), _frames(found)
+
+
+def _frames(found: dict) -> Iterator[np.ndarray]:
+    shape = None
+    for step, path in found.items():
+        try:
+            with open_plain(path) as stream:
+                pixels = read_rgb(stream.read())
+        except DatasetError as error:
+            raise CorruptFileError(path, f"cannot be read as an image: {error}", remedy="Delete it.") from error
+        shape = shape or pixels.shape
+        if pixels.shape != shape:
+            size, before = (f"{width}×{height}" for height, width, _ in (pixels.shape, shape))
+            raise CorruptFileError(
+                path, f"has {size} pixels, and those before it have {before}", remedy="Choose another --picture."
+            )
+        yield captioned(pixels, f"step {step}")
