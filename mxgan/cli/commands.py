@@ -13,8 +13,10 @@ import click
 
 from mxgan import __version__
 from mxgan.cli.evaluate import evaluate, train_classifier
+from mxgan.cli.films import film
 from mxgan.cli.flags import background_option, changed, overwrite_option, resolve, training_options
-from mxgan.cli.latents import film, interpolate, project, walk
+from mxgan.cli.latents import interpolate, walk
+from mxgan.cli.projections import project
 from mxgan.cli.run import run
 from mxgan.cli.sample import sample
 from mxgan.cli.streams import Group, say

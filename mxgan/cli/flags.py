@@ -16,6 +16,7 @@ from mxgan.errors import ArgumentError
 __all__ = [
     "background_option",
     "changed",
+    "debug_option",
     "learning_rates",
     "overwrite_option",
     "resolve",
@@ -131,6 +132,9 @@ background_option = click.option(
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace the output if it exists; the old one stays until the new one is whole."
 )
+
+
+debug_option = click.option("--debug", is_flag=True, help="Show tracebacks.")
 
 
 def training_options(command):

@@ -7,14 +7,13 @@ from typing import Optional
 
 import click
 
-from mxgan.cli.flags import overwrite_option, sizes_of
+from mxgan.cli.flags import debug_option, overwrite_option, sizes_of
 from mxgan.cli.streams import say
 from mxgan.cli.terminal import readable_errors, show_log
-from mxgan.errors import ArgumentError
+from mxgan.errors import ArgumentError, lookup
 
-__all__ = ["debug_option", "generator_options", "opened", "psi_option", "sample", "seed_option"]
+__all__ = ["classes_of", "generator_options", "opened", "psi_option", "sample", "seed_option"]
 
-debug_option = click.option("--debug", is_flag=True, help="Show tracebacks.")
 psi_option = click.option(
     "--psi", type=float, default=1.0, show_default=True,
     help="Truncation, 0 to 1: latents are multiplied by it; smaller is less varied."
@@ -51,6 +50,23 @@ def opened(source: str, latent: Optional[str], batch_size: int = 64, **settings)
     if latent_shape == ():
         raise ArgumentError(f"--latent {latent!r}: give the sizes of one latent, all above 0, as 100,1,1.")
     return load_sampler(source, batch_size, latent_shape=latent_shape, **settings)
+
+
+def classes_of(sampler, text: Optional[str], most: Optional[int] = None) -> list:
+    """The classes of --class, by number or name; [] if it is not given.
+
+    Raises ArgumentError for an unknown class, more than `most`, and a generator that is not conditional.
+    """
+    if text is None:
+        return []
+    if not sampler.classes:
+        raise ArgumentError(f"--class {text}: this generator is not conditional. Leave --class out.")
+    numbers = {str(number): number for number in range(sampler.classes)}
+    known = {**{name: number for number, name in enumerate(sampler.class_names)}, **numbers}
+    found = [lookup("class", part.strip(), known) for part in text.split(",")]
+    if most is not None and len(found) > most:
+        raise ArgumentError(f"--class {text}: {len(found)} classes; give at most {most}.")
+    return found
 
 
 @click.command()

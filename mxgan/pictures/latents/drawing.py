@@ -2,16 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Optional
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Optional
 
 import numpy as np
 
-from mxgan.pictures.latents.parts import MIXTURE
+from mxgan.pictures.latents.directions import along, directions, first_matrix
+from mxgan.pictures.latents.parts import MIXTURE, mixing
+from mxgan.pictures.latents.paths import class_mixtures, interpolation, swings
 from mxgan.runtime.progress import Progress
 from mxgan.training.sampler import Sampler
 
-__all__ = ["frames_of"]
+__all__ = ["Frames", "frames_of", "interpolated", "walked_film", "walked_sheets"]
+
+
+class Frames(NamedTuple):
+    """Pictures of a path, each of several images.
+
+    Attributes
+    ----------
+    count : the number of frames. images : iterator of (N, C, H, W), drawn as they are taken.
+    """
+
+    count: int
+    images: Iterator
+
+
+def interpolated(
+    sampler: Sampler, ends: np.ndarray, classes: Sequence[int], frames: int, loop: bool, progress: Optional[bool] = None
+) -> Frames:
+    """N images that go from latent to latent, and from class to class.
+
+    Parameters
+    ----------
+    ends : (K, N, *latent_shape), the K latents that each image goes through.
+    classes : (K,) the classes that all images go through, of a conditional generator; none: image i keeps the class
+        i mod the number of classes.
+    frames, loop, progress : see `interpolation` and runtime/progress.py.
+    """
+    paths = [interpolation(ends[:, i], frames, loop, sampler.distribution) for i in range(ends.shape[1])]
+    latents = np.stack(paths, axis=1)  # (F, N, *latent_shape)
+    if not len(classes):
+        return Frames(len(latents), frames_of(sampler, latents, sampler.classes_of(len(paths)), progress=progress))
+    mixtures = class_mixtures(classes, sampler.classes, frames, loop)
+    return Frames(len(latents), frames_of(mixing(sampler), latents, mixtures=mixtures, progress=progress))
+
+
+def walked_sheets(
+    sampler: Sampler, latents: np.ndarray, classes: Optional[np.ndarray], count: int, amounts: np.ndarray
+) -> Frames:
+    """A sheet for each of the first `count` directions: (N · A, C, H, W), a row for each latent.
+
+    Parameters
+    ----------
+    latents : (N, *latent_shape). classes : (N,), of a conditional generator. amounts : (A,), the columns.
+    """
+    moved = _moved(sampler, latents, count, amounts)  # (K, N, A, *latent_shape)
+    repeated = None if classes is None else np.repeat(classes, len(amounts))
+    return Frames(count, frames_of(sampler, moved.reshape(count, -1, *sampler.latent_shape), repeated))
+
+
+def walked_film(
+    sampler: Sampler, latents: np.ndarray, classes: Optional[np.ndarray], count: int, amount: float, frames: int
+) -> Frames:
+    """A film in which each image swings along its direction: (N · K, C, H, W), a column for each of K directions."""
+    moved = _moved(sampler, latents, count, swings(amount, frames))  # (K, N, F, *latent_shape)
+    repeated = None if classes is None else np.repeat(classes, count)
+    by_frame = np.moveaxis(moved, (2, 1), (0, 1)).reshape(frames, -1, *sampler.latent_shape)
+    return Frames(frames, frames_of(sampler, by_frame, repeated))
+
+
+def _moved(sampler: Sampler, latents: np.ndarray, count: int, amounts: np.ndarray) -> np.ndarray:
+    return np.stack([along(latents, each, amounts) for each in directions(first_matrix(sampler), count)])
 
 
 def frames_of(
