@@ -122,3 +122,24 @@ class StopAt(Callback):
     def on_step_end(self, trainer, batch, result):
         if trainer.step == self.at:
             trainer.stop("test")
+
+
+def random_sampler(network, batch_size=8, seed=0, **settings):
+    """A sampler of a network's generator with random weights; moving means are 0.1, variances and gammas 1."""
+    from mxgan.graphs.shapes import parameter_shapes
+
+    rng = np.random.default_rng(seed)
+    arguments, states = parameter_shapes(network.generator(), network.generator_inputs(batch_size))
+    sizes = {name: min(0.3, np.prod(shape[1:]) ** -0.5) for name, shape in arguments.items()}
+    drawn = {name: mx.nd.array(sizes[name] * rng.standard_normal(shape)) for name, shape in arguments.items()}
+    drawn.update({name: mx.nd.ones(value.shape) for name, value in drawn.items() if name.endswith("_gamma")})
+    moving = {name: mx.nd.full(shape, 1.0 if name.endswith("_var") else 0.1) for name, shape in states.items()}
+    return mxgan.Sampler.of_network(network, (drawn, moving), batch_size, **settings)
+
+
+def linear_sampler(weight, image_shape, batch_size=8, **settings):
+    """A sampler of the generator image = weight @ latent, weight (pixels, d)."""
+    layer = mx.sym.FullyConnected(mx.sym.Variable("rand"), name="g1", num_hidden=len(weight), no_bias=True)
+    image = mx.sym.Reshape(layer, shape=(-1, *image_shape))
+    parameters = ({"g1_weight": mx.nd.array(weight)}, {})
+    return mxgan.Sampler(image, weight.shape[1:], batch_size, parameters=parameters, **settings)

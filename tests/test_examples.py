@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 import mxgan
-from tests.support import long_but
+from tests.support import long_but, tiny_config
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -55,6 +55,7 @@ OTHERS = {
     "own_callback.py",
     "divergences.py",
     "eight_gaussians.py",
+    "held_out_digits.py",
     *BY_THE_PAIR,
 }
 
@@ -102,6 +103,19 @@ def test_a_folder_of_photographs_is_trained_on(tmp_path, monkeypatch):
     assert result.exit_code == 0, result.output
     assert "broken.png" in result.output
     assert "9 images" in result.output
+
+
+def test_projections_of_held_out_digits(mxgan_data, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    mxgan.start(tiny_config(steps=1), tmp_path / "run", display="none").run()
+    program = runpy.run_path(str(EXAMPLES / "held_out_digits.py"))["main"]
+    settings = ["--data-dir", mxgan_data / "mnist", "--num", 2, "--steps", 2, "--output", tmp_path / "a.png"]
+    result = CliRunner().invoke(program, [str(each) for each in (tmp_path / "run", *settings)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    rows = [line.rsplit(maxsplit=3) for line in result.output.splitlines() if line[:4] in ("test", "trai", "the ")][:3]
+    assert [row[0] for row in rows] == ["test digits", "training digits", "the generator's own"]
+    assert all(0 <= float(pixels) <= float(nearest) < 4 for _, nearest, _, pixels in rows)
+    assert cv2.imread(str(tmp_path / "a.png")).shape[1] == 10 * 18 - 2
 
 
 @pytest.mark.parametrize("nc", long_but([1, 3], 1))

@@ -2,7 +2,11 @@
 
 ::
 
-    commands.py     the command `mxgan`: train, sample, recipes, pack, doctor
+    commands.py     the command `mxgan`: train, recipes, pack, doctor
+    sample.py       mxgan sample, and the flags that choose a generator
+    latents.py      mxgan interpolate, mxgan walk
+    projections.py  mxgan project
+    films.py        mxgan film, and what commands that write films share
     flags.py        the flags of `mxgan train` → RunConfig
     unknown_flags.py  a setting that is given as a flag
     evaluate.py     mxgan evaluate, mxgan train-classifier

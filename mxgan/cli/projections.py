@@ -20,7 +20,6 @@ __all__ = ["project"]
 
 PAIRS_IN_A_ROW = 4
 LATENT_FILES = (".npy", ".npz")
-LARGEST_BATCH = 64
 
 
 @click.command()
@@ -75,7 +74,7 @@ def _projected(source: str, paths: tuple, *, by, classes, steps, starts, backgro
     from mxgan.pictures.latents.projection import Search
     from mxgan.pictures.latents.projection import project as projected
 
-    sampler = opened(source, batch_size=min(LARGEST_BATCH, len(paths) * starts), **of_generator)
+    sampler = opened(source, **of_generator)
     labels = _labels(sampler, classes, len(paths))
     images = _opened_images(paths, source, sampler, background)
     features = None

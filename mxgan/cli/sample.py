@@ -42,14 +42,14 @@ def generator_options(command):
     return functools.reduce(lambda wrapped, option: option(wrapped), reversed(_OF_GENERATOR), command)
 
 
-def opened(source: str, latent: Optional[str], batch_size: int = 64, **settings):
+def opened(source: str, latent: Optional[str], **settings):
     """The sampler of a run folder or file, with the values of the flags of `generator_options`."""
     from mxgan.runs.load import load_sampler
 
     latent_shape = None if latent is None else sizes_of(latent)
     if latent_shape == ():
         raise ArgumentError(f"--latent {latent!r}: give the sizes of one latent, all above 0, as 100,1,1.")
-    return load_sampler(source, batch_size, latent_shape=latent_shape, **settings)
+    return load_sampler(source, latent_shape=latent_shape, **settings)
 
 
 def classes_of(sampler, text: Optional[str], most: Optional[int] = None) -> list:

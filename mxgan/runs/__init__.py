@@ -11,5 +11,6 @@
     changes.py      comparison of an existing run with the wanted settings
     session.py      start, resume, start_or_resume → Session
     load.py         load_sampler: a generator from a run folder or a file
+    discriminator.py  D's features of a run, for projection
     evaluate.py     evaluate: metrics of a checkpoint's samples
 """

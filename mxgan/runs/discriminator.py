@@ -30,9 +30,7 @@ def features_of_run(run: Union[str, Path], checkpoint: Union[str, int] = "latest
     ArgumentError : not a run folder, or a D whose features depend on the other images of a batch.
     """
     if not Path(run).is_dir():
-        raise ArgumentError(
-            f"{run} is no run folder, and D's features are in one. Give the run folder, or --by pixels."
-        )
+        raise ArgumentError(f"{run} is no run folder, which has a D. Give the run folder, or --by pixels.")
     folder = RunFolder.open(run)
     config = recorded_config(folder)
     mixes = config.recipe.network.mixes_samples

@@ -473,7 +473,7 @@ def test_samples_of_a_foreign_file_by_its_symbol(tmp_path):
         (["{run}", "--num", "0"], "the number of samples is 0"),
         (["{run}", "--output", "{run}/config.json"], "exists; give another name"),
         (["{run}", "--output", "{run}"], "is not empty; give another --output"),
-        (["{run}", "--output", "{run}/a.jpg"], "give a name that ends in .png or .npz, or a folder"),
+        (["{run}", "--output", "{run}/a.jpg"], "give a name that ends in .png, .npz or .zip, or a folder"),
         (["{run}", "--output", "{run}/none/a.npz"], "cannot be written"),
     ],
 )

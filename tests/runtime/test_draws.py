@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mxgan.errors import ArgumentError
-from mxgan.runtime.draws import draw_latents, rng_for
+from mxgan.runtime.draws import draw_latents, rng_for, truncated
 
 SHUFFLE_0_1 = [2, 6, 7, 3, 5, 1, 0, 4]  # numpy.random.Philox, fixed by its specification
 
@@ -31,3 +31,13 @@ def test_latents_are_standard_normal():
 def test_numbers_out_of_range(seed, index, name):
     with pytest.raises(ArgumentError, match=rf"{name} -?\d+ is out of range; give a whole number from 0 to"):
         rng_for("latents", seed, index)
+
+
+def test_truncation_scales_towards_the_mean_and_psi_1_changes_no_bit():
+    latents = draw_latents((5, 7), 0, 0)
+    np.testing.assert_array_equal(truncated(latents, 1), latents)
+    np.testing.assert_allclose(truncated(latents, 0.5), latents / 2)
+    np.testing.assert_array_equal(truncated(latents, 0), np.zeros((5, 7)))
+    for wrong in (1.1, -0.1, float("nan"), "1", True):
+        with pytest.raises(ArgumentError, match=r"psi is .*; give a number from 0 \(the mean latent\) to 1"):
+            truncated(latents, wrong)

@@ -8,6 +8,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from mxgan.errors import ArgumentError, ShapeError
+from mxgan.graphs.latent_shapes import batch_candidates
 from mxgan.graphs.memory import Graph, check_memory
 from mxgan.pictures.latents.gradients import Differentiable
 from mxgan.runtime.config import whole_number
@@ -72,8 +73,8 @@ def project(
     """The latents whose images are nearest to the given ones.
 
     For each image, Adam minimises the mean squared difference of the pixels, or of the features, from the nearest of
-    random latents. The latents stay where draws lie: uniform ones in [-1, 1], normal ones within the norm that 99.9 %
-    of draws do not exceed. The best latent seen is kept, so the result is never worse than its start.
+    random latents. The latents stay where draws lie: uniform ones in [-1, 1], normal ones within the norm that about
+    99.9 % of draws do not exceed. The best latent seen is kept, so what is compared is never farther than at the start.
 
     Parameters
     ----------
@@ -93,6 +94,28 @@ def project(
     Source: Lipton and Tripathi 2017, "Precise recovery of latent vectors from GANs", with Adam instead of plain
     gradient descent; by features: as Dosovitskiy and Brox 2016 compare images, here by the features of D.
     """
+    images, labels = _checked(sampler, images, classes, search)
+    made = images.shape[1:]
+    objective = _Objective(sampler, made, features, len(images) * search.starts)
+    wanted = objective.see(images, labels)
+    nearest, baseline = _candidates(objective, images, wanted, labels, search)  # (N, starts, *latent_shape), (N,)
+    starts = nearest.reshape(-1, *sampler.latent_shape)
+    owners = np.repeat(np.arange(len(images)), search.starts)
+    best, losses = np.empty_like(starts), np.empty(len(starts))
+    batch = objective.batch
+    with Progress(progress, "projecting", -(-len(starts) // batch) * (search.steps + 1), "step") as bar:
+        for first in range(0, len(starts), batch):
+            rows = slice(first, first + batch)
+            of = owners[rows]
+            best[rows], losses[rows] = _descended(objective, starts[rows], wanted[of], labels[of], search, bar)
+    chosen = losses.reshape(len(images), -1).argmin(axis=1) + search.starts * np.arange(len(images))
+    latents = best[chosen]
+    drawn = sampler.sample(latents, None if classes is None else labels)
+    return Projection(latents, drawn, ((drawn - images) ** 2).mean(axis=(1, 2, 3)), baseline)
+
+
+def _checked(sampler: Sampler, images: np.ndarray, classes: Optional[np.ndarray], search: Search) -> tuple:
+    """(images (N, C, H, W) float32, labels (N,), 0 without classes); an error if something does not fit."""
     for name in ("starts", "steps", "candidates"):
         whole_number(name, getattr(search, name))
     if search.starts > search.candidates:
@@ -103,22 +126,7 @@ def project(
         raise ShapeError(f"the images are {images.shape}, and the generator's are {made}; give (N, {made}).")
     if not np.isfinite(images).all():
         raise ArgumentError("the images hold NaN or infinity; give finite pixels.")
-    objective = _Objective(sampler, made, features)
-    wanted = objective.see(images, labels)
-    nearest, baseline = _candidates(objective, images, wanted, labels, search)  # (N, starts, *latent_shape), (N,)
-    starts = nearest.reshape(-1, *sampler.latent_shape)
-    owners = np.repeat(np.arange(len(images)), search.starts)
-    best, losses = np.empty_like(starts), np.empty(len(starts))
-    batch = sampler.batch_size
-    with Progress(progress, "projecting", -(-len(starts) // batch) * (search.steps + 1), "step") as bar:
-        for first in range(0, len(starts), batch):
-            rows = slice(first, first + batch)
-            of = owners[rows]
-            best[rows], losses[rows] = _descended(objective, starts[rows], wanted[of], labels[of], search, bar)
-    chosen = losses.reshape(len(images), -1).argmin(axis=1) + search.starts * np.arange(len(images))
-    latents = best[chosen]
-    drawn = sampler.sample(latents, None if classes is None else labels)
-    return Projection(latents, drawn, ((drawn - images) ** 2).mean(axis=(1, 2, 3)), baseline)
+    return images, labels
 
 
 def _candidates(objective, images: np.ndarray, wanted: np.ndarray, labels: np.ndarray, search: Search) -> tuple:
@@ -171,18 +179,21 @@ def _within(latents: np.ndarray, distribution: str) -> np.ndarray:
 
 
 class _Objective:
-    """The difference between images and those of latents, and its gradient by the latents; bound once."""
+    """The difference between images and those of latents, and its gradient by the latents; bound once.
 
-    def __init__(self, sampler: Sampler, made: tuple, features: Optional[Features]) -> None:
-        self.sampler, self._features = sampler, None
-        batch = (sampler.batch_size,)
+    `batch` is the number of latents that it takes at once: that of the sampler, or less if there are only `most`
+    latents, unless the generator has its batch in it.
+    """
+
+    def __init__(self, sampler: Sampler, made: tuple, features: Optional[Features], most: int) -> None:
+        self.sampler, symbol = sampler, sampler.module.symbol
+        fixed = sampler.batch_size in batch_candidates(symbol, "rand")
+        self.batch = sampler.batch_size if fixed else min(sampler.batch_size, most)
+        batch = (self.batch,)
         shapes = {"rand": batch + sampler.latent_shape, **({"class_label": batch} if sampler.classes else {})}
-        symbol = sampler.module.symbol
         check_memory({"generator": Graph(symbol, shapes)}, training=True)
         self._generator = Differentiable(symbol, _together(sampler.module.get_params()), shapes, "rand")
-        if features is not None:
-            seen = {"data": batch + made, "class_label": batch}
-            self._features = Differentiable(features.symbol, features.parameters, seen, "data")
+        self._features, self._many = (_bound(features, made, size) for size in (self.batch, sampler.batch_size))
 
     def see(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """What is compared of images (N, C, H, W): (N, values)."""
@@ -191,26 +202,34 @@ class _Objective:
         batch, parts = self.sampler.batch_size, []
         for first in range(0, len(images), batch):
             part, of = images[first : first + batch], labels[first : first + batch]
-            parts.append(self._features.forward(self._full({"data": part, "class_label": of}))[: len(part)])
+            parts.append(self._many.forward(_full({"data": part, "class_label": of}, batch))[: len(part)])
         return np.concatenate(parts).reshape(len(images), -1)
 
     def __call__(self, latents: np.ndarray, wanted: np.ndarray, labels: np.ndarray) -> tuple:
         """(losses (S,), gradients (S, *latent_shape)) of S latents, at most a batch; `wanted` (S, values)."""
         count = len(latents)
-        given = self._full({"rand": latents, "class_label": labels})
+        given = _full({"rand": latents, "class_label": labels}, self.batch)
         seen = images = self._generator.forward(given)
         if self._features is not None:
             seen = self._features.forward({"data": images, "class_label": given["class_label"]})
-        apart = seen.reshape(len(seen), -1) - self._full({"": wanted})[""]
+        apart = seen.reshape(len(seen), -1) - _full({"": wanted}, self.batch)[""]
         gradient = (2 / apart.shape[1] * apart).reshape(seen.shape)
         if self._features is not None:
             gradient = self._features.gradient(gradient)
         return (apart[:count] ** 2).mean(axis=1), self._generator.gradient(gradient)[:count]
 
-    def _full(self, values: dict) -> dict:
-        """A full batch of each array: its rows are repeated."""
-        rows = np.arange(self.sampler.batch_size)
-        return {name: array[rows % len(array)] for name, array in values.items()}
+
+def _bound(features: Optional[Features], made: tuple, batch: int) -> Optional[Differentiable]:
+    if features is None:
+        return None
+    seen = {"data": (batch, *made), "class_label": (batch,)}
+    return Differentiable(features.symbol, features.parameters, seen, "data")
+
+
+def _full(values: dict, batch: int) -> dict:
+    """A full batch of each array: its rows are repeated."""
+    rows = np.arange(batch)
+    return {name: array[rows % len(array)] for name, array in values.items()}
 
 
 def _together(parameters: tuple) -> dict:
