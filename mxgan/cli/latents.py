@@ -57,7 +57,7 @@ def _interpolate(source, target, fps: float, *, seeds, classes, loop, num, frame
 
     from mxgan.pictures.films import save_film
     from mxgan.pictures.grid import image_grid, save_grid
-    from mxgan.pictures.latents.drawing import interpolated
+    from mxgan.pictures.latents.drawing import interpolated, together
     from mxgan.runtime.draws import check_psi, truncated
 
     numbers, psi = _seeds(seeds), check_psi(psi)
@@ -70,7 +70,7 @@ def _interpolate(source, target, fps: float, *, seeds, classes, loop, num, frame
     leg = frames or (LEG_OF_SHEET if target.suffix == SHEET else LEG_OF_FILM)
     found = interpolated(sampler, ends, np.resize(chosen, keys) if chosen else (), leg, loop)
     if target.suffix == SHEET:
-        rows = np.stack(list(found.images), axis=1)  # (N, F, C, H, W)
+        rows = np.swapaxes(together(found), 0, 1)  # (N, F, C, H, W)
         save_grid(target, rows.reshape(-1, *rows.shape[2:]), found.count)
     else:
         save_film(target, map(image_grid, found.images), found.count, fps)
@@ -85,7 +85,7 @@ def _interpolate(source, target, fps: float, *, seeds, classes, loop, num, frame
 @click.option("--num", type=_count, default=6, show_default=True, help="Number of latents, the rows of a sheet.")
 @click.option("--class", "classes", metavar="A", help="For a conditional generator: the class, by number or name. "
               "Without it, image i has the class i mod K.")  # fmt: skip
-@click.option("--frames", type=_count,
+@click.option("--frames", type=click.IntRange(2, MOST),
               help=f"Of a film, {SWING} without it; of a .png: columns, {COLUMNS} without it.")  # fmt: skip
 @fps_option(20.0)
 @seed_option
@@ -110,7 +110,7 @@ def _walk(source, target, fps: float, *, count, amount, num, classes, frames, se
 
     from mxgan.pictures.films import save_film
     from mxgan.pictures.grid import image_grid
-    from mxgan.pictures.latents.drawing import walked_film, walked_sheets
+    from mxgan.pictures.latents.drawing import together, walked_film, walked_sheets
     from mxgan.runtime.draws import check_psi, truncated
 
     check_psi(psi)
@@ -122,7 +122,7 @@ def _walk(source, target, fps: float, *, count, amount, num, classes, frames, se
     if target.suffix == SHEET:
         columns = frames or COLUMNS
         sheets = walked_sheets(sampler, latents, labels, count, np.linspace(-amount, amount, columns))
-        _save_sheets(target, sheets.images, columns)
+        _save_sheets(target, together(sheets), columns)
         say_written(count, "direction", target)
         return
     found = walked_film(sampler, latents, labels, count, amount, frames or SWING)

@@ -172,6 +172,10 @@ def refused(arguments, words, folder, monkeypatch, code=2):
         (["interpolate", "--seeds", "1"], "--seeds 1: give at least two seeds, or two classes, as --seeds 1,2."),
         (["interpolate", "--class", "1"], "--class 1: this generator is not conditional. Leave --class out."),
         (["interpolate", "--psi", "2"], "psi is 2.0; give a number from 0"),
+        (
+            ["interpolate", "--num", "10000", "--frames", "10000", "--seeds", ",".join(["1"] * 300)],
+            "the latents of this path need about 4,800.0 GB of memory",
+        ),
         (["walk", "--directions", "11"], "directions is 11; give a whole number from 1 to 10."),
         (["walk", "--amount", "0"], "--amount 0.0: give a number above 0."),
         (["walk", "--amount", "inf"], "--amount inf: give a number above 0."),

@@ -10,10 +10,14 @@ import numpy as np
 from mxgan.pictures.latents.directions import along, directions, first_matrix
 from mxgan.pictures.latents.parts import MIXTURE, mixing
 from mxgan.pictures.latents.paths import class_mixtures, interpolation, swings
+from mxgan.runtime.memory import check_room
 from mxgan.runtime.progress import Progress
 from mxgan.training.sampler import Sampler
 
-__all__ = ["Frames", "frames_of", "interpolated", "walked_film", "walked_sheets"]
+__all__ = ["Frames", "frames_of", "interpolated", "together", "walked_film", "walked_sheets"]
+
+FLOAT, COPIES = 4, 4  # bytes of a number, and arrays of all numbers at the same time
+FEWER = "Give a smaller --num or --frames."
 
 
 class Frames(NamedTuple):
@@ -40,6 +44,7 @@ def interpolated(
         i mod the number of classes.
     frames, loop, progress : see `interpolation` and runtime/progress.py.
     """
+    _check_room(ends.size * frames)
     paths = [interpolation(ends[:, i], frames, loop, sampler.distribution) for i in range(ends.shape[1])]
     latents = np.stack(paths, axis=1)  # (F, N, *latent_shape)
     if not len(classes):
@@ -73,7 +78,21 @@ def walked_film(
 
 
 def _moved(sampler: Sampler, latents: np.ndarray, count: int, amounts: np.ndarray) -> np.ndarray:
-    return np.stack([along(latents, each, amounts) for each in directions(first_matrix(sampler), count)])
+    found = directions(first_matrix(sampler), count)
+    _check_room(latents.size * len(amounts) * count)
+    return np.stack([along(latents, each, amounts) for each in found])
+
+
+def _check_room(numbers: int) -> None:
+    """Raise ArgumentError if this many numbers of latents do not fit into the memory, with copies of them."""
+    check_room("the latents of this path", COPIES * FLOAT * numbers, FEWER)
+
+
+def together(frames: Frames) -> np.ndarray:
+    """All images of the frames at once, (F, N, C, H, W); ArgumentError if they do not fit into the memory."""
+    first = next(frames.images)
+    check_room("the images of this path", COPIES * first.nbytes * frames.count, FEWER)
+    return np.stack([first, *frames.images])
 
 
 def frames_of(
