@@ -129,38 +129,34 @@ class ImageOutput(NamedTuple):
     values: str = "-1,1"
 
     @classmethod
-    def chosen(cls, output: Optional[str], kind: Optional[str], values: Optional[str] = None) -> ImageOutput:
-        """The output of --output, --format and --range, each None if it is not given; ArgumentError if they differ."""
-        endings = {row.ending: name for name, row in _KINDS.items()}
+    def checked(cls, output: Optional[str], kind: Optional[str], values: Optional[str], overwrite: bool) -> ImageOutput:
+        """The output of --output, --format and --range, each None if not given; called before any image is drawn.
+
+        Raises
+        ------
+        ArgumentError : they contradict each other, or the target exists. OutputError : its folder is missing.
+        """
         if kind is not None:
             lookup("--format", kind, _KINDS)
         path = Path(f"samples{_KINDS[kind or 'png'].ending}" if output is None else output)
-        told = endings.get(path.suffix)
-        if kind is None and told is None:
-            raise ArgumentError(
-                f"--output {output}: give a name that ends in .png, .npz or .zip, or a folder; or give --format."
-            )
+        told = {row.ending: name for name, row in _KINDS.items()}.get(path.suffix)
         if kind is not None and path.suffix and told not in (None, kind):
             raise ArgumentError(
                 f"--format {kind} contradicts --output {output}, which ends as {told} does. Leave one of them out."
             )
         kind = kind or told
-        if values is not None:
-            lookup("--range", values, _RANGES)
-            if kind != "npz":
-                raise ArgumentError(f"--range {values}: only for an array (.npz); pictures have bytes. Leave it out.")
-        return cls(path, kind, values or "-1,1")
-
-    def check(self, overwrite: bool) -> None:
-        """Raise an error if `write` could not write there; called before any image is drawn.
-
-        Raises ArgumentError if the target exists, and OutputError if its folder is missing.
-        """
-        if self.kind == "folder":
-            there = len(list(self.path.iterdir())) if self.path.is_dir() else 0
-            check_folder(self.path, overwrite, _numbered(there))
+        if kind == "folder":
+            there = len(list(path.iterdir())) if path.is_dir() else 0
+            check_folder(path, overwrite, _numbered(there))
+        elif kind is not None:
+            check_new_file(path, overwrite)
         else:
-            check_new_file(self.path, overwrite)
+            check_file(path, overwrite)
+            raise ArgumentError(
+                f"--output {output}: give a name that ends in .png, .npz or .zip, or a folder; or give --format."
+            )
+        _check_range(values, kind)
+        return cls(path, kind, values or "-1,1")
 
     def write(
         self,
@@ -169,7 +165,7 @@ class ImageOutput(NamedTuple):
         columns: Optional[int] = None,
         class_names: Sequence[str] = (),
     ) -> None:
-        """Write images (N, C, H, W) in [-1, 1]; an existing target is replaced: see `check`.
+        """Write images (N, C, H, W) in [-1, 1]; an existing target is replaced: see `checked`.
 
         `labels` (N,), class numbers, and the names of the classes go into an array's file; `columns` is the number of
         images in a row of a grid.
@@ -180,6 +176,15 @@ class ImageOutput(NamedTuple):
 def _numbered(count: int) -> list:
     """The names of `count` images in a folder: 000000.png, 000001.png, …"""
     return [f"{i:06d}.png" for i in range(count)]
+
+
+def _check_range(values: Optional[str], kind: str) -> None:
+    """Raise ArgumentError for a range that is unknown, or of an output that is no array."""
+    if values is None:
+        return
+    lookup("--range", values, _RANGES)
+    if kind != "npz":
+        raise ArgumentError(f"--range {values}: only for an array (.npz); pictures have bytes. Leave it out.")
 
 
 def _write_array(output: ImageOutput, images, labels, columns, class_names) -> None:

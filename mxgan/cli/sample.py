@@ -107,8 +107,7 @@ def sample(
         from mxgan.cli.outputs import ImageOutput
 
         show_log(err=True)
-        target = ImageOutput.chosen(output, kind, values)
-        target.check(overwrite)
+        target = ImageOutput.checked(output, kind, values, overwrite)
         sampler = opened(source, **of_generator)
         images, labels = sampler.draw(num, seed, only, psi), sampler.classes_of(num, only)
         columns = sampler.classes if sampler.classes and only is None else None

@@ -99,17 +99,7 @@ def project(
     objective = _Objective(sampler, made, features, len(images) * search.starts)
     wanted = objective.see(images, labels)
     nearest, baseline = _candidates(objective, images, wanted, labels, search)  # (N, starts, *latent_shape), (N,)
-    starts = nearest.reshape(-1, *sampler.latent_shape)
-    owners = np.repeat(np.arange(len(images)), search.starts)
-    best, losses = np.empty_like(starts), np.empty(len(starts))
-    batch = objective.batch
-    with Progress(progress, "projecting", -(-len(starts) // batch) * (search.steps + 1), "step") as bar:
-        for first in range(0, len(starts), batch):
-            rows = slice(first, first + batch)
-            of = owners[rows]
-            best[rows], losses[rows] = _descended(objective, starts[rows], wanted[of], labels[of], search, bar)
-    chosen = losses.reshape(len(images), -1).argmin(axis=1) + search.starts * np.arange(len(images))
-    latents = best[chosen]
+    latents = _nearest(objective, nearest, wanted, labels, search, progress)
     drawn = sampler.sample(latents, None if classes is None else labels)
     return Projection(latents, drawn, ((drawn - images) ** 2).mean(axis=(1, 2, 3)), baseline)
 
@@ -145,6 +135,20 @@ def _candidates(objective, images: np.ndarray, wanted: np.ndarray, labels: np.nd
             losses[np.ix_(mine, part)] = _apart(wanted[mine], objective.see(drawn, given))
     nearest = np.argsort(losses, axis=1, kind="stable")[:, : search.starts]
     return latents[nearest], pixels.min(axis=1)
+
+
+def _nearest(objective, starts: np.ndarray, wanted, labels: np.ndarray, search: Search, progress) -> np.ndarray:
+    """(N, *latent_shape) the best latent of each image, from the starts (N, S, *latent_shape)."""
+    count, each = starts.shape[:2]
+    starts = starts.reshape(-1, *starts.shape[2:])
+    owners = np.repeat(np.arange(count), each)
+    best, losses, batch = np.empty_like(starts), np.empty(len(starts)), objective.batch
+    with Progress(progress, "projecting", -(-len(starts) // batch) * (search.steps + 1), "step") as bar:
+        for first in range(0, len(starts), batch):
+            rows = slice(first, first + batch)
+            of = owners[rows]
+            best[rows], losses[rows] = _descended(objective, starts[rows], wanted[of], labels[of], search, bar)
+    return best[losses.reshape(count, each).argmin(axis=1) + each * np.arange(count)]
 
 
 def _apart(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
