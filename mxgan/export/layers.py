@@ -11,7 +11,7 @@ from mxgan.graphs.layers import stated_numbers
 from mxgan.graphs.shapes import infer
 from mxgan.runtime.rewriting import output_places
 
-__all__ = ["Graph", "Layer", "graph_of"]
+__all__ = ["Graph", "Layer", "graph_of", "unique"]
 
 _BATCHES = (2, 3)  # a side that differs between these is the batch
 
@@ -73,7 +73,7 @@ def graph_of(model: Model) -> Graph:
     Raises ShapeError if the shapes do not fit, or hold only for one batch.
     """
     graph = json.loads(model.symbol.tojson())
-    names = _once(node["name"] for node in graph["nodes"])
+    names = unique(node["name"] for node in graph["nodes"])
     layers = tuple(
         Layer(
             name,
@@ -99,8 +99,8 @@ def graph_of(model: Model) -> Graph:
     return Graph(layers, tuple(_value(names, *place[:2]) for place in graph["heads"]), shapes)
 
 
-def _once(names: Iterable) -> list:
-    """Names of nodes, each once: two layers of a symbol may share a name."""
+def unique(names: Iterable) -> list:
+    """The names of nodes, each once: two layers of a symbol may share a name."""
     found: dict = {}
     for name in names:
         other = name

@@ -24,7 +24,7 @@ from mxgan.graphs.symbol_rules import OPERATORS, FileFault, attributes_of, quote
 from mxgan.runtime import mx
 from mxgan.runtime.files import open_plain
 
-__all__ = ["load_symbol", "looks_like_symbol"]
+__all__ = ["load_symbol", "looks_like_symbol", "symbol_of"]
 
 REMEDY = "Give a symbol's .json that MXNet or mxgan has written, with layers that GANs use."
 
@@ -77,11 +77,26 @@ def load_symbol(path: Union[str, Path]):
     try:
         with open_plain(path) as stream:
             content = stream.read(MOST_BYTES + 1)
-        return _build(_checked(parsed(content)))
-    except FileFault as fault:
-        raise CorruptFileError(path, f"cannot be read as a symbol ({fault})", fault.offset, REMEDY) from fault
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
+    return symbol_of(content, path)
+
+
+def symbol_of(content: Union[str, bytes, dict], path: Path):
+    """The network in the content of a symbol's file: JSON, or the object that such a JSON gives.
+
+    Parameters
+    ----------
+    path : the file that has it, for the message.
+
+    Raises CorruptFileError as `load_symbol` does.
+    """
+    try:
+        if isinstance(content, (str, bytes)):
+            content = parsed(content.encode(errors="replace") if isinstance(content, str) else content)
+        return _build(_checked(content))
+    except FileFault as fault:
+        raise CorruptFileError(path, f"cannot be read as a symbol ({fault})", fault.offset, REMEDY) from fault
 
 
 def looks_like_symbol(path: Path) -> bool:
