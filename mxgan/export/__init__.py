@@ -1,12 +1,114 @@
 """Trained networks as files of other programs: ONNX, PyTorch, plain MXNet, arrays.
 
-In reading order::
+FORMATS has a row for each format; `write_model` writes a `Model` as one of them. In reading order::
 
     model.py        Model: one half of a pair with its parameters, as every format takes it
     plain.py        the same function in published layers, with parameters alone as weights
     layers.py       the layers of a plain model in order, with their shapes; the batch stays open
-    formats.py      FORMATS, and `write_model`
     description.py  export.json, which says what a folder holds
     array_files.py, mxnet_file.py       one file for each kind of file
     reading.py      an exported folder, back as a Model
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple, Optional
+
+from mxgan.errors import ArgumentError, listed, lookup
+from mxgan.export.array_files import READERS, WRITERS, read_named
+from mxgan.export.description import Description, write_description
+from mxgan.export.model import Model
+from mxgan.export.mxnet_file import published_for_mxnet, write_mxnet
+from mxgan.runtime.extras import needed
+from mxgan.runtime.files import sync
+
+__all__ = ["FORMATS", "Format", "check_format", "write_model"]
+
+
+class Format(NamedTuple):
+    """A row of FORMATS.
+
+    Attributes
+    ----------
+    write : (model, folder, **options) → the names of the files that it has written into the folder.
+    form : model → the model that these files hold; `write` takes this one.
+    options : {option: values allowed}, the default first.
+    needs : options → ((module, extra of mxgan), …) to write it.
+    read : description → {name: array} of `form`'s parameters; None if the files are not read back.
+    unread : why not, and what to do, as a sentence.
+    """
+
+    write: Callable
+    form: Callable = lambda model: model
+    options: Mapping = MappingProxyType({})
+    needs: Callable = lambda options: ()
+    read: Optional[Callable] = None
+    unread: str = ""
+
+
+def _arrays(suffix: str, *needs: tuple) -> Format:
+    """The parameters by MXNet's names in one file."""
+
+    def write(model: Model, folder: Path) -> tuple:
+        path = folder / f"model{suffix}"
+        WRITERS[suffix](path, model.parameters)
+        return (path.name,)
+
+    return Format(write, needs=lambda options: needs, read=_read_arrays)
+
+
+def _read_arrays(description: Description) -> dict:
+    shapes = {name: value.shape for name, value in description.model.parameters.items()}
+    return read_named(description.file_of(READERS), shapes)
+
+
+FORMATS: Mapping[str, Format] = {
+    "mxnet": Format(write_mxnet, published_for_mxnet, read=_read_arrays),
+    "npz": _arrays(".npz"),
+    "safetensors": _arrays(".safetensors", ("safetensors", "safetensors")),
+}
+
+
+def check_format(name: str, options: Mapping = MappingProxyType({})) -> dict:
+    """The options of a format with its defaults, after a check of all that can be known before any work.
+
+    Raises
+    ------
+    ArgumentError : an unknown format, an option that it does not take, a value that is not allowed.
+    RuntimeUnavailableError : a package that it needs is not installed; the message names the extra.
+    """
+    form = lookup("format", name, FORMATS)
+    for option, value in options.items():
+        if option not in form.options:
+            takers = ", ".join(other for other, row in FORMATS.items() if option in row.options)
+            raise ArgumentError(
+                f"the format {name} takes no {option}; leave it out, or give a format that does: {takers}."
+            )
+        lookup(option, value, form.options[option])
+    chosen = {**{option: values[0] for option, values in form.options.items()}, **options}
+    for module, extra in form.needs(chosen):
+        needed(module, extra, f"The format {name} is")
+    return chosen
+
+
+def write_model(model: Model, folder: Path, name: str, options: Mapping = MappingProxyType({})) -> None:
+    """Write a model's files and export.json into a folder that is there.
+
+    Parameters
+    ----------
+    name : of a row of FORMATS. options : {option: value} of this row; those left out have their defaults.
+
+    Raises
+    ------
+    ArgumentError, RuntimeUnavailableError : as `check_format` does, or a layer that the format has no rule for.
+    OutputError, CheckpointError : a file cannot be written.
+    """
+    chosen = check_format(name, options)
+    stored = FORMATS[name].form(model)
+    names = FORMATS[name].write(stored, folder, **chosen)
+    for each in names:
+        sync(folder / each)
+    write_description(folder, stored, name, chosen, names)

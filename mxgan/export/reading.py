@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Union
 
 from mxgan.errors import CheckpointError, CorruptFileError
+from mxgan.export import FORMATS
 from mxgan.export.description import REMEDY, Description, StoredFile, read_description
-from mxgan.export.formats import FORMATS
 from mxgan.export.model import Model
 from mxgan.graphs.symbol_rules import quoted
 from mxgan.runtime.files import open_plain

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mxgan.export.formats import FORMATS, write_model
+from mxgan.export import FORMATS, write_model
 from mxgan.export.reading import read_exported
 from tests.export.models import HALVES, VARIANTS, inputs_of, model_of, mxnet_outputs
 
