@@ -83,10 +83,8 @@ def check_format(name: str, options: Mapping = MappingProxyType({})) -> dict:
     form = lookup("format", name, FORMATS)
     for option, value in options.items():
         if option not in form.options:
-            takers = ", ".join(other for other, row in FORMATS.items() if option in row.options)
-            raise ArgumentError(
-                f"the format {name} takes no {option}; leave it out, or give a format that does: {takers}."
-            )
+            takers = listed(other for other, row in FORMATS.items() if option in row.options)
+            raise ArgumentError(f"the format {name} takes no {option}. Formats that take it: {takers}.")
         lookup(option, value, form.options[option])
     chosen = {**{option: values[0] for option, values in form.options.items()}, **options}
     for module, extra in form.needs(chosen):
