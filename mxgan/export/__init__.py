@@ -22,6 +22,8 @@ from mxgan.export.array_files import READERS, WRITERS, read_named
 from mxgan.export.description import Description, write_description
 from mxgan.export.model import Model
 from mxgan.export.mxnet_file import published_for_mxnet, write_mxnet
+from mxgan.export.plain import plain
+from mxgan.export.torch_file import read_torch, write_torch
 from mxgan.runtime.extras import needed
 from mxgan.runtime.files import sync
 
@@ -65,10 +67,19 @@ def _read_arrays(description: Description) -> dict:
     return read_named(description.file_of(READERS), shapes)
 
 
+_OF_WEIGHTS = {"pt": ("torch", "torch"), "safetensors": ("safetensors", "safetensors")}
+
 FORMATS: Mapping[str, Format] = {
     "mxnet": Format(write_mxnet, published_for_mxnet, read=_read_arrays),
     "npz": _arrays(".npz"),
     "safetensors": _arrays(".safetensors", ("safetensors", "safetensors")),
+    "torch": Format(
+        write_torch,
+        plain,
+        {"weights": ("pt", "safetensors")},
+        lambda options: (_OF_WEIGHTS[options["weights"]],),
+        read_torch,
+    ),
 }
 
 

@@ -28,7 +28,7 @@ import mxgan
 from mxgan.errors import ArgumentError, CorruptFileError, MXGANError
 from mxgan.export.layers import graph_of, unique
 from mxgan.export.model import OUTSIDE, Model
-from mxgan.graphs.shapes import infer, parameter_shapes
+from mxgan.graphs.shapes import infer
 from mxgan.graphs.symbol_files import symbol_of
 from mxgan.graphs.symbol_json import MOST_BYTES, parsed
 from mxgan.graphs.symbol_rules import FileFault, quoted
@@ -253,13 +253,14 @@ def _shape(given: Any) -> tuple:
 
 
 def _check_shapes(symbol, inputs: Mapping, shapes: Mapping) -> None:
-    """Raise FileFault or ShapeError unless the parameters have the shapes that the graph infers from its inputs."""
+    """Raise FileFault or ShapeError unless inputs and parameters of these shapes fit into the graph."""
+    states = set(symbol.list_auxiliary_states())
     sizes = {name: (1, *shape) for name, shape in inputs.items()}
+    sizes.update({name: shape for name, shape in shapes.items() if name not in states})
     check_sizes(symbol, sizes)
-    wanted = {name: tuple(shape) for group in parameter_shapes(symbol, sizes) for name, shape in group.items()}
-    for name, shape in shapes.items():
-        if wanted[name] != shape:
-            raise FileFault(f"the parameter {quoted(name)} is of the shape {shape}, and its graph takes {wanted[name]}")
+    for name, wanted in infer(symbol, sizes)[2].items():
+        if tuple(wanted) != shapes[name]:
+            raise FileFault(f"the parameter {quoted(name)} is of the shape {shapes[name]}, and its layer has {wanted}")
 
 
 def _classes(found: Any) -> tuple:

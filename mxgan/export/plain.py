@@ -29,7 +29,7 @@ _PREDICTING = {
     "LogisticRegressionOutput": ("Activation", {"act_type": "sigmoid"}),
     "SoftmaxOutput": ("softmax", {"axis": "1"}),
 }
-_VIEWS = {"Flatten", "transpose", "expand_dims"}  # of a weight, in networks/blocks.py
+_VIEWS = {"Flatten", "Reshape", "expand_dims", "transpose"}  # of a weight or bias, in networks/blocks.py
 
 
 def plain(model: Model, *, grey_as_deconvolution: bool = True) -> Model:

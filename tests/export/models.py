@@ -66,7 +66,9 @@ def _value(name: str, shape: tuple, rng) -> np.ndarray:
     values = rng.standard_normal(shape).astype(np.float32)
     if name.endswith(("_gamma", "_var")):
         return 0.5 + np.abs(values)
-    return values * (0.3 if name.endswith("_weight") else 1)
+    if name.endswith("_weight"):  # values of order 1 in every layer, as in a trained network
+        return (values / np.sqrt(np.prod(shape[1:]))).astype(np.float32)
+    return values / 2
 
 
 def inputs_of(model: Model, batch: int, seed: int = 1) -> dict:

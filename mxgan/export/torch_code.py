@@ -1,0 +1,177 @@
+"""A graph as the lines of an nn.Module: its constructor, its forward, and the names in its state_dict."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import NamedTuple
+
+from mxgan.errors import ArgumentError
+from mxgan.export.layers import Graph, Layer, graph_of
+from mxgan.export.model import Model
+from mxgan.export.torch_functions import FUNCTIONS
+from mxgan.export.torch_modules import MODULES
+from mxgan.export.torch_names import identifiers
+from mxgan.export.torch_pieces import Piece, Place
+
+__all__ = ["ARGUMENTS", "Code", "Entry", "code_of"]
+
+# Input of the symbol → argument of forward.
+ARGUMENTS = {"rand": "latent", "class_label": "label", "data": "image"}
+
+_FILES = {"MODULES": "mxgan/export/torch_modules.py", "FUNCTIONS": "mxgan/export/torch_functions.py"}
+_RULES = {**FUNCTIONS, **MODULES}
+_WITH_WEIGHTS = {"Convolution", "Deconvolution", "FullyConnected"}  # each begins a line of forward
+_LONGEST = 100  # characters of an expression
+
+
+class Entry(NamedTuple):
+    """A tensor in the state_dict: the parameter that it is, or 1 everywhere if `ones`."""
+
+    parameter: str
+    ones: bool = False
+
+
+class Code(NamedTuple):
+    """The lines of a network.
+
+    Attributes
+    ----------
+    arguments : of forward.
+    modules, forward : lines without their indentation.
+    state : {name in the state_dict: Entry}.
+    """
+
+    arguments: tuple
+    modules: tuple
+    forward: tuple
+    state: dict
+
+
+def code_of(model: Model) -> Code:
+    """The code of a model that `plain` has given.
+
+    Raises ArgumentError for an operator without a rule; the message names the layer and the file.
+    """
+    return _Writer(model).code()
+
+
+class _Writer:
+    """The lines so far. A value that is used once stays an expression until a layer with weights takes it."""
+
+    def __init__(self, model: Model) -> None:
+        self._graph: Graph = graph_of(model)
+        self._parameters = model.parameters
+        self._inputs = {name: ARGUMENTS.get(name, name) for name in model.inputs}
+        own = [name for name in self._inputs.values() if name not in ARGUMENTS.values()]
+        names = [layer.name for layer in self._graph.layers]
+        self._names = identifiers([*own, *names, *(name for name in model.parameters if name not in {*own, *names})])
+        self._texts = {name: self._names.get(given, given) for name, given in self._inputs.items()}
+        self._arguments = tuple(self._texts.values())
+        self._pieces = {layer.name: self._piece(layer) for layer in self._graph.layers}
+        self._left = Counter(self._graph.outputs)  # value → times that it will be used
+        for layer in self._graph.layers:
+            self._left.update(layer.inputs[i] for text in self._pieces[layer.name].outputs for i in _used(text))
+        self._open: dict = {}  # value → whether it is an expression that no variable holds
+        self._modules, self._lines, self._state = [], [], {}
+
+    def _piece(self, layer: Layer) -> Piece:
+        file = _FILES["MODULES" if layer.operator in MODULES else "FUNCTIONS"]
+        shapes = [tuple(self._graph.shapes[name] for name in names) for names in (layer.inputs, layer.outputs)]
+        place = Place(layer, *shapes, file)
+        if layer.operator not in _RULES:
+            raise place.refused("without a rule")
+        piece = _RULES[layer.operator](place)
+        for suffix, position in piece.state.items():
+            if layer.inputs[position] not in self._parameters:
+                raise place.refused(f"whose {suffix} is computed from the input")
+        return piece
+
+    def code(self) -> Code:
+        for layer in self._graph.layers:
+            self._add(layer)
+        outputs = ", ".join(_bare(self._texts[value]) for value in self._graph.outputs)
+        return Code(self._arguments, tuple(self._modules), (*self._lines, f"return {outputs}"), self._state)
+
+    def _add(self, layer: Layer) -> None:
+        piece, name = self._pieces[layer.name], self._names[layer.name]
+        if piece.module:
+            self._construct(f"self.{name}", piece.module)
+            for suffix, position in piece.state.items():
+                self._state[f"{name}.{suffix}"] = Entry(layer.inputs[position], suffix in piece.ones)
+        begins = layer.operator in _WITH_WEIGHTS
+        for value in dict.fromkeys(layer.inputs):
+            if self._open.get(value) and begins and "self." in self._texts[value]:
+                self._hold(value)
+        for value, text in zip(layer.outputs, piece.outputs):
+            self._express(layer, value, text, name if value == layer.name else f"{name}_{value.rpartition('_')[2]}")
+
+    def _construct(self, attribute: str, constructor: str) -> None:
+        """A line that makes a module; a norm stands in the line of the layer before it."""
+        if self._modules and "Norm" in constructor and " = nn." in self._modules[-1]:
+            names, _, made = self._modules[-1].partition(" = ")
+            both = f"{names}, {attribute} = {made}, {constructor}"
+            if "Norm" not in made and len(both) <= _LONGEST:
+                self._modules[-1] = both
+                return
+        self._modules.append(f"{attribute} = {constructor}")
+
+    def _express(self, layer: Layer, value: str, template: str, variable: str) -> None:
+        """The expression of one output; a variable holds it if it is used more than once."""
+        used = [layer.inputs[i] for i in _used(template)]
+        text = self._filled(layer, template)
+        while len(text) > _LONGEST and any(self._open.get(each) for each in used):
+            self._hold(max((each for each in used if self._open.get(each)), key=lambda each: len(self._texts[each])))
+            text = self._filled(layer, template)
+        self._left.subtract(used)
+        self._texts[value], self._open[value] = text, True
+        if self._left[value] > 1:
+            self._hold(value, variable)
+
+    def _filled(self, layer: Layer, template: str) -> str:
+        texts = [self._argument(value, template) for value in layer.inputs]
+        if layer.inputs[0] == "class_label":
+            template = template.replace("{0}.long()", "{0}")
+        # Within parentheses or between commas, an expression needs none of its own.
+        texts = [
+            _bare(text) if re.search(rf"(?<=[(\[])\{{{i}\}}(?=[),])|(?<=, )\{{{i}\}}(?=[),\]])", template) else text
+            for i, text in enumerate(texts)
+        ]
+        return template.format(*texts, self=f"self.{self._names[layer.name]}")
+
+    def _argument(self, value: str, template: str) -> str:
+        if value in self._parameters and value not in self._texts:
+            if "{self}" in template:
+                return ""
+            name = self._names[value]
+            self._modules.append(f"self.{name} = nn.Parameter(torch.empty({tuple(self._parameters[value].shape)}))")
+            self._state[name], self._texts[value] = Entry(value), f"self.{name}"
+        text = self._texts[value]
+        if value == "class_label":
+            return text if ".long()" in template else f"{text}.float()"
+        return text
+
+    def _hold(self, value: str, variable: str = "x") -> None:
+        """A line that gives a variable the value of an expression: x while nothing else needs x."""
+        taken = any(
+            left > 0 and other != value and re.search(r"\bx\b", self._texts.get(other, ""))
+            for other, left in self._left.items()
+        )
+        name = self._names.get(value, variable) if variable == "x" and taken else variable
+        self._lines.append(f"{name} = {_bare(self._texts[value])}")
+        self._texts[value], self._open[value] = name, False
+
+
+def _used(template: str) -> list:
+    """The positions of the inputs in an expression, each as often as it is there."""
+    return [int(number) for number in re.findall(r"\{(\d+)\}", template)]
+
+
+def _bare(text: str) -> str:
+    """An expression without the parentheses around the whole."""
+    depth = 0
+    for place, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if depth == 0:
+            return text[1:-1] if character == ")" and place == len(text) - 1 and place else text
+    raise ArgumentError(f"the expression {text!r} has parentheses that do not close.")
