@@ -17,7 +17,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, Optional
 
-from mxgan.errors import ArgumentError, listed, lookup
+import numpy as np
+
+from mxgan.errors import ArgumentError, CheckpointError, listed, lookup
 from mxgan.export.array_files import READERS, WRITERS, read_named
 from mxgan.export.description import Description, write_description
 from mxgan.export.model import Model
@@ -113,9 +115,15 @@ def write_model(model: Model, folder: Path, name: str, options: Mapping = Mappin
     Raises
     ------
     ArgumentError, RuntimeUnavailableError : as `check_format` does, or a layer that the format has no rule for.
-    OutputError, CheckpointError : a file cannot be written.
+    CheckpointError : a parameter is not finite or not float32. OutputError, OSError : a file cannot be written.
     """
     chosen = check_format(name, options)
+    for parameter, value in model.parameters.items():
+        if value.dtype != np.float32 or not np.isfinite(value).all():
+            raise CheckpointError(
+                f"the parameter {parameter!r} of the {model.half} is {value.dtype}, or has values that are not finite; "
+                "finite float32 is written. Give an earlier checkpoint."
+            )
     stored = FORMATS[name].form(model)
     names = FORMATS[name].write(stored, folder, **chosen)
     for each in names:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from mxgan.errors import CorruptFileError, MXGANError, listed
+from mxgan.export.tensor_files import read_safetensors, read_torch
 from mxgan.graphs.ndarray_files import read_arrays
 from mxgan.runtime.extras import needed
 from mxgan.runtime.files import open_plain
@@ -50,10 +51,12 @@ def read_named(path: Path, wanted: Mapping) -> dict:
     except Exception as error:  # each library raises many types on broken files
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise CorruptFileError(path, f"cannot be read ({reason})", remedy=REMEDY) from error
+    _check_names(path, arrays, wanted)
     for name, value in arrays.items():
+        _check(path, name, getattr(value, "shape", ()), getattr(value, "dtype", "a group"), wanted)
         if not np.isfinite(value).all():
             raise CorruptFileError(path, f"has values in {name!r} that are not finite", remedy=REMEDY)
-    return arrays
+    return {name: arrays[name] for name in wanted}
 
 
 def _bytes(shape: tuple) -> int:
@@ -69,7 +72,7 @@ def _check_names(path: Path, found, wanted: Mapping) -> None:
 
 
 def _check(path: Path, name: str, shape: tuple, dtype, wanted: Mapping) -> None:
-    if tuple(shape) != wanted[name] or str(dtype) not in ("float32", "torch.float32"):
+    if tuple(shape) != wanted[name] or str(dtype) != "float32":
         raise CorruptFileError(
             path, f"has {name!r} as {dtype} {tuple(shape)}, and export.json as float32 {wanted[name]}", remedy=REMEDY
         )
@@ -110,16 +113,6 @@ def _write_safetensors(path: Path, arrays: Mapping) -> None:
     library.save_file(arrays, str(path), metadata={"format": "pt"})
 
 
-def _read_safetensors(path: Path, wanted: Mapping) -> dict:
-    library = needed("safetensors", "safetensors", "A file of safetensors is")
-    with library.safe_open(str(path), framework="np") as file:
-        _check_names(path, file.keys(), wanted)
-        arrays = {name: file.get_tensor(name) for name in wanted}
-    for name, value in arrays.items():
-        _check(path, name, value.shape, value.dtype, wanted)
-    return arrays
-
-
 def _write_pt(path: Path, arrays: Mapping) -> None:
     torch = needed("torch", "torch", "A .pt file is")
     tensors = {name: torch.from_numpy(np.array(value, np.float32)) for name, value in arrays.items()}
@@ -127,35 +120,8 @@ def _write_pt(path: Path, arrays: Mapping) -> None:
         torch.save(tensors, stream)
 
 
-def _read_pt(path: Path, wanted: Mapping) -> dict:
-    torch = needed("torch", "torch", "A .pt file is")
-    with open_plain(path) as stream:
-        _check_zip(path, stream, sum(map(_bytes, wanted.values())) + _BESIDES)
-        stream.seek(0)
-        tensors = torch.load(stream, map_location="cpu", weights_only=True)
-    if not isinstance(tensors, dict):
-        raise ValueError("it is no state_dict")
-    _check_names(path, tensors, wanted)
-    for name, value in tensors.items():
-        if not isinstance(value, torch.Tensor) or value.layout != torch.strided:
-            raise ValueError(f"{name!r} is no dense tensor")
-        _check(path, name, value.shape, value.dtype, wanted)
-    return {name: np.array(tensors[name].detach().numpy(), order="C") for name in wanted}
-
-
-def _check_zip(path: Path, stream, most: int) -> None:
-    with zipfile.ZipFile(stream) as archive:
-        claimed = sum(member.file_size for member in archive.infolist())
-    if claimed > most:
-        raise CorruptFileError(path, f"claims {claimed} bytes, and its arrays take at most {most}", remedy=REMEDY)
-
-
-def _read_params(path: Path, wanted: Mapping) -> dict:
-    arrays = {name.partition(":")[2] or name: value for name, value in read_arrays(path).items()}
-    _check_names(path, arrays, wanted)
-    for name, value in arrays.items():
-        _check(path, name, value.shape, value.dtype, wanted)
-    return arrays
+def _read_params(path: Path) -> dict:
+    return {name.partition(":")[2] or name: value for name, value in read_arrays(path).items()}
 
 
 # Suffix of a file → its writer, (path, {name: array}).
@@ -163,7 +129,7 @@ WRITERS: Mapping[str, Callable] = {".npz": _write_npz, ".pt": _write_pt, ".safet
 # Suffix of a file → its reader, (path, {name: shape}) → {name: array}.
 READERS: Mapping[str, Callable] = {
     ".npz": _read_npz,
-    ".params": _read_params,
-    ".pt": _read_pt,
-    ".safetensors": _read_safetensors,
+    ".params": lambda path, wanted: _read_params(path),
+    ".pt": lambda path, wanted: read_torch(path),
+    ".safetensors": lambda path, wanted: read_safetensors(path),
 }

@@ -29,7 +29,7 @@ _PREDICTING = {
     "LogisticRegressionOutput": ("Activation", {"act_type": "sigmoid"}),
     "SoftmaxOutput": ("softmax", {"axis": "1"}),
 }
-_VIEWS = {"Flatten", "Reshape", "expand_dims", "transpose"}  # of a weight or bias, in networks/blocks.py
+_VIEWS = {"Flatten", "transpose", "expand_dims"}  # of a weight, in networks/blocks.py; and a bias has a Reshape
 
 
 def plain(model: Model, *, grey_as_deconvolution: bool = True) -> Model:
@@ -113,7 +113,8 @@ def _constant(nodes: list, model: Model, views: bool) -> tuple:
                 constant.add(number)
         elif sources and constant.issuperset(sources):
             constant.add(number)
-            if not views and node["op"] in _VIEWS:
+            of_bias = node["op"] == "Reshape" and nodes[sources[0]]["op"] == "null"
+            if not views and (of_bias or node["op"] in _VIEWS):
                 stays.add(number)
     return constant, stays
 

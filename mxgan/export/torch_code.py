@@ -6,23 +6,26 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from mxgan.errors import ArgumentError
+from mxgan.errors import ArgumentError, counted
 from mxgan.export.layers import Graph, Layer, graph_of
 from mxgan.export.model import Model
-from mxgan.export.torch_functions import FUNCTIONS
+from mxgan.export.torch_elementwise import ELEMENTWISE
 from mxgan.export.torch_modules import MODULES
 from mxgan.export.torch_names import identifiers
 from mxgan.export.torch_pieces import Piece, Place
+from mxgan.export.torch_shapes import SHAPES
 
-__all__ = ["ARGUMENTS", "Code", "Entry", "code_of"]
+__all__ = ["ARGUMENTS", "RULES", "Code", "Entry", "code_of"]
 
 # Input of the symbol → argument of forward.
 ARGUMENTS = {"rand": "latent", "class_label": "label", "data": "image"}
 
-_FILES = {"MODULES": "mxgan/export/torch_modules.py", "FUNCTIONS": "mxgan/export/torch_functions.py"}
-_RULES = {**FUNCTIONS, **MODULES}
+# Operator → its rule, Place → Piece. A further one belongs into one of these files.
+RULES = {**ELEMENTWISE, **SHAPES, **MODULES}
+_FILES = "mxgan/export/torch_modules.py with parameters, torch_elementwise.py or torch_shapes.py without"
+
 _WITH_WEIGHTS = {"Convolution", "Deconvolution", "FullyConnected"}  # each begins a line of forward
-_LONGEST = 100  # characters of an expression
+_LONGEST, _LONGEST_PAIR = 100, 110  # characters of an expression, and of a line that makes two modules
 
 
 class Entry(NamedTuple):
@@ -72,16 +75,26 @@ class _Writer:
         self._left = Counter(self._graph.outputs)  # value → times that it will be used
         for layer in self._graph.layers:
             self._left.update(layer.inputs[i] for text in self._pieces[layer.name].outputs for i in _used(text))
+        self._check_outputs()
         self._open: dict = {}  # value → whether it is an expression that no variable holds
         self._modules, self._lines, self._state = [], [], {}
 
-    def _piece(self, layer: Layer) -> Piece:
-        file = _FILES["MODULES" if layer.operator in MODULES else "FUNCTIONS"]
+    def _check_outputs(self) -> None:
+        """Raise ArgumentError for a layer of which an output is used that its rule does not give."""
+        for layer in self._graph.layers:
+            given = len(self._pieces[layer.name].outputs)
+            if any(self._left[value] for value in layer.outputs[given:]):
+                raise self._place(layer).refused(f"of which more than {counted(given, 'output')} is used")
+
+    def _place(self, layer: Layer) -> Place:
         shapes = [tuple(self._graph.shapes[name] for name in names) for names in (layer.inputs, layer.outputs)]
-        place = Place(layer, *shapes, file)
-        if layer.operator not in _RULES:
+        return Place(layer, *shapes, _FILES)
+
+    def _piece(self, layer: Layer) -> Piece:
+        place = self._place(layer)
+        if layer.operator not in RULES:
             raise place.refused("without a rule")
-        piece = _RULES[layer.operator](place)
+        piece = RULES[layer.operator](place)
         for suffix, position in piece.state.items():
             if layer.inputs[position] not in self._parameters:
                 raise place.refused(f"whose {suffix} is computed from the input")
@@ -111,7 +124,7 @@ class _Writer:
         if self._modules and "Norm" in constructor and " = nn." in self._modules[-1]:
             names, _, made = self._modules[-1].partition(" = ")
             both = f"{names}, {attribute} = {made}, {constructor}"
-            if "Norm" not in made and len(both) <= _LONGEST:
+            if "Norm" not in made and len(both) <= _LONGEST_PAIR:
                 self._modules[-1] = both
                 return
         self._modules.append(f"{attribute} = {constructor}")

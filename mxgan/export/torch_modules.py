@@ -21,6 +21,7 @@ def _geometry(place: Place, axes: int) -> dict:
     return {
         "stride": "" if stride == ones else sides(stride),
         "padding": "" if padding == zeros else sides(padding),
+        "output_padding": "",
         "dilation": "" if dilation == ones else sides(dilation),
         "groups": "" if groups == 1 else str(groups),
         "bias": "" if len(place.inputs) > 2 else "False",
