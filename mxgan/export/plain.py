@@ -29,7 +29,8 @@ _PREDICTING = {
     "LogisticRegressionOutput": ("Activation", {"act_type": "sigmoid"}),
     "SoftmaxOutput": ("softmax", {"axis": "1"}),
 }
-_VIEWS = {"Flatten", "transpose", "expand_dims"}  # of a weight, in networks/blocks.py; and a bias has a Reshape
+_NOTHING = {"op": "", "name": "", "inputs": []}
+_VIEWS = {"Flatten", "Reshape", "expand_dims", "transpose"}  # of a weight or bias, in networks/blocks.py
 
 
 def plain(model: Model, *, grey_as_deconvolution: bool = True) -> Model:
@@ -113,8 +114,9 @@ def _constant(nodes: list, model: Model, views: bool) -> tuple:
                 constant.add(number)
         elif sources and constant.issuperset(sources):
             constant.add(number)
-            of_bias = node["op"] == "Reshape" and nodes[sources[0]]["op"] == "null"
-            if not views and (of_bias or node["op"] in _VIEWS):
+            # The Reshape of a spectral norm's product is part of a weight that is computed.
+            computed = node["op"] == "Reshape" and nodes[sources[0]]["op"] != "null"
+            if not views and node["op"] in _VIEWS and not computed:
                 stays.add(number)
     return constant, stays
 
@@ -163,8 +165,10 @@ class _Published(Rewriting):
         return super().node(number, node, inputs) if made is None else made
 
     def _old(self, number: int, *path: int):
-        """The old node at the end of a path of inputs."""
+        """(number, old node) at the end of a path of inputs; a node without an operator where there is none."""
         for position in path:
+            if position >= len(self.old[number]["inputs"]):
+                return number, _NOTHING
             number = self.old[number]["inputs"][position][0]
         return number, self.old[number]
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from mxgan.export.layers import graph_of
+from mxgan.export.model import Model
 from mxgan.export.plain import plain
+from mxgan.runtime import mx
 from tests.export.models import HALVES, VARIANTS, inputs_of, model_of, mxnet_outputs
 
 
@@ -44,6 +46,23 @@ def test_the_layers_of_dcgan_are_those_of_its_publication():
     ]  # fmt: skip
     assert [layer.name for layer in layers["discriminator"] if layer.operator == "Convolution"] == ["d1", "d2", "d3"]
     assert layers["discriminator"][-1].operator == "Flatten"
+
+
+def test_a_bias_is_part_of_its_layer():
+    layers = graph_of(plain(model_of("grey, biases", "generator"))).layers
+    assert {layer.operator for layer in layers} == {"Deconvolution", "BatchNorm", "Activation"}
+    assert [len(layer.inputs) for layer in layers if layer.operator == "Deconvolution"] == [3, 3, 3]
+
+
+def test_a_col2im_of_another_network_stays():
+    """Its input need not be a Reshape of a Convolution by a computed weight."""
+    data, weight = mx.sym.Variable("data"), mx.sym.Variable("weight")
+    columns = mx.sym.Convolution(data, weight, kernel=(1, 1), num_filter=4, no_bias=True)
+    columns = mx.sym.Reshape(columns, shape=(0, 4, -1))
+    for symbol, shape in ((data, (4, 9)), (columns, (2, 3, 3))):
+        symbol = mx.sym.col2im(symbol, output_size=(4, 4), kernel=(2, 2))
+        values = {"weight": np.ones((4, 2, 1, 1), np.float32)} if shape != (4, 9) else {}
+        assert "col2im" in operators(plain(Model(symbol, values, {"data": shape})))
 
 
 def test_a_grey_layer_stays_for_mxnet_itself():
