@@ -19,15 +19,14 @@ from typing import NamedTuple, Optional
 
 import numpy as np
 
-from mxgan.errors import ArgumentError, CheckpointError, listed, lookup
-from mxgan.export.array_files import READERS, WRITERS, read_named
+from mxgan.errors import ArgumentError, CheckpointError, listed, lookup, unknown_name
+from mxgan.export.array_files import READERS, read_named, write_named
 from mxgan.export.description import Description, write_description
 from mxgan.export.model import Model
 from mxgan.export.mxnet_file import published_for_mxnet, write_mxnet
 from mxgan.export.plain import plain
 from mxgan.export.torch_file import read_torch, write_torch
 from mxgan.runtime.extras import needed
-from mxgan.runtime.files import sync
 
 __all__ = ["FORMATS", "Format", "check_format", "write_model"]
 
@@ -58,7 +57,7 @@ def _arrays(suffix: str, *needs: tuple) -> Format:
 
     def write(model: Model, folder: Path) -> tuple:
         path = folder / f"model{suffix}"
-        WRITERS[suffix](path, model.parameters)
+        write_named(path, model.parameters)
         return (path.name,)
 
     return Format(write, needs=lambda options: needs, read=_read_arrays)
@@ -98,7 +97,8 @@ def check_format(name: str, options: Mapping = MappingProxyType({})) -> dict:
         if option not in form.options:
             takers = listed(other for other, row in FORMATS.items() if option in row.options)
             raise ArgumentError(f"the format {name} takes no {option}. Formats that take it: {takers}.")
-        lookup(option, value, form.options[option])
+        if value not in form.options[option]:
+            raise unknown_name(option, value, map(str, form.options[option]))
     chosen = {**{option: values[0] for option, values in form.options.items()}, **options}
     for module, extra in form.needs(chosen):
         needed(module, extra, f"The format {name} is")
@@ -115,7 +115,7 @@ def write_model(model: Model, folder: Path, name: str, options: Mapping = Mappin
     Raises
     ------
     ArgumentError, RuntimeUnavailableError : as `check_format` does, or a layer that the format has no rule for.
-    CheckpointError : a parameter is not finite or not float32. OutputError, OSError : a file cannot be written.
+    CheckpointError : a parameter is not finite or not float32. OutputError : a file cannot be written.
     """
     chosen = check_format(name, options)
     for parameter, value in model.parameters.items():
@@ -126,6 +126,4 @@ def write_model(model: Model, folder: Path, name: str, options: Mapping = Mappin
             )
     stored = FORMATS[name].form(model)
     names = FORMATS[name].write(stored, folder, **chosen)
-    for each in names:
-        sync(folder / each)
     write_description(folder, stored, name, chosen, names)

@@ -16,9 +16,9 @@ from mxgan.errors import CorruptFileError, MXGANError, listed
 from mxgan.export.tensor_files import read_safetensors, read_torch
 from mxgan.graphs.ndarray_files import read_arrays
 from mxgan.runtime.extras import needed
-from mxgan.runtime.files import open_plain
+from mxgan.runtime.files import open_plain, write_whole
 
-__all__ = ["READERS", "WRITERS", "read_named"]
+__all__ = ["READERS", "read_named", "write_named"]
 
 REMEDY = "Export the network again, or copy the folder again."
 
@@ -28,7 +28,7 @@ _EACH = 4096  # … and further ones for each array
 
 
 def read_named(path: Path, wanted: Mapping) -> dict:
-    """{name: array} from a file that one of the WRITERS has written, by the suffix of its name.
+    """{name: array} from a file that `write_named` or plain MXNet has written, by the suffix of its name.
 
     Parameters
     ----------
@@ -59,6 +59,16 @@ def read_named(path: Path, wanted: Mapping) -> dict:
     return {name: arrays[name] for name in wanted}
 
 
+def write_named(path: Path, arrays: Mapping) -> None:
+    """Write {name: array} as float32 into a .npz, .pt or .safetensors, whole or not at all.
+
+    Raises
+    ------
+    RuntimeUnavailableError : its library is not installed. OutputError : it cannot be written.
+    """
+    write_whole(path, _CONTENTS[path.suffix](arrays))
+
+
 def _bytes(shape: tuple) -> int:
     return 4 * int(np.prod(shape, dtype=np.int64))
 
@@ -78,11 +88,13 @@ def _check(path: Path, name: str, shape: tuple, dtype, wanted: Mapping) -> None:
         )
 
 
-def _write_npz(path: Path, arrays: Mapping) -> None:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+def _npz(arrays: Mapping) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
         for name, value in arrays.items():  # not np.savez, which cannot take an array of the name "file"
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.ascontiguousarray(value, np.float32), allow_pickle=False)
+    return content.getvalue()
 
 
 def _read_npz(path: Path, wanted: Mapping) -> dict:
@@ -107,25 +119,24 @@ def _npy(archive, member, path: Path, name: str, wanted: Mapping) -> np.ndarray:
     return values.reshape(shape, order="F" if by_columns else "C").copy(order="C")
 
 
-def _write_safetensors(path: Path, arrays: Mapping) -> None:
+def _safetensors(arrays: Mapping) -> bytes:
     library = needed("safetensors.numpy", "safetensors", "A file of safetensors is")
     arrays = {name: np.ascontiguousarray(value, np.float32) for name, value in arrays.items()}
-    library.save_file(arrays, str(path), metadata={"format": "pt"})
+    return library.save(arrays, {"format": "pt"})  # what programs of PyTorch look for
 
 
-def _write_pt(path: Path, arrays: Mapping) -> None:
+def _pt(arrays: Mapping) -> bytes:
     torch = needed("torch", "torch", "A .pt file is")
-    tensors = {name: torch.from_numpy(np.array(value, np.float32)) for name, value in arrays.items()}
-    with path.open("wb") as stream:  # PyTorch does not open every name of a folder
-        torch.save(tensors, stream)
+    content = io.BytesIO()
+    torch.save({name: torch.from_numpy(np.array(value, np.float32)) for name, value in arrays.items()}, content)
+    return content.getvalue()
 
 
 def _read_params(path: Path) -> dict:
     return {name.partition(":")[2] or name: value for name, value in read_arrays(path).items()}
 
 
-# Suffix of a file → its writer, (path, {name: array}).
-WRITERS: Mapping[str, Callable] = {".npz": _write_npz, ".pt": _write_pt, ".safetensors": _write_safetensors}
+_CONTENTS: Mapping[str, Callable] = {".npz": _npz, ".pt": _pt, ".safetensors": _safetensors}
 # Suffix of a file → its reader, (path, {name: shape}) → {name: array}.
 READERS: Mapping[str, Callable] = {
     ".npz": _read_npz,

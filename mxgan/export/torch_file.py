@@ -9,7 +9,7 @@ import jinja2
 import numpy as np
 
 import mxgan
-from mxgan.export.array_files import READERS, WRITERS, read_named
+from mxgan.export.array_files import READERS, read_named, write_named
 from mxgan.export.description import Description
 from mxgan.export.model import Model
 from mxgan.export.torch_code import ARGUMENTS, Code, code_of
@@ -39,7 +39,7 @@ def write_torch(model: Model, folder: Path, weights: str = "pt") -> tuple:
     code = code_of(model)
     path = folder / f"model.{weights}"
     write_whole(folder / "model.py", _source(model, code, path.name))
-    WRITERS[path.suffix](path, _state(model, code))
+    write_named(path, _state(model, code))
     return "model.py", path.name
 
 

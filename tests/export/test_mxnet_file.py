@@ -10,10 +10,11 @@ import pytest
 from mxgan.export import write_model
 from mxgan.runtime import mx
 from tests.export.models import HALVES, VARIANTS, inputs_of, model_of, mxnet_outputs
+from tests.support import long_but
 
 
 @pytest.mark.parametrize("half", HALVES)
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", long_but(VARIANTS, "dcgan", "grey, biases", "spectral cgan", "acgan", "mlp-gan"))
 def test_mxnets_own_module_computes_the_same(variant, half, tmp_path):
     model = model_of(variant, half)
     write_model(model, tmp_path, "mxnet")
