@@ -7,6 +7,7 @@ FORMATS has a row for each format; `write_model` writes a `Model` as one of them
     layers.py       the layers of a plain model in order, with their shapes; the batch stays open
     description.py  export.json, which says what a folder holds
     array_files.py, mxnet_file.py       one file for each kind of file
+    torch_file.py   model.py and its state_dict; torch_code.py: the lines; torch_modules, _elementwise, _shapes: rules
     reading.py      an exported folder, back as a Model
 """
 
