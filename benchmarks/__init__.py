@@ -5,6 +5,7 @@ In reading order::
     worker.py        the process of one contender, which runs one turn on request
     ours.py          contenders: training steps, sampling and matrix products of mxgan
     theirs.py        contenders: the same work in PyTorch and onnxruntime
+    exported.py      contenders: sampling from exported files in other programs
     running.py       contenders: whole runs of mxgan
     reading.py       contenders: data iterators of mxgan and PyTorch
     alternate.py     turns in alternation; medians, spread, ratios of the rounds

@@ -14,6 +14,7 @@ __all__ = ["SUITES", "Outcome", "Plan", "Section"]
 STEP, PEER_STEP = "benchmarks.ours:training_step", "benchmarks.theirs:training_step"
 CRITIC, PEER_CRITIC = "benchmarks.ours:critic_step", "benchmarks.theirs:critic_step"
 SAMPLING, PEER_SAMPLING = "benchmarks.ours:sampling", "benchmarks.theirs:sampling"
+EXPORTED = "benchmarks.exported:onnx_sampling"
 LAST = {"channels_last": True, "fused": True}
 
 
@@ -174,6 +175,19 @@ def sampling(plan: Plan) -> Section:
     return Section("Sampling, DCGAN 3×64×64, batch 64", list(found.values()), outcomes)
 
 
+def exported(plan: Plan) -> Section:
+    """Sampling from exported files in batches of 64."""
+    contenders = [
+        Contender("mxgan", SAMPLING),
+        Contender("onnx", EXPORTED),
+        Contender("onnx, BatchNorm not folded", EXPORTED, {"fold": False}),
+        Contender("onnx, float16", EXPORTED, {"precision": "float16"}),
+    ]
+    found = alternate(contenders, plan.rounds)
+    outcomes = [_over(found["mxgan"], [timing], "sampling over", None) for timing in list(found.values())[1:]]
+    return Section("Sampling from exported files, DCGAN 3×64×64, batch 64", list(found.values()), outcomes)
+
+
 def overhead(plan: Plan) -> Section:
     """The overhead of the trainer over a bare loop of steps."""
     dataset, folder = ("mnist", plan.mnist) if plan.mnist else ("digits", None)
@@ -267,6 +281,7 @@ SUITES: dict[str, Callable[[Plan], Section]] = {
     "floor": floor,
     "critic": critic,
     "sampling": sampling,
+    "exported": exported,
     "overhead": overhead,
     "start": start,
     "data": data,

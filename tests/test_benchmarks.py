@@ -12,6 +12,7 @@ from benchmarks import machine, suites
 from benchmarks.__main__ import main
 from benchmarks.alternate import Contender, Timing, WorkerError, _Worker, alternate, ratio, turns
 from benchmarks.arithmetic import multiply_adds, step_multiply_adds
+from benchmarks.exported import onnx_sampling
 from benchmarks.ours import critic_step, sampling, training_step
 from benchmarks.report import as_json, as_markdown, plot_scaling
 from benchmarks.suites import Outcome, Section
@@ -61,9 +62,10 @@ def test_units_do_what_they_count():
     for unit in (training_step(**TINY), critic_step(**TINY)):
         assert unit.run() is None
         assert unit.images == 2
-    unit = sampling(batch=2, width=2, size=16, batches=3)
-    unit.run()
-    assert unit.images == 6
+    for make in (sampling, onnx_sampling):
+        unit = make(batch=2, width=2, size=16, batches=3)
+        unit.run()
+        assert unit.images == 6
 
 
 def test_ratios_are_taken_round_by_round():

@@ -56,6 +56,7 @@ OTHERS = {
     "divergences.py",
     "eight_gaussians.py",
     "held_out_digits.py",
+    "serve_onnx.py",
     *BY_THE_PAIR,
 }
 

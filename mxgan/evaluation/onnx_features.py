@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
-import os
 from pathlib import Path
 from typing import Union
 
@@ -14,20 +12,18 @@ from mxgan.errors import (
     ArgumentError,
     CheckpointError,
     CorruptFileError,
-    RuntimeUnavailableError,
     ShapeError,
     first_line,
 )
 from mxgan.evaluation.arrays import check_images
 from mxgan.evaluation.features import BATCH, full_batches, resized
-from mxgan.runtime.cpus import threads
 from mxgan.runtime.files import open_plain
+from mxgan.runtime.onnx_sessions import onnx_session
 
 __all__ = ["OnnxFeatures"]
 
 INCEPTION_SIZE = 299
 SMALL_BATCH = BATCH // 5  # smaller because the images are large; divides BATCH, the block size of `gather`
-EXTERNAL_WEIGHTS = "session.model_external_initializers_file_folder_path"
 _WANTED = "one input (N, 3, S, S) and as its first output features (N, D) or (N, D, 1, 1)"
 
 
@@ -62,18 +58,7 @@ class OnnxFeatures:
         except CheckpointError as error:
             raise CheckpointError(f"--inception: {error}") from error
         self.fingerprint = hashlib.sha256(content).hexdigest()
-        runtime = _onnxruntime()
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = threads().count
-        options.log_severity_level = 4  # no log output: errors are raised
-        # The fingerprint does not cover weights in other files. This path cannot exist, so such weights are not found.
-        options.add_session_config_entry(EXTERNAL_WEIGHTS, f"{os.devnull}/nothing")
-        try:
-            self._session = runtime.InferenceSession(content, sess_options=options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime has many error classes
-            raise CorruptFileError(
-                self.path, f"is not an ONNX file that runs and contains its weights: {first_line(error)}"
-            ) from error
+        self._session = onnx_session(content, self.path)
         self._input, self.size, self._bytes = self._examined()
 
     def _examined(self) -> tuple:
@@ -115,13 +100,3 @@ class OnnxFeatures:
     def describe(self) -> dict:
         """JSON values for a protocol: file name, fingerprint, image size."""
         return {"file": self.path.name, "fingerprint": self.fingerprint, "image_size": self.size}
-
-
-def _onnxruntime():
-    try:
-        return importlib.import_module("onnxruntime")
-    except ImportError as error:
-        raise RuntimeUnavailableError(
-            "FID is computed through onnxruntime, which cannot be imported here "
-            f"({first_line(error)}). Install it: pip install '.[onnx]' in a clone of mxgan."
-        ) from error

@@ -8,6 +8,9 @@ FORMATS has a row for each format; `write_model` writes a `Model` as one of them
     description.py  export.json, which says what a folder holds
     array_files.py, mxnet_file.py       one file for each kind of file
     torch_file.py   model.py and its state_dict; torch_code.py: the lines; torch_modules, _elementwise, _shapes: rules
+    onnx_file.py    a file of ONNX, with metadata, checked before it gets its name; folding.py: BatchNorm in weights
+    onnx_building.py  an ONNX graph that grows layer by layer; onnx_rules, _layers, _elementwise, _shapes: rules
+    onnx_sampler.py   images from such a file by onnxruntime
     reading.py      an exported folder, back as a Model
 """
 
@@ -25,6 +28,7 @@ from mxgan.export.array_files import READERS, read_named, write_named
 from mxgan.export.description import Description, write_description
 from mxgan.export.model import Model
 from mxgan.export.mxnet_file import published_for_mxnet, write_mxnet
+from mxgan.export.onnx_file import PRECISIONS, write_onnx
 from mxgan.export.plain import plain
 from mxgan.export.torch_file import read_torch, write_torch
 from mxgan.runtime.extras import needed
@@ -74,6 +78,12 @@ _OF_WEIGHTS = {"pt": ("torch", "torch"), "safetensors": ("safetensors", "safeten
 FORMATS: Mapping[str, Format] = {
     "mxnet": Format(write_mxnet, published_for_mxnet, read=_read_arrays),
     "npz": _arrays(".npz"),
+    "onnx": Format(
+        write_onnx,
+        options={"precision": PRECISIONS, "fold": (True, False)},
+        needs=lambda options: (("onnx", "onnx"),),
+        unread="A file of ONNX has no parameters by their names. Give an export in another format, or the run.",
+    ),
     "safetensors": _arrays(".safetensors", ("safetensors", "safetensors")),
     "torch": Format(
         write_torch,

@@ -30,6 +30,8 @@ The files, in reading order::
     paths.py            paths as MXNet takes them
     cache.py            the user's cache folder, and JSON files with a checksum
     progress.py         progress of long work: a bar on a terminal, plain lines in a log
+    extras.py           optional packages, with an error that names the extra
+    onnx_sessions.py    networks in files of ONNX, run by onnxruntime
     bars.py             where a bar can be drawn, and by which class
 """
 

@@ -24,5 +24,6 @@
     run_folder.py       RunFolder: the files of a run
     checkpoint.py       saving and loading the training state
     checkpoint_choice.py  the latest, the best, or that of a step
+    drawing.py          Drawing: the draw of latents and classes, which all samplers share
     sampler.py          Sampler: images from a generator
 """

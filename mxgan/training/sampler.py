@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -10,25 +9,22 @@ from typing import Optional
 
 import numpy as np
 
-from mxgan.errors import ArgumentError, CheckpointError, listed
+from mxgan.errors import ArgumentError, CheckpointError
 from mxgan.graphs.memory import Graph, check_memory
 from mxgan.graphs.mxnet_messages import mxnets_reason
 from mxgan.graphs.shapes import check_parameters, parameter_shapes
 from mxgan.networks.base import Network
 from mxgan.runtime import mx
 from mxgan.runtime.config import whole_number
-from mxgan.runtime.draws import check_distribution, draw_latents, truncated
+from mxgan.runtime.draws import check_distribution
+from mxgan.training.drawing import Drawing
 from mxgan.training.inputs import RESERVED, check_conditions, device_list, generator_inputs, given_conditions
 from mxgan.training.recipe import Recipe
 
 __all__ = ["Sampler"]
 
-logger = logging.getLogger(__name__)
 
-ROUNDING = 1e-3  # that images may lie outside of [-1, 1]
-
-
-class Sampler:
+class Sampler(Drawing):
     """A generator for inference (BatchNorm uses its moving statistics), with its own copy of the parameters.
 
     Parameters
@@ -160,62 +156,8 @@ class Sampler:
                 title = "latents are" if name == "rand" else f"the condition {name!r} is"
                 way = "" if name == "rand" else ", as sample(latents, conditions={…}) takes it"
                 raise ArgumentError(f"{title} {found}; give ({', '.join(map(str, (count or 'N', *shape)))}){way}.")
-        self._check_classes(classes, count)
+        self.check_classes(classes, count)
         return {name: given[name] for name in self._inputs}
-
-    def latents(self, count: int, seed: int, stream: str = "samples") -> np.ndarray:
-        """(count, *latent_shape) of this sampler's distribution; seed and stream decide latent i, whatever `count` is.
-
-        Raises ArgumentError for a generator that takes no latents.
-        """
-        if "rand" not in self._inputs:
-            raise ArgumentError("this generator takes no latents; call sample(None, conditions={…}).")
-        return draw_latents((count, *self.latent_shape), seed, 0, stream, self.distribution)
-
-    def _check_classes(self, classes: Optional[np.ndarray], count: int) -> None:
-        if not self.classes:
-            if classes is not None:
-                raise ArgumentError("this generator takes no classes; leave them out.")
-            return
-        allowed = f"{count} whole numbers from 0 to {self.classes - 1}, one for each image"
-        if classes is None:
-            raise ArgumentError(f"this generator is conditional; give classes: {allowed}.")
-        whole = np.issubdtype(classes.dtype, np.integer)
-        if classes.shape != (count,) or not whole or classes.min() < 0 or classes.max() >= self.classes:
-            raise ArgumentError(f"classes are {classes.dtype} {classes.shape} {classes.ravel()[:4]}…; give {allowed}.")
-
-    def draw(self, num: int, seed: int = 0, only: Optional[int] = None, psi: float = 1.0) -> np.ndarray:
-        """`num` images from latents of the sampler's distribution; the seed decides image i, whatever `num` is.
-
-        A conditional generator draws image i of the class i mod K, or all images of the class `only`. `psi` below 1
-        truncates the latents: see `truncated`. For a generator with conditions, call `sample`.
-        """
-        if num < 1:
-            raise ArgumentError(f"the number of samples is {num}; give at least 1.")
-        latents = truncated(self.latents(num, seed), psi)
-        if only is not None and not 0 <= only < self.classes:
-            known = f"0 to {self.classes - 1}" if self.classes else "none: this generator is not conditional"
-            known += f", which are {listed(self.class_names)}" if self.class_names else ""
-            raise ArgumentError(f"class {only} is not one of this generator's ({known}).")
-        images = self.sample(latents, self.classes_of(num, only))
-        if images.min() < -1 - ROUNDING or images.max() > 1 + ROUNDING:
-            logger.warning(
-                "The images reach from %.4g to %.4g; in pictures, what lies outside of -1 to 1 is cut off.",
-                images.min(),
-                images.max(),
-            )
-        elif not self.ranged and images.min() >= 0:
-            logger.warning(
-                "No value of the images is below 0: if the generator's images reach from 0 to 1, they are drawn too "
-                "bright; black is -1 here. Convert them in Python, 2 * images - 1."
-            )
-        return images
-
-    def classes_of(self, num: int, only: Optional[int] = None) -> Optional[np.ndarray]:
-        """The classes (N,) of the images that `draw` returns; None if the generator is not conditional."""
-        if not self.classes:
-            return None
-        return np.arange(num) % self.classes if only is None else np.full(num, only)
 
 
 def _in_numpy(classes) -> np.ndarray:

@@ -36,11 +36,14 @@ VARIANTS = {
 HALVES = ("generator", "discriminator")
 
 
-def model_of(variant: str, half: str, seed: int = 0) -> Model:
-    """A model of a variant with random parameters: gammas and moving variances above 0, all others around 0."""
+def model_of(variant: str, half: str, seed: int = 0, small: bool = True) -> Model:
+    """A model of a variant with random parameters: gammas and moving variances above 0, all others around 0.
+
+    `small` : with few channels; otherwise of the size of its recipe.
+    """
     recipe, sizes, settings = VARIANTS[variant]
     recipe = replace(mxgan.RECIPES[recipe], **settings)
-    network = replace(recipe.network, **{**SMALLER[recipe.network.name], **sizes})
+    network = replace(recipe.network, **{**(SMALLER[recipe.network.name] if small else {}), **sizes})
     recipe = replace(recipe, network=network)
     symbol = network.generator() if half == "generator" else discriminator_output(recipe)
     inputs = {"rand": network.latent_shape} if half == "generator" else {"data": network.image_shape}
@@ -84,10 +87,15 @@ def inputs_of(model: Model, batch: int, seed: int = 1) -> dict:
 
 
 def mxnet_outputs(model: Model, values: dict) -> list:
-    """What MXNet computes, as arrays."""
+    """What MXNet computes, as arrays, layer by layer.
+
+    Bound with gradients: bound for inference alone, MXNet 1.9.1 fuses a Convolution with a BatchNorm over any axis as
+    if it were over the channels, and gives other shapes with output_mean_var.
+    """
     given = {**{name: mx.nd.array(value) for name, value in model.parameters.items()}}
     given.update({name: mx.nd.array(value) for name, value in values.items()})
     arguments = {name: given[name] for name in model.symbol.list_arguments()}
     states = {name: given[name] for name in model.symbol.list_auxiliary_states()}
-    executor = model.symbol.bind(mx.cpu(), arguments, grad_req="null", aux_states=states)
+    gradients = {name: mx.nd.zeros_like(arguments[name]) for name in model.inputs}
+    executor = model.symbol.bind(mx.cpu(), arguments, gradients, aux_states=states)
     return [output.asnumpy() for output in executor.forward(is_train=False)]

@@ -1,0 +1,42 @@
+"""Sampling from exported generators in other programs, as units for worker.py: the same work as `ours.sampling`."""
+
+from __future__ import annotations
+
+from benchmarks.worker import Unit
+
+__all__ = ["model_of_dcgan", "onnx_sampling"]
+
+
+def model_of_dcgan(nc: int, width: int, size: int):
+    """The Model of a DCGAN generator with the weights that training begins with."""
+    from mxgan.export.model import Model
+    from mxgan.networks import DCGAN
+    from mxgan.runtime import mx
+    from mxgan.training.sampler import Sampler
+
+    network = DCGAN(ngf=width, ndf=width, nc=nc, image_size=size)
+    sampler = Sampler(network.generator(), network.latent_shape, 1)
+    sampler.module.init_params(mx.init.Normal(0.02))
+    groups = sampler.module.get_params()
+    parameters = {name: value.asnumpy() for group in groups for name, value in group.items()}
+    return Model(network.generator(), parameters, {"rand": network.latent_shape})
+
+
+def onnx_sampling(batch=64, nc=3, width=64, size=64, batches=8, fold=True, precision="float32") -> Unit:
+    """Sampling from a file of `mxgan export --format onnx` in onnxruntime, as `mxgan.load_sampler` runs it."""
+    import tempfile
+    from pathlib import Path
+
+    from mxgan.export.onnx_file import write_onnx
+    from mxgan.export.onnx_sampler import OnnxSampler
+
+    with tempfile.TemporaryDirectory() as folder:
+        (name,) = write_onnx(model_of_dcgan(nc, width, size), folder, fold=fold, precision=precision)
+        sampler = OnnxSampler(Path(folder) / name, batch)
+    latents = sampler.latents(batch, seed=0)
+
+    def run() -> None:
+        for _ in range(batches):
+            sampler.sample(latents)
+
+    return Unit(run, batch * batches)

@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import mxgan
+from mxgan.errors import ArgumentError, CorruptFileError, OutputError
+from mxgan.export import write_model
+from mxgan.export.model import OUTSIDE, Model
+from mxgan.export.onnx_file import MOST_BYTES, OPSETS, check_size, onnx_model, write_onnx
+from mxgan.export.reading import read_model
+from mxgan.runtime import mx
+from mxgan.runtime.draws import rng_for
+from tests.export.models import HALVES, VARIANTS, inputs_of, model_of, mxnet_outputs
+
+onnxruntime = pytest.importorskip("onnxruntime")
+onnx = pytest.importorskip("onnx")
+
+
+def session_of(proto):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def given(values: dict) -> dict:
+    """Inputs of a symbol as the file takes them."""
+    return {
+        OUTSIDE.get(name, name): value.astype(np.int64) if name == "class_label" else value
+        for name, value in values.items()
+    }
+
+
+def assert_agrees(proto, model, batches=(1, 7, 64), tolerance: float = 1e-5, alone: bool = True) -> None:
+    """onnxruntime's outputs are MXNet's, relative to the largest of them where that is above 1.
+
+    `alone` : each image is judged without the others of its batch, so that MXNet computes the largest batch alone.
+    """
+    session = session_of(proto)
+    wanted = mxnet_outputs(model, inputs_of(model, max(batches)))
+    for batch in batches:
+        values = inputs_of(model, batch)  # the first rows of a larger batch
+        rows = [output[:batch] for output in wanted] if alone else mxnet_outputs(model, values)
+        for found, expected in zip(session.run(list(model.outputs), given(values)), rows):
+            assert (found.dtype, found.shape) == (np.float32, expected.shape)
+            np.testing.assert_allclose(found, expected, atol=tolerance * max(1.0, np.abs(expected).max()), rtol=0)
+
+
+def operators(proto) -> list:
+    return [node.op_type for node in proto.graph.node]
+
+
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_onnxruntime_agrees(variant, half):
+    model = model_of(variant, half)
+    assert_agrees(onnx_model(model), model, alone=variant != "minibatch discrimination")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("variant", mxgan.RECIPES)
+def test_onnxruntime_agrees_at_the_size_of_each_recipe(variant, half):
+    model = model_of(variant, half, small=False)
+    assert_agrees(onnx_model(model), model, (1, 7))
+
+
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize(
+    "variant", ["grey, biases", "trained gammas", "layer norm", "spectral cgan", "acgan", "mlp-gan"]
+)
+def test_float16_agrees_within_its_precision(variant, half):
+    model = model_of(variant, half)
+    made = onnx_model(model, precision="float16")
+    kinds = {weight.data_type for weight in made.graph.initializer}
+    assert kinds <= {onnx.TensorProto.FLOAT16, onnx.TensorProto.INT64}
+    assert_agrees(made, model, (1, 7), 1e-2)
+
+
+# ---- BatchNorm ----
+
+
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("variant", ["grey, biases", "trained gammas", "cbr-gan"])
+def test_batch_norm_is_folded_unless_it_is_to_stay(variant, half):
+    model = model_of(variant, half)
+    layers = [node["op"] for node in json.loads(model.symbol.tojson())["nodes"]].count("BatchNorm")
+    assert layers
+    assert "BatchNormalization" not in operators(onnx_model(model))
+    kept = onnx_model(model, fold=False)
+    assert operators(kept).count("BatchNormalization") == layers
+    assert_agrees(kept, model, (7,))
+
+
+def with_norm(make, shape: tuple = (4, 6, 6), **attributes) -> Model:
+    """A model with the layers `make` before a BatchNorm; `make` gives the layer before it and what is added after."""
+    before, after = make(mx.sym.Variable("data"))
+    symbol = mx.sym.BatchNorm(before, fix_gamma=False, name="norm", **attributes)
+    symbol = symbol if after is None else mx.sym.broadcast_add(symbol, mx.sym.sum(after))
+    shapes, _, states = symbol.infer_shape(data=(1, *shape))
+    named = [*zip(symbol.list_arguments(), shapes), *zip(symbol.list_auxiliary_states(), states)]
+    rng = rng_for("norm", 0, 0)
+    values = {name: 0.5 + rng.random(side).astype(np.float32) for name, side in named if name != "data"}
+    return Model(symbol, values, {"data": shape}, half="discriminator")
+
+
+def convolution(data, name: str = "layer", **attributes):
+    return mx.sym.Convolution(data, kernel=(3, 3), num_filter=4, name=name, **attributes)
+
+
+WEIGHT = mx.sym.Variable("weight")
+FOLDED = {
+    "convolution": lambda data: (convolution(data), None),
+    "groups": lambda data: (convolution(data, num_group=2, no_bias=True), None),
+    "transposed, groups": lambda data: (
+        mx.sym.Deconvolution(data, kernel=(2, 2), num_filter=6, num_group=2, no_bias=False, name="layer"), None,
+    ),
+    "matrix": lambda data: (mx.sym.FullyConnected(data, num_hidden=5, name="layer"), None),
+    "shared weight": lambda data: (convolution(data, weight=WEIGHT), convolution(data, "other", weight=WEIGHT)),
+}  # fmt: skip
+
+
+def used_twice(data):
+    layer = convolution(data)
+    return layer, layer
+
+
+KEPT = {
+    "used twice": (used_twice, {}),
+    "after an activation": (lambda data: (mx.sym.relu(convolution(data)), None), {}),
+    "over another axis": (lambda data: (convolution(data), None), {"axis": 3}),
+    "matrix of each row": (lambda data: (mx.sym.FullyConnected(data, num_hidden=5, flatten=False), None), {}),
+    "with its statistics": (lambda data: (convolution(data), None), {"output_mean_var": True}),
+    "of a computed weight": (lambda data: (mx.sym.Convolution(data, data, num_filter=2, kernel=(3, 3)), None), {}),
+}
+
+
+@pytest.mark.parametrize("name", FOLDED)
+def test_a_norm_after_a_product_is_folded(name):
+    model = with_norm(FOLDED[name])
+    made = onnx_model(model)
+    assert "BatchNormalization" not in operators(made)
+    assert_agrees(made, model, (1, 3), alone=False)
+
+
+@pytest.mark.parametrize("name", [name for name in KEPT if name != "of a computed weight"])
+def test_a_norm_elsewhere_stays(name):
+    make, attributes = KEPT[name]
+    model = with_norm(make, **attributes)
+    made = onnx_model(model)
+    assert ("BatchNormalization" if "axis" not in attributes else "Mul") in operators(made)
+    assert_agrees(made, model, (1, 3), alone=False)
+
+
+def test_a_stored_gamma_that_fix_gamma_holds_at_1_is_not_believed():
+    model = model_of("grey", "generator")  # its gammas are 0.5 and more, and fix_gamma is on
+    for fold in (True, False):
+        assert_agrees(onnx_model(model, fold=fold), model, (3,))
+
+
+# ---- the file ----
+
+
+def test_the_file_says_what_it_takes_gives_and_comes_from(tmp_path):
+    names = tuple("abcdefghij")
+    facts = {"recipe": "cgan", "step": 300, "license": "cc0-1.0", "scores": [{"fid": 3.5}]}
+    model = replace(model_of("colour cgan", "generator"), facts=facts, class_names=names)
+    assert write_onnx(model, tmp_path) == ("model.onnx",)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+    made = onnx.load(str(tmp_path / "model.onnx"))
+    session = session_of(made)
+    assert [(each.name, each.type, each.shape) for each in session.get_inputs()] == [
+        ("latent", "tensor(float)", ["N", 10, 1, 1]), ("class", "tensor(int64)", ["N"]),
+    ]  # fmt: skip
+    assert [(each.name, each.shape) for each in session.get_outputs()] == [("image", ["N", 3, 16, 16])]
+    known = session.get_modelmeta().custom_metadata_map
+    assert known == {
+        **known, "recipe": "cgan", "step": "300", "license": "cc0-1.0", "normalisation": "images in [-1, 1]",
+        "latent_distribution": "normal", "classes": "10", "class_names": json.dumps(names), "half": "generator",
+    }  # fmt: skip
+    assert known["library"].startswith("mxgan ")
+    assert made.producer_name == "mxgan"
+
+
+def test_an_exported_folder_holds_the_file_and_its_description(tmp_path):
+    write_model(model_of("grey", "generator"), tmp_path, "onnx", {"precision": "float16"})
+    assert {path.name for path in tmp_path.iterdir()} == {"export.json", "model.onnx"}
+    with pytest.raises(ArgumentError, match="is an export as onnx, which is not read back. .* has no parameters"):
+        read_model(tmp_path)
+
+
+def test_a_discriminator_that_classifies_gives_score_and_logits():
+    session = session_of(onnx_model(model_of("acgan", "discriminator")))
+    assert [each.name for each in session.get_outputs()] == ["score", "logits"]
+    assert [each.name for each in session.get_inputs()] == ["image"]
+
+
+def test_an_opset_can_be_asked_for():
+    newest, model = min(OPSETS[1], onnx.defs.onnx_opset_version()), model_of("grey", "generator")
+    made = onnx_model(model, opset=18)
+    assert (made.opset_import[0].version, made.ir_version) == (18, 8)
+    assert_agrees(made, model, (3,))
+    with pytest.raises(ArgumentError, match=rf"opset is 17; with onnx .* give 18 to {newest}"):
+        onnx_model(model, opset=17)
+
+
+def older_runtime(most: int):
+    """The session of an onnxruntime that knows the opsets up to a number."""
+
+    def session(content: bytes, path):
+        found = onnx.load_from_string(content).opset_import[0].version
+        if found > most:
+            raise CorruptFileError(path, f"is of opset {found}")
+
+    return session
+
+
+@pytest.mark.parametrize("most, opset", [(99, OPSETS[1]), (19, 19), (7, OPSETS[1])])
+def test_the_opset_is_the_newest_that_runs_here(most, opset, monkeypatch, caplog):
+    monkeypatch.setattr("mxgan.export.onnx_file.onnx_session", older_runtime(most))
+    found = onnx_model(model_of("grey", "generator")).opset_import[0].version
+    assert found == min(opset, onnx.defs.onnx_opset_version())
+    assert ("does not run this file. model.onnx: is of opset 18" in caplog.text) == (most == 7)
+
+
+def foreign(symbol, **more) -> Model:
+    return Model(symbol, {}, {"data": (4, 6)}, half="discriminator", **more)
+
+
+def test_names_inside_do_not_meet_those_outside():
+    layer = mx.sym.relu(mx.sym.Variable("data"), name="image")
+    model = foreign(mx.sym.Group([mx.sym.tanh(layer, name="logits"), layer]))
+    assert_agrees(onnx_model(model), model, (3,))
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_outputs_that_are_inputs_or_the_same_value_have_their_own_names(precision):
+    data = mx.sym.Variable("data")
+    layer = mx.sym.relu(data, name="layer")
+    for symbol in (mx.sym.Group([layer, layer]), mx.sym.Group([layer, mx.sym.BlockGrad(data)])):
+        assert_agrees(onnx_model(foreign(symbol), precision=precision), foreign(symbol), (3,), 1e-2)
+
+
+DATA = mx.sym.Variable("data")
+REFUSED = {
+    "no rule": (
+        mx.sym.softmax_cross_entropy(mx.sym.Flatten(DATA), mx.sym.sum(DATA, axis=(1, 2)), name="loss"),
+        "layer 'loss' is a softmax_cross_entropy, which has no rule for ONNX. Add a rule to mxgan/export/onnx_rules",
+    ),
+    "lengths": (
+        mx.sym.softmax(DATA, mx.sym.cast(mx.sym.sum(DATA, axis=-1), "int32"), use_length=True, name="long", axis=-1),
+        "layer 'long' is a softmax with lengths",
+    ),
+    "dot": (mx.sym.dot(DATA, DATA, transpose_b=True, name="far"), "layer 'far' is a dot of .* ONNX takes matrices"),
+    "open sides": (
+        mx.sym.Reshape(mx.sym.broadcast_add(mx.sym.expand_dims(DATA, 0), mx.sym.expand_dims(DATA, 1)),
+                       shape=(-3, 0, 0), name="pairs"),
+        None,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in REFUSED if name not in ("open sides", "lengths")])
+def test_what_onnx_does_not_have_is_named_with_its_layer(name):
+    symbol, words = REFUSED[name]
+    with pytest.raises(ArgumentError, match=words):
+        onnx_model(foreign(symbol))
+
+
+def test_an_input_and_an_output_of_one_name_are_refused():
+    symbol = mx.sym.relu(DATA)
+    with pytest.raises(ArgumentError, match="takes image and gives image; .* mxgan.renamed"):
+        onnx_model(Model(symbol, {}, {"data": (4, 6)}))
+
+
+def test_weights_too_large_for_float16_are_named():
+    model = model_of("grey", "generator")
+    model = replace(model, parameters={**model.parameters, "g3_weight": model.parameters["g3_weight"] * 1e6})
+    with pytest.raises(ArgumentError, match="g3_weight has the value .*, and the largest of float16 is 65504"):
+        onnx_model(model, precision="float16")
+
+
+def test_weights_too_large_for_a_file_are_refused():
+    weights = {"a": np.broadcast_to(np.float32(0), (2**15, 2**14))}
+    check_size(weights, "float16")
+    with pytest.raises(ArgumentError, match=f"the weights are 2,147,483,648 bytes in float32, .*{MOST_BYTES:,}"):
+        check_size(weights, "float32")
+
+
+def test_bad_settings_and_folders_are_said(tmp_path):
+    model = model_of("grey", "generator")
+    with pytest.raises(ArgumentError, match="unknown precision 'float61'; did you mean 'float16'"):
+        onnx_model(model, precision="float61")
+    with pytest.raises(OutputError, match="model.onnx cannot be written"):
+        write_onnx(model, tmp_path / "none")
+    assert not list(tmp_path.iterdir())
