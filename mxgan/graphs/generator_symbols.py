@@ -14,7 +14,7 @@ from mxgan.graphs.shapes import infer
 from mxgan.graphs.symbol_sizes import check_sizes
 from mxgan.runtime.rewriting import Rewriting
 
-__all__ = ["GeneratorSymbol", "generator_of"]
+__all__ = ["CLASSES", "LATENTS", "GeneratorSymbol", "chosen_input", "classes_of", "generator_of"]
 
 LATENTS, CLASSES = "rand", "class_label"
 # Heads with a label that decides nothing but the loss → what they do to the data.
@@ -115,27 +115,7 @@ def _needed(symbol, whole, parameters: tuple) -> tuple:
 
 def _inputs(symbol, parameters: tuple, input_name: Optional[str]) -> tuple:
     """(the latents' input, number of classes)."""
-    names = symbol.list_arguments()
-    free = [name for name in names if name not in parameters[0]]
-    if input_name is not None:
-        lookup("input", input_name, names)
-        if input_name in parameters[0]:
-            raise ArgumentError(f"input {input_name!r} is a parameter of the file; the inputs are {listed(free)}.")
-    elif LATENTS in free:
-        input_name = LATENTS
-    else:
-        others = [name for name in free if name != CLASSES]
-        if not others:
-            raise ArgumentError(
-                "every input of the symbol has a parameter in the file, so that none is left for the latents; give the "
-                "symbol that belongs to the file."
-            )
-        if len(others) > 1:
-            raise ArgumentError(
-                "which input takes the latents is not decided. Inputs without a parameter in the file: "
-                f"{listed(others)}. Choose one with --input NAME (input_name=…); the others must be in the file."
-            )
-        (input_name,) = others
+    input_name, free = chosen_input(symbol, parameters, input_name, LATENTS, "latents")
     second = [name for name in free if name not in (input_name, CLASSES)]
     if second:
         raise CheckpointError(
@@ -143,7 +123,39 @@ def _inputs(symbol, parameters: tuple, input_name: Optional[str]) -> tuple:
             f"be in the file. For an input, draw in Python: {_by_hand(input_name, f'conditions={{{second[0]!r}: …}}')}"
             "; then sample(latents, conditions={…})."
         )
-    return input_name, _classes(symbol, input_name) if CLASSES in free and input_name != CLASSES else 0
+    return input_name, classes_of(symbol, input_name) if CLASSES in free and input_name != CLASSES else 0
+
+
+def chosen_input(symbol, parameters: tuple, given: Optional[str], usual: str, what: str) -> tuple:
+    """(the input that takes latents or images, every input without a parameter in the file).
+
+    Parameters
+    ----------
+    given : its name; None: the usual one, or else the only one. what : what it takes, for errors.
+
+    Raises ArgumentError if it is no input, or is not decided.
+    """
+    names = symbol.list_arguments()
+    free = [name for name in names if name not in parameters[0]]
+    if given is not None:
+        lookup("input", given, names)
+        if given in parameters[0]:
+            raise ArgumentError(f"input {given!r} is a parameter of the file; the inputs are {listed(free)}.")
+        return given, free
+    if usual in free:
+        return usual, free
+    others = [name for name in free if name != CLASSES]
+    if not others:
+        raise ArgumentError(
+            f"every input of the symbol has a parameter in the file, so that none is left for the {what}; give the "
+            "symbol that belongs to the file."
+        )
+    if len(others) > 1:
+        raise ArgumentError(
+            f"which input takes the {what} is not decided. Inputs without a parameter in the file: "
+            f"{listed(others)}. Choose one with --input NAME (input_name=…); the others must be in the file."
+        )
+    return others[0], free
 
 
 def _by_hand(name: str, settings: str) -> str:
@@ -155,7 +167,7 @@ def _by_hand(name: str, settings: str) -> str:
     )
 
 
-def _classes(symbol, name: str) -> int:
+def classes_of(symbol, name: str) -> int:
     """The number of classes: the depth of the one_hot that the input `class_label` goes into."""
     nodes = nodes_of(symbol, None)
     for node in nodes:

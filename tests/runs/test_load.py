@@ -11,7 +11,7 @@ import pytest
 
 import mxgan
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError
-from mxgan.runs.load import symbol_beside
+from mxgan.runs.sources import symbol_beside
 from mxgan.runtime import mx
 from mxgan.runtime.config import override
 from mxgan.training.run_folder import RunFolder

@@ -1,0 +1,105 @@
+"""What a run says of its own checkpoint: facts for the metadata and the card of an exported model."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Optional
+
+from mxgan.errors import CorruptFileError
+from mxgan.recipes import RECIPES
+from mxgan.runs.changes import differences
+from mxgan.runs.config import RunConfig
+from mxgan.runs.sources import RunPart
+from mxgan.runtime.config import to_dict
+from mxgan.runtime.files import read_json
+from mxgan.training.checkpoint import is_average, read_state, sha256_of
+from mxgan.training.recipe import Recipe
+
+__all__ = ["facts_of"]
+
+logger = logging.getLogger(__name__)
+
+_COUNTS = ("step", "epoch", "seed")
+
+
+def facts_of(run: RunPart, half: str) -> dict:
+    """JSON values: recipe, data, training and scores of one half in a run's checkpoint.
+
+    Returns
+    -------
+    dict with the keys
+        recipe, settings : the published recipe's name, None for one of the user's own, and the settings in which the
+            run differs from it.
+        summary, source : in words, of the recipe.
+        network : its name and settings.
+        step, epoch, seed, batch_size : of the training.
+        weights : "raw", or "average" for the average of G's weights.
+        dataset, data_fingerprint, data_classes : of the data.
+        trained_with : versions of the software.
+        scores : records of `mxgan evaluate` of exactly these weights.
+    """
+    record, state, recipe = run.folder.read_config(), read_state(run.checkpoint), run.config.recipe
+    data = dict(record["data"])
+    weights = "average" if is_average(run.file) else "raw"
+    name = _published(recipe)
+    facts = {
+        "recipe": name,
+        "settings": {} if name is None else _settings(run.config, name),
+        "summary": recipe.summary,
+        "source": recipe.source,
+        "network": to_dict(recipe.network),
+        **{key: state[key] for key in _COUNTS},
+        "batch_size": recipe.batch_size,
+        "weights": weights,
+        "dataset": run.config.dataset,
+        "data_classes": data.pop("classes", []),
+        "data_fingerprint": data,
+        "trained_with": state["versions"],
+        "scores": _scores(run, weights) if half == "generator" else [],
+    }
+    return _in_utf_8(facts)
+
+
+def _published(recipe: Recipe) -> Optional[str]:
+    """The name of the recipe in RECIPES; None if it is not there."""
+    texts = (recipe.summary, recipe.source)
+    return next((name for name, row in RECIPES.items() if (row.summary, row.source) == texts), None)
+
+
+def _settings(config: RunConfig, name: str) -> dict:
+    """{setting of the recipe: value} where the run differs from the published recipe."""
+    changed = differences(replace(config, recipe=RECIPES[name]), config)
+    return {key.partition(".")[2]: own for key, (_, own) in changed.items()}
+
+
+def _scores(run: RunPart, weights: str) -> list:
+    """The records in RUN/evaluation/ of these weights, in the order of their names."""
+    paths = sorted(run.folder.evaluations.glob("*.json")) if run.folder.evaluations.is_dir() else []
+    wanted = {"checkpoint": int(run.checkpoint.name), "weights": weights, "generator_sha256": sha256_of(run.file)}
+    found = [record for record in map(_record, paths) if record]
+    return [each for each in found if all(each["protocol"].get(key) == value for key, value in wanted.items())]
+
+
+def _record(path: Path) -> Optional[dict]:
+    """The content of a file of `mxgan evaluate`; None, and a warning, for any other."""
+    try:
+        record = read_json(path)
+        if isinstance(record, dict) and all(isinstance(record.get(key), dict) for key in ("results", "protocol")):
+            return record
+        problem = "it is not a file of `mxgan evaluate`"
+    except CorruptFileError as error:
+        problem = str(error)
+    logger.warning("%s is left out of the scores: %s", path, problem)
+    return None
+
+
+def _in_utf_8(value: Any) -> Any:
+    """The value with "�" for what UTF-8 does not have: halves of characters, as bytes of file names become in Python."""
+    if isinstance(value, str):
+        return "".join("�" if "\ud800" <= letter <= "\udfff" else letter for letter in value)
+    if isinstance(value, Mapping):
+        return {_in_utf_8(key): _in_utf_8(each) for key, each in value.items()}
+    return [_in_utf_8(each) for each in value] if isinstance(value, (list, tuple)) else value

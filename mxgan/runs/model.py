@@ -1,0 +1,80 @@
+"""A run, a .params file or an exported folder as a `Model`, which every format of export takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional, Union
+
+import mxgan
+from mxgan.errors import ArgumentError
+from mxgan.export.model import Model
+from mxgan.export.reading import is_exported, read_exported
+from mxgan.graphs.shapes import check_parameters, parameter_shapes
+from mxgan.runs.facts import facts_of
+from mxgan.runs.file_settings import FileSettings, refuse
+from mxgan.runs.sources import Source, source_of
+
+__all__ = ["model_of", "refuse_for_exported"]
+
+NORMALISATION = "images in [-1, 1]"
+
+
+def model_of(
+    path: Union[str, Path],
+    half: str = "generator",
+    checkpoint: Union[str, int] = "latest",
+    averaged: Optional[bool] = None,
+    given: FileSettings = FileSettings(),
+) -> Model:
+    """One half of the pair in a run's checkpoint, a .params file or an exported folder, with facts about its origin.
+
+    The arguments are those of `mxgan.export_model`, which tells the errors.
+    """
+    path = Path(path)
+    if is_exported(path):
+        refuse_for_exported(path, checkpoint, averaged, given)
+        model = read_exported(path)
+        if model.half != half:
+            raise ArgumentError(f"{path} holds a {model.half}; give --half {model.half} (half={model.half!r}).")
+        return model
+    return _model(source_of(path, half, checkpoint, averaged, given), path)
+
+
+def refuse_for_exported(path: Path, checkpoint, averaged: Optional[bool], given: FileSettings) -> None:
+    """Raise ArgumentError for settings that choose a part of a run, or describe a .params file."""
+    settings = {"checkpoint": None if checkpoint == "latest" else checkpoint, "averaged": averaged, **given._asdict()}
+    refuse(settings, f"not for {path}, an exported folder, which holds one network and knows all about it")
+
+
+def _model(source: Source, path: Path) -> Model:
+    """The model of a source; ArgumentError if its symbol is for one batch alone, CheckpointError if parameters miss."""
+    asked = Source._field_defaults["batch_size"]
+    if source.batch_size != asked:
+        raise ArgumentError(
+            f"a layer of the symbol has the batch {source.batch_size} of its program in it, and an exported network "
+            "takes any. Give a symbol whose layers leave the batch open (0 or -1 in a Reshape)."
+        )
+    wanted = parameter_shapes(source.symbol, {name: (1, *shape) for name, shape in source.inputs.items()})
+    groups = [_known(group, names) for group, names in zip(source.parameters, wanted)]
+    for names, group in zip(wanted, groups):
+        check_parameters(source.half, names, group)
+    return Model(
+        source.symbol,
+        {name: value.asnumpy() for group in groups for name, value in group.items()},
+        dict(source.inputs),
+        source.half,
+        source.classes,
+        tuple(source.class_names),
+        source.distribution,
+        {
+            **({"file": path.name} if source.run is None else facts_of(source.run, source.half)),
+            "library": f"mxgan {mxgan.__version__}",
+            "normalisation": NORMALISATION,
+            "license": "unknown",
+        },
+    )
+
+
+def _known(group: dict, wanted: dict) -> dict:
+    """The parameters without those of heads and losses, which the symbol has not."""
+    return {name: value for name, value in group.items() if name in wanted}
