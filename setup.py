@@ -89,6 +89,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["mxgan", "mxgan.*"]),
+    package_data={"mxgan.export": ["templates/*"]},
     python_requires=">=3.9",
     install_requires=BASE,
     extras_require={

@@ -51,6 +51,7 @@ _HOME = {
     "StepResult": "mxgan.training.step",
     "Trainer": "mxgan.training.trainer",
     "evaluate": "mxgan.runs.evaluate",
+    "export_model": "mxgan.runs.export",
     "facc": "mxgan.training.metrics",
     "fentropy": "mxgan.training.metrics",
     "load_params": "mxgan.graphs.params_files",

@@ -13,6 +13,7 @@ import click
 
 from mxgan import __version__
 from mxgan.cli.evaluate import evaluate, train_classifier
+from mxgan.cli.export import export
 from mxgan.cli.films import film
 from mxgan.cli.flags import background_option, changed, overwrite_option, resolve, training_options
 from mxgan.cli.latents import interpolate, walk
@@ -40,6 +41,7 @@ main.add_command(evaluate)
 main.add_command(train_classifier)
 main.add_command(summary)
 main.add_command(run)
+main.add_command(export)
 main.add_command(sample)
 main.add_command(interpolate)
 main.add_command(walk)

@@ -97,7 +97,7 @@ def _record(path: Path) -> Optional[dict]:
 
 
 def _in_utf_8(value: Any) -> Any:
-    """The value with "�" for what UTF-8 does not have: halves of characters, as bytes of file names become in Python."""
+    """The value with "�" for halves of characters, which UTF-8 does not have: Python makes them of bytes in names."""
     if isinstance(value, str):
         return "".join("�" if "\ud800" <= letter <= "\udfff" else letter for letter in value)
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Generators from a run folder or a .params file, ready to draw images."""
+"""Generators from a run folder, an exported folder or a .params file, ready to draw images."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional, Union
 
-from mxgan.runs.file_settings import FileSettings
+from mxgan.errors import ArgumentError
+from mxgan.export.model import Model
+from mxgan.export.reading import is_exported, read_exported
+from mxgan.runs.file_settings import FileSettings, refuse
 from mxgan.runs.sources import source_of
+from mxgan.runtime import mx
 from mxgan.runtime.config import whole_number
 from mxgan.training.sampler import Sampler
 
-__all__ = ["load_sampler"]
+__all__ = ["load_sampler", "sampler_of"]
 
 
 def load_sampler(
@@ -26,9 +30,9 @@ def load_sampler(
     strip_prefix: Optional[str] = None,
     distribution: Optional[str] = None,
 ) -> Sampler:
-    """A `Sampler` for a run folder's checkpoint, or for a generator's .params file of MXNet, Gluon or mxgan.
+    """A `Sampler` for a run's checkpoint, a folder of `mxgan export`, or a generator's .params file of MXNet or Gluon.
 
-    A run folder knows its network. A file's network is its symbol: the one given, or one beside the file
+    A folder knows its network. A file's network is its symbol: the one given, or one beside the file
     (`PREFIX-symbol.json` for `PREFIX-0090.params`; `NAME-symbol.json` or `NAME.json` for `NAME.params`). Without a
     symbol, the file must be of one of mxgan's networks; what it does not show is assumed, and the log says what.
 
@@ -55,7 +59,10 @@ def load_sampler(
     """
     batch_size = whole_number("batch_size", batch_size)
     given = FileSettings(symbol, latent_shape, input_name, strip_prefix, distribution)
-    found = source_of(Path(source), "generator", checkpoint, averaged, given, batch_size)
+    source = Path(source)
+    if is_exported(source):
+        return _of_exported(source, checkpoint, averaged, given, batch_size)
+    found = source_of(source, "generator", checkpoint, averaged, given, batch_size)
     return Sampler(
         found.symbol,
         found.inputs["rand"],
@@ -65,4 +72,28 @@ def load_sampler(
         parameters=found.parameters,
         class_names=found.class_names,
         ranged=found.ranged,
+    )
+
+
+def _of_exported(folder: Path, checkpoint, averaged: Optional[bool], given: FileSettings, batch_size: int) -> Sampler:
+    """The sampler of a folder of `mxgan export`."""
+    chosen = {"checkpoint": None if checkpoint == "latest" else checkpoint, "averaged": averaged}
+    refuse({**chosen, **given._asdict()}, f"not for {folder}, an exported folder, which holds one network and knows it")
+    return sampler_of(read_exported(folder), batch_size)
+
+
+def sampler_of(model: Model, batch_size: int = 64) -> Sampler:
+    """A sampler of a generator; ArgumentError for a discriminator."""
+    if model.half != "generator":
+        raise ArgumentError("this is a discriminator, which draws no images; give a generator.")
+    arrays = {name: mx.nd.array(value) for name, value in model.parameters.items()}
+    states = {name: arrays.pop(name) for name in model.auxiliary}
+    return Sampler(
+        model.symbol,
+        model.inputs["rand"],
+        batch_size,
+        classes=model.classes,
+        distribution=model.latent_distribution,
+        parameters=(arrays, states),
+        class_names=model.class_names,
     )

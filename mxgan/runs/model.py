@@ -1,4 +1,4 @@
-"""A run, a .params file or an exported folder as a `Model`, which every format of export takes."""
+"""A run or a .params file as a `Model`, which every format of export takes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Optional, Union
 import mxgan
 from mxgan.errors import ArgumentError
 from mxgan.export.model import Model
-from mxgan.export.reading import is_exported, read_exported
+from mxgan.export.reading import is_exported
 from mxgan.graphs.shapes import check_parameters, parameter_shapes
 from mxgan.runs.facts import facts_of
-from mxgan.runs.file_settings import FileSettings, refuse
+from mxgan.runs.file_settings import FileSettings
 from mxgan.runs.sources import Source, source_of
 
-__all__ = ["model_of", "refuse_for_exported"]
+__all__ = ["model_of"]
 
 NORMALISATION = "images in [-1, 1]"
 
@@ -26,24 +26,17 @@ def model_of(
     averaged: Optional[bool] = None,
     given: FileSettings = FileSettings(),
 ) -> Model:
-    """One half of the pair in a run's checkpoint, a .params file or an exported folder, with facts about its origin.
+    """One half of the pair in a run's checkpoint or a .params file, with facts about its origin.
 
     The arguments are those of `mxgan.export_model`, which tells the errors.
     """
     path = Path(path)
     if is_exported(path):
-        refuse_for_exported(path, checkpoint, averaged, given)
-        model = read_exported(path)
-        if model.half != half:
-            raise ArgumentError(f"{path} holds a {model.half}; give --half {model.half} (half={model.half!r}).")
-        return model
+        raise ArgumentError(
+            f"{path} is an exported folder already. Export the run that it comes from, or make it a run by "
+            "`mxgan import`."
+        )
     return _model(source_of(path, half, checkpoint, averaged, given), path)
-
-
-def refuse_for_exported(path: Path, checkpoint, averaged: Optional[bool], given: FileSettings) -> None:
-    """Raise ArgumentError for settings that choose a part of a run, or describe a .params file."""
-    settings = {"checkpoint": None if checkpoint == "latest" else checkpoint, "averaged": averaged, **given._asdict()}
-    refuse(settings, f"not for {path}, an exported folder, which holds one network and knows all about it")
 
 
 def _model(source: Source, path: Path) -> Model:
