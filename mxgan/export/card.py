@@ -90,7 +90,7 @@ def card_of(model: Model, card: Card) -> str:
             half=model.half,
             picture=f"{card.pictured} images drawn by this network, with the seed 0" if card.pictured else "",
             what=_what(model),
-            needs=usage.needs,
+            needs=usage.needs.replace("torch`", "torch safetensors`") if _with_safetensors(card) else usage.needs,
             snippet=snippet(model, card.form, card.files),
             more=_more(model, card),
             values=value_rows(model),
@@ -124,6 +124,7 @@ def snippet(model: Model, form: str, files: Sequence) -> str:
             width=image[2],
             classes=model.classes,
             distribution=model.latent_distribution,
+            outputs=len(model.outputs),
         )
         .strip()
     )
@@ -228,6 +229,10 @@ def _more(model: Model, card: Card) -> list:
     return []
 
 
+def _with_safetensors(card: Card) -> bool:
+    return any(name.endswith(".safetensors") for name, _ in card.files)
+
+
 def _licence(facts: Mapping) -> str:
     text = facts.get("license", "unknown")
     if text.lower() == "unknown":
@@ -239,9 +244,7 @@ def _exported(card: Card) -> str:
     options = ", ".join(f"{name} {value}" for name, value in card.options.items())
     words = [f"Exported by mxgan {mxgan.__version__} in the format {card.form}{f' ({options})' if options else ''}."]
     if card.checked is not None:
-        words.append(
-            f"On {BATCH} random inputs, the outputs of these files differed from those of MXNet by at most "
-            f"{card.checked:.2g}."
-        )
+        apart = f"differed from those of MXNet by at most {card.checked:.2g}" if card.checked else "were those of MXNet"
+        words.append(f"On {BATCH} random inputs, the outputs of these files {apart}.")
     words.append("`export.json` says all of this for programs.")
     return " ".join(words)

@@ -70,10 +70,7 @@ def training_rows(facts: Mapping) -> list:
         ("Network", f"{network.pop('name')}: " + ", ".join(f"{name} {value}" for name, value in network.items())),
         ("Recipe", recipe),
         *([("Settings that differ from the recipe's", changed)] if changed else []),
-        (
-            "Software",
-            ", ".join(f"{name} {versions[name]}" for name in ("mxgan", "mxnet", "python") if name in versions),
-        ),
+        ("Software", ", ".join(software)),
     ]
     return [(name, inline(value)) for name, value in rows]
 
@@ -105,8 +102,14 @@ def _score(name: str, result: Mapping) -> tuple:
     shown = f"{value:.5g}" if isinstance(value, (int, float)) else "not finite"
     shown += f" ± {error:.2g}" if isinstance(error, (int, float)) else ""
     return tuple(map(inline, (
-        f"{name} {result.get('unit', '')}".strip(), shown, result.get("better") or "", result.get("summary", ""),
+        f"{name} {result.get('unit', '')}".strip(), shown, _best(result), result.get("summary", ""),
     )))  # fmt: skip
+
+
+def _best(result: Mapping) -> str:
+    """ "min" or "max"; if neither is best, the value of the data."""
+    own = result.get("reference")
+    return result.get("better") or (f"{own:.5g} (data)" if isinstance(own, float) else "")
 
 
 def _protocol(told: Mapping) -> str:

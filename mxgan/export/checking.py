@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Optional
@@ -87,4 +88,12 @@ def _by_onnxruntime(model: Model, folder: Path, values: Mapping) -> list:
     return session.run(list(model.outputs), _outside(values))
 
 
-_RUNNERS = {"onnx": _by_onnxruntime}
+def _by_torch(model: Model, folder: Path, values: Mapping) -> list:
+    torch = needed("torch", "torch", "A network of PyTorch is")
+    with torch.no_grad():
+        network = runpy.run_path(str(folder / "model.py"))["load"]()
+        found = network(*(torch.from_numpy(value) for value in _outside(values).values()))
+    return [each.numpy() for each in (found if isinstance(found, tuple) else (found,))]
+
+
+_RUNNERS = {"onnx": _by_onnxruntime, "torch": _by_torch}
