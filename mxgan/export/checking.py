@@ -12,9 +12,11 @@ import numpy as np
 from mxgan.errors import CheckpointError, RuntimeUnavailableError
 from mxgan.export.computing import computed
 from mxgan.export.model import OUTSIDE, Model
+from mxgan.export.onnx_file import ONNX_FILE
 from mxgan.export.reading import read_exported
 from mxgan.runtime.draws import draw_latents
 from mxgan.runtime.extras import needed
+from mxgan.runtime.onnx_sessions import onnx_session
 
 __all__ = ["SAMPLES", "Agreement", "agreement"]
 
@@ -83,9 +85,8 @@ def _outside(values: Mapping) -> dict:
 
 
 def _by_onnxruntime(model: Model, folder: Path, values: Mapping) -> list:
-    onnxruntime = needed("onnxruntime", "onnx", "A file of ONNX is")
-    session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
-    return session.run(list(model.outputs), _outside(values))
+    path = folder / ONNX_FILE
+    return onnx_session(path.read_bytes(), path).run(list(model.outputs), _outside(values))
 
 
 def _by_torch(model: Model, folder: Path, values: Mapping) -> list:

@@ -14,7 +14,7 @@ from mxgan.graphs.symbol_rules import quoted
 from mxgan.runtime.files import open_plain
 from mxgan.training.checkpoint import sha256_of
 
-__all__ = ["is_exported", "read_exported"]
+__all__ = ["described", "is_exported", "read_exported"]
 
 
 def is_exported(folder: Union[str, Path]) -> bool:
@@ -33,18 +33,26 @@ def read_exported(folder: Union[str, Path]) -> Model:
     CheckpointError : a file is missing, or the format cannot be read back.
     RuntimeUnavailableError : the library of the format is not installed.
     """
-    found = read_description(Path(folder))
-    if found.format not in FORMATS:
-        raise CorruptFileError(found.path, f"is of the unknown format {quoted(found.format)}", remedy=REMEDY)
+    found = described(folder)
     form = FORMATS[found.format]
     if form.read is None:
         raise CheckpointError(
             f"{folder} is an export as {found.format}, which is not read back. {form.unread}".rstrip()
         )
+    return replace(found.model, parameters=form.read(found))
+
+
+def described(folder: Union[str, Path]) -> Description:
+    """The content of a folder's export.json, after a check of the files that it lists.
+
+    Raises CorruptFileError or CheckpointError as `read_exported` does.
+    """
+    found = read_description(Path(folder))
+    if found.format not in FORMATS:
+        raise CorruptFileError(found.path, f"is of the unknown format {quoted(found.format)}", remedy=REMEDY)
     for file in found.files:
         _check_file(found, file)
-    parameters = form.read(found)
-    return replace(found.model, parameters=parameters)
+    return found
 
 
 def _check_file(found: Description, file: StoredFile) -> None:

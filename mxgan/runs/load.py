@@ -8,11 +8,13 @@ from typing import Optional, Union
 
 from mxgan.errors import ArgumentError
 from mxgan.export.model import Model
-from mxgan.export.reading import is_exported, read_exported
+from mxgan.export.onnx_sampler import OnnxSampler
+from mxgan.export.reading import described, is_exported, read_exported
 from mxgan.runs.file_settings import FileSettings, refuse
 from mxgan.runs.sources import source_of
 from mxgan.runtime import mx
 from mxgan.runtime.config import whole_number
+from mxgan.training.drawing import Drawing
 from mxgan.training.sampler import Sampler
 
 __all__ = ["load_sampler", "sampler_of"]
@@ -29,12 +31,13 @@ def load_sampler(
     input_name: Optional[str] = None,
     strip_prefix: Optional[str] = None,
     distribution: Optional[str] = None,
-) -> Sampler:
+) -> Drawing:
     """A `Sampler` for a run's checkpoint, a folder of `mxgan export`, or a generator's .params file of MXNet or Gluon.
 
     A folder knows its network. A file's network is its symbol: the one given, or one beside the file
     (`PREFIX-symbol.json` for `PREFIX-0090.params`; `NAME-symbol.json` or `NAME.json` for `NAME.params`). Without a
-    symbol, the file must be of one of mxgan's networks; what it does not show is assumed, and the log says what.
+    symbol, the file must be of one of mxgan's networks; what it does not show is assumed, and the log says what. An
+    exported folder of ONNX is drawn by onnxruntime, by an `OnnxSampler`, which has the methods of `Sampler`.
 
     Parameters
     ----------
@@ -75,17 +78,20 @@ def load_sampler(
     )
 
 
-def _of_exported(folder: Path, checkpoint, averaged: Optional[bool], given: FileSettings, batch_size: int) -> Sampler:
+def _of_exported(folder: Path, checkpoint, averaged: Optional[bool], given: FileSettings, batch_size: int) -> Drawing:
     """The sampler of a folder of `mxgan export`."""
     chosen = {"checkpoint": None if checkpoint == "latest" else checkpoint, "averaged": averaged}
     refuse({**chosen, **given._asdict()}, f"not for {folder}, an exported folder, which holds one network and knows it")
+    found = described(folder)
+    if found.model.half != "generator":
+        raise ArgumentError(f"{folder} holds a discriminator, which draws no images. Export a generator.")
+    if found.format == "onnx":
+        return OnnxSampler(found.file_of({".onnx"}), batch_size)
     return sampler_of(read_exported(folder), batch_size)
 
 
 def sampler_of(model: Model, batch_size: int = 64) -> Sampler:
-    """A sampler of a generator; ArgumentError for a discriminator."""
-    if model.half != "generator":
-        raise ArgumentError("this is a discriminator, which draws no images; give a generator.")
+    """A sampler of a generator."""
     arrays = {name: mx.nd.array(value) for name, value in model.parameters.items()}
     states = {name: arrays.pop(name) for name in model.auxiliary}
     return Sampler(
