@@ -115,7 +115,8 @@ def export_model(
 def _options(form: str, given: Mapping) -> dict:
     """The format's options with its defaults, all checked."""
     taken = lookup("format", form, FORMATS).options
-    refuse({name: value for name, value in given.items() if name not in taken}, f"not for the format {form}")
+    foreign = {name: value for name, value in given.items() if name not in taken}
+    refuse(foreign, f"not for the format {form}; leave it out, or give the format that it is for")
     return check_format(form, {name: value for name, value in given.items() if value is not None})
 
 

@@ -51,4 +51,4 @@ def refuse(given: Mapping, why: str) -> None:
 
 def spelt(name: str) -> str:
     """A setting as the command line and as Python name it: --latent (latent_shape=…)."""
-    return f"{_FLAGS.get(name) or '--' + name} ({name}=…)"
+    return f"{_FLAGS.get(name) or '--' + name.replace('_', '-')} ({name}=…)"

@@ -100,7 +100,12 @@ class RunFolder:
         if not folder.path.exists():
             raise RunFolderError(f"{folder.path} does not exist; give the folder of a run, such as runs/NAME.")
         if not folder.config_path.is_file():
-            raise RunFolderError(f"{folder.path} is not a run folder: it has no config.json. Give the folder of a run.")
+            remedy = "Give the folder of a run."
+            if (folder.path / "export.json").is_file():
+                remedy = (
+                    f"It is an exported network; make a run of it: mxgan import {shlex.quote(str(path))} --run-dir DIR."
+                )
+            raise RunFolderError(f"{folder.path} is not a run folder: it has no config.json.", remedy)
         return folder
 
     def read_config(self) -> dict:
