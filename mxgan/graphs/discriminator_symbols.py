@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
 from mxgan.errors import ArgumentError, ShapeError, listed, shown
 from mxgan.graphs.generator_symbols import CLASSES, LATENTS, chosen_input, classes_of
+from mxgan.graphs.latent_shapes import latent_candidates
 from mxgan.graphs.renaming import renamed
 from mxgan.graphs.shapes import infer
 from mxgan.graphs.symbol_sizes import check_sizes
@@ -129,8 +131,10 @@ def _image_shape(symbol, name: str, given: Optional[Sequence[int]], parameters: 
                 "image, such as (3, 64, 64)."
             )
         return given, ()
-    for channels in (1, 3):
-        sides = [side for side in _SIDES if _fits(symbol, name, (channels, side, side), parameters, classes)]
+    for channels in _channels(symbol, name, parameters):
+        tried = ((side, _fits(symbol, name, (channels, side, side), parameters, classes)) for side in _SIDES)
+        fits = itertools.takewhile(lambda each: each[1], itertools.dropwhile(lambda each: not each[1], tried))
+        sides = [side for side, _ in fits]
         if sides and sides[-1] != _SIDES[-1]:
             shape = (channels, sides[0], sides[0])
             more = f" (the parameters allow sides up to {sides[-1]})" if len(sides) > 1 else ""
@@ -138,6 +142,13 @@ def _image_shape(symbol, name: str, given: Optional[Sequence[int]], parameters: 
     raise ArgumentError(
         "the symbol and the file do not decide the shape of an image. Give it as --image 3,64,64 (image_shape=…)."
     )
+
+
+def _channels(symbol, name: str, parameters: tuple) -> list:
+    """The numbers of channels that images may have; the weight of a first convolution over images alone tells it."""
+    shapes = {key: tuple(value.shape) for key, value in parameters[0].items()}
+    found = [shape[0] for shape in latent_candidates(symbol, name, shapes) if len(shape) == 3 and shape[0] in (1, 3)]
+    return found or [1, 3]
 
 
 def _fits(symbol, name: str, shape: tuple, parameters: tuple, classes: int) -> bool:
