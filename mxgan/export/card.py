@@ -19,6 +19,7 @@ from mxgan.export.model import Model
 __all__ = ["Card", "card_of", "check_license", "snippet"]
 
 LONGEST_LICENSE = 200  # characters
+TASK = "unconditional-image-generation"  # the Hub's only one for networks that draw images of noise
 BATCH = 16  # images in the lines of Python
 
 # What the Hub calls licences, of those that people give to networks; any other one is "other", and has its own name.
@@ -140,24 +141,21 @@ def _environment():
 
 
 def _front_matter(model: Model, usage: _Usage) -> dict:
-    facts, generator = model.facts, model.half == "generator"
+    facts, dataset = model.facts, model.facts.get("dataset")
     found: dict = {**_hub_license(facts.get("license", "unknown")), "library_name": usage.library}
-    if generator:
-        found["pipeline_tag"] = "unconditional-image-generation"
-    network = facts.get("network", {}).get("name")
-    found["tags"] = list(filter(None, ("gan", "image-generation", "mxnet", facts.get("recipe"), network)))
-    found["tags"] = list(dict.fromkeys(found["tags"]))
-    dataset = facts.get("dataset")
+    if model.half == "generator":
+        found["pipeline_tag"] = TASK
+    tags = ("gan", "image-generation", "mxnet", facts.get("recipe"), facts.get("network", {}).get("name"))
+    found["tags"] = list(dict.fromkeys(filter(None, tags)))
     if dataset in _DATASETS:
         found["datasets"] = [_DATASETS[dataset]]
-    results = [result for record in facts.get("scores", ()) for result in _results(record)]
+    records = facts.get("scores", ()) if model.half == "generator" else ()
+    results = [result for record in records for result in _results(record)]
     if results:
         found["metrics"] = list(dict.fromkeys(result["type"] for result in results))
         of_data = {"type": _DATASETS.get(dataset, dataset), "name": dataset}
-        task = {"type": found["pipeline_tag"]}
-        found["model-index"] = [
-            {"name": _title(model, inline=str), "results": [{"task": task, "dataset": of_data, "metrics": results}]}
-        ]
+        entry = {"task": {"type": TASK}, "dataset": of_data, "metrics": results}
+        found["model-index"] = [{"name": _title(model, inline=str), "results": [entry]}]
     return found
 
 
