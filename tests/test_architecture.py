@@ -33,7 +33,7 @@ ROOMS = (
     "cli",
     "__main__",
 )
-DEEPEST = 18  # modules in the longest chain of imports; seven of them mend MXNet before it is imported
+DEEPEST = 20  # modules in the longest chain of imports; seven mend MXNet before it is imported, six are an export's
 MOST_ENTRIES = 17  # at the top of the package
 
 

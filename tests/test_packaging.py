@@ -56,6 +56,22 @@ def test_every_folder_of_code_is_a_package(keywords):
     assert set(keywords["packages"]) == {".".join(folder.parts) for folder in folders}
 
 
+def test_every_file_that_is_no_code_is_packed_too(keywords):
+    """In a wheel by package_data, in an archive of the sources by MANIFEST.in."""
+    others = {path for path in (ROOT / "mxgan").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    packed = {
+        path
+        for package, patterns in keywords["package_data"].items()
+        for pattern in patterns
+        for path in ROOT.joinpath(*package.split(".")).glob(pattern)
+    }
+    assert others
+    assert packed == others
+    folders = {path.parent.relative_to(ROOT) for path in others}
+    lines = (ROOT / "MANIFEST.in").read_text().splitlines()
+    assert {f"recursive-include {folder} *" for folder in folders} <= set(lines)
+
+
 def test_nothing_that_is_required_is_mxnet_opencv_or_has_an_upper_bound(keywords):
     """pip would install MXNet's metadata with it, a second OpenCV over the first, and downgrade what is there."""
     base, extras = keywords["install_requires"], keywords["extras_require"]

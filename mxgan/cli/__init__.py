@@ -10,6 +10,7 @@
     flags.py        the flags of `mxgan train` → RunConfig
     unknown_flags.py  a setting that is given as a flag
     evaluate.py     mxgan evaluate, mxgan train-classifier
+    export.py       mxgan export
     summary.py      mxgan summary
     doctor.py       the checks of `mxgan doctor`
     outputs.py      files at the paths that the user gives

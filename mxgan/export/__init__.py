@@ -12,6 +12,8 @@ FORMATS has a row for each format; `write_model` writes a `Model` as one of them
     onnx_building.py  an ONNX graph that grows layer by layer; onnx_rules, _layers, _elementwise, _shapes: rules
     onnx_sampler.py   images from such a file by onnxruntime
     reading.py      an exported folder, back as a Model
+    checking.py     the files of an export, run by their own library and compared with MXNet
+    card.py, card_parts.py    the model card; filling.py fills in what stands in templates/
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Optional
 import mxgan
 from mxgan.errors import ArgumentError, shown
 from mxgan.export.card_parts import data_words, image_shape, inline, limits, score_tables, training_rows, value_rows
+from mxgan.export.filling import filled
 from mxgan.export.model import Model
 
 __all__ = ["Card", "card_of", "check_license", "snippet"]
@@ -82,28 +83,25 @@ def card_of(model: Model, card: Card) -> str:
     """The card as Markdown."""
     facts, usage = model.facts, _USAGE.get(card.form, _MXGAN)
     scores = score_tables(facts)
-    return (
-        _environment()
-        .get_template("card.md")
-        .render(
-            front_matter="\n".join(_yaml(_front_matter(model, usage))),
-            title=_title(model),
-            half=model.half,
-            picture=f"{card.pictured} images drawn by this network, with the seed 0" if card.pictured else "",
-            what=_what(model),
-            needs=usage.needs.replace("torch`", "torch safetensors`") if _with_safetensors(card) else usage.needs,
-            snippet=snippet(model, card.form, card.files),
-            more=_more(model, card),
-            values=value_rows(model),
-            training=training_rows(facts),
-            data=data_words(facts),
-            scores=scores,
-            unmeasured="`mxgan evaluate` had not measured these weights" if "step" in facts else "the run is not known",
-            limits=limits(model),
-            licence=_licence(facts),
-            files=card.files,
-            exported=_exported(card),
-        )
+    return filled(
+        "card.md",
+        front_matter="\n".join(_yaml(_front_matter(model, usage))),
+        title=_title(model),
+        half=model.half,
+        picture=f"{card.pictured} images drawn by this network, with the seed 0" if card.pictured else "",
+        what=_what(model),
+        needs=usage.needs.replace("torch`", "torch safetensors`") if _with_safetensors(card) else usage.needs,
+        snippet=snippet(model, card.form, card.files),
+        more=_more(model, card),
+        values=value_rows(model),
+        training=training_rows(facts),
+        data=data_words(facts),
+        scores=scores,
+        unmeasured="`mxgan evaluate` had not measured these weights" if "step" in facts else "the run is not known",
+        limits=limits(model),
+        licence=_licence(facts),
+        files=card.files,
+        exported=_exported(card),
     )
 
 
@@ -113,31 +111,19 @@ def snippet(model: Model, form: str, files: Sequence) -> str:
     first, *_ = [tuple(shape) for name, shape in model.inputs.items() if name != "class_label"]
     image = image_shape(model)
     weights = next((name for name, _ in files if name.startswith("model.") and not name.endswith(".py")), "")
-    return (
-        _environment()
-        .get_template(f"{verb}_{_USAGE.get(form, _MXGAN).templates}.py.txt")
-        .render(
-            file=weights,
-            latents=(BATCH, *first),
-            images=(BATCH, *image),
-            channels=image[0],
-            height=image[1],
-            width=image[2],
-            classes=model.classes,
-            distribution=model.latent_distribution,
-            outputs=len(model.outputs),
-        )
-        .strip()
+    text = filled(
+        f"{verb}_{_USAGE.get(form, _MXGAN).templates}.py.txt",
+        file=weights,
+        latents=(BATCH, *first),
+        images=(BATCH, *image),
+        channels=image[0],
+        height=image[1],
+        width=image[2],
+        classes=model.classes,
+        distribution=model.latent_distribution,
+        outputs=len(model.outputs),
     )
-
-
-def _environment():
-    import jinja2
-
-    loader = jinja2.PackageLoader("mxgan.export", "templates")
-    undefined = jinja2.StrictUndefined
-    # The texts are Markdown and Python, not HTML: values are made safe by `inline` and `_yaml`.
-    return jinja2.Environment(loader=loader, undefined=undefined, trim_blocks=True, lstrip_blocks=True)
+    return text.strip()
 
 
 def _front_matter(model: Model, usage: _Usage) -> dict:

@@ -5,27 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import jinja2
 import numpy as np
 
 import mxgan
 from mxgan.export.array_files import READERS, read_named, write_named
 from mxgan.export.description import Description
+from mxgan.export.filling import filled
 from mxgan.export.model import Model
 from mxgan.export.torch_code import ARGUMENTS, Code, code_of
 from mxgan.graphs.shapes import infer
 from mxgan.runtime.files import write_whole
 
 __all__ = ["read_torch", "write_torch"]
-
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-    autoescape=False,  # the text is Python; every value in it is a number, a name of Python or a fixed word
-)
 
 
 def write_torch(model: Model, folder: Path, weights: str = "pt") -> tuple:
@@ -55,7 +46,8 @@ def _source(model: Model, code: Code, weights: str) -> str:
     data = "rand" if model.half == "generator" else "data"
     shape = model.inputs.get(data, ())
     image = outputs[0][1:] if model.half == "generator" else shape
-    return _TEMPLATES.get_template("torch_model.py.txt").render(
+    return filled(
+        "torch_model.py.txt",
         code=code,
         half=model.half,
         name=model.half.capitalize(),
