@@ -33,7 +33,9 @@ def image_shape(model: Model) -> tuple:
 def value_rows(model: Model) -> list:
     """Rows (name, shape, type, values) of the inputs and outputs."""
     drawn = "uniform on [-1, 1]" if model.latent_distribution == "uniform" else "standard normal"
-    said = {"latent": drawn, "image": "-1 to 1", "class": f"0 to {model.classes - 1}{_names(model.class_names)}"}
+    known = model.facts.get("normalisation") != "not known"
+    pixels = "-1 to 1" if known else "not known: the last layer does not tell it"
+    said = {"latent": drawn, "image": pixels, "class": f"0 to {model.classes - 1}{_names(model.class_names)}"}
     rows = [
         (f"`{name}` (input)", _shape(shape), "int64" if name == "class" else "float32", said.get(name, ""))
         for name, shape in ((OUTSIDE.get(own, own), shape) for own, shape in model.inputs.items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Optional
 
 from mxgan.errors import ArgumentError, ShapeError, listed, shown
@@ -24,7 +24,9 @@ _HEADS = {
     "BlockGrad", "Dropout", "LinearRegressionOutput", "LogisticRegressionOutput", "MAERegressionOutput", "MakeLoss",
     "SoftmaxOutput", "_copy", "identity", "make_loss", "stop_gradient",
 }  # fmt: skip
-_SIDES = range(4, 300)  # pixels; the shapes that are tried
+_SIDES = range(4, 300)  # pixels that are tried, the usual ones first
+_USUAL = (64, 32, 28, 128, 16, 256, 8)
+_UNDECIDED = "the symbol and the file do not decide the shape of an image. Give it as --image 3,64,64 (image_shape=…)."
 
 
 class DiscriminatorSymbol(NamedTuple):
@@ -131,17 +133,28 @@ def _image_shape(symbol, name: str, given: Optional[Sequence[int]], parameters: 
                 "image, such as (3, 64, 64)."
             )
         return given, ()
-    for channels in _channels(symbol, name, parameters):
-        tried = ((side, _fits(symbol, name, (channels, side, side), parameters, classes)) for side in _SIDES)
-        fits = itertools.takewhile(lambda each: each[1], itertools.dropwhile(lambda each: not each[1], tried))
-        sides = [side for side, _ in fits]
-        if sides and sides[-1] != _SIDES[-1]:
-            shape = (channels, sides[0], sides[0])
-            more = f" (the parameters allow sides up to {sides[-1]})" if len(sides) > 1 else ""
-            return shape, (f"images {shape}{more}",)
-    raise ArgumentError(
-        "the symbol and the file do not decide the shape of an image. Give it as --image 3,64,64 (image_shape=…)."
-    )
+    possible = _channels(symbol, name, parameters)
+    for sides, channels in itertools.product((_USUAL, _SIDES), possible):
+
+        def fits(side: int, channels: int = channels) -> bool:
+            return _fits(symbol, name, (channels, side, side), parameters, classes)
+
+        found = next(filter(fits, sides), None)
+        if found is not None:
+            return _smallest(channels, found, fits)
+    raise ArgumentError(_UNDECIDED)
+
+
+def _smallest(channels: int, found: int, fits: Callable) -> tuple:
+    """(shape of the smallest square that fits, notes); ArgumentError if too many fit."""
+    below = list(itertools.takewhile(fits, range(found - 1, _SIDES[0] - 1, -1)))
+    above = list(itertools.takewhile(fits, range(found + 1, _SIDES[-1] + 1)))
+    smallest, largest = min((found, *below)), max((found, *above))
+    if largest == _SIDES[-1]:
+        raise ArgumentError(_UNDECIDED)
+    shape = (channels, smallest, smallest)
+    more = f" (the parameters allow sides up to {largest})" if largest > smallest else ""
+    return shape, (f"images {shape}{more}",)
 
 
 def _channels(symbol, name: str, parameters: tuple) -> list:

@@ -62,7 +62,7 @@ def _model(source: Source, path: Path) -> Model:
         {
             **({"file": path.name} if source.run is None else facts_of(source.run, source.half)),
             "library": f"mxgan {mxgan.__version__}",
-            "normalisation": NORMALISATION,
+            "normalisation": NORMALISATION if source.ranged else "not known",
             "license": "unknown",
         },
     )

@@ -110,6 +110,13 @@ def test_the_tables_tell_training_data_and_scores():
     ]
 
 
+def test_a_range_that_is_not_known_is_not_claimed():
+    text = card(replace(model_of("dcgan", "generator"), facts={"normalisation": "not known"}))
+    assert {row[0]: row[3] for row in rows(text, "Inputs and outputs")}["`image` (output)"] == (
+        "not known: the last layer does not tell it"
+    )
+
+
 def test_a_network_of_unknown_origin_and_a_discriminator_have_a_card():
     text = card(replace(model_of("ssgan", "discriminator"), facts={"file": "d-0001.params"}))
     assert front_matter(text)["tags"] == ["gan", "image-generation", "mxnet"]

@@ -208,3 +208,13 @@ def test_a_symbol_of_one_batch_is_refused(tmp_path):
     symbol.save(str(tmp_path / "g.json"))
     with pytest.raises(ArgumentError, match="has the batch 5 of its program in it, and an exported network takes any"):
         model_of(tmp_path / "g.params")
+
+
+def test_a_range_that_the_last_layer_does_not_tell_is_not_claimed(tmp_path):
+    symbol = mx.sym.Deconvolution(mx.sym.Variable("rand"), name="up", kernel=(8, 8), num_filter=3)
+    module = mx.mod.Module(symbol, ["rand"], None)
+    module.bind([("rand", (2, 7, 1, 1))], for_training=False)
+    module.init_params(mx.init.Normal(0.5))
+    module.save_params(str(tmp_path / "g.params"))
+    for made, said in ((symbol, "not known"), (mx.sym.tanh(symbol), "images in [-1, 1]")):
+        assert model_of(tmp_path / "g.params", given=FileSettings(symbol=made)).facts["normalisation"] == said
