@@ -221,7 +221,7 @@ def test_the_lines_of_a_card_work_as_they_stand(form, half, variant, tmp_path):
     write_model(model, tmp_path, form, check_format(form))
     files = tuple((path.name, 1) for path in sorted(tmp_path.iterdir()))
     code = lines_of(card_of(model, Card(form, {}, files)))
-    assert len(code.splitlines()) <= (16 if form == "mxnet" else 12)
+    assert len(code.splitlines()) <= 10
     assert max(map(len, code.splitlines())) <= 120
     printed = run(code, form, tmp_path)
     if half == "discriminator":
