@@ -52,6 +52,9 @@ def test_every_flag_reaches_the_export(source, tmp_path):
     flags = ["--format", "torch", "--weights", "safetensors", "--half", "discriminator", "--image", "3,16,16"]
     code, output = run("export", file_of(source, "D"), tmp_path / "d", *flags)
     assert code == 0, output
+    assert sorted(path.name for path in (tmp_path / "d").iterdir()) == [
+        "README.md", "export.json", "model.py", "model.safetensors",
+    ]  # fmt: skip
     assert output.splitlines()[-1] == f"try it: the lines of Python in {tmp_path / 'd' / 'README.md'}"
     symbol = next(file_of(source, "G").parent.glob("*_G_*.json"))
     flags = ["--format", "npz", "--symbol", symbol, "--latent", "10,1,1", "--input", "rand", "--strip-prefix", ""]

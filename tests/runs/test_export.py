@@ -23,6 +23,7 @@ from mxgan.export.reading import read_exported
 from mxgan.runs.export import export_model
 from mxgan.runtime import mx
 from tests.runs.test_model import file_of, trained
+from tests.support import long_but
 
 FILES = {
     "mxnet": ["model-0000.params", "model-symbol.json"],
@@ -47,7 +48,7 @@ def names_in(folder) -> list:
     return sorted(path.name for path in folder.iterdir())
 
 
-@pytest.mark.parametrize("form", FILES)
+@pytest.mark.parametrize("form", long_but(FILES, "onnx"))  # tests/cli/test_export.py has every format
 def test_a_folder_draws_the_images_of_its_run(form, run, conditional, tmp_path):
     for source, classes in ((run, 0), (conditional, 10)):
         out = tmp_path / f"new/{source.name}"
@@ -97,7 +98,6 @@ def test_options_reach_the_format(run, tmp_path):
     assert b"BatchNormalization" in (kept.folder / "model.onnx").read_bytes()
     assert b"BatchNormalization" not in (plain.folder / "model.onnx").read_bytes()
     assert "(keep_batch_norm True)" in (kept.folder / "README.md").read_text()
-    assert "model.safetensors" in names_in(export_model(run, tmp_path / "t", "torch", weights="safetensors").folder)
 
 
 REFUSED = {
