@@ -13,6 +13,7 @@ from mxgan.graphs.shapes import check_parameters, parameter_shapes
 from mxgan.runs.facts import facts_of
 from mxgan.runs.file_settings import FileSettings
 from mxgan.runs.sources import Source, source_of
+from mxgan.runtime.paths import readable
 
 __all__ = ["model_of"]
 
@@ -60,7 +61,7 @@ def _model(source: Source, path: Path) -> Model:
         tuple(source.class_names),
         source.distribution,
         {
-            **({"file": path.name} if source.run is None else facts_of(source.run, source.half)),
+            **({"file": readable(path.name)} if source.run is None else facts_of(source.run, source.half)),
             "library": f"mxgan {mxgan.__version__}",
             "normalisation": NORMALISATION if source.ranged else "not known",
             "license": "unknown",

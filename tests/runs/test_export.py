@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 
 import numpy as np
@@ -87,6 +88,17 @@ def test_a_file_with_its_symbol_is_exported(run, tmp_path):
         assert made.half == half
     expected = mxgan.load_sampler(run).draw(3)
     np.testing.assert_array_equal(mxgan.load_sampler(tmp_path / "generator").draw(3), expected)
+
+
+@pytest.mark.parametrize("form", long_but(FILES, "npz", "onnx"))
+def test_names_that_are_not_utf_8_are_taken(form, run, tmp_path):
+    file = os.fsencode(tmp_path) + b"/g\xff.params"
+    shutil.copy(file_of(run, "G"), file)
+    symbol = next(file_of(run, "G").parent.glob("*_G_*.json"))
+    made = export_model(os.fsdecode(file), os.fsdecode(os.fsencode(tmp_path) + b"/out\xff"), form, symbol=symbol)
+    assert made.agreement.difference < 1e-5
+    assert "It comes from the file g\ufffd.params" in (made.folder / "README.md").read_text(encoding="utf-8")
+    assert mxgan.load_sampler(made.folder).draw(2).shape == (2, 3, 16, 16)
 
 
 def test_options_reach_the_format(run, tmp_path):
