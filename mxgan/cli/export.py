@@ -8,10 +8,10 @@ from typing import Optional
 
 import click
 
-from mxgan.cli.flags import sizes_of
+from mxgan.cli.flags import debug_option, shape_of
+from mxgan.cli.sample import generator_options
 from mxgan.cli.streams import say
 from mxgan.cli.terminal import readable_errors, show_log
-from mxgan.errors import ArgumentError
 
 __all__ = ["export"]
 
@@ -31,13 +31,8 @@ class _FormatOption(click.Option):
 @click.argument("out", type=click.Path())
 @click.option("--format", "form", metavar="NAME", required=True, cls=_FormatOption)
 @click.option("--half", metavar="generator|discriminator", default="generator", show_default=True)
-@click.option("--checkpoint", metavar="STEP|latest|best", default="latest", show_default=True, help="For a run folder.")
-@click.option(
-    "--ema/--raw",
-    "averaged",
-    default=None,
-    help="For a run with --ema: the average of G's weights (the default), or the weights themselves.",
-)
+@generator_options
+@click.option("--image", metavar="C,H,W", help="With a discriminator's symbol: the shape of one image, as 3,64,64.")
 @click.option("--precision", metavar="float32|float16", help="For onnx; without it: float32.")
 @click.option("--weights", metavar="pt|safetensors", help="For torch: the file of the weights; without it: pt.")
 @click.option("--keep-batch-norm", is_flag=True, help="For onnx: BatchNorm stays a layer of its own.")
@@ -48,22 +43,7 @@ class _FormatOption(click.Option):
     show_default=True,
     help="For the model card: an identifier such as mit or cc-by-4.0, or a name.",
 )
-@click.option(
-    "--symbol",
-    metavar="FILE.json",
-    type=click.Path(),
-    help="For a .params file: its symbol; without it, the one beside the file.",
-)
-@click.option("--latent", metavar="N,...", help="With a symbol: the shape of one latent, as 100,1,1.")
-@click.option("--input", "input_name", metavar="NAME", help="With a symbol: its input for latents or images.")
-@click.option("--strip-prefix", metavar="PREFIX", help="With a symbol: a prefix of the names in the file.")
-@click.option(
-    "--distribution",
-    type=click.Choice(["normal", "uniform"]),
-    help="Of a file's latents; without it, normal, or as its run has it.",
-)
-@click.option("--image", metavar="C,H,W", help="With a discriminator's symbol: the shape of one image, as 3,64,64.")
-@click.option("--debug", is_flag=True, help="Show tracebacks.")  # fmt: skip
+@debug_option
 def export(
     source: str, out: str, form: str, latent: Optional[str], image: Optional[str], debug: bool, **settings
 ) -> None:
@@ -76,16 +56,8 @@ def export(
     with readable_errors(debug):
         from mxgan.runs.export import export_model
 
-        shapes = {"latent_shape": _shape("--latent", latent), "image_shape": _shape("--image", image)}
+        shapes = {"latent_shape": shape_of("--latent", latent), "image_shape": shape_of("--image", image)}
         _report(export_model(source, out, form, **shapes, **settings), form)
-
-
-def _shape(flag: str, text: Optional[str]) -> Optional[tuple]:
-    """The sizes of a shape; None if the flag is not given; ArgumentError for anything but numbers above 0."""
-    sizes = None if text is None else sizes_of(text)
-    if sizes == ():
-        raise ArgumentError(f"{flag} {text!r}: give sizes above 0 with commas between them, as 100,1,1.")
-    return sizes
 
 
 def _report(made, form: str) -> None:

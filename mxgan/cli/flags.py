@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import click
 
@@ -20,6 +20,7 @@ __all__ = [
     "learning_rates",
     "overwrite_option",
     "resolve",
+    "shape_of",
     "short_path",
     "sizes_of",
     "training_options",
@@ -257,6 +258,17 @@ def learning_rates(recipe, rate: float) -> dict:
     """{setting: value} that set G's learning rate to `rate` and keep the ratio of D's rate to G's."""
     ratio = recipe.discriminator_optimizer.learning_rate / recipe.generator_optimizer.learning_rate
     return dict(zip(LEARNING_RATES, (rate, rate * ratio)))
+
+
+_ONE = {"--latent": "latent, all above 0, as 100,1,1", "--image": "image, all above 0, as 3,64,64"}
+
+
+def shape_of(flag: str, text: Optional[str]) -> Optional[tuple]:
+    """The shape that --latent or --image gives, None without it; ArgumentError for anything but sizes."""
+    sizes = None if text is None else sizes_of(text)
+    if sizes == ():
+        raise ArgumentError(f"{flag} {text!r}: give the sizes of one {_ONE[flag]}.")
+    return sizes
 
 
 def sizes_of(text: str) -> tuple:

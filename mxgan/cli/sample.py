@@ -7,7 +7,7 @@ from typing import Optional
 
 import click
 
-from mxgan.cli.flags import debug_option, overwrite_option, sizes_of
+from mxgan.cli.flags import debug_option, overwrite_option, shape_of
 from mxgan.cli.streams import say
 from mxgan.cli.terminal import readable_errors, show_log
 from mxgan.errors import ArgumentError, lookup
@@ -46,10 +46,7 @@ def opened(source: str, latent: Optional[str], **settings):
     """The sampler of a run folder or file, with the values of the flags of `generator_options`."""
     from mxgan.runs.load import load_sampler
 
-    latent_shape = None if latent is None else sizes_of(latent)
-    if latent_shape == ():
-        raise ArgumentError(f"--latent {latent!r}: give the sizes of one latent, all above 0, as 100,1,1.")
-    return load_sampler(source, latent_shape=latent_shape, **settings)
+    return load_sampler(source, latent_shape=shape_of("--latent", latent), **settings)
 
 
 def classes_of(sampler, text: Optional[str], most: Optional[int] = None) -> list:
@@ -98,7 +95,7 @@ def sample(
     debug: bool,
     **of_generator: Optional[str],
 ) -> None:
-    """Draw images from a run folder or from a generator's .params file, of mxgan, MXNet or Gluon.
+    """Draw images from a run, a folder of `mxgan export`, or a generator's .params file of mxgan, MXNet or Gluon.
 
     With a conditional generator, image i has the class i mod K, and the grid has one column for each class. A .params
     file is drawn by the symbol beside it (PREFIX-symbol.json for PREFIX-0090.params) or by --symbol.

@@ -30,6 +30,7 @@ _LICENSES = {
     "cc-by-sa-4.0", "cc0-1.0", "creativeml-openrail-m", "epl-2.0", "gpl-2.0", "gpl-3.0", "isc", "lgpl-2.1", "lgpl-3.0",
     "mit", "mpl-2.0", "openrail", "other", "unknown", "unlicense", "wtfpl", "zlib",
 }  # fmt: skip
+_OPTION_WORDS = {"fold": "BatchNorm kept as layers"}  # option that differs from its default → what that means
 _YAML_WORDS = {"false", "no", "null", "off", "on", "true", "yes"}
 _DATASETS = {"mnist": "ylecun/mnist"}  # our name of a data set → the Hub's, for those that it has
 
@@ -225,7 +226,7 @@ def _licence(facts: Mapping) -> str:
 
 
 def _exported(card: Card) -> str:
-    options = ", ".join(f"{name} {value}" for name, value in card.options.items())
+    options = ", ".join(_OPTION_WORDS.get(name, f"{name} {value}") for name, value in card.options.items())
     words = [f"Exported by mxgan {mxgan.__version__} in the format {card.form}{f' ({options})' if options else ''}."]
     if card.checked is not None:
         apart = f"differed from those of MXNet by at most {card.checked:.2g}" if card.checked else "were those of MXNet"

@@ -48,7 +48,7 @@ def test_every_flag_reaches_the_export(source, tmp_path):
     code, output = run("export", source, tmp_path / "g", *flags)
     assert code == 0, output
     described = json.loads((tmp_path / "g/export.json").read_text())
-    assert described["options"] == {"precision": "float16", "keep_batch_norm": True}
+    assert described["options"] == {"precision": "float16", "fold": False}
     flags = ["--format", "torch", "--weights", "safetensors", "--half", "discriminator", "--image", "3,16,16"]
     code, output = run("export", file_of(source, "D"), tmp_path / "d", *flags)
     assert code == 0, output
@@ -68,8 +68,8 @@ def test_every_flag_reaches_the_export(source, tmp_path):
     [
         (["--format", "onxx"], 2, "unknown format 'onxx'; did you mean 'onnx'? Known: "),
         (["--format", "npz", "--weights", "pt"], 2, "--weights (weights=…): not for the format npz"),
-        (["--format", "npz", "--latent", "0"], 2, "--latent '0': give sizes above 0 with commas between them"),
-        (["--format", "npz", "--image", "a"], 2, "--image 'a': give sizes above 0"),
+        (["--format", "npz", "--latent", "0"], 2, "--latent '0': give the sizes of one latent, all above 0"),
+        (["--format", "npz", "--image", "a"], 2, "--image 'a': give the sizes of one image, all above 0"),
         (["--format", "npz", "--ema"], 2, "has no average of the generator"),
         (["--format", "npz", "--checkpoint", "best"], 2, "has no best checkpoint"),
         ([], 2, "Missing option '--format'"),

@@ -109,7 +109,7 @@ def test_options_reach_the_format(run, tmp_path):
     kept = export_model(run, tmp_path / "kept", "onnx", keep_batch_norm=True)
     assert b"BatchNormalization" in (kept.folder / "model.onnx").read_bytes()
     assert b"BatchNormalization" not in (plain.folder / "model.onnx").read_bytes()
-    assert "(keep_batch_norm True)" in (kept.folder / "README.md").read_text()
+    assert "(BatchNorm kept as layers)" in (kept.folder / "README.md").read_text()
 
 
 REFUSED = {
