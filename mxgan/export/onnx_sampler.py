@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Optional, Union
+from typing import NoReturn, Optional, Union
 
 import numpy as np
 
@@ -95,6 +95,14 @@ class OnnxSampler(Drawing):
             check_distribution(self.distribution)
         except ArgumentError as error:
             raise CorruptFileError(self.path, f"has metadata of an {first_line(error)}") from error
+
+    @property
+    def module(self) -> NoReturn:
+        """ArgumentError, for what looks into a `Sampler`: the network is not one of MXNet."""
+        raise ArgumentError(
+            f"{self.path} is a network of ONNX, whose layers and parameters mxgan does not look into. Give the run, or "
+            "an export in the format npz or safetensors."
+        )
 
     def sample(
         self,

@@ -95,3 +95,15 @@ def test_checkpoint_flags_are_refused_for_an_exported_folder(source, tmp_path):
     assert (code, "make a run of it: mxgan import" in output) == (1, True), output
     code, output = run("train", "--resume", tmp_path / "out", "--steps", 2)
     assert (code, "make a run of it: mxgan import" in output) == (1, True), output
+
+
+def test_commands_that_move_through_the_latent_space_take_an_exported_folder(source, tmp_path):
+    for form in ("onnx", "npz"):
+        assert run("export", source, tmp_path / form, "--format", form)[0] == 0
+        flags = ["--seeds", "1,2", "--frames", 2, "--output", tmp_path / f"{form}.png"]
+        code, output = run("interpolate", tmp_path / form, *flags)
+        assert code == 0, output
+    code, output = run("walk", tmp_path / "npz", "--output", tmp_path / "walk.png")
+    assert code == 0, output
+    code, output = run("walk", tmp_path / "onnx", "--output", tmp_path / "other.png")
+    assert (code, "is a network of ONNX, whose layers and parameters mxgan does not look into" in output) == (2, True)
