@@ -100,7 +100,7 @@ class _Reading:
 
     def __init__(self, torch: Any, path: Path, records: list) -> None:
         self._torch, self._path, self._records = torch, path, frozenset(records)
-        self._left, self._seen = sum(records), set()
+        self._left, self._seen, self._made = sum(records), set(), {}
 
     def arrays_in(self, group: Mapping, depth: int = DEEPEST) -> dict:
         """{name: array or group}."""
@@ -123,14 +123,19 @@ class _Reading:
                 f"{self._path}: the tensor {name!r} is sparse, quantised, complex or without values; give one with "
                 "plain numbers."
             )
+        key = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype)
+        if key in self._made:  # two names for one tensor
+            return self._made[key]
         size, stored = tensor.numel() * tensor.element_size(), tensor.untyped_storage().nbytes()
         self._left -= size
-        # One number as a huge tensor; in an older PyTorch, a tensor that reaches beyond its record; one tensor often.
+        # One number as a huge tensor; in an older PyTorch, a tensor that reaches beyond its record; one record often.
         if size > stored or stored not in self._records or self._left < 0:
             claim = f"claims {tensor.numel():,} numbers, more than the file has"
             raise CorruptFileError(self._path, f"the tensor {name!r} {claim}")
         tensor = tensor.detach()
-        return (tensor.float() if tensor.is_floating_point() else tensor).contiguous().numpy().copy()
+        values = tensor.float() if tensor.is_floating_point() else tensor
+        self._made[key] = values.contiguous().numpy().copy()
+        return self._made[key]
 
 
 def read_safetensors(path: Path) -> dict:

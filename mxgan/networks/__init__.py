@@ -10,6 +10,8 @@ In reading order::
     cbr.py                nine convolutions in each network, 32×32
     encoder_decoder.py    5×5 convolutions as in Keras, 64×64
     recognition.py        the network of a .params file, found by parameter names and shapes
+    from_torch.py         the DCGAN of a state_dict of PyTorch, found by shapes
+    from_symbols.py       networks of other programs, as symbols
 
 To add a network, add one file here and one row to `_ROWS`.
 """
@@ -21,6 +23,7 @@ from mxgan.networks.cbr import CBR
 from mxgan.networks.conditional import AuxiliaryDCGAN, ConditionalDCGAN, SemiSupervisedDCGAN
 from mxgan.networks.dcgan import DCGAN, make_dcgan_sym
 from mxgan.networks.encoder_decoder import EncoderDecoder
+from mxgan.networks.from_symbols import Symbols
 from mxgan.networks.mlp import MLP
 
 __all__ = [
@@ -32,11 +35,12 @@ __all__ = [
     "ConditionalDCGAN",
     "EncoderDecoder",
     "SemiSupervisedDCGAN",
+    "Symbols",
     "get_network",
     "make_dcgan_sym",
 ]
 
-_ROWS = (DCGAN, MLP, CBR, EncoderDecoder, ConditionalDCGAN, AuxiliaryDCGAN, SemiSupervisedDCGAN)
+_ROWS = (DCGAN, MLP, CBR, EncoderDecoder, ConditionalDCGAN, AuxiliaryDCGAN, SemiSupervisedDCGAN, Symbols)
 NETWORKS = {row.name: row for row in _ROWS}
 
 

@@ -23,7 +23,7 @@ class Network:
     """A row of NETWORKS: a frozen dataclass that makes a generator and a discriminator symbol.
 
     A subclass has a `name`, the fields `nc`, `image_size` and `latent_size`, and the methods `generator()`,
-    `discriminator()` and `fields_of(shapes)`.
+    `discriminator()` and `fields_of(shapes)`. One that only an import makes has no `recognised_by`.
 
     Attributes
     ----------
@@ -69,10 +69,21 @@ class Network:
         inputs = {"rand": (batch_size, *self.latent_shape)}
         return {**inputs, "class_label": (batch_size,)} if self.conditional else inputs
 
+    def images(self, batch_size: int) -> dict:
+        """{input of the discriminator: shape}, batch included."""
+        inputs = {"data": (batch_size, *self.image_shape)}
+        takes_class = "class_label" in self.discriminator().list_arguments()
+        return {**inputs, "class_label": (batch_size,)} if takes_class else inputs
+
     @classmethod
     def fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
         """The dataclass's fields, read from the shapes; LookupError or ValueError for another network's shapes."""
         raise NotImplementedError
+
+    @classmethod
+    def discriminator_fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
+        """The fields that only the discriminator's shapes show; LookupError for another network's shapes."""
+        return {}
 
 
 def check_sizes(network: Network, *fields: str) -> None:

@@ -147,6 +147,17 @@ class SemiSupervisedDCGAN(DCGAN):
         )  # (N, classes)
         return mx.sym.Group([log_sum_exp(logits), logits])
 
+    @classmethod
+    def discriminator_fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
+        depth = sum(name.startswith("d") and name.endswith("_weight") and name[1:-7].isdigit() for name in shapes)
+        classes, inputs = shapes[f"d{depth}_weight"]
+        fields = {**super().discriminator_fields_of(shapes), "classes": classes}
+        if "dminibatch_weight" not in shapes:
+            return fields
+        products, features = shapes["dminibatch_weight"]  # kernels · dims
+        kernels = inputs - features
+        return {**fields, "minibatch_kernels": kernels, "minibatch_dims": products // kernels}
+
 
 def log_sum_exp(logits):
     """log Σ_k exp(logits_k), (N, K) → (N, 1). The largest logit is subtracted first so that exp cannot overflow."""

@@ -159,6 +159,12 @@ class DCGAN(Network):
             "no_bias": "g1_bias" not in shapes,
         }
 
+    @classmethod
+    def discriminator_fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
+        norms = {"batch": "dbn2_gamma", "layer": "dln2_gamma"}
+        found = [norm for norm, name in norms.items() if name in shapes]
+        return {"ndf": shapes["d1_weight"][0], "discriminator_norm": found[0] if found else "none"}
+
 
 def make_dcgan_sym(ngf, ndf, nc, no_bias=True, fix_gamma=True, eps=1e-5 + 1e-12):
     """MXNet's 64×64 DCGAN as two symbols, with the layer names of MXNet's example.

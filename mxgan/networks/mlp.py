@@ -115,3 +115,8 @@ class MLP(Network):
             "norm_first": norm_first,
             **({} if norm_first else {"eps": 0.8, "slope": 0.2, "output": "tanh"}),
         }
+
+    @classmethod
+    def discriminator_fields_of(cls, shapes: Mapping[str, tuple]) -> dict:
+        depth = sum(name.endswith("_weight") for name in shapes)
+        return {"discriminator_widths": tuple(shapes[f"d{i}_weight"][0] for i in range(1, depth))}

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Optional
 
 import numpy as np
 
@@ -52,8 +53,12 @@ def from_parameters(row: type, shapes: Mapping[str, tuple]) -> Network:
     return network
 
 
-def network_of_params(arg_params: dict, assumed: Mapping = MappingProxyType({})):
+def network_of_params(
+    arg_params: dict, assumed: Mapping = MappingProxyType({}), discriminator: Optional[Mapping] = None
+):
     """The network in NETWORKS whose generator has these parameters, found by their names and shapes.
+
+    With the {parameter: array} of a `discriminator`, the network has these parameters too.
 
     Settings that change samples but that no name or shape shows are assumed; `fix_gamma` is inferred from the stored
     gammas. The log names them, and what the caller has `assumed`, {name: value}. Raises CheckpointError if no generator
@@ -61,17 +66,38 @@ def network_of_params(arg_params: dict, assumed: Mapping = MappingProxyType({}))
     """
     shapes = {key: value.shape for key, value in arg_params.items()}
     check_half(arg_params)
-    for row in NETWORKS.values():
+    rows, generators = [row for row in NETWORKS.values() if row.recognised_by], []
+    for row in rows:
         try:
             network = from_parameters(row, shapes)
         except CheckpointError:  # not this network
             continue
-        return _with_assumed(network, arg_params, assumed)
-    known = "; ".join(f"{row.title}: {row.recognised_by}" for row in NETWORKS.values())
+        generators.append(network)
+        network = network if discriminator is None else _with_discriminator(network, discriminator)
+        if network is not None:
+            return _with_assumed(network, arg_params, assumed)
+    if generators:
+        raise CheckpointError(
+            f"the discriminator's parameters ({listed(sorted(discriminator), 4)}) are not those of the generator's "
+            f"network, {generators[0].title}. Give its symbol with --discriminator-symbol FILE.json "
+            "(discriminator_symbol=…)."
+        )
+    known = "; ".join(f"{row.title}: {row.recognised_by}" for row in rows)
     raise CheckpointError(
         f"the parameters ({listed(sorted(shapes), 4)}) belong to no known generator. Known are {known}. Give the "
         "symbol of another network with --symbol FILE.json (symbol=…)."
     )
+
+
+def _with_discriminator(network: Network, parameters: Mapping) -> Optional[Network]:
+    """The network with a discriminator of exactly these parameters; None if it has no such one."""
+    shapes = {name: tuple(value.shape) for name, value in parameters.items()}
+    try:
+        network = replace(network, **network.discriminator_fields_of(shapes))
+        wanted, _ = parameter_shapes(network.discriminator(), network.images(1))
+    except (LookupError, ValueError, ZeroDivisionError, mx.MXNetError):  # of another network
+        return None
+    return network if wanted == shapes else None
 
 
 def check_half(arg_params: dict) -> None:
