@@ -54,6 +54,7 @@ _HOME = {
     "export_model": "mxgan.runs.export",
     "facc": "mxgan.training.metrics",
     "fentropy": "mxgan.training.metrics",
+    "import_model": "mxgan.runs.importing",
     "load_params": "mxgan.graphs.params_files",
     "load_sampler": "mxgan.runs.load",
     "load_symbol": "mxgan.graphs.symbol_files",

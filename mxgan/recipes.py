@@ -8,7 +8,7 @@ from mxgan.training.optimizers import OptimizerConfig
 from mxgan.training.recipe import Recipe
 from mxgan.training.schedule import InstanceNoise, Schedule
 
-__all__ = ["RECIPES", "get_recipe"]
+__all__ = ["OF_IMPORTS", "RECIPES", "get_recipe"]
 
 BALANCED = {"real_label": 0.9, "instance_noise": InstanceNoise(0.3)}  # keeps D from winning
 MNIST_SIZED = {"nc": 1, "image_size": 32, "ngf": 32, "ndf": 32}
@@ -141,6 +141,10 @@ RECIPES = {
         run_defaults={"epochs": 10, "sample_every": 500},
     ),
 }
+
+
+# The settings of PyTorch's DCGAN example too: Adam 2e-4, beta1 0.5, batches of 64, cross-entropy.
+OF_IMPORTS = "dcgan-original"  # with whose settings an imported network goes on, unless told otherwise
 
 
 def get_recipe(name: str) -> Recipe:

@@ -33,7 +33,9 @@ ROOMS = (
     "cli",
     "__main__",
 )
-DEEPEST = 20  # modules in the longest chain of imports; seven mend MXNet before it is imported, six are an export's
+# Modules in the longest chain of imports; seven of them mend MXNet before it is imported. It goes from a command
+# through the facts of an export, the recipes, and the networks that are symbols from a file.
+DEEPEST = 21
 MOST_ENTRIES = 17  # at the top of the package
 
 

@@ -16,6 +16,7 @@ from mxgan.cli.evaluate import evaluate, train_classifier
 from mxgan.cli.export import export
 from mxgan.cli.films import film
 from mxgan.cli.flags import background_option, changed, overwrite_option, resolve, training_options
+from mxgan.cli.importing import import_command
 from mxgan.cli.latents import interpolate, walk
 from mxgan.cli.projections import project
 from mxgan.cli.run import run
@@ -47,6 +48,7 @@ main.add_command(interpolate)
 main.add_command(walk)
 main.add_command(project)
 main.add_command(film)
+main.add_command(import_command)
 
 
 @main.command(cls=TrainingCommand)

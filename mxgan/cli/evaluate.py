@@ -64,6 +64,7 @@ class _MetricOption(click.Option):
     show_default=True,
     help="For swd: as in Karras et al. 2018, or as in MMGeneration's published scores.",
 )
+@click.option("--dataset", metavar="NAME", help="For a run that was imported without data: the real images.")
 @click.option("--data-dir", type=click.Path(), help="Present folder of the data.")
 @click.option("--labels", metavar="FILE", help="Present labels file of the data.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with the whole protocol instead of a table.")

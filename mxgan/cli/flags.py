@@ -17,6 +17,7 @@ __all__ = [
     "background_option",
     "changed",
     "debug_option",
+    "key_and_value",
     "learning_rates",
     "overwrite_option",
     "resolve",
@@ -152,7 +153,7 @@ def resolve(flags: dict, defaults: dict):
     recipe = get_recipe(flags.get("recipe") or defaults.get("recipe", "dcgan"))
     settings = {"epochs": 100, **recipe.run_defaults, **defaults, "recipe": recipe}
     own = settings.pop("settings", ())
-    return changed({**flags, "recipe": None}, override(RunConfig(**settings), dict(map(_key_and_value, own))))
+    return changed({**flags, "recipe": None}, override(RunConfig(**settings), dict(map(key_and_value, own))))
 
 
 def changed(flags: dict, config):
@@ -174,7 +175,7 @@ def changed(flags: dict, config):
     changes = {path: given[name] for name, paths in _SETTINGS_OF_FLAG.items() if name in given for path in paths}
     if "lr" in given:
         changes.update(learning_rates(config.recipe, given["lr"]))
-    own = dict(map(_key_and_value, given.get("settings", ())))
+    own = dict(map(key_and_value, given.get("settings", ())))
     _refuse_flags(own, setting_paths(config), _flags())
     changes.update(own)
     if "labels" in changes:
@@ -242,7 +243,8 @@ def _spelt(value) -> str:
     return f"[{','.join(map(str, value))}]" if isinstance(value, tuple) else str(value)
 
 
-def _key_and_value(setting: str) -> tuple:
+def key_and_value(setting: str) -> tuple:
+    """(key, value) of a KEY=VALUE of --set."""
     key, equals, value = setting.partition("=")
     if not equals or not key:
         raise ArgumentError(f"--set {setting!r} is not of the form KEY=VALUE.")

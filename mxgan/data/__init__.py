@@ -64,6 +64,7 @@ from mxgan.runtime.image_size import ImageSize
 
 __all__ = [
     "DATASETS",
+    "UNKNOWN",
     "EpochIter",
     "ImageArrayIter",
     "ImagenetIter",
@@ -78,6 +79,7 @@ __all__ = [
     "pack_folder",
 ]
 
+UNKNOWN = "unknown"  # the data set of a run that was imported without data
 DATASETS = {"mnist": open_mnist, "digits": open_digits, "folder": open_folder, "recordio": open_records}
 
 _OF_ARRAYS = ("limit", "sampling", "epoch_batches", "shuffle")

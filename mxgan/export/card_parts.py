@@ -59,6 +59,8 @@ def training_rows(facts: Mapping) -> list:
     """Rows (what, value) of the training; () for a network whose training is not known."""
     if "step" not in facts:
         return []
+    if facts.get("imported") and facts["step"] == 0:
+        return [("Imported from", inline(_files(facts["imported"])))]
     network = dict(facts["network"])
     versions = facts.get("trained_with", {})
     software = (f"{name} {versions[name]}" for name in ("mxgan", "mxnet", "python") if name in versions)
@@ -66,6 +68,7 @@ def training_rows(facts: Mapping) -> list:
     changed = ", ".join(f"{name} {value}" for name, value in facts["settings"].items())
     recipe = facts["recipe"] or "the user's own"
     rows = [
+        *([("Begun from", _files(facts["imported"]))] if facts.get("imported") else []),
         ("Steps", f"{facts['step']:,}, of {facts['batch_size']} images each (epoch {facts['epoch']})"),
         ("Weights", weights),
         ("Seed", facts["seed"]),
@@ -75,6 +78,13 @@ def training_rows(facts: Mapping) -> list:
         ("Software", ", ".join(software)),
     ]
     return [(name, inline(value)) for name, value in rows]
+
+
+def _files(imported: Any) -> str:
+    """The names of the files that the halves of an imported run come from."""
+    halves = imported.values() if isinstance(imported, Mapping) else ()
+    names = [str(half.get("file")) for half in halves if isinstance(half, Mapping)]
+    return f"{' and '.join(dict.fromkeys(names)) or 'a file'}, of a training that is not known"
 
 
 def data_words(facts: Mapping) -> str:

@@ -10,13 +10,22 @@ from pathlib import Path
 from typing import Optional, Union
 
 from mxgan import runtime
-from mxgan.errors import ArgumentError, MXGANError, RunFinishedError
-from mxgan.runs.config import MAY_CHANGE, RunConfig, recorded_config, with_labels_of
+from mxgan.data import UNKNOWN
+from mxgan.errors import ArgumentError, CheckpointError, MXGANError, RunFinishedError
+from mxgan.runs.config import (
+    DATA_SETTINGS,
+    MAY_CHANGE,
+    RunConfig,
+    recorded_config,
+    with_labels_of,
+)
 from mxgan.runtime.config import setting_paths, to_dict
+from mxgan.training.checkpoint import NO_DISCRIMINATOR
 from mxgan.training.run_folder import RunFolder
 
 __all__ = [
     "check_end",
+    "check_imported",
     "check_same_end",
     "check_settings",
     "differences",
@@ -39,10 +48,11 @@ def differences(before: RunConfig, wanted: RunConfig) -> dict:
         {name: to_dict(value) for name, value in setting_paths(config, row_names=True).items()}
         for config in (before, wanted)
     )
+    free = (*MAY_CHANGE, *(DATA_SETTINGS if before.dataset == UNKNOWN else ()))
     return {
         name: (then.get(name), now.get(name))
         for name in sorted(then.keys() | now.keys())
-        if then.get(name) != now.get(name) and name not in MAY_CHANGE and not name.startswith(_IDLE)
+        if then.get(name) != now.get(name) and name not in free and not name.startswith(_IDLE)
     }
 
 
@@ -92,6 +102,20 @@ def find_run(wanted: RunConfig, run_dir: Union[str, Path, None]) -> Optional[Pat
         other = max(found[False])[1]
         logger.info("%s has these settings, but another end; --resume %s continues it.", other, shlex.quote(str(other)))
     return max(found[True])[1] if found[True] else None
+
+
+def check_imported(folder: RunFolder) -> None:
+    """Raise CheckpointError for an imported run that has no discriminator, or has lost its checkpoints."""
+    imported = folder.read_config().get("imported")
+    if not isinstance(imported, dict):
+        return
+    if imported.get("discriminator") is None:
+        raise CheckpointError(NO_DISCRIMINATOR)
+    if not folder.checkpoint_steps():
+        raise CheckpointError(
+            f"{folder.path} was imported, and its checkpoints are missing. Restore {folder.checkpoints}, or import the "
+            "files again into another --run-dir."
+        )
 
 
 def check_same_end(run: Path, wanted: RunConfig) -> None:

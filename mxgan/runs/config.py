@@ -20,7 +20,7 @@ from mxgan.training.every import Every
 from mxgan.training.recipe import Recipe
 from mxgan.training.run_folder import BEST, RunFolder
 
-__all__ = ["MAY_CHANGE", "RunConfig", "recorded_config", "with_labels_of"]
+__all__ = ["DATA_SETTINGS", "MAY_CHANGE", "RunConfig", "recorded_config", "with_labels_of"]
 
 ON_NAN = ("stop", "rollback")
 
@@ -29,6 +29,7 @@ MAY_CHANGE = (
     "steps", "epochs", "data_dir", "labels", "gpu", "log_every", "sample_every", "checkpoint_every", "evaluate_every",
     "keep", "keep_best", "on_nan", "diagnose", "monitor", "show_every",
 )  # fmt: skip
+DATA_SETTINGS = ("dataset", "data_dir", "limit", "split", "most_broken", "background", "labels")
 LONGEST_NAME = 200  # bytes; file systems allow 255, and the time is appended
 
 
@@ -40,7 +41,7 @@ class RunConfig:
     ----------
     recipe : all hyper-parameters.
     dataset, data_dir, limit, split, most_broken, background, labels : see `mxgan.data.open_dataset`; None: the data
-        set's own default.
+        set's own default. The data set "unknown" is that of a run that was imported without data.
     steps, epochs : the end of the run; give exactly one of both.
     seed : the seed and the step decide every draw.
     gpu : "0", "0,1", or None for the CPU.

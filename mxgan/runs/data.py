@@ -8,7 +8,7 @@ from typing import NamedTuple, Optional
 
 import numpy as np
 
-from mxgan.data import DATASETS, data_sets_with, labelled_subset, open_dataset
+from mxgan.data import DATASETS, UNKNOWN, data_sets_with, labelled_subset, open_dataset
 from mxgan.errors import ArgumentError, listed
 
 __all__ = ["Sources", "data_record", "held_out_split", "last_step", "open_images", "open_sources", "trained_split"]
@@ -21,6 +21,11 @@ def open_images(config, progress: Optional[bool] = None, **settings):
 
     Raises MXGANError if the images are missing.
     """
+    if config.dataset == UNKNOWN:
+        raise ArgumentError(
+            "this run was imported without data, and its data set is not known. Give the data: --dataset NAME and, for "
+            "your own, --data-dir DIR (dataset=…, data_dir=…)."
+        )
     channels, *image_size = config.recipe.network.image_shape
     own = {
         "batch_size": config.recipe.batch_size,

@@ -14,7 +14,8 @@ from typing import Optional, Union
 
 import numpy as np
 
-from mxgan.errors import OutputError
+from mxgan.data import UNKNOWN
+from mxgan.errors import ArgumentError, OutputError
 from mxgan.evaluation.bundle import Bundle, Settings
 from mxgan.evaluation.evaluate import COPIES, Evaluation, check_names, evaluated, gather
 from mxgan.evaluation.features import PADDING, RESIZING, reduced
@@ -59,6 +60,7 @@ def evaluate(
     data_dir: Union[str, Path, None] = None,
     labels: Union[str, Path, None] = None,
     progress: Optional[bool] = None,
+    dataset: Optional[str] = None,
 ) -> Evaluation:
     """Measure samples of a run's checkpoint against the images that the run was trained on.
 
@@ -80,6 +82,7 @@ def evaluate(
     inception : an ONNX file of the Inception network, for `fid`.
     pyramid : the pyramid of `swd`, a key of `mxgan.evaluation.swd.PYRAMIDS`.
     data_dir, labels : the present folder and labels file of the data; None: those in the run's settings.
+    dataset : only for a run that was imported without data: the images to measure against.
 
     Raises
     ------
@@ -95,7 +98,7 @@ def evaluate(
     samples = whole_number("samples", samples, LEAST_SAMPLES, 10**6)
     settings = Settings(seed=whole_number("seed", seed, 0), pyramid=check_pyramid(pyramid))
     folder = RunFolder.open(run)
-    config = _with_places(recorded_config(folder), data_dir, labels)
+    config = _with_places(_with_data(recorded_config(folder), dataset), data_dir, labels)
     chosen = chosen_checkpoint(folder, config.keep_best, checkpoint)
     file = generator_file(chosen, averaged)
     default = [name for name in METRICS if name != "fid" or inception is not None]
@@ -106,6 +109,18 @@ def evaluate(
     sampler = Sampler.of_recipe(config.recipe, load_params(file))
     results = _measured(config, sampler, reference, samples, settings, progress)
     return Evaluation(results, _protocol(config, chosen, file, samples, settings, reference))
+
+
+def _with_data(config: RunConfig, dataset: Optional[str]) -> RunConfig:
+    """The settings of a run that was imported without data, with the data set given."""
+    if dataset is None or dataset == config.dataset:
+        return config
+    if config.dataset != UNKNOWN:
+        raise ArgumentError(
+            f"dataset is {dataset!r}, and the run has the data set {config.dataset!r}. Leave it out; only a run that "
+            "was imported without data takes one."
+        )
+    return replace(config, dataset=dataset)
 
 
 def _with_places(config: RunConfig, data_dir: Union[str, Path, None], labels: Union[str, Path, None]) -> RunConfig:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
 
+from mxgan.data import UNKNOWN
 from mxgan.errors import CorruptFileError
 from mxgan.recipes import RECIPES
 from mxgan.runs.changes import differences
@@ -37,12 +38,14 @@ def facts_of(run: RunPart, half: str) -> dict:
         network : its name and settings.
         step, epoch, seed, batch_size : of the training.
         weights : "raw", or "average" for the average of G's weights.
+        imported : what an imported run was imported from; of one that was not trained on, the data are not known.
         dataset, data_fingerprint, data_classes : of the data.
         trained_with : versions of the software.
         scores : records of `mxgan evaluate` of exactly these weights.
     """
     record, state, recipe = run.folder.read_config(), read_state(run.checkpoint), run.config.recipe
-    data = dict(record["data"])
+    imported, data = record.get("imported"), dict(record["data"])
+    known = run.config.dataset != UNKNOWN and not (imported and state["step"] == 0)
     weights = "average" if is_average(run.file) else "raw"
     name = _published(recipe)
     facts = {
@@ -50,13 +53,14 @@ def facts_of(run: RunPart, half: str) -> dict:
         "settings": {} if name is None else _settings(run.config, name),
         "summary": recipe.summary,
         "source": recipe.source,
-        "network": to_dict(recipe.network),
+        "network": {name: value for name, value in to_dict(recipe.network).items() if not name.endswith("_symbol")},
         **{key: state[key] for key in _COUNTS},
         "batch_size": recipe.batch_size,
         "weights": weights,
-        "dataset": run.config.dataset,
+        **({"imported": imported} if imported else {}),
+        "dataset": run.config.dataset if known else None,
         "data_classes": data.pop("classes", []),
-        "data_fingerprint": data,
+        "data_fingerprint": data if known else {},
         "trained_with": state["versions"],
         "scores": _scores(run, weights) if half == "generator" else [],
     }

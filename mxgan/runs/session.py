@@ -15,6 +15,7 @@ from mxgan.errors import ArgumentError, RunFolderError, lookup
 from mxgan.runs.assembly import Parts, assemble_trainer, open_parts
 from mxgan.runs.changes import (
     check_end,
+    check_imported,
     check_same_end,
     check_settings,
     end_of,
@@ -148,6 +149,7 @@ def resume(
     CheckpointError, CorruptFileError, RunFolderError : a file cannot be read; the message says why.
     """
     folder = RunFolder.open(run)
+    check_imported(folder)
     before = recorded_config(folder)
     config = _with_changes(with_labels_of(before, config or before), changes)
     changed = check_settings(folder, before, config, allow_changes)

@@ -17,6 +17,7 @@ import hashlib
 import json
 import logging
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
@@ -27,10 +28,11 @@ from mxgan.graphs.params_files import load_arrays, load_params, save_arrays, sav
 from mxgan.runtime.config import is_number
 from mxgan.runtime.files import new_folder, read_json, write_whole
 from mxgan.training.averaging import GeneratorAverage
-from mxgan.training.optimizers import continue_schedule, export_state, import_state
+from mxgan.training.optimizers import continue_schedule, import_state
 from mxgan.training.run_folder import RunFolder
 
 __all__ = [
+    "NO_DISCRIMINATOR",
     "Names",
     "average_file",
     "is_average",
@@ -46,6 +48,10 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 FORMAT = 2
+NO_DISCRIMINATOR = (
+    "this run was imported from a generator alone: it makes images, but has no discriminator and cannot be trained. "
+    "Import both halves into another --run-dir: mxgan import FILE --discriminator FILE --run-dir DIR."
+)
 _AVERAGE = re.compile(r".*_E_.*\.params", re.DOTALL)
 _COUNTS = ("step", "epoch", "iteration", "seed")
 
@@ -62,6 +68,8 @@ def save_checkpoint(folder: RunFolder, pair, names: Names, state: dict) -> Path:
 
     Parameters
     ----------
+    pair : an `AdversarialPair`, or what has its `halves`, `get_params`, `symbol_json`, `optimizer_state`, `average` and
+        `learning_rate_scale`; a half whose parameters are None has no files of parameters.
     state : JSON values: step, epoch, iteration and seed; versions, on which the bits depend; metrics, the newest value
         of each; callbacks, {name: its state}. This function adds the update counts of the optimisers and of G's
         average, and the sha256 sums.
@@ -87,12 +95,13 @@ def save_checkpoint(folder: RunFolder, pair, names: Names, state: dict) -> Path:
 
 def _write(beside: Path, folder: RunFolder, pair, names: Names, state: dict) -> None:
     counts = {}
-    for (half, module), parameters in zip(pair.halves().items(), pair.get_params()):
-        _check_finite(half, parameters, state["step"], folder)
-        prefix = f"{names.dataset}_{half[0].upper()}_{names.stamp}"
-        write_whole(beside / f"{prefix}-symbol.json", pair.symbol_json(half))
-        save_params(beside / f"{prefix}-{state['epoch']:04d}.params", *parameters)
-        arrays, counts[half] = export_state(module)
+    for half, parameters in zip(pair.halves(), pair.get_params()):
+        if parameters is not None:
+            _check_finite(half, parameters, state["step"], folder)
+            prefix = f"{names.dataset}_{half[0].upper()}_{names.stamp}"
+            write_whole(beside / f"{prefix}-symbol.json", pair.symbol_json(half))
+            save_params(beside / f"{prefix}-{state['epoch']:04d}.params", *parameters)
+        arrays, counts[half] = pair.optimizer_state(half)
         save_arrays(beside / f"{half}.optimizer", arrays)
     state = {**state, **_save_average(beside, pair, names, state, folder)}
     sums = {entry.name: sha256_of(entry) for entry in sorted(beside.iterdir())}
@@ -168,11 +177,24 @@ def average_file(folder: Path, state: dict) -> Optional[Path]:
 
 
 def parameter_file(folder: Path, half: str) -> Path:
-    """The .params file of one half ("generator" or "discriminator") in a checkpoint's folder."""
-    found = sorted(folder.glob(f"*_{half[0].upper()}_*.params"))
+    """The .params file of one half ("generator" or "discriminator") in a checkpoint's folder.
+
+    Raises CheckpointError for the discriminator of a run that was imported from a generator alone.
+    """
+    pattern = f"*_{half[0].upper()}_*.params"
+    found = sorted(folder.glob(pattern))
+    if not found and half == "discriminator" and not any(fnmatchcase(name, pattern) for name in _listed(folder)):
+        raise CheckpointError(NO_DISCRIMINATOR)
     if len(found) != 1:
         raise CorruptFileError(folder, f"holds {len(found)} parameter files of the {half}, not one")
     return found[0]
+
+
+def _listed(folder: Path) -> list:
+    """The files that a checkpoint's state.json lists."""
+    state = read_json(folder / "state.json")
+    sums = state.get("sha256") if isinstance(state, dict) else None
+    return list(sums) if isinstance(sums, dict) else []
 
 
 def is_average(file: Path) -> bool:

@@ -16,7 +16,13 @@ from mxgan.runtime import mx
 from mxgan.training.actions import PairActions
 from mxgan.training.averaging import GeneratorAverage, check_decay
 from mxgan.training.inputs import checked_batches
-from mxgan.training.optimizers import OptimizerConfig, init_optimizer, next_learning_rate, scale_learning_rate
+from mxgan.training.optimizers import (
+    OptimizerConfig,
+    export_state,
+    init_optimizer,
+    next_learning_rate,
+    scale_learning_rate,
+)
 from mxgan.training.schedule import Schedule
 from mxgan.training.step import REAL, StepResult, check_real_label, train_step
 
@@ -164,6 +170,10 @@ class AdversarialPair(PairActions):
         for (half, module), config in zip(self.halves().items(), (generator, discriminator)):
             init_optimizer(module, config, len(self.contexts), self.schedule.updates_of(half), end)
             self._learning_rates[half] = config.learning_rate
+
+    def optimizer_state(self, half: str) -> tuple:
+        """(arrays, counts) of one half's optimiser, as a checkpoint keeps them; see `export_state`."""
+        return export_state(self.halves()[half])
 
     @property
     def learning_rate_scale(self) -> float:

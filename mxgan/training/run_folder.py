@@ -140,9 +140,12 @@ class RunFolder:
     def check_data(self, data: dict) -> None:
         """Raise ArgumentError unless these are the data that the run was trained on.
 
-        `data` is the fingerprint, and `classes`, the names of their classes, which older runs have not recorded.
+        `data` is the fingerprint, and `classes`, the names of their classes, which older runs have not recorded. An
+        imported run may have no fingerprint, and no names.
         """
         before, found = self.read_config()["data"], json.loads(json.dumps(data))
+        if not before.keys() - {"classes"}:
+            found = {name: value for name, value in found.items() if name in before}
         before = {"classes": found.get("classes"), **before} if "classes" in found else before
         if before != found:
             other = [key for key in {**before, **found} if before.get(key) != found.get(key)]

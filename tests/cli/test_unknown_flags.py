@@ -79,7 +79,7 @@ def test_a_setting_given_as_a_flag_is_told(given, words):
 def test_every_setting_of_run_recipe_and_networks_is_a_flag_or_is_told():
     flags = {option.name for option in mxgan_command().params}
     wanted = {field.name for field in fields(mxgan.RunConfig)} | {field.name for field in fields(mxgan.Recipe)}
-    for network in mxgan.NETWORKS.values():
+    for network in {type(recipe.network) for recipe in mxgan.RECIPES.values()}:
         wanted |= {field.name for field in fields(network)}
     groups = {"network", "schedule", "instance_noise", "generator_optimizer", "discriminator_optimizer", "run_defaults"}
     told = settings_of_recipes()

@@ -1,0 +1,51 @@
+"""The command `mxgan import`: a run of a network that another program has trained."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Optional
+
+import click
+
+from mxgan.cli.flags import key_and_value, shape_of
+from mxgan.cli.streams import say
+from mxgan.cli.terminal import readable_errors, show_log
+
+__all__ = ["import_command"]
+
+
+@click.command("import")
+@click.argument("file", type=click.Path())
+@click.option("--run-dir", type=click.Path(), required=True, help="A new folder for the run.")
+@click.option("--discriminator", metavar="FILE", type=click.Path(),
+              help="The discriminator; without it, the run makes images but cannot be trained.")  # fmt: skip
+@click.option("--recipe", metavar="NAME",
+              help="Settings of further training, one of `mxgan recipes`; without it: those of the exported run, or "
+                   "dcgan-original.")  # fmt: skip
+@click.option("--dataset", metavar="NAME", help="Images of further training: mnist, digits, folder or recordio.")
+@click.option("--data-dir", type=click.Path(), help="Folder of the data, a .zip of images, or the .rec file.")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any setting of the recipe or the run.")
+@click.option("--symbol", metavar="FILE.json", type=click.Path(),
+              help="For a .params file: the generator's symbol; without it, the one beside the file.")  # fmt: skip
+@click.option("--discriminator-symbol", metavar="FILE.json", type=click.Path(),
+              help="The same for the discriminator's .params file.")  # fmt: skip
+@click.option("--latent", metavar="N,...", help="With a symbol: the shape of one latent, as 100,1,1.")
+@click.option("--input", "input_name", metavar="NAME", help="With a symbol: its input for latents.")
+@click.option("--strip-prefix", metavar="PREFIX", help="With a symbol: a prefix of the names in the file.")
+@click.option("--distribution", type=click.Choice(["normal", "uniform"]), help="Of the latents.")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def import_command(file: str, run_dir: str, settings: tuple, latent: Optional[str], debug: bool, **given) -> None:
+    """Make a run of the generator in FILE, and of the discriminator: to sample, evaluate, export and train on.
+
+    FILE is a state_dict of PyTorch's DCGAN (.pt, .pth or .safetensors), a .params file of MXNet, Gluon or mxgan, or a
+    folder of `mxgan export`.
+    """
+    with readable_errors(debug):
+        from mxgan.runs.importing import import_model
+
+        show_log(err=True)
+        own = dict(map(key_and_value, settings))
+        run = import_model(file, run_dir, settings=own, latent_shape=shape_of("--latent", latent), **given)
+        say(f"run folder: {run}")
+        say(f"  mxgan sample {shlex.quote(str(Path(run_dir)))} --output samples.png")

@@ -1,0 +1,203 @@
+"""`import_model`: a generator, or both networks, from the file of another program, as a run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Optional, Union
+
+import numpy as np
+
+from mxgan.data import UNKNOWN
+from mxgan.errors import ArgumentError, CheckpointError, MXGANError, listed
+from mxgan.export.computing import computed
+from mxgan.export.model import Model
+from mxgan.graphs.memory import Graph, check_memory
+from mxgan.networks import Symbols
+from mxgan.recipes import OF_IMPORTS, RECIPES, get_recipe
+from mxgan.runs.config import RunConfig
+from mxgan.runs.data import data_record, open_sources
+from mxgan.runs.file_settings import FileSettings
+from mxgan.runs.import_networks import Halves, completed, joined
+from mxgan.runs.import_sources import Found, discriminator_in, generator_in
+from mxgan.runs.imported_run import GeneratorAlone, ImportedRun, write_run
+from mxgan.runs.pair import build_pair, discriminator_output
+from mxgan.runtime.config import override
+from mxgan.runtime.draws import draw_latents
+from mxgan.training.checkpoint import sha256_of
+from mxgan.training.recipe import Recipe
+from mxgan.training.run_folder import RunFolder
+
+__all__ = ["import_model"]
+
+logger = logging.getLogger(__name__)
+
+EPOCHS = 100  # the end of a run, as `mxgan train` has it
+LATE = 10**6  # a step for schedules of learning rates that end with the run, as long as its end is not known
+TRIED = 2  # images
+
+
+def import_model(
+    file: Union[str, Path],
+    run_dir: Union[str, Path],
+    *,
+    discriminator: Union[str, Path, None] = None,
+    recipe: Union[str, Recipe, None] = None,
+    settings: Mapping = MappingProxyType({}),
+    dataset: Optional[str] = None,
+    data_dir: Union[str, Path, None] = None,
+    symbol=None,
+    discriminator_symbol=None,
+    latent_shape: Optional[Sequence[int]] = None,
+    input_name: Optional[str] = None,
+    strip_prefix: Optional[str] = None,
+    distribution: Optional[str] = None,
+) -> Path:
+    """Make a run of a network that another program has trained; returns the run's folder.
+
+    The run has one checkpoint, of step 0, with fresh optimisers. It is sampled, evaluated and exported as every run,
+    and with both networks it is trained on: `resume(run_dir, steps=N)`.
+
+    Parameters
+    ----------
+    file : the generator: a state_dict of PyTorch (.pt, .pth, .safetensors) of a DCGAN, named as in PyTorch's example;
+        a .params file of MXNet, Gluon or mxgan; or a folder of `export_model`, or the file in it. A file of PyTorch
+        may hold both networks.
+    run_dir : a folder that is empty or does not exist.
+    discriminator : the discriminator, a file or folder of the same kinds; None: the run cannot be trained.
+    recipe : a row of RECIPES, or a `Recipe`: the settings of further training; its network is replaced. None: those
+        that an exported folder names, or those of "dcgan-original".
+    settings : {setting: value} of `RunConfig`, such as {"batch_size": 128, "eps": 1e-3}; see `mxgan train --set`.
+    dataset, data_dir : the images of further training and of evaluations; None: unknown.
+    symbol, discriminator_symbol : for a .params file: as for `load_sampler`. D's head, or a sigmoid at its end, is
+        taken off.
+    latent_shape, input_name, strip_prefix, distribution : for the generator's file: as for `load_sampler`.
+
+    Raises
+    ------
+    ArgumentError, ShapeError : a bad setting, or networks too large for the memory. RunFolderError : `run_dir` is in
+        use or cannot be written.
+    CheckpointError, CorruptFileError : a file cannot be read, is of an unknown layout, or does not fit the other.
+    RuntimeUnavailableError : PyTorch or safetensors is not installed.
+    """
+    target = RunFolder(run_dir).path
+    RunFolder.refuse_used(target)
+    _check_settings(recipe, settings)
+    given = FileSettings(symbol, latent_shape, input_name, strip_prefix, distribution)
+    given.check()
+    FileSettings(discriminator_symbol).check()
+    file, second = Path(file), None if discriminator is None else Path(discriminator)
+    made, judge = generator_in(file, given), None
+    if second is None and made.partner is not None:
+        second, judge = file, made.partner
+    elif second is not None:
+        judge = discriminator_in(second, FileSettings(discriminator_symbol), made.image, made.zero_to_one)
+    elif discriminator_symbol is not None:
+        raise ArgumentError("discriminator_symbol is given without discriminator (--discriminator FILE); give both.")
+    for note in (*made.notes, *(judge.notes if judge else ())):
+        logger.info("import: %s", note)
+    base = _recipe(recipe, made)
+    halves = joined(made, judge, base)
+    run = _run_of(halves, base, recipe is not None, made, settings, dataset, data_dir)
+    record = {"generator": _origin(file), "discriminator": None if second is None else _origin(second)}
+    write_run(target, run, record)
+    return target
+
+
+def _check_settings(recipe, settings: Mapping) -> None:
+    """Raise ArgumentError for an unknown recipe, and for settings of another type."""
+    if isinstance(recipe, str):
+        get_recipe(recipe)
+    elif not (recipe is None or isinstance(recipe, Recipe)):
+        raise ArgumentError(f"recipe is of the type {type(recipe).__name__}; give a name in RECIPES, or a Recipe.")
+    if not isinstance(settings, Mapping):
+        raise ArgumentError(f"settings are of the type {type(settings).__name__}; give {{setting: value}}.")
+
+
+def _recipe(given: Union[str, Recipe, None], made: Found) -> Recipe:
+    """The recipe given; else the one that an exported folder names, with its settings; else the one for imports."""
+    if given is not None:
+        return get_recipe(given) if isinstance(given, str) else given
+    name, changed = made.facts.get("recipe"), made.facts.get("settings")
+    if not isinstance(name, str) or name not in RECIPES or not isinstance(changed, dict):
+        return RECIPES[OF_IMPORTS]
+    own = {key: value for key, value in changed.items() if not str(key).startswith("network")}
+    try:
+        return override(RECIPES[name], own)
+    except MXGANError as error:  # the folder is a stranger's, or of another version
+        logger.warning("The settings of training in the folder cannot be taken: %s", error)
+        return RECIPES[OF_IMPORTS]
+
+
+def _run_of(
+    halves: Halves, base: Recipe, chosen: bool, made: Found, settings: Mapping, dataset: Optional[str], data_dir
+) -> ImportedRun:
+    """The run, after a check of everything that its first step or its first save would need."""
+    recipe = _with_network(base, halves.network, chosen)
+    if made.distribution is not None:
+        recipe = replace(recipe, latent_distribution=made.distribution)
+    place = None if data_dir is None else str(Path(data_dir).absolute())
+    if dataset is None and place is not None:
+        raise ArgumentError("data_dir is given without dataset (--dataset NAME); give both.")
+    defaults = {"epochs": EPOCHS, **base.run_defaults, "dataset": dataset or UNKNOWN, "data_dir": place}
+    config = override(RunConfig(recipe=recipe, **defaults), settings)
+    network, batch = config.recipe.network, config.recipe.batch_size
+    generator, notes = completed("generator", network.generator(), network.generator_inputs(batch), halves.generator)
+    if halves.discriminator is None:
+        check_memory({"generator": Graph(network.generator(), network.generator_inputs(TRIED))}, training=False)
+        pair = GeneratorAlone(network.generator(), generator)
+    else:
+        output = discriminator_output(config.recipe)
+        discriminator, more = completed("discriminator", output, network.images(batch), halves.discriminator)
+        notes += more
+        pair = build_pair(config, config.steps or LATE)
+        pair.set_params(generator, discriminator)
+    if notes:
+        logger.info("import: %s", listed(notes))
+    _check_computes(network, generator)
+    data = data_record(open_sources(config).images) if dataset else {}
+    if made.class_names and network.generator_classes:
+        data = {"classes": list(made.class_names), **data}
+    return ImportedRun(config, pair, data)
+
+
+def _with_network(recipe: Recipe, network, chosen: bool) -> Recipe:
+    """The recipe with the network of the file; ArgumentError if the recipe was chosen and is for another network."""
+    row = type(network)
+    if isinstance(network, Symbols):
+        fits = recipe.network.generator_classes == 0 or network.classes > 0
+        fits, known = fits and not recipe.network.classifies, "one whose D does not classify, without classes"
+    else:
+        fits = type(recipe.network) is row
+        known = listed([name for name, each in RECIPES.items() if type(each.network) is row], 20)
+    if chosen and not fits:
+        raise ArgumentError(
+            f"the recipe's network is {recipe.network.title} ({recipe.network.name!r}), and the file holds {row.title} "
+            f"({row.name!r}). Give a recipe of that network: {known}."
+        )
+    if not chosen and not network.classifies:
+        recipe = replace(recipe, labelled_per_class=0)
+    return replace(recipe, network=network)
+
+
+def _check_computes(network, parameters: tuple) -> None:
+    """Raise CheckpointError if the generator makes values that are not finite, as of a variance below 0."""
+    inputs = {name: shape[1:] for name, shape in network.generator_inputs(1).items()}
+    arrays = {name: value.asnumpy() for group in parameters for name, value in group.items()}
+    values = {name: draw_latents((TRIED, *shape), 0, 0, "import") for name, shape in inputs.items()}
+    values.update({"class_label": np.zeros(TRIED, np.float32)} if network.generator_classes else {})
+    model = Model(network.generator(), arrays, inputs, classes=network.generator_classes)
+    (images, *_) = computed(model, values)
+    if not np.isfinite(images).all():
+        raise CheckpointError(
+            "the generator makes values that are not finite: of a variance below 0, or of weights too large. Give "
+            "another file."
+        )
+
+
+def _origin(path: Path) -> dict:
+    """What config.json tells of a file."""
+    return {"file": path.name, **({} if path.is_dir() else {"sha256": sha256_of(path)})}
