@@ -39,7 +39,7 @@ def train_on(run: Path, steps: int, **changes):
     return session
 
 
-def torch_pair(folder: Path, sides: int = 32, channels: int = 3, steps: int = 0) -> tuple:
+def torch_pair(folder: Path, sides: int = 16, channels: int = 3, steps: int = 0) -> tuple:
     """(G, D) of PyTorch in eval mode, saved as g.pt and d.pt."""
     torch = pytest.importorskip("torch")
     pair = torch_dcgan.generator(sides, channels), torch_dcgan.discriminator(sides, channels)
@@ -106,7 +106,7 @@ def test_the_settings_are_those_of_the_example_and_may_be_others(tmp_path):
 
 def test_biases_that_only_some_layers_have_are_zero_in_the_others(tmp_path):
     torch = pytest.importorskip("torch")
-    maker, _ = torch_pair(tmp_path)
+    maker, _ = torch_pair(tmp_path, 32)
     maker[9].bias = torch.nn.Parameter(torch.tensor([0.1, -0.2, 0.3]))
     torch.save(maker.state_dict(), tmp_path / "g.pt")
     run = imported(tmp_path / "g.pt", tmp_path / "run", discriminator=tmp_path / "d.pt")
@@ -117,7 +117,7 @@ def test_biases_that_only_some_layers_have_are_zero_in_the_others(tmp_path):
 
 
 def test_a_spectrally_normalised_recipe_goes_on_from_the_weights(tmp_path):
-    _, judge = torch_pair(tmp_path)
+    _, judge = torch_pair(tmp_path, 32)
     run = imported(tmp_path / "g.pt", tmp_path / "run", discriminator=tmp_path / "d.pt", recipe="hinge")
     images = np.tanh(np.random.default_rng(0).standard_normal((4, 3, 32, 32))).astype("f")
     import torch
@@ -155,7 +155,7 @@ def test_two_and_two_steps_are_four(tmp_path):
 def test_a_step_after_the_import_is_torchs_own_step(tmp_path):
     """One step of plain SGD on the first latents and images, against PyTorch in the order of the example."""
     torch = pytest.importorskip("torch")
-    maker, judge = torch_pair(tmp_path)
+    maker, judge = torch_pair(tmp_path, 32)
     sgd = {"name": "sgd", "learning_rate": 0.1, "settings": {}}
     halves = ("generator", "discriminator")
     sgd = {f"{half}_optimizer.{name}": value for half in halves for name, value in sgd.items()}
@@ -214,7 +214,7 @@ def test_a_run_without_data_takes_them_later(tmp_path):
 def test_a_generator_alone_makes_images_and_is_not_trained(tmp_path):
     torch_pair(tmp_path)
     run = imported(tmp_path / "g.pt", tmp_path / "run")
-    assert mxgan.load_sampler(run).draw(2).shape == (2, 3, 32, 32)
+    assert mxgan.load_sampler(run).draw(2).shape == (2, 3, 16, 16)
     for action in (
         lambda: mxgan.resume(run, steps=1, dataset="digits"),
         lambda: mxgan.start_or_resume(recorded_config(RunFolder.open(run)), run),
