@@ -11,6 +11,7 @@
     unknown_flags.py  a setting that is given as a flag
     evaluate.py     mxgan evaluate, mxgan train-classifier
     export.py       mxgan export
+    importing.py    mxgan import
     summary.py      mxgan summary
     doctor.py       the checks of `mxgan doctor`
     outputs.py      files at the paths that the user gives

@@ -11,6 +11,7 @@ FORMATS has a row for each format; `write_model` writes a `Model` as one of them
     onnx_file.py    a file of ONNX, with metadata, checked before it gets its name; folding.py: BatchNorm in weights
     onnx_building.py  an ONNX graph that grows layer by layer; onnx_rules, _layers, _elementwise, _shapes: rules
     onnx_sampler.py   images from such a file by onnxruntime
+    tensor_files.py  arrays of PyTorch and safetensors from any origin
     reading.py      an exported folder, back as a Model
     checking.py     the files of an export, run by their own library and compared with MXNet
     card.py, card_parts.py    the model card; filling.py fills in what stands in templates/

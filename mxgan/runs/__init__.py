@@ -12,5 +12,9 @@
     session.py      start, resume, start_or_resume → Session
     load.py         load_sampler: a generator from a run folder or a file
     discriminator.py  D's features of a run, for projection
+    import_sources.py   one half of a pair in a file of another program
+    import_networks.py  both halves joined into one network
+    imported_run.py     the folder of a run that is imported
+    importing.py    import_model: a run of a network that another program has trained
     evaluate.py     evaluate: metrics of a checkpoint's samples
 """
