@@ -12,6 +12,7 @@ FORMATS has a row for each format; `write_model` writes a `Model` as one of them
     onnx_building.py  an ONNX graph that grows layer by layer; onnx_rules, _layers, _elementwise, _shapes: rules
     onnx_sampler.py   images from such a file by onnxruntime
     tensor_files.py  arrays of PyTorch and safetensors from any origin
+    onnx_arrays.py  the parameters in a file of ONNX
     reading.py      an exported folder, back as a Model
     checking.py     the files of an export, run by their own library and compared with MXNet
     card.py, card_parts.py    the model card; filling.py fills in what stands in templates/
@@ -22,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from mxgan.export.array_files import READERS, read_named, write_named
 from mxgan.export.description import Description, write_description
 from mxgan.export.model import Model
 from mxgan.export.mxnet_file import published_for_mxnet, write_mxnet
+from mxgan.export.onnx_arrays import read_onnx
 from mxgan.export.onnx_file import PRECISIONS, write_onnx
 from mxgan.export.plain import plain
 from mxgan.export.torch_file import read_torch, write_torch
@@ -45,19 +47,17 @@ class Format(NamedTuple):
     Attributes
     ----------
     write : (model, folder, **options) → the names of the files that it has written into the folder.
+    read : description → {name: array} of `form`'s parameters.
     form : model → the model that these files hold; `write` takes this one.
     options : {option: values allowed}, the default first.
     needs : options → ((module, extra of mxgan), …) to write it.
-    read : description → {name: array} of `form`'s parameters; None if the files are not read back.
-    unread : why not, and what to do, as a sentence.
     """
 
     write: Callable
+    read: Callable
     form: Callable = lambda model: model
     options: Mapping = MappingProxyType({})
     needs: Callable = lambda options: ()
-    read: Optional[Callable] = None
-    unread: str = ""
 
 
 def _arrays(suffix: str, *needs: tuple) -> Format:
@@ -68,7 +68,7 @@ def _arrays(suffix: str, *needs: tuple) -> Format:
         write_named(path, model.parameters)
         return (path.name,)
 
-    return Format(write, needs=lambda options: needs, read=_read_arrays)
+    return Format(write, _read_arrays, needs=lambda options: needs)
 
 
 def _read_arrays(description: Description) -> dict:
@@ -79,21 +79,22 @@ def _read_arrays(description: Description) -> dict:
 _OF_WEIGHTS = {"pt": ("torch", "torch"), "safetensors": ("safetensors", "safetensors")}
 
 FORMATS: Mapping[str, Format] = {
-    "mxnet": Format(write_mxnet, published_for_mxnet, read=_read_arrays),
+    "mxnet": Format(write_mxnet, _read_arrays, published_for_mxnet),
     "npz": _arrays(".npz"),
     "onnx": Format(
         write_onnx,
-        options={"precision": PRECISIONS, "fold": (True, False)},
-        needs=lambda options: (("onnx", "onnx"),),
-        unread="A file of ONNX has no parameters by their names. Give an export in another format, or the run.",
+        read_onnx,
+        plain,
+        {"precision": PRECISIONS, "fold": (True, False)},
+        lambda options: (("onnx", "onnx"),),
     ),
     "safetensors": _arrays(".safetensors", ("safetensors", "safetensors")),
     "torch": Format(
         write_torch,
+        read_torch,
         plain,
         {"weights": ("pt", "safetensors")},
         lambda options: (_OF_WEIGHTS[options["weights"]],),
-        read_torch,
     ),
 }
 

@@ -18,7 +18,7 @@ from mxgan.graphs.ndarray_files import read_arrays
 from mxgan.runtime.extras import needed
 from mxgan.runtime.files import open_plain, write_whole
 
-__all__ = ["READERS", "read_named", "write_named"]
+__all__ = ["READERS", "REMEDY", "check_array", "check_file_size", "read_named", "write_named"]
 
 REMEDY = "Export the network again, or copy the folder again."
 
@@ -39,11 +39,7 @@ def read_named(path: Path, wanted: Mapping) -> dict:
     CorruptFileError : it is damaged, holds other arrays, or values that are not finite.
     CheckpointError : it is missing, or no plain file. RuntimeUnavailableError : its library is not installed.
     """
-    with open_plain(path) as stream:
-        size = stream.seek(0, io.SEEK_END)
-    most = sum(_bytes(shape) + _EACH for shape in wanted.values()) + _BESIDES
-    if size > most:
-        raise CorruptFileError(path, f"has {size} bytes, and its arrays take at most {most}", remedy=REMEDY)
+    check_file_size(path, wanted)
     try:
         arrays = READERS[path.suffix](path, wanted)
     except MXGANError:
@@ -53,10 +49,19 @@ def read_named(path: Path, wanted: Mapping) -> dict:
         raise CorruptFileError(path, f"cannot be read ({reason})", remedy=REMEDY) from error
     _check_names(path, arrays, wanted)
     for name, value in arrays.items():
-        _check(path, name, getattr(value, "shape", ()), getattr(value, "dtype", "a group"), wanted)
+        check_array(path, name, getattr(value, "shape", ()), getattr(value, "dtype", "a group"), wanted)
         if not np.isfinite(value).all():
             raise CorruptFileError(path, f"has values in {name!r} that are not finite", remedy=REMEDY)
     return {name: arrays[name] for name in wanted}
+
+
+def check_file_size(path: Path, wanted: Mapping, besides: int = _BESIDES) -> None:
+    """Raise CorruptFileError if a file is larger than arrays of the shapes {name: shape}, and what is beside them."""
+    with open_plain(path) as stream:
+        size = stream.seek(0, io.SEEK_END)
+    most = sum(_bytes(shape) + _EACH for shape in wanted.values()) + besides
+    if size > most:
+        raise CorruptFileError(path, f"has {size} bytes, and its arrays take at most {most}", remedy=REMEDY)
 
 
 def write_named(path: Path, arrays: Mapping) -> None:
@@ -81,7 +86,8 @@ def _check_names(path: Path, found, wanted: Mapping) -> None:
         raise CorruptFileError(path, f"{problem}: its arrays are not those of {path.parent}/export.json", remedy=REMEDY)
 
 
-def _check(path: Path, name: str, shape: tuple, dtype, wanted: Mapping) -> None:
+def check_array(path: Path, name: str, shape: tuple, dtype: object, wanted: Mapping) -> None:
+    """Raise CorruptFileError unless an array of a file is float32 and has the shape {name: shape}."""
     if tuple(shape) != wanted[name] or str(dtype) != "float32":
         raise CorruptFileError(
             path, f"has {name!r} as {dtype} {tuple(shape)}, and export.json as float32 {wanted[name]}", remedy=REMEDY
@@ -114,7 +120,7 @@ def _npy(archive, member, path: Path, name: str, wanted: Mapping) -> np.ndarray:
     if np.lib.format.read_magic(head) != (1, 0):
         raise ValueError(f"{name!r} is of another version of NumPy's format")
     shape, by_columns, dtype = np.lib.format.read_array_header_1_0(head)
-    _check(path, name, shape, dtype, wanted)
+    check_array(path, name, shape, dtype, wanted)
     values = np.frombuffer(content, "<f4", offset=head.tell())
     return values.reshape(shape, order="F" if by_columns else "C").copy(order="C")
 

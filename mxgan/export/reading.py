@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Union
 
-from mxgan.errors import CheckpointError, CorruptFileError
+from mxgan.errors import CorruptFileError
 from mxgan.export import FORMATS
 from mxgan.export.description import REMEDY, Description, StoredFile, read_description
 from mxgan.export.model import Model
@@ -25,21 +25,17 @@ def is_exported(folder: Union[str, Path]) -> bool:
 def read_exported(folder: Union[str, Path]) -> Model:
     """Read a folder that `write_model` has written; it may be a stranger's.
 
-    The model is as it is stored: npz and safetensors hold the network of the run, mxnet and torch its published layers.
+    The model is as it is stored: npz and safetensors hold the network of the run, mxnet, onnx and torch its published
+    layers.
 
     Raises
     ------
     CorruptFileError : a file is damaged or was changed, or does not fit the others.
-    CheckpointError : a file is missing, or the format cannot be read back.
+    CheckpointError : a file is missing; one of ONNX has BatchNorm in its weights, or is float16.
     RuntimeUnavailableError : the library of the format is not installed.
     """
     found = described(folder)
-    form = FORMATS[found.format]
-    if form.read is None:
-        raise CheckpointError(
-            f"{folder} is an export as {found.format}, which is not read back. {form.unread}".rstrip()
-        )
-    return replace(found.model, parameters=form.read(found))
+    return replace(found.model, parameters=FORMATS[found.format].read(found))
 
 
 def described(folder: Union[str, Path]) -> Description:

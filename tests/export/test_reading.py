@@ -17,19 +17,20 @@ import pytest
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, MXGANError
 from mxgan.export import FORMATS, check_format, write_model
 from mxgan.export.model import Model
+from mxgan.export.plain import plain
 from mxgan.export.reading import is_exported, read_exported
 from mxgan.runtime import mx
 from mxgan.runtime.draws import rng_for
 from tests.export.models import HALVES, VARIANTS, inputs_of, model_of, mxnet_outputs
 from tests.support import long_but
 
-READ_BACK = [name for name, row in FORMATS.items() if row.read]
+OPTIONS = {"onnx": {"fold": False}}  # in which the whole network can be had back
 SAME_BITS = ("npz", "safetensors")  # the network of the run itself; the others have its published layers
 
 
 def exported(folder, form: str, variant: str = "cgan", half: str = "generator"):
     folder.mkdir()
-    write_model(model_of(variant, half), folder, form)
+    write_model(model_of(variant, half), folder, form, OPTIONS.get(form, {}))
     return folder
 
 
@@ -37,7 +38,7 @@ def exported(folder, form: str, variant: str = "cgan", half: str = "generator"):
 def kept(tmp_path_factory):
     """One folder for each format; tests copy them."""
     top = tmp_path_factory.mktemp("kept")
-    return {form: exported(top / form, form) for form in READ_BACK}
+    return {form: exported(top / form, form) for form in FORMATS}
 
 
 def copy_of(kept, form: str, folder):
@@ -73,10 +74,10 @@ def test_npz_comes_back_as_it_was(variant, half, tmp_path):
         np.testing.assert_array_equal(found.parameters[name], value)
 
 
-@pytest.mark.parametrize("form", READ_BACK)
+@pytest.mark.parametrize("form", FORMATS)
 def test_a_model_that_was_read_computes_the_same(form, tmp_path):
     model = model_of("spectral cgan", "discriminator")
-    write_model(model, tmp_path, form)
+    write_model(model, tmp_path, form, OPTIONS.get(form, {}))
     values = inputs_of(model, 5)
     (result,), (expected,) = mxnet_outputs(read_exported(tmp_path), values), mxnet_outputs(model, values)
     np.testing.assert_allclose(result, expected, atol=0 if form in SAME_BITS else 1e-5, rtol=0)
@@ -203,7 +204,7 @@ def test_what_is_no_description_is_refused(text, tmp_path):
         read_exported(tmp_path)
 
 
-@pytest.mark.parametrize("form", READ_BACK)
+@pytest.mark.parametrize("form", FORMATS)
 def test_a_file_that_was_changed_or_lost_is_named(form, kept, tmp_path):
     folder = copy_of(kept, form, tmp_path)
     last = folder / described(folder)["files"][-1]["name"]
@@ -280,8 +281,67 @@ def test_a_file_larger_than_its_arrays_is_not_opened(kept, tmp_path):
         read_exported(folder)
 
 
+@pytest.mark.parametrize("options", [{}, {"fold": False, "precision": "float16"}])
+def test_a_file_of_onnx_without_the_whole_network_is_refused(options, tmp_path):
+    write_model(model_of("dcgan", "generator"), tmp_path, "onnx", options)
+    with pytest.raises(CheckpointError, match=r"is not the whole network: .*--keep-batch-norm"):
+        read_exported(tmp_path)
+
+
+def onnx_of(folder, change) -> None:
+    """A copy of the file of ONNX after a change of its first large initializer."""
+    onnx = pytest.importorskip("onnx")
+    path = folder / "model.onnx"
+    made = onnx.load(path)
+    change(onnx, next(each for each in made.graph.initializer if each.name == "g1_weight"))
+    path.write_bytes(made.SerializeToString())
+    describe(folder, described(folder))
+
+
+def in_another_file(onnx, tensor) -> None:
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../secret")
+
+
+def with_claims(onnx, tensor) -> None:
+    tensor.dims[0] = 2**40
+
+
+def shorter(onnx, tensor) -> None:
+    tensor.raw_data = tensor.raw_data[:-4]
+
+
+BAD_ONNX = {
+    "keeps g1_weight in another file": in_another_file,
+    r"has 'g1_weight' as float32 \(1099511627776, 8, 4, 4\)": with_claims,
+    "cannot be read as ONNX": shorter,
+}
+
+
+@pytest.mark.parametrize("fault", BAD_ONNX)
+def test_a_strangers_file_of_onnx_is_checked(fault, kept, tmp_path):
+    folder = copy_of(kept, "onnx", tmp_path)
+    onnx_of(folder, BAD_ONNX[fault])
+    with pytest.raises(CorruptFileError, match=fault):
+        read_exported(folder)
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("form", READ_BACK)
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_onnx_comes_back_as_the_published_layers(variant, half, tmp_path):
+    model = model_of(variant, half)
+    write_model(model, tmp_path, "onnx", OPTIONS["onnx"])
+    found, published = read_exported(tmp_path), plain(model)
+    assert found.parameters.keys() == published.parameters.keys()
+    for name, value in found.parameters.items():
+        if not name.endswith("_gamma"):
+            np.testing.assert_array_equal(value, published.parameters[name])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("form", FORMATS)
 def test_no_damage_is_more_than_a_named_error(form, kept, tmp_path):
     """Flipped bytes, cut files, and parts of export.json exchanged; whoever made them also corrected the sums."""
     folder, rng = copy_of(kept, form, tmp_path), rng_for("fuzz", 0, 0)
