@@ -11,6 +11,7 @@ from click.testing import CliRunner
 import mxgan
 from mxgan.cli import main
 from mxgan.export import FORMATS
+from tests.export.models import FORMS
 from tests.runs.test_model import file_of, trained
 
 
@@ -24,7 +25,7 @@ def source(tmp_path_factory):
     return trained(tmp_path_factory.mktemp("cli") / "run")
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", FORMS)
 def test_what_was_exported_is_told_and_can_be_sampled(form, source, tmp_path):
     out = tmp_path / "a folder"
     code, output = run("export", source, out, "--format", form, "--license", "cc-by-4.0")

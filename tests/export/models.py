@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 
 import numpy as np
+import pytest
 
 import mxgan
+from mxgan.export import FORMATS
 from mxgan.export.model import Model
 from mxgan.graphs.shapes import parameter_shapes
 from mxgan.runs.pair import discriminator_output
@@ -34,6 +37,9 @@ VARIANTS = {
     "uniform latents": ("dcgan", {}, {"latent_distribution": "uniform"}),
 }
 HALVES = ("generator", "discriminator")
+# Every format as a parameter of a test; that of PyTorch is left out where PyTorch is missing.
+WITHOUT_TORCH = pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed")
+FORMS = [pytest.param(name, marks=WITHOUT_TORCH) if name == "torch" else name for name in FORMATS]
 
 
 def model_of(variant: str, half: str, seed: int = 0, small: bool = True) -> Model:
@@ -99,3 +105,18 @@ def mxnet_outputs(model: Model, values: dict) -> list:
     gradients = {name: mx.nd.zeros_like(arguments[name]) for name in model.inputs}
     executor = model.symbol.bind(mx.cpu(), arguments, gradients, aux_states=states)
     return [output.asnumpy() for output in executor.forward(is_train=False)]
+
+
+def torch_outputs(folder, values: dict) -> list:
+    """What the network in the model.py of a folder computes, as arrays; it is imported as a program would."""
+    import torch
+
+    spec = spec_from_file_location("exported_model", folder / "model.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    given = [
+        torch.from_numpy(value.astype(np.int64) if name == "class_label" else value) for name, value in values.items()
+    ]
+    with torch.no_grad():
+        found = module.load()(*given)
+    return [output.numpy() for output in (found if isinstance(found, tuple) else (found,))]

@@ -10,18 +10,19 @@ import shutil
 import zipfile
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
 
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, MXGANError
-from mxgan.export import FORMATS, check_format, write_model
+from mxgan.export import check_format, write_model
 from mxgan.export.model import Model
 from mxgan.export.plain import plain
 from mxgan.export.reading import is_exported, read_exported
 from mxgan.runtime import mx
 from mxgan.runtime.draws import rng_for
-from tests.export.models import HALVES, VARIANTS, inputs_of, model_of, mxnet_outputs
+from tests.export.models import FORMS, HALVES, VARIANTS, inputs_of, model_of, mxnet_outputs
 from tests.support import long_but
 
 OPTIONS = {"onnx": {"fold": False}}  # in which the whole network can be had back
@@ -36,13 +37,13 @@ def exported(folder, form: str, variant: str = "cgan", half: str = "generator"):
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):
-    """One folder for each format; tests copy them."""
+    """kept(format): one folder for each format, written once; tests copy them."""
     top = tmp_path_factory.mktemp("kept")
-    return {form: exported(top / form, form) for form in FORMATS}
+    return cache(lambda form: exported(top / form, form))
 
 
 def copy_of(kept, form: str, folder):
-    return shutil.copytree(kept[form], folder / form)
+    return shutil.copytree(kept(form), folder / form)
 
 
 def described(folder) -> dict:
@@ -74,7 +75,7 @@ def test_npz_comes_back_as_it_was(variant, half, tmp_path):
         np.testing.assert_array_equal(found.parameters[name], value)
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", FORMS)
 def test_a_model_that_was_read_computes_the_same(form, tmp_path):
     model = model_of("spectral cgan", "discriminator")
     write_model(model, tmp_path, form, OPTIONS.get(form, {}))
@@ -94,7 +95,7 @@ def test_facts_and_class_names_come_back(tmp_path):
 
 
 def test_export_json_says_what_a_reader_needs(kept):
-    content = described(kept["npz"])
+    content = described(kept("npz"))
     assert content["inputs"] == {
         "latent": {"symbol": "rand", "shape": [10, 1, 1], "dtype": "float32"},
         "class": {"symbol": "class_label", "shape": [], "dtype": "int64"},
@@ -103,7 +104,7 @@ def test_export_json_says_what_a_reader_needs(kept):
     assert content["graph"]["parameters"]["g1_weight"] == [10, 8, 4, 4]
     assert [layer["shape"] for layer in content["graph"]["layers"]][-1] == ["N", 1, 16, 16]
     (file,) = content["files"]
-    assert file["sha256"] == hashlib.sha256((kept["npz"] / file["name"]).read_bytes()).hexdigest()
+    assert file["sha256"] == hashlib.sha256((kept("npz") / file["name"]).read_bytes()).hexdigest()
 
 
 def test_two_layers_of_one_name_are_told_apart(tmp_path):
@@ -204,7 +205,7 @@ def test_what_is_no_description_is_refused(text, tmp_path):
         read_exported(tmp_path)
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", FORMS)
 def test_a_file_that_was_changed_or_lost_is_named(form, kept, tmp_path):
     folder = copy_of(kept, form, tmp_path)
     last = folder / described(folder)["files"][-1]["name"]
@@ -341,7 +342,7 @@ def test_onnx_comes_back_as_the_published_layers(variant, half, tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", FORMS)
 def test_no_damage_is_more_than_a_named_error(form, kept, tmp_path):
     """Flipped bytes, cut files, and parts of export.json exchanged; whoever made them also corrected the sums."""
     folder, rng = copy_of(kept, form, tmp_path), rng_for("fuzz", 0, 0)

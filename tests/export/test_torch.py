@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import subprocess
 import sys
 from dataclasses import replace
@@ -22,27 +21,10 @@ from mxgan.export.torch_names import TAKEN, identifiers
 from mxgan.graphs.shapes import parameter_shapes
 from mxgan.runs.pair import discriminator_output
 from mxgan.runtime import mx
-from tests.export.models import HALVES, VARIANTS, inputs_of, model_of, mxnet_outputs
+from tests.export.models import HALVES, VARIANTS, inputs_of, model_of, mxnet_outputs, torch_outputs
 from tests.support import long_but
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-
-
-def loaded(folder):
-    """The network of a folder's model.py, as a program would import it."""
-    spec = importlib.util.spec_from_file_location("exported_model", folder / "model.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.load()
-
-
-def torch_outputs(folder, values: dict) -> list:
-    given = [
-        torch.from_numpy(value.astype(np.int64) if name == "class_label" else value) for name, value in values.items()
-    ]
-    with torch.no_grad():
-        found = loaded(folder)(*given)
-    return [output.numpy() for output in (found if isinstance(found, tuple) else (found,))]
 
 
 def check_source(source: str) -> None:

@@ -15,7 +15,9 @@ from mxgan.export.reading import read_exported
 from mxgan.export.torch_code import RULES, code_of
 from mxgan.graphs.shapes import parameter_shapes
 from mxgan.runtime import mx
-from tests.export.test_torch import torch_outputs
+from tests.export.models import WITHOUT_TORCH, torch_outputs
+
+pytestmark = WITHOUT_TORCH
 
 IMAGES, ROWS = (4, 6, 8), (5,)
 S = mx.sym

@@ -23,6 +23,7 @@ from mxgan.export import FORMATS
 from mxgan.export.reading import read_exported
 from mxgan.runs.export import export_model
 from mxgan.runtime import mx
+from tests.export.models import WITHOUT_TORCH
 from tests.runs.test_model import file_of, trained
 from tests.support import long_but
 
@@ -171,7 +172,7 @@ def test_files_that_cannot_be_run_here_are_written_and_not_called_checked(run, t
     assert "differed from" not in (made.folder / "README.md").read_text()
 
 
-@pytest.mark.parametrize("form", ["onnx", "torch"])
+@pytest.mark.parametrize("form", ["onnx", pytest.param("torch", marks=WITHOUT_TORCH)])
 def test_a_layer_without_a_rule_leaves_nothing(form, tmp_path):
     data = mx.sym.Deconvolution(mx.sym.Variable("rand"), name="up", kernel=(8, 8), num_filter=3)
     symbol = mx.sym.tanh(mx.sym.gammaln(data, name="odd"))
