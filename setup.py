@@ -66,7 +66,7 @@ ONNX = ["onnx>=1.13.1", "onnxruntime>=1.14"]
 
 # Files of PyTorch: a state_dict as .pt is written and read by PyTorch alone.
 SAFETENSORS = ["safetensors>=0.4"]
-TORCH = ["torch>=2.0", *SAFETENSORS]
+TORCH = ["torch>=2.6", *SAFETENSORS]  # before 2.6, weights_only=True could run code (CVE-2025-32434)
 
 # Films as .mp4; GIF and WebP come from Pillow.
 FILM = ["imageio>=2.31", "imageio-ffmpeg>=0.4.9"]
