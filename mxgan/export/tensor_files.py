@@ -10,13 +10,14 @@ from typing import Any, Optional
 
 import numpy as np
 
-from mxgan.errors import CheckpointError, CorruptFileError, first_line
+from mxgan.errors import CheckpointError, CorruptFileError, MXGANError, first_line
 from mxgan.runtime.extras import needed
 from mxgan.runtime.files import open_plain
 from mxgan.runtime.memory import check_room
 
 __all__ = ["is_safetensors", "is_torch", "read_safetensors", "read_torch"]
 
+ZIP, PICKLE = b"PK\x03\x04", b"\x80"  # the first bytes of either
 DEEPEST = 4  # groups in groups of a checkpoint
 MOST_ENTRIES = 2**16  # of a zip
 LARGEST_PICKLE = 2**24  # bytes of the names and shapes; the values are outside
@@ -25,7 +26,7 @@ SAVE_AGAIN = "In the program that made it: torch.save(network.state_dict(), FILE
 
 def is_torch(head: bytes) -> bool:
     """Whether the first bytes are those of a zip, as torch.save writes it since 1.6, or of a pickle."""
-    return head.startswith((b"PK\x03\x04", b"\x80"))
+    return head.startswith((ZIP, PICKLE))
 
 
 def is_safetensors(head: bytes) -> bool:
@@ -60,24 +61,22 @@ def read_torch(path: Path) -> dict:
         raise CorruptFileError(path, f"cannot be read as a file of torch.save ({first_line(error)})") from error
     if isinstance(found, torch.Tensor) or not isinstance(found, Mapping):
         raise CheckpointError(f"{path} holds a {type(found).__name__}, not a state_dict. {SAVE_AGAIN}")
-    return _Reading(torch, path, records).arrays_in(found)
+    try:
+        return _Reading(torch, path, records).arrays_in(found)
+    except (RuntimeError, TypeError, ValueError) as error:  # of PyTorch, for a kind of tensor that it cannot convert
+        if isinstance(error, MXGANError):
+            raise
+        raise CorruptFileError(path, f"has a tensor that cannot be read ({first_line(error)})") from error
 
 
 def _records(path: Path) -> list:
     """The sizes of the records of a zip of torch.save, after a check that they are as large as they say."""
     try:
-        with open_plain(path) as stream, zipfile.ZipFile(stream) as archive:
-            entries, size = archive.infolist(), stream.seek(0, 2)
-    except zipfile.BadZipFile as error:
         with open_plain(path) as stream:
-            head = stream.read(4)
-        if head.startswith(b"\x80"):
-            raise CheckpointError(
-                f"{path} is a plain pickle, or a file of PyTorch before 1.6; reading it could run code of the file. "
-                "Save it again with a newer PyTorch: torch.save(torch.load(FILE, weights_only=True), NEW)."
-            ) from error
-        raise CorruptFileError(path, f"is not a whole file of torch.save ({first_line(error)})") from error
-    except (NotImplementedError, ValueError, OverflowError, OSError) as error:
+            _check_head(path, stream.read(len(ZIP)))
+            with zipfile.ZipFile(stream) as archive:
+                entries, size = archive.infolist(), stream.seek(0, 2)
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, OSError) as error:
         raise CorruptFileError(path, f"is not a whole file of torch.save ({first_line(error)})") from error
     names = [entry.filename.rpartition("/")[2] for entry in entries]
     if "constants.pkl" in names:
@@ -93,6 +92,21 @@ def _records(path: Path) -> list:
         )
     check_room(f"The tensors of {path}", 2 * claimed, "Free memory.")
     return [entry.file_size for entry in entries]
+
+
+def _check_head(path: Path, head: bytes) -> None:
+    """Raise an error unless a file begins as a zip.
+
+    torch.load decides by these bytes how it reads, and zipfile by the end of the file. So a pickle with a zip behind it
+    would be checked as the zip, and read as the pickle.
+    """
+    if head.startswith(PICKLE):
+        raise CheckpointError(
+            f"{path} is a plain pickle, or a file of PyTorch before 1.6; reading it could run code of the file. Save it "
+            "again with a newer PyTorch: torch.save(torch.load(FILE, weights_only=True), NEW)."
+        )
+    if head != ZIP:
+        raise CorruptFileError(path, f"is not a whole file of torch.save: it begins with {head!r}, not with {ZIP!r}")
 
 
 class _Reading:
@@ -118,21 +132,22 @@ class _Reading:
 
     def _array_of(self, name: str, tensor: Any) -> np.ndarray:
         plain = tensor.layout == self._torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
-        if not plain or tensor.is_complex():
+        if not plain or tensor.is_complex() or tensor.is_nested:
             raise CheckpointError(
-                f"{self._path}: the tensor {name!r} is sparse, quantised, complex or without values; give one with "
-                "plain numbers."
+                f"{self._path}: the tensor {name!r} is sparse, quantised, complex, nested or without values; give one "
+                "with plain numbers."
             )
-        key = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype)
+        key = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype, tensor.is_neg())
         if key in self._made:  # two names for one tensor
             return self._made[key]
         size, stored = tensor.numel() * tensor.element_size(), tensor.untyped_storage().nbytes()
         self._left -= size
-        # One number as a huge tensor; in an older PyTorch, a tensor that reaches beyond its record; one record often.
+        # A file may give one number as a huge tensor. It may name one record many times. In an older PyTorch, a tensor
+        # may reach beyond its record.
         if size > stored or stored not in self._records or self._left < 0:
             claim = f"claims {tensor.numel():,} numbers, more than the file has"
             raise CorruptFileError(self._path, f"the tensor {name!r} {claim}")
-        tensor = tensor.detach()
+        tensor = tensor.detach().resolve_neg()
         values = tensor.float() if tensor.is_floating_point() else tensor
         self._made[key] = values.contiguous().numpy().copy()
         return self._made[key]

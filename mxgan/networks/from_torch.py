@@ -128,7 +128,8 @@ def _layers(group: Mapping) -> list:
 
 def _natural(name: str) -> list:
     """A key for sorting that counts numbers as numbers: main.3 comes before main.12."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]{1,9})", name)]
+    parts = re.split(r"([0-9]{1,9})", name)  # every second one is a number
+    return [(int(part), "") if i % 2 else (-1, part) for i, part in enumerate(parts)]
 
 
 def _named(letter: str, convolutions: list, norms: list, normed: range) -> dict:

@@ -87,6 +87,30 @@ def test_other_contents_are_told_in_words(save, words, tmp_path):
         read_torch(tmp_path / "a.pt")
 
 
+def test_a_zip_behind_something_else_is_not_read(tmp_path):
+    """torch.load reads what begins, and zipfile what ends the file."""
+    torch.save({"a": torch.zeros(2)}, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    torch.save({"a": torch.ones(2)}, tmp_path / "new.pt")
+    behind = (tmp_path / "new.pt").read_bytes()
+    (tmp_path / "a.pt").write_bytes((tmp_path / "old.pt").read_bytes() + behind)
+    with pytest.raises(CheckpointError, match="is a plain pickle"):
+        read_torch(tmp_path / "a.pt")
+    (tmp_path / "a.pt").write_bytes(b"x" * 512 + behind)
+    with pytest.raises(CorruptFileError, match="it begins with b'xxxx', not with b'PK"):
+        read_torch(tmp_path / "a.pt")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_tensors_of_unusual_kinds(tmp_path):
+    values = torch.arange(3.0)
+    torch.save({"a": values, "b": torch._neg_view(values), "c": values.to(torch.cfloat).imag}, tmp_path / "neg.pt")
+    found = read_torch(tmp_path / "neg.pt")
+    assert (found["a"].tolist(), found["b"].tolist(), found["c"].tolist()) == ([0, 1, 2], [0, -1, -2], [0, 0, 0])
+    torch.save({"n": torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)])}, tmp_path / "nest.pt")
+    with pytest.raises(MXGANError, match="nest.pt"):
+        read_torch(tmp_path / "nest.pt")
+
+
 def rewritten(source, target, change, compression=zipfile.ZIP_STORED) -> None:
     """Copy a zip with the content of each entry changed."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", compression) as new:
