@@ -16,7 +16,7 @@ from mxgan.runtime import mx
 from mxgan.runtime.files import sync
 from mxgan.runtime.paths import path_for_mxnet
 
-__all__ = ["load_arrays", "load_params", "save_arrays", "save_params"]
+__all__ = ["as_ndarray", "in_one", "load_arrays", "load_params", "save_arrays", "save_params"]
 
 
 def load_params(path: Union[str, Path], symbol=None, strip_prefix: Optional[str] = None) -> tuple:
@@ -45,6 +45,11 @@ def load_params(path: Union[str, Path], symbol=None, strip_prefix: Optional[str]
             )
         groups[group][name] = as_ndarray(arrays.pop(key))
     return groups["arg"], groups["aux"]
+
+
+def in_one(groups: tuple) -> dict:
+    """{parameter or auxiliary state: array of NumPy} of (arg_params, aux_params); the names are unique in a network."""
+    return {name: value.asnumpy() for group in groups for name, value in group.items()}
 
 
 def load_arrays(path: Path) -> dict:

@@ -15,25 +15,26 @@ from mxgan.errors import CheckpointError, MXGANError
 from mxgan.export.computing import computed
 from mxgan.export.layers import unique
 from mxgan.export.model import Model
-from mxgan.graphs.params_files import as_ndarray
+from mxgan.graphs.params_files import as_ndarray, in_one
 from mxgan.graphs.shapes import check_parameters, parameter_shapes
 from mxgan.networks import Symbols, get_network
 from mxgan.networks.base import Network
 from mxgan.networks.from_torch import dcgan_of
 from mxgan.networks.recognition import check_half, network_of_params
 from mxgan.runs.import_sources import Found
-from mxgan.runs.pair import discriminator_output
 from mxgan.runtime.config import from_dict
 from mxgan.runtime.draws import draw_latents
 from mxgan.runtime.rewriting import Rewriting
+from mxgan.training.discriminator import discriminator_output
 from mxgan.training.recipe import Recipe
 
-__all__ = ["Halves", "completed", "joined"]
+__all__ = ["Halves", "completed", "joined", "trial"]
 
 logger = logging.getLogger(__name__)
 
 SAME = 1e-4  # that two forms of one network may differ by
-TRIED = 2  # samples in the comparison
+TRIED = 2  # samples in a comparison
+MOST_WIDTHS = 1000  # in a list of an exported folder's facts: of so many layers a symbol takes a part of a second
 FIRST = '["zero", {}]'  # initialiser of the parameters of `Symbols`
 
 
@@ -46,7 +47,7 @@ class Halves(NamedTuple):
 
 
 def joined(generator: Found, discriminator: Optional[Found], recipe: Recipe) -> Halves:
-    """The network that has both halves; the recipe tells whether D is spectrally normalised.
+    """The network that has both halves; the recipe tells whether D goes on to be spectrally normalised.
 
     It is a row of NETWORKS if the names and shapes tell one, or if an exported folder names one that computes the same;
     else `Symbols`. Raises CheckpointError or ShapeError for halves that do not fit each other.
@@ -107,11 +108,15 @@ def _told(generator: Found, discriminator: Optional[Found], recipe: Recipe) -> O
     if not isinstance(values, dict) or not isinstance(values.get("name"), str):
         return None
     try:
+        if any(isinstance(value, list) and len(value) > MOST_WIDTHS for value in values.values()):
+            raise CheckpointError("The network has too many layers.")
         network = from_dict(get_network(values["name"]), values, "network", "network.")
         sizes = network.generator_inputs(TRIED)
         same = _computes(generator, "generator", network.generator(), sizes)
         if same and discriminator is not None:
-            own = discriminator_output(replace(recipe, network=network))
+            stored = discriminator.arrays  # of a normalised D: the vectors too, or weights that are divided already
+            normalised = any(name.endswith("_u") for name in stored)
+            own = discriminator_output(replace(recipe, network=network)) if normalised else network.discriminator()
             same = _computes(discriminator, "discriminator", own, network.images(TRIED))
     except MXGANError:  # the folder is a stranger's: its facts need not be true
         same = False
@@ -123,14 +128,19 @@ def _told(generator: Found, discriminator: Optional[Found], recipe: Recipe) -> O
 def _computes(found: Found, half: str, own, sizes: Mapping) -> bool:
     """Whether the symbol of a half of a network gives what the symbol of the file gives, with the same parameters."""
     groups, _ = completed(half, own, sizes, found.arrays)
-    arrays = {name: value.asnumpy() for group in groups for name, value in group.items()}
+    arrays = in_one(groups)
     inputs = {name: shape[1:] for name, shape in sizes.items()}
-    values = {name: np.tanh(draw_latents(shape, 0, 0, "import")) for name, shape in sizes.items()}
-    values.update({"class_label": np.zeros(TRIED, np.float32)} if "class_label" in values else {})
+    values = trial(inputs)
     models = (Model(own[0], arrays, inputs, half), Model(found.symbol, found.arrays, inputs, half))
     first, second = (computed(model, values)[0] for model in models)
     scale = max(1.0, float(np.abs(second).max()))
     return first.shape == second.shape and np.allclose(first, second, rtol=0, atol=SAME * scale)
+
+
+def trial(inputs: Mapping) -> dict:
+    """{input: values} of a few samples, between -1 and 1 as of images, and of the class 0; `inputs` of one sample."""
+    drawn = {name: np.tanh(draw_latents((TRIED, *shape), 0, 0, "import")) for name, shape in inputs.items()}
+    return {**drawn, **({"class_label": np.zeros(TRIED, np.float32)} if "class_label" in drawn else {})}
 
 
 def _of_symbols(generator: Found, discriminator: Optional[Found]) -> Halves:
@@ -178,9 +188,11 @@ def completed(half: str, symbol, sizes: Mapping, arrays: Mapping) -> tuple:
     Raises CheckpointError for other missing or unknown names, and for other shapes.
     """
     wanted, arrays, notes = parameter_shapes(symbol, sizes), dict(arrays), []
+    known = {name: shape for group in wanted for name, shape in group.items() if name in arrays}
+    check_parameters(half, known, {name: arrays[name] for name in known})  # before anything is made of that size
     for name, shape in wanted[0].items():
         weight = next((each for each in (f"{name[:-2]}_weight", name[:-2]) if each in arrays), None)
-        if name not in arrays and re.fullmatch(r"[gd][0-9]+_bias", name):
+        if name not in arrays and re.fullmatch(r"[gd][0-9]+_bias", name) and f"{name[:-4]}weight" in arrays:
             arrays[name] = np.zeros(shape, np.float32)
             notes.append(f"{name} is 0")
         elif name not in arrays and name.endswith("_u") and weight:

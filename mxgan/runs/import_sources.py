@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -9,7 +10,7 @@ from typing import NamedTuple, Optional
 
 import numpy as np
 
-from mxgan.errors import ArgumentError, CheckpointError, ShapeError, listed
+from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, ShapeError, listed
 from mxgan.export.description import read_description
 from mxgan.export.model import Model
 from mxgan.export.reading import is_exported, read_exported
@@ -17,13 +18,13 @@ from mxgan.export.tensor_files import is_safetensors, is_torch, read_safetensors
 from mxgan.graphs.discriminator_symbols import IMAGES, discriminator_of
 from mxgan.graphs.generator_symbols import LATENTS, generator_of
 from mxgan.graphs.image_outputs import value_range
-from mxgan.graphs.params_files import load_params
+from mxgan.graphs.params_files import in_one, load_params
 from mxgan.graphs.shapes import infer
 from mxgan.graphs.symbol_files import load_symbol
 from mxgan.networks.from_torch import LAYOUT, TorchHalf, halves_in
 from mxgan.networks.recognition import check_half
 from mxgan.runs.file_settings import FileSettings, refuse
-from mxgan.runs.sources import HALVES, symbol_beside
+from mxgan.runs.sources import HALVES, recorded_distribution, symbol_beside
 from mxgan.runtime import mx
 from mxgan.runtime.files import open_plain
 
@@ -31,6 +32,7 @@ __all__ = ["Found", "discriminator_in", "generator_in"]
 
 _PARAMS_HEAD = (0x112).to_bytes(8, "little")
 _BATCH = 64  # that a symbol is tried with
+_FOREIGN = 2**22  # bytes that are read of an export.json of another program
 KNOWN = (
     "a state_dict of PyTorch (.pt, .pth), a .safetensors of the same names, a .params file of MXNet or mxgan, or a "
     "folder of `mxgan export`"
@@ -42,7 +44,7 @@ class Found(NamedTuple):
 
     Attributes
     ----------
-    names : whose names its parameters have: "torch" for those of `mxgan.networks.from_torch`, "mxnet" for all others.
+    names : the naming scheme of its parameters: "torch" for that of `mxgan.networks.from_torch`, "mxnet" for all others.
     arrays : {parameter: float32 array}, auxiliary states too.
     symbol : for a generator `rand` → images, for a discriminator `data` → raw score (N, 1); None: the names alone tell
         the network.
@@ -108,7 +110,7 @@ def _kind(path: Path) -> str:
         raise ArgumentError(f"{path} is {what}. Give {KNOWN}.")
     with open_plain(path) as stream:
         head = stream.read(16)
-    if is_exported(path.parent) and path.name in (file.name for file in read_description(path.parent).files):
+    if is_exported(path.parent) and _is_listed(path):
         return "exported"
     for kind, fits in {
         "params": head.startswith(_PARAMS_HEAD),
@@ -118,6 +120,17 @@ def _kind(path: Path) -> str:
         if fits:
             return kind
     raise CheckpointError(f"{path} is of a kind that cannot be imported; it begins with {head[:8]!r}. Give {KNOWN}.")
+
+
+def _is_listed(path: Path) -> bool:
+    """Whether the export.json beside a file lists it; one that cannot be read counts if the name stands in it."""
+    try:
+        return path.name in (file.name for file in read_description(path.parent).files)
+    except CorruptFileError:
+        with open_plain(path.with_name("export.json")) as stream:
+            if os.fsencode(path.name) in stream.read(_FOREIGN):
+                raise
+        return False
 
 
 def _of_torch(path: Path, kind: str, half: str) -> Found:
@@ -176,10 +189,12 @@ def _of_model(model: Model) -> Found:
 
 
 def _generator_of_params(path: Path, given: FileSettings) -> Found:
+    recorded = recorded_distribution(path) if given.distribution is None else None
+    distribution, notes = given.distribution or recorded, (f"{recorded} latents, as of its run",) if recorded else ()
     symbol = _symbol(path, given)
     if symbol is None:
         refuse(given._replace(distribution=None)._asdict(), f"only with a symbol, and {path} has none beside it")
-        return Found("mxnet", _arrays(load_params(path)), distribution=given.distribution)
+        return Found("mxnet", _arrays(load_params(path)), distribution=distribution, notes=notes)
     parameters = load_params(path, symbol, given.strip_prefix)
     if IMAGES in symbol.list_arguments():
         check_half(parameters[0])
@@ -197,9 +212,9 @@ def _generator_of_params(path: Path, given: FileSettings) -> Found:
         tuple(made.latent_shape),
         tuple(infer(made.symbol, sizes)[1][0][1:]),
         made.classes,
-        distribution=given.distribution,
+        distribution=distribution,
         zero_to_one=value_range(symbol[0]) == (0.0, 1.0),
-        notes=tuple(made.notes),
+        notes=(*notes, *made.notes),
     )
 
 
@@ -239,4 +254,4 @@ def _symbol(path: Path, given: FileSettings):
 
 def _arrays(groups: tuple) -> dict:
     """{parameter: float32 array} of (arg_params, aux_params)."""
-    return {name: value.asnumpy().astype(np.float32) for group in groups for name, value in group.items()}
+    return {name: value.astype(np.float32) for name, value in in_one(groups).items()}

@@ -16,18 +16,19 @@ from mxgan.errors import ArgumentError, CheckpointError, MXGANError, listed
 from mxgan.export.computing import computed
 from mxgan.export.model import Model
 from mxgan.graphs.memory import Graph, check_memory
+from mxgan.graphs.params_files import in_one
 from mxgan.networks import Symbols
 from mxgan.recipes import OF_IMPORTS, RECIPES, get_recipe
 from mxgan.runs.config import RunConfig
 from mxgan.runs.data import data_record, open_sources
 from mxgan.runs.file_settings import FileSettings
-from mxgan.runs.import_networks import Halves, completed, joined
+from mxgan.runs.import_networks import Halves, completed, joined, trial
 from mxgan.runs.import_sources import Found, discriminator_in, generator_in
 from mxgan.runs.imported_run import GeneratorAlone, ImportedRun, write_run
-from mxgan.runs.pair import build_pair, discriminator_output
+from mxgan.runs.pair import build_pair
 from mxgan.runtime.config import override
-from mxgan.runtime.draws import draw_latents
 from mxgan.training.checkpoint import sha256_of
+from mxgan.training.discriminator import discriminator_output
 from mxgan.training.recipe import Recipe
 from mxgan.training.run_folder import RunFolder
 
@@ -36,8 +37,7 @@ __all__ = ["import_model"]
 logger = logging.getLogger(__name__)
 
 EPOCHS = 100  # the end of a run, as `mxgan train` has it
-LATE = 10**6  # a step for schedules of learning rates that end with the run, as long as its end is not known
-TRIED = 2  # images
+LATE = 10**6  # stands for the last step where the end of the run is not known yet
 
 
 def import_model(
@@ -101,7 +101,7 @@ def import_model(
         logger.info("import: %s", note)
     base = _recipe(recipe, made)
     halves = joined(made, judge, base)
-    run = _run_of(halves, base, recipe is not None, made, settings, dataset, data_dir)
+    run = _run_of(halves, base, recipe is not None, made, distribution, settings, dataset, data_dir)
     record = {"generator": _origin(file), "discriminator": None if second is None else _origin(second)}
     write_run(target, run, record)
     return target
@@ -133,7 +133,14 @@ def _recipe(given: Union[str, Recipe, None], made: Found) -> Recipe:
 
 
 def _run_of(
-    halves: Halves, base: Recipe, chosen: bool, made: Found, settings: Mapping, dataset: Optional[str], data_dir
+    halves: Halves,
+    base: Recipe,
+    chosen: bool,
+    made: Found,
+    given: Optional[str],
+    settings: Mapping,
+    dataset: Optional[str],
+    data_dir,
 ) -> ImportedRun:
     """The run, after a check of everything that its first step or its first save would need."""
     recipe = _with_network(base, halves.network, chosen)
@@ -144,10 +151,15 @@ def _run_of(
         raise ArgumentError("data_dir is given without dataset (--dataset NAME); give both.")
     defaults = {"epochs": EPOCHS, **base.run_defaults, "dataset": dataset or UNKNOWN, "data_dir": place}
     config = override(RunConfig(recipe=recipe, **defaults), settings)
+    if given not in (None, config.recipe.latent_distribution):
+        raise ArgumentError(
+            f"the latents are said to be {given} (--distribution, distribution=…) and {config.recipe.latent_distribution} "
+            "(the setting latent_distribution). Leave one of them out."
+        )
     network, batch = config.recipe.network, config.recipe.batch_size
     generator, notes = completed("generator", network.generator(), network.generator_inputs(batch), halves.generator)
     if halves.discriminator is None:
-        check_memory({"generator": Graph(network.generator(), network.generator_inputs(TRIED))}, training=False)
+        check_memory({"generator": Graph(network.generator(), network.generator_inputs(1))}, training=False)
         pair = GeneratorAlone(network.generator(), generator)
     else:
         output = discriminator_output(config.recipe)
@@ -169,14 +181,15 @@ def _with_network(recipe: Recipe, network, chosen: bool) -> Recipe:
     row = type(network)
     if isinstance(network, Symbols):
         fits = recipe.network.generator_classes == 0 or network.classes > 0
-        fits, known = fits and not recipe.network.classifies, "one whose D does not classify, without classes"
+        fits, wanted = fits and not recipe.network.classifies, "without classes, whose discriminator does not classify"
     else:
         fits = type(recipe.network) is row
-        known = listed([name for name, each in RECIPES.items() if type(each.network) is row], 20)
+        names = listed([name for name, each in RECIPES.items() if type(each.network) is row], 20)
+        wanted = f"of that network: {names}"
     if chosen and not fits:
         raise ArgumentError(
             f"the recipe's network is {recipe.network.title} ({recipe.network.name!r}), and the file holds {row.title} "
-            f"({row.name!r}). Give a recipe of that network: {known}."
+            f"({row.name!r}). Give a recipe {wanted}."
         )
     if not chosen and not network.classifies:
         recipe = replace(recipe, labelled_per_class=0)
@@ -186,11 +199,8 @@ def _with_network(recipe: Recipe, network, chosen: bool) -> Recipe:
 def _check_computes(network, parameters: tuple) -> None:
     """Raise CheckpointError if the generator makes values that are not finite, as of a variance below 0."""
     inputs = {name: shape[1:] for name, shape in network.generator_inputs(1).items()}
-    arrays = {name: value.asnumpy() for group in parameters for name, value in group.items()}
-    values = {name: draw_latents((TRIED, *shape), 0, 0, "import") for name, shape in inputs.items()}
-    values.update({"class_label": np.zeros(TRIED, np.float32)} if network.generator_classes else {})
-    model = Model(network.generator(), arrays, inputs, classes=network.generator_classes)
-    (images, *_) = computed(model, values)
+    model = Model(network.generator(), in_one(parameters), inputs, classes=network.generator_classes)
+    (images, *_) = computed(model, trial(inputs))
     if not np.isfinite(images).all():
         raise CheckpointError(
             "the generator makes values that are not finite: of a variance below 0, or of weights too large. Give "

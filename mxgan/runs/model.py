@@ -9,6 +9,7 @@ import mxgan
 from mxgan.errors import ArgumentError
 from mxgan.export.model import Model
 from mxgan.export.reading import is_exported
+from mxgan.graphs.params_files import in_one
 from mxgan.graphs.shapes import check_parameters, parameter_shapes
 from mxgan.runs.facts import facts_of
 from mxgan.runs.file_settings import FileSettings
@@ -54,7 +55,7 @@ def _model(source: Source, path: Path) -> Model:
         check_parameters(source.half, names, group)
     return Model(
         source.symbol,
-        {name: value.asnumpy() for group in groups for name, value in group.items()},
+        in_one(groups),
         dict(source.inputs),
         source.half,
         source.classes,

@@ -8,12 +8,12 @@ from mxgan import runtime
 from mxgan.graphs.memory import Graph, check_memory
 from mxgan.objectives.heads import get_objective, with_heads
 from mxgan.objectives.penalties import make_penalty
-from mxgan.objectives.spectral import spectral_normalize
+from mxgan.training.discriminator import discriminator_output
 from mxgan.training.initializers import get_initializer
 from mxgan.training.pair import AdversarialPair
 from mxgan.training.recipe import Recipe
 
-__all__ = ["build_pair", "discriminator_output", "discriminator_symbols"]
+__all__ = ["build_pair", "discriminator_symbols"]
 
 PENALTY_EXECUTORS = 4  # memory of a gradient penalty, as a number of executors of D
 
@@ -23,16 +23,6 @@ def discriminator_symbols(recipe: Recipe) -> tuple:
     output = discriminator_output(recipe)
     heads = with_heads(get_objective(recipe.objective), output, bool(recipe.labelled_per_class))
     return (*heads, output[0])
-
-
-def discriminator_output(recipe: Recipe):
-    """A recipe's discriminator without a head, spectrally normalised if the recipe says so."""
-    network = recipe.network
-    output = network.discriminator()
-    if not recipe.spectral_norm:
-        return output
-    labels = {"class_label": (1,)} if "class_label" in output.list_arguments() else {}
-    return spectral_normalize(output, {"data": (1, *network.image_shape), **labels})
 
 
 def build_pair(config, end: Optional[int] = None) -> AdversarialPair:

@@ -17,12 +17,12 @@ from mxgan.networks.base import Network
 from mxgan.networks.recognition import check_half, network_of_params
 from mxgan.runs.config import RunConfig, recorded_config
 from mxgan.runs.file_settings import FileSettings, refuse, spelt
-from mxgan.runs.pair import discriminator_output
 from mxgan.training.checkpoint import is_average, parameter_file, symbol_prefix
 from mxgan.training.checkpoint_choice import chosen_checkpoint, generator_file
+from mxgan.training.discriminator import discriminator_output
 from mxgan.training.run_folder import RunFolder
 
-__all__ = ["HALVES", "RunPart", "Source", "source_of", "symbol_beside"]
+__all__ = ["HALVES", "RunPart", "Source", "recorded_distribution", "source_of", "symbol_beside"]
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def source_of(
     if half == "discriminator":
         return _discriminator(path, symbol, given)
     refuse({"image_shape": given.image_shape}, "only for a discriminator; a generator's symbol tells it")
-    known = _recorded_distribution(path) if given.distribution is None else given.distribution
+    known = recorded_distribution(path) if given.distribution is None else given.distribution
     if symbol is not None:
         return _of_symbol(path, symbol, given, batch_size, known)
     of_symbol = {name: getattr(given, name) for name in ("latent_shape", "input_name", "strip_prefix")}
@@ -148,7 +148,7 @@ def _config_of(params: Path) -> Optional[RunConfig]:
     return recorded_config(RunFolder.open(run.path))
 
 
-def _recorded_distribution(params: Path) -> Optional[str]:
+def recorded_distribution(params: Path) -> Optional[str]:
     """The distribution of the latents of the run that the file is a checkpoint of; None if it is of none."""
     try:
         config = _config_of(params)

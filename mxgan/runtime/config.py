@@ -179,7 +179,7 @@ def _path_of(config: Any, key: str, value: Any) -> str:
             if isinstance(fixed, int) and path.endswith(parent):
                 raise ArgumentError(f"{leaf} is always {fixed} in {path} and cannot be set; leave it out.")
         spellings = [path.split(".", cut)[-1] for path in (*shorthands, *known) for cut in range(path.count(".") + 1)]
-        raise unknown_name("setting", key, sorted(known), "--dry-run prints them all.", spellings)
+        raise unknown_name("setting", key, sorted(known), "`mxgan train --dry-run` prints them all.", spellings)
     if len(matches) > 1:
         raise ArgumentError(f"the setting {key!r} is ambiguous; give one of {', '.join(matches)}.")
     return matches[0]

@@ -12,9 +12,9 @@ import mxgan
 from mxgan.export import FORMATS
 from mxgan.export.model import Model
 from mxgan.graphs.shapes import parameter_shapes
-from mxgan.runs.pair import discriminator_output
 from mxgan.runtime import mx
 from mxgan.runtime.draws import rng_for
+from mxgan.training.discriminator import discriminator_output
 from tests.support import SMALLER
 
 # Variants of a recipe: name → (recipe, settings of its network, settings of the recipe).

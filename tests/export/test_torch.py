@@ -19,8 +19,8 @@ from mxgan.export.plain import plain
 from mxgan.export.reading import read_exported
 from mxgan.export.torch_names import TAKEN, identifiers
 from mxgan.graphs.shapes import parameter_shapes
-from mxgan.runs.pair import discriminator_output
 from mxgan.runtime import mx
+from mxgan.training.discriminator import discriminator_output
 from tests.export.models import HALVES, VARIANTS, inputs_of, model_of, mxnet_outputs, torch_outputs
 from tests.support import long_but
 

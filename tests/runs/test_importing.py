@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
+import tracemalloc
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -15,10 +17,14 @@ import mxgan
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, MXGANError, RunFolderError, ShapeError
 from mxgan.export import write_model
 from mxgan.export.computing import computed
+from mxgan.export.model import Model
+from mxgan.graphs.shapes import parameter_shapes
 from mxgan.networks import Symbols
 from mxgan.runs.config import recorded_config
 from mxgan.runs.model import model_of
 from mxgan.runtime import mx
+from mxgan.runtime.config import to_dict
+from mxgan.runtime.draws import rng_for
 from mxgan.training.run_folder import RunFolder
 from tests.export.models import FORMS
 from tests.networks import torch_dcgan
@@ -378,6 +384,81 @@ def test_facts_of_an_export_are_not_believed(tmp_path):
     np.testing.assert_array_equal(mxgan.load_sampler(back).draw(3), mxgan.load_sampler(run).draw(3))
 
 
+def exported_pair(folder: Path, network, **other) -> tuple:
+    """The folders of G and D of a network with drawn parameters, whose facts tell the network, or other settings."""
+    for half, symbol, sizes in (
+        ("generator", network.generator(), network.generator_inputs(1)),
+        ("discriminator", network.discriminator(), network.images(1)),
+    ):
+        rng, shapes = rng_for(half, 0, 0), parameter_shapes(symbol, sizes)
+        arrays = {n: np.float32(np.abs(rng.normal(0, 0.2, s)) + 0.1) for group in shapes for n, s in group.items()}
+        inputs = {name: shape[1:] for name, shape in sizes.items()}
+        (folder / half).mkdir()
+        facts = {"network": {**to_dict(network), **other}}
+        write_model(Model(symbol, arrays, inputs, half, facts=facts), folder / half, "npz")
+    return folder / "generator", folder / "discriminator"
+
+
+SMALL_DCGAN = mxgan.DCGAN(ngf=4, ndf=3, image_size=16, latent_size=5)
+
+
+@pytest.mark.parametrize("recipe", ["dcgan", "hinge"])
+def test_a_pair_of_a_known_network_stays_one_under_every_recipe(recipe, tmp_path, caplog):
+    first, second = exported_pair(tmp_path, SMALL_DCGAN)
+    caplog.set_level("INFO", "mxgan")
+    back = imported(first, tmp_path / "back", discriminator=second, recipe=recipe)
+    assert network_of(back) == SMALL_DCGAN
+    assert "is not the one that it holds" not in caplog.text
+
+
+def test_a_network_that_the_arrays_do_not_have_takes_no_memory(tmp_path, caplog):
+    first, _ = exported_pair(tmp_path, SMALL_DCGAN, ngf=2**22, no_bias=False)
+    caplog.set_level("INFO", "mxgan")
+    tracemalloc.start()
+    back = imported(first, tmp_path / "back")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert isinstance(network_of(back), Symbols)
+    assert "is not the one that it holds" in caplog.text
+    assert peak < 2**25  # a bias of 2²⁵ numbers would have 2²⁷ bytes
+
+
+def test_facts_with_a_layer_for_every_byte_are_not_built(tmp_path):
+    first, _ = exported_pair(tmp_path, SMALL_DCGAN)
+    values = json.loads((first / "export.json").read_text())
+    values["facts"]["network"] = {"name": "mlp", "generator_widths": [1] * 10**6}
+    (first / "export.json").write_text(json.dumps(values, separators=(",", ":")))
+    before = time.monotonic()
+    imported(first, tmp_path / "back")
+    assert time.monotonic() - before < 30  # 3 minutes to build them
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_checkpoint_of_a_run_keeps_the_distribution_of_its_latents(beside, tmp_path, caplog):
+    generator = SMALL_DCGAN.generator()
+    file = saved(generator, tmp_path, "g", SMALL_DCGAN.generator_inputs(2), beside=beside)
+    run = imported(file, tmp_path / "run", distribution="uniform")
+    (file,) = (run / "checkpoints" / "000000").glob("*_G_*.params")
+    caplog.set_level("INFO", "mxgan")
+    for given, expected in ((None, "uniform"), ("normal", "normal")):
+        back = imported(file, tmp_path / expected, distribution=given)
+        assert recorded_config(RunFolder.open(back)).recipe.latent_distribution == expected
+    assert "uniform latents, as of its run" in caplog.text
+    (run / "config.json").write_text("{")
+    with pytest.raises(CheckpointError, match="config.json cannot be read.*--distribution normal or uniform"):
+        imported(file, tmp_path / "again")
+
+
+def test_an_export_json_of_another_program_is_not_read(tmp_path):
+    first, _ = exported_pair(tmp_path, SMALL_DCGAN)
+    file = saved(SMALL_DCGAN.generator(), tmp_path, "g", SMALL_DCGAN.generator_inputs(2), beside=False)
+    (tmp_path / "export.json").write_text('{"exported": "by a spreadsheet"}')
+    imported(file, tmp_path / "run")
+    (first / "export.json").write_text((first / "export.json").read_text().replace("sha256", "md5"))
+    with pytest.raises(CorruptFileError, match="does not describe an export"):
+        imported(first / "model.npz", tmp_path / "other")
+
+
 # ---- what is refused, with nothing left behind ----
 
 
@@ -419,7 +500,7 @@ REFUSED = {
     "kind": (lambda at: (at / "text", {}), "text is of a kind that cannot be imported; it begins with b'hello'"),
     "recipe": (lambda at: (at / "g.pt", {"recipe": "mlp-gan"}), "Give a recipe of that network: dcgan, dcgan-original"),
     "no recipe": (lambda at: (at / "g.pt", {"recipe": "dcgam"}), "did you mean 'dcgan'"),
-    "setting": (lambda at: (at / "g.pt", {"settings": {"ngff": 3}}), "unknown setting 'ngff'; did you mean 'ngf'"),
+    "setting": (lambda at: (at / "g.pt", {"settings": {"ngff": 3}}), "unknown setting 'ngff'; did you mean 'ngf'.*`mxgan train --dry-run` prints"),
     "width": (lambda at: (at / "g.pt", {"settings": {"ngf": 3}}), "'g1_weight' of the generator is .* in the file and"),
     "penalty": (lambda at: (at / "g.pt", {"discriminator": at / "d.pt", "recipe": "wgan-gp"}), "'dbn2' is BatchNorm"),
     "memory": (
@@ -428,6 +509,10 @@ REFUSED = {
     ),
     "symbol": (lambda at: (at / "g.pt", {"latent_shape": (10, 1, 1)}), "only for a .params file, which .*g.pt is not"),
     "alone": (lambda at: (at / "g.pt", {"discriminator_symbol": "a.json"}), "given without discriminator"),
+    "latents": (
+        lambda at: (at / "g.pt", {"distribution": "normal", "settings": {"latent_distribution": "uniform"}}),
+        "said to be normal .--distribution, .* and uniform .the setting latent_distribution.. Leave one",
+    ),
     "data": (lambda at: (at / "g.pt", {"data_dir": "x"}), "data_dir is given without dataset"),
     "no data": (lambda at: (at / "g.pt", {"dataset": "folder", "data_dir": at / "none"}), "none"),
 }  # fmt: skip
