@@ -18,21 +18,32 @@ _DATA = os.environ.get("MXGAN_DATA")  # read once: some tests take it out of the
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config) -> None:
-    """Run the whole suite in several processes, a file of tests at a time; not where paths, -n or --pdb are given."""
+    """Run the whole suite in several processes, a file of tests at a time.
+
+    Not where paths, -n, or what needs this terminal (--pdb, --trace, -s) are given.
+    """
     whole = config.args_source is config.ArgsSource.TESTPATHS
     undecided = config.pluginmanager.hasplugin("xdist") and config.option.numprocesses is None
-    alone = hasattr(config, "workerinput") or config.option.usepdb or config.option.collectonly
+    seen = config.option.usepdb or config.option.trace or config.option.capture == "no"
+    alone = hasattr(config, "workerinput") or seen or config.option.collectonly
     if whole and undecided and not alone and usable_cpus() > 1:
         config.option.numprocesses, config.option.dist = min(MOST_PROCESSES, usable_cpus()), "loadfile"
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # of each: the tests' shapes gain nothing by more
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport():
-    """Reports go from one process to the other as UTF-8; a byte of a file's name in what was logged is none."""
-    report = yield
-    report.sections = [(title, text.encode("utf-8", "backslashreplace").decode()) for title, text in report.sections]
-    return report
+def pytest_report_to_serializable():
+    """Reports go from one process to the other as UTF-8; a byte of a file's name, logged or raised, may be none."""
+    return _in_utf8((yield))
+
+
+def _in_utf8(value):
+    """Texts, also those in lists and mappings, with \\udcXX in place of what UTF-8 does not have."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_in_utf8(key): _in_utf8(each) for key, each in value.items()}
+    return type(value)(map(_in_utf8, value)) if isinstance(value, (list, tuple)) else value
 
 
 @pytest.fixture(scope="session")

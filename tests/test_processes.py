@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +16,8 @@ def decided(monkeypatch, cpus: int, args=(), xdist=True, **options) -> tuple:
     monkeypatch.setattr(conftest, "usable_cpus", lambda: cpus)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # which it sets, so that it is put back
     sources = pytest.Config.ArgsSource
-    option = SimpleNamespace(**{"numprocesses": None, "dist": "no", "usepdb": False, "collectonly": False, **options})
+    plain = {"numprocesses": None, "dist": "no", "usepdb": False, "trace": False, "capture": "fd", "collectonly": False}
+    option = SimpleNamespace(**{**plain, **options})
     conftest.pytest_cmdline_main(
         SimpleNamespace(
             ArgsSource=sources,
@@ -33,7 +36,15 @@ def test_the_whole_suite_takes_a_process_on_each_core(cpus, processes, monkeypat
 
 @pytest.mark.parametrize(
     "given",
-    [{"args": ["tests/data"]}, {"xdist": False}, {"usepdb": True}, {"collectonly": True}, {"cpus": 1}],
+    [
+        {"args": ["tests/data"]},
+        {"xdist": False},
+        {"usepdb": True},
+        {"trace": True},
+        {"capture": "no"},
+        {"collectonly": True},
+        {"cpus": 1},
+    ],
     ids=lambda given: next(iter(given)),
 )
 def test_else_it_is_one_process(given, monkeypatch):
@@ -42,3 +53,11 @@ def test_else_it_is_one_process(given, monkeypatch):
 
 def test_a_number_that_is_given_stays(monkeypatch):
     assert decided(monkeypatch, 2, numprocesses=0) == (0, "no")
+
+
+def test_a_report_with_a_byte_of_a_name_goes_to_another_process(request):
+    """Python spells a byte that is no UTF-8 as a lone surrogate, which cannot be sent."""
+    name = os.fsdecode(b"a\xff")
+    report = pytest.TestReport("t", ("t", 1, "t"), {}, "failed", name, "call", sections=[("Captured", name)])
+    sent = request.config.hook.pytest_report_to_serializable(config=request.config, report=report)
+    assert json.dumps(sent, ensure_ascii=False).encode().count(b"a\\\\udcff") == 2

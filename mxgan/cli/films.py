@@ -9,7 +9,7 @@ import click
 from mxgan.cli.flags import debug_option, overwrite_option
 from mxgan.cli.streams import say
 from mxgan.cli.terminal import readable_errors, show_log
-from mxgan.errors import ArgumentError, counted
+from mxgan.errors import counted
 
 __all__ = ["SHEET", "film", "film_target", "fps_option", "output_option", "say_written"]
 
@@ -28,12 +28,11 @@ def output_option(default: str, what: str):
 
 def film_target(output: str, overwrite: bool, fps: float, others: tuple = ()) -> Path:
     """The path of a film, or of a picture with one of the other endings, checked before any work is done."""
-    from mxgan.cli.outputs import check_new_file
+    from mxgan.cli.outputs import check_ending, check_new_file
     from mxgan.pictures.films import FILMS, check_film
 
     target = Path(output)
-    if target.suffix not in (*FILMS, *others):
-        raise ArgumentError(f"--output {output}: give a name that ends in {', '.join((*FILMS, *others))}.")
+    check_ending("--output", output, (*FILMS, *others))
     if target.suffix in FILMS:
         check_film(target, fps)
     check_new_file(target, overwrite)

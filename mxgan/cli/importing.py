@@ -9,6 +9,7 @@ from typing import Optional
 import click
 
 from mxgan.cli.flags import key_and_value, shape_of
+from mxgan.cli.sample import file_options
 from mxgan.cli.streams import say
 from mxgan.cli.terminal import readable_errors, show_log
 
@@ -26,14 +27,9 @@ __all__ = ["import_command"]
 @click.option("--dataset", metavar="NAME", help="Images of further training: mnist, digits, folder or recordio.")
 @click.option("--data-dir", type=click.Path(), help="Folder of the data, a .zip of images, or the .rec file.")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any setting of the recipe or the run.")
-@click.option("--symbol", metavar="FILE.json", type=click.Path(),
-              help="For a .params file: the generator's symbol; without it, the one beside the file.")  # fmt: skip
 @click.option("--discriminator-symbol", metavar="FILE.json", type=click.Path(),
-              help="The same for the discriminator's .params file.")  # fmt: skip
-@click.option("--latent", metavar="N,...", help="With a symbol: the shape of one latent, as 100,1,1.")
-@click.option("--input", "input_name", metavar="NAME", help="With a symbol: its input for latents.")
-@click.option("--strip-prefix", metavar="PREFIX", help="With a symbol: a prefix of the names in the file.")
-@click.option("--distribution", type=click.Choice(["normal", "uniform"]), help="Of the latents.")
+              help="For the discriminator's .params file: its symbol, as --symbol for the generator's.")  # fmt: skip
+@file_options
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def import_command(file: str, run_dir: str, settings: tuple, latent: Optional[str], debug: bool, **given) -> None:
     """Make a run of the generator in FILE, and of the discriminator: to sample, evaluate, export and train on.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Optional
 
 import click
 
@@ -43,8 +42,9 @@ _count = click.IntRange(1, MOST)
 def interpolate(source: str, output: str, overwrite: bool, fps: float, debug: bool, **settings) -> None:
     """Draw the images on a path from latent to latent, and from class to class.
 
-    SOURCE is a run folder or a .params file. Image i goes from image i of `mxgan sample --seed` of the first seed to
-    that of the second, and so on, and back. Normal latents move on a sphere, uniform ones straight.
+    SOURCE is a run folder, a folder of `mxgan export`, or a .params file. Image i goes from image i of `mxgan sample
+    --seed` of the first seed to that of the second, and so on, and back. Normal latents move on a sphere, uniform ones
+    straight.
     """
     with readable_errors(debug):
         show_log(err=True)
@@ -97,7 +97,8 @@ def _interpolate(source, target, fps: float, *, seeds, classes, loop, num, frame
 def walk(source: str, output: str, overwrite: bool, fps: float, debug: bool, **settings) -> None:
     """Draw images along the directions that the generator's first layer answers to most (SeFa).
 
-    SOURCE is a run folder or a .params file. Each row of a sheet goes through one latent, in its middle.
+    SOURCE is a run folder, a folder of `mxgan export`, or a .params file. Each row of a sheet goes through one latent,
+    in its middle.
     """
     with readable_errors(debug):
         show_log(err=True)
@@ -139,7 +140,7 @@ def _save_sheets(target, sheets: Iterable, columns: int) -> None:
     save_png(target, stacked(named, GAP_OF_SHEETS))
 
 
-def _seeds(text: Optional[str]) -> list:
+def _seeds(text: str) -> list:
     """The seeds of --seeds; ArgumentError for anything but whole numbers."""
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() and len(part) < 11 and int(part) < 2**31 for part in parts):

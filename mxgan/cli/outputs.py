@@ -17,11 +17,17 @@ import numpy as np
 
 from mxgan.errors import ArgumentError, OutputError, listed, lookup
 from mxgan.pictures.grid import image_grid, png_bytes, save_grid
-from mxgan.runtime.files import new_folder, write_whole
+from mxgan.runtime.files import is_current, new_folder, write_whole
 
-__all__ = ["ImageOutput", "check_file", "check_folder", "check_new_file", "make_folder", "new_picture"]
+__all__ = ["ImageOutput", "check_ending", "check_file", "check_folder", "check_new_file", "make_folder", "new_picture"]
 
 LONGEST_NAME = 200  # bytes; file systems allow 255, and a file is first written under a longer name
+
+
+def check_ending(flag: str, name: str, endings: Collection) -> None:
+    """Raise ArgumentError unless the name of a file that a flag gives has one of the endings."""
+    if Path(name).suffix not in endings:
+        raise ArgumentError(f"{flag} {name}: give a name that ends in {', '.join(endings)}.")
 
 
 def check_file(path: Path, overwrite: Optional[bool] = None) -> None:
@@ -69,6 +75,8 @@ def check_folder(path: Path, overwrite: bool, own: Collection) -> None:
     """
     if os.path.lexists(path) and not path.is_dir():
         raise ArgumentError(f"{path} exists and is not a folder; give another --output.")
+    if is_current(path):
+        raise ArgumentError(f"the folder {path} is the current one, or holds it; give a new --output in it.")
     names = sorted(entry.name for entry in path.iterdir()) if path.is_dir() else []
     if names and not overwrite:
         raise ArgumentError(f"the folder {path} is not empty; give another --output, or replace it (--overwrite).")
@@ -97,8 +105,7 @@ def new_picture(path: str) -> Path:
     ArgumentError : the name does not end in .png, the file exists, or its folder cannot be made.
     """
     target = Path(path)
-    if target.suffix != ".png":
-        raise ArgumentError(f"--output {path}: give a name that ends in .png.")
+    check_ending("--output", path, (".png",))
     check_file(target)
     make_folder(target.parent)
     return target
@@ -140,10 +147,13 @@ class ImageOutput(NamedTuple):
             lookup("--format", kind, _KINDS)
         path = Path(f"samples{_KINDS[kind or 'png'].ending}" if output is None else output)
         told = {row.ending: name for name, row in _KINDS.items()}.get(path.suffix)
-        if kind is not None and path.suffix and told not in (None, kind):
+        if kind is not None and told not in (None, kind) and path.suffix:
             raise ArgumentError(
                 f"--format {kind} contradicts --output {output}, which ends as {told} does. Leave one of them out."
             )
+        if kind is not None and _is_ending(path.suffix) and path.suffix.lower() != _KINDS[kind].ending:
+            own = f"ends in {_KINDS[kind].ending} or has no ending" if kind != "folder" else "has no ending"
+            raise ArgumentError(f"--format {kind} contradicts --output {output}; give a name that {own}.")
         kind = kind or told
         if kind == "folder":
             there = len(list(path.iterdir())) if path.is_dir() else 0
@@ -171,6 +181,11 @@ class ImageOutput(NamedTuple):
         images in a row of a grid.
         """
         _KINDS[self.kind].write(self, images, labels, columns, class_names)
+
+
+def _is_ending(suffix: str) -> bool:
+    """Whether the end of a name, from its last point on, tells a kind of file: .jpg does, the .5 in of-0.5 does not."""
+    return suffix[1:2].isalpha()
 
 
 def _numbered(count: int) -> list:

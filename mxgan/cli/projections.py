@@ -45,8 +45,8 @@ def project(
 ) -> None:
     """Find the latents from which the generator makes the IMAGES, or what is nearest to them.
 
-    SOURCE is a run folder or a .params file. The error of an image is the mean squared difference of its pixels, which
-    reach from -1 to 1. Beside it stands that of the nearest of 1,000 random latents.
+    SOURCE is a run folder, a folder of `mxgan export`, or a .params file. The error of an image is the mean squared
+    difference of its pixels, which reach from -1 to 1. Beside it stands that of the nearest of 1,000 random latents.
     """
     with readable_errors(debug):
         show_log(err=True)
@@ -60,12 +60,11 @@ def project(
 
 def _check_outputs(output: str, kept: Optional[str], overwrite: bool) -> None:
     """Raise an error if the results could not be written; called before the search."""
-    from mxgan.cli.outputs import check_new_file
+    from mxgan.cli.outputs import check_ending, check_new_file
 
     for name, given, endings in (("--output", output, (SHEET,)), ("--latents", kept, LATENT_FILES)):
-        if given is not None and Path(given).suffix not in endings:
-            raise ArgumentError(f"{name} {given}: give a name that ends in {' or '.join(endings)}.")
         if given is not None:
+            check_ending(name, given, endings)
             check_new_file(Path(given), overwrite)
 
 
@@ -108,11 +107,10 @@ def _opened_images(paths: Sequence[str], source: str, sampler, background: Optio
     from mxgan.runs.config import recorded_config
     from mxgan.training.run_folder import RunFolder
 
-    if background is None and Path(source).is_dir():
+    if background is None and (Path(source) / "config.json").is_file():
         background = recorded_config(RunFolder.open(source)).background
     colour = parse_background(background)
-    shape = sampler.sample(sampler.latents(1, 0), sampler.classes_of(1)).shape[1:]
-    return np.stack([read_image(Path(path), shape, colour) for path in paths])
+    return np.stack([read_image(Path(path), sampler.image_shape, colour) for path in paths])
 
 
 def _write_pairs(target: Path, images, found) -> None:

@@ -12,7 +12,7 @@ from mxgan.cli.streams import say
 from mxgan.cli.terminal import readable_errors, show_log
 from mxgan.errors import ArgumentError, lookup
 
-__all__ = ["classes_of", "generator_options", "opened", "psi_option", "sample", "seed_option"]
+__all__ = ["classes_of", "file_options", "generator_options", "opened", "psi_option", "sample", "seed_option"]
 
 psi_option = click.option(
     "--psi", type=float, default=1.0, show_default=True,
@@ -22,11 +22,13 @@ seed_option = click.option(
     "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Decides every draw."
 )
 
-_OF_GENERATOR = (
+_OF_RUN = (
     click.option("--checkpoint", metavar="STEP|latest|best", default="latest", show_default=True,
                  help="For a run folder."),
     click.option("--ema/--raw", "averaged", default=None,
                  help="For a run with --ema: the average of G's weights (the default), or the weights themselves."),
+)  # fmt: skip
+_OF_FILE = (
     click.option("--symbol", metavar="FILE.json", type=click.Path(),
                  help="For a .params file: the generator's symbol; without it, the one beside the file."),
     click.option("--latent", metavar="N,...", help="With a symbol: the shape of one latent, as 100,1,1."),
@@ -37,9 +39,14 @@ _OF_GENERATOR = (
 )  # fmt: skip
 
 
+def file_options(command):
+    """Give a click command the flags of what a generator's .params file does not tell."""
+    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(_OF_FILE), command)
+
+
 def generator_options(command):
     """Give a click command the flags that choose a generator; `opened` takes them."""
-    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(_OF_GENERATOR), command)
+    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(_OF_RUN), file_options(command))
 
 
 def opened(source: str, latent: Optional[str], **settings):

@@ -102,8 +102,8 @@ def _check_head(path: Path, head: bytes) -> None:
     """
     if head.startswith(PICKLE):
         raise CheckpointError(
-            f"{path} is a plain pickle, or a file of PyTorch before 1.6; reading it could run code of the file. Save it "
-            "again with a newer PyTorch: torch.save(torch.load(FILE, weights_only=True), NEW)."
+            f"{path} is a plain pickle, or a file of PyTorch before 1.6; reading it could run code of the file. Save "
+            "it again with a newer PyTorch: torch.save(torch.load(FILE, weights_only=True), NEW)."
         )
     if head != ZIP:
         raise CorruptFileError(path, f"is not a whole file of torch.save: it begins with {head!r}, not with {ZIP!r}")

@@ -77,8 +77,8 @@ def save_film(path: Union[str, Path], frames: Iterable[np.ndarray], count: int, 
 
     Raises
     ------
-    OutputError : the file cannot be written; an old one is unchanged. ShapeError : frames of several sizes, or too
-        large for the format. What `check_film` raises.
+    OutputError : the file cannot be written; an old one is unchanged. ShapeError : frames of several sizes, too
+        large for the format, or not `count` of them. What `check_film` raises.
     """
     path = Path(path)
     check_film(path, fps)
@@ -94,9 +94,11 @@ def save_film(path: Union[str, Path], frames: Iterable[np.ndarray], count: int, 
 
 
 def _same_size(frames: Iterable[np.ndarray], ending: str, count: int) -> Iterator[np.ndarray]:
-    """The frames, each checked before it is encoded."""
-    shape = None
+    """The frames, each checked before it is encoded; ShapeError if there are more or fewer than `count`."""
+    shape, number = None, -1
     for number, frame in enumerate(frames):
+        if number == count:
+            raise ShapeError(f"there are more frames than the {count} that this film is said to have; give the count.")
         frame = checked_grid(frame)
         if shape is None:
             shape = frame.shape
@@ -110,6 +112,8 @@ def _same_size(frames: Iterable[np.ndarray], ending: str, count: int) -> Iterato
         if frame.shape != shape:
             raise ShapeError(f"frame {number} is {frame.shape}, and those before it are {shape}; give one size.")
         yield frame
+    if number + 1 < count:
+        raise ShapeError(f"there are {number + 1} frames, and this film is said to have {count}; give the count.")
 
 
 def _times(count: int, fps: float, unit: int) -> list:

@@ -8,10 +8,9 @@ from typing import Union
 
 import numpy as np
 
-from mxgan.data.decoding import read_rgb
-from mxgan.errors import ArgumentError, CorruptFileError, DatasetError, listed
+from mxgan.data.single_images import read_pixels
+from mxgan.errors import ArgumentError, CorruptFileError, listed
 from mxgan.pictures.films import captioned
-from mxgan.runtime.files import open_plain
 from mxgan.training.run_folder import RunFolder
 
 __all__ = ["film_of_training"]
@@ -43,11 +42,7 @@ def film_of_training(run: Union[str, Path], title: str = "gout") -> tuple:
 def _frames(found: dict) -> Iterator[np.ndarray]:
     shape = None
     for step, path in found.items():
-        try:
-            with open_plain(path) as stream:
-                pixels = read_rgb(stream.read())
-        except DatasetError as error:
-            raise CorruptFileError(path, f"cannot be read as an image: {error}", remedy="Delete it.") from error
+        pixels = read_pixels(path, remedy="Delete it.")
         shape = shape or pixels.shape
         if pixels.shape != shape:
             size, before = (f"{width}×{height}" for height, width, _ in (pixels.shape, shape))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Union
 
 from mxgan.errors import ArgumentError
+from mxgan.export.reading import is_exported
 from mxgan.graphs.params_files import load_params
 from mxgan.pictures.latents.gradients import last_features
 from mxgan.pictures.latents.projection import Features
@@ -29,7 +30,7 @@ def features_of_run(run: Union[str, Path], checkpoint: Union[str, int] = "latest
     ------
     ArgumentError : not a run folder, or a D whose features depend on the other images of a batch.
     """
-    if not Path(run).is_dir():
+    if not Path(run).is_dir() or is_exported(run):
         raise ArgumentError(f"{run} is no run folder, which has a D. Give the run folder, or --by pixels.")
     folder = RunFolder.open(run)
     config = recorded_config(folder)

@@ -21,7 +21,7 @@ from mxgan.networks import Symbols, get_network
 from mxgan.networks.base import Network
 from mxgan.networks.from_torch import dcgan_of
 from mxgan.networks.recognition import check_half, network_of_params
-from mxgan.runs.import_sources import Found
+from mxgan.runs.found import Found
 from mxgan.runtime.config import from_dict
 from mxgan.runtime.draws import draw_latents
 from mxgan.runtime.rewriting import Rewriting

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import NamedTuple, Optional
 
 import numpy as np
 
@@ -24,11 +21,12 @@ from mxgan.graphs.symbol_files import load_symbol
 from mxgan.networks.from_torch import LAYOUT, TorchHalf, halves_in
 from mxgan.networks.recognition import check_half
 from mxgan.runs.file_settings import FileSettings, refuse
+from mxgan.runs.found import Found
 from mxgan.runs.sources import HALVES, recorded_distribution, symbol_beside
 from mxgan.runtime import mx
 from mxgan.runtime.files import open_plain
 
-__all__ = ["Found", "discriminator_in", "generator_in"]
+__all__ = ["discriminator_in", "generator_in"]
 
 _PARAMS_HEAD = (0x112).to_bytes(8, "little")
 _BATCH = 64  # that a symbol is tried with
@@ -37,38 +35,6 @@ KNOWN = (
     "a state_dict of PyTorch (.pt, .pth), a .safetensors of the same names, a .params file of MXNet or mxgan, or a "
     "folder of `mxgan export`"
 )
-
-
-class Found(NamedTuple):
-    """One half of a pair.
-
-    Attributes
-    ----------
-    names : the naming scheme of its parameters: "torch" for that of `mxgan.networks.from_torch`, "mxnet" for all others.
-    arrays : {parameter: float32 array}, auxiliary states too.
-    symbol : for a generator `rand` → images, for a discriminator `data` → raw score (N, 1); None: the names alone tell
-        the network.
-    latent, image : shape of one latent, of one image; () without a symbol.
-    classes, class_names : of the input `class_label`.
-    distribution : of the latents; None: not known.
-    zero_to_one : whether the program had images from 0 to 1.
-    partner : the discriminator, if a generator's file holds it too.
-    facts : what an exported folder tells of its origin.
-    notes : what was done or found out, in words.
-    """
-
-    names: str
-    arrays: Mapping
-    symbol: object = None
-    latent: tuple = ()
-    image: tuple = ()
-    classes: int = 0
-    class_names: tuple = ()
-    distribution: Optional[str] = None
-    zero_to_one: bool = False
-    partner: Optional[Found] = None
-    facts: Mapping = MappingProxyType({})
-    notes: tuple = ()
 
 
 def generator_in(path: Path, given: FileSettings) -> Found:

@@ -12,7 +12,7 @@ from typing import Optional, Union
 import numpy as np
 
 from mxgan.data import UNKNOWN
-from mxgan.errors import ArgumentError, CheckpointError, MXGANError, listed
+from mxgan.errors import ArgumentError, CheckpointError, MXGANError, RunFolderError, listed
 from mxgan.export.computing import computed
 from mxgan.export.model import Model
 from mxgan.graphs.memory import Graph, check_memory
@@ -22,11 +22,13 @@ from mxgan.recipes import OF_IMPORTS, RECIPES, get_recipe
 from mxgan.runs.config import RunConfig
 from mxgan.runs.data import data_record, open_sources
 from mxgan.runs.file_settings import FileSettings
+from mxgan.runs.found import Found
 from mxgan.runs.import_networks import Halves, completed, joined, trial
-from mxgan.runs.import_sources import Found, discriminator_in, generator_in
+from mxgan.runs.import_sources import discriminator_in, generator_in
 from mxgan.runs.imported_run import GeneratorAlone, ImportedRun, write_run
 from mxgan.runs.pair import build_pair
 from mxgan.runtime.config import override
+from mxgan.runtime.files import is_current
 from mxgan.training.checkpoint import sha256_of
 from mxgan.training.discriminator import discriminator_output
 from mxgan.training.recipe import Recipe
@@ -85,6 +87,8 @@ def import_model(
     """
     target = RunFolder(run_dir).path
     RunFolder.refuse_used(target)
+    if is_current(target):
+        raise RunFolderError(f"{target} is the current folder, or holds it; give a new --run-dir (run_dir) in it.")
     _check_settings(recipe, settings)
     given = FileSettings(symbol, latent_shape, input_name, strip_prefix, distribution)
     given.check()
@@ -151,10 +155,11 @@ def _run_of(
         raise ArgumentError("data_dir is given without dataset (--dataset NAME); give both.")
     defaults = {"epochs": EPOCHS, **base.run_defaults, "dataset": dataset or UNKNOWN, "data_dir": place}
     config = override(RunConfig(recipe=recipe, **defaults), settings)
-    if given not in (None, config.recipe.latent_distribution):
+    set_to = config.recipe.latent_distribution
+    if given not in (None, set_to):
         raise ArgumentError(
-            f"the latents are said to be {given} (--distribution, distribution=…) and {config.recipe.latent_distribution} "
-            "(the setting latent_distribution). Leave one of them out."
+            f"the latents are said to be {given} (--distribution, distribution=…) and {set_to} (the setting "
+            "latent_distribution). Leave one of them out."
         )
     network, batch = config.recipe.network, config.recipe.batch_size
     generator, notes = completed("generator", network.generator(), network.generator_inputs(batch), halves.generator)

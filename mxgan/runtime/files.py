@@ -22,6 +22,7 @@ __all__ = [
     "FolderLock",
     "LineFile",
     "clear_leftovers",
+    "is_current",
     "new_folder",
     "one_at_a_time",
     "open_plain",
@@ -77,6 +78,15 @@ def new_folder(target: Path, replace: bool = False) -> Iterator[Path]:
         sync(target.parent)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def is_current(folder: Path) -> bool:
+    """Whether this process works in a folder, or below it.
+
+    If `new_folder` replaced it, the process and its shell would stay in a folder that is deleted.
+    """
+    here = Path.cwd()
+    return folder.is_dir() and folder.resolve() in (here, *here.parents)
 
 
 @contextmanager

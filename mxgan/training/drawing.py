@@ -23,12 +23,14 @@ class Drawing:
     Attributes
     ----------
     latent_shape : shape of one latent; None if the generator takes none.
+    image_shape : shape of one image, (C, H, W).
     classes, class_names : the number of classes and their names; 0 and () if the generator is not conditional.
     distribution : of the latents: "normal", or "uniform" on [-1, 1].
     ranged : whether the range of the images is known to be [-1, 1].
     """
 
     latent_shape: Optional[tuple]
+    image_shape: tuple
     distribution: str
     classes = 0
     class_names: tuple = ()

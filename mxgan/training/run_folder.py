@@ -124,7 +124,9 @@ class RunFolder:
         return self.samples / f"{title}-{step:06d}.png"
 
     def pictures(self, title: str = "gout") -> dict:
-        """{step: path} of the pictures `title`, in the order of steps."""
+        """{step: path} of the pictures `title`, in the order of steps; {} for a title that names another folder."""
+        if "/" in title:
+            return {}
         found = {path.stem.rpartition("-")[2]: path for path in self.samples.glob(f"{glob.escape(title)}-*.png")}
         numbers = {int(number): path for number, path in found.items() if _NUMBER.fullmatch(number)}
         return {step: path for step, path in sorted(numbers.items()) if path.stem.rpartition("-")[0] == title}

@@ -94,6 +94,11 @@ class Sampler(Drawing):
         """A sampler of a recipe's generator and latents with these (arg_params, aux_params)."""
         return cls.of_network(recipe.network, parameters, batch_size, recipe.latent_distribution, **more)
 
+    @property
+    def image_shape(self) -> tuple:
+        """Shape of one image, (C, H, W)."""
+        return tuple(self.module.output_shapes[0][1][1:])
+
     def set_params(self, arg_params: dict, aux_params: dict) -> None:
         """Set the parameters; CheckpointError if they do not fit this generator."""
         self._set(*self._fitting(arg_params, aux_params))

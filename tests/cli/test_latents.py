@@ -180,10 +180,11 @@ def refused(arguments, words, folder, monkeypatch, code=2):
         (["walk", "--amount", "0"], "--amount 0.0: give a number above 0."),
         (["walk", "--amount", "inf"], "--amount inf: give a number above 0."),
         (["project", "image.png", "--output", "a.gif"], "--output a.gif: give a name that ends in .png."),
-        (["project", "image.png", "--latents", "a.txt"], "--latents a.txt: give a name that ends in .npy or .npz."),
+        (["project", "image.png", "--latents", "a.txt"], "--latents a.txt: give a name that ends in .npy, .npz."),
         (["project", "image.png", "--class", "1"], "this generator is not conditional"),
         (["project", "none.png"], "none.png cannot be read: No such file or directory."),
         (["film", "--output", "a.png"], "give a name that ends in .gif, .webp, .mp4."),
+        (["film", "--output", "a.gif", "--picture", "/etc/x"], "has no picture '/etc/x'; there are: data, diff, gout."),
         (["film", "--output", "a.gif", "--picture", "strip"], "has no picture 'strip'; there are: data, diff, gout."),
     ],
 )
@@ -207,6 +208,17 @@ def test_what_is_refused_of_classes(arguments, words, conditional, tmp_path, mon
     save_grid(tmp_path / "image.png", np.zeros((1, 1, 16, 16), np.float32))
     command, *others = arguments
     refused([command, conditional, *others], words, tmp_path, monkeypatch)
+
+
+def test_an_exported_folder_is_projected_on(run, tmp_path, monkeypatch):
+    mxgan.export_model(run, tmp_path / "out", "npz")
+    save_grid(tmp_path / "image.png", np.zeros((1, 1, 16, 16), np.float32))
+    result = run_mxgan(
+        "project", tmp_path / "out", tmp_path / "image.png", "--steps", 2, "--output", tmp_path / "p.png"
+    )
+    assert result.exit_code == 0, result.output
+    result = run_mxgan("project", tmp_path / "out", tmp_path / "image.png", "--by", "features")
+    assert (result.exit_code, "is no run folder, which has a D" in result.output) == (2, True), result.output
 
 
 def test_a_missing_extra_and_a_missing_discriminator_are_named(run, tmp_path, monkeypatch):

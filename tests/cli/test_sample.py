@@ -88,6 +88,9 @@ def test_psi_scales_the_latents_and_1_changes_nothing(run, tmp_path):
     [
         (["--format", "npz", "--output", "a.png"], "--format npz contradicts --output a.png, which ends as png does."),
         (["--format", "folder", "--output", "a.zip"], "--format folder contradicts --output a.zip"),
+        (["--format", "npz", "--output", "a.jpg"], "a.jpg; give a name that ends in .npz or has no ending."),
+        (["--format", "folder", "--output", "a.jpg"], "--format folder contradicts --output a.jpg; give a name that"),
+        (["--format", "folder", "--output", "."], "the folder . is the current one, or holds it; give a new --output"),
         (["--format", "jpg"], "unknown --format 'jpg'"),
         (["--output", "a.jpg"], "give a name that ends in .png, .npz or .zip, or a folder; or give --format."),
         (["--range", "0,1"], "--range 0,1: only for an array (.npz)"),

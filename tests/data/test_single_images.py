@@ -28,3 +28,10 @@ def test_what_is_no_image(tmp_path):
     for missing in (tmp_path / "none.png", tmp_path):
         with pytest.raises(ArgumentError, match="Give the path of a file"):
             read_image(missing, (3, 16, 16))
+
+
+def test_a_huge_file_is_not_read_whole(tmp_path):
+    with open(tmp_path / "a.png", "wb") as stream:
+        stream.truncate(2**40)  # a hole without blocks
+    with pytest.raises(CorruptFileError, match="it is larger than 224 MB"):
+        read_image(tmp_path / "a.png", (3, 16, 16))

@@ -23,6 +23,11 @@ def shapes_of(group: dict) -> dict:
     return {name: value.shape for name, value in group.items()}
 
 
+def test_digits_of_other_scripts_are_letters():
+    names = [f"{digits}.weight" for digits in ("\u0663" * 5000, "\u0663\u00b2", "9" * 5000)]
+    assert halves_in({name: np.zeros((3, 3, 4, 4)) for name in names})[0] == []
+
+
 @pytest.mark.parametrize("sides", [16, 32, 64, 128])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_example_is_found_at_every_depth_and_number_of_channels(sides, channels):

@@ -95,6 +95,18 @@ def test_what_fails_on_the_way_leaves_the_old_film(ending, tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
+@pytest.mark.parametrize("ending", FILMS)
+@pytest.mark.parametrize(
+    "frames, words", [(0, "are 0 frames, and"), (2, "are 2 frames, and"), (4, "are more frames than the 3")]
+)
+def test_another_number_of_frames_than_said(frames, words, ending, tmp_path):
+    if ending == ".mp4":
+        pytest.importorskip("imageio_ffmpeg")
+    with pytest.raises(ShapeError, match=words):
+        save_film(tmp_path / f"a{ending}", frames_of(frames), 3, 10)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_that_is_missing(tmp_path):
     with pytest.raises(OutputError, match="cannot be written"):
         save_film(tmp_path / "none" / "a.gif", frames_of(2), 2, 10)

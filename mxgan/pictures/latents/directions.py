@@ -8,6 +8,7 @@ from mxgan.errors import ArgumentError, ShapeError
 from mxgan.pictures.latents.parts import first_layers
 from mxgan.runtime.config import whole_number
 from mxgan.runtime.draws import draw_latents
+from mxgan.runtime.memory import check_room
 
 __all__ = ["along", "directions", "first_matrix"]
 
@@ -37,6 +38,7 @@ def directions(matrix: np.ndarray, count: int) -> np.ndarray:
     if matrix.ndim != 2 or 0 in matrix.shape:
         raise ShapeError(f"the matrix of a first layer is {matrix.shape}; give (outputs, size of a latent).")
     count = whole_number("directions", count, maximum=matrix.shape[1])
+    _check_room(0, matrix.shape[1])
     _, vectors = np.linalg.eigh(matrix.T @ matrix)  # ascending eigenvalues, vectors in columns
     found = vectors.T[::-1][:count]
     largest = np.abs(found).argmax(axis=1)[:, None]
@@ -52,19 +54,27 @@ def first_matrix(sampler) -> np.ndarray:
 
     Raises
     ------
-    ArgumentError : latents do not enter a layer with a weight, or not as they are.
+    ArgumentError : latents do not enter a layer with a weight, or not as they are; no room for the matrix.
     """
     return np.concatenate([_matrix(layer) for layer in first_layers(sampler)])
 
 
 def _matrix(layer) -> np.ndarray:
     size = int(np.prod(layer.latent_shape))
+    outputs = int(np.prod(layer.image_shape))
+    _check_room(outputs, size)
     probe = draw_latents((1, size), 0, 0, "first layer")
-    tried = np.concatenate([np.zeros((1, size)), probe, np.eye(size)]).astype(np.float32)
-    classes = np.zeros(len(tried), np.int64) if layer.classes else None
-    answers = layer.sample(tried.reshape(-1, *layer.latent_shape), classes).reshape(len(tried), -1)
-    zero, found, *columns = answers.astype(np.float64)
-    matrix = np.stack(columns, axis=1) - zero[:, None]  # (outputs, d)
+    answers = np.empty((size + 2, outputs))  # to 0, to the probe, and to each unit vector
+    for start in range(0, len(answers), layer.batch_size):
+        count = min(layer.batch_size, len(answers) - start)
+        tried = np.eye(count, size, start - 2, dtype=np.float32)
+        if start < 2 <= start + count:
+            tried[1 - start] = probe
+        classes = np.zeros(count, np.int64) if layer.classes else None
+        made = layer.sample(tried.reshape(-1, *layer.latent_shape), classes)
+        answers[start : start + count] = made.reshape(count, -1)
+    zero, found = answers[:2]
+    matrix = np.ascontiguousarray((answers[2:] - zero).T)  # (outputs, d)
     expected = matrix @ probe[0].astype(np.float64) + zero
     if np.abs(found - expected).max() > ROUNDING * max(np.abs(expected).max(), 1e-30):
         raise ArgumentError(
@@ -72,6 +82,12 @@ def _matrix(layer) -> np.ndarray:
             "has no directions of latents. Use interpolate for this generator."
         )
     return matrix
+
+
+def _check_room(outputs: int, size: int) -> None:
+    """Raise ArgumentError if the matrix of a layer and what `directions` makes of it do not fit into the memory."""
+    numbers = 3 * outputs * size + 4 * size**2
+    check_room(f"The directions of {size:,} numbers in a latent", 8 * numbers, "Use interpolate for this generator.")
 
 
 def along(latents: np.ndarray, direction: np.ndarray, amounts: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from mxgan.errors import ArgumentError, ShapeError
 from mxgan.graphs.latent_shapes import batch_candidates
 from mxgan.graphs.memory import Graph, check_memory
 from mxgan.pictures.latents.gradients import Differentiable
-from mxgan.runtime.config import whole_number
+from mxgan.runtime.config import is_number, whole_number
 from mxgan.runtime.progress import Progress
 from mxgan.training.sampler import Sampler
 
@@ -74,7 +74,7 @@ def project(
 
     For each image, Adam minimises the mean squared difference of the pixels, or of the features, from the nearest of
     random latents. The latents stay where draws lie: uniform ones in [-1, 1], normal ones within the norm that about
-    99.9 % of draws do not exceed. The best latent seen is kept, so what is compared is never farther than at the start.
+    99.9 % of draws do not exceed. The best latent seen is kept, so the result is never worse than the best start.
 
     Parameters
     ----------
@@ -89,7 +89,8 @@ def project(
 
     Raises
     ------
-    ShapeError : images of another size. ArgumentError : a setting out of range, no finite pixels.
+    ShapeError : images of another size. ArgumentError : a setting out of range, no finite pixels, other classes than
+        one of the generator's for each image.
 
     Source: Lipton and Tripathi 2017, "Precise recovery of latent vectors from GANs", with Adam instead of plain
     gradient descent; by features: as Dosovitskiy and Brox 2016 compare images, here by the features of D.
@@ -110,12 +111,15 @@ def _checked(sampler: Sampler, images: np.ndarray, classes: Optional[np.ndarray]
         whole_number(name, getattr(search, name))
     if search.starts > search.candidates:
         raise ArgumentError(f"starts is {search.starts}; give at most the {search.candidates} candidates.")
+    if not is_number(search.rate, lambda rate: 0 < rate < math.inf):
+        raise ArgumentError(f"rate is {search.rate!r}; give a learning rate above 0, such as 0.1.")
     images, labels = np.asarray(images, np.float32), np.zeros(len(images)) if classes is None else np.asarray(classes)
-    made = sampler.sample(sampler.latents(1, 0), None if classes is None else labels[:1]).shape[1:]
+    made = sampler.image_shape
     if images.shape[1:] != made or not len(images):
         raise ShapeError(f"the images are {images.shape}, and the generator's are {made}; give (N, {made}).")
     if not np.isfinite(images).all():
         raise ArgumentError("the images hold NaN or infinity; give finite pixels.")
+    sampler.check_classes(None if classes is None else labels, len(images))
     return images, labels
 
 

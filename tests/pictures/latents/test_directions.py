@@ -1,5 +1,7 @@
 """SeFa's directions against the singular value decomposition, and the first layer's matrix against its weight."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -76,6 +78,19 @@ def test_a_step_along_a_direction_changes_the_image_by_its_column():
     np.testing.assert_array_equal(moved[:, 1], latents)
     images = sampler.sample(moved.reshape(-1, 3)).reshape(2, 3, 16)
     np.testing.assert_allclose(images[:, 2] - images[:, 0], [4 * weight[:, 1]] * 2, atol=1e-5)
+
+
+def test_many_numbers_take_the_memory_of_their_matrix_alone():
+    weight = np.float32(RNG.standard_normal((12, 2000)))
+    sampler = linear_sampler(weight, (3, 2, 2), batch_size=64)
+    tracemalloc.start()
+    found = first_matrix(sampler)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_allclose(found, weight, atol=1e-4)
+    assert peak < 2**22  # the unit vectors together have 2²⁵ bytes in float64
+    with pytest.raises(ArgumentError, match="The directions of 300,000 numbers in a latent need about .* GB of memory"):
+        directions(np.ones((1, 300_000)), 1)
 
 
 def test_bad_directions():

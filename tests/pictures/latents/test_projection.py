@@ -79,9 +79,19 @@ def test_a_class_is_kept_and_the_seed_decides():
         (np.zeros((0, 1, 4, 4)), QUICK, "give", ShapeError),
         (np.full((1, 1, 4, 4), np.nan), QUICK, "hold NaN or infinity", ArgumentError),
         (np.zeros((1, 1, 4, 4)), Search(steps=0), "steps is 0; give a whole number from 1", ArgumentError),
+        (np.zeros((1, 1, 4, 4)), Search(rate=float("nan")), "rate is nan; give a learning rate above 0", ArgumentError),
         (np.zeros((1, 1, 4, 4)), Search(starts=9, candidates=8), "starts is 9; give at most the 8", ArgumentError),
     ],
 )
 def test_bad_projections(images, search, words, kind):
     with pytest.raises(kind, match=words):
         project(linear_sampler(WEIGHT, (1, 4, 4)), images, search=search)
+
+
+@pytest.mark.parametrize("classes", [[1], [1, 2, 3], [1, 9], [0.5, 1]])
+def test_classes_are_one_for_each_image(classes):
+    sampler = random_sampler(NETWORKS["conditional-dcgan"](**SMALLER["conditional-dcgan"], classes=3))
+    images = np.zeros((2, *sampler.image_shape), np.float32)
+    with pytest.raises(ArgumentError, match="give 2 whole numbers from 0 to 2, one for each image"):
+        project(sampler, images, classes, search=QUICK)
+    assert sampler.image_shape == sampler.draw(1).shape[1:]
