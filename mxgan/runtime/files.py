@@ -85,7 +85,10 @@ def is_current(folder: Path) -> bool:
 
     If `new_folder` replaced it, the process and its shell would stay in a folder that is deleted.
     """
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:  # it is deleted already
+        return False
     return folder.is_dir() and folder.resolve() in (here, *here.parents)
 
 

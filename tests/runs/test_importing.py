@@ -485,7 +485,7 @@ def test_the_current_folder_is_not_replaced(tmp_path, monkeypatch):
     file = saved(SMALL_DCGAN.generator(), tmp_path, "g", SMALL_DCGAN.generator_inputs(2), beside=False)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    with pytest.raises(RunFolderError, match="here is the current folder, or holds it; give a new --run-dir"):
+    with pytest.raises(RunFolderError, match="is the current folder, or holds it; give a new --run-dir"):
         imported(file, ".")
     (tmp_path / "here" / "x").touch()
     assert entries(Path()) == ["x"]
