@@ -29,6 +29,7 @@ from mxgan.errors import ArgumentError, RunFinishedError, exit_code_after
 
 __all__ = ["example", "main"]
 
+UNSAVED = "everything since the last save is lost"
 logger = logging.getLogger(__name__)  # the messages of training; it may outlive its standard output
 
 
@@ -59,7 +60,7 @@ def train(debug: bool, **flags) -> None:
     Without flags: the recipe dcgan on the embedded digits for 100 epochs. Without a flag, the recipe's setting
     applies; --dry-run prints every setting.
     """
-    with readable_errors(debug):
+    with readable_errors(debug, lost=UNSAVED):
         _train(flags)
 
 
@@ -78,7 +79,7 @@ def example(description: str, recipe: str, dataset: str, data_flag: Optional[str
     @training_options
     def program(debug: bool, data_again: Optional[str] = None, **flags) -> None:
         flags["data_dir"] = flags["data_dir"] or data_again
-        with readable_errors(debug):
+        with readable_errors(debug, lost=UNSAVED):
             _train(flags, {"recipe": recipe, "dataset": dataset, **defaults})
 
     if data_flag:

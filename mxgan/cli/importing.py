@@ -44,4 +44,8 @@ def import_command(file: str, run_dir: str, settings: tuple, latent: Optional[st
         own = dict(map(key_and_value, settings))
         run = import_model(file, run_dir, settings=own, latent_shape=shape_of("--latent", latent), **given)
         say(f"run folder: {run}")
-        say(f"  mxgan sample {shlex.quote(str(Path(run_dir)))} --output samples.png")
+        name = shlex.quote(str(Path(run_dir)))
+        say(f"  mxgan sample {name} --output samples.png")
+        if given["discriminator"]:
+            place = "" if given["dataset"] else " --dataset NAME"
+            say(f"  mxgan train --resume {name}{place} --steps N")

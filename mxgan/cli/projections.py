@@ -14,7 +14,7 @@ from mxgan.cli.flags import background_option, debug_option, overwrite_option
 from mxgan.cli.sample import classes_of, generator_options, opened, seed_option
 from mxgan.cli.streams import say
 from mxgan.cli.terminal import readable_errors, show_log
-from mxgan.errors import ArgumentError
+from mxgan.errors import ArgumentError, counted
 
 __all__ = ["project"]
 
@@ -144,4 +144,4 @@ def _report(paths: Sequence[str], found, output: str) -> None:
         rows.append(("mean: ", found.errors.mean(), found.baseline.mean()))
     for name, error, baseline in rows:
         say(f"{name}error {error:.4f}; the nearest of the random latents {baseline:.4f}")
-    say(f"{len(paths)} pairs of image and projection: {output}")
+    say(f"{counted(len(paths), 'pair')} of image and projection: {output}")

@@ -10,7 +10,7 @@ import click
 from mxgan.cli.flags import debug_option, overwrite_option, shape_of
 from mxgan.cli.streams import say
 from mxgan.cli.terminal import readable_errors, show_log
-from mxgan.errors import ArgumentError, lookup
+from mxgan.errors import ArgumentError, counted, lookup
 
 __all__ = ["classes_of", "file_options", "generator_options", "opened", "psi_option", "sample", "seed_option"]
 
@@ -77,7 +77,8 @@ def classes_of(sampler, text: Optional[str], most: Optional[int] = None) -> list
 @click.argument("source", type=click.Path())
 @click.option("--num", default=64, show_default=True, help="Number of images.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
-@click.option("--class", "only", type=click.IntRange(0), help="For a conditional generator: only this class.")
+@click.option("--class", "of_class", metavar="A", help="For a conditional generator: only this class, by number or "
+              "name.")  # fmt: skip
 @psi_option
 @generator_options
 @click.option("--output", type=click.Path(),
@@ -93,7 +94,7 @@ def sample(
     source: str,
     num: int,
     seed: int,
-    only: Optional[int],
+    of_class: Optional[str],
     psi: float,
     output: Optional[str],
     kind: Optional[str],
@@ -113,9 +114,10 @@ def sample(
         show_log(err=True)
         target = ImageOutput.checked(output, kind, values, overwrite)
         sampler = opened(source, **of_generator)
+        (only,) = classes_of(sampler, of_class, most=1) or [None]
         images, labels = sampler.draw(num, seed, only, psi), sampler.classes_of(num, only)
         columns = sampler.classes if sampler.classes and only is None else None
         target.write(images, labels, columns, sampler.class_names)
-        of_class = "" if only is None else f" of class {only}"
-        named = f" ({sampler.class_names[only]!r})" if of_class and sampler.class_names else ""
-        say(f"{num} images{of_class}{named}: {target.path}")
+        shown = "" if only is None else f" of class {only}"
+        named = f" ({sampler.class_names[only]!r})" if shown and sampler.class_names else ""
+        say(f"{counted(num, 'image')}{shown}{named}: {target.path}")

@@ -31,16 +31,17 @@ class _Ended(KeyboardInterrupt):
 
 
 @contextmanager
-def readable_errors(debug: bool, heeded: tuple = ENDING[1:]):
+def readable_errors(debug: bool, heeded: tuple = ENDING[1:], lost: str = "nothing that was there before is changed"):
     """Turn an error into a message on standard error and an exit code; with `debug`, show the traceback.
 
-    The signals `heeded` end the command like Ctrl-C: temporary files are removed, and the exit code is 128 + signal.
+    The signals `heeded` end the command like Ctrl-C: temporary files are removed, the exit code is 128 + signal, and the
+    message says what is `lost`.
     """
     try:
         with _handled(heeded, _end):
             yield
     except KeyboardInterrupt as ending:
-        warn("Ended at once; everything since the last save is lost.")
+        warn(f"Ended at once; {lost}.")
         leave(exit_code_after(getattr(ending, "number", signal.SIGINT)))
     except Exception as error:
         if debug or isinstance(error, (click.ClickException, BrokenPipeError)):

@@ -87,8 +87,9 @@ def _check_fit(generator: Found, discriminator: Found) -> None:
     """Raise CheckpointError unless the two symbols are for the same images and classes."""
     if discriminator.symbol is None:
         raise CheckpointError(
-            "the generator has a symbol, and the discriminator has none. Give its symbol with --discriminator-symbol "
-            "FILE.json (discriminator_symbol=…)."
+            "the generator has a symbol, and the discriminator has none, so that they are of different kinds of files. "
+            "Give two files of one kind, such as two folders of `mxgan export`; for a .params file, the symbol with "
+            "--discriminator-symbol FILE.json (discriminator_symbol=…)."
         )
     if generator.image != discriminator.image:
         raise CheckpointError(

@@ -50,7 +50,7 @@ COMMANDS = {
     "dry run": (["train", "--dry-run", "--data-dir", "{here}"], '"data_dir": "'),
     "summary": (["summary", *SMALL], "2×8×4×4"),
     "train": (["train", *TINY, "--steps", "1", "--run-dir", "{new}"], "run folder: {new}"),
-    "sample": (["sample", "{here}/run", "--num", "1", "--output", "{new}.png"], "1 images: {new}.png"),
+    "sample": (["sample", "{here}/run", "--num", "1", "--output", "{new}.png"], "1 image: {new}.png"),
     "pack": (["pack", "{here}/images", "{new}.rec"], "{here}/images/b\udcff.png: not an image"),
     "evaluate": (["evaluate", "{here}/run", "--metric", "swd", "--samples", "100"], "written: {here}/run"),
     "doctor": (["doctor"], "Cache"),
@@ -185,7 +185,7 @@ def test_a_signal_ends_a_command_cleanly_and_with_its_own_code(number, monkeypat
 
     assert with_signals(1) == with_signals(2) == 128 + number
     assert cleaned == [1, 2]
-    assert capsys.readouterr().err.count("Ended at once; everything since the last save is lost.\n") == 2
+    assert capsys.readouterr().err.count("Ended at once; nothing that was there before is changed.\n") == 2
 
 
 SIXTY = {"size": (60, 24)}  # columns and rows of a terminal

@@ -556,9 +556,7 @@ def test_symbols_that_do_not_fit(tmp_path):
     generator, discriminator = mxgan.make_dcgan_sym(4, 3, 3)
     first = saved(generator, tmp_path, "g", {"rand": (2, 10, 1, 1)})
     second = saved(discriminator, tmp_path, "d", {"data": (2, 3, 64, 64)}, {"label": (2,)}, beside=False)
-    with pytest.raises(
-        CheckpointError, match="the discriminator has none. Give its symbol with --discriminator-symbol"
-    ):
+    with pytest.raises(CheckpointError, match="the discriminator has none.*the symbol with --discriminator-symbol"):
         imported(first, tmp_path / "run", discriminator=second)
     with pytest.raises(CheckpointError, match="takes 'rand', as a generator's"):
         imported(first, tmp_path / "run", discriminator=first)
