@@ -34,8 +34,8 @@ class _Ended(KeyboardInterrupt):
 def readable_errors(debug: bool, heeded: tuple = ENDING[1:], lost: str = "nothing that was there before is changed"):
     """Turn an error into a message on standard error and an exit code; with `debug`, show the traceback.
 
-    The signals `heeded` end the command like Ctrl-C: temporary files are removed, the exit code is 128 + signal, and the
-    message says what is `lost`.
+    The signals `heeded` end the command like Ctrl-C: temporary files are removed, the exit code is 128 + signal, and
+    the message says what is `lost`.
     """
     try:
         with _handled(heeded, _end):
