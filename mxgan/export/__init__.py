@@ -85,7 +85,7 @@ FORMATS: Mapping[str, Format] = {
         write_onnx,
         read_onnx,
         plain,
-        {"precision": PRECISIONS, "fold": (True, False)},
+        {"precision": PRECISIONS, "keep_batch_norm": (False, True)},
         lambda options: (("onnx", "onnx"),),
     ),
     "safetensors": _arrays(".safetensors", ("safetensors", "safetensors")),

@@ -30,7 +30,8 @@ _LICENSES = {
     "cc-by-sa-4.0", "cc0-1.0", "creativeml-openrail-m", "epl-2.0", "gpl-2.0", "gpl-3.0", "isc", "lgpl-2.1", "lgpl-3.0",
     "mit", "mpl-2.0", "openrail", "other", "unknown", "unlicense", "wtfpl", "zlib",
 }  # fmt: skip
-_OPTION_WORDS = {"fold": "BatchNorm kept as layers"}  # option that differs from its default → what that means
+# Option that differs from its default → in words.
+_OPTION_WORDS = {"keep_batch_norm": "BatchNorm kept as layers"}
 _YAML_WORDS = {"false", "no", "null", "off", "on", "true", "yes"}
 _DATASETS = {"mnist": "ylecun/mnist"}  # our name of a data set → the Hub's, for those that it has
 

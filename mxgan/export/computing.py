@@ -11,7 +11,7 @@ from mxgan.export.model import Model
 from mxgan.graphs.mxnet_messages import mxnets_reason
 from mxgan.runtime import mx
 
-__all__ = ["computed"]
+__all__ = ["bound", "computed"]
 
 
 def computed(model: Model, values: Mapping) -> list:
@@ -23,7 +23,18 @@ def computed(model: Model, values: Mapping) -> list:
     arguments = {name: given[name] for name in model.symbol.list_arguments()}
     states = {name: given[name] for name in model.symbol.list_auxiliary_states()}
     try:
-        executor = model.symbol.bind(mx.cpu(), arguments, grad_req="null", aux_states=states)
+        executor = bound(model.symbol, arguments, states)
         return [output.asnumpy() for output in executor.forward(is_train=False)]
     except (mx.MXNetError, RuntimeError) as error:
         raise CheckpointError(f"MXNet cannot compute this {model.half}: {mxnets_reason(error)}.") from error
+
+
+def bound(symbol, arguments: Mapping, states: Mapping):
+    """A symbol's executor on the CPU, for inference.
+
+    It is bound with the gradient of an argument, which is never computed, as the `Sampler` is: bound without any, MXNet
+    1.9.1 fuses layers for inference, and does it wrongly where two layers take a fused one. Two activations of one
+    FullyConnected both give the first of them.
+    """
+    gradients = {name: mx.nd.zeros_like(arguments[name]) for name in symbol.list_arguments()[:1]}
+    return symbol.bind(mx.cpu(), dict(arguments), gradients, aux_states=dict(states))

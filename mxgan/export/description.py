@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 import mxgan
 from mxgan.errors import ArgumentError, CorruptFileError, MXGANError
-from mxgan.export.layers import graph_of, unique
+from mxgan.export.layers import graph_of, node_names
 from mxgan.export.model import OUTSIDE, Model
 from mxgan.graphs.shapes import infer
 from mxgan.graphs.symbol_files import symbol_of
@@ -140,7 +140,7 @@ def _finite(value: Any) -> Any:
 
 def _graph(model: Model) -> dict:
     symbol = json.loads(model.symbol.tojson())
-    for node, name in zip(symbol["nodes"], unique(node["name"] for node in symbol["nodes"])):
+    for node, name in zip(symbol["nodes"], node_names(symbol["nodes"])):
         node["name"] = name
     graph = graph_of(model)
     return {

@@ -8,8 +8,9 @@ from types import MappingProxyType
 
 from mxgan.errors import ArgumentError
 
-__all__ = ["OUTSIDE", "Model"]
+__all__ = ["NORMALISATION", "OUTSIDE", "Model"]
 
+NORMALISATION = "images in [-1, 1]"  # in facts, of networks whose range is known
 # Input of a symbol → its name outside of MXNet.
 OUTSIDE = {"rand": "latent", "class_label": "class", "data": "image"}
 

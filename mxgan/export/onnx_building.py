@@ -41,11 +41,13 @@ class Building:
     ----------
     parameters : as given. nodes : NodeProtos, in order. initializers : {name: array}.
     known : {value of the symbol: value of ONNX}.
+    whole : the same for inputs that are whole numbers; in float16, those above 2048 would be rounded.
     """
 
     def __init__(self, graph: Graph, parameters: Mapping, dtype: str, reserved: Sequence[str]) -> None:
         self._onnx = onnx_package()
         self.dtype, self.nodes, self.initializers, self.known = dtype, [], {}, {}
+        self.whole: dict = {}
         self.parameters, self._graph, self._taken, self._scope = parameters, graph, set(reserved), "network"
 
     def shape(self, value: str) -> tuple:
@@ -104,6 +106,10 @@ class Building:
     def cast(self, value: str, dtype: str = "") -> str:
         """A value as another type; "": the graph's float type."""
         return self.add("Cast", value, to=self.type_of(dtype))
+
+    def whole_numbers(self, name: str, value: str) -> str:
+        """A value as int64; `name` is that of the symbol, `value` that of ONNX."""
+        return self.whole.get(name) or self.cast(value, "int64")
 
     def type_of(self, dtype: str = "") -> int:
         """ONNX's number of a NumPy dtype; "": the graph's float type."""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Optional, Union
 
-from mxgan.errors import ArgumentError, CorruptFileError, first_line, lookup
+from mxgan.errors import ArgumentError, CorruptFileError, RuntimeUnavailableError, first_line, lookup
 from mxgan.export.folding import folded
-from mxgan.export.layers import Graph, graph_of
-from mxgan.export.model import OUTSIDE, Model
+from mxgan.export.layers import LOOKING_UP, Graph, check_types, graph_of
+from mxgan.export.model import NORMALISATION, OUTSIDE, Model
 from mxgan.export.onnx_building import Building, onnx_package
 from mxgan.export.onnx_rules import rule_of
 from mxgan.export.plain import plain
@@ -22,13 +20,11 @@ from mxgan.runtime.onnx_sessions import onnx_session
 
 __all__ = ["MOST_BYTES", "ONNX_FILE", "OPSETS", "PRECISIONS", "check_size", "onnx_model", "write_onnx"]
 
-logger = logging.getLogger(__name__)
-
 ONNX_FILE = "model.onnx"
 OPSETS = (18, 28)  # the rules are tried with these and what is between them; 18 is that of onnx 1.13
 PRECISIONS = ("float32", "float16")
 MOST_BYTES = 2**31 - 2**20  # of a protobuf file, with room for what is beside the weights
-_NORMALISATION = "images in [-1, 1]"
+_EXACT = 2**11  # float16 has every whole number up to this one
 
 
 def write_onnx(
@@ -36,26 +32,26 @@ def write_onnx(
     folder: Union[str, Path],
     *,
     precision: str = "float32",
-    fold: bool = True,
+    keep_batch_norm: bool = False,
     opset: Optional[int] = None,
 ) -> tuple:
     """Write a model as `model.onnx` in a folder; return the names of the files written.
 
     Parameters
     ----------
-    precision, fold, opset : see `onnx_model`.
+    precision, keep_batch_norm, opset : see `onnx_model`.
 
     Raises
     ------
     RuntimeUnavailableError : onnx is not installed. OutputError : the file cannot be written.
     ArgumentError : a layer has no rule, or does not fit into ONNX; an unknown setting.
     """
-    content = onnx_model(model, precision=precision, fold=fold, opset=opset).SerializeToString()
-    write_whole(Path(folder) / ONNX_FILE, content)
+    made = onnx_model(model, precision=precision, keep_batch_norm=keep_batch_norm, opset=opset)
+    write_whole(Path(folder) / ONNX_FILE, made.SerializeToString())
     return (ONNX_FILE,)
 
 
-def onnx_model(model: Model, *, precision: str = "float32", fold: bool = True, opset: Optional[int] = None):
+def onnx_model(model: Model, *, precision: str = "float32", keep_batch_norm: bool = False, opset: Optional[int] = None):
     """A model as an onnx.ModelProto that onnx.checker has passed.
 
     Inputs are `latent` or `image`, float32 (N, …), and `class`, int64 (N,); outputs are `image`, or `score` and
@@ -64,16 +60,17 @@ def onnx_model(model: Model, *, precision: str = "float32", fold: bool = True, o
     Parameters
     ----------
     precision : "float32", or "float16" for weights and all computation between the inputs and the outputs.
-    fold : whether BatchNorm goes into the weights of the layer before it.
+    keep_batch_norm : whether BatchNorm stays a layer; otherwise it goes into the weights of the layer before it.
     opset : the version of ONNX's operators, 18 or higher; None: the newest that the installed onnx has, the rules were
-        tried with, and the installed onnxruntime, if any, runs.
+        tried with, and the installed onnxruntime, if any, runs; if that runs none, the newest.
     """
     lookup("precision", precision, PRECISIONS)
     onnx = onnx_package()
     opsets = _opsets(onnx, opset)
     model = plain(model)
     graph, parameters = graph_of(model), model.parameters
-    if fold:
+    check_types(graph)
+    if not keep_batch_norm:
         graph, parameters = folded(graph, parameters)
     check_size(parameters, precision)
     graph, metadata = _graph_proto(onnx, model, graph, parameters, precision), _metadata(model)
@@ -83,18 +80,19 @@ def onnx_model(model: Model, *, precision: str = "float32", fold: bool = True, o
 
 
 def _that_runs(makers: Sequence):
-    """The first file that onnxruntime runs, of those that some functions make; the first if it runs none."""
-    if importlib.util.find_spec("onnxruntime") is None:
-        return makers[0]()
+    """The first file that onnxruntime runs, of those that some functions make; the first if it runs none.
+
+    `agreement` tells of files that onnxruntime does not run.
+    """
     for make in makers:
         made = make()
         try:
             onnx_session(made.SerializeToString(), Path(ONNX_FILE))
-        except CorruptFileError as error:
-            fault = error
-        else:
-            return made
-    logger.warning("The onnxruntime installed here does not run this file. %s", fault)
+        except CorruptFileError:
+            continue
+        except RuntimeUnavailableError:
+            break
+        return made
     return makers[0]()
 
 
@@ -140,6 +138,9 @@ def _graph_proto(onnx, model: Model, graph: Graph, parameters: Mapping, precisio
     building = Building(graph, parameters, precision, [*outside, *model.outputs])
     for name, given in zip(model.inputs, outside):
         building.known[name] = given if precision == "float32" and given != "class" else building.cast(given)
+        if given == "class":
+            building.whole[name] = given
+            _check_classes(model.classes, graph, name, precision)
     for layer in graph.layers:
         building.layer(layer, rule_of(layer))
     _name_outputs(building, graph.outputs, model.outputs)
@@ -156,6 +157,17 @@ def _graph_proto(onnx, model: Model, graph: Graph, parameters: Mapping, precisio
     weights = [onnx.numpy_helper.from_array(array, name) for name, array in building.initializers.items()]
     inside = _shapes_inside(building, graph, helper)
     return helper.make_graph(building.nodes, model.half, inputs, outputs, weights, value_info=inside)
+
+
+def _check_classes(classes: int, graph: Graph, name: str, precision: str) -> None:
+    """Raise ArgumentError if a layer computes with numbers of classes that float16 does not have."""
+    layers = (each for each in graph.layers if name in each.inputs and each.operator not in LOOKING_UP)
+    user = next(layers, None)
+    if precision == "float16" and classes > _EXACT + 1 and user is not None:
+        raise ArgumentError(
+            f"the layer {user.name!r} ({user.operator}) computes with numbers of classes up to {classes - 1}, and "
+            f"float16 rounds those above {_EXACT}. Write the file with the precision float32."
+        )
 
 
 def _name_outputs(building: Building, values: Sequence[str], names: Sequence[str]) -> None:
@@ -204,7 +216,7 @@ def _metadata(model: Model) -> dict:
     known = {
         "library": f"mxgan {mxgan.__version__}",
         "license": "unknown",
-        "normalisation": _NORMALISATION,
+        "normalisation": NORMALISATION,
         **model.facts,
         "half": model.half,
         "latent_distribution": model.latent_distribution,

@@ -14,6 +14,8 @@ from mxgan.export.onnx_building import Building
 
 __all__ = ["ELEMENTWISE"]
 
+_INSTEAD = "Export in the format mxnet or npz."
+
 # ---- functions of one value ----
 
 
@@ -49,7 +51,9 @@ def _leaky_relu(at: Building, layer: Layer, x: str, *gamma: str) -> str:
 
 def _softmax(at: Building, layer: Layer, x: str, *length: str) -> str:
     if length:
-        raise ArgumentError(f"layer {layer.name!r} is a softmax with lengths (use_length), which ONNX does not have.")
+        raise ArgumentError(
+            f"layer {layer.name!r} is a softmax with lengths (use_length), which ONNX does not have. {_INSTEAD}"
+        )
     temperature = layer.word("temperature", "None")
     x = at.add("Neg", x) if layer.operator == "softmin" else x
     x = x if temperature == "None" else at.add("Div", x, at.number(float(temperature)))
@@ -173,7 +177,9 @@ def _dot(at: Building, layer: Layer, a: str, b: str) -> str:
     shapes = [at.shape(name) for name in layer.inputs]
     flags = [layer.switch("transpose_a"), layer.switch("transpose_b")]
     if any(flag and len(shape) != 2 for flag, shape in zip(flags, shapes)) or len(shapes[1]) != 2:
-        raise ArgumentError(f"layer {layer.name!r} is a dot of {shapes[0]} and {shapes[1]}; ONNX takes matrices.")
+        raise ArgumentError(
+            f"layer {layer.name!r} is a dot of {shapes[0]} and {shapes[1]}; ONNX takes matrices. {_INSTEAD}"
+        )
     a, b = (at.add("Transpose", value, perm=(1, 0)) if flag else value for flag, value in zip(flags, (a, b)))
     return at.add("MatMul", a, b)
 

@@ -151,8 +151,12 @@ def _further_pads(at: Building, layer: Layer, windows: dict) -> tuple:
     sides, made = at.shape(layer.inputs[0])[2:], at.shape(layer.outputs[0])[2:]
     rows = zip(sides, made, windows["kernel_shape"], windows["strides"], windows["pads"])
     more = tuple(max(0, (out - 1) * step + kernel - side - 2 * pad) for side, out, kernel, step, pad in rows)
-    if any(a >= kernel for a, kernel in zip(more, windows["kernel_shape"])):
-        raise ArgumentError(f"layer {layer.name!r} pools outside of its image; ONNX has no such pooling.")
+    pads = windows["pads"]
+    if any(pad + a >= kernel for pad, a, kernel in zip(pads, more, windows["kernel_shape"])):
+        raise ArgumentError(
+            f"layer {layer.name!r} is a Pooling with windows outside of its image; ONNX has no such pooling. Export in "
+            "the format mxnet or npz."
+        )
     return more
 
 
@@ -168,7 +172,7 @@ def _larger_share(sides: tuple, windows: dict, pads: tuple, more: tuple) -> np.n
 
 def _embedding(at: Building, layer: Layer, data: str, weight: str) -> str:
     rows = at.shape(layer.inputs[1])[0]
-    numbers = at.add("Clip", at.cast(data, "int64"), at.integers(0), at.integers(rows - 1))
+    numbers = at.add("Clip", at.whole_numbers(layer.inputs[0], data), at.integers(0), at.integers(rows - 1))
     return at.add("Gather", weight, numbers, axis=0)
 
 

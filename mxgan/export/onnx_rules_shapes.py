@@ -123,7 +123,7 @@ def _filled(at: Building, layer: Layer, x: str) -> str:
 
 
 def _one_hot(at: Building, layer: Layer, x: str) -> str:
-    numbers = at.add("Unsqueeze", at.cast(x, "int64"), at.integers((-1,)))
+    numbers = at.add("Unsqueeze", at.whole_numbers(layer.inputs[0], x), at.integers((-1,)))
     hot = at.add("Equal", numbers, at.integers(np.arange(int(layer.number("depth", 0)))))
     on, off = layer.number("on_value", 1), layer.number("off_value", 0)
     return at.cast(hot) if (on, off) == (1, 0) else at.add("Where", hot, at.number(on), at.number(off))

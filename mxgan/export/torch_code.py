@@ -7,7 +7,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from mxgan.errors import ArgumentError, counted
-from mxgan.export.layers import Graph, Layer, graph_of
+from mxgan.export.layers import Graph, Layer, check_types, graph_of
 from mxgan.export.model import Model
 from mxgan.export.torch_elementwise import ELEMENTWISE
 from mxgan.export.torch_modules import MODULES
@@ -64,12 +64,17 @@ class _Writer:
 
     def __init__(self, model: Model) -> None:
         self._graph: Graph = graph_of(model)
+        check_types(self._graph)
         self._parameters = model.parameters
         self._inputs = {name: ARGUMENTS.get(name, name) for name in model.inputs}
         own = [name for name in self._inputs.values() if name not in ARGUMENTS.values()]
         names = [layer.name for layer in self._graph.layers]
-        self._names = identifiers([*own, *names, *(name for name in model.parameters if name not in {*own, *names})])
-        self._texts = {name: self._names.get(given, given) for name, given in self._inputs.items()}
+        others = [name for name in model.parameters if name not in {*own, *names}]
+        further = [value for layer in self._graph.layers for value in layer.outputs[1:]]
+        self._names = identifiers([*own, *names, *others, *further])
+        self._texts = {
+            name: given if given in ARGUMENTS.values() else self._names[given] for name, given in self._inputs.items()
+        }
         self._arguments = tuple(self._texts.values())
         self._pieces = {layer.name: self._piece(layer) for layer in self._graph.layers}
         self._left = Counter(self._graph.outputs)  # value → times that it will be used
@@ -117,7 +122,7 @@ class _Writer:
             if self._open.get(value) and begins and "self." in self._texts[value]:
                 self._hold(value)
         for value, text in zip(layer.outputs, piece.outputs):
-            self._express(layer, value, text, name if value == layer.name else f"{name}_{value.rpartition('_')[2]}")
+            self._express(layer, value, text, self._names[value])
 
     def _construct(self, attribute: str, constructor: str) -> None:
         """A line that makes a module; a norm stands in the line of the layer before it."""

@@ -69,6 +69,8 @@ def _softmax(function: str):
     """The rule of a softmax over one axis."""
 
     def rule(place: Place) -> Piece:
+        if len(place.inputs) > 1:
+            raise place.refused("with lengths (use_length)")
         if place.layer.word("temperature", "None") not in ("None", "1", "1.0"):
             raise place.refused("with a temperature")
         return Piece((f"F.{function}({{0}}, {int(place.layer.number('axis', -1))})",))
@@ -112,6 +114,13 @@ def _dot(axes: int):
         return Piece((f"({{0}}{turned[0]} @ {{1}}{turned[1]})",))
 
     return rule
+
+
+def _where(place: Place) -> Piece:
+    """A condition with one value for each row counts for the whole row."""
+    condition, values = (len(shape) for shape in place.inputs[:2])
+    rows = f".reshape(-1{', 1' * (values - 1)})" if condition == 1 < values else ""
+    return Piece((f"torch.where({{0}}{rows} != 0, {{1}}, {{2}})",))
 
 
 _UNARY = "abs ceil cos erf exp expm1 floor log log10 log1p log2 reciprocal rsqrt sigmoid sign sin sqrt square tanh"
@@ -165,5 +174,5 @@ ELEMENTWISE = {
     "relu": _written("F.relu({0})"),
     "softmax": _softmax("softmax"),
     "softsign": _written("F.softsign({0})"),
-    "where": _written("torch.where({0} != 0, {1}, {2})"),
+    "where": _where,
 }

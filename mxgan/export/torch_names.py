@@ -18,7 +18,7 @@ _OF_MODULES = """
     register_module register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
     set_extra_state set_submodule share_memory state_dict to to_empty train training type xpu zero_grad
 """
-_OF_THE_PROGRAM = "F argparse image label latent load main nn self struct torch write_png x zlib"
+_OF_THE_PROGRAM = "F argparse float image label latent load main nn self struct torch write_png x zlib"
 TAKEN = frozenset([*_OF_MODULES.split(), *_OF_THE_PROGRAM.split()])
 
 

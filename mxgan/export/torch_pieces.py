@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
@@ -29,7 +30,7 @@ class Place(NamedTuple):
         """The error for a layer that PyTorch does not have, or that this rule does not know."""
         return ArgumentError(
             f"the layer {self.layer.name!r} is a {self.layer.operator} {why}, which is not written for PyTorch. "
-            f"A rule for it belongs into {self.file}."
+            f"Export in another format, such as onnx or npz. A rule for it belongs into {self.file}."
         )
 
 
@@ -59,9 +60,11 @@ def called(module: str, *arguments: str, **settings: str) -> str:
 def short(number: float) -> str:
     """A number in Python: 2 for 2.0; a short one for a neighbour that float32 cannot tell from it.
 
-    >>> short(2.0), short(1.0000001e-05), short(0.2)
-    ('2', '1e-05', '0.2')
+    >>> short(2.0), short(1.0000001e-05), short(0.2), short(float("-inf"))
+    ('2', '1e-05', '0.2', 'float("-inf")')
     """
+    if not math.isfinite(number):
+        return f'float("{number}")'
     near = float(f"{number:.6g}")
     value = near if abs(near - number) < 1e-6 * abs(number) else number
     return repr(int(value)) if value == int(value) and abs(value) < 1e9 else repr(value)

@@ -107,10 +107,22 @@ def _pooling(place: Place) -> Piece:
         raise place.refused(f"({kind}) with the convention {full}")
     ones, zeros = (1,) * axes, (0,) * axes
     stride, padding = layer.numbers("stride", ones) or ones, layer.numbers("pad", zeros) or zeros
-    settings = [sides(layer.numbers("kernel")), sides(stride), sides(padding)]
+    kernel = layer.numbers("kernel")
+    if any(2 * border > side for border, side in zip(padding, kernel)):
+        raise place.refused(f"with the padding {padding}, more than half of its kernel {kernel}")
+    if full == "full" and _ceiled(place.inputs[0][2:], kernel, stride, padding) != place.outputs[0][2:]:
+        raise place.refused("with the convention full and a window that begins behind the image")
+    settings = [sides(kernel), sides(stride), sides(padding)]
     settings += ["ceil_mode=True"] if full == "full" else []
     settings += ["count_include_pad=False"] if kind == "avg" and not layer.switch("count_include_pad", True) else []
     return Piece((f"F.{kind}_pool{axes}d({{0}}, {', '.join(settings)})",))
+
+
+def _ceiled(data: tuple, kernel: tuple, stride: tuple, padding: tuple) -> tuple:
+    """The sides that ceil_mode gives in PyTorch, where every window begins in the image or the padding before it."""
+    rows = zip(data, kernel, stride, padding)
+    counts = [(-((side + 2 * pad - size) // -step), side + pad, step) for side, size, step, pad in rows]
+    return tuple(last + (last * step < end) for last, end, step in counts)
 
 
 def _upsampling(place: Place) -> Piece:

@@ -28,7 +28,6 @@ PICTURE, CARD = "samples.png", "README.md"
 WIDEST = 1024  # pixels of the picture; with images of 256 pixels it has 4 columns
 MOST_COLUMNS, FEWEST_COLUMNS = 8, 4
 MOST_CLASSES = 16  # that get a column each
-_OPTIONS = {"keep_batch_norm": "fold"}  # argument → option of a format, its opposite
 
 
 class Exported(NamedTuple):
@@ -116,11 +115,9 @@ def export_model(
 def _options(form: str, given: Mapping) -> dict:
     """The format's options with its defaults, all checked; `given` has the arguments of `export_model`."""
     taken = lookup("format", form, FORMATS).options
-    own = {_OPTIONS.get(name, name): value for name, value in given.items()}
-    foreign = {name: value for name, value in given.items() if _OPTIONS.get(name, name) not in taken}
+    foreign = {name: value for name, value in given.items() if name not in taken}
     refuse(foreign, f"not for the format {form}; leave it out, or give the format that it is for")
-    own.update({"fold": not own["fold"]} if own["fold"] is not None else {})
-    return check_format(form, {name: value for name, value in own.items() if value is not None})
+    return check_format(form, {name: value for name, value in given.items() if value is not None})
 
 
 def _new(out: Union[str, Path]) -> Path:

@@ -7,7 +7,7 @@ from typing import Optional, Union
 
 import mxgan
 from mxgan.errors import ArgumentError
-from mxgan.export.model import Model
+from mxgan.export.model import NORMALISATION, Model
 from mxgan.export.reading import is_exported
 from mxgan.graphs.params_files import in_one
 from mxgan.graphs.shapes import check_parameters, parameter_shapes
@@ -17,8 +17,6 @@ from mxgan.runs.sources import Source, source_of
 from mxgan.runtime.paths import readable
 
 __all__ = ["model_of"]
-
-NORMALISATION = "images in [-1, 1]"
 
 
 def model_of(

@@ -25,8 +25,8 @@ def needed(module: str, extra: str, purpose: str) -> ModuleType:
     """
     try:
         return importlib.import_module(module)
-    except ImportError as error:
+    except Exception as error:  # one that is there and broken, or built for another NumPy, raises what it likes
         raise RuntimeUnavailableError(
-            f"{purpose} written or read through {module}, which cannot be imported here ({first_line(error)}). Install "
-            f"it: pip install '.[{extra}]' in a clone of mxgan."
+            f"{purpose} written or read through the package {module}, which cannot be imported here "
+            f"({first_line(error)}). Install it: pip install '.[{extra}]' in a clone of mxgan."
         ) from error

@@ -19,16 +19,23 @@ class _LateModule(ModuleType):
     """A module that is imported when a name of it is asked for."""
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(importlib.import_module(self.__name__), name)
+        return getattr(_imported(self.__name__, name), name)
 
 
 class _Estimator:
     """What scikit-learn's `BaseEstimator` gives to a class, imported when a method of it is asked for."""
 
     def __getattr__(self, name: str) -> Any:
-        from sklearn.base import BaseEstimator
+        estimator = _imported("sklearn.base", name).BaseEstimator
+        return inspect.getattr_static(estimator, name).__get__(self, type(self))
 
-        return inspect.getattr_static(BaseEstimator, name).__get__(self, type(self))
+
+def _imported(module: str, name: str) -> ModuleType:
+    """A module; AttributeError, as of any name that is not there, if it cannot be imported."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise AttributeError(f"{name!r} is a part of {module}, which cannot be imported here: {error}") from error
 
 
 _STATS = SimpleNamespace(stats=_LateModule("scipy.stats"))

@@ -49,7 +49,7 @@ def test_every_flag_reaches_the_export(source, tmp_path):
     code, output = run("export", source, tmp_path / "g", *flags)
     assert code == 0, output
     described = json.loads((tmp_path / "g/export.json").read_text())
-    assert described["options"] == {"precision": "float16", "fold": False}
+    assert described["options"] == {"precision": "float16", "keep_batch_norm": True}
     flags = ["--format", "torch", "--weights", "safetensors", "--half", "discriminator", "--image", "3,16,16"]
     code, output = run("export", file_of(source, "D"), tmp_path / "d", *flags)
     assert code == 0, output

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import mxgan
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, OutputError
 from mxgan.export import write_model
+from mxgan.export.checking import agreement
 from mxgan.export.model import OUTSIDE, Model
 from mxgan.export.onnx_file import MOST_BYTES, OPSETS, check_size, onnx_model, write_onnx
 from mxgan.export.reading import read_exported
@@ -91,7 +93,7 @@ def test_batch_norm_is_folded_unless_it_is_to_stay(variant, half):
     layers = [node["op"] for node in json.loads(model.symbol.tojson())["nodes"]].count("BatchNorm")
     assert layers
     assert "BatchNormalization" not in operators(onnx_model(model))
-    kept = onnx_model(model, fold=False)
+    kept = onnx_model(model, keep_batch_norm=True)
     assert operators(kept).count("BatchNormalization") == layers
     assert_agrees(kept, model, (7,))
 
@@ -158,8 +160,8 @@ def test_a_norm_elsewhere_stays(name):
 
 def test_a_stored_gamma_that_fix_gamma_holds_at_1_is_not_believed():
     model = model_of("grey", "generator")  # its gammas are 0.5 and more, and fix_gamma is on
-    for fold in (True, False):
-        assert_agrees(onnx_model(model, fold=fold), model, (3,))
+    for kept in (True, False):
+        assert_agrees(onnx_model(model, keep_batch_norm=kept), model, (3,))
 
 
 # ---- the file ----
@@ -220,11 +222,62 @@ def older_runtime(most: int):
 
 
 @pytest.mark.parametrize("most, opset", [(99, OPSETS[1]), (19, 19), (7, OPSETS[1])])
-def test_the_opset_is_the_newest_that_runs_here(most, opset, monkeypatch, caplog):
+def test_the_opset_is_the_newest_that_runs_here(most, opset, monkeypatch):
     monkeypatch.setattr("mxgan.export.onnx_file.onnx_session", older_runtime(most))
     found = onnx_model(model_of("grey", "generator")).opset_import[0].version
     assert found == min(opset, onnx.defs.onnx_opset_version())
-    assert ("does not run this file. model.onnx: is of opset 18" in caplog.text) == (most == 7)
+
+
+def test_files_that_an_old_or_broken_onnxruntime_does_not_run_are_written(tmp_path, monkeypatch):
+    model = model_of("grey", "generator")
+    for module in ("onnx_file", "checking"):
+        monkeypatch.setattr(f"mxgan.export.{module}.onnx_session", older_runtime(7))
+    write_model(model, tmp_path, "onnx")
+    found = agreement(model, tmp_path, "onnx", {})
+    assert found.difference is None
+    assert "the onnxruntime installed here runs no file with the operators of ONNX 18" in found.reason
+    assert str(tmp_path) not in found.reason
+
+
+def test_a_broken_onnxruntime_is_as_none(tmp_path, monkeypatch):
+    broken = tmp_path / "onnxruntime"
+    broken.mkdir()
+    (broken / "__init__.py").write_text("raise AttributeError('_ARRAY_API not found')")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "onnxruntime"]:
+        monkeypatch.delitem(sys.modules, name)
+    model = model_of("grey", "generator")
+    write_model(model, tmp_path, "onnx")
+    found = agreement(model, tmp_path, "onnx", {})
+    assert (found.difference, "cannot be imported here (_ARRAY_API not found)" in found.reason) == (None, True)
+
+
+def test_a_file_that_onnxruntime_refuses_is_a_fault(tmp_path):
+    model = model_of("grey", "generator")
+    write_model(model, tmp_path, "onnx")
+    (tmp_path / "model.onnx").write_bytes(b"no file of ONNX")
+    with pytest.raises(CheckpointError, match=r"^the files of the format onnx are not taken") as raised:
+        agreement(model, tmp_path, "onnx", {})
+    assert str(tmp_path) not in str(raised.value)
+
+
+def with_classes(classes: int, own) -> Model:
+    """A generator of one number for each of many classes; `own` is between the class and its table."""
+    symbol = mx.sym.Embedding(own(mx.sym.Variable("class_label")), input_dim=classes, output_dim=1, name="table")
+    symbol = mx.sym.broadcast_add(mx.sym.Variable("rand"), symbol)
+    weight = rng_for("table", 0, 0).random((classes, 1)).astype(np.float32)
+    return Model(symbol, {"table_weight": weight}, {"rand": (1,), "class_label": ()}, classes=classes)
+
+
+def test_classes_above_2048_are_whole_in_float16():
+    model = with_classes(5000, lambda label: label)
+    session = session_of(onnx_model(model, precision="float16"))
+    classes = np.array([2047, 2049, 3333, 4999])
+    found = session.run(None, {"latent": np.zeros((4, 1), np.float32), "class": classes})[0]
+    np.testing.assert_allclose(found, model.parameters["table_weight"][classes], atol=1e-3)
+    model = with_classes(5000, lambda label: mx.sym.Reshape(label, shape=(-1,), name="next"))
+    with pytest.raises(ArgumentError, match="layer 'next' .* computes with numbers of classes up to 4999, and float16"):
+        onnx_model(model, precision="float16")
 
 
 def foreign(symbol, **more) -> Model:
@@ -253,13 +306,14 @@ REFUSED = {
     ),
     "lengths": (
         mx.sym.softmax(DATA, mx.sym.cast(mx.sym.sum(DATA, axis=-1), "int32"), use_length=True, name="long", axis=-1),
-        "layer 'long' is a softmax with lengths",
+        "layer 'long' .softmax. takes whole numbers",
     ),
-    "dot": (mx.sym.dot(DATA, DATA, transpose_b=True, name="far"), "layer 'far' is a dot of .* ONNX takes matrices"),
-    "open sides": (
-        mx.sym.Reshape(mx.sym.broadcast_add(mx.sym.expand_dims(DATA, 0), mx.sym.expand_dims(DATA, 1)),
-                       shape=(-3, 0, 0), name="pairs"),
-        None,
+    "whole numbers": (mx.sym._internal._div_scalar(mx.sym.cast(DATA, "int32"), scalar=2, name="half"),
+                      "layer 'half' ._div_scalar. takes whole numbers, from a Cast.* a Cast to float32"),
+    "windows behind the image": (
+        mx.sym.Pooling(mx.sym.slice_axis(mx.sym.expand_dims(DATA, 1), axis=3, begin=0, end=5), kernel=(2, 2),
+                       stride=(2, 2), pad=(1, 1), pool_type="max", pooling_convention="full", name="p"),
+        "layer 'p' is a Pooling with windows outside",
     ),
 }  # fmt: skip
 

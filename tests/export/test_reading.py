@@ -25,7 +25,7 @@ from mxgan.runtime.draws import rng_for
 from tests.export.models import FORMS, HALVES, VARIANTS, inputs_of, model_of, mxnet_outputs
 from tests.support import long_but
 
-OPTIONS = {"onnx": {"fold": False}}  # in which the whole network can be had back
+OPTIONS = {"onnx": {"keep_batch_norm": True}}  # in which the whole network can be had back
 SAME_BITS = ("npz", "safetensors")  # the network of the run itself; the others have its published layers
 
 
@@ -282,7 +282,7 @@ def test_a_file_larger_than_its_arrays_is_not_opened(kept, tmp_path):
         read_exported(folder)
 
 
-@pytest.mark.parametrize("options", [{}, {"fold": False, "precision": "float16"}])
+@pytest.mark.parametrize("options", [{}, {"keep_batch_norm": True, "precision": "float16"}])
 def test_a_file_of_onnx_without_the_whole_network_is_refused(options, tmp_path):
     write_model(model_of("dcgan", "generator"), tmp_path, "onnx", options)
     with pytest.raises(CheckpointError, match=r"is not the whole network: .*--keep-batch-norm"):

@@ -102,6 +102,14 @@ def run(folder, *arguments: str) -> str:
     return done.stdout
 
 
+def failed(folder, *arguments: str) -> str:
+    """The last line of what model.py says when it fails."""
+    command = [sys.executable, "-I", "model.py", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.returncode
+    return done.stderr.splitlines()[-1]
+
+
 def check_grid(folder, model: Model, latents, num: int, **values) -> None:
     """grid.png has, row by row, the images that MXNet makes of the same latents."""
     expected = mxnet_outputs(model, {"rand": latents.numpy(), **values})[0]
@@ -125,6 +133,14 @@ def test_model_py_draws_a_grid_with_torch_alone(tmp_path):
 
 
 @pytest.mark.long
+def test_model_py_refuses_no_images_and_keeps_a_file_that_is_there(tmp_path):
+    write_model(model_of("dcgan", "generator"), tmp_path, "torch")
+    assert failed(tmp_path, "--num", "0").endswith("error: --num: give 1 or more")
+    (tmp_path / "grid.png").write_bytes(b"mine")
+    assert failed(tmp_path, "--num", "1").startswith("FileExistsError")
+    assert (tmp_path / "grid.png").read_bytes() == b"mine"
+
+
 def test_model_py_draws_from_uniform_latents_in_colour(tmp_path):
     model = model_of("uniform latents", "generator")
     write_model(model, tmp_path, "torch", {"weights": "safetensors"})

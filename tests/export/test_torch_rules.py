@@ -140,6 +140,8 @@ CASES = {
     "dot": (lambda x: S.dot(x, S.dot(x, x, transpose_a=True)), ROWS),
     "batch_dot": (lambda x: S.batch_dot(x, x, transpose_b=True), (3, 4)),
     "where": (lambda x: S.where(x > 0, x * 2, x - 1), IMAGES),
+    "where, a row at once": (lambda x: S.where(S.sum(x, axis=(1, 2, 3)) > 0, x * 2, x - 1), IMAGES),
+    "clip from below": (lambda x: S.clip(x, a_min=0.1, a_max=float("inf")), IMAGES),
     "passing": (lambda x: S.BlockGrad(S.Dropout(x * 2)), IMAGES),
     "passing a further output": (lambda x: S.identity(S.SliceChannel(x, num_outputs=2)[1]), IMAGES),
     "parameter of its own": (lambda x: S.broadcast_mul(x, S.var("scale_weight", shape=(1, 4, 1, 1))), IMAGES),
@@ -201,6 +203,10 @@ REFUSED = {
     ),
     "of which more than 1 output is used": lambda x: S.add_n(
         *list(S.BatchNorm(x, output_mean_var=True, name="bad"))[1:]
+    ),
+    "with the padding": lambda x: S.Pooling(x, kernel=(3, 3), pad=(2, 2), pool_type="avg", name="bad"),
+    "with the convention full": lambda x: S.Pooling(
+        x, kernel=(3, 3), stride=(3, 3), pad=(1, 1), pool_type="max", pooling_convention="full", name="bad"
     ),
     "with the steps": lambda x: S.slice(x, begin=(0, 0), end=(None, None), step=(1, 2), name="bad"),
     "whose weight is computed": lambda x: S.Convolution(
