@@ -14,15 +14,15 @@ parser.add_argument("model")
 for name, default in (("--num", 16), ("--seed", 0), ("--output", "grid.png")):
     parser.add_argument(name, type=type(default), default=default)
 args = parser.parse_args()
+if args.num < 1:
+    parser.error("--num: give 1 or more")
 session = onnxruntime.InferenceSession(args.model, providers=["CPUExecutionProvider"])
 facts = session.get_modelmeta().custom_metadata_map
 shape, rng = (args.num, *session.get_inputs()[0].shape[1:]), np.random.default_rng(args.seed)
-normal = facts["latent_distribution"] == "normal"
-latents = rng.standard_normal(shape) if normal else rng.uniform(-1, 1, shape)
-given = {"latent": latents.astype(np.float32)}
-if facts["classes"] != "0":
-    given["class"] = np.arange(args.num) % int(facts["classes"])
-(images,) = session.run(["image"], given)  # (N, C, H, W) in [-1, 1]
+latents = rng.standard_normal(shape) if facts["latent_distribution"] == "normal" else rng.uniform(-1, 1, shape)
+known = {"latent": latents.astype(np.float32), "class": np.arange(args.num) % max(1, int(facts["classes"]))}
+given = {each.name: known[each.name] for each in session.get_inputs()}
+images = session.run(["image"], given)[0]  # (N, C, H, W) in [-1, 1]
 pixels, columns = np.rint((images.clip(-1, 1) + 1) * 127.5).astype(np.uint8), int(np.ceil(np.sqrt(args.num)))
 cells = np.pad(pixels, [(0, -args.num % columns), (0, 0), (0, 0), (0, 0)])  # black cells at the end
 rows = cells.reshape(-1, columns, *pixels.shape[1:]).transpose(0, 3, 1, 4, 2)  # (rows, H, columns, W, C)

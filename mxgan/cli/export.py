@@ -66,11 +66,13 @@ def _report(made, form: str) -> None:
 
     for name, size in made.files:
         say(f"{size:>12,} bytes  {name}")
-    difference, reason = made.agreement
+    difference, reason, warning = made.agreement
     if difference is None:
         say(f"not checked: {reason}")
     else:
         say(f"checked: largest difference {difference:.2g} from MXNet on {SAMPLES} inputs")
+    if warning:
+        say(f"warning: that is {warning}")
     say(f"exported: {made.folder}")
     folder = Path(made.folder)
     if made.half == "discriminator":

@@ -7,15 +7,18 @@ model-index. The rest is Markdown, and lines of Python that work as they stand.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, Optional
 
 import mxgan
 from mxgan.errors import ArgumentError, shown
 from mxgan.export.card_parts import data_words, image_shape, inline, limits, score_tables, training_rows, value_rows
 from mxgan.export.filling import filled
-from mxgan.export.model import Model
+from mxgan.export.model import OUTSIDE, Model
+from mxgan.export.torch_code import ARGUMENTS
 
 __all__ = ["Card", "card_of", "check_license", "snippet"]
 
@@ -37,17 +40,26 @@ _DATASETS = {"mnist": "ylecun/mnist"}  # our name of a data set → the Hub's, f
 
 
 class _Usage(NamedTuple):
-    """A format for the reader of a card: the Hub's name of its library, what to install, the templates' names."""
+    """A format for the reader of a card.
+
+    Attributes
+    ----------
+    library : the Hub's name of its library.
+    needs : what to install. templates : their names.
+    names : input of the symbol → its name in this format.
+    """
 
     library: str
     needs: str
     templates: str
+    names: Mapping = MappingProxyType({})
 
 
 _MXGAN = _Usage("mxgan", "mxgan with MXNet", "mxgan")
 _USAGE = {
-    "onnx": _Usage("onnx", "`pip install onnxruntime numpy`, nothing else", "onnx"),
-    "torch": _Usage("pytorch", "`pip install torch`, nothing else", "torch"),
+    "safetensors": _MXGAN._replace(needs="mxgan with MXNet and its extra `safetensors`"),
+    "onnx": _Usage("onnx", "`pip install onnxruntime numpy`, nothing else", "onnx", OUTSIDE),
+    "torch": _Usage("pytorch", "`pip install torch`, nothing else", "torch", ARGUMENTS),
     "mxnet": _Usage("mxnet", "MXNet 1.x with a NumPy that it takes (`mxnet==1.9.1`, `numpy<1.24`)", "mxnet"),
 }
 
@@ -61,6 +73,7 @@ class Card(NamedTuple):
     files : ((name, bytes), …) of the folder, without the card.
     pictured : the number of images in samples.png; 0 if there is none.
     checked : the largest difference between the outputs of MXNet and of the files; None if they were not compared.
+    warning : in words, if that is more than usual.
     """
 
     form: str
@@ -68,6 +81,7 @@ class Card(NamedTuple):
     files: Sequence
     pictured: int = 0
     checked: Optional[float] = None
+    warning: str = ""
 
 
 def check_license(text: str) -> str:
@@ -95,11 +109,11 @@ def card_of(model: Model, card: Card) -> str:
         needs=usage.needs.replace("torch`", "torch safetensors`") if _with_safetensors(card) else usage.needs,
         snippet=snippet(model, card.form, card.files),
         more=_more(model, card),
-        values=value_rows(model),
+        values=value_rows(model, usage.names),
         training=training_rows(facts),
         data=data_words(facts),
         scores=scores,
-        unmeasured="`mxgan evaluate` had not measured these weights" if "step" in facts else "the run is not known",
+        measurable="step" in facts,
         limits=limits(model),
         licence=_licence(facts),
         files=card.files,
@@ -141,17 +155,27 @@ def _front_matter(model: Model, usage: _Usage) -> dict:
     results = [result for record in records for result in _results(record)]
     if results:
         found["metrics"] = list(dict.fromkeys(result["type"] for result in results))
-        of_data = {"type": _DATASETS.get(dataset, dataset), "name": dataset}
-        entry = {"task": {"type": TASK}, "dataset": of_data, "metrics": results}
-        found["model-index"] = [{"name": _title(model, inline=str), "results": [entry]}]
+        entries = [
+            {"task": {"type": TASK}, "dataset": _judged_by(record, dataset), "metrics": list(_results(record))}
+            for record in records
+        ]
+        found["model-index"] = [
+            {"name": _title(model, inline=str), "results": [entry for entry in entries if entry["metrics"]]}
+        ]
     return found
+
+
+def _judged_by(record: Mapping, trained: Optional[str]) -> dict:
+    """The data set that an evaluation took its real images from; for an old record, that of the training."""
+    name = (record["protocol"].get("reference") or {}).get("dataset") or trained or "unknown"
+    return {"type": _DATASETS.get(name, name), "name": name}
 
 
 def _results(record: Mapping) -> Iterable[dict]:
     """The scores of one evaluation, as model-index has them; the protocol is in the name."""
     told = record["protocol"]
     for name, result in record["results"].items():
-        if isinstance(result.get("value"), (int, float)):
+        if isinstance(result.get("value"), (int, float)) and math.isfinite(result["value"]):
             title = f"{name} ({told.get('samples')} samples, seed {told.get('seed')})"
             yield {"type": name, "value": result["value"], "name": title}
 
@@ -181,6 +205,8 @@ def _entry(key: str, value: Any, indent: str) -> list:
 
 
 def _scalar(value: Any) -> str:
+    if isinstance(value, float):  # YAML 1.1 takes 1e-05 for a text
+        return re.sub(r"^(-?\d+)e", r"\1.0e", json.dumps(value))
     if not isinstance(value, str):
         return json.dumps(value)
     plain = re.fullmatch(r"[a-z][a-z0-9./_-]*[a-z0-9]", value) and value not in _YAML_WORDS
@@ -205,6 +231,8 @@ def _what(model: Model) -> str:
         words.append(f"Recipe: {recipe}, {inline(facts['summary'])}. Source: {inline(facts['source'])}.")
     elif "file" in facts:
         words.append(f"It comes from the file {inline(facts['file'])}; its training is not known.")
+    elif facts.get("imported"):
+        words.append("It was imported into mxgan; its training is not known.")
     return " ".join(words)
 
 
@@ -232,5 +260,7 @@ def _exported(card: Card) -> str:
     if card.checked is not None:
         apart = f"differed from those of MXNet by at most {card.checked:.2g}" if card.checked else "were those of MXNet"
         words.append(f"On {BATCH} random inputs, the outputs of these files {apart}.")
+    if card.warning:
+        words.append(f"That is {card.warning}.")
     words.append("`export.json` says all of this for programs.")
     return " ".join(words)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from mxgan.export.model import OUTSIDE, Model
+from mxgan.export.model import NORMALISATION, Model
 from mxgan.graphs.shapes import infer
 
 __all__ = ["data_words", "image_shape", "inline", "limits", "score_tables", "training_rows", "value_rows"]
@@ -30,20 +30,26 @@ def image_shape(model: Model) -> tuple:
     return tuple(infer(model.symbol, model.argument_shapes(1))[1][0][1:])
 
 
-def value_rows(model: Model) -> list:
-    """Rows (name, shape, type, values) of the inputs and outputs."""
+def value_rows(model: Model, names: Mapping) -> list:
+    """Rows (name, shape, type, values) of the inputs and outputs; `names` gives an input its name in the format."""
     drawn = "uniform on [-1, 1]" if model.latent_distribution == "uniform" else "standard normal"
-    known = model.facts.get("normalisation") != "not known"
-    pixels = "-1 to 1" if known else "not known: the last layer does not tell it"
-    said = {"latent": drawn, "image": pixels, "class": f"0 to {model.classes - 1}{_names(model.class_names)}"}
+    known = _range_known(model)
+    pixels = "-1 to 1" if known else "not known"
+    said = {"rand": drawn, "data": pixels, "class_label": f"0 to {model.classes - 1}{_names(model.class_names)}"}
+    whole = {"class_label"} & {*names}  # MXNet itself takes classes as float32
     rows = [
-        (f"`{name}` (input)", _shape(shape), "int64" if name == "class" else "float32", said.get(name, ""))
-        for name, shape in ((OUTSIDE.get(own, own), shape) for own, shape in model.inputs.items())
+        (f"`{names.get(own, own)}` (input)", _shape(shape), "int64" if own in whole else "float32", said.get(own, ""))
+        for own, shape in model.inputs.items()
     ]
+    said = {"image": pixels}
     said.update(score="any number; the higher, the more real", logits="of each class, before softmax")
     outputs = infer(model.symbol, model.argument_shapes(1))[1]
     made = zip(model.outputs, outputs)
     return [*rows, *((f"`{name}` (output)", _shape(shape[1:]), "float32", said.get(name, "")) for name, shape in made)]
+
+
+def _range_known(model: Model) -> bool:
+    return model.facts.get("normalisation", NORMALISATION) == NORMALISATION
 
 
 def _shape(sides: tuple) -> str:
@@ -145,13 +151,14 @@ def limits(model: Model) -> list:
     trained = f"the data set {inline(facts['dataset'])}" if facts.get("dataset") else "data that are not known"
     _, height, width = image_shape(model)
     if model.half == "discriminator":
+        values = "from -1 to 1" if _range_known(model) else "in a range that is not known"
         return [
             f"It was trained on {trained} against one generator; its score is no measure of quality for other images.",
-            f"It takes images of {height}×{width} pixels from -1 to 1 only.",
+            f"It takes images of {height}×{width} pixels only, {values}.",
         ]
     return [
-        f"It was trained on {trained}, draws images of that kind of {height}×{width} pixels, and repeats what is "
-        "one-sided in the data.",
+        f"It was trained on {trained}, draws images of that kind of {height}×{width} pixels, and repeats the "
+        "biases of its data.",
         "It may have learned single training images by heart, which `mxgan evaluate` looks for (`copies`)"
         " where it was asked to.",
         "It was not judged for any use beyond research and teaching.",

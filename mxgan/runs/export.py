@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -133,6 +134,7 @@ def _new(out: Union[str, Path]) -> Path:
 
 
 def _written(model: Model, target: Path, form: str, options: Mapping) -> Exported:
+    made = _missing(target.parent)
     try:
         with new_folder(target) as folder:
             write_model(model, folder, form, options)
@@ -140,13 +142,29 @@ def _written(model: Model, target: Path, form: str, options: Mapping) -> Exporte
             pictured = _picture(model, folder / PICTURE) if model.half == "generator" else 0
             files = _files(folder)
             shown = {name: value for name, value in options.items() if value != FORMATS[form].options[name][0]}
-            write_whole(folder / CARD, card_of(model, Card(form, shown, files, pictured, found.difference)))
+            card = Card(form, shown, files, pictured, found.difference, found.warning)
+            write_whole(folder / CARD, card_of(model, card))
             files = _files(folder)
-    except OSError as error:
+    except BaseException as error:
+        _remove_empty(made)
+        if not isinstance(error, OSError):
+            raise
         raise OutputError(
             f"the folder {target} cannot be written: {error.strerror}. Give a folder where you may write."
         ) from error
     return Exported(target, files, model.half, found)
+
+
+def _missing(folder: Path) -> list:
+    """The folder and its parents that are not there, the innermost first."""
+    return [each for each in (folder, *folder.parents) if not os.path.lexists(each)]
+
+
+def _remove_empty(folders: Sequence) -> None:
+    """Remove folders that were made for an export that failed; one that got another file stays, with its parents."""
+    with contextlib.suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def _files(folder: Path) -> tuple:

@@ -34,7 +34,8 @@ def facts_of(run: RunPart, half: str) -> dict:
     dict with the keys
         recipe, settings : the published recipe's name, None for one of the user's own, and the settings in which the
             run differs from it.
-        summary, source : in words, of the recipe.
+        summary, source : in words, of the recipe. These four are not there if the run was imported and not trained:
+            its recipe is that of a training that did not happen.
         network : its name and settings.
         step, epoch, seed, batch_size : of the training.
         weights : "raw", or "average" for the average of G's weights.
@@ -45,14 +46,12 @@ def facts_of(run: RunPart, half: str) -> dict:
     """
     record, state, recipe = run.folder.read_config(), read_state(run.checkpoint), run.config.recipe
     imported, data = record.get("imported"), dict(record["data"])
-    known = run.config.dataset != UNKNOWN and not (imported and state["step"] == 0)
+    untrained = bool(imported) and state["step"] == 0
+    known = run.config.dataset != UNKNOWN and not untrained
     weights = "average" if is_average(run.file) else "raw"
     name = _published(recipe)
     facts = {
-        "recipe": name,
-        "settings": {} if name is None else _settings(run.config, name),
-        "summary": recipe.summary,
-        "source": recipe.source,
+        **({} if untrained else _of_recipe(run.config, name)),
         "network": {name: value for name, value in to_dict(recipe.network).items() if not name.endswith("_symbol")},
         **{key: state[key] for key in _COUNTS},
         "batch_size": recipe.batch_size,
@@ -65,6 +64,15 @@ def facts_of(run: RunPart, half: str) -> dict:
         "scores": _scores(run, weights) if half == "generator" else [],
     }
     return _in_utf_8(facts)
+
+
+def _of_recipe(config: RunConfig, name: Optional[str]) -> dict:
+    return {
+        "recipe": name,
+        "settings": {} if name is None else _settings(config, name),
+        "summary": config.recipe.summary,
+        "source": config.recipe.source,
+    }
 
 
 def _published(recipe: Recipe) -> Optional[str]:

@@ -50,7 +50,7 @@ class Source(NamedTuple):
     classes, class_names : of the input `class_label`.
     distribution : of the latents; for D that of its run.
     batch_size : the one asked for, or that of the symbol.
-    ranged : whether a generator's last layers tell the range of its images.
+    ranged : whether the range of the images is known: by a generator's last layers, or by the run.
     run : where in a run it comes from; None for a file.
     """
 
@@ -190,7 +190,8 @@ def _discriminator(source: Path, symbol, given: FileSettings) -> Source:
     said = f"images: input {found.input_name!r}, shape {found.image_shape}"
     logger.info("symbol: %s; %s", named, "; ".join((said, *found.notes)))
     inputs = {"data": found.image_shape, **({"class_label": ()} if found.classes else {})}
-    return Source(found.symbol, found.parameters, inputs, "discriminator", found.classes)
+    known = config is not None  # a file of a run, whose images are from -1 to 1
+    return Source(found.symbol, found.parameters, inputs, "discriminator", found.classes, ranged=known)
 
 
 def _loaded(symbol) -> tuple:

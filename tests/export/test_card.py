@@ -90,7 +90,7 @@ def test_the_front_matter_is_what_the_hub_reads():
 
 
 def test_the_tables_tell_training_data_and_scores():
-    text = card(replace(model_of("dcgan", "generator"), facts=FACTS), checked=3.1e-7, pictured=64)
+    text = card(replace(model_of("dcgan", "generator"), facts=FACTS), "onnx", checked=3.1e-7, pictured=64)
     assert "![64 images drawn by this network, with the seed 0](samples.png)" in text
     told = dict(rows(text, "Training"))
     assert told["Steps"] == "1,500, of 32 images each (epoch 3)"
@@ -112,9 +112,47 @@ def test_the_tables_tell_training_data_and_scores():
 
 def test_a_range_that_is_not_known_is_not_claimed():
     text = card(replace(model_of("dcgan", "generator"), facts={"normalisation": "not known"}))
-    assert {row[0]: row[3] for row in rows(text, "Inputs and outputs")}["`image` (output)"] == (
-        "not known: the last layer does not tell it"
-    )
+    assert {row[0]: row[3] for row in rows(text, "Inputs and outputs")}["`image` (output)"] == "not known"
+    text = card(replace(model_of("dcgan", "discriminator"), facts={"normalisation": "not known"}))
+    assert {row[0]: row[3] for row in rows(text, "Inputs and outputs")}["`data` (input)"] == "not known"
+    assert "It takes images of 16×16 pixels only, in a range that is not known." in text
+
+
+@pytest.mark.parametrize("form, names", [
+    ("onnx", ("latent", "class", "int64")), ("torch", ("latent", "label", "int64")),
+    ("mxnet", ("rand", "class_label", "float32")), ("npz", ("rand", "class_label", "float32")),
+])  # fmt: skip
+def test_inputs_have_the_names_of_the_format(form, names):
+    found = rows(card(model_of("cgan", "generator"), form), "Inputs and outputs")
+    assert [row[0] for row in found[:2]] == [f"`{name}` (input)" for name in names[:2]]
+    assert found[1][2] == names[2]
+
+
+def test_an_imported_network_has_no_training_to_tell():
+    facts = {"step": 0, "network": {"name": "dcgan"}, "imported": {"generator": {"file": "g.pt"}}}
+    text = card(replace(model_of("dcgan", "generator"), facts=facts))
+    assert "It was imported into mxgan; its training is not known." in text
+    assert "Recipe" not in text
+    assert "Nobody has measured these weights. Run `mxgan evaluate` before the export." in text
+
+
+def test_scores_are_of_the_data_that_they_were_measured_against():
+    record = FACTS["scores"][0]
+    other = {
+        "results": {"small": {"value": 1e-05}, "none": {"value": float("nan")}},
+        "protocol": {**record["protocol"], "reference": {"dataset": "faces", "images": 5}},
+    }
+    model = replace(model_of("dcgan", "generator"), facts={**FACTS, "scores": [record, other], "dataset": None})
+    first, second = front_matter(card(model))["model-index"][0]["results"]
+    assert first["dataset"] == {"type": "ylecun/mnist", "name": "mnist"}
+    assert second["dataset"] == {"type": "faces", "name": "faces"}
+    assert [each["value"] for each in second["metrics"]] == [1e-05]  # a number in YAML 1.1 too
+
+
+def test_a_card_names_the_extra_and_tells_a_large_difference():
+    text = card(model_of("dcgan", "generator"), "safetensors", checked=2e-4, warning="more than usual")
+    assert "It needs mxgan with MXNet and its extra `safetensors`." in text
+    assert "by at most 0.0002. That is more than usual." in text
 
 
 def test_a_network_of_unknown_origin_and_a_discriminator_have_a_card():
@@ -123,7 +161,7 @@ def test_a_network_of_unknown_origin_and_a_discriminator_have_a_card():
     assert "It comes from the file d-0001.params; its training is not known." in text
     assert "What the network was trained on is not known." in text
     assert [row[0] for row in rows(text, "Inputs and outputs")] == [
-        "`image` (input)", "`score` (output)", "`logits` (output)",
+        "`data` (input)", "`score` (output)", "`logits` (output)",
     ]  # fmt: skip
     assert "## Training" not in text
     assert "## Scores" not in text
@@ -157,6 +195,9 @@ def test_names_cannot_break_yaml_markdown_or_tables():
         class_names=names,
         facts={**FACTS, "dataset": HOSTILE, "recipe": None, "data_classes": list(names), "license": "no: 'x' #"},
     )
+    record = FACTS["scores"][0]
+    judged = {**record["protocol"], "reference": {**record["protocol"]["reference"], "dataset": HOSTILE}}
+    model = replace(model, facts={**model.facts, "scores": [{**record, "protocol": judged}]})
     text = card(model)
     found = front_matter(text)
     assert found["license_name"] == "no-x"

@@ -124,6 +124,9 @@ def test_the_program_of_the_examples_draws_the_same_grid(variant, tmp_path, monk
         np.testing.assert_allclose(cell, (image.transpose(1, 2, 0) + 1) * 127.5, atol=0.51)
     with pytest.raises(FileExistsError):
         runpy.run_path(str(PROGRAM))
+    monkeypatch.setattr("sys.argv", [PROGRAM.name, str(path), "--num", "0"])
+    with pytest.raises(SystemExit, match="2"):
+        runpy.run_path(str(PROGRAM))
 
 
 def test_the_program_of_the_examples_needs_onnxruntime_alone():

@@ -181,7 +181,7 @@ def test_a_layer_without_a_rule_leaves_nothing(form, tmp_path):
     module.init_params(mx.init.Normal(0.5))
     module.save_params(str(tmp_path / "g.params"))
     with pytest.raises(ArgumentError, match=r"odd.*mxgan/export/"):
-        export_model(tmp_path / "g.params", tmp_path / "out", form, symbol=symbol)
+        export_model(tmp_path / "g.params", tmp_path / "new" / "folders" / "out", form, symbol=symbol)
     assert names_in(tmp_path) == ["g.params"]
 
 

@@ -234,6 +234,8 @@ def test_a_generator_alone_makes_images_and_is_not_trained(tmp_path):
     mxgan.export_model(run, tmp_path / "out", "npz")
     card = (tmp_path / "out" / "README.md").read_text()
     assert "| Imported from | g.pt, of a training that is not known |" in card
+    assert "It was imported into mxgan; its training is not known." in card
+    assert not {"recipe", "settings", "summary", "source"} & model_of(run).facts.keys()
     assert "What the network was trained on is not known." in card
 
 
