@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Optional
 import mxgan
 from mxgan.errors import ArgumentError, shown
 from mxgan.export.card_parts import data_words, image_shape, inline, limits, score_tables, training_rows, value_rows
+from mxgan.export.checking import SAMPLES
 from mxgan.export.filling import filled
 from mxgan.export.model import OUTSIDE, Model
 from mxgan.export.torch_code import ARGUMENTS
@@ -24,7 +25,6 @@ __all__ = ["Card", "card_of", "check_license", "snippet"]
 
 LONGEST_LICENSE = 200  # characters
 TASK = "unconditional-image-generation"  # the Hub's only one for networks that draw images of noise
-BATCH = 16  # images in the lines of Python
 
 # What the Hub calls licences, of those that people give to networks; any other one is "other", and has its own name.
 _LICENSES = {
@@ -130,8 +130,8 @@ def snippet(model: Model, form: str, files: Sequence) -> str:
     text = filled(
         f"{verb}_{_USAGE.get(form, _MXGAN).templates}.py.txt",
         file=weights,
-        latents=(BATCH, *first),
-        images=(BATCH, *image),
+        latents=(SAMPLES, *first),
+        images=(SAMPLES, *image),
         channels=image[0],
         height=image[1],
         width=image[2],
@@ -259,7 +259,7 @@ def _exported(card: Card) -> str:
     words = [f"Exported by mxgan {mxgan.__version__} in the format {card.form}{f' ({options})' if options else ''}."]
     if card.checked is not None:
         apart = f"differed from those of MXNet by at most {card.checked:.2g}" if card.checked else "were those of MXNet"
-        words.append(f"On {BATCH} random inputs, the outputs of these files {apart}.")
+        words.append(f"On {SAMPLES} random inputs, the outputs of these files {apart}.")
     if card.warning:
         words.append(f"That is {card.warning}.")
     words.append("`export.json` says all of this for programs.")

@@ -8,7 +8,7 @@ from typing import Union
 
 from mxgan.errors import CorruptFileError
 from mxgan.export import FORMATS
-from mxgan.export.description import REMEDY, Description, StoredFile, read_description
+from mxgan.export.description import DESCRIPTION, REMEDY, Description, StoredFile, read_description
 from mxgan.export.model import Model
 from mxgan.graphs.symbol_rules import quoted
 from mxgan.runtime.files import open_plain
@@ -19,7 +19,7 @@ __all__ = ["described", "is_exported", "read_exported"]
 
 def is_exported(folder: Union[str, Path]) -> bool:
     """Whether a folder has an export.json."""
-    return (Path(folder) / "export.json").is_file()
+    return (Path(folder) / DESCRIPTION).is_file()
 
 
 def read_exported(folder: Union[str, Path]) -> Model:

@@ -52,7 +52,7 @@ from typing import Any, Optional, Union
 
 from mxgan import __version__
 from mxgan.errors import ArgumentError, RuntimeUnavailableError, first_line
-from mxgan.runtime import mxnet_modules, nvidia
+from mxgan.runtime import binding, mxnet_modules, nvidia
 from mxgan.runtime.cpus import Threads, cpu_features, thread_environment, threads
 from mxgan.runtime.streams import open_standard_files
 from mxgan.runtime.x11 import guard_windows, lost_x_events
@@ -197,7 +197,13 @@ def _import_mxnet() -> ModuleType:
     check_python()
     name = wheel()
     check_numpy()
-    mxnet_modules.install()
+    mxnet_modules.install(
+        {
+            "mxnet._ctypes.ndarray": binding.mend_cached_operator,
+            "mxnet.executor": binding.mend_executor,
+            "mxnet.symbol.symbol": binding.mend_symbol,
+        }
+    )
     if name == "mxnet-cu112":
         nvidia.driver()
         nvidia.preload_libraries()

@@ -1,7 +1,7 @@
 """MXNet's ways to bind a symbol, mended: what a CPU cannot compute is replaced; see deconvolution.py.
 
 The symbol itself stays as it is, with its names, parameters and file: only its executor computes in another way.
-`mend_symbol`, `mend_executor` and `mend_cached_operator` are rows of mxnet_modules.py's table MENDED.
+mxnet_modules.py applies `mend_symbol`, `mend_executor` and `mend_cached_operator` to the modules of MXNet.
 """
 
 from __future__ import annotations

@@ -13,13 +13,12 @@ import builtins
 import functools
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from types import CodeType, ModuleType, SimpleNamespace
+from types import CodeType, MappingProxyType, ModuleType, SimpleNamespace
 from typing import Any, Optional
 
-from mxgan.runtime.binding import mend_cached_operator, mend_executor, mend_symbol
 from mxgan.runtime.deconvolution import array_function
 from mxgan.runtime.late_imports import late
 
@@ -218,16 +217,13 @@ def _mend_arrays(module: ModuleType) -> None:
 RENAMED = {"mxnet.recordio": {"tostring": "tobytes"}}
 # Modules whose `str` is `_Text`: they send settings to C++.
 SENDERS = {"mxnet._ctypes.ndarray", "mxnet._ctypes.symbol", "mxnet.symbol.symbol", "mxnet.io.io"}
-# The repair of each module, applied after it has been loaded.
+# The repair of each module, applied after it has been loaded; `install` takes more.
 MENDED = {
     "mxnet.metric": _mend_metrics,
     "mxnet.ndarray.sparse": _mend_sparse,
     "mxnet.ndarray.utils": _mend_sparse,
     "mxnet.gluon.data.dataloader": _mend_data_loader,
     "mxnet.ndarray": _mend_arrays,
-    "mxnet._ctypes.ndarray": mend_cached_operator,
-    "mxnet.executor": mend_executor,
-    "mxnet.symbol.symbol": mend_symbol,
 }
 
 
@@ -235,6 +231,10 @@ MENDED = {
 
 
 class _Loader(SourceFileLoader):
+    def __init__(self, name: str, path: str, mended: Mapping) -> None:
+        super().__init__(name, path)
+        self._mended = mended
+
     def get_code(self, fullname: str) -> Optional[CodeType]:
         return _renamed(super().get_code(fullname), RENAMED.get(fullname, {}))
 
@@ -242,7 +242,7 @@ class _Loader(SourceFileLoader):
         text = {"str": _Text} if module.__name__ in SENDERS else {}
         module.__dict__["__builtins__"] = {**vars(builtins), "__import__": _import, **text}
         super().exec_module(module)
-        MENDED.get(module.__name__, lambda _: None)(module)
+        self._mended.get(module.__name__, lambda _: None)(module)
 
 
 def _renamed(code: CodeType, names: dict[str, str]) -> CodeType:
@@ -254,6 +254,9 @@ def _renamed(code: CodeType, names: dict[str, str]) -> CodeType:
 
 
 class _Finder(MetaPathFinder):
+    def __init__(self, mended: Mapping) -> None:
+        self._mended = mended
+
     def find_spec(
         self, name: str, path: Optional[Sequence[str]] = None, target: Optional[ModuleType] = None
     ) -> Optional[ModuleSpec]:
@@ -261,11 +264,16 @@ class _Finder(MetaPathFinder):
             return None
         spec = PathFinder.find_spec(name, path, target)
         if spec is not None and type(spec.loader) is SourceFileLoader:
-            spec.loader = _Loader(spec.loader.name, spec.loader.path)
+            spec.loader = _Loader(spec.loader.name, spec.loader.path, self._mended)
         return spec
 
 
-def install() -> None:
-    """Make later imports of `mxnet` and its modules use this loader; a second call changes nothing."""
+def install(mended: Mapping = MappingProxyType({})) -> None:
+    """Make later imports of `mxnet` and its modules use this loader; a second call changes nothing.
+
+    Parameters
+    ----------
+    mended : further repairs, {name of a module: function of the module}, as the table MENDED has them.
+    """
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Finder())
+        sys.meta_path.insert(0, _Finder({**MENDED, **mended}))
