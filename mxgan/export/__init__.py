@@ -4,8 +4,9 @@ FORMATS has a row for each format; `write_model` writes a `Model` as one of them
 
     model.py        Model: one half of a pair with its parameters, as every format takes it
     plain.py        the same function in published layers, with parameters alone as weights
+    published.py    its products as the convolutions that they are; computing.py: what MXNet computes
     layers.py       the layers of a plain model in order, with their shapes; the batch stays open
-    description.py  export.json, which says what a folder holds
+    description.py  export.json, which says what a folder holds; description_reading.py: that of a stranger
     array_files.py, mxnet_file.py       one file for each kind of file
     torch_file.py   model.py and its state_dict; torch_code.py: the lines; torch_modules, _elementwise, _shapes: rules
     onnx_file.py    a file of ONNX, with metadata, checked before it gets its name; folding.py: BatchNorm in weights

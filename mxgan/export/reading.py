@@ -8,7 +8,8 @@ from typing import Union
 
 from mxgan.errors import CorruptFileError
 from mxgan.export import FORMATS
-from mxgan.export.description import DESCRIPTION, REMEDY, Description, StoredFile, read_description
+from mxgan.export.description import DESCRIPTION, REMEDY, Description, StoredFile
+from mxgan.export.description_reading import read_description
 from mxgan.export.model import Model
 from mxgan.graphs.symbol_rules import quoted
 from mxgan.runtime.files import open_plain

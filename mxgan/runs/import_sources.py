@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, ShapeError, listed
-from mxgan.export.description import read_description
+from mxgan.export.description_reading import read_description
 from mxgan.export.model import Model
 from mxgan.export.reading import is_exported, read_exported
 from mxgan.export.tensor_files import is_safetensors, is_torch, read_safetensors, read_torch
