@@ -16,7 +16,7 @@ FORMATS has a row for each format; `write_model` writes a `Model` as one of them
     onnx_arrays.py  the parameters in a file of ONNX
     reading.py      an exported folder, back as a Model
     checking.py     the files of an export, run by their own library and compared with MXNet
-    card.py, card_parts.py    the model card; filling.py fills in what stands in templates/
+    card.py, card_parts.py, front_matter.py    the model card; filling.py fills in what stands in templates/
 """
 
 from __future__ import annotations

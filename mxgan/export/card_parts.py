@@ -42,7 +42,7 @@ def value_rows(model: Model, names: Mapping) -> list:
         for own, shape in model.inputs.items()
     ]
     said = {"image": pixels}
-    said.update(score="any number; the higher, the more real", logits="of each class, before softmax")
+    said.update(score="any number, before a sigmoid; the higher, the more real", logits="of each class, before softmax")
     outputs = infer(model.symbol, model.argument_shapes(1))[1]
     made = zip(model.outputs, outputs)
     return [*rows, *((f"`{name}` (output)", _shape(shape[1:]), "float32", said.get(name, "")) for name, shape in made)]
@@ -78,12 +78,19 @@ def training_rows(facts: Mapping) -> list:
         ("Steps", f"{facts['step']:,}, of {facts['batch_size']} images each (epoch {facts['epoch']})"),
         ("Weights", weights),
         ("Seed", facts["seed"]),
-        ("Network", f"{network.pop('name')}: " + ", ".join(f"{name} {value}" for name, value in network.items())),
+        (
+            "Network",
+            f"{network.pop('name')}: " + ", ".join(f"{name} {_short(value)}" for name, value in network.items()),
+        ),
         ("Recipe", recipe),
         *([("Settings that differ from the recipe's", changed)] if changed else []),
         ("Software", ", ".join(software)),
     ]
     return [(name, inline(value)) for name, value in rows]
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _files(imported: Any) -> str:
@@ -118,10 +125,10 @@ def score_tables(facts: Mapping) -> list:
 def _score(name: str, result: Mapping) -> tuple:
     value, error = result.get("value"), result.get("standard_error")
     shown = f"{value:.5g}" if isinstance(value, (int, float)) else "not finite"
+    shown = f"≥ {shown}" if result.get("at_least") else shown
     shown += f" ± {error:.2g}" if isinstance(error, (int, float)) else ""
-    return tuple(map(inline, (
-        f"{name} {result.get('unit', '')}".strip(), shown, _best(result), result.get("summary", ""),
-    )))  # fmt: skip
+    meaning = str(result.get("summary", "")).replace("`", "")
+    return tuple(map(inline, (f"{name} {result.get('unit', '')}".strip(), shown, _best(result), meaning)))
 
 
 def _best(result: Mapping) -> str:

@@ -18,7 +18,7 @@ import mxgan
 from mxgan.errors import ArgumentError
 from mxgan.export import FORMATS, check_format, write_model
 from mxgan.export.card import Card, card_of, check_license
-from mxgan.export.card_parts import image_shape, inline
+from mxgan.export.card_parts import image_shape, inline, score_tables
 from tests.export.models import HALVES, model_of
 
 HOSTILE = 'a"b: #\n---\n| `x` *y* <b>&amp;[z](http://h) \x85\u2028\ufeff 😀'
@@ -151,7 +151,7 @@ def test_scores_are_of_the_data_that_they_were_measured_against():
 
 def test_a_card_names_the_extra_and_tells_a_large_difference():
     text = card(model_of("dcgan", "generator"), "safetensors", checked=2e-4, warning="more than usual")
-    assert "It needs mxgan with MXNet and its extra `safetensors`." in text
+    assert "It needs mxgan with MXNet, in a clone of mxgan: `pip install '.[opencv,safetensors]'`" in text
     assert "by at most 0.0002. That is more than usual." in text
 
 
@@ -279,3 +279,20 @@ def test_the_lines_of_a_card_work_as_they_stand(form, half, variant, tmp_path):
 
 def test_every_format_has_lines():
     assert ELSEWHERE.keys() == FORMATS.keys()
+
+
+def test_a_card_tells_what_differs_from_the_picture_and_how_to_go_on():
+    text = card(model_of("cgan", "generator"), "torch")
+    assert "makes images of a class out of random numbers" in text
+    assert "others than those of samples.png" in text
+    assert "`python model.py --num 16 --output grid.png --class 0`" in text
+    assert "`python model.py images.pt --class 0`" in card(model_of("cgan", "discriminator"), "torch")
+    assert "others than those" not in card(model_of("cgan", "generator"), "npz")
+
+
+def test_a_score_that_is_a_bound_says_so():
+    real = {"dataset": "digits", "images": 100}
+    protocol = {"samples": 100, "seed": 0, "checkpoint": 2, "weights": "raw", "reference": real}
+    results = {"birthday": {"value": 3e6, "at_least": True, "summary": "see `reference`"}}
+    (table,) = score_tables({"scores": [{"protocol": protocol, "results": results}]})
+    assert table["rows"] == [("birthday", "≥ 3e+06", "", "see reference")]
