@@ -22,7 +22,7 @@ def model_of_dcgan(nc: int, width: int, size: int):
     return Model(network.generator(), parameters, {"rand": network.latent_shape})
 
 
-def onnx_sampling(batch=64, nc=3, width=64, size=64, batches=8, fold=True, precision="float32") -> Unit:
+def onnx_sampling(batch=64, nc=3, width=64, size=64, batches=8, keep_batch_norm=False, precision="float32") -> Unit:
     """Sampling from a file of `mxgan export --format onnx` in onnxruntime, as `mxgan.load_sampler` runs it."""
     import tempfile
     from pathlib import Path
@@ -31,7 +31,9 @@ def onnx_sampling(batch=64, nc=3, width=64, size=64, batches=8, fold=True, preci
     from mxgan.export.onnx_sampler import OnnxSampler
 
     with tempfile.TemporaryDirectory() as folder:
-        (name,) = write_onnx(model_of_dcgan(nc, width, size), folder, fold=fold, precision=precision)
+        (name,) = write_onnx(
+            model_of_dcgan(nc, width, size), folder, keep_batch_norm=keep_batch_norm, precision=precision
+        )
         sampler = OnnxSampler(Path(folder) / name, batch)
     latents = sampler.latents(batch, seed=0)
 

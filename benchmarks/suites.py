@@ -180,7 +180,7 @@ def exported(plan: Plan) -> Section:
     contenders = [
         Contender("mxgan", SAMPLING),
         Contender("onnx", EXPORTED),
-        Contender("onnx, BatchNorm not folded", EXPORTED, {"fold": False}),
+        Contender("onnx, BatchNorm not folded", EXPORTED, {"keep_batch_norm": True}),
         Contender("onnx, float16", EXPORTED, {"precision": "float16"}),
     ]
     found = alternate(contenders, plan.rounds)

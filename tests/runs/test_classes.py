@@ -105,8 +105,10 @@ def test_letters_train_and_their_names_are_kept_and_shown(letters, tmp_path):
         assert made["class_names"][made["labels"]].tolist() == [*names, "1", "3"]
     one = ["sample", str(folder), "--num", "2", "--output", str(tmp_path / "one.png"), "--class"]
     assert f"2 images of class 3 ('7'): {tmp_path / 'one.png'}" in CliRunner().invoke(main, [*one, "3"]).output
-    refused = CliRunner().invoke(main, [*one[:5], str(tmp_path / "two.png"), "--class", "19"]).output
-    assert "class 19 is not one of this generator's (0 to 9, which are 1, 3, 5, 7, 9, 11, …)" in refused
+    named = CliRunner().invoke(main, [*one[:5], str(tmp_path / "two.png"), "--class", "19"]).output
+    assert f"2 images of class 9 ('19'): {tmp_path / 'two.png'}" in named
+    refused = CliRunner().invoke(main, [*one[:5], str(tmp_path / "three.png"), "--class", "20"]).output
+    assert "unknown class '20'" in refused
 
 
 def test_a_run_of_an_older_version_knows_no_names_and_goes_on(letters, tmp_path):
