@@ -35,6 +35,7 @@ BASE = [
     "Jinja2>=3.0",
     "requests>=2.32",
     "Pillow>=10.0",
+    "PyYAML>=6.0",
     # MXNet imports distutils, which left the standard library in Python 3.12; setuptools brings it along.
     'setuptools; python_version >= "3.12"',
 ]
@@ -77,9 +78,8 @@ DOCS = ["sphinx>=7.4.7", "myst-parser>=3.0.1", "furo>=2024.8.6", "sphinx-click>=
 # The translation of Python 2 for `mxgan run --python2`: lib2to3 without the standard library, which dropped it in 3.13.
 PYTHON2 = ["fissix>=24.4.24"]
 
-# pytest-xdist: the whole suite in several processes. pyyaml: old programs read their settings by it, and `mxgan run`
-# mends its `load`.
-TEST = ["pytest>=8.0", "pytest-xdist>=3.5", "ruff>=0.5", "pyyaml>=6.0", *ONNX, *SAFETENSORS, *FILM, *PYTHON2]
+# pytest-xdist: the whole suite in several processes.
+TEST = ["pytest>=8.0", "pytest-xdist>=3.5", "ruff>=0.5", *ONNX, *SAFETENSORS, *FILM, *PYTHON2]
 
 setup(
     name="mxgan",

@@ -29,10 +29,11 @@ def onnx_sampling(batch=64, nc=3, width=64, size=64, batches=8, keep_batch_norm=
 
     from mxgan.export.onnx_file import write_onnx
     from mxgan.export.onnx_sampler import OnnxSampler
+    from mxgan.export.plain import plain
 
     with tempfile.TemporaryDirectory() as folder:
         (name,) = write_onnx(
-            model_of_dcgan(nc, width, size), folder, keep_batch_norm=keep_batch_norm, precision=precision
+            plain(model_of_dcgan(nc, width, size)), folder, keep_batch_norm=keep_batch_norm, precision=precision
         )
         sampler = OnnxSampler(Path(folder) / name, batch)
     latents = sampler.latents(batch, seed=0)

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import Callable, Optional, Union
 
 from mxgan.errors import CheckpointError, CorruptFileError
-from mxgan.runtime.files import LineFile, open_plain
+from mxgan.runtime.files import open_plain
+from mxgan.runtime.line_file import LineFile
 from mxgan.training.callback import Callback
 from mxgan.training.every import Every
 

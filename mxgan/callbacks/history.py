@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Optional
 
 from mxgan.callbacks.base import cut_back, fitting
-from mxgan.runtime.files import LineFile
+from mxgan.runtime.line_file import LineFile
 from mxgan.training.callback import Callback
 from mxgan.training.metrics import AdversarialMetrics
 

@@ -1,4 +1,4 @@
-"""What a model computes, by MXNet."""
+"""A model's outputs, computed by MXNet."""
 
 from __future__ import annotations
 

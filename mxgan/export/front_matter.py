@@ -5,11 +5,12 @@ They are license, library_name, pipeline_tag, tags, datasets, metrics and model-
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Optional
+from typing import Optional
+
+import yaml
 
 from mxgan.export.model import Model
 
@@ -24,7 +25,6 @@ _LICENSES = {
     "cc-by-sa-4.0", "cc0-1.0", "creativeml-openrail-m", "epl-2.0", "gpl-2.0", "gpl-3.0", "isc", "lgpl-2.1", "lgpl-3.0",
     "mit", "mpl-2.0", "openrail", "other", "unknown", "unlicense", "wtfpl", "zlib",
 }  # fmt: skip
-_YAML_WORDS = {"false", "no", "null", "off", "on", "true", "yes"}
 _DATASETS = {"mnist": "ylecun/mnist"}  # our name of a data set → the Hub's, for those that it has
 
 
@@ -46,14 +46,20 @@ def front_matter(model: Model, library: str, title: str) -> str:
             {"task": {"type": TASK}, "dataset": _judged_by(record, dataset), "metrics": list(_results(record))}
             for record in records
         ]
-        found["model-index"] = [{"name": title, "results": [entry for entry in entries if entry["metrics"]]}]
-    return "\n".join(_yaml(found))
+        found["model-index"] = [{"name": _line(title), "results": [entry for entry in entries if entry["metrics"]]}]
+    return yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=10_000).rstrip()
 
 
 def _judged_by(record: Mapping, trained: Optional[str]) -> dict:
     """The data set that an evaluation took its real images from; for an old record, that of the training."""
     name = (record["protocol"].get("reference") or {}).get("dataset") or trained or "unknown"
-    return {"type": _DATASETS.get(name, name), "name": name}
+    line = _line(name)
+    return {"type": _DATASETS.get(name, line), "name": line}
+
+
+def _line(text: str) -> str:
+    """A text of any origin on one line, which cannot end the YAML."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _results(record: Mapping) -> Iterable[dict]:
@@ -69,31 +75,3 @@ def _hub_license(text: str) -> dict:
     if text.lower() in _LICENSES:
         return {"license": text.lower()}
     return {"license": "other", "license_name": re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-") or "other"}
-
-
-def _yaml(value: Any, indent: str = "") -> list:
-    """Lines of YAML in block style; a text is in double quotes, as JSON writes it, if it could be taken for more."""
-    if isinstance(value, dict):
-        return [line for key, each in value.items() for line in _entry(f"{indent}{key}:", each, indent)]
-    return [
-        f"{indent}- {lines[0].lstrip()}" if not i else line
-        for each in value
-        for lines in [_yaml(each, f"{indent}  ") if isinstance(each, dict) else [_scalar(each)]]
-        for i, line in enumerate(lines)
-    ]
-
-
-def _entry(key: str, value: Any, indent: str) -> list:
-    if isinstance(value, (dict, list)):
-        return [key, *_yaml(value, f"{indent}  ")]
-    return [f"{key} {_scalar(value)}"]
-
-
-def _scalar(value: Any) -> str:
-    if isinstance(value, float):  # YAML 1.1 takes 1e-05 for a text
-        return re.sub(r"^(-?\d+)e", r"\1.0e", json.dumps(value))
-    if not isinstance(value, str):
-        return json.dumps(value)
-    plain = re.fullmatch(r"[a-z][a-z0-9./_-]*[a-z0-9]", value) and value not in _YAML_WORDS
-    text = "".join(letter if letter.isprintable() else " " for letter in value)
-    return value if plain else json.dumps(text, ensure_ascii=False)

@@ -14,7 +14,6 @@ from mxgan.export.layers import LOOKING_UP, Graph, check_types, graph_of
 from mxgan.export.model import NORMALISATION, OUTSIDE, Model
 from mxgan.export.onnx_building import Building, onnx_package
 from mxgan.export.onnx_rules import rule_of
-from mxgan.export.plain import plain
 from mxgan.runtime.files import write_whole
 from mxgan.runtime.onnx_sessions import onnx_session
 
@@ -39,6 +38,7 @@ def write_onnx(
 
     Parameters
     ----------
+    model : as `plain` gives it.
     precision, keep_batch_norm, opset : see `onnx_model`.
 
     Raises
@@ -59,6 +59,7 @@ def onnx_model(model: Model, *, precision: str = "float32", keep_batch_norm: boo
 
     Parameters
     ----------
+    model : as `plain` gives it.
     precision : "float32", or "float16" for weights and all computation between the inputs and the outputs.
     keep_batch_norm : whether BatchNorm stays a layer; otherwise it goes into the weights of the layer before it.
     opset : the version of ONNX's operators, 18 or higher; None: the newest that the installed onnx has, the rules were
@@ -67,7 +68,6 @@ def onnx_model(model: Model, *, precision: str = "float32", keep_batch_norm: boo
     lookup("precision", precision, PRECISIONS)
     onnx = onnx_package()
     opsets = _opsets(onnx, opset)
-    model = plain(model)
     graph, parameters = graph_of(model), model.parameters
     check_types(graph)
     if not keep_batch_norm:

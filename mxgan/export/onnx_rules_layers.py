@@ -13,6 +13,7 @@ from mxgan.errors import ArgumentError
 from mxgan.export.folding import scale_and_shift
 from mxgan.export.layers import Layer
 from mxgan.export.onnx_building import Building
+from mxgan.runtime.deconvolution import Geometry
 
 __all__ = ["LAYERS"]
 
@@ -33,18 +34,10 @@ def _convolution(at: Building, layer: Layer, *values: str) -> str:
 
 
 def _deconvolution(at: Building, layer: Layer, *values: str) -> str:
-    windows = _windows(at, layer)
-    target, adj = layer.numbers("target_shape"), layer.numbers("adj")
-    if target and any(target):  # decides pad and adj, as MXNet works them out
-        spans = [
-            step * (side - 1) + 1 + step_inside * (kernel - 1) - wanted
-            for side, step, step_inside, kernel, wanted in zip(
-                at.shape(layer.inputs[0])[2:], windows["strides"], windows["dilations"], windows["kernel_shape"], target
-            )
-        ]
-        windows["pads"], adj = tuple((span + 1) // 2 for span in spans) * 2, tuple(span % 2 for span in spans)
-    if adj and any(adj):
-        windows["output_padding"] = adj
+    geometry = Geometry.of(layer.attributes).padded_for(at.shape(layer.inputs[0])[2:])
+    windows = {**_windows(at, layer), "pads": geometry.pad * 2}
+    if any(geometry.adj):
+        windows["output_padding"] = geometry.adj
     return at.add("ConvTranspose", *values, group=int(layer.number("num_group", 1)), **windows)
 
 

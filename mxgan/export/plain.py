@@ -15,16 +15,12 @@ import numpy as np
 from mxgan.export.computing import bound
 from mxgan.export.model import Model
 from mxgan.export.published import Published, shapes_of
+from mxgan.graphs.heads import WithoutHeads
 from mxgan.runtime import mx
 from mxgan.runtime.rewriting import Rewriting, output_places
 
 __all__ = ["plain"]
 
-# Operators that only pass their first input on in inference.
-_PASSING = {
-    "BlockGrad", "Dropout", "LinearRegressionOutput", "MAERegressionOutput", "MakeLoss", "_copy", "identity",
-    "make_loss", "stop_gradient",
-}  # fmt: skip
 _VIEWS = {"Flatten", "Reshape", "expand_dims", "transpose"}  # of a weight or bias, in networks/blocks.py
 
 
@@ -37,7 +33,7 @@ def plain(model: Model, *, grey_as_deconvolution: bool = True) -> Model:
         and every other computed weight a parameter. MXNet 1.9.1 cannot run such a Deconvolution on a CPU: for MXNet
         itself give False; then this layer keeps its form and the weights their names and shapes.
     """
-    symbol = _WithoutHeads(model).symbol()
+    symbol = _Predicting(model).symbol()
     taken = {*symbol.list_arguments()}  # a head's label is gone
     inputs = {name: shape for name, shape in model.inputs.items() if name in taken}
     model = replace(model, symbol=symbol, inputs=inputs)
@@ -46,46 +42,29 @@ def plain(model: Model, *, grey_as_deconvolution: bool = True) -> Model:
     return _with_constants(model, views=True) if grey_as_deconvolution else _used(model)
 
 
-class _WithoutHeads(Rewriting):
-    """The network without what only training needs."""
+class _Predicting(WithoutHeads):
+    """The network without what only training needs, and a softmax for SoftmaxOutput."""
 
     def __init__(self, model: Model) -> None:
         super().__init__(model.symbol)
         self._model = model
-        self._passed: dict = {}  # new number of a node that passes a further output of another on → that output
 
-    def node(self, number: int, node: dict, inputs: list) -> int:
-        inputs = [self._passed.get(source, (source, output)) for source, output in inputs]
-        if node["op"] == "LogisticRegressionOutput":
-            return self._added("Activation", node["name"], inputs[0], act_type="sigmoid")
+    def prediction(self, number: int, node: dict, inputs: list) -> Optional[int]:
         if node["op"] == "SoftmaxOutput":
             return self._softmax(node, inputs[0], number)
-        if node["op"] not in _PASSING:
-            return super().node(number, node, inputs)
-        if inputs[0][1] == 0:
-            return inputs[0][0]
-        made = super().node(number, node, inputs[:1])
-        self._passed[made] = inputs[0]
-        return made
-
-    def head(self, source: int, output: int) -> tuple:
-        return self._passed.get(source, (source, output))
+        return super().prediction(number, node, inputs)
 
     def _softmax(self, node: dict, source: tuple, number: int) -> int:
         """SoftmaxOutput's prediction: over channels, over the last axis, or over all values of a sample."""
         switches = {key for key, value in node.get("attrs", {}).items() if value in ("True", "true", "1")}
         if switches & {"multi_output", "preserve_shape"}:
-            return self._added("softmax", node["name"], source, axis=1 if "multi_output" in switches else -1)
+            return self.added("softmax", node["name"], source, axis=1 if "multi_output" in switches else -1)
         shape = shapes_of(self._model)[number, 0]
         if len(shape) == 2:
-            return self._added("softmax", node["name"], source, axis=1)
-        flat = self._added("Flatten", f"{node['name']}_flat", source)
-        made = self._added("softmax", f"{node['name']}_softmax", (flat, 0), axis=1)
-        return self._added("Reshape", node["name"], (made, 0), shape=(-1, *shape[1:]))
-
-    def _added(self, operator: str, name: str, source: tuple, **attributes) -> int:
-        written = {key: str(value) for key, value in attributes.items()}
-        return self.add({"op": operator, "name": name, "attrs": written, "inputs": [[*source, 0]]})
+            return self.added("softmax", node["name"], source, axis=1)
+        flat = self.added("Flatten", f"{node['name']}_flat", source)
+        made = self.added("softmax", f"{node['name']}_softmax", (flat, 0), axis=1)
+        return self.added("Reshape", node["name"], (made, 0), shape=(-1, *shape[1:]))
 
 
 def _used(model: Model) -> Model:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mxgan.export.torch_pieces import Piece, Place, called, short, sides
+from mxgan.runtime.deconvolution import Geometry
 
 __all__ = ["MODULES"]
 
@@ -38,28 +39,12 @@ def _convolution(place: Place) -> Piece:
 def _deconvolution(place: Place) -> Piece:
     kernel = place.layer.numbers("kernel")
     settings = _geometry(place, len(kernel))
-    padding, added = _ends(place, kernel)
-    settings["padding"] = sides(padding) if any(padding) else ""
-    settings["output_padding"] = sides(added) if any(added) else ""
+    geometry = Geometry.of(place.layer.attributes).padded_for(place.inputs[0][2:])
+    settings["padding"] = sides(geometry.pad) if any(geometry.pad) else ""
+    settings["output_padding"] = sides(geometry.adj) if any(geometry.adj) else ""
     channels = [str(place.inputs[0][1]), str(place.outputs[0][1])]
     module = called(f"ConvTranspose{len(kernel)}d", *channels, sides(kernel), **settings)
     return Piece(("{self}({0})",), module, _weights(place))
-
-
-def _ends(place: Place, kernel: tuple) -> tuple:
-    """(padding, output padding) of a transposed convolution; `target_shape` decides both."""
-    layer, ones, zeros = place.layer, (1,) * len(kernel), (0,) * len(kernel)
-    target = layer.numbers("target_shape", ()) or ()
-    if not any(target):
-        return layer.numbers("pad", zeros) or zeros, layer.numbers("adj", zeros) or zeros
-    stride, dilation = layer.numbers("stride", ones) or ones, layer.numbers("dilate", ones) or ones
-    over = [
-        step * (side - 1) + spread * (length - 1) + 1 - wanted
-        for side, step, spread, length, wanted in zip(place.inputs[0][2:], stride, dilation, kernel, target)
-    ]
-    if min(over) < 0:
-        raise place.refused(f"whose target_shape is {target}")
-    return tuple((each + 1) // 2 for each in over), tuple(each % 2 for each in over)
 
 
 def _fully_connected(place: Place) -> Piece:

@@ -1,4 +1,4 @@
-"""What a rule of PyTorch takes and gives: a layer with its shapes, and the same in lines of model.py."""
+"""`Place` and `Piece`: a layer with its shapes, which a rule of PyTorch takes, and its lines of model.py."""
 
 from __future__ import annotations
 

@@ -8,22 +8,18 @@ from typing import NamedTuple, Optional
 
 from mxgan.errors import ArgumentError, ShapeError, listed, shown
 from mxgan.graphs.generator_symbols import CLASSES, LATENTS, chosen_input, classes_of
+from mxgan.graphs.heads import WithoutHeads
 from mxgan.graphs.latent_shapes import latent_candidates
 from mxgan.graphs.renaming import renamed
 from mxgan.graphs.shapes import infer
 from mxgan.graphs.symbol_sizes import check_sizes
 from mxgan.runtime import mx
-from mxgan.runtime.rewriting import Rewriting
 
 __all__ = ["IMAGES", "DiscriminatorSymbol", "discriminator_of", "raw_scores"]
 
 IMAGES = "data"
 _LOGITS = "closs_output"  # the class probabilities of mxgan's discriminators
-# Heads and other operators of training, which have the values of their first input, or a prediction made of them.
-_HEADS = {
-    "BlockGrad", "Dropout", "LinearRegressionOutput", "LogisticRegressionOutput", "MAERegressionOutput", "MakeLoss",
-    "SoftmaxOutput", "_copy", "identity", "make_loss", "stop_gradient",
-}  # fmt: skip
+_HEADS = {"LogisticRegressionOutput", "SoftmaxOutput"}  # that predict from the score
 _SIDES = range(4, 300)  # pixels that are tried, the usual ones first
 _USUAL = (64, 32, 28, 128, 16, 256, 8)
 _UNDECIDED = "the symbol and the file do not decide the shape of an image. Give it as --image 3,64,64 (image_shape=…)."
@@ -83,19 +79,19 @@ def raw_scores(symbol):
     A sigmoid at the very end is left out too: the score is its logit.
     """
     outputs = [symbol[0], *(symbol[i] for i, name in enumerate(symbol.list_outputs()) if i and name == _LOGITS)]
-    return _WithoutHeads(mx.sym.Group(outputs) if len(outputs) > 1 else outputs[0]).symbol()
+    return _RawScores(mx.sym.Group(outputs) if len(outputs) > 1 else outputs[0]).symbol()
 
 
-class _WithoutHeads(Rewriting):
-    """The network without what only training needs."""
+class _RawScores(WithoutHeads):
+    """The network without what only training needs; what predicts gives its input, the score."""
 
-    def node(self, number: int, node: dict, inputs: list) -> int:
-        """The first input for a head; for a choice between a value and the same value without gradient, that value."""
-        if node["op"] in _HEADS and inputs[0][1] == 0:
-            return inputs[0][0]
-        if node["op"] == "where" and inputs[1] == inputs[2] and inputs[1][1] == 0:
-            return inputs[1][0]
-        return super().node(number, node, inputs)
+    def prediction(self, number: int, node: dict, inputs: list) -> Optional[int]:
+        """The score of a head; for a choice between a value and the same value without gradient, that value."""
+        if node["op"] in _HEADS:
+            return self.passed(node, inputs)
+        if node["op"] == "where" and inputs[1] == inputs[2]:
+            return self.passed(node, inputs[1:])
+        return None
 
     def head(self, source: int, output: int) -> tuple:
         """The input of a sigmoid that is an output of the network."""

@@ -6,23 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Optional
 
 from mxgan.errors import ArgumentError, CheckpointError, ShapeError, listed, lookup
+from mxgan.graphs.heads import LABELLED, WithoutHeads
 from mxgan.graphs.image_outputs import image_of
 from mxgan.graphs.latent_shapes import batch_candidates, latent_candidates
 from mxgan.graphs.layers import nodes_of
 from mxgan.graphs.renaming import renamed
 from mxgan.graphs.shapes import infer
 from mxgan.graphs.symbol_sizes import check_sizes
-from mxgan.runtime.rewriting import Rewriting
 
 __all__ = ["CLASSES", "LATENTS", "GeneratorSymbol", "chosen_input", "classes_of", "generator_of"]
 
 LATENTS, CLASSES = "rand", "class_label"
-# Heads with a label that decides nothing but the loss → what they do to the data.
-_HEADS = {
-    "LinearRegressionOutput": ("identity", {}),
-    "MAERegressionOutput": ("identity", {}),
-    "LogisticRegressionOutput": ("Activation", {"act_type": "sigmoid"}),
-}
 
 
 class GeneratorSymbol(NamedTuple):
@@ -80,8 +74,8 @@ def generator_of(
     if len(symbol.list_outputs()) > 1:
         notes.append(f"the first of {len(symbol.list_outputs())} outputs ({symbol.list_outputs()[0]})")
         symbol = symbol[0]
-    if any(node.operator in _HEADS for node in nodes_of(symbol, None)):
-        symbol = _WithoutLabels(symbol).symbol()
+    if any(node.operator in LABELLED for node in nodes_of(symbol, None)):
+        symbol = WithoutHeads(symbol).symbol()
     parameters, unknown = _needed(symbol, whole, parameters)
     if unknown:
         notes.append(f"left out, since the symbol does not have them: {listed(unknown)}")
@@ -93,16 +87,6 @@ def generator_of(
     image = image_of(symbol, made, batch)
     symbol = image.symbol if name == LATENTS else renamed(image.symbol, **{name: LATENTS})
     return GeneratorSymbol(symbol, name, latents, classes, batch, parameters, image.ranged, (*notes, *image.notes))
-
-
-class _WithoutLabels(Rewriting):
-    """The network without the labels of its losses, which its output does not depend on."""
-
-    def node(self, number: int, node: dict, inputs: list) -> int:
-        if node["op"] in _HEADS:
-            operator, attributes = _HEADS[node["op"]]
-            node, inputs = {"op": operator, "name": node["name"], "attrs": attributes}, inputs[:1]
-        return super().node(number, node, inputs)
 
 
 def _needed(symbol, whole, parameters: tuple) -> tuple:

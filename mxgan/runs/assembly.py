@@ -23,7 +23,7 @@ from mxgan.runs.data import Sources, last_step, open_sources
 from mxgan.runs.pair import build_pair
 from mxgan.runs.reference import PlannedReference, plan_reference
 from mxgan.runs.restore import Rollback
-from mxgan.runtime.files import LineFile
+from mxgan.runtime.line_file import LineFile
 from mxgan.training.callback import Callback
 from mxgan.training.checkpoint import Names
 from mxgan.training.metrics import AdversarialMetrics

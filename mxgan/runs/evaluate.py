@@ -64,9 +64,8 @@ def evaluate(
 ) -> Evaluation:
     """Measure samples of a run's checkpoint against the images that the run was trained on.
 
-    The number of real images is the number of samples: the seed draws them from the run's training images, or all are
-    used if there are fewer. For `copies`, the real images that the run was not trained on come from the data set's
-    other split.
+    As many real images as samples are used, drawn by the seed from the training images, or all if there are fewer. For
+    `copies`, the images that the run was not trained on come from the data set's other split.
 
     Parameters
     ----------
@@ -92,7 +91,6 @@ def evaluate(
     Examples
     --------
     >>> evaluate("runs/mnist", samples=2000).results["frechet"].value  # doctest: +SKIP
-    3.2
     """
     names = None if metrics is None else check_names(metrics)
     samples = whole_number("samples", samples, LEAST_SAMPLES, 10**6)
@@ -101,14 +99,18 @@ def evaluate(
     config = _with_places(_with_data(recorded_config(folder), dataset), data_dir, labels)
     chosen = chosen_checkpoint(folder, config.keep_best, checkpoint)
     file = generator_file(chosen, averaged)
-    default = [name for name in METRICS if name != "fid" or inception is not None]
     given = {"classifier": classifier, "inception": inception, "check": folder.check_data, "progress": progress}
     logger.info("Reading the data set %s", config.dataset)
-    reference = open_reference(config, default, names, count=samples, seed=seed, **given)
+    reference = open_reference(config, _default(inception), names, count=samples, seed=seed, **given)
     logger.info("Drawing %s samples of step %d, and %s", f"{samples:,}", int(chosen.name), ", ".join(reference.names))
     sampler = Sampler.of_recipe(config.recipe, load_params(file))
     results = _measured(config, sampler, reference, samples, settings, progress)
     return Evaluation(results, _protocol(config, chosen, file, samples, settings, reference))
+
+
+def _default(inception) -> list:
+    """The metrics that are measured if none is named."""
+    return [name for name in METRICS if name != "fid" or inception is not None]
 
 
 def _with_data(config: RunConfig, dataset: Optional[str]) -> RunConfig:

@@ -68,9 +68,8 @@ def export_model(
 ) -> Exported:
     """Write the network of a run or of a .params file into a new folder, in the format of another program.
 
-    The folder gets the format's files, export.json, README.md (a model card in the form of the Hugging Face Hub) and,
-    for a generator, samples.png. It is written whole or not at all. If the format's library is installed, the files
-    are run and compared with MXNet before the folder gets its name.
+    The folder gets the format's files, export.json, README.md (a model card) and, for a generator, samples.png, and is
+    written whole or not at all. If the format's library is here, the files are first run and compared with MXNet.
 
     Parameters
     ----------
@@ -79,22 +78,19 @@ def export_model(
     format : "onnx", "torch", "safetensors", "npz" or "mxnet".
     checkpoint, averaged : as for `load_sampler`.
     half : "generator" or "discriminator". A .params file of a discriminator needs its symbol, beside it or given.
-    precision : for onnx: "float32" (the default) or "float16".
-    weights : for torch: "pt" (the default) or "safetensors".
+    precision : for onnx: "float32" or "float16". weights : for torch: "pt" or "safetensors". The first is the default.
     keep_batch_norm : for onnx: keep BatchNorm as layers; False: it goes into the weights before it.
     license : an identifier such as "mit" or "cc-by-4.0", or a name, for the card.
     symbol, latent_shape, input_name, strip_prefix, distribution : for a .params file, as for `load_sampler`.
-    image_shape : for a discriminator's .params file: the shape of one image, such as (3, 64, 64); None: the smallest
-        square that fits the parameters, and the log says so.
+    image_shape : for a discriminator's .params file: (C, H, W); None: the smallest square that fits, said in the log.
 
     Returns
     -------
-    Exported : the folder, its files, and the largest difference from MXNet.
+    Exported.
 
     Raises
     ------
-    ArgumentError : an unknown name or an option that the format does not take; `out` is not empty; what `load_sampler`
-        refuses; a layer that the format has no rule for.
+    ArgumentError : an unknown name, an option or a layer that the format does not take; `out` is not empty.
     RuntimeUnavailableError : a library that the format needs is not installed; the message names the extra.
     OutputError : the folder cannot be written. CheckpointError, CorruptFileError, RunFolderError : see `load_sampler`.
 

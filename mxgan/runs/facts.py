@@ -1,4 +1,4 @@
-"""What a run says of its own checkpoint: facts for the metadata and the card of an exported model."""
+"""Facts about a run's checkpoint, for the metadata and the card of an exported model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a caller says of a .params file: its symbol, names and shapes; and the error where that has no meaning."""
+"""Settings of a .params file that its caller gives: symbol, names and shapes; the error where they have no meaning."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from mxgan.errors import CheckpointError, MXGANError
 from mxgan.export.computing import computed
-from mxgan.export.layers import unique
+from mxgan.export.layers import node_names
 from mxgan.export.model import Model
 from mxgan.graphs.params_files import as_ndarray, in_one
 from mxgan.graphs.shapes import check_parameters, parameter_shapes
@@ -165,7 +165,7 @@ class _Renaming(Rewriting):
 
     def __init__(self, symbol, names: Mapping) -> None:
         super().__init__(symbol)
-        self._names = dict(zip(range(len(self.old)), unique(node["name"] for node in self.old)))
+        self._names = node_names(self.old)
         self._given = names
 
     def node(self, number: int, node: dict, inputs: list) -> int:

@@ -85,30 +85,40 @@ def import_model(
     CheckpointError, CorruptFileError : a file cannot be read, is of an unknown layout, or does not fit the other.
     RuntimeUnavailableError : PyTorch or safetensors is not installed.
     """
-    target = RunFolder(run_dir).path
-    RunFolder.refuse_used(target)
-    if is_current(target):
-        raise RunFolderError(f"{target} is the current folder, or holds it; give a new --run-dir (run_dir) in it.")
+    target = _new(run_dir)
     _check_settings(recipe, settings)
     given = FileSettings(symbol, latent_shape, input_name, strip_prefix, distribution)
-    given.check()
-    FileSettings(discriminator_symbol).check()
     file, second = Path(file), None if discriminator is None else Path(discriminator)
-    made, judge = generator_in(file, given), None
-    if second is None and made.partner is not None:
-        second, judge = file, made.partner
-    elif second is not None:
-        judge = discriminator_in(second, FileSettings(discriminator_symbol), made.image, made.zero_to_one)
-    elif discriminator_symbol is not None:
-        raise ArgumentError("discriminator_symbol is given without discriminator (--discriminator FILE); give both.")
-    for note in (*made.notes, *(judge.notes if judge else ())):
-        logger.info("import: %s", note)
+    made, judge = _found(file, given, second, FileSettings(discriminator_symbol))
+    second = file if judge is not None and second is None else second
     base = _recipe(recipe, made)
     halves = joined(made, judge, base)
     run = _run_of(halves, base, recipe is not None, made, distribution, settings, dataset, data_dir)
     record = {"generator": _origin(file), "discriminator": None if second is None else _origin(second)}
     write_run(target, run, record)
     return target
+
+
+def _new(run_dir: Union[str, Path]) -> Path:
+    """The folder of the run; RunFolderError if it is in use."""
+    target = RunFolder(run_dir).path
+    RunFolder.refuse_used(target)
+    if is_current(target):
+        raise RunFolderError(f"{target} is the current folder, or holds it; give a new --run-dir (run_dir) in it.")
+    return target
+
+
+def _found(file: Path, given: FileSettings, second: Optional[Path], of_second: FileSettings) -> tuple:
+    """(generator, discriminator or None), the latter from its own file, or from the generator's if that has both."""
+    given.check()
+    of_second.check()
+    if second is None and of_second.symbol is not None:
+        raise ArgumentError("discriminator_symbol is given without discriminator (--discriminator FILE); give both.")
+    made = generator_in(file, given)
+    judge = made.partner if second is None else discriminator_in(second, of_second, made.image, made.zero_to_one)
+    for note in (*made.notes, *(judge.notes if judge else ())):
+        logger.info("import: %s", note)
+    return made, judge
 
 
 def _check_settings(recipe, settings: Mapping) -> None:

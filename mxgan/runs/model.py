@@ -18,6 +18,8 @@ from mxgan.runtime.paths import readable
 
 __all__ = ["model_of"]
 
+BATCH = 64  # asked for; a symbol with a batch of its program in it answers with that
+
 
 def model_of(
     path: Union[str, Path],
@@ -36,13 +38,12 @@ def model_of(
             f"{path} is an exported folder already. Export the run that it comes from, or make it a run by "
             "`mxgan import`."
         )
-    return _model(source_of(path, half, checkpoint, averaged, given), path)
+    return _model(source_of(path, half, checkpoint, averaged, given, BATCH), path)
 
 
 def _model(source: Source, path: Path) -> Model:
     """The model of a source; ArgumentError if its symbol is for one batch alone, CheckpointError if parameters miss."""
-    asked = Source._field_defaults["batch_size"]
-    if source.batch_size != asked:
+    if source.batch_size != BATCH:
         raise ArgumentError(
             f"a layer of the symbol has the batch {source.batch_size} of its program in it, and an exported network "
             "takes any. Give a symbol whose layers leave the batch open (0 or -1 in a Reshape)."

@@ -17,7 +17,7 @@ from mxgan.networks.base import Network
 from mxgan.networks.recognition import check_half, network_of_params
 from mxgan.runs.config import RunConfig, recorded_config
 from mxgan.runs.file_settings import FileSettings, refuse, spelt
-from mxgan.training.checkpoint import is_average, parameter_file, symbol_prefix
+from mxgan.training.checkpoint import is_average, parameter_file, read_state, symbol_prefix
 from mxgan.training.checkpoint_choice import chosen_checkpoint, generator_file
 from mxgan.training.discriminator import discriminator_output
 from mxgan.training.run_folder import RunFolder
@@ -107,21 +107,20 @@ def _of_run(folder: RunFolder, half: str, checkpoint, averaged: Optional[bool], 
     config = recorded_config(folder)
     network, distribution = config.recipe.network, config.recipe.latent_distribution
     chosen = chosen_checkpoint(folder, config.keep_best, checkpoint)
-    file = generator_file(chosen, averaged if half == "generator" else False)
+    settings = {"distribution": distribution, "batch_size": batch_size}
     if half == "generator":
-        names = folder.class_names(network.generator_classes)
-        run = RunPart(folder, config, chosen, file)
-        settings = {"distribution": distribution, "batch_size": batch_size, "class_names": names, "run": run}
-        return _of_network(network, load_params(file), **settings)
+        file = generator_file(chosen, averaged)
+        settings.update(class_names=folder.class_names(network.generator_classes))
+        return _of_network(network, load_params(file), run=RunPart(folder, config, chosen, file), **settings)
     if averaged:
         raise ArgumentError("--ema (averaged=True): the average is of the generator's weights; leave it out for D.")
-    file = parameter_file(chosen, "discriminator")
+    read_state(chosen)  # checks the files
+    file = parameter_file(chosen, half)
     symbol = discriminator_output(config.recipe)
     classes = network.classes if "class_label" in symbol.list_arguments() else 0
     inputs = {"data": network.image_shape, **({"class_label": ()} if classes else {})}
-    run = RunPart(folder, config, chosen, file)
-    names = folder.class_names(classes)
-    return Source(symbol, load_params(file), inputs, half, classes, names, distribution, batch_size, run=run)
+    settings.update(class_names=folder.class_names(classes), run=RunPart(folder, config, chosen, file))
+    return Source(symbol, load_params(file), inputs, half, classes, **settings)
 
 
 def _check_one_file(source: Path, checkpoint, averaged: Optional[bool]) -> None:

@@ -13,6 +13,7 @@ from mxgan.export import write_model
 from mxgan.export.checking import agreement
 from mxgan.export.model import OUTSIDE, Model
 from mxgan.export.onnx_file import MOST_BYTES, OPSETS, check_size, onnx_model, write_onnx
+from mxgan.export.plain import plain
 from mxgan.export.reading import read_exported
 from mxgan.runtime import mx
 from mxgan.runtime.draws import rng_for
@@ -60,7 +61,7 @@ def operators(proto) -> list:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_onnxruntime_agrees(variant, half):
     model = model_of(variant, half)
-    assert_agrees(onnx_model(model), model, alone=variant != "minibatch discrimination")
+    assert_agrees(onnx_model(plain(model)), model, alone=variant != "minibatch discrimination")
 
 
 @pytest.mark.long
@@ -68,7 +69,7 @@ def test_onnxruntime_agrees(variant, half):
 @pytest.mark.parametrize("variant", mxgan.RECIPES)
 def test_onnxruntime_agrees_at_the_size_of_each_recipe(variant, half):
     model = model_of(variant, half, small=False)
-    assert_agrees(onnx_model(model), model, (1, 7))
+    assert_agrees(onnx_model(plain(model)), model, (1, 7))
 
 
 @pytest.mark.parametrize("half", HALVES)
@@ -77,7 +78,7 @@ def test_onnxruntime_agrees_at_the_size_of_each_recipe(variant, half):
 )
 def test_float16_agrees_within_its_precision(variant, half):
     model = model_of(variant, half)
-    made = onnx_model(model, precision="float16")
+    made = onnx_model(plain(model), precision="float16")
     kinds = {weight.data_type for weight in made.graph.initializer}
     assert kinds <= {onnx.TensorProto.FLOAT16, onnx.TensorProto.INT64}
     assert_agrees(made, model, (1, 7), 1e-2)
@@ -92,8 +93,8 @@ def test_batch_norm_is_folded_unless_it_is_to_stay(variant, half):
     model = model_of(variant, half)
     layers = [node["op"] for node in json.loads(model.symbol.tojson())["nodes"]].count("BatchNorm")
     assert layers
-    assert "BatchNormalization" not in operators(onnx_model(model))
-    kept = onnx_model(model, keep_batch_norm=True)
+    assert "BatchNormalization" not in operators(onnx_model(plain(model)))
+    kept = onnx_model(plain(model), keep_batch_norm=True)
     assert operators(kept).count("BatchNormalization") == layers
     assert_agrees(kept, model, (7,))
 
@@ -144,7 +145,7 @@ KEPT = {
 @pytest.mark.parametrize("name", FOLDED)
 def test_a_norm_after_a_product_is_folded(name):
     model = with_norm(FOLDED[name])
-    made = onnx_model(model)
+    made = onnx_model(plain(model))
     assert "BatchNormalization" not in operators(made)
     assert_agrees(made, model, (1, 3), alone=False)
 
@@ -153,7 +154,7 @@ def test_a_norm_after_a_product_is_folded(name):
 def test_a_norm_elsewhere_stays(name):
     make, attributes = KEPT[name]
     model = with_norm(make, **attributes)
-    made = onnx_model(model)
+    made = onnx_model(plain(model))
     assert ("BatchNormalization" if "axis" not in attributes else "Mul") in operators(made)
     assert_agrees(made, model, (1, 3), alone=False)
 
@@ -161,7 +162,7 @@ def test_a_norm_elsewhere_stays(name):
 def test_a_stored_gamma_that_fix_gamma_holds_at_1_is_not_believed():
     model = model_of("grey", "generator")  # its gammas are 0.5 and more, and fix_gamma is on
     for kept in (True, False):
-        assert_agrees(onnx_model(model, keep_batch_norm=kept), model, (3,))
+        assert_agrees(onnx_model(plain(model), keep_batch_norm=kept), model, (3,))
 
 
 # ---- the file ----
@@ -171,7 +172,7 @@ def test_the_file_says_what_it_takes_gives_and_comes_from(tmp_path):
     names = tuple("abcdefghij")
     facts = {"recipe": "cgan", "step": 300, "license": "cc0-1.0", "scores": [{"fid": 3.5}]}
     model = replace(model_of("colour cgan", "generator"), facts=facts, class_names=names)
-    assert write_onnx(model, tmp_path) == ("model.onnx",)
+    assert write_onnx(plain(model), tmp_path) == ("model.onnx",)
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
     made = onnx.load(str(tmp_path / "model.onnx"))
     session = session_of(made)
@@ -196,18 +197,18 @@ def test_an_exported_folder_holds_the_file_and_its_description(tmp_path):
 
 
 def test_a_discriminator_that_classifies_gives_score_and_logits():
-    session = session_of(onnx_model(model_of("acgan", "discriminator")))
+    session = session_of(onnx_model(plain(model_of("acgan", "discriminator"))))
     assert [each.name for each in session.get_outputs()] == ["score", "logits"]
     assert [each.name for each in session.get_inputs()] == ["image"]
 
 
 def test_an_opset_can_be_asked_for():
     newest, model = min(OPSETS[1], onnx.defs.onnx_opset_version()), model_of("grey", "generator")
-    made = onnx_model(model, opset=18)
+    made = onnx_model(plain(model), opset=18)
     assert (made.opset_import[0].version, made.ir_version) == (18, 8)
     assert_agrees(made, model, (3,))
     with pytest.raises(ArgumentError, match=rf"opset is 17; with onnx .* give 18 to {newest}"):
-        onnx_model(model, opset=17)
+        onnx_model(plain(model), opset=17)
 
 
 def older_runtime(most: int):
@@ -224,7 +225,7 @@ def older_runtime(most: int):
 @pytest.mark.parametrize("most, opset", [(99, OPSETS[1]), (19, 19), (7, OPSETS[1])])
 def test_the_opset_is_the_newest_that_runs_here(most, opset, monkeypatch):
     monkeypatch.setattr("mxgan.export.onnx_file.onnx_session", older_runtime(most))
-    found = onnx_model(model_of("grey", "generator")).opset_import[0].version
+    found = onnx_model(plain(model_of("grey", "generator"))).opset_import[0].version
     assert found == min(opset, onnx.defs.onnx_opset_version())
 
 
@@ -271,13 +272,13 @@ def with_classes(classes: int, own) -> Model:
 
 def test_classes_above_2048_are_whole_in_float16():
     model = with_classes(5000, lambda label: label)
-    session = session_of(onnx_model(model, precision="float16"))
+    session = session_of(onnx_model(plain(model), precision="float16"))
     classes = np.array([2047, 2049, 3333, 4999])
     found = session.run(None, {"latent": np.zeros((4, 1), np.float32), "class": classes})[0]
     np.testing.assert_allclose(found, model.parameters["table_weight"][classes], atol=1e-3)
     model = with_classes(5000, lambda label: mx.sym.Reshape(label, shape=(-1,), name="next"))
     with pytest.raises(ArgumentError, match="layer 'next' .* computes with numbers of classes up to 4999, and float16"):
-        onnx_model(model, precision="float16")
+        onnx_model(plain(model), precision="float16")
 
 
 def foreign(symbol, **more) -> Model:
@@ -287,7 +288,7 @@ def foreign(symbol, **more) -> Model:
 def test_names_inside_do_not_meet_those_outside():
     layer = mx.sym.relu(mx.sym.Variable("data"), name="image")
     model = foreign(mx.sym.Group([mx.sym.tanh(layer, name="logits"), layer]))
-    assert_agrees(onnx_model(model), model, (3,))
+    assert_agrees(onnx_model(plain(model)), model, (3,))
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16"])
@@ -295,7 +296,7 @@ def test_outputs_that_are_inputs_or_the_same_value_have_their_own_names(precisio
     data = mx.sym.Variable("data")
     layer = mx.sym.relu(data, name="layer")
     for symbol in (mx.sym.Group([layer, layer]), mx.sym.Group([layer, mx.sym.BlockGrad(data)])):
-        assert_agrees(onnx_model(foreign(symbol), precision=precision), foreign(symbol), (3,), 1e-2)
+        assert_agrees(onnx_model(plain(foreign(symbol)), precision=precision), foreign(symbol), (3,), 1e-2)
 
 
 DATA = mx.sym.Variable("data")
@@ -322,20 +323,20 @@ REFUSED = {
 def test_what_onnx_does_not_have_is_named_with_its_layer(name):
     symbol, words = REFUSED[name]
     with pytest.raises(ArgumentError, match=words):
-        onnx_model(foreign(symbol))
+        onnx_model(plain(foreign(symbol)))
 
 
 def test_an_input_and_an_output_of_one_name_are_refused():
     symbol = mx.sym.relu(DATA)
     with pytest.raises(ArgumentError, match="takes image and gives image; .* mxgan.renamed"):
-        onnx_model(Model(symbol, {}, {"data": (4, 6)}))
+        onnx_model(plain(Model(symbol, {}, {"data": (4, 6)})))
 
 
 def test_weights_too_large_for_float16_are_named():
     model = model_of("grey", "generator")
     model = replace(model, parameters={**model.parameters, "g3_weight": model.parameters["g3_weight"] * 1e6})
     with pytest.raises(ArgumentError, match="g3_weight has the value .*, and the largest of float16 is 65504"):
-        onnx_model(model, precision="float16")
+        onnx_model(plain(model), precision="float16")
 
 
 def test_weights_too_large_for_a_file_are_refused():
@@ -348,7 +349,7 @@ def test_weights_too_large_for_a_file_are_refused():
 def test_bad_settings_and_folders_are_said(tmp_path):
     model = model_of("grey", "generator")
     with pytest.raises(ArgumentError, match="unknown precision 'float61'; did you mean 'float16'"):
-        onnx_model(model, precision="float61")
+        onnx_model(plain(model), precision="float61")
     with pytest.raises(OutputError, match="model.onnx cannot be written"):
-        write_onnx(model, tmp_path / "none")
+        write_onnx(plain(model), tmp_path / "none")
     assert not list(tmp_path.iterdir())

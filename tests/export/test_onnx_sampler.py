@@ -13,6 +13,7 @@ from PIL import Image
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError
 from mxgan.export.onnx_file import onnx_model, write_onnx
 from mxgan.export.onnx_sampler import OnnxSampler
+from mxgan.export.plain import plain
 from mxgan.runtime import mx
 from mxgan.training.sampler import Sampler
 from tests.export.models import model_of
@@ -32,7 +33,7 @@ def mxnet_sampler(model) -> Sampler:
 
 
 def written(folder, variant: str = "grey", **changes) -> Path:
-    write_onnx(replace(model_of(variant, "generator"), **changes), folder)
+    write_onnx(plain(replace(model_of(variant, "generator"), **changes)), folder)
     return folder / "model.onnx"
 
 
@@ -40,7 +41,7 @@ def written(folder, variant: str = "grey", **changes) -> Path:
 def test_it_draws_what_the_sampler_of_mxnet_draws(variant, tmp_path):
     model = model_of(variant, "generator")
     model = replace(model, class_names=tuple(f"c{i}" for i in range(model.classes)))
-    write_onnx(model, tmp_path)
+    write_onnx(plain(model), tmp_path)
     found, wanted = OnnxSampler(tmp_path / "model.onnx", batch_size=8), mxnet_sampler(model)
     assert (found.latent_shape, found.classes, found.class_names, found.distribution) == (
         wanted.latent_shape, wanted.classes, wanted.class_names, wanted.distribution,
@@ -63,7 +64,7 @@ def test_it_draws_what_the_sampler_of_mxnet_draws(variant, tmp_path):
 )
 def test_what_does_not_fit_is_said_as_by_the_sampler_of_mxnet(arguments, words, tmp_path):
     model = model_of("colour cgan", "generator")
-    write_onnx(model, tmp_path)
+    write_onnx(plain(model), tmp_path)
     given = arguments(np.zeros((4, 10, 1, 1), np.float32))
     for sampler in (OnnxSampler(tmp_path / "model.onnx"), mxnet_sampler(model)):
         with pytest.raises(ArgumentError, match=words):
@@ -71,7 +72,7 @@ def test_what_does_not_fit_is_said_as_by_the_sampler_of_mxnet(arguments, words, 
 
 
 def test_files_that_are_no_generators_are_refused(tmp_path):
-    write_onnx(model_of("grey", "discriminator"), tmp_path)
+    write_onnx(plain(model_of("grey", "discriminator")), tmp_path)
     with pytest.raises(CorruptFileError, match=r"takes image \['N', 1, 16, 16\] and gives score .*a generator that"):
         OnnxSampler(tmp_path / "model.onnx")
     with pytest.raises(CheckpointError, match="cannot be read"):
@@ -95,7 +96,7 @@ def test_files_that_are_no_generators_are_refused(tmp_path):
     ],
 )
 def test_metadata_of_a_stranger_is_checked(key, text, words, tmp_path):
-    made = onnx_model(model_of("colour cgan", "generator"))
+    made = onnx_model(plain(model_of("colour cgan", "generator")))
     for entry in made.metadata_props:
         if entry.key == key:
             entry.value = text
