@@ -80,7 +80,7 @@ def test_nothing_of_the_file_is_run(tmp_path):
         ),
     ],
 )  # fmt: skip
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 def test_other_contents_are_told_in_words(save, words, tmp_path):
     save(str(tmp_path / "a.pt"))
     with pytest.raises(CheckpointError, match=words):
