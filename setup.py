@@ -36,6 +36,9 @@ BASE = [
     "requests>=2.32",
     "Pillow>=10.0",
     "PyYAML>=6.0",
+    'tomli>=2.0; python_version < "3.11"',
+    "rich>=12.0",
+    "uplot-python>=1.0",  # its wheel holds uPlot, the charts of report.html
     # MXNet imports distutils, which left the standard library in Python 3.12; setuptools brings it along.
     'setuptools; python_version >= "3.12"',
 ]
@@ -72,6 +75,15 @@ TORCH = ["torch>=2.6", *SAFETENSORS]  # before 2.6, weights_only=True could run 
 # Films as .mp4; GIF and WebP come from Pillow.
 FILM = ["imageio>=2.31", "imageio-ffmpeg>=0.4.9"]
 
+# The server of `mxgan serve`.
+WEB = ["starlette>=0.37", "uvicorn>=0.20"]
+
+# Event files for TensorBoard.
+TENSORBOARD = ["tensorboardX>=2.6"]
+
+# Tests of pages in a real browser (Chromium of the system), of their contrast, and by TensorBoard's own reader.
+BROWSER = ["playwright>=1.40", "axe-playwright-python>=0.1.4", "tensorboard>=2.15"]
+
 # The pages under docs/. The bounds are the newest ones that there are for Python 3.9.
 DOCS = ["sphinx>=7.4.7", "myst-parser>=3.0.1", "furo>=2024.8.6", "sphinx-click>=6.0.0"]
 
@@ -79,7 +91,7 @@ DOCS = ["sphinx>=7.4.7", "myst-parser>=3.0.1", "furo>=2024.8.6", "sphinx-click>=
 PYTHON2 = ["fissix>=24.4.24"]
 
 # pytest-xdist: the whole suite in several processes.
-TEST = ["pytest>=8.0", "pytest-xdist>=3.5", "ruff>=0.5", *ONNX, *SAFETENSORS, *FILM, *PYTHON2]
+TEST = ["pytest>=8.0", "pytest-xdist>=3.5", "ruff>=0.5", *ONNX, *SAFETENSORS, *FILM, *PYTHON2, *WEB, *TENSORBOARD]
 
 setup(
     name="mxgan",
@@ -89,7 +101,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["mxgan", "mxgan.*"]),
-    package_data={"mxgan.export": ["templates/*"]},
+    package_data={"mxgan.export": ["templates/*"], "mxgan.report": ["templates/*", "assets/*"]},
     python_requires=">=3.9",
     install_requires=BASE,
     extras_require={
@@ -101,6 +113,9 @@ setup(
         "torch": TORCH,
         "safetensors": SAFETENSORS,
         "film": FILM,
+        "web": WEB,
+        "tensorboard": TENSORBOARD,
+        "browser": BROWSER,
         "test": TEST,
         "docs": DOCS,
         "python2": PYTHON2,

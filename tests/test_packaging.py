@@ -78,7 +78,7 @@ def test_nothing_that_is_required_is_mxnet_opencv_or_has_an_upper_bound(keywords
     everything = [*base, *(line for lines in extras.values() for line in lines)]
     assert not any(line.startswith("mxnet") for line in everything)
     assert not any(line.startswith("opencv") for line in base)
-    assert not any("<" in line for line in everything)
+    assert not any("<" in line.partition(";")[0] for line in everything)
     assert (extras["opencv"], extras["opencv-headless"]) == (
         ["opencv-python>=4.5.5"],
         ["opencv-python-headless>=4.5.5"],

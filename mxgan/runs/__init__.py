@@ -9,6 +9,7 @@
     restore.py      Rollback: continue after NaN with smaller learning rates
     assembly.py     all objects of a run, put together into a Trainer
     changes.py      comparison of an existing run with the wanted settings
+    events.py       begin and end of each training, in events.jsonl
     session.py      start, resume, start_or_resume → Session
     load.py         load_sampler: a generator from a run folder or a file
     discriminator.py  D's features of a run, for projection

@@ -25,6 +25,7 @@ from mxgan.runs.changes import (
 )
 from mxgan.runs.config import RunConfig, recorded_config, with_labels_of
 from mxgan.runs.data import data_record, last_step
+from mxgan.runs.events import recorded_training
 from mxgan.runtime.config import to_dict
 from mxgan.runtime.files import FolderLock, write_whole
 from mxgan.training.callback import Callback
@@ -53,7 +54,8 @@ class Session(NamedTuple):
     def run(self) -> None:
         """Train to the end of the configuration (`steps` or `epochs`)."""
         try:
-            self.trainer.fit(steps=self.config.steps, epochs=self.config.epochs)
+            with recorded_training(self.folder, self.trainer, self.last_step):
+                self.trainer.fit(steps=self.config.steps, epochs=self.config.epochs)
         finally:
             self.lock.release()
 

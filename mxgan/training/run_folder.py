@@ -3,6 +3,8 @@
 NAME/config.json          everything needed to run it again
 NAME/history.jsonl        one JSON object for each logged step
 NAME/evaluation.jsonl     one JSON object for each evaluation during training: scores, accuracy of a classifying D
+NAME/events.jsonl         one JSON object for each start, resume and end of the training
+NAME/report.html          curves, pictures and scores on one page
 NAME/evaluation/          STEP.json, STEP-ema.json: results of `mxgan evaluate`, with their protocol
 NAME/samples/             gout-STEP.png, diff-STEP.png, data-STEP.png, and other pictures that a recipe names
 NAME/checkpoints/STEP/    see checkpoint.py
@@ -40,6 +42,8 @@ class RunFolder:
         self.config_path = self.path / "config.json"
         self.history_path = self.path / "history.jsonl"
         self.evaluation_path = self.path / "evaluation.jsonl"
+        self.events_path = self.path / "events.jsonl"
+        self.report_path = self.path / "report.html"
         self.evaluations = self.path / "evaluation"
         self.samples = self.path / "samples"
         self.checkpoints = self.path / "checkpoints"

@@ -56,7 +56,14 @@ def finished(tmp_path_factory):
 
 def test_the_run_folder_holds_what_its_contract_says(finished):
     session, folder = finished
-    assert {p.name for p in folder.iterdir()} == {"config.json", "history.jsonl", "samples", "checkpoints", ".lock"}
+    assert {p.name for p in folder.iterdir()} == {
+        "config.json",
+        "history.jsonl",
+        "events.jsonl",
+        "samples",
+        "checkpoints",
+        ".lock",
+    }
     record = json.loads((folder / "config.json").read_text())
     assert record["run"]["recipe"]["network"] == {"name": "dcgan", **vars(session.config.recipe.network)}
     assert record["versions"]["mxnet"] == "1.9.1"
