@@ -41,6 +41,7 @@ def test_a_process_is_known_by_its_start():
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         first = process_identity(child.pid)
         assert first == process_identity(child.pid)
-        assert first["began"] and first["began"] != process_identity(os.getpid())["began"]
+        assert first["began"]
+        assert first["began"] != process_identity(os.getpid())["began"]
         child.communicate()
     assert process_identity(child.pid)["began"] is None
