@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import mxgan
+from mxgan.errors import DivergedError
 from mxgan.runs.events import process_identity
 from tests.support import Spoil, StopAt, tiny_config
 
@@ -29,7 +30,7 @@ def test_a_training_that_is_stopped_and_resumed(tmp_path):
 
 
 def test_a_training_that_fails_says_why(tmp_path):
-    with pytest.raises(mxgan.DivergedError):
+    with pytest.raises(DivergedError):
         mxgan.start(
             tiny_config(steps=6), tmp_path / "run", "none", callbacks=[Spoil("generator", "g1_weight", 2)]
         ).run()
