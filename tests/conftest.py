@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mxgan.runtime.cpus import usable_cpus
+from tests.browser import browser, visit  # noqa: F401 (fixtures)
 
 MOST_PROCESSES = 4  # each imports all that the tests use: seconds, and up to 1 GB
 _DATA = os.environ.get("MXGAN_DATA")  # read once: some tests take it out of the environment

@@ -1,0 +1,28 @@
+// Buttons that copy a command.
+"use strict";
+
+mxgan.add("actions", (() => {
+  // Copy the text of an element; from file:// and plain http there may be no clipboard: then by a selection.
+  async function copy(target) {
+    try {
+      await navigator.clipboard.writeText(target.textContent);
+      return true;
+    } catch {
+      getSelection().selectAllChildren(target);
+      return document.execCommand("copy");
+    }
+  }
+
+  function start() {
+    for (const box of document.querySelectorAll("[data-copy]")) {
+      const said = mxgan.element("span", { class: "soft", role: "status" });
+      const button = mxgan.element("button", { type: "button", class: "small", "aria-label": `Copy: ${box.querySelector("pre").getAttribute("aria-label")}` }, "Copy");
+      button.addEventListener("click", async () => {
+        said.textContent = (await copy(box.querySelector("code"))) ? "Copied." : "Selected: press Ctrl+C.";
+      });
+      box.append(mxgan.element("span", { class: "copying" }, button, said));
+    }
+  }
+
+  return { start, copy };
+})());

@@ -1,0 +1,125 @@
+// A player for the pictures of one kind after another: tabs, a slider over the steps, play.
+"use strict";
+
+mxgan.add("slider", (() => {
+  const { element, number } = mxgan;
+  const SPEEDS = [1, 2, 4, 8, 16]; // pictures in a second
+  const players = [];
+
+  class Player {
+    constructor(box, pictures, url) {
+      this.box = box;
+      this.url = url;
+      this.speed = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1 : 4;
+      this.image = element("img", { alt: "" });
+      this.caption = element("figcaption");
+      this.tabs = element("div", { class: "tabs", role: "group", "aria-label": "Kind of picture" });
+      this.range = element("input", { type: "range", min: "0", step: "1", "aria-label": "Step of the picture", oninput: () => this.go(Number(this.range.value)) });
+      this.button = element("button", { type: "button", class: "play", onclick: () => this.toggle() }, "Play");
+      this.rate = element("select", { "aria-label": "Pictures in a second", onchange: () => { this.speed = Number(this.rate.value); this.restart(); } },
+        ...SPEEDS.map((speed) => element("option", { value: speed, selected: speed === this.speed }, `${speed} / s`)));
+      this.save = element("a", { class: "save" }, "Save picture");
+      this.step = element("output", { class: "step" });
+      box.addEventListener("keydown", (event) => this.key(event));
+      this.set(pictures);
+    }
+
+    // Show the pictures of a view; who looks at the newest one goes on to the newest one.
+    set(pictures) {
+      const kinds = pictures.filter((kind) => kind.frames.length);
+      const follows = !this.frames || this.index >= this.frames.length - 1;
+      const step = this.frames?.[this.index]?.step;
+      this.kinds = kinds;
+      if (!kinds.length) return;
+      if (!this.frames) {
+        this.box.replaceChildren(this.tabs, element("figure", {}, this.image, this.caption),
+          element("div", { class: "controls" }, this.button, this.range, this.step, this.rate, this.save));
+      }
+      this.kind = Math.max(kinds.findIndex(({ title }) => title === this.title), 0);
+      this.draw();
+      this.choose(this.kind, follows ? Infinity : step);
+    }
+
+    draw() {
+      this.tabs.replaceChildren(...this.kinds.map((kind, index) => element("button", { type: "button", title: kind.label, onclick: () => this.choose(index) }, kind.title)));
+    }
+
+    // Show another kind, at the step that is nearest to the one shown.
+    choose(kind, step = this.frames?.[this.index]?.step ?? Infinity) {
+      this.kind = kind;
+      this.title = this.kinds[kind].title;
+      this.frames = this.kinds[kind].frames;
+      this.range.max = this.frames.length - 1;
+      [...this.tabs.children].forEach((tab, index) => tab.setAttribute("aria-pressed", String(index === kind)));
+      const steps = this.frames.map((frame) => frame.step);
+      this.go(step === Infinity ? steps.length - 1 : mxgan.series.nearest(steps, step));
+    }
+
+    go(index) {
+      this.index = Math.min(Math.max(index, 0), this.frames.length - 1);
+      const frame = this.frames[this.index];
+      const source = this.url(frame);
+      this.image.src = source;
+      this.image.alt = frame.alt;
+      this.caption.textContent = this.kinds[this.kind].label;
+      this.range.value = this.index;
+      this.range.setAttribute("aria-valuetext", `step ${number(frame.step)}, picture ${this.index + 1} of ${this.frames.length}`);
+      this.step.textContent = `step ${number(frame.step)}`;
+      this.save.href = source;
+      this.save.download = frame.name ?? frame.file.split("/").pop();
+    }
+
+    toggle() {
+      if (this.timer) this.stop();
+      else {
+        if (this.index >= this.frames.length - 1) this.go(0);
+        this.timer = setInterval(() => this.next(), 1000 / this.speed);
+        this.button.textContent = "Pause";
+      }
+    }
+
+    next() {
+      this.go(this.index + 1);
+      if (this.index >= this.frames.length - 1) this.stop();
+    }
+
+    stop() {
+      clearInterval(this.timer);
+      this.timer = null;
+      this.button.textContent = "Play";
+    }
+
+    restart() {
+      if (!this.timer) return;
+      this.stop();
+      this.toggle();
+    }
+
+    // Arrow keys anywhere in the player; the slider and the list have their own.
+    key(event) {
+      if (!this.frames || ["INPUT", "SELECT"].includes(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
+      const moves = { ArrowLeft: this.index - 1, ArrowRight: this.index + 1, Home: 0, End: this.frames.length - 1 };
+      if (!(event.key in moves)) return;
+      this.go(moves[event.key]);
+      event.preventDefault();
+    }
+  }
+
+  // A player in `box`; `url`: frame → address of its picture, or the address before the frame's `file`.
+  function attach(box, pictures, url = "") {
+    const address = typeof url === "function" ? url : (frame) => frame.src ?? url + frame.file;
+    const player = new Player(box, pictures, address);
+    players.push(player);
+    return player;
+  }
+
+  function update(view) {
+    for (const player of players) player.set(view.pictures);
+  }
+
+  function start(view) {
+    for (const box of document.querySelectorAll("[data-slider]")) attach(box, view.pictures ?? []);
+  }
+
+  return { start, attach, update, players };
+})());

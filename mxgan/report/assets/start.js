@@ -1,0 +1,4 @@
+// Starts every part of the page; the last script.
+"use strict";
+
+mxgan.start();
