@@ -20,7 +20,7 @@ from mxgan.training.every import Every
 from mxgan.training.recipe import Recipe
 from mxgan.training.run_folder import BEST, RunFolder
 
-__all__ = ["DATA_SETTINGS", "MAY_CHANGE", "RunConfig", "recorded_config", "with_labels_of"]
+__all__ = ["DATA_SETTINGS", "MAY_CHANGE", "RunConfig", "config_of_record", "recorded_config", "with_labels_of"]
 
 ON_NAN = ("stop", "rollback")
 
@@ -131,9 +131,14 @@ class RunConfig:
 def recorded_config(folder: RunFolder) -> RunConfig:
     """The configuration in a run's config.json; CorruptFileError if it does not fit this version of mxgan."""
     try:
-        return from_dict(RunConfig, _with_labels(folder.read_config()["run"]), "run")
+        return config_of_record(folder.read_config())
     except ArgumentError as error:
         raise CorruptFileError(folder.config_path, f"does not fit this version of mxgan: {error}") from error
+
+
+def config_of_record(record: Mapping) -> RunConfig:
+    """The configuration in the content of a config.json; ArgumentError if it does not fit this version of mxgan."""
+    return from_dict(RunConfig, _with_labels(record["run"]), "run")
 
 
 def _with_labels(values):

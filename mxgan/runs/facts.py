@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 from mxgan.data import UNKNOWN
 from mxgan.errors import CorruptFileError
 from mxgan.recipes import RECIPES
+from mxgan.report.values import in_utf_8
 from mxgan.runs.changes import differences
 from mxgan.runs.config import RunConfig
+from mxgan.runs.published import published_name
+from mxgan.runs.scores import is_record
 from mxgan.runs.sources import RunPart
 from mxgan.runtime.config import to_dict
 from mxgan.runtime.files import read_json
 from mxgan.training.checkpoint import is_average, read_state, sha256_of
-from mxgan.training.recipe import Recipe
 
-__all__ = ["facts_of"]
+__all__ = ["facts_of", "recipe_differences"]
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def facts_of(run: RunPart, half: str) -> dict:
     untrained = bool(imported) and state["step"] == 0
     known = run.config.dataset != UNKNOWN and not untrained
     weights = "average" if is_average(run.file) else "raw"
-    name = _published(recipe)
+    name = published_name(to_dict(recipe))
     facts = {
         **({} if untrained else _of_recipe(run.config, name)),
         "network": {name: value for name, value in to_dict(recipe.network).items() if not name.endswith("_symbol")},
@@ -63,28 +64,22 @@ def facts_of(run: RunPart, half: str) -> dict:
         "trained_with": state["versions"],
         "scores": _scores(run, weights) if half == "generator" else [],
     }
-    return _in_utf_8(facts)
+    return in_utf_8(facts)
 
 
 def _of_recipe(config: RunConfig, name: Optional[str]) -> dict:
     return {
         "recipe": name,
-        "settings": {} if name is None else _settings(config, name),
+        "settings": {key: own for key, (_, own) in recipe_differences(config, name).items()} if name else {},
         "summary": config.recipe.summary,
         "source": config.recipe.source,
     }
 
 
-def _published(recipe: Recipe) -> Optional[str]:
-    """The name of the recipe in RECIPES; None if it is not there."""
-    texts = (recipe.summary, recipe.source)
-    return next((name for name, row in RECIPES.items() if (row.summary, row.source) == texts), None)
-
-
-def _settings(config: RunConfig, name: str) -> dict:
-    """{setting of the recipe: value} where the run differs from the published recipe."""
+def recipe_differences(config: RunConfig, name: str) -> dict:
+    """{setting of the recipe: (published value, own value)} where the run differs from the recipe of this name."""
     changed = differences(replace(config, recipe=RECIPES[name]), config)
-    return {key.partition(".")[2]: own for key, (_, own) in changed.items()}
+    return {key.partition(".")[2]: values for key, values in changed.items()}
 
 
 def _scores(run: RunPart, weights: str) -> list:
@@ -99,19 +94,10 @@ def _record(path: Path) -> Optional[dict]:
     """The content of a file of `mxgan evaluate`; None, and a warning, for any other."""
     try:
         record = read_json(path)
-        if isinstance(record, dict) and all(isinstance(record.get(key), dict) for key in ("results", "protocol")):
+        if is_record(record):
             return record
         problem = "it is not a file of `mxgan evaluate`"
     except CorruptFileError as error:
         problem = str(error)
     logger.warning("%s is left out of the scores: %s", path, problem)
     return None
-
-
-def _in_utf_8(value: Any) -> Any:
-    """The value with "�" for halves of characters, which UTF-8 does not have: Python makes them of bytes in names."""
-    if isinstance(value, str):
-        return "".join("�" if "\ud800" <= letter <= "\udfff" else letter for letter in value)
-    if isinstance(value, Mapping):
-        return {_in_utf_8(key): _in_utf_8(each) for key, each in value.items()}
-    return [_in_utf_8(each) for each in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,170 @@
+"""The scores of a run: newest of evaluation.jsonl, and all that `mxgan evaluate` has kept in evaluation/."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+from mxgan.errors import CorruptFileError
+from mxgan.evaluation.metrics import METRICS
+from mxgan.report.curves import AVERAGED
+from mxgan.report.lines import rows_by_step
+from mxgan.report.values import mapping, number, plain, step_of, text
+from mxgan.runtime.inside import entries_inside, json_inside
+
+__all__ = ["ABOUT", "MAIN_METRICS", "best_score", "is_record", "kept_scores", "newest_scores"]
+
+MOST_FILES = 200  # of evaluation/
+MOST_BYTES = 1 << 20  # of one of them
+MAIN_METRICS = ("frechet", "swd", "test_accuracy")  # in the order in which they stand for a run
+
+_TITLES = {
+    "swd": "Sliced Wasserstein distance",
+    "ms_ssim": "Multi-scale similarity",
+    "frechet": "Fréchet distance",
+    "fid": "FID",
+    "kernel": "Kernel distance",
+    "precision": "Precision",
+    "recall": "Recall",
+    "density": "Density",
+    "coverage": "Coverage",
+    "classifier_score": "Classifier score",
+    "label_kl": "Divergence of the labels",
+    "missing_classes": "Missing classes",
+    "class_agreement": "Agreement with the class asked for",
+}
+# {metric: what is said of it} of all metrics in a run's files.
+ABOUT = {
+    **{
+        name: {"title": _TITLES.get(name), "better": row.better, "unit": row.unit, "summary": row.summary}
+        for name, row in METRICS.items()
+    },
+    "test_accuracy": {
+        "title": "Accuracy on the test set",
+        "better": "max",
+        "unit": "",
+        "summary": "share of the test images that the discriminator puts into the right class",
+    },
+}
+
+
+def is_record(content: Any) -> bool:
+    """Whether a JSON value is the content of a file of `mxgan evaluate`."""
+    return isinstance(content, dict) and all(isinstance(content.get(key), dict) for key in ("results", "protocol"))
+
+
+def kept_scores(run: Path) -> tuple:
+    """(scores of the files in evaluation/, problems in words); see `mxgan.runs.view.run_view` for a score."""
+    found, problems = [], []
+    names = sorted(each.name for each in entries_inside(run, "evaluation") if each.name.endswith(".json"))
+    for name in names[:MOST_FILES]:
+        try:
+            record = json_inside(run, "evaluation", name, most=MOST_BYTES)
+        except CorruptFileError as error:
+            problems.append(f"evaluation/{text(name, 200)}: {error.problem}.")
+            continue
+        if is_record(record):
+            found += _of_record(record, f"evaluation/{text(name, 200)}")
+        else:
+            problems.append(f"evaluation/{text(name, 200)} is not a file of `mxgan evaluate`.")
+    return found, problems
+
+
+def _of_record(record: Mapping, source: str) -> Iterator[dict]:
+    protocol = record["protocol"]
+    known = [[name, _in_words(value)] for name, value in _flat(plain(protocol))]
+    weights = "average" if protocol.get("weights") == "average" else "raw"
+    for name, result in list(record["results"].items())[:100]:
+        about = {**ABOUT.get(name, {}), **{key: each for key, each in mapping(result).items() if isinstance(each, str)}}
+        yield {
+            **_score(name, mapping(result).get("value"), about),
+            "error": number(mapping(result).get("standard_error")),
+            "step": step_of(protocol.get("checkpoint")),
+            "weights": weights,
+            "samples": step_of(protocol.get("samples")),
+            "classifier": _fingerprint(mapping(protocol.get("reference")).get("classifier")),
+            "source": source,
+            "protocol": known,
+        }
+
+
+def _score(name: str, value: Any, about: Mapping) -> dict:
+    better = about.get("better")
+    return {
+        "metric": text(name, 100),
+        "title": text(about.get("title"), 100) or text(name, 100),
+        "value": number(value),
+        "better": better if better in ("min", "max") else None,
+        "unit": text(about.get("unit"), 20),
+        "summary": text(about.get("summary"), 500),
+    }
+
+
+def _fingerprint(network: Any) -> str:
+    return text(mapping(network).get("fingerprint"), 12).rstrip("…")
+
+
+def _flat(values: Mapping, prefix: str = "") -> Iterator[tuple]:
+    """(dotted name, value) of every value in nested objects."""
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, list):
+        return text(", ".join(map(_in_words, value)))
+    return {None: "none", True: "yes", False: "no"}.get(value, str(value)) if not isinstance(value, Mapping) else "none"
+
+
+def newest_scores(evaluation: Sequence[dict]) -> list:
+    """The newest value of each metric in rows of evaluation.jsonl, as scores."""
+    newest: dict = {}
+    for row in rows_by_step(list(evaluation)):
+        newest.update({name: row for name, value in row.items() if name in _METRIC_NAMES and number(value) is not None})
+    return [_of_row(name, row) for name, row in newest.items()]
+
+
+_METRIC_NAMES = {f"{prefix}{name}" for name in ABOUT for prefix in ("", AVERAGED)}
+
+
+def _of_row(name: str, row: Mapping) -> dict:
+    metric = name[len(AVERAGED) :] if name.startswith(AVERAGED) else name
+    known = mapping(row.get("classifier"))
+    told = {key: row.get(key) for key in ("samples", "images", "classifier")}
+    return {
+        **_score(metric, row[name], ABOUT[metric]),
+        "error": None,
+        "step": row["step"],
+        "weights": "average" if name != metric else "raw",
+        "samples": step_of(row.get("samples")),
+        "classifier": _fingerprint(known),
+        "source": "evaluation.jsonl",
+        "protocol": [[key, _in_words(value)] for key, value in _flat(plain(told)) if value is not None],
+    }
+
+
+def best_score(evaluation: Sequence[dict], kept: Sequence[dict], wanted: Optional[tuple] = None) -> Optional[dict]:
+    """The best score of a run: {metric, value, step, better, source}; None if it has none.
+
+    The metric is that of `wanted`, (metric, "min" or "max"), or else the first of MAIN_METRICS that there is, of the
+    average of the weights rather than of the weights. The values of evaluation.jsonl are compared with each other; the
+    scores of `mxgan evaluate` count if there are none, since they have other numbers of samples.
+    """
+    metrics = [(f"{prefix}{name}", ABOUT[name]["better"]) for name in MAIN_METRICS for prefix in (AVERAGED, "")]
+    for metric, better in [wanted] if wanted else metrics:
+        rows = [(number(row.get(metric)), row["step"], "evaluation.jsonl") for row in rows_by_step(list(evaluation))]
+        files = [(each["value"], each["step"], each["source"]) for each in kept if _name_of(each) == metric]
+        for found in (rows, files):
+            known = [each for each in found if each[0] is not None]
+            if known:
+                value, step, source = (min if better == "min" else max)(known, key=lambda each: each[0])
+                return {"metric": metric, "value": value, "step": step, "better": better, "source": source}
+    return None
+
+
+def _name_of(score: Mapping) -> str:
+    return f"{AVERAGED if score['weights'] == 'average' else ''}{score['metric']}"

@@ -1,0 +1,186 @@
+"""The view of a run: everything that a page shows of it, as one dict of JSON values."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Optional, Union
+
+from mxgan.errors import MXGANError
+from mxgan.report.curves import curves
+from mxgan.report.lines import read_lines
+from mxgan.report.marks import marks
+from mxgan.report.values import in_utf_8, mapping, plain, step_of, text
+from mxgan.runs.config import RunConfig, config_of_record
+from mxgan.runs.facts import recipe_differences
+from mxgan.runs.overview import overview, picture_files, run_record
+from mxgan.runs.scores import ABOUT, kept_scores, newest_scores
+from mxgan.runtime.config import setting_paths
+from mxgan.training.run_folder import RunFolder
+
+__all__ = ["PICTURES", "run_view"]
+
+MOST_FRAMES = 1000  # of one kind of picture; above, frames between are left out
+
+# title of the files in samples/ → (label, the alternative text of one frame)
+PICTURES = {
+    "gout": ("Generated images, fixed latents", "Grid of generated images at step {step}"),
+    "strip": ("Eight generated images, fixed latents", "Row of generated images at step {step}"),
+    "diff": ("Gradient of the discriminator's input", "Grid of the discriminator's input gradients at step {step}"),
+    "data": ("Training images", "Grid of the training images of step {step}"),
+    "scores": ("Images with the discriminator's scores", "Generated and real images with their scores at step {step}"),
+    "losses": ("Losses", "Curves of the losses up to step {step}"),
+}
+
+
+def run_view(path: Union[str, Path], pictures: bool = True) -> dict:
+    """The view of the run in a folder; it never raises for what is in the folder: `problems` says what is wrong.
+
+    Parameters
+    ----------
+    pictures : whether to list the pictures.
+
+    Returns
+    -------
+    dict with these keys, each empty if there is nothing:
+        overview : `mxgan.runs.overview.Overview` as a dict. title : of the page.
+        charts : see `mxgan.report.curves.curves`. marks : see `mxgan.report.marks.marks`.
+        pictures : [{title, label, frames: [{step, file, alt}]}], `file` relative to the run.
+        scores : [{metric, title, value, error, better, unit, summary, step, weights, samples, classifier, source,
+            protocol: [[name, text]]}], the newest of evaluation.jsonl and all of evaluation/*.json.
+        recipe : {name, summary, source}. settings : [{name, published, run}] where the run differs from it.
+        run_settings : [{name, value}] of the run outside the recipe. configuration : [{name, value}] of all settings.
+        changes : [{step, settings: [{name, before, after}]}], made on resume.
+        environment : [{name, value}] of the machine. data : {name, count, sha256, classes}.
+        origin : for an imported run, from what, in words.
+        command : the command that makes the run again. commands : {resume, sample, evaluate, export}.
+        nearest : see `mxgan.runs.nearest`. problems : texts.
+    """
+    path = Path(path)
+    folder, seen = RunFolder(path), overview(path)
+    record, _ = run_record(path)
+    history, evaluation, events = map(read_lines, (folder.history_path, folder.evaluation_path, folder.events_path))
+    config, unfit = _config(record)
+    kept, _ = kept_scores(path)
+    return {
+        "overview": seen.as_dict(),
+        "title": seen.name,
+        "charts": curves(history.rows, evaluation.rows, ABOUT),
+        "marks": marks(history.rows, events.rows, record.get("changes")),
+        "pictures": _pictures(path) if pictures else [],
+        "scores": [*newest_scores(evaluation.rows), *kept],
+        **_settings(record, config, seen.recipe),
+        "changes": _changes(record.get("changes")),
+        "environment": _environment(mapping(record.get("versions"))),
+        "data": _data(mapping(record.get("data"))),
+        "origin": _origin(record.get("imported")),
+        "command": "",
+        "commands": _commands(path, record),
+        "nearest": [],
+        "problems": [*seen.problems, *unfit, *history.problems, *evaluation.problems, *events.problems],
+    }
+
+
+def _config(record: Mapping) -> tuple:
+    """(the settings, problems): None, and why, if they do not fit this version of mxgan."""
+    if not record:
+        return None, []
+    try:
+        return config_of_record(record), []
+    except MXGANError as error:
+        return None, [f"config.json does not fit this version of mxgan: {text(str(error), 500)}"]
+
+
+def _pictures(path: Path) -> list:
+    found = []
+    for title, files in picture_files(path).items():
+        label, alt = PICTURES.get(title, (title, f"{title} at step {{step}}"))
+        frames = [
+            {"step": step, "file": f"samples/{files[step]}", "alt": alt.replace("{step}", str(step))}
+            for step in _thinned(list(files))
+        ]
+        found.append({"title": title, "label": label, "frames": frames})
+    return sorted(found, key=lambda each: list(PICTURES).index(each["title"]) if each["title"] in PICTURES else 99)
+
+
+def _thinned(steps: Sequence[int]) -> list:
+    """At most MOST_FRAMES of the steps, evenly, with the first and the last."""
+    if len(steps) <= MOST_FRAMES:
+        return list(steps)
+    return [steps[index * (len(steps) - 1) // (MOST_FRAMES - 1)] for index in range(MOST_FRAMES)]
+
+
+def _settings(record: Mapping, config: Optional[RunConfig], published: Optional[str]) -> dict:
+    """The entries recipe, settings, run_settings and configuration."""
+    run = mapping(record.get("run"))
+    recipe = mapping(run.get("recipe"))
+    differing = recipe_differences(config, published) if config and published else {}
+    return {
+        "recipe": {"name": published, **{key: text(recipe.get(key)) for key in ("summary", "source")}},
+        "settings": [
+            {"name": name, "published": plain(then), "run": plain(own)} for name, (then, own) in differing.items()
+        ],
+        "run_settings": [
+            {"name": text(name, 200), "value": plain(value)} for name, value in run.items() if name != "recipe"
+        ],
+        "configuration": [
+            {"name": text(name, 400), "value": plain(value)}
+            for name, value in list(setting_paths(run).items())[:1000]
+            if not name.startswith("recipe.run_defaults")
+        ],
+    }
+
+
+def _changes(entries: Any) -> list:
+    return [
+        {
+            "step": step_of(each.get("step")),
+            "settings": [
+                {"name": text(name, 200), "before": plain(values[0]), "after": plain(values[1])}
+                for name, values in mapping(each.get("settings")).items()
+                if isinstance(values, list) and len(values) == 2
+            ],
+        }
+        for each in (entries if isinstance(entries, list) else [])[:200]
+        if isinstance(each, dict)
+    ]
+
+
+def _environment(versions: Mapping) -> list:
+    found = {}
+    for name, value in versions.items():
+        if isinstance(value, Mapping):
+            value = "; ".join(str(plain(each)) for each in value.values())
+        found[text(name, 100)] = ", ".join(map(str, plain(value))) if isinstance(value, list) else plain(value)
+    return [{"name": name, "value": value} for name, value in list(found.items())[:50]]
+
+
+def _data(data: Mapping) -> dict:
+    classes = data.get("classes")
+    return {**plain(data), "classes": plain(classes) if isinstance(classes, list) else []} if data else {}
+
+
+def _origin(imported: Any) -> str:
+    """From what a run was imported, in words; "" for a run that was trained here from its beginning."""
+    if not isinstance(imported, Mapping):
+        return ""
+    halves = [
+        f"{half} from {text(mapping(imported.get(half)).get('file'), 500) or 'a file'}"
+        for half in ("generator", "discriminator")
+        if imported.get(half) is not None
+    ]
+    return f"Imported: {'; '.join(halves)}."
+
+
+def _commands(path: Path, record: Mapping) -> dict:
+    """The commands that go on with the run, for a shell in the present folder."""
+    if not record:
+        return {}
+    run = shlex.quote(in_utf_8(str(path)))
+    return {
+        "resume": f"mxgan train --resume {run}",
+        "sample": f"mxgan sample {run} --output samples.png",
+        "evaluate": f"mxgan evaluate {run}",
+        "export": f"mxgan export {run} exported --format onnx",
+    }

@@ -1,0 +1,124 @@
+"""Reading inside a folder that may be a stranger's: no link is followed, sizes are bounded, pipes do not hang."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from mxgan.errors import CorruptFileError
+
+__all__ = ["Entry", "entries_inside", "json_inside", "open_inside", "size_inside"]
+
+MOST_ENTRIES = 100_000  # of one folder, and of one run: a listing must end
+_LONGEST_NUMBER = 300  # digits of a whole number; Python takes quadratic time for more
+
+
+class Entry(NamedTuple):
+    """A plain file or a folder inside a folder; links and devices are neither."""
+
+    name: str
+    is_folder: bool
+    size: int
+    changed: float
+
+
+@contextmanager
+def _descriptor(folder: Path, names: tuple) -> Iterator[int]:
+    """A descriptor of the folder NAMES below `folder`; OSError for a link on the way. `folder` itself may be a link."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in names:
+            inner = os.open(_part(name), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=handle)
+            os.close(handle)
+            handle = inner
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _part(name: str) -> str:
+    """The name of one file or folder; OSError for a path, which could lead out of the folder."""
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        raise OSError(errno.EINVAL, "it is not the name of one file", name)
+    return name
+
+
+def open_inside(folder: Path, *names: str) -> BinaryIO:
+    """Open the file NAMES below `folder` for reading.
+
+    Raises OSError (FileNotFoundError if it is missing) for a link, a folder, a pipe and a device.
+    """
+    with _descriptor(folder, names[:-1]) as parent:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            handle = os.open(_part(names[-1]), flags, dir_fd=parent)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise OSError(errno.ELOOP, "it is a link, which may lead out of the run", names[-1]) from error
+            raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is not a plain file", names[-1])
+    return os.fdopen(handle, "rb")
+
+
+def json_inside(folder: Path, *names: str, most: int = 1 << 24) -> Any:
+    """The JSON value in the file NAMES below `folder`; NaN and infinities are None.
+
+    Raises CorruptFileError for any other content, a file above `most` bytes, a link, and if the file is missing.
+    """
+    path = folder.joinpath(*names)
+    try:
+        with open_inside(folder, *names) as stream:
+            content = stream.read(most + 1)
+        if len(content) > most:
+            raise CorruptFileError(path, f"is larger than {most >> 20} MB")
+        return DECODER.decode(content.decode())
+    except (OSError, ValueError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise CorruptFileError(path, f"cannot be read as JSON: {reason}") from error
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > _LONGEST_NUMBER:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
+
+
+DECODER = json.JSONDecoder(parse_constant=lambda name: None, parse_int=_whole_number)
+
+
+def entries_inside(folder: Path, *names: str) -> list:
+    """The files and folders in the folder NAMES below `folder`, at most MOST_ENTRIES; [] if it is missing or a link."""
+    try:
+        with _descriptor(folder, names) as handle, os.scandir(handle) as found:
+            return [_entry(each) for each, _ in zip(found, range(MOST_ENTRIES)) if _is_own(each)]
+    except OSError:
+        return []
+
+
+def _is_own(entry: os.DirEntry) -> bool:
+    return entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
+
+
+def _entry(entry: os.DirEntry) -> Entry:
+    found = entry.stat(follow_symlinks=False)
+    return Entry(entry.name, entry.is_dir(follow_symlinks=False), found.st_size, found.st_mtime)
+
+
+def size_inside(folder: Path) -> int:
+    """The bytes of all files in a folder and below it; links do not count. It stops counting at MOST_ENTRIES files."""
+    total, seen, waiting = 0, 0, [()]
+    while waiting and seen < MOST_ENTRIES:
+        names = waiting.pop()
+        entries = entries_inside(folder, *names)
+        seen += len(entries)
+        total += sum(entry.size for entry in entries if not entry.is_folder)
+        waiting += [(*names, entry.name) for entry in entries if entry.is_folder]
+    return total
