@@ -66,6 +66,7 @@ _HOME = {
     "save_params": "mxgan.graphs.params_files",
     "start": "mxgan.runs.session",
     "start_or_resume": "mxgan.runs.session",
+    "write_report": "mxgan.runs.report",
 }
 
 __all__ = ["__version__", *_HOME]

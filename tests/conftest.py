@@ -14,6 +14,7 @@ from mxgan.runtime.cpus import usable_cpus
 from tests.browser import browser, visit  # noqa: F401 (fixtures)
 
 MOST_PROCESSES = 4  # each imports all that the tests use: seconds, and up to 1 GB
+os.environ["MXGAN_REPORT"] = "0"  # no report at the end of each training; tests of the report take it away
 _DATA = os.environ.get("MXGAN_DATA")  # read once: some tests take it out of the environment
 
 

@@ -12,6 +12,7 @@
     evaluate.py     mxgan evaluate, mxgan train-classifier
     export.py       mxgan export
     importing.py    mxgan import
+    report.py       mxgan report
     summary.py      mxgan summary
     doctor.py       the checks of `mxgan doctor`
     outputs.py      files at the paths that the user gives

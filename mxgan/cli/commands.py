@@ -19,6 +19,7 @@ from mxgan.cli.flags import background_option, changed, overwrite_option, resolv
 from mxgan.cli.importing import import_command
 from mxgan.cli.latents import interpolate, walk
 from mxgan.cli.projections import project
+from mxgan.cli.report import report
 from mxgan.cli.run import run
 from mxgan.cli.sample import sample
 from mxgan.cli.streams import Group, say
@@ -50,6 +51,7 @@ main.add_command(walk)
 main.add_command(project)
 main.add_command(film)
 main.add_command(import_command)
+main.add_command(report)
 
 
 @main.command(cls=TrainingCommand)
@@ -114,8 +116,8 @@ def _train(flags: dict, defaults: Optional[dict] = None) -> None:
         return
     logger.info(f"run folder: {current.folder.path}; from step {current.trainer.step} to {current.last_step}")
     with stop_on_signals(current.trainer):
-        current.run()
-    report(current)
+        page = current.run()
+    tell(current, page)
 
 
 def _with_end_of(run_dir: Optional[str], config):
@@ -153,12 +155,14 @@ def print_config(config) -> None:
     say(json.dumps(to_dict(config), indent=1))
 
 
-def report(current) -> None:
-    """Print the last lines: the picture, the run folder, and the command to continue if the run was stopped."""
+def tell(current, page: Optional[Path]) -> None:
+    """Print the last lines: picture, report and run folder, and the command to continue if the run was stopped."""
     trainer, folder = current.trainer, current.folder
     picture = folder.latest_picture() or _newest(folder.samples)
     if picture:
         logger.info(f"picture: {picture}")
+    if page:
+        logger.info(f"report: {page}")
     logger.info(f"run folder: {folder.path}")
     if trainer.stopping and trainer.step < current.last_step:
         logger.info(f"Stopped by {trainer.stopping} after step {trainer.step}, and saved. Continue with:")

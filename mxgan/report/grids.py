@@ -1,4 +1,4 @@
-"""Pictures of a run as images inside a page: WebP by Pillow, of a quality that lets all of them fit."""
+"""Pictures of a run as images inside a page: WebP by Pillow, of a size and quality that let all of them fit."""
 
 from __future__ import annotations
 
@@ -12,29 +12,56 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, features
 
-from mxgan.errors import MXGANError, counted, first_line
-from mxgan.runtime.files import open_plain
+from mxgan.errors import counted, first_line
+from mxgan.runtime.inside import open_inside
 
 __all__ = ["Encoder", "data_uri", "encoder", "picture_uri", "with_sources"]
 
-QUALITIES = (82, 65, 50, 35, 22)  # of WebP, from 100; the highest one that fits is taken
-TRIED = 3  # pictures of each kind that show how many bytes a quality takes
-LONGEST_SIDE = 1100  # pixels; a picture with a longer side is shown smaller
+LONGEST_SIDE = 1100  # pixels; a picture with a longer side is made smaller first
 MOST_PIXELS = 2**26  # a picture with more is not decoded
-MOST_BYTES = 2**26
+MOST_BYTES = 2**26  # of a file
+MARGIN = 0.95  # of the room that is planned; the pictures tried are not the largest ones
+
+
+class Form(NamedTuple):
+    """A way to encode a picture: its sides times `scale`, and the quality of WebP, from 100."""
+
+    scale: float
+    quality: int
 
 
 class Encoder(NamedTuple):
-    """How pictures stand in a page: the ending and the type of their format, and the qualities that it has."""
+    """How pictures stand in a page: ending and type of their format, and its forms, the one of most bytes first."""
 
     ending: str
     mime: str
     format: str
-    qualities: Sequence[int]
+    forms: Sequence[Form]
 
 
-_WEBP = Encoder("webp", "image/webp", "WEBP", QUALITIES)
-_PNG = Encoder("png", "image/png", "PNG", (100,))
+_WEBP = Encoder(
+    "webp",
+    "image/webp",
+    "WEBP",
+    tuple(
+        Form(*each)
+        for each in (
+            (1, 82),
+            (1, 65),
+            (1, 50),
+            (1, 35),
+            (1, 25),
+            (0.7, 45),
+            (0.5, 50),
+            (0.5, 30),
+            (0.35, 45),
+            (0.25, 40),
+        )
+    ),
+)
+_PNG = Encoder("png", "image/png", "PNG", tuple(Form(scale, 100) for scale in (1, 0.7, 0.5, 0.35)))
+# All that Pillow and the file raise for a picture that cannot be shown.
+_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 
 def encoder() -> Encoder:
@@ -49,56 +76,49 @@ def with_sources(folder: Path, pictures: Sequence[dict], most_bytes: int, name: 
     ----------
     folder : the run; `file` of a frame is relative to it.
     pictures : the kinds of pictures of a view.
-    most_bytes : of all addresses together. The quality is chosen so that all pictures fit; if that is not enough,
-        frames are left out evenly, and a note says so.
+    most_bytes : of all addresses together, those of the last frames twice: a page has them once more, for browsers
+        without JavaScript. The form of each kind is chosen so that all frames fit; if that is not enough, frames are
+        left out evenly.
     name : the begin of the names.
 
-    A picture that cannot be read is left out, and a note says why.
+    The notes say which kinds are smaller or have fewer frames than the run, and which files cannot be read.
     """
     chosen, notes = encoder(), []
     if chosen is _PNG:
         notes.append("This Pillow cannot write WebP: the pictures are PNG, which is larger.")
     most_bytes = most_bytes * 3 // 4  # base64 writes three bytes as four characters
-    quality, share = _quality(folder, pictures, most_bytes, chosen)
-    kinds, shrunk = [], False
+    plans, kinds = _plans(folder, pictures, most_bytes, chosen), []
     with ThreadPoolExecutor(2) as pool:
-        for kind in pictures:
-            frames = _evenly(kind["frames"], max(1, round(len(kind["frames"]) * share)))
-            made = list(pool.map(lambda frame: _encoded(folder / frame["file"], quality, chosen), frames))
+        for kind, (form, count) in zip(pictures, plans):
+            frames = _evenly(kind["frames"], count)
+            made = list(pool.map(lambda frame, form=form: _encoded(folder, frame["file"], form, chosen), frames))
             notes += [each.fault for each in made if each.fault]
-            shrunk |= any(each.is_smaller for each in made)
-            found = [(frame, each.content) for frame, each in zip(frames, made) if each.content]
-            kinds.append((kind, found))
-    kinds, fits = _thinned(kinds, most_bytes), share == 1
-    told = [_note(kind["frames"], found) for kind, found in kinds if not fits or len(found) < len(kind["frames"])]
-    notes += sorted({note for note in told if note})
-    if shrunk:
-        notes.append(f"Pictures with a side of more than {LONGEST_SIDE:,} pixels are shown smaller than they are saved.")
-    return [{**kind, "frames": [_sourced(*each, name, chosen) for each in found]} for kind, found in kinds], notes
+            kinds.append([(frame, each) for frame, each in zip(frames, made) if each.content])
+    kinds = _thinned(kinds, most_bytes)
+    notes += _notes(pictures, plans, kinds)
+    sourced = [[_sourced(frame, each.content, name, chosen) for frame, each in found] for found in kinds]
+    return [{**kind, "frames": frames} for kind, frames in zip(pictures, sourced)], notes
 
 
 class _Made(NamedTuple):
-    """A picture, or the fault for which it is left out."""
+    """A picture as bytes, or the fault for which it is left out; `scale`: of its sides."""
 
     content: bytes = b""
-    is_smaller: bool = False
+    scale: float = 1.0
     fault: str = ""
 
 
-def _encoded(path: Path, quality: int, chosen: Encoder) -> _Made:
+def _encoded(folder: Path, file: str, form: Form, chosen: Encoder) -> _Made:
     try:
-        image, is_smaller = _opened(path)
+        image, scale = _opened(folder, file)
     except _UNREADABLE as error:
-        return _Made(fault=f"{path.name} is left out: {first_line(error)}.")
-    return _Made(_bytes(image, quality, chosen), is_smaller)
+        return _Made(fault=f"{file} is left out: {getattr(error, 'strerror', None) or first_line(error)}.")
+    return _Made(_bytes(image, form, chosen), scale * form.scale)
 
 
-_UNREADABLE = (MXGANError, OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # all that Pillow raises
-
-
-def _opened(path: Path) -> tuple:
-    """(the picture in RGB, whether it was made smaller); raises one of _UNREADABLE."""
-    with open_plain(path) as stream:
+def _opened(folder: Path, file: str) -> tuple:
+    """(the picture in RGB, by what it was made smaller); raises one of _UNREADABLE."""
+    with open_inside(folder, *file.split("/")) as stream:
         content = stream.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise ValueError(f"it is larger than {MOST_BYTES >> 20} MB")
@@ -106,39 +126,69 @@ def _opened(path: Path) -> tuple:
         if image.width * image.height > MOST_PIXELS:
             raise ValueError(f"it has {image.width} × {image.height} pixels")
         rgb = image.convert("RGB")
-    if max(rgb.size) <= LONGEST_SIDE:
-        return rgb, False
-    rgb.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    return rgb, True
+    scale = min(1.0, LONGEST_SIDE / max(rgb.size))
+    return _scaled(rgb, scale), scale
 
 
-def _bytes(image: Image.Image, quality: int, chosen: Encoder) -> bytes:
+def _scaled(image: Image.Image, scale: float) -> Image.Image:
+    if scale == 1:
+        return image
+    return image.resize([max(1, round(side * scale)) for side in image.size], Image.Resampling.BOX)
+
+
+def _bytes(image: Image.Image, form: Form, chosen: Encoder) -> bytes:
+    # method 2 takes a third of the time of Pillow's own choice, for a twentieth more bytes.
+    settings = {"quality": form.quality, "method": 2} if chosen is _WEBP else {"optimize": True}
     stream = io.BytesIO()
-    # method 2: a third of the time of Pillow's own choice, for a twentieth more bytes
-    settings = {"quality": quality, "method": 2} if chosen is _WEBP else {"optimize": True}
-    image.save(stream, chosen.format, **settings)
+    _scaled(image, form.scale).save(stream, chosen.format, **settings)
     return stream.getvalue()
 
 
-def _quality(folder: Path, pictures: Sequence[dict], most_bytes: int, chosen: Encoder) -> tuple:
-    """(the highest quality with which all pictures fit, 1), or (the lowest one, the share of the pictures that fits)."""
-    counts, tried = [], []
-    for kind in pictures:
-        images = []
-        for frame in _evenly(kind["frames"], TRIED):
-            try:
-                images.append(_opened(folder / frame["file"])[0])
-            except _UNREADABLE:
-                continue  # it is named where all pictures are read
-        if images:
-            counts.append(len(kind["frames"]))
-            tried.append(images)
-    for quality in chosen.qualities:
-        sizes = [sum(len(_bytes(image, quality, chosen)) for image in images) / len(images) for images in tried]
-        total = sum(count * size for count, size in zip(counts, sizes))
-        if total <= 0.95 * most_bytes:
-            return quality, 1
-    return quality, 0.95 * most_bytes / total
+def _plans(folder: Path, pictures: Sequence[dict], most_bytes: int, chosen: Encoder) -> list:
+    """(form, number of frames) of each kind: the first kind gets half of the room, the others share what is left.
+
+    Which of the others comes next is decided by its bytes: what the small ones do not need goes to the large ones.
+    """
+    tried = [_tried(folder, kind["frames"]) for kind in pictures]
+    largest = [_largest(images, chosen.forms[0], chosen) for images in tried]
+    plans: list = [(chosen.forms[-1], 0)] * len(pictures)
+    order = sorted(range(len(pictures)), key=lambda place: (place > 0, largest[place]))
+    left = MARGIN * most_bytes
+    for done, place in enumerate(order):
+        count, waiting = len(pictures[place]["frames"]) + 1, len(order) - done  # one more: the last one twice
+        share = left if waiting == 1 else left / (2 if done == 0 else waiting)
+        form, size = _form(tried[place], share / count, chosen)
+        fitting = count if size * count <= share else int(share // size)
+        plans[place] = (form, max(1, fitting - 1))
+        left -= size * fitting
+    return plans
+
+
+def _tried(folder: Path, frames: Sequence[dict]) -> list:
+    """Two pictures of a kind, which show how many bytes a form takes."""
+    images = []
+    for frame in _evenly(frames[len(frames) // 2 :], 2):
+        try:
+            images.append(_opened(folder, frame["file"])[0])
+        except _UNREADABLE:
+            continue  # it is named where all pictures are read
+    return images
+
+
+def _largest(images: Sequence, form: Form, chosen: Encoder) -> int:
+    return max((len(_bytes(image, form, chosen)) for image in images), default=0)
+
+
+def _form(images: Sequence, most: float, chosen: Encoder) -> tuple:
+    """(the first form in which each of these takes at most so many bytes, or the last one; the bytes that it takes)."""
+    low, high = 0, len(chosen.forms) - 1
+    while low < high:  # their bytes fall from form to form, so halves of the list decide
+        middle = (low + high) // 2
+        if _largest(images, chosen.forms[middle], chosen) <= most:
+            high = middle
+        else:
+            low = middle + 1
+    return chosen.forms[low], _largest(images, chosen.forms[low], chosen)
 
 
 def _evenly(frames: Sequence, count: int) -> list:
@@ -150,24 +200,36 @@ def _evenly(frames: Sequence, count: int) -> list:
 
 
 def _thinned(kinds: list, most_bytes: int) -> list:
-    """The kinds with fewer frames of the largest one, until all fit; one frame of each stays."""
-    size = [sum(len(content) for _, content in found) for _, found in kinds]
-    while sum(size) > most_bytes and any(len(found) > 1 for _, found in kinds):
-        largest = max((place for place in range(len(kinds)) if len(kinds[place][1]) > 1), key=size.__getitem__)
-        kind, found = kinds[largest]
-        found = _evenly(found, max(1, len(found) * 9 // 10))
-        kinds[largest], size[largest] = (kind, found), sum(len(content) for _, content in found)
+    """The frames of the kinds, fewer of the largest one until all fit; one of each stays."""
+    kinds, sizes = list(kinds), list(map(_size, kinds))
+    while sum(sizes) > most_bytes and any(len(found) > 1 for found in kinds):
+        place = max((place for place, found in enumerate(kinds) if len(found) > 1), key=sizes.__getitem__)
+        kinds[place] = _evenly(kinds[place], max(1, len(kinds[place]) * 9 // 10))
+        sizes[place] = _size(kinds[place])
     return kinds
 
 
-def _note(frames: Sequence, found: Sequence) -> str:
-    if not found or len(found) == len(frames):
-        return ""
-    return f"{len(found):,} of {counted(len(frames), 'picture')} of each kind are shown, spread evenly, so that the page stays small."
+def _size(found: Sequence) -> int:
+    """The bytes of the frames, those of the last one twice."""
+    return sum(len(each.content) for _, each in (*found, *found[-1:]))
+
+
+def _notes(pictures: Sequence[dict], plans: Sequence, kinds: Sequence) -> list:
+    """What is smaller or fewer than in the run, in words."""
+    notes = []
+    for kind, (_, planned), found in zip(pictures, plans, kinds):
+        scale, all_of_them = min((each.scale for _, each in found), default=1), len(kind["frames"])
+        parts = [f"at {scale:.0%} of their size"] if scale < 1 else []
+        if found and (planned < all_of_them or len(found) < planned):
+            parts.append(f"{len(found):,} of {counted(all_of_them, 'picture')}, spread evenly")
+        if parts:
+            notes.append(f"{kind['title'] or 'Pictures'}: {', '.join(parts)}, so that this page stays small.")
+    return notes
 
 
 def _sourced(frame: dict, content: bytes, name: str, chosen: Encoder) -> dict:
-    return {**frame, "src": data_uri(content, chosen.mime), "name": f"{name}-{Path(frame['file']).stem}.{chosen.ending}"}
+    saved = f"{name}-{Path(frame['file']).stem}.{chosen.ending}"
+    return {**frame, "src": data_uri(content, chosen.mime), "name": saved}
 
 
 def data_uri(content: bytes, mime: str) -> str:
@@ -178,5 +240,6 @@ def data_uri(content: bytes, mime: str) -> str:
 def picture_uri(pixels: np.ndarray) -> str:
     """A small picture (H, W, 3) uint8, RGB, as an address that holds it without loss."""
     stream, chosen = io.BytesIO(), encoder()
-    Image.fromarray(pixels).save(stream, chosen.format, **({"lossless": True} if chosen is _WEBP else {"optimize": True}))
+    settings = {"lossless": True} if chosen is _WEBP else {"optimize": True}
+    Image.fromarray(pixels).save(stream, chosen.format, **settings)
     return data_uri(stream.getvalue(), chosen.mime)

@@ -26,6 +26,7 @@ from mxgan.runs.changes import (
 from mxgan.runs.config import RunConfig, recorded_config, with_labels_of
 from mxgan.runs.data import data_record, last_step
 from mxgan.runs.events import recorded_training
+from mxgan.runs.final_report import final_report
 from mxgan.runtime.config import to_dict
 from mxgan.runtime.files import FolderLock, write_whole
 from mxgan.training.callback import Callback
@@ -51,8 +52,19 @@ class Session(NamedTuple):
         """The step at which the run ends."""
         return last_step(self.config, self.trainer.data)
 
-    def run(self) -> None:
-        """Train to the end of the configuration (`steps` or `epochs`)."""
+    def run(self) -> Optional[Path]:
+        """Train to the end of the configuration (`steps` or `epochs`), then write report.html.
+
+        Returns the path of the report; None without one: it failed, which is a warning, or MXGAN_REPORT is 0.
+        """
+        try:
+            self._train()
+        except Exception:
+            final_report(self.folder, quick=True)
+            raise
+        return final_report(self.folder, quick=self.trainer.stopping is not None)
+
+    def _train(self) -> None:
         try:
             with recorded_training(self.folder, self.trainer, self.last_step):
                 self.trainer.fit(steps=self.config.steps, epochs=self.config.epochs)

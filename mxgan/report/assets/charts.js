@@ -45,13 +45,13 @@ mxgan.add("charts", (() => {
         marks: () => state.marks, zoomed: zoom, moved: () => this.tell(),
       });
       this.legend.replaceChildren(...this.chart.series.map((each, index) => this.entry(each, index)));
-      this.chart.series.forEach((each, index) => this.show(index, !state.hidden.has(each.label)));
+      this.chart.series.forEach((each, index) => this.show(index, !state.hidden.has(key(this.chart, each))));
     }
 
     entry(each, index) {
       const place = each.look ?? index;
       const value = element("span", { class: "value" });
-      return element("li", {}, element("button", { type: "button", "aria-pressed": "true", onclick: () => toggle(each.label) },
+      return element("li", {}, element("button", { type: "button", "aria-pressed": "true", onclick: () => toggle(key(this.chart, each)) },
         element("span", { class: `swatch line-${place % 8 + 1}${each.dashed ? ` dash-${place % 8}` : ""}`, "aria-hidden": "true" }),
         element("bdi", {}, each.label), " ", value));
     }
@@ -130,10 +130,15 @@ mxgan.add("charts", (() => {
     zoom(inside[1] - inside[0] >= state.extent[1] - state.extent[0] ? null : inside);
   }
 
-  function toggle(label) {
-    if (!state.hidden.delete(label)) state.hidden.add(label);
+  // What a button of the legend switches: a run in all charts, or one curve.
+  function key(chart, each) {
+    return each.run == null ? `${chart.id} ${each.name}` : each.run;
+  }
+
+  function toggle(name) {
+    if (!state.hidden.delete(name)) state.hidden.add(name);
     all((figure) => figure.chart.series.forEach((each, index) => {
-      if (each.label === label) figure.show(index, !state.hidden.has(label));
+      if (key(figure.chart, each) === name) figure.show(index, !state.hidden.has(name));
     }));
   }
 

@@ -80,7 +80,7 @@ mxgan.add("plot", (() => {
     const options = {
       width: Math.max(target.clientWidth, 120),
       height: HEIGHT,
-      padding: [10, 10, 0, 0],
+      padding: [6, 26, 0, 0],
       legend: { show: false },
       cursor: {
         y: false,

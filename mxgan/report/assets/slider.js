@@ -12,8 +12,7 @@ mxgan.add("slider", (() => {
       this.url = url;
       this.speed = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1 : 4;
       this.image = element("img", { alt: "" });
-      this.caption = element("figcaption");
-      this.tabs = element("div", { class: "tabs", role: "group", "aria-label": "Kind of picture" });
+      this.tabs = element("div", { class: "kinds", role: "group", "aria-label": "Kind of picture" });
       this.range = element("input", { type: "range", min: "0", step: "1", "aria-label": "Step of the picture", oninput: () => this.go(Number(this.range.value)) });
       this.button = element("button", { type: "button", class: "play", onclick: () => this.toggle() }, "Play");
       this.rate = element("select", { "aria-label": "Pictures in a second", onchange: () => { this.speed = Number(this.rate.value); this.restart(); } },
@@ -32,8 +31,9 @@ mxgan.add("slider", (() => {
       this.kinds = kinds;
       if (!kinds.length) return;
       if (!this.frames) {
-        this.box.replaceChildren(this.tabs, element("figure", {}, this.image, this.caption),
-          element("div", { class: "controls" }, this.button, this.range, this.step, this.rate, this.save));
+        this.box.classList.add("live");
+        this.box.replaceChildren(element("figure", {}, this.image), element("div", { class: "panel" }, this.tabs,
+          element("div", { class: "controls" }, this.step, this.range, this.button, this.rate, this.save)));
       }
       this.kind = Math.max(kinds.findIndex(({ title }) => title === this.title), 0);
       this.draw();
@@ -41,7 +41,8 @@ mxgan.add("slider", (() => {
     }
 
     draw() {
-      this.tabs.replaceChildren(...this.kinds.map((kind, index) => element("button", { type: "button", title: kind.label, onclick: () => this.choose(index) }, kind.title)));
+      this.tabs.replaceChildren(...this.kinds.map((kind, index) => element("button", { type: "button", onclick: () => this.choose(index) },
+        element("strong", {}, kind.title), element("span", {}, kind.label))));
     }
 
     // Show another kind, at the step that is nearest to the one shown.
@@ -61,10 +62,9 @@ mxgan.add("slider", (() => {
       const source = this.url(frame);
       this.image.src = source;
       this.image.alt = frame.alt;
-      this.caption.textContent = this.kinds[this.kind].label;
       this.range.value = this.index;
       this.range.setAttribute("aria-valuetext", `step ${number(frame.step)}, picture ${this.index + 1} of ${this.frames.length}`);
-      this.step.textContent = `step ${number(frame.step)}`;
+      this.step.textContent = `Step ${number(frame.step)}`;
       this.save.href = source;
       this.save.download = frame.name ?? frame.file.split("/").pop();
     }
