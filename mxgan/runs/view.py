@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional, Union
 
-from mxgan.errors import MXGANError
+from mxgan.errors import ArgumentError, MXGANError
 from mxgan.report.curves import curves
 from mxgan.report.lines import read_lines
 from mxgan.report.marks import marks
 from mxgan.report.values import in_utf_8, mapping, plain, step_of, text
+from mxgan.runs.command import command_of
 from mxgan.runs.config import RunConfig, config_of_record
 from mxgan.runs.facts import recipe_differences
 from mxgan.runs.overview import overview, picture_files, run_record
@@ -62,6 +63,7 @@ def run_view(path: Union[str, Path], pictures: bool = True) -> dict:
     record, _ = run_record(path)
     history, evaluation, events = map(read_lines, (folder.history_path, folder.evaluation_path, folder.events_path))
     config, unfit = _config(record)
+    command, unable = _command(record, config)
     kept, _ = kept_scores(path)
     return {
         "overview": seen.as_dict(),
@@ -75,10 +77,10 @@ def run_view(path: Union[str, Path], pictures: bool = True) -> dict:
         "environment": _environment(mapping(record.get("versions"))),
         "data": _data(mapping(record.get("data"))),
         "origin": _origin(record.get("imported")),
-        "command": "",
+        "command": command,
         "commands": _commands(path, record),
         "nearest": [],
-        "problems": [*seen.problems, *unfit, *history.problems, *evaluation.problems, *events.problems],
+        "problems": [*seen.problems, *unfit, *unable, *history.problems, *evaluation.problems, *events.problems],
     }
 
 
@@ -90,6 +92,19 @@ def _config(record: Mapping) -> tuple:
         return config_of_record(record), []
     except MXGANError as error:
         return None, [f"config.json does not fit this version of mxgan: {text(str(error), 500)}"]
+
+
+def _command(record: Mapping, config: Optional[RunConfig]) -> tuple:
+    """(the command that makes the run again, problems); "" if there is none."""
+    if config is None or isinstance(record.get("imported"), Mapping):
+        return "", []
+    try:
+        command = command_of(config)
+    except ArgumentError as error:
+        return "", [text(str(error), 500)]
+    changed = [str(each["step"]) for each in _changes(record.get("changes"))]
+    said = f"Settings were changed at step {', '.join(changed)}; the command has the last ones from its beginning."
+    return command, [said] if changed else []
 
 
 def _pictures(path: Path) -> list:
