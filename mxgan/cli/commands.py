@@ -18,9 +18,11 @@ from mxgan.cli.films import film
 from mxgan.cli.flags import background_option, changed, overwrite_option, resolve, training_options
 from mxgan.cli.importing import import_command
 from mxgan.cli.latents import interpolate, walk
+from mxgan.cli.plot import plot
 from mxgan.cli.projections import project
 from mxgan.cli.report import report
 from mxgan.cli.run import run
+from mxgan.cli.runs import runs
 from mxgan.cli.sample import sample
 from mxgan.cli.streams import Group, say
 from mxgan.cli.summary import summary
@@ -50,6 +52,8 @@ main.add_command(interpolate)
 main.add_command(walk)
 main.add_command(project)
 main.add_command(film)
+main.add_command(runs)
+main.add_command(plot)
 main.add_command(import_command)
 main.add_command(report)
 
