@@ -149,12 +149,8 @@ def _values(row: dict) -> list:
 
 def _measured(row: dict) -> str:
     """A metric with its unit, weights and number of samples."""
-    parts = [
-        row["unit"],
-        "average" if row["weights"] == "average" else "",
-        f"{row['samples']} samples" * bool(row["samples"]),
-    ]
-    told = ", ".join(filter(None, parts))
+    samples = f"{row['samples']} samples" if row["samples"] else ""
+    told = ", ".join(filter(None, (row["unit"], "average" if row["weights"] == "average" else "", samples)))
     return f"{row['metric']} ({told})" if told else row["metric"]
 
 

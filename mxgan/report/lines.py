@@ -13,7 +13,7 @@ __all__ = ["Lines", "last_rows", "read_lines", "rows_by_step"]
 
 MOST_BYTES = 32 << 20  # a history of 100,000 lines
 LONGEST_LINE = 1 << 20
-TAIL_BYTES = 1 << 16
+TAIL_BYTES = 1 << 14
 
 
 class Lines(NamedTuple):
@@ -54,8 +54,11 @@ def read_lines(path: Path, most: int = MOST_BYTES) -> Lines:
 
 
 def last_rows(path: Path, most: int = TAIL_BYTES) -> list:
-    """The objects of the last lines of a file, from its last `most` bytes; [] if there is none."""
-    return read_lines(path, most).rows
+    """The objects of the last lines of a file, from its last `most` bytes; [] if there is none.
+
+    If there is no whole line in these bytes, they are those of a long line, and more of the file is read.
+    """
+    return read_lines(path, most).rows or read_lines(path, 2 * LONGEST_LINE).rows
 
 
 def _row(line: bytes) -> Optional[dict]:

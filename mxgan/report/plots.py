@@ -49,10 +49,8 @@ def _panel(chart: Mapping, views: Sequence[Mapping]) -> Panel:
     for index, view in enumerate(views):
         colour = _OF_RUNS[index % len(_OF_RUNS)] if len(views) > 1 else None
         marks += [(mark["step"], colour or _OF_MARKS[mark["kind"]]) for mark in view["marks"]]
-        found = next((each for each in view["charts"] if each["id"] == chart["id"]), None)
-        lines += (
-            [_line(found, number, view["title"], colour) for number in range(len(found["series"]))] if found else []
-        )
+        for found in (each for each in view["charts"] if each["id"] == chart["id"]):
+            lines += [_line(found, number, view["title"], colour) for number in range(len(found["series"]))]
     return Panel(chart["title"], lines, chart["unit"], chart["log"], marks)
 
 

@@ -9,11 +9,11 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, Optional
 
 from mxgan.errors import CorruptFileError
 
-__all__ = ["Entry", "entries_inside", "json_inside", "open_inside", "size_inside"]
+__all__ = ["Entry", "entries_inside", "json_inside", "open_inside", "tree_inside"]
 
 MOST_ENTRIES = 100_000  # of one folder, and of one run: a listing must end
 _LONGEST_NUMBER = 300  # digits of a whole number; Python takes quadratic time for more
@@ -98,27 +98,30 @@ def entries_inside(folder: Path, *names: str) -> list:
     """The files and folders in the folder NAMES below `folder`, at most MOST_ENTRIES; [] if it is missing or a link."""
     try:
         with _descriptor(folder, names) as handle, os.scandir(handle) as found:
-            return [_entry(each) for each, _ in zip(found, range(MOST_ENTRIES)) if _is_own(each)]
+            return [entry for each, _ in zip(found, range(MOST_ENTRIES)) for entry in [_entry(each)] if entry]
     except OSError:
         return []
 
 
-def _is_own(entry: os.DirEntry) -> bool:
-    return entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
+def _entry(found: os.DirEntry) -> Optional[Entry]:
+    """The entry; None for a link, a pipe, a device, and for what has vanished since the folder was listed."""
+    try:
+        is_folder = found.is_dir(follow_symlinks=False)
+        told = found.stat(follow_symlinks=False) if is_folder or found.is_file(follow_symlinks=False) else None
+    except OSError:
+        return None
+    return told and Entry(found.name, is_folder, told.st_size, told.st_mtime)
 
 
-def _entry(entry: os.DirEntry) -> Entry:
-    found = entry.stat(follow_symlinks=False)
-    return Entry(entry.name, entry.is_dir(follow_symlinks=False), found.st_size, found.st_mtime)
+def tree_inside(folder: Path) -> dict:
+    """{names of a folder below `folder`: its entries, see `entries_inside`}, with () for `folder` itself.
 
-
-def size_inside(folder: Path) -> int:
-    """The bytes of all files in a folder and below it; links do not count. It stops counting at MOST_ENTRIES files."""
-    total, seen, waiting = 0, 0, [()]
+    It ends at MOST_ENTRIES entries in all.
+    """
+    found, seen, waiting = {}, 0, [()]
     while waiting and seen < MOST_ENTRIES:
         names = waiting.pop()
-        entries = entries_inside(folder, *names)
-        seen += len(entries)
-        total += sum(entry.size for entry in entries if not entry.is_folder)
-        waiting += [(*names, entry.name) for entry in entries if entry.is_folder]
-    return total
+        found[names] = entries_inside(folder, *names)
+        seen += len(found[names])
+        waiting += [(*names, entry.name) for entry in found[names] if entry.is_folder]
+    return found
