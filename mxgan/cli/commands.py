@@ -6,7 +6,6 @@ import logging
 import shlex
 import signal
 import sys
-from pathlib import Path
 from typing import Optional
 
 import click
@@ -162,7 +161,7 @@ def print_config(config) -> None:
 def tell(current, page: Optional[Path]) -> None:
     """Print the last lines: picture, report and run folder, and the command to continue if the run was stopped."""
     trainer, folder = current.trainer, current.folder
-    picture = folder.latest_picture() or _newest(folder.samples)
+    picture = folder.latest_picture()
     if picture:
         logger.info(f"picture: {picture}")
     if page:
@@ -172,11 +171,6 @@ def tell(current, page: Optional[Path]) -> None:
         logger.info(f"Stopped by {trainer.stopping} after step {trainer.step}, and saved. Continue with:")
         logger.info(f"  mxgan train --resume {shlex.quote(str(folder.path))}")
         sys.exit(exit_code_after(signal.Signals.__members__.get(trainer.stopping, signal.SIGINT)))
-
-
-def _newest(samples: Path) -> Optional[Path]:
-    """The picture of the last step, of any kind, for a recipe that draws no gout."""
-    return max(samples.glob("*-*.png"), key=lambda path: path.stem.rpartition("-")[2], default=None)
 
 
 @main.command()

@@ -17,9 +17,10 @@ from mxgan.runs.published import published_name
 from mxgan.runs.scores import best_score, kept_scores
 from mxgan.runs.state import Known, state_of
 from mxgan.runtime.inside import entries_inside, json_inside, tree_inside
+from mxgan.training.picture_files import newest_picture, pictures_among
 from mxgan.training.run_folder import BEST, RunFolder
 
-__all__ = ["Overview", "find_runs", "overview", "overviews", "picture_files", "run_record"]
+__all__ = ["Overview", "find_runs", "overview", "overviews", "run_record"]
 
 EVALUATION_BYTES = 1 << 19  # of evaluation.jsonl: about a thousand lines
 
@@ -131,14 +132,13 @@ def overview(path: Union[str, Path]) -> Overview:
         images_per_second=number(last.get("images_per_second")),
         best=best_score(evaluation, kept, _wanted(run)),
         size_bytes=sum(each.size for entries in tree.values() for each in entries if not each.is_folder),
-        latest_picture=_latest(_pictures(tree.get(("samples",), ()))),
+        latest_picture=_latest(tree.get(("samples",), ())),
         began=_began(events, record),
         changed=changed or None,
         problems=[*problems, *more],
     )
 
 
-_PICTURE = re.compile(r"[^\ud800-\udfff]{1,100}-[0-9]{1,15}\.png")
 _STEP = re.compile(r"[0-9]{1,15}")
 _WRITTEN = ("config.json", "history.jsonl", "events.jsonl", "evaluation.jsonl")
 
@@ -154,23 +154,9 @@ def run_record(path: Path) -> tuple:
     return record, []
 
 
-def picture_files(path: Path) -> dict:
-    """{title: {step: file name}} of samples/, in the order of titles and steps."""
-    return _pictures(entries_inside(path, "samples"))
-
-
-def _pictures(entries: Sequence) -> dict:
-    found: dict = {}
-    for each in entries:
-        title, _, step = each.name[: -len(".png")].rpartition("-")
-        if _PICTURE.fullmatch(each.name) and not each.is_folder:
-            found.setdefault(title, {})[int(step)] = each.name
-    return {title: dict(sorted(found[title].items())) for title in sorted(found)}
-
-
-def _latest(pictures: Mapping) -> Optional[str]:
-    own = pictures.get("gout") or max(pictures.values(), key=max, default={})
-    return f"samples/{own[max(own)]}" if own else None
+def _latest(entries: Sequence) -> Optional[str]:
+    name = newest_picture(pictures_among(entries))
+    return f"samples/{name}" if name and name == in_utf_8(name) else None
 
 
 def _saved(path: Path, entries: Sequence) -> dict:

@@ -15,13 +15,14 @@ from mxgan.report.values import in_utf_8, mapping, plain, step_of, text
 from mxgan.runs.command import command_of
 from mxgan.runs.config import RunConfig, config_of_record
 from mxgan.runs.facts import recipe_differences
-from mxgan.runs.overview import overview, picture_files, run_record
+from mxgan.runs.overview import overview, run_record
 from mxgan.runs.scores import ABOUT, kept_scores, newest_scores
 from mxgan.runtime.config import setting_paths
 from mxgan.training.run_folder import RunFolder
 
 __all__ = ["PICTURES", "run_view"]
 
+MOST_TITLES = 50
 MOST_FRAMES = 1000  # of one kind of picture; above, frames between are left out
 
 # title of the files in samples/ → (label, the alternative text of one frame)
@@ -70,7 +71,7 @@ def run_view(path: Union[str, Path], pictures: bool = True) -> dict:
         "title": seen.name,
         "charts": curves(history.rows, evaluation.rows, ABOUT),
         "marks": marks(history.rows, events.rows, record.get("changes")),
-        "pictures": _pictures(path) if pictures else [],
+        "pictures": _pictures(folder) if pictures else [],
         "scores": [*newest_scores(evaluation.rows), *kept],
         **_settings(record, config, seen.recipe),
         "changes": _changes(record.get("changes")),
@@ -107,16 +108,20 @@ def _command(record: Mapping, config: Optional[RunConfig]) -> tuple:
     return command, [said] if changed else []
 
 
-def _pictures(path: Path) -> list:
+def _pictures(folder: RunFolder) -> list:
+    """All pictures but those whose names UTF-8 does not have: no page could name their files."""
     found = []
-    for title, files in picture_files(path).items():
+    for title, files in folder.all_pictures().items():
+        if title != in_utf_8(title) or len(found) == MOST_TITLES:
+            continue
         label, alt = PICTURES.get(title, (title, f"{title} at step {{step}}"))
         frames = [
-            {"step": step, "file": f"samples/{files[step]}", "alt": alt.replace("{step}", str(step))}
+            {"step": step, "file": f"samples/{files[step].name}", "alt": alt.replace("{step}", str(step))}
             for step in _thinned(list(files))
         ]
         found.append({"title": title, "label": label, "frames": frames})
-    return sorted(found, key=lambda each: list(PICTURES).index(each["title"]) if each["title"] in PICTURES else 99)
+    order = {title: number for number, title in enumerate(PICTURES)}
+    return sorted(found, key=lambda each: order.get(each["title"], len(order)))
 
 
 def _thinned(steps: Sequence[int]) -> list:
