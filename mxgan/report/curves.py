@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Optional
 
+import numpy as np
+
 from mxgan.report.lines import rows_by_step
 from mxgan.report.values import number
 
@@ -185,11 +187,12 @@ def _extremes(columns: Sequence[list], count: int) -> list:
     Of a part without a value it is the first, so that the gap is seen. There are at most MOST_ROWS of them, and the
     first and the last row are among them.
     """
-    parts = (MOST_ROWS - 2) // (2 * len(columns))
+    width = -(-count // ((MOST_ROWS - 2) // (2 * len(columns))))
     kept = {0, count - 1}
-    for part in range(parts):
-        indices = range(part * count // parts, (part + 1) * count // parts)
-        for values in columns:
-            known = [index for index in indices if values[index] is not None]
-            kept |= {min(known, key=values.__getitem__), max(known, key=values.__getitem__)} if known else {indices[0]}
+    for values in columns:
+        column = np.full(-(-count // width) * width, np.nan)
+        column[:count] = [np.nan if value is None else value for value in values]
+        parts, starts = column.reshape(-1, width), np.arange(0, count, width)
+        for fill, find in ((np.inf, np.argmin), (-np.inf, np.argmax)):
+            kept.update((starts + find(np.where(np.isnan(parts), fill, parts), axis=1)).tolist())
     return sorted(kept)
