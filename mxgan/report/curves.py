@@ -157,7 +157,7 @@ def _free(rows: Mapping, taken: Iterable) -> dict:
 
 def _chart(key: str, curve: Curve, rows: Sequence[dict]) -> Optional[dict]:
     """The chart of a row of the table; None if it has no value."""
-    own = [row for row in rows if any(name in row for name in curve.labels)]
+    own = [row for row in rows if not curve.labels.keys().isdisjoint(row)]
     columns = {name: [number(row.get(name)) for row in own] for name in curve.labels}
     columns = {name: values for name, values in columns.items() if any(value is not None for value in values)}
     if not columns:

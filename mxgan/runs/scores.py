@@ -111,7 +111,7 @@ def _score(name: str, value: Any, about: Mapping) -> dict:
 
 
 def _fingerprint(network: Any) -> str:
-    return text(mapping(network).get("fingerprint"), 12).rstrip("…")
+    return text(mapping(network).get("fingerprint"))[:12]
 
 
 def _flat(values: Mapping, prefix: str = "") -> Iterator[tuple]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, NamedTuple, Optional, Union
 
 from mxgan.errors import ArgumentError, MXGANError
 from mxgan.report.curves import curves
@@ -63,8 +65,9 @@ def run_view(path: Union[str, Path], pictures: bool = True) -> dict:
     folder, seen = RunFolder(path), overview(path)
     record, _ = run_record(path)
     history, evaluation, events = map(read_lines, (folder.history_path, folder.evaluation_path, folder.events_path))
-    config, unfit = _config(record)
-    command, unable = _command(record, config)
+    read = [problem for lines in (history, evaluation, events) for problem in lines.problems]
+    meaning = _meaning(json.dumps(record["run"])) if record else _Meaning()
+    command, remark = _command(record, meaning)
     kept, _ = kept_scores(path)
     return {
         "overview": seen.as_dict(),
@@ -73,7 +76,7 @@ def run_view(path: Union[str, Path], pictures: bool = True) -> dict:
         "marks": marks(history.rows, events.rows, record.get("changes")),
         "pictures": _pictures(folder) if pictures else [],
         "scores": [*newest_scores(evaluation.rows), *kept],
-        **_settings(record, config, seen.recipe),
+        **_settings(record, meaning.config, seen.recipe),
         "changes": _changes(record.get("changes")),
         "environment": _environment(mapping(record.get("versions"))),
         "data": _data(mapping(record.get("data"))),
@@ -81,31 +84,45 @@ def run_view(path: Union[str, Path], pictures: bool = True) -> dict:
         "command": command,
         "commands": _commands(path, record),
         "nearest": [],
-        "problems": [*seen.problems, *unfit, *unable, *history.problems, *evaluation.problems, *events.problems],
+        "problems": [*seen.problems, *filter(None, (meaning.misfit, remark)), *read],
     }
 
 
-def _config(record: Mapping) -> tuple:
-    """(the settings, problems): None, and why, if they do not fit this version of mxgan."""
-    if not record:
-        return None, []
+class _Meaning(NamedTuple):
+    """What the settings in a config.json mean to this version of mxgan.
+
+    Attributes
+    ----------
+    config : None if they do not fit it; then `misfit` says why.
+    command : the command that makes the run again; "" if there is none, and then `unable` says why.
+    """
+
+    config: Optional[RunConfig] = None
+    misfit: str = ""
+    command: str = ""
+    unable: str = ""
+
+
+@functools.lru_cache(maxsize=256)  # a page is made again and again while its run goes on
+def _meaning(run: str) -> _Meaning:
+    """The meaning of a run's settings, given as JSON."""
     try:
-        return config_of_record(record), []
+        config = config_of_record({"run": json.loads(run)})
     except MXGANError as error:
-        return None, [f"config.json does not fit this version of mxgan: {text(str(error), 500)}"]
-
-
-def _command(record: Mapping, config: Optional[RunConfig]) -> tuple:
-    """(the command that makes the run again, problems); "" if there is none."""
-    if config is None or isinstance(record.get("imported"), Mapping):
-        return "", []
+        return _Meaning(misfit=f"config.json does not fit this version of mxgan: {text(str(error), 500)}")
     try:
-        command = command_of(config)
+        return _Meaning(config, command=command_of(config))
     except ArgumentError as error:
-        return "", [text(str(error), 500)]
+        return _Meaning(config, unable=text(str(error), 500))
+
+
+def _command(record: Mapping, meaning: _Meaning) -> tuple:
+    """(the command that makes the run again, what is to be said of it); "" if there is none."""
+    if isinstance(record.get("imported"), Mapping):
+        return "", ""
     changed = [str(each["step"]) for each in _changes(record.get("changes"))]
     said = f"Settings were changed at step {', '.join(changed)}; the command has the last ones from its beginning."
-    return command, [said] if changed else []
+    return meaning.command, meaning.unable or (said if changed and meaning.command else "")
 
 
 def _pictures(folder: RunFolder) -> list:
