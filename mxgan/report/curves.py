@@ -15,6 +15,7 @@ __all__ = ["AVERAGED", "CURVES", "Curve", "curves"]
 
 MOST_ROWS = 4000  # of a chart; above, its rows are thinned
 MOST_CHARTS = 100
+MOST_NAMES = 200  # of the numbers in a file; a stranger may have written any number of them
 LONGEST_NAME = 100
 AVERAGED = "ema_"  # the prefix of the metrics of the generator's average
 NO_CURVES = ("step", "epoch", "samples", "images")
@@ -123,7 +124,9 @@ def _names(rows: Iterable[dict]) -> list:
         for name, value in row.items():
             if name not in found and len(name) <= LONGEST_NAME and number(value) is not None:
                 found[name] = None
-    return [name for name in found if name not in NO_CURVES and name.isprintable()]
+        if len(found) > MOST_NAMES:
+            break
+    return [name for name in found if name not in NO_CURVES and name.isprintable()][:MOST_NAMES]
 
 
 def _metrics(rows: Iterable[dict]) -> list:

@@ -17,6 +17,7 @@ __all__ = ["ABOUT", "MAIN_METRICS", "best_score", "is_record", "kept_records", "
 
 MOST_FILES = 200  # of evaluation/
 MOST_BYTES = 1 << 20  # of one of them
+MOST_TOLD = 200  # entries of a protocol, and results of a file
 MAIN_METRICS = ("frechet", "swd", "test_accuracy")  # in the order in which they stand for a run
 
 _TITLES = {
@@ -82,9 +83,9 @@ def kept_scores(run: Path) -> tuple:
 
 def _of_record(record: Mapping, source: str) -> Iterator[dict]:
     protocol = record["protocol"]
-    known = [[name, _in_words(value)] for name, value in _flat(plain(protocol))]
+    known = [[name, _in_words(value)] for name, value in _flat(plain(protocol))][:MOST_TOLD]
     weights = "average" if protocol.get("weights") == "average" else "raw"
-    for name, result in list(record["results"].items())[:100]:
+    for name, result in list(record["results"].items())[:MOST_TOLD]:
         about = {**ABOUT.get(name, {}), **{key: each for key, each in mapping(result).items() if isinstance(each, str)}}
         yield {
             **_score(name, mapping(result).get("value"), about),

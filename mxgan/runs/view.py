@@ -24,6 +24,7 @@ from mxgan.training.run_folder import RunFolder
 
 __all__ = ["PICTURES", "run_view"]
 
+MOST_SETTINGS = 1000
 MOST_TITLES = 50
 MOST_FRAMES = 1000  # of one kind of picture; above, frames between are left out
 
@@ -159,11 +160,13 @@ def _settings(record: Mapping, config: Optional[RunConfig], published: Optional[
             {"name": name, "published": plain(then), "run": plain(own)} for name, (then, own) in differing.items()
         ],
         "run_settings": [
-            {"name": text(name, 200), "value": plain(value)} for name, value in run.items() if name != "recipe"
+            {"name": text(name, 200), "value": plain(value)}
+            for name, value in list(run.items())[:MOST_SETTINGS]
+            if name != "recipe"
         ],
         "configuration": [
             {"name": text(name, 400), "value": plain(value)}
-            for name, value in list(setting_paths(run).items())[:1000]
+            for name, value in list(setting_paths(run).items())[:MOST_SETTINGS]
             if not name.startswith("recipe.run_defaults")
         ],
     }

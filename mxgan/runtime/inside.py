@@ -16,6 +16,7 @@ from mxgan.errors import CorruptFileError
 __all__ = ["Entry", "entries_inside", "json_inside", "open_inside", "tree_inside"]
 
 MOST_ENTRIES = 100_000  # of one folder, and of one run: a listing must end
+DEEPEST = 64  # levels of a file of JSON
 _LONGEST_NUMBER = 300  # digits of a whole number; Python takes quadratic time for more
 
 
@@ -71,7 +72,8 @@ def open_inside(folder: Path, *names: str) -> BinaryIO:
 def json_inside(folder: Path, *names: str, most: int = 1 << 24) -> Any:
     """The JSON value in the file NAMES below `folder`; NaN and infinities are None.
 
-    Raises CorruptFileError for any other content, a file above `most` bytes, a link, and if the file is missing.
+    Raises CorruptFileError for any other content, more than DEEPEST levels, a file above `most` bytes, a link, and if
+    the file is missing.
     """
     path = folder.joinpath(*names)
     try:
@@ -79,10 +81,22 @@ def json_inside(folder: Path, *names: str, most: int = 1 << 24) -> Any:
             content = stream.read(most + 1)
         if len(content) > most:
             raise CorruptFileError(path, f"is larger than {most >> 20} MB")
-        return DECODER.decode(content.decode())
+        value = DECODER.decode(content.decode())
+        if _is_deep(value):
+            raise CorruptFileError(path, f"is nested in more than {DEEPEST} levels")
+        return value
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise CorruptFileError(path, f"cannot be read as JSON: {reason}") from error
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether a value has more than DEEPEST levels: whoever walks it would run out of stack."""
+    level = [value]
+    for _ in range(DEEPEST):
+        groups = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, (dict, list)))
+        level = [each for group in groups for each in group]
+    return any(isinstance(each, (dict, list)) for each in level)
 
 
 def _whole_number(digits: str) -> int:

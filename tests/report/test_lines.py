@@ -73,9 +73,21 @@ def test_of_a_file_of_a_gigabyte_the_end_is_read(path):
         file.write(b'\n{"step": 2}\n')
     began = time.monotonic()
     rows, problems = read_lines(path)
-    assert (rows, problems) == ([{"step": 2}], ["history.jsonl is larger than 32 MB; only its end is shown."])
+    assert (rows, problems) == (
+        [{"step": 2}],
+        ["history.jsonl is longer than 200,000 lines, or 32 MB; only its end is shown."],
+    )
     assert last_rows(path) == [{"step": 2}]
     assert time.monotonic() - began < 2
+
+
+def test_of_millions_of_short_lines_the_last_are_read(path):
+    path.write_bytes(b"{}\n" * 5_000_000 + b'{"step": 5}\n')
+    began = time.process_time()
+    rows, problems = read_lines(path)
+    assert (len(rows), rows[-1]) == (199_999, {"step": 5})
+    assert problems == ["history.jsonl is longer than 200,000 lines, or 32 MB; only its end is shown."]
+    assert time.process_time() - began < 5
 
 
 def test_a_last_row_longer_than_the_tail_is_found(path):

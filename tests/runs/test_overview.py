@@ -13,6 +13,7 @@ import mxgan
 from mxgan.errors import DivergedError
 from mxgan.runs.events import process_identity
 from mxgan.runs.overview import find_runs, overview, overviews
+from mxgan.runs.view import run_view
 from tests.made_run import made_evaluation, made_run, row, write_lines
 from tests.support import Spoil, StopAt, tiny_config
 from tests.tiny_run import Training, tiny_flags
@@ -56,10 +57,14 @@ def test_a_training_that_fails_says_why(tmp_path):
     assert (found.state, found.reason[:35]) == ("failed", "DivergedError: training has diverge")
 
 
+def lines_in(path):
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
 def test_a_process_that_is_killed_was_training_and_has_died(tmp_path):
     training = Training(tmp_path / "run", tiny_flags(100_000, log_every=1, sample_every=100_000))
     try:
-        assert training.wait_until(lambda: overview(training.folder).step > 2)
+        assert training.wait_until(lambda: lines_in(training.folder / "history.jsonl") > 2)
         assert overview(training.folder).state == "training"
     finally:
         training.kill()
@@ -170,7 +175,10 @@ def test_a_recipe_of_ones_own_has_no_published_name(tmp_path):
     assert overview(run).recipe is None
 
 
-@pytest.mark.parametrize("content", [None, "", "{", "[]", "{}", '{"run": []}', "[" * 100_000, "x" * (17 << 20)])
+DEEP = '{"run": ' + '{"a": ' * 900 + "1" + "}" * 901  # JSON can be read so deep; who walks it runs out of stack
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[]", "{}", '{"run": []}', "[" * 100_000, "x" * (17 << 20), DEEP])
 def test_a_folder_whose_config_cannot_be_read_says_so(tmp_path, content):
     run = made_run(tmp_path / "run", history=[row(50)], pictures=("gout-000050.png",))
     (run / "config.json").unlink()
@@ -180,6 +188,7 @@ def test_a_folder_whose_config_cannot_be_read_says_so(tmp_path, content):
     assert (found.state, found.step, found.latest_picture) == ("unreadable", 50, "samples/gout-000050.png")
     assert found.problems[0].startswith("config.json ")
     assert overviews(tmp_path) == [found]
+    assert run_view(run)["problems"][0].startswith("config.json ")
 
 
 def test_no_link_is_followed_and_no_picture_of_it_shown(tmp_path):

@@ -37,7 +37,7 @@ def test_a_file_below_is_read(folder):
     ],
 )  # fmt: skip
 def test_nothing_else_is_opened(folder, names):
-    with pytest.raises(OSError, match="link|not a|No such|too long|Not a directory|Too many"):
+    with pytest.raises(OSError, match="link|not a plain|not the name|No such|too long|Not a directory|Too many"):
         open_inside(folder, *names)
     with pytest.raises(CorruptFileError, match="cannot be read as JSON"):
         json_inside(folder, *names)
@@ -65,3 +65,13 @@ def test_links_and_pipes_are_no_entries(folder):
 def test_a_file_that_is_too_large_is_not_read(folder):
     with pytest.raises(CorruptFileError, match="is larger than 0 MB"):
         json_inside(folder, "sub", "a.json", most=9)
+
+
+@pytest.mark.parametrize("levels, fits", [(64, True), (65, False), (900, False), (100_000, False)])
+def test_a_value_of_many_levels_is_refused_before_anyone_walks_it(tmp_path, levels, fits):
+    (tmp_path / "a.json").write_text('{"a":' * (levels - 1) + "[]" + "}" * (levels - 1))
+    if fits:
+        assert json_inside(tmp_path, "a.json")
+    else:
+        with pytest.raises(CorruptFileError, match="nested in more than 64 levels|cannot be read as JSON"):
+            json_inside(tmp_path, "a.json")
