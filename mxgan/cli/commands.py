@@ -6,6 +6,7 @@ import logging
 import shlex
 import signal
 import sys
+from pathlib import Path
 from typing import Optional
 
 import click

@@ -117,6 +117,7 @@ def _found(name: str, folder: str) -> Path:
 
 
 def _compare(paths: Sequence[Path], as_json: bool) -> None:
+    from mxgan.report.overlay import run_labels
     from mxgan.runs.comparison import compare
     from mxgan.runs.view import run_view
 
@@ -128,7 +129,7 @@ def _compare(paths: Sequence[Path], as_json: bool) -> None:
     if as_json:
         say(json.dumps(found, indent=1))
         return
-    names = [run["name"] for run in found["runs"]]
+    names = run_labels(views)
     tables = (
         _rows("settings", ["setting", *names], [[row["name"], *_values(row)] for row in found["settings"]]),
         _rows("scores", ["score", *names], [[_measured(row), *map(_number, row["values"])] for row in found["scores"]]),

@@ -7,6 +7,7 @@ from typing import Optional
 
 from mxgan.errors import ArgumentError, lookup
 from mxgan.pictures.figures import COLOURS, Line, Panel, panels_figure
+from mxgan.report.overlay import run_labels
 
 __all__ = ["charts_figure"]
 
@@ -31,7 +32,7 @@ def charts_figure(
     known = {chart["id"]: chart for view in reversed(views) for chart in view["charts"]}
     order = list(dict.fromkeys(chart["id"] for view in views for chart in view["charts"]))
     if not order:
-        names = ", ".join(view["title"] for view in views)
+        names = ", ".join(run_labels(views))
         raise ArgumentError(f"{names}: the history has no values to draw. Train first, or give another run.")
     for name in charts or ():
         lookup("chart", name, order)
@@ -46,11 +47,11 @@ def _title(views: Sequence[Mapping]) -> str:
 
 def _panel(chart: Mapping, views: Sequence[Mapping]) -> Panel:
     lines, marks = [], []
-    for index, view in enumerate(views):
+    for index, (name, view) in enumerate(zip(run_labels(views), views)):
         colour = _OF_RUNS[index % len(_OF_RUNS)] if len(views) > 1 else None
         marks += [(mark["step"], colour or _OF_MARKS[mark["kind"]]) for mark in view["marks"]]
         for found in (each for each in view["charts"] if each["id"] == chart["id"]):
-            lines += [_line(found, number, view["title"], colour) for number in range(len(found["series"]))]
+            lines += [_line(found, number, name, colour) for number in range(len(found["series"]))]
     return Panel(chart["title"], lines, chart["unit"], chart["log"], marks)
 
 
