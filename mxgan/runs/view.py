@@ -1,4 +1,20 @@
-"""The view of a run: everything that a page shows of it, as one dict of JSON values."""
+"""The view of a run: everything that a page shows of it, as one dict of JSON values.
+
+Its keys are always there, and empty if there is nothing:
+
+    overview : `mxgan.runs.overview.Overview` as a dict. title : of the page.
+    charts : see `mxgan.report.curves.curves`. marks : see `mxgan.report.marks.marks`.
+    pictures : [{title, label, frames: [{step, file, alt}]}], `file` relative to the run.
+    scores : [{metric, title, value, error, better, unit, summary, step, weights, samples, classifier, source,
+        protocol: [[name, text]]}], the newest of evaluation.jsonl and all of evaluation/*.json.
+    recipe : {name, summary, source}. settings : [{name, published, run}] where the run differs from it.
+    run_settings : [{name, value}] of the run outside the recipe. configuration : [{name, value}] of all settings.
+    changes : [{step, settings: [{name, before, after}]}], made on resume.
+    environment : [{name, value}] of the machine. data : {name, count, sha256, classes}.
+    origin : for an imported run, from what, in words.
+    command : the command that makes the run again. commands : {resume, sample, evaluate, export}.
+    nearest : see `mxgan.runs.nearest`. problems : texts.
+"""
 
 from __future__ import annotations
 
@@ -46,21 +62,7 @@ def run_view(path: Union[str, Path], pictures: bool = True) -> dict:
     ----------
     pictures : whether to list the pictures.
 
-    Returns
-    -------
-    dict with these keys, each empty if there is nothing:
-        overview : `mxgan.runs.overview.Overview` as a dict. title : of the page.
-        charts : see `mxgan.report.curves.curves`. marks : see `mxgan.report.marks.marks`.
-        pictures : [{title, label, frames: [{step, file, alt}]}], `file` relative to the run.
-        scores : [{metric, title, value, error, better, unit, summary, step, weights, samples, classifier, source,
-            protocol: [[name, text]]}], the newest of evaluation.jsonl and all of evaluation/*.json.
-        recipe : {name, summary, source}. settings : [{name, published, run}] where the run differs from it.
-        run_settings : [{name, value}] of the run outside the recipe. configuration : [{name, value}] of all settings.
-        changes : [{step, settings: [{name, before, after}]}], made on resume.
-        environment : [{name, value}] of the machine. data : {name, count, sha256, classes}.
-        origin : for an imported run, from what, in words.
-        command : the command that makes the run again. commands : {resume, sample, evaluate, export}.
-        nearest : see `mxgan.runs.nearest`. problems : texts.
+    Returns the dict that this module describes.
     """
     path = Path(path)
     folder, seen = RunFolder(path), overview(path)
