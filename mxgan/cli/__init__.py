@@ -14,7 +14,10 @@
     importing.py    mxgan import
     report.py       mxgan report
     summary.py      mxgan summary
+    runs.py         mxgan runs
+    plot.py         mxgan plot
     doctor.py       the checks of `mxgan doctor`
+    tables.py       tables for a terminal and for a pipe
     outputs.py      files at the paths that the user gives
     terminal.py     errors, the log, signals
     messages.py     the layout of error messages

@@ -18,9 +18,11 @@ from mxgan.cli.films import film
 from mxgan.cli.flags import background_option, changed, overwrite_option, resolve, training_options
 from mxgan.cli.importing import import_command
 from mxgan.cli.latents import interpolate, walk
+from mxgan.cli.plot import plot
 from mxgan.cli.projections import project
 from mxgan.cli.report import report
 from mxgan.cli.run import run
+from mxgan.cli.runs import runs
 from mxgan.cli.sample import sample
 from mxgan.cli.streams import Group, say
 from mxgan.cli.summary import summary
@@ -50,6 +52,8 @@ main.add_command(interpolate)
 main.add_command(walk)
 main.add_command(project)
 main.add_command(film)
+main.add_command(runs)
+main.add_command(plot)
 main.add_command(import_command)
 main.add_command(report)
 
@@ -158,7 +162,7 @@ def print_config(config) -> None:
 def tell(current, page: Optional[Path]) -> None:
     """Print the last lines: picture, report and run folder, and the command to continue if the run was stopped."""
     trainer, folder = current.trainer, current.folder
-    picture = folder.latest_picture() or _newest(folder.samples)
+    picture = folder.latest_picture()
     if picture:
         logger.info(f"picture: {picture}")
     if page:
@@ -168,11 +172,6 @@ def tell(current, page: Optional[Path]) -> None:
         logger.info(f"Stopped by {trainer.stopping} after step {trainer.step}, and saved. Continue with:")
         logger.info(f"  mxgan train --resume {shlex.quote(str(folder.path))}")
         sys.exit(exit_code_after(signal.Signals.__members__.get(trainer.stopping, signal.SIGINT)))
-
-
-def _newest(samples: Path) -> Optional[Path]:
-    """The picture of the last step, of any kind, for a recipe that draws no gout."""
-    return max(samples.glob("*-*.png"), key=lambda path: path.stem.rpartition("-")[2], default=None)
 
 
 @main.command()

@@ -12,6 +12,7 @@ from typing import NamedTuple, Optional
 import click
 
 from mxgan.errors import ArgumentError
+from mxgan.runs.flag_settings import SETTING_OF_FLAG, short_path
 
 __all__ = [
     "background_option",
@@ -22,32 +23,14 @@ __all__ = [
     "overwrite_option",
     "resolve",
     "shape_of",
-    "short_path",
     "sizes_of",
     "training_options",
 ]
 
-# Flag of `mxgan train` → the settings of the run that it changes; --set changes all others.
-_SETTINGS_OF_FLAG = {
-    "batch_size": ["recipe.batch_size"],
-    "ngf": ["recipe.network.ngf"],
-    "ndf": ["recipe.network.ndf"],
-    "nc": ["recipe.network.nc"],
-    "image_size": ["recipe.network.image_size"],
-    "precision": ["recipe.precision"],
-    "ema": ["recipe.ema"],
-    "beta1": ["recipe.generator_optimizer.settings.beta1", "recipe.discriminator_optimizer.settings.beta1"],
-    **{
-        name: [name]
-        for name in (
-            "dataset", "data_dir", "labels", "limit", "seed", "gpu", "log_every", "sample_every", "checkpoint_every",
-            "evaluate_every", "keep", "keep_best", "on_nan", "diagnose", "monitor", "show_every",
-        )
-    },
-}  # fmt: skip
-
-
+_BETA1 = ["recipe.generator_optimizer.settings.beta1", "recipe.discriminator_optimizer.settings.beta1"]
 LEARNING_RATES = ["recipe.generator_optimizer.learning_rate", "recipe.discriminator_optimizer.learning_rate"]
+# Flag of `mxgan train` → the settings of the run that it changes; --set changes all others.
+_SETTINGS_OF_FLAG = {**{name: [path] for name, path in SETTING_OF_FLAG.items()}, "beta1": _BETA1}
 
 
 class Interval(click.ParamType):
@@ -176,7 +159,7 @@ def changed(flags: dict, config):
     if "lr" in given:
         changes.update(learning_rates(config.recipe, given["lr"]))
     own = dict(map(key_and_value, given.get("settings", ())))
-    _refuse_flags(own, setting_paths(config), _flags())
+    _refuse_flags(own, [path for path in setting_paths(config) if ".run_defaults." not in path], _flags())
     changes.update(own)
     if "labels" in changes:
         from mxgan.data.image_labels import labels_path
@@ -220,11 +203,6 @@ def _refuse_flags(settings: Mapping[str, str], known: Collection[str], flags: Ma
         words = " and ".join(map(short_path, changes))
         remedy = f"give {written}." + (f" It sets {words}." if words else "")
         raise ArgumentError(f"--set {key}={value}: {key} is a flag; {remedy}")
-
-
-def short_path(path: str) -> str:
-    """A setting's path as --set takes it, without the recipe before it."""
-    return path[len("recipe.") :] if path.startswith("recipe.") else path
 
 
 def _check_widths(network, given: dict) -> None:

@@ -29,9 +29,10 @@ def film_of_training(run: Union[str, Path], title: str = "gout") -> tuple:
     CorruptFileError : a picture cannot be read, or is of another size than those before it; raised where it comes.
     """
     folder = RunFolder.open(run)
-    found = folder.pictures(title)
+    pictures = folder.all_pictures()
+    found = pictures.get(title)
     if not found:
-        titles = folder.picture_titles()
+        titles = list(pictures)
         raise ArgumentError(
             f"{folder.samples} has no picture {title!r}; there are: {listed(titles)}. "
             + (f"Choose one with --picture {titles[0]}." if titles else "Train with --sample-every N.")

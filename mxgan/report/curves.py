@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Optional
 
+import numpy as np
+
 from mxgan.report.lines import rows_by_step
 from mxgan.report.values import number
 
@@ -13,6 +15,7 @@ __all__ = ["AVERAGED", "CURVES", "Curve", "curves"]
 
 MOST_ROWS = 4000  # of a chart; above, its rows are thinned
 MOST_CHARTS = 100
+MOST_NAMES = 200  # of the numbers in a file; a stranger may have written any number of them
 LONGEST_NAME = 100
 AVERAGED = "ema_"  # the prefix of the metrics of the generator's average
 NO_CURVES = ("step", "epoch", "samples", "images")
@@ -121,7 +124,9 @@ def _names(rows: Iterable[dict]) -> list:
         for name, value in row.items():
             if name not in found and len(name) <= LONGEST_NAME and number(value) is not None:
                 found[name] = None
-    return [name for name in found if name not in NO_CURVES and name.isprintable()]
+        if len(found) > MOST_NAMES:
+            break
+    return [name for name in found if name not in NO_CURVES and name.isprintable()][:MOST_NAMES]
 
 
 def _metrics(rows: Iterable[dict]) -> list:
@@ -155,7 +160,7 @@ def _free(rows: Mapping, taken: Iterable) -> dict:
 
 def _chart(key: str, curve: Curve, rows: Sequence[dict]) -> Optional[dict]:
     """The chart of a row of the table; None if it has no value."""
-    own = [row for row in rows if any(name in row for name in curve.labels)]
+    own = [row for row in rows if not curve.labels.keys().isdisjoint(row)]
     columns = {name: [number(row.get(name)) for row in own] for name in curve.labels}
     columns = {name: values for name, values in columns.items() if any(value is not None for value in values)}
     if not columns:
@@ -185,11 +190,12 @@ def _extremes(columns: Sequence[list], count: int) -> list:
     Of a part without a value it is the first, so that the gap is seen. There are at most MOST_ROWS of them, and the
     first and the last row are among them.
     """
-    parts = (MOST_ROWS - 2) // (2 * len(columns))
+    width = -(-count // ((MOST_ROWS - 2) // (2 * len(columns))))
     kept = {0, count - 1}
-    for part in range(parts):
-        indices = range(part * count // parts, (part + 1) * count // parts)
-        for values in columns:
-            known = [index for index in indices if values[index] is not None]
-            kept |= {min(known, key=values.__getitem__), max(known, key=values.__getitem__)} if known else {indices[0]}
+    for values in columns:
+        column = np.full(-(-count // width) * width, np.nan)
+        column[:count] = [np.nan if value is None else value for value in values]
+        parts, starts = column.reshape(-1, width), np.arange(0, count, width)
+        for fill, find in ((np.inf, np.argmin), (-np.inf, np.argmax)):
+            kept.update((starts + find(np.where(np.isnan(parts), fill, parts), axis=1)).tolist())
     return sorted(kept)

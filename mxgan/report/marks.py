@@ -23,7 +23,9 @@ def marks(history: Sequence[dict], events: Sequence[dict], changes: Any) -> list
     changes : the entry of config.json with the settings that were changed when the run was resumed.
     """
     found = [mark for function, rows in zip(MARKS, (history, events, changes)) for mark in function(rows)]
-    known = {(mark["step"], mark["kind"], mark["text"]): mark for mark in found if mark["step"] is not None}
+    known = {
+        (mark["step"], mark["kind"], mark["text"]): mark for mark in found if mark["step"] is not None and mark["text"]
+    }
     return sorted(known.values(), key=lambda mark: (mark["step"], KINDS.index(mark["kind"])))[:MOST_MARKS]
 
 
@@ -83,7 +85,8 @@ def _of_changes(entries: Any) -> Iterator[dict]:
             for name, values in mapping(each.get("settings")).items()
             if isinstance(values, list) and len(values) == 2
         ]
-        yield _mark(step_of(each.get("step")), "change", f"Settings changed: {'; '.join(settings[:20])}.")
+        said = f"Settings changed: {'; '.join(settings[:20])}." if settings else ""
+        yield _mark(step_of(each.get("step")), "change", said)
 
 
 def _shown(value: Any) -> str:

@@ -15,7 +15,7 @@ DEEPEST = 6
 
 def number(value: Any) -> Optional[float]:
     """The value if it is a finite number; None for anything else, also for true and false."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if type(value) not in (float, int):  # not bool, which is an int
         return None
     try:
         return value if math.isfinite(value) else None

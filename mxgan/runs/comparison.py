@@ -19,8 +19,8 @@ def compare(runs: Sequence[Union[str, Path, Mapping]]) -> dict:
     -------
     dict with the keys
         runs : [{name, path, recipe, state, step}], in the given order.
-        settings : [{name, values}], the settings that are not the same in all runs; a value is None where a run has no
-            such setting, and `missing` lists the positions of these runs.
+        settings : [{name, values, missing}], the settings that are not the same in all runs; a value is None where a
+            run has no such setting, and `missing` lists the positions of these runs. "recipe" is the published one.
         scores : [{metric, title, weights, samples, better, unit, summary, values, steps, best}], the newest value of
             each run, None where a run has none; `best` is the position of the best value, None if that is not known.
     """
@@ -34,7 +34,12 @@ def compare(runs: Sequence[Union[str, Path, Mapping]]) -> dict:
 
 
 def _settings(views: Sequence[Mapping]) -> list:
-    columns = [{each["name"]: each["value"] for each in view["configuration"]} for view in views]
+    columns = [
+        {"recipe": view["recipe"]["name"] or "own", **{each["name"]: each["value"] for each in view["configuration"]}}
+        for view in views
+    ]
+    if all(view["recipe"]["name"] for view in views):
+        columns = [{name: column[name] for name in column if name not in _TEXTS} for column in columns]
     found = []
     for name in dict.fromkeys(name for column in columns for name in column):
         spelt = {json.dumps(column[name], sort_keys=True) if name in column else None for column in columns}
@@ -42,6 +47,9 @@ def _settings(views: Sequence[Mapping]) -> list:
             missing = [index for index, column in enumerate(columns) if name not in column]
             found.append({"name": name, "values": [column.get(name) for column in columns], "missing": missing})
     return found
+
+
+_TEXTS = ("recipe.summary", "recipe.source")  # a published recipe's name says the same
 
 
 def _scores(views: Sequence[Mapping]) -> list:

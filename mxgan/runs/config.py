@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Optional, Union
@@ -30,6 +31,7 @@ MAY_CHANGE = (
     "keep", "keep_best", "on_nan", "diagnose", "monitor", "show_every",
 )  # fmt: skip
 DATA_SETTINGS = ("dataset", "data_dir", "limit", "split", "most_broken", "background", "labels")
+_FORMAT = re.compile(r"\{[^{}]*:[^}]*([0-9]{4}|\{)")  # in a pattern: a width above 999, or one from a setting
 LONGEST_NAME = 200  # bytes; file systems allow 255, and the time is appended
 
 
@@ -118,6 +120,8 @@ class RunConfig:
 
     def _check_run_name(self, pattern: str) -> None:
         allowed = "give a folder's name, in which {dataset} and {recipe.SETTING} are filled in, or null"
+        if _FORMAT.search(pattern):  # a width of ten digits would fill the memory
+            raise ArgumentError(f"run_name is {pattern!r:.200}, with a format after a colon; {allowed}.")
         try:
             name = pattern.format(recipe=self.recipe, dataset=self.dataset)
         except (LookupError, AttributeError, TypeError, ValueError, OverflowError, MemoryError) as error:

@@ -26,6 +26,7 @@ from mxgan.graphs.params_files import load_params
 from mxgan.runs.config import RunConfig, recorded_config
 from mxgan.runs.data import held_out_split, open_images, trained_split
 from mxgan.runs.reference import open_reference
+from mxgan.runs.scores import is_record
 from mxgan.runtime import versions
 from mxgan.runtime.config import whole_number
 from mxgan.runtime.files import one_at_a_time, read_json, write_whole
@@ -265,6 +266,6 @@ def _kept(target: Path) -> Optional[dict]:
     if target.is_symlink() or not target.is_file():
         raise OutputError(f"{target} is not a plain file; nothing was written. Move it away.")
     found = read_json(target)
-    if not isinstance(found, dict) or not all(isinstance(found.get(name), dict) for name in ("results", "protocol")):
+    if not is_record(found):
         raise OutputError(f"{target} is not a file of `mxgan evaluate`; nothing was written. Move it away.")
     return found

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from pathlib import Path
 from typing import Optional
 
 from mxgan.data import UNKNOWN
-from mxgan.errors import CorruptFileError
 from mxgan.recipes import RECIPES
 from mxgan.report.values import in_utf_8
 from mxgan.runs.changes import differences
 from mxgan.runs.config import RunConfig
 from mxgan.runs.published import published_name
-from mxgan.runs.scores import is_record
+from mxgan.runs.scores import kept_records
 from mxgan.runs.sources import RunPart
 from mxgan.runtime.config import to_dict
-from mxgan.runtime.files import read_json
 from mxgan.training.checkpoint import is_average, read_state, sha256_of
 
 __all__ = ["facts_of", "recipe_differences"]
@@ -84,20 +81,10 @@ def recipe_differences(config: RunConfig, name: str) -> dict:
 
 def _scores(run: RunPart, weights: str) -> list:
     """The records in RUN/evaluation/ of these weights, in the order of their names."""
-    paths = sorted(run.folder.evaluations.glob("*.json")) if run.folder.evaluations.is_dir() else []
+    records, problems = kept_records(run.folder.path)
+    for problem in problems:
+        logger.warning("%s: a file is left out of the scores: %s", run.folder.path, problem)
     wanted = {"checkpoint": int(run.checkpoint.name), "weights": weights, "generator_sha256": sha256_of(run.file)}
-    found = [record for record in map(_record, paths) if record]
-    return [each for each in found if all(each["protocol"].get(key) == value for key, value in wanted.items())]
-
-
-def _record(path: Path) -> Optional[dict]:
-    """The content of a file of `mxgan evaluate`; None, and a warning, for any other."""
-    try:
-        record = read_json(path)
-        if is_record(record):
-            return record
-        problem = "it is not a file of `mxgan evaluate`"
-    except CorruptFileError as error:
-        problem = str(error)
-    logger.warning("%s is left out of the scores: %s", path, problem)
-    return None
+    return [
+        each for each in records.values() if all(each["protocol"].get(key) == value for key, value in wanted.items())
+    ]

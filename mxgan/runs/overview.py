@@ -16,10 +16,11 @@ from mxgan.report.values import in_utf_8, mapping, number, step_of, text
 from mxgan.runs.published import published_name
 from mxgan.runs.scores import best_score, kept_scores
 from mxgan.runs.state import Known, state_of
-from mxgan.runtime.inside import entries_inside, json_inside, size_inside
+from mxgan.runtime.inside import entries_inside, json_inside, tree_inside
+from mxgan.training.picture_files import newest_picture, pictures_among
 from mxgan.training.run_folder import BEST, RunFolder
 
-__all__ = ["Overview", "find_runs", "overview", "overviews", "picture_files", "run_record"]
+__all__ = ["Overview", "find_runs", "overview", "overviews", "run_record"]
 
 EVALUATION_BYTES = 1 << 19  # of evaluation.jsonl: about a thousand lines
 
@@ -101,18 +102,18 @@ def overview(path: Union[str, Path]) -> Overview:
     """The overview of the run in a folder; never raises for what is in it: `problems` says what is wrong."""
     path = Path(path)
     record, problems = run_record(path)
-    files = {each.name: each for each in entries_inside(path)}
-    if not files and not path.is_dir():
+    tree = tree_inside(path)
+    if not path.is_dir():
         problems = ["the folder does not exist."]
     run, folder = mapping(record.get("run")), RunFolder(path)
     history, events = last_rows(folder.history_path), last_rows(folder.events_path)
     evaluation = last_rows(folder.evaluation_path, EVALUATION_BYTES)
     kept, more = kept_scores(path)
-    saved = _saved(path)
+    saved = _saved(path, tree.get(("checkpoints",), ()))
     last = next((row for row in reversed(history) if step_of(row.get("step")) is not None), {})
     ends = [step_of(row.get("step")) for row in events[-1:]]
     step = max(last.get("step", saved["step"]), *(each or 0 for each in ends), 0)
-    changed = max((each.changed for name, each in files.items() if name in _WRITTEN), default=0.0)
+    changed = max((each.changed for each in tree[()] if each.name in _WRITTEN), default=0.0)
     last_step = _last_step(run, events)
     at_end = bool(saved["step"]) and (saved["step"] == last_step or saved["epoch"] == step_of(run.get("epochs")))
     known = Known(step, saved["step"], at_end, bool(history), changed)
@@ -130,15 +131,15 @@ def overview(path: Union[str, Path]) -> Overview:
         eta_seconds=_seconds_left(events[-1], step, last_step, changed) if state == "training" and events else None,
         images_per_second=number(last.get("images_per_second")),
         best=best_score(evaluation, kept, _wanted(run)),
-        size_bytes=size_inside(path),
-        latest_picture=_latest(picture_files(path)),
+        size_bytes=sum(each.size for entries in tree.values() for each in entries if not each.is_folder),
+        latest_picture=_latest(tree.get(("samples",), ())),
         began=_began(events, record),
         changed=changed or None,
         problems=[*problems, *more],
     )
 
 
-_PICTURE = re.compile(r"[^\ud800-\udfff]{1,100}-[0-9]{1,15}\.png")
+_STEP = re.compile(r"[0-9]{1,15}")
 _WRITTEN = ("config.json", "history.jsonl", "events.jsonl", "evaluation.jsonl")
 
 
@@ -153,24 +154,14 @@ def run_record(path: Path) -> tuple:
     return record, []
 
 
-def picture_files(path: Path) -> dict:
-    """{title: {step: file name}} of samples/, in the order of titles and steps."""
-    found: dict = {}
-    for each in entries_inside(path, "samples"):
-        title, _, step = each.name[: -len(".png")].rpartition("-")
-        if _PICTURE.fullmatch(each.name) and not each.is_folder:
-            found.setdefault(title, {})[int(step)] = each.name
-    return {title: dict(sorted(found[title].items())) for title in sorted(found)}
+def _latest(entries: Sequence) -> Optional[str]:
+    name = newest_picture(pictures_among(entries))
+    return f"samples/{name}" if name and name == in_utf_8(name) else None
 
 
-def _latest(pictures: Mapping) -> Optional[str]:
-    own = pictures.get("gout") or max(pictures.values(), key=max, default={})
-    return f"samples/{own[max(own)]}" if own else None
-
-
-def _saved(path: Path) -> dict:
+def _saved(path: Path, entries: Sequence) -> dict:
     """{"step", "epoch"} of the newest checkpoint; step 0 and epoch None without one."""
-    names = [each.name for each in entries_inside(path, "checkpoints") if each.is_folder and each.name.isdigit()]
+    names = [each.name for each in entries if each.is_folder and _STEP.fullmatch(each.name)]
     newest = max(names, key=int, default=None)
     if newest is None:
         return {"step": 0, "epoch": None}
@@ -178,7 +169,7 @@ def _saved(path: Path) -> dict:
         state = mapping(json_inside(path, "checkpoints", newest, "state.json", most=1 << 20))
     except CorruptFileError:
         state = {}
-    return {"step": int(newest[:15]), "epoch": step_of(state.get("epoch"))}
+    return {"step": int(newest), "epoch": step_of(state.get("epoch"))}
 
 
 def _last_step(run: Mapping, events: Sequence[dict]) -> Optional[int]:

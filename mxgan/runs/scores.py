@@ -13,10 +13,11 @@ from mxgan.report.lines import rows_by_step
 from mxgan.report.values import mapping, number, plain, step_of, text
 from mxgan.runtime.inside import entries_inside, json_inside
 
-__all__ = ["ABOUT", "MAIN_METRICS", "best_score", "is_record", "kept_scores", "newest_scores"]
+__all__ = ["ABOUT", "MAIN_METRICS", "best_score", "is_record", "kept_records", "kept_scores", "newest_scores"]
 
 MOST_FILES = 200  # of evaluation/
 MOST_BYTES = 1 << 20  # of one of them
+MOST_TOLD = 200  # entries of a protocol, and results of a file
 MAIN_METRICS = ("frechet", "swd", "test_accuracy")  # in the order in which they stand for a run
 
 _TITLES = {
@@ -54,28 +55,37 @@ def is_record(content: Any) -> bool:
     return isinstance(content, dict) and all(isinstance(content.get(key), dict) for key in ("results", "protocol"))
 
 
-def kept_scores(run: Path) -> tuple:
-    """(scores of the files in evaluation/, problems in words); see `mxgan.runs.view.run_view` for a score."""
-    found, problems = [], []
+def kept_records(run: Path) -> tuple:
+    """({file: content} of the evaluations that `mxgan evaluate` has kept in a run, problems in words)."""
+    found, problems = {}, []
     names = sorted(each.name for each in entries_inside(run, "evaluation") if each.name.endswith(".json"))
     for name in names[:MOST_FILES]:
+        source = f"evaluation/{text(name, 200)}"
         try:
             record = json_inside(run, "evaluation", name, most=MOST_BYTES)
         except CorruptFileError as error:
-            problems.append(f"evaluation/{text(name, 200)}: {error.problem}.")
+            problems.append(f"{source} {error.problem}.")
             continue
         if is_record(record):
-            found += _of_record(record, f"evaluation/{text(name, 200)}")
+            found[source] = record
         else:
-            problems.append(f"evaluation/{text(name, 200)} is not a file of `mxgan evaluate`.")
+            problems.append(f"{source} is not a file of `mxgan evaluate`.")
+    if len(names) > MOST_FILES:
+        problems.append(f"evaluation/ has {len(names)} files; only the first {MOST_FILES} are read.")
     return found, problems
+
+
+def kept_scores(run: Path) -> tuple:
+    """(scores of the files in evaluation/, problems in words); see `mxgan.runs.view.run_view` for a score."""
+    records, problems = kept_records(run)
+    return [score for source, record in records.items() for score in _of_record(record, source)], problems
 
 
 def _of_record(record: Mapping, source: str) -> Iterator[dict]:
     protocol = record["protocol"]
-    known = [[name, _in_words(value)] for name, value in _flat(plain(protocol))]
+    known = [[name, _in_words(value)] for name, value in _flat(plain(protocol))][:MOST_TOLD]
     weights = "average" if protocol.get("weights") == "average" else "raw"
-    for name, result in list(record["results"].items())[:100]:
+    for name, result in list(record["results"].items())[:MOST_TOLD]:
         about = {**ABOUT.get(name, {}), **{key: each for key, each in mapping(result).items() if isinstance(each, str)}}
         yield {
             **_score(name, mapping(result).get("value"), about),
@@ -102,7 +112,7 @@ def _score(name: str, value: Any, about: Mapping) -> dict:
 
 
 def _fingerprint(network: Any) -> str:
-    return text(mapping(network).get("fingerprint"), 12).rstrip("…")
+    return text(mapping(network).get("fingerprint"))[:12]
 
 
 def _flat(values: Mapping, prefix: str = "") -> Iterator[tuple]:
@@ -155,8 +165,9 @@ def best_score(evaluation: Sequence[dict], kept: Sequence[dict], wanted: Optiona
     scores of `mxgan evaluate` count if there are none, since they have other numbers of samples.
     """
     metrics = [(f"{prefix}{name}", ABOUT[name]["better"]) for name in MAIN_METRICS for prefix in (AVERAGED, "")]
+    evaluation = rows_by_step(list(evaluation))
     for metric, better in [wanted] if wanted else metrics:
-        rows = [(number(row.get(metric)), row["step"], "evaluation.jsonl") for row in rows_by_step(list(evaluation))]
+        rows = [(number(row.get(metric)), row["step"], "evaluation.jsonl") for row in evaluation]
         files = [(each["value"], each["step"], each["source"]) for each in kept if _name_of(each) == metric]
         for found in (rows, files):
             known = [each for each in found if each[0] is not None]

@@ -1,26 +1,47 @@
-"""The view of a run: everything that a page shows of it, as one dict of JSON values."""
+"""The view of a run: everything that a page shows of it, as one dict of JSON values.
+
+Its keys are always there, and empty if there is nothing:
+
+    overview : `mxgan.runs.overview.Overview` as a dict. title : of the page.
+    charts : see `mxgan.report.curves.curves`. marks : see `mxgan.report.marks.marks`.
+    pictures : [{title, label, frames: [{step, file, alt}]}], `file` relative to the run.
+    scores : [{metric, title, value, error, better, unit, summary, step, weights, samples, classifier, source,
+        protocol: [[name, text]]}], the newest of evaluation.jsonl and all of evaluation/*.json.
+    recipe : {name, summary, source}. settings : [{name, published, run}] where the run differs from it.
+    run_settings : [{name, value}] of the run outside the recipe. configuration : [{name, value}] of all settings.
+    changes : [{step, settings: [{name, before, after}]}], made on resume.
+    environment : [{name, value}] of the machine. data : {name, count, sha256, classes}.
+    origin : for an imported run, from what, in words.
+    command : the command that makes the run again. commands : {resume, sample, evaluate, export}.
+    nearest : see `mxgan.runs.nearest`. problems : texts.
+"""
 
 from __future__ import annotations
 
+import functools
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, NamedTuple, Optional, Union
 
-from mxgan.errors import MXGANError
+from mxgan.errors import ArgumentError, MXGANError
 from mxgan.report.curves import curves
 from mxgan.report.lines import read_lines
 from mxgan.report.marks import marks
 from mxgan.report.values import in_utf_8, mapping, plain, step_of, text
+from mxgan.runs.command import command_of
 from mxgan.runs.config import RunConfig, config_of_record
 from mxgan.runs.facts import recipe_differences
-from mxgan.runs.overview import overview, picture_files, run_record
+from mxgan.runs.overview import overview, run_record
 from mxgan.runs.scores import ABOUT, kept_scores, newest_scores
 from mxgan.runtime.config import setting_paths
 from mxgan.training.run_folder import RunFolder
 
 __all__ = ["PICTURES", "run_view"]
 
+MOST_SETTINGS = 1000
+MOST_TITLES = 50
 MOST_FRAMES = 1000  # of one kind of picture; above, frames between are left out
 
 # title of the files in samples/ → (label, the alternative text of one frame)
@@ -41,67 +62,86 @@ def run_view(path: Union[str, Path], pictures: bool = True) -> dict:
     ----------
     pictures : whether to list the pictures.
 
-    Returns
-    -------
-    dict with these keys, each empty if there is nothing:
-        overview : `mxgan.runs.overview.Overview` as a dict. title : of the page.
-        charts : see `mxgan.report.curves.curves`. marks : see `mxgan.report.marks.marks`.
-        pictures : [{title, label, frames: [{step, file, alt}]}], `file` relative to the run.
-        scores : [{metric, title, value, error, better, unit, summary, step, weights, samples, classifier, source,
-            protocol: [[name, text]]}], the newest of evaluation.jsonl and all of evaluation/*.json.
-        recipe : {name, summary, source}. settings : [{name, published, run}] where the run differs from it.
-        run_settings : [{name, value}] of the run outside the recipe. configuration : [{name, value}] of all settings.
-        changes : [{step, settings: [{name, before, after}]}], made on resume.
-        environment : [{name, value}] of the machine. data : {name, count, sha256, classes}.
-        origin : for an imported run, from what, in words.
-        command : the command that makes the run again. commands : {resume, sample, evaluate, export}.
-        nearest : see `mxgan.runs.nearest`. problems : texts.
+    Returns the dict that this module describes.
     """
     path = Path(path)
     folder, seen = RunFolder(path), overview(path)
     record, _ = run_record(path)
     history, evaluation, events = map(read_lines, (folder.history_path, folder.evaluation_path, folder.events_path))
-    config, unfit = _config(record)
+    read = [problem for lines in (history, evaluation, events) for problem in lines.problems]
+    meaning = _meaning(json.dumps(record["run"])) if record else _Meaning()
+    command, remark = _command(record, meaning)
     kept, _ = kept_scores(path)
     return {
         "overview": seen.as_dict(),
         "title": seen.name,
         "charts": curves(history.rows, evaluation.rows, ABOUT),
         "marks": marks(history.rows, events.rows, record.get("changes")),
-        "pictures": _pictures(path) if pictures else [],
+        "pictures": _pictures(folder) if pictures else [],
         "scores": [*newest_scores(evaluation.rows), *kept],
-        **_settings(record, config, seen.recipe),
+        **_settings(record, meaning.config, seen.recipe),
         "changes": _changes(record.get("changes")),
         "environment": _environment(mapping(record.get("versions"))),
         "data": _data(mapping(record.get("data"))),
         "origin": _origin(record.get("imported")),
-        "command": "",
+        "command": command,
         "commands": _commands(path, record),
         "nearest": [],
-        "problems": [*seen.problems, *unfit, *history.problems, *evaluation.problems, *events.problems],
+        "problems": [*seen.problems, *filter(None, (meaning.misfit, remark)), *read],
     }
 
 
-def _config(record: Mapping) -> tuple:
-    """(the settings, problems): None, and why, if they do not fit this version of mxgan."""
-    if not record:
-        return None, []
+class _Meaning(NamedTuple):
+    """What the settings in a config.json mean to this version of mxgan.
+
+    Attributes
+    ----------
+    config : None if they do not fit it; then `misfit` says why.
+    command : the command that makes the run again; "" if there is none, and then `unable` says why.
+    """
+
+    config: Optional[RunConfig] = None
+    misfit: str = ""
+    command: str = ""
+    unable: str = ""
+
+
+@functools.lru_cache(maxsize=256)  # a page is made again and again while its run goes on
+def _meaning(run: str) -> _Meaning:
+    """The meaning of a run's settings, given as JSON."""
     try:
-        return config_of_record(record), []
+        config = config_of_record({"run": json.loads(run)})
     except MXGANError as error:
-        return None, [f"config.json does not fit this version of mxgan: {text(str(error), 500)}"]
+        return _Meaning(misfit=f"config.json does not fit this version of mxgan: {text(str(error), 500)}")
+    try:
+        return _Meaning(config, command=command_of(config))
+    except ArgumentError as error:
+        return _Meaning(config, unable=text(str(error), 500))
 
 
-def _pictures(path: Path) -> list:
+def _command(record: Mapping, meaning: _Meaning) -> tuple:
+    """(the command that makes the run again, what is to be said of it); "" if there is none."""
+    if isinstance(record.get("imported"), Mapping):
+        return "", ""
+    changed = [str(each["step"]) for each in _changes(record.get("changes"))]
+    said = f"Settings were changed at step {', '.join(changed)}; the command has the last ones from its beginning."
+    return meaning.command, meaning.unable or (said if changed and meaning.command else "")
+
+
+def _pictures(folder: RunFolder) -> list:
+    """All pictures but those whose names UTF-8 does not have: no page could name their files."""
     found = []
-    for title, files in picture_files(path).items():
+    for title, files in folder.all_pictures().items():
+        if title != in_utf_8(title) or len(found) == MOST_TITLES:
+            continue
         label, alt = PICTURES.get(title, (title, f"{title} at step {{step}}"))
         frames = [
-            {"step": step, "file": f"samples/{files[step]}", "alt": alt.replace("{step}", str(step))}
+            {"step": step, "file": f"samples/{files[step].name}", "alt": alt.replace("{step}", str(step))}
             for step in _thinned(list(files))
         ]
         found.append({"title": title, "label": label, "frames": frames})
-    return sorted(found, key=lambda each: list(PICTURES).index(each["title"]) if each["title"] in PICTURES else 99)
+    order = {title: number for number, title in enumerate(PICTURES)}
+    return sorted(found, key=lambda each: order.get(each["title"], len(order)))
 
 
 def _thinned(steps: Sequence[int]) -> list:
@@ -122,11 +162,13 @@ def _settings(record: Mapping, config: Optional[RunConfig], published: Optional[
             {"name": name, "published": plain(then), "run": plain(own)} for name, (then, own) in differing.items()
         ],
         "run_settings": [
-            {"name": text(name, 200), "value": plain(value)} for name, value in run.items() if name != "recipe"
+            {"name": text(name, 200), "value": plain(value)}
+            for name, value in list(run.items())[:MOST_SETTINGS]
+            if name != "recipe"
         ],
         "configuration": [
             {"name": text(name, 400), "value": plain(value)}
-            for name, value in list(setting_paths(run).items())[:1000]
+            for name, value in list(setting_paths(run).items())[:MOST_SETTINGS]
             if not name.startswith("recipe.run_defaults")
         ],
     }

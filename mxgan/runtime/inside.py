@@ -9,13 +9,14 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, Optional
 
 from mxgan.errors import CorruptFileError
 
-__all__ = ["Entry", "entries_inside", "json_inside", "open_inside", "size_inside"]
+__all__ = ["Entry", "entries_inside", "json_inside", "open_inside", "tree_inside"]
 
 MOST_ENTRIES = 100_000  # of one folder, and of one run: a listing must end
+DEEPEST = 64  # levels of a file of JSON
 _LONGEST_NUMBER = 300  # digits of a whole number; Python takes quadratic time for more
 
 
@@ -71,7 +72,8 @@ def open_inside(folder: Path, *names: str) -> BinaryIO:
 def json_inside(folder: Path, *names: str, most: int = 1 << 24) -> Any:
     """The JSON value in the file NAMES below `folder`; NaN and infinities are None.
 
-    Raises CorruptFileError for any other content, a file above `most` bytes, a link, and if the file is missing.
+    Raises CorruptFileError for any other content, more than DEEPEST levels, a file above `most` bytes, a link, and if
+    the file is missing.
     """
     path = folder.joinpath(*names)
     try:
@@ -79,10 +81,22 @@ def json_inside(folder: Path, *names: str, most: int = 1 << 24) -> Any:
             content = stream.read(most + 1)
         if len(content) > most:
             raise CorruptFileError(path, f"is larger than {most >> 20} MB")
-        return DECODER.decode(content.decode())
+        value = DECODER.decode(content.decode())
+        if _is_deep(value):
+            raise CorruptFileError(path, f"is nested in more than {DEEPEST} levels")
+        return value
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise CorruptFileError(path, f"cannot be read as JSON: {reason}") from error
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether a value has more than DEEPEST levels: whoever walks it would run out of stack."""
+    level = [value]
+    for _ in range(DEEPEST):
+        groups = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, (dict, list)))
+        level = [each for group in groups for each in group]
+    return any(isinstance(each, (dict, list)) for each in level)
 
 
 def _whole_number(digits: str) -> int:
@@ -98,27 +112,30 @@ def entries_inside(folder: Path, *names: str) -> list:
     """The files and folders in the folder NAMES below `folder`, at most MOST_ENTRIES; [] if it is missing or a link."""
     try:
         with _descriptor(folder, names) as handle, os.scandir(handle) as found:
-            return [_entry(each) for each, _ in zip(found, range(MOST_ENTRIES)) if _is_own(each)]
+            return [entry for each, _ in zip(found, range(MOST_ENTRIES)) for entry in [_entry(each)] if entry]
     except OSError:
         return []
 
 
-def _is_own(entry: os.DirEntry) -> bool:
-    return entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
+def _entry(found: os.DirEntry) -> Optional[Entry]:
+    """The entry; None for a link, a pipe, a device, and for what has vanished since the folder was listed."""
+    try:
+        is_folder = found.is_dir(follow_symlinks=False)
+        told = found.stat(follow_symlinks=False) if is_folder or found.is_file(follow_symlinks=False) else None
+    except OSError:
+        return None
+    return told and Entry(found.name, is_folder, told.st_size, told.st_mtime)
 
 
-def _entry(entry: os.DirEntry) -> Entry:
-    found = entry.stat(follow_symlinks=False)
-    return Entry(entry.name, entry.is_dir(follow_symlinks=False), found.st_size, found.st_mtime)
+def tree_inside(folder: Path) -> dict:
+    """{names of a folder below `folder`: its entries, see `entries_inside`}, with () for `folder` itself.
 
-
-def size_inside(folder: Path) -> int:
-    """The bytes of all files in a folder and below it; links do not count. It stops counting at MOST_ENTRIES files."""
-    total, seen, waiting = 0, 0, [()]
+    It ends at MOST_ENTRIES entries in all.
+    """
+    found, seen, waiting = {}, 0, [()]
     while waiting and seen < MOST_ENTRIES:
         names = waiting.pop()
-        entries = entries_inside(folder, *names)
-        seen += len(entries)
-        total += sum(entry.size for entry in entries if not entry.is_folder)
-        waiting += [(*names, entry.name) for entry in entries if entry.is_folder]
-    return total
+        found[names] = entries_inside(folder, *names)
+        seen += len(found[names])
+        waiting += [(*names, entry.name) for entry in found[names] if entry.is_folder]
+    return found

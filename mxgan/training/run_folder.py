@@ -12,7 +12,6 @@ NAME/checkpoints/STEP/    see checkpoint.py
 
 from __future__ import annotations
 
-import glob
 import json
 import re
 import shlex
@@ -22,7 +21,9 @@ from typing import Optional, Union
 
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, RunFolderError
 from mxgan.runtime.files import clear_leftovers, open_plain, read_json, remove_folder
+from mxgan.runtime.inside import entries_inside
 from mxgan.runtime.paths import checked_path, path_for_mxnet
+from mxgan.training.picture_files import newest_picture, pictures_among
 
 __all__ = ["BEST", "RunFolder"]
 
@@ -127,21 +128,15 @@ class RunFolder:
         """The path of the picture `title` of `step`."""
         return self.samples / f"{title}-{step:06d}.png"
 
-    def pictures(self, title: str = "gout") -> dict:
-        """{step: path} of the pictures `title`, in the order of steps; {} for a title that names another folder."""
-        if "/" in title:
-            return {}
-        found = {path.stem.rpartition("-")[2]: path for path in self.samples.glob(f"{glob.escape(title)}-*.png")}
-        numbers = {int(number): path for number, path in found.items() if _NUMBER.fullmatch(number)}
-        return {step: path for step, path in sorted(numbers.items()) if path.stem.rpartition("-")[0] == title}
+    def all_pictures(self) -> dict:
+        """{title: {step: path}} of all pictures, in the order of titles and steps; links are left out."""
+        found = pictures_among(entries_inside(self.path, "samples"))
+        return {title: {step: self.samples / name for step, name in names.items()} for title, names in found.items()}
 
-    def picture_titles(self) -> list:
-        """The titles of the pictures that there are, in alphabetical order."""
-        return sorted({path.stem.rpartition("-")[0] for path in self.samples.glob("*-*.png")})
-
-    def latest_picture(self, title: str = "gout") -> Optional[Path]:
-        """The newest picture `title`; None if there is none."""
-        return next(reversed(self.pictures(title).values()), None)
+    def latest_picture(self) -> Optional[Path]:
+        """The newest gout; without any, the newest picture of another kind; None without one."""
+        name = newest_picture(pictures_among(entries_inside(self.path, "samples")))
+        return self.samples / name if name else None
 
     def check_data(self, data: dict) -> None:
         """Raise ArgumentError unless these are the data that the run was trained on.

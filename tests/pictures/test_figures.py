@@ -1,11 +1,13 @@
 """Figures, checked by the pixels of the decoded PNG."""
 
+from xml.etree import ElementTree
+
 import cv2
 import numpy as np
 import pytest
 
 from mxgan.errors import ArgumentError
-from mxgan.pictures.figures import loss_figure, scored_figure
+from mxgan.pictures.figures import Line, Panel, _smoothed, loss_figure, panels_figure, scored_figure
 
 
 def decoded(content: bytes) -> np.ndarray:
@@ -57,3 +59,24 @@ def test_rows_may_be_of_different_lengths():
     two = decoded(scored_figure({"fake": (images, np.ones(3)), "real": (images[:1], np.ones(1))}))
     one = decoded(scored_figure({"fake": (images, np.ones(3))}))
     assert two.shape[0] == 2 * one.shape[0]
+
+
+def test_a_smoothed_curve_has_the_mean_of_its_neighbours_and_keeps_gaps():
+    values = np.array([0.0, 3.0, 6.0, np.nan, 2.0, 4.0])
+    np.testing.assert_array_equal(_smoothed(values, 3), [1.5, 3.0, 4.5, np.nan, 3.0, 3.0])
+    np.testing.assert_array_equal(_smoothed(values, 1), values)
+    np.testing.assert_array_equal(_smoothed(values, 100), [3.0, 3.0, 3.0, np.nan, 3.0, 3.0])
+
+
+def test_several_panels_and_names_that_matplotlib_would_take_for_formulas():
+    names = ["$\\frac{$", "_hidden", "a\x00\x1b[2Jb", "$a$"]
+    panels = [Panel(name, [Line(name, [1, 2], [1.0, 2.0], "tab:blue")], name) for name in names]
+    assert panels_figure(panels, names[0]).startswith(b"\x89PNG")
+    svg = panels_figure(panels[2:3], names[2], "svg")
+    assert ElementTree.fromstring(svg).tag.endswith("svg")  # no character that XML does not have
+    with pytest.raises(ArgumentError, match="no panels to draw"):
+        panels_figure([])
+
+
+def test_the_losses_of_a_run_whose_name_has_dollar_signs_can_be_drawn():
+    assert loss_figure([1], {"G": [1.0]}, "$\\frac{$").startswith(b"\x89PNG")

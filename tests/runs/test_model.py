@@ -93,7 +93,7 @@ def test_only_scores_of_the_same_weights_are_told(run, tmp_path, caplog):
     assert sum(len(model_of(run, averaged=each).facts["scores"]) for each in (True, False)) == 1
     said = [message for message in caplog.messages if "left out of the scores" in message]
     assert any("broken.json" in message for message in said)
-    assert any("list.json is left out of the scores: it is not a file of `mxgan evaluate`" in m for m in said)
+    assert any("left out of the scores: evaluation/list.json is not a file of `mxgan evaluate`" in m for m in said)
 
 
 def test_names_that_utf_8_does_not_have_are_written_all_the_same(run, tmp_path):
