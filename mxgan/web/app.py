@@ -1,0 +1,71 @@
+"""The pages of the server as one ASGI app; `mxgan.web.security` stands in front of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Optional
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from mxgan.errors import ArgumentError, MXGANError
+from mxgan.report.page import render
+from mxgan.web import pages, pictures
+from mxgan.web.folder import NotServedError
+from mxgan.web.security import Guard
+from mxgan.web.site import Site
+from mxgan.web.tokens import Token
+from mxgan.web.workers import BusyError
+
+__all__ = ["make_app"]
+
+ROUTES = {
+    "/": pages.list_page,
+    "/compare": pages.compare_page,
+    "/static/{name}": pages.static,
+    "/api/runs": pages.all_runs,
+    "/api/run/{id:path}": pages.run_data,
+    "/run/{id:path}/samples/{file}": pictures.picture,
+    "/run/{id:path}/thumbnails/{file}": pictures.thumbnail,
+    "/run/{id:path}/": pages.run_page,
+}
+
+
+def make_app(site: Site, names: frozenset, token: Optional[Token] = None, more: Sequence[Route] = ()) -> Guard:
+    """The server's app.
+
+    Parameters
+    ----------
+    site : the folder that is served, with its threads. names : of the server, in Host headers.
+    token : asked of every request, if there is one.
+    more : further routes, before these. They find the site as `request.app.state.site`, and their exceptions of
+        mxgan become answers in words.
+    """
+    routes = [*more, *(Route(path, page, methods=["GET"]) for path, page in ROUTES.items())]
+    app = Starlette(routes=routes, exception_handlers={MXGANError: _failed, HTTPException: _not_found})
+    app.router.redirect_slashes = False
+    app.state.site = site
+    return Guard(app, names, token)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    if isinstance(error, BusyError):
+        raise error
+    status = 404 if isinstance(error, NotServedError) else 400 if isinstance(error, ArgumentError) else 500
+    return _told(request, status, str(error))
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    return _told(request, error.status_code, "There is no such page.")
+
+
+def _told(request: Request, status: int, text: str) -> Response:
+    """The text as JSON for a script, as a page for a reader."""
+    if request.url.path.startswith("/api/"):
+        return JSONResponse({"error": text}, status)
+    body = render("message.html", {"text": text}, inline=False, root="/").encode()
+    return Response(body, status, media_type="text/html")

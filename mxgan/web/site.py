@@ -1,0 +1,98 @@
+"""What all pages of the server share: the folder, the threads, what was read, and how often a page should ask."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from mxgan.report.page import render
+from mxgan.report.values import in_utf_8
+from mxgan.runs.overview import overview
+from mxgan.runs.view import run_view
+from mxgan.web.folder import ServedFolder, address_of
+from mxgan.web.watching import Content, Kept, fingerprint
+from mxgan.web.workers import Workers
+
+__all__ = ["Pace", "Site"]
+
+CHECK_EVERY = 15  # seconds between looks whether the process of a training is alive
+
+
+class Pace:
+    """How many seconds a page should wait before it asks again: longer with many viewers, so that the work is bounded.
+
+    Parameters
+    ----------
+    a_second : the most answers to questions of pages, of all viewers together.
+    """
+
+    WINDOW = 10.0
+
+    def __init__(self, a_second: float = 4.0, shortest: float = 2.0, longest: float = 30.0) -> None:
+        self._a_second, self._shortest, self._longest = a_second, shortest, longest
+        self.seconds, self._count, self._began = shortest, 0, time.monotonic()
+
+    def count(self) -> None:
+        """Count one question."""
+        now = time.monotonic()
+        self._count += 1
+        if now - self._began > self.WINDOW:
+            viewers = self._count / (now - self._began) * self.seconds
+            self.seconds = min(max(viewers / self._a_second, self._shortest), self._longest)
+            self._count, self._began = 0, now
+
+
+class Site:
+    """The state of one server.
+
+    Attributes
+    ----------
+    folder : the runs. files : threads for pictures. readers : the one thread that reads runs. kept : what was read.
+    pace : how often pages ask.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = ServedFolder(folder)
+        self.files, self.readers = Workers(threads=2), Workers(threads=1)
+        self.kept, self.pace = Kept(self.readers), Pace()
+        self._rows: dict = {}  # path → (fingerprint, overview); only the reader touches it
+
+    async def runs(self) -> Content:
+        """The list of runs as JSON: {folder, runs: [overview with id and address], problems}."""
+        return await self.kept.get("runs", self._all_seen, self._list)
+
+    async def view(self, run_id: str) -> Content:
+        """The view of a run as JSON (`mxgan.runs.view.run_view`); NotServedError if there is none."""
+
+        def look() -> tuple:
+            return self._seen(self.folder.run(run_id))
+
+        def make() -> Content:
+            view = run_view(self.folder.run(run_id))
+            return Content.of({**view, "sections": render("sections.html", view, inline=False, root="../../")})
+
+        return await self.kept.get(("view", run_id), look, make)
+
+    def _seen(self, path: Path) -> tuple:
+        """The fingerprint of a run and its state, which changes without its files when its process is killed."""
+        seen, row = self._row(path)
+        return seen, row["state"]
+
+    def _all_seen(self) -> tuple:
+        runs, problems = self.folder.look()
+        return tuple(runs), tuple(problems), tuple(map(self._seen, runs.values()))
+
+    def _list(self) -> Content:
+        runs, problems = self.folder.look()
+        rows = [{**self._row(path)[1], "id": run_id, "address": address_of(run_id)} for run_id, path in runs.items()]
+        self._rows = {path: self._rows[path] for path in runs.values()}
+        return Content.of({"folder": in_utf_8(str(self.folder.path)), "runs": rows, "problems": problems})
+
+    def _row(self, path: Path) -> tuple:
+        """(fingerprint, overview as a dict) of a run; read again if its files changed, a training's every CHECK_EVERY."""
+        now, seen = time.monotonic(), fingerprint(path)
+        before, row, until = self._rows.get(path, (None, None, 0.0))
+        if seen != before or (row["state"] == "training" and now > until):
+            row = overview(path).as_dict()
+            self._rows[path] = (seen, row, now + CHECK_EVERY)
+        return seen, row
