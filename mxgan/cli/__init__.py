@@ -14,6 +14,7 @@
     importing.py    mxgan import
     report.py       mxgan report
     summary.py      mxgan summary
+    serve.py        mxgan serve
     doctor.py       the checks of `mxgan doctor`
     outputs.py      files at the paths that the user gives
     terminal.py     errors, the log, signals

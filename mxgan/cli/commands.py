@@ -22,6 +22,7 @@ from mxgan.cli.projections import project
 from mxgan.cli.report import report
 from mxgan.cli.run import run
 from mxgan.cli.sample import sample
+from mxgan.cli.serve import serve
 from mxgan.cli.streams import Group, say
 from mxgan.cli.summary import summary
 from mxgan.cli.terminal import readable_errors, show_log, stop_on_signals
@@ -52,6 +53,7 @@ main.add_command(project)
 main.add_command(film)
 main.add_command(import_command)
 main.add_command(report)
+main.add_command(serve)
 
 
 @main.command(cls=TrainingCommand)

@@ -12,7 +12,7 @@ from typing import Optional
 
 from mxgan.errors import ArgumentError
 
-__all__ = ["Address", "is_allowed_name", "listen", "names_of", "resolved"]
+__all__ = ["Address", "address_text", "is_allowed_name", "listen", "names_of", "resolved"]
 
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_.-]{0,251}[a-z0-9])?")
@@ -45,7 +45,9 @@ def resolved(host: str) -> Address:
         rows = []
     found = sorted((family != socket.AF_INET, family, address[0]) for family, _, _, _, address in rows)
     if not found:
-        raise ArgumentError(f"--host {host!r:.200} has no address on this machine. Give 127.0.0.1, or a name or address.")
+        raise ArgumentError(
+            f"--host {host!r:.200} has no address on this machine. Give 127.0.0.1, or a name or address."
+        )
     _, family, address = found[0]
     return Address(host, family, address, all(_is_loopback(each) for _, _, each in found))
 
@@ -76,6 +78,14 @@ def listen(address: Address, port: int) -> socket.socket:
     return found
 
 
+def address_text(address: Address, port: int) -> str:
+    """The address for a browser's line; for 0.0.0.0 and :: this machine's name."""
+    host = address.host
+    if _plain(address.address).is_unspecified:
+        host = socket.gethostname().lower()
+    return f"http://[{host.strip('[]')}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
 def names_of(address: Address, others: Iterable[str]) -> frozenset:
     """The names that a request's Host header may have: loopback's, the address's own, and `others`.
 
@@ -84,9 +94,13 @@ def names_of(address: Address, others: Iterable[str]) -> frozenset:
     others = [each.lower() for each in others]
     for each in others:
         if not (_NAME.fullmatch(each) or _HOST_HEADER.fullmatch(f"[{each.strip('[]')}]")):
-            raise ArgumentError(f"--allow-host {each!r:.200} is no name of a host. Give a name alone, as box.example.org.")
-    own = [address.host.lower(), address.address.lower()]
-    return frozenset([*_LOOPBACK_NAMES, *(f"[{each.strip('[]')}]" if ":" in each else each for each in [*own, *others])])
+            raise ArgumentError(
+                f"--allow-host {each!r:.200} is no name of a host. Give a name alone, as box.example.org."
+            )
+    own = [address.host.lower(), address.address.lower(), socket.gethostname().lower()]
+    return frozenset(
+        [*_LOOPBACK_NAMES, *(f"[{each.strip('[]')}]" if ":" in each else each for each in [*own, *others])]
+    )
 
 
 def is_allowed_name(header: str, names: frozenset, local: str) -> Optional[bool]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Optional
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from mxgan.errors import ArgumentError, MXGANError
 from mxgan.report.page import render
+from mxgan.report.values import in_utf_8
 from mxgan.web import pages, pictures
 from mxgan.web.folder import NotServedError
 from mxgan.web.security import Guard
@@ -46,6 +46,7 @@ def make_app(site: Site, names: frozenset, token: Optional[Token] = None, more: 
         mxgan become answers in words.
     """
     routes = [*more, *(Route(path, page, methods=["GET"]) for path, page in ROUTES.items())]
+    routes.append(Route("/favicon.ico", _no_icon))
     app = Starlette(routes=routes, exception_handlers={MXGANError: _failed, HTTPException: _not_found})
     app.router.redirect_slashes = False
     app.state.site = site
@@ -65,7 +66,13 @@ async def _not_found(request: Request, error: Exception) -> Response:
 
 def _told(request: Request, status: int, text: str) -> Response:
     """The text as JSON for a script, as a page for a reader."""
-    if request.url.path.startswith("/api/"):
+    if request.scope["path"].startswith("/api/"):
         return JSONResponse({"error": text}, status)
-    body = render("message.html", {"text": text}, inline=False, root="/").encode()
-    return Response(body, status, media_type="text/html")
+    title = "Not found" if status == 404 else "Not possible"
+    return HTMLResponse(
+        render("message.html", {"title": title, "text": in_utf_8(text)}, inline=False, root="/"), status
+    )
+
+
+async def _no_icon(request: Request) -> Response:
+    return Response(status_code=204)

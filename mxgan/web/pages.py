@@ -13,7 +13,7 @@ from mxgan.errors import ArgumentError
 from mxgan.report.assets import asset
 from mxgan.report.page import render
 from mxgan.runs.comparison import compare
-from mxgan.web.folder import NotServedError
+from mxgan.web.folder import NotServedError, address_of
 from mxgan.web.pictures import with_etag
 from mxgan.web.site import Site
 from mxgan.web.watching import Content
@@ -67,7 +67,8 @@ async def run_page(request: Request) -> Response:
     def make() -> Content:
         view = json.loads(content.body)
         del view["sections"]
-        return _page(render("live.html", view, inline=False, root="../../", etag=content.etag))
+        more = {"etag": content.etag, "address": address_of(run_id), "links": site.links(run_id)}
+        return _page(render("live.html", view, inline=False, root="../../", **more))
 
     return _html(await site.kept.get(("page", run_id), lambda: content.etag, make, at_once=True))
 

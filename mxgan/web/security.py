@@ -71,7 +71,9 @@ class Guard:
             await answer.instead(_words(503, f"{error}\n", {"retry-after": "5"}), scope, receive)
         except Exception:  # of one request; the server goes on
             logger.exception("a request could not be answered")
-            await answer.instead(_words(500, "The server could not make this page; its log says why.\n"), scope, receive)
+            await answer.instead(
+                _words(500, "The server could not make this page; its log says why.\n"), scope, receive
+            )
 
     def _refusal(self, scope) -> Optional[Response]:
         """The answer to a request that does not get further; None for one that does."""

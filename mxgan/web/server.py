@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import socket
 import threading
@@ -21,16 +20,11 @@ HEADERS_AT_MOST = 1 << 14  # bytes of a request's line and headers
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def run_until_signal(app, listener: socket.socket, nice: int) -> None:
-    """Serve an ASGI app at a listening socket until SIGINT, SIGTERM or SIGHUP; open connections get one second.
-
-    Parameters
-    ----------
-    nice : added to the niceness of this process, so that a training beside it comes first.
-    """
-    os.nice(nice)
+def run_until_signal(app, listener: socket.socket) -> None:
+    """Serve an ASGI app at a listening socket until SIGINT, SIGTERM or SIGHUP; open connections get one second."""
     config = uvicorn.Config(
         app,
+        interface="asgi3",
         http=Connection,
         ws="none",
         loop="asyncio",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 from mxgan.report.page import render
 from mxgan.report.values import in_utf_8
@@ -13,7 +14,7 @@ from mxgan.web.folder import ServedFolder, address_of
 from mxgan.web.watching import Content, Kept, fingerprint
 from mxgan.web.workers import Workers
 
-__all__ = ["Pace", "Site"]
+__all__ = ["Pace", "Site", "sections", "with_addresses"]
 
 CHECK_EVERY = 15  # seconds between looks whether the process of a training is alive
 
@@ -47,15 +48,16 @@ class Site:
 
     Attributes
     ----------
-    folder : the runs. files : threads for pictures. readers : the one thread that reads runs. kept : what was read.
-    pace : how often pages ask.
+    folder : the runs. files : threads for pictures. readers : threads that read runs, one at a time for each run. kept : what was read.
+    pace : how often pages ask. more_pages : {label: begin of the address} of other pages on a run; the id follows.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = ServedFolder(folder)
-        self.files, self.readers = Workers(threads=2), Workers(threads=1)
+        self.files, self.readers = Workers(threads=2), Workers(threads=2)
         self.kept, self.pace = Kept(self.readers), Pace()
-        self._rows: dict = {}  # path → (fingerprint, overview); only the reader touches it
+        self.more_pages: dict = {}
+        self._rows: dict = {}  # path → (fingerprint, overview, time of the next look)
 
     async def runs(self) -> Content:
         """The list of runs as JSON: {folder, runs: [overview with id and address], problems}."""
@@ -68,10 +70,14 @@ class Site:
             return self._seen(self.folder.run(run_id))
 
         def make() -> Content:
-            view = run_view(self.folder.run(run_id))
-            return Content.of({**view, "sections": render("sections.html", view, inline=False, root="../../")})
+            view = with_addresses(run_view(self.folder.run(run_id)))
+            return Content.of({**view, "sections": sections(view)})
 
         return await self.kept.get(("view", run_id), look, make)
+
+    def links(self, run_id: str) -> list:
+        """(label, address below the root) of other pages on a run."""
+        return [(label, f"{page}/{address_of(run_id)}/") for label, page in self.more_pages.items()]
 
     def _seen(self, path: Path) -> tuple:
         """The fingerprint of a run and its state, which changes without its files when its process is killed."""
@@ -85,7 +91,7 @@ class Site:
     def _list(self) -> Content:
         runs, problems = self.folder.look()
         rows = [{**self._row(path)[1], "id": run_id, "address": address_of(run_id)} for run_id, path in runs.items()]
-        self._rows = {path: self._rows[path] for path in runs.values()}
+        self._rows = {path: known for path, known in self._rows.copy().items() if path in set(runs.values())}
         return Content.of({"folder": in_utf_8(str(self.folder.path)), "runs": rows, "problems": problems})
 
     def _row(self, path: Path) -> tuple:
@@ -96,3 +102,27 @@ class Site:
             row = overview(path).as_dict()
             self._rows[path] = (seen, row, now + CHECK_EVERY)
         return seen, row
+
+
+def with_addresses(view: dict) -> dict:
+    """The view with `src`, the address of each picture relative to the run's page, where the name is none."""
+    for kind in view["pictures"]:
+        for frame in kind["frames"]:
+            address = quote(frame["file"])
+            if address != frame["file"]:
+                frame["src"] = address
+    return view
+
+
+def sections(view: dict) -> str:
+    """The sections of a run's page as HTML, for a page that is open already; the curves and pictures are not in it."""
+    charts = [
+        {**each, "x": each["x"][-1:], "series": [_last(row) for row in each["series"]]} for each in view["charts"]
+    ]
+    pictures = [{**kind, "frames": kind["frames"][-1:]} for kind in view["pictures"]]
+    page = render("run.html", {**view, "charts": charts, "pictures": pictures}, inline=False, root="../../")
+    return page.partition('<main id="main">')[2].rpartition("</main>")[0]
+
+
+def _last(series: dict) -> dict:
+    return {**series, "values": series["values"][-1:]}

@@ -18,7 +18,9 @@ from mxgan.web.workers import Workers
 __all__ = ["Content", "Kept", "fingerprint"]
 
 SHORTEST = 1.0  # seconds for which a content is taken as it is, without a look at the files
-SHARE = 50  # a content that took t seconds of processor time is made again after SHARE × t at the earliest: 2 % of a CPU
+SHARE = (
+    50  # a content that took t seconds of processor time is made again after SHARE × t at the earliest: 2 % of a CPU
+)
 LONGEST = 60.0
 _FILES = ("config.json", "history.jsonl", "evaluation.jsonl", "events.jsonl", "samples", "checkpoints", "evaluation")
 
