@@ -47,31 +47,36 @@ def make_app(site: Site, names: frozenset, token: Optional[Token] = None, more: 
     """
     routes = [*more, *(Route(path, page, methods=["GET"]) for path, page in ROUTES.items())]
     routes.append(Route("/favicon.ico", _no_icon))
-    app = Starlette(routes=routes, exception_handlers={MXGANError: _failed, HTTPException: _not_found})
+    handlers = {MXGANError: _failed, HTTPException: _not_found, Exception: _broken}
+    app = Starlette(routes=routes, exception_handlers=handlers)
     app.router.redirect_slashes = False
     app.state.site = site
     return Guard(app, names, token)
 
 
+STATUS = {NotServedError: 404, ArgumentError: 400, BusyError: 503}
+TITLES = {404: "Not found", 503: "Too busy"}
+
+
 async def _failed(request: Request, error: Exception) -> Response:
-    if isinstance(error, BusyError):
-        raise error
-    status = 404 if isinstance(error, NotServedError) else 400 if isinstance(error, ArgumentError) else 500
+    status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
     return _told(request, status, str(error))
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
-    return _told(request, error.status_code, "There is no such page.")
+    return _told(request, 404, "There is no such page.")
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    return _told(request, 500, "The server could not make this page; its log says why.")
 
 
 def _told(request: Request, status: int, text: str) -> Response:
     """The text as JSON for a script, as a page for a reader."""
     if request.scope["path"].startswith("/api/"):
-        return JSONResponse({"error": text}, status)
-    title = "Not found" if status == 404 else "Not possible"
-    return HTMLResponse(
-        render("message.html", {"title": title, "text": in_utf_8(text)}, inline=False, root="/"), status
-    )
+        return JSONResponse({"error": in_utf_8(text)}, status)
+    view = {"title": TITLES.get(status, "Not possible"), "text": in_utf_8(text)}
+    return HTMLResponse(render("message.html", view, inline=False, root="/"), status)
 
 
 async def _no_icon(request: Request) -> Response:

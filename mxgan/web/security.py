@@ -1,4 +1,4 @@
-"""What every request passes before a page is made: its size, method, host and token; and the headers of every answer."""
+"""What each request passes before a page is made: size, method, host and token; and the headers of each answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from mxgan.web.addresses import is_allowed_name
 from mxgan.web.tokens import FailureLimit, Token
-from mxgan.web.workers import BusyError
 
 __all__ = ["HEADERS", "Guard"]
 
@@ -67,13 +66,8 @@ class Guard:
                 await self._app(scope, receive, answer)
             else:
                 await refusal(scope, receive, answer)
-        except BusyError as error:
-            await answer.instead(_words(503, f"{error}\n", {"retry-after": "5"}), scope, receive)
-        except Exception:  # of one request; the server goes on
-            logger.exception("a request could not be answered")
-            await answer.instead(
-                _words(500, "The server could not make this page; its log says why.\n"), scope, receive
-            )
+        except Exception:  # of one request, answered or cut by now; the server goes on
+            logger.exception("a page could not be made")
 
     def _refusal(self, scope) -> Optional[Response]:
         """The answer to a request that does not get further; None for one that does."""
@@ -116,20 +110,14 @@ class _Answer:
     """The `send` of ASGI with the headers of every answer."""
 
     def __init__(self, send) -> None:
-        self._send, self._begun = send, False
+        self._send = send
 
     async def __call__(self, message) -> None:
         if message["type"] == "http.response.start":
-            self._begun = True
             given = {name.lower() for name, _ in message["headers"]}
             own = [(name.encode(), value.encode()) for name, value in HEADERS.items() if name.encode() not in given]
             message = {**message, "headers": [*message["headers"], *own]}
         await self._send(message)
-
-    async def instead(self, response: Response, scope, receive) -> None:
-        """Send this response, unless another one has begun; then uvicorn cuts the connection."""
-        if not self._begun:
-            await response(scope, receive, self)
 
 
 def _words(status: int, text: str, headers: Optional[dict] = None) -> Response:

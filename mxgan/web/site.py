@@ -48,8 +48,11 @@ class Site:
 
     Attributes
     ----------
-    folder : the runs. files : threads for pictures. readers : threads that read runs, one at a time for each run. kept : what was read.
-    pace : how often pages ask. more_pages : {label: begin of the address} of other pages on a run; the id follows.
+    folder : the runs.
+    files, readers : threads for pictures, and threads that read runs, one at a time for each run.
+    kept : what was read.
+    pace : how often pages ask.
+    more_pages : {label: begin of the address} of other pages on a run; the run's id follows.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -95,7 +98,7 @@ class Site:
         return Content.of({"folder": in_utf_8(str(self.folder.path)), "runs": rows, "problems": problems})
 
     def _row(self, path: Path) -> tuple:
-        """(fingerprint, overview as a dict) of a run; read again if its files changed, a training's every CHECK_EVERY."""
+        """(fingerprint, overview) of a run; read again if its files changed, and a training's every CHECK_EVERY s."""
         now, seen = time.monotonic(), fingerprint(path)
         before, row, until = self._rows.get(path, (None, None, 0.0))
         if seen != before or (row["state"] == "training" and now > until):
@@ -105,17 +108,15 @@ class Site:
 
 
 def with_addresses(view: dict) -> dict:
-    """The view with `src`, the address of each picture relative to the run's page, where the name is none."""
+    """The view with `src`, the address of each picture relative to the run's page; a name may hold # or %."""
     for kind in view["pictures"]:
         for frame in kind["frames"]:
-            address = quote(frame["file"])
-            if address != frame["file"]:
-                frame["src"] = address
+            frame["src"] = quote(frame["file"])
     return view
 
 
 def sections(view: dict) -> str:
-    """The sections of a run's page as HTML, for a page that is open already; the curves and pictures are not in it."""
+    """The sections of a run's page as HTML, for a page that is open already; without the values of the curves."""
     charts = [
         {**each, "x": each["x"][-1:], "series": [_last(row) for row in each["series"]]} for each in view["charts"]
     ]

@@ -28,8 +28,8 @@ def checked_token(text: Optional[str]) -> Optional[str]:
         return secrets.token_urlsafe(32)
     if text is not None and not _TOKEN.fullmatch(text):
         raise ArgumentError(
-            f"--token has {len(text)} characters that cannot all be used; a token has {SHORTEST} to 256 letters, digits "
-            "or characters of . _ ~ + / = -. Give --token auto for a new one."
+            f"--token has {len(text)} characters, of which some may not be allowed; a token has {SHORTEST} to 256 of "
+            "a to z, A to Z, 0 to 9 and . _ ~ + / = -. Give --token auto for a new one."
         )
     return text
 
@@ -68,7 +68,7 @@ class Token:
         return bool(given) and self._equals(given[0].encode()), rest
 
     def cookie(self) -> str:
-        """The header Set-Cookie that makes later requests pass. Its value is made from the token and does not show it."""
+        """The header Set-Cookie that makes later requests pass; its value does not show the token."""
         return f"{self._cookie}={self._pass}; Path=/; HttpOnly; SameSite=Strict"
 
 

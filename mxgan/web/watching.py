@@ -18,9 +18,7 @@ from mxgan.web.workers import Workers
 __all__ = ["Content", "Kept", "fingerprint"]
 
 SHORTEST = 1.0  # seconds for which a content is taken as it is, without a look at the files
-SHARE = (
-    50  # a content that took t seconds of processor time is made again after SHARE × t at the earliest: 2 % of a CPU
-)
+SHARE = 50  # what took t seconds of processor time is made again after SHARE × t at the earliest: 2 % of one CPU
 LONGEST = 60.0
 _FILES = ("config.json", "history.jsonl", "evaluation.jsonl", "events.jsonl", "samples", "checkpoints", "evaluation")
 
@@ -73,17 +71,18 @@ class Kept:
         self._workers, self._most_bytes, self._most = workers, most_bytes, most
         self._entries: OrderedDict = OrderedDict()
 
-    async def get(self, key: Any, look: Callable, make: Callable) -> Any:
+    async def get(self, key: Any, look: Callable, make: Callable, at_once: bool = False) -> Any:
         """The content of a key; raises what `look` or `make` raised, which is kept as long as a content.
 
         Parameters
         ----------
         look : () → a fingerprint, in a worker. make : () → a Content, in a worker, if the fingerprint is another one.
+        at_once : look each time, not only when the time of the content is over; for a look that reads no file.
         """
         entry = self._entries.setdefault(key, _Entry(asyncio.Lock()))
         self._entries.move_to_end(key)
         async with entry.lock:
-            if time.monotonic() >= entry.fresh_until:
+            if at_once or time.monotonic() >= entry.fresh_until:
                 await self._refresh(entry, look, make)
         self._tidy()
         if isinstance(entry.content, MXGANError):
