@@ -17,7 +17,8 @@ from mxgan.runtime.inside import open_inside
 __all__ = ["NotServedError", "ServedFolder", "address_of"]
 
 MOST_RUNS = 2000
-LOOK_EVERY = 2.0  # seconds for which the list of runs is taken as it is
+LOOK_EVERY = 0.2  # seconds for which the list of runs is taken as it is, at least; SHARE times what a look takes
+SHARE = 50
 LARGEST_PICTURE = 64 << 20  # bytes
 _PICTURE = re.compile(r"[^/\\\x00-\x1f]{1,200}\.png")
 
@@ -36,7 +37,7 @@ class ServedFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path).absolute()
-        self._lock, self._runs, self._problems, self._looked = threading.Lock(), {}, [], 0.0
+        self._lock, self._runs, self._problems, self._next_look = threading.Lock(), {}, [], 0.0
 
     def look(self) -> tuple:
         """({id: path}, problems in words) of the runs; see `mxgan.runs.overview.find_runs`.
@@ -44,11 +45,12 @@ class ServedFolder:
         An id is the path below the folder; that of a folder that is a run itself is its name.
         """
         with self._lock:
-            if time.monotonic() - self._looked > LOOK_EVERY or not self._looked:
+            began = time.monotonic()
+            if began > self._next_look:
                 found = find_runs(self.path)
                 self._problems = _problems(self.path, len(found))
                 self._runs = {self._id(each): each for each in found[:MOST_RUNS]}
-                self._looked = time.monotonic()
+                self._next_look = time.monotonic() + max(LOOK_EVERY, SHARE * (time.monotonic() - began))
             return self._runs, self._problems
 
     def _id(self, path: Path) -> str:
@@ -56,9 +58,9 @@ class ServedFolder:
         return "/".join(below.parts) or self.path.name or "run"
 
     def run(self, run_id: str) -> Path:
-        """The path of a run; NotServedError unless `look` finds it. It may vanish at any time."""
-        found = self.look()[0].get(run_id)
-        if found is None:
+        """The path of a run; NotServedError unless `look` finds it and it is still there. It may vanish at any time."""
+        found = self._runs.get(run_id) or self.look()[0].get(run_id)
+        if found is None or not os.path.isdir(found):
             raise NotServedError("There is no such run. It may have been deleted or renamed.")
         return found
 
