@@ -13,7 +13,7 @@ import uvicorn
 
 from mxgan.web.connections import Connection
 
-__all__ = ["run_until_signal"]
+__all__ = ["run_until_signal", "server_of"]
 
 KEEP_ALIVE = 15  # seconds for which a connection waits after an answer
 HEADERS_AT_MOST = 1 << 14  # bytes of a request's line and headers
@@ -22,29 +22,35 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def run_until_signal(app, listener: socket.socket) -> None:
     """Serve an ASGI app at a listening socket until SIGINT, SIGTERM or SIGHUP; open connections get one second."""
-    config = uvicorn.Config(
-        app,
-        interface="asgi3",
-        http=Connection,
-        ws="none",
-        loop="asyncio",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=1,
-        h11_max_incomplete_event_size=HEADERS_AT_MOST,
-    )
     for name in ("uvicorn", "uvicorn.error", "asyncio"):  # one line for each bad request would fill a disk
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    server = uvicorn.Server(config)
+    server = server_of(app)
     thread = threading.Thread(target=server.run, args=([listener],), name="mxgan-serve", daemon=True)
     with _on_signals(server):
         thread.start()
         while thread.is_alive():
             thread.join(0.5)
+
+
+def server_of(app) -> uvicorn.Server:
+    """uvicorn with the bounds of this server. In the main thread its `run` takes over the signals; in others not."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            interface="asgi3",
+            http=Connection,
+            ws="none",
+            loop="asyncio",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=1,
+            h11_max_incomplete_event_size=HEADERS_AT_MOST,
+        )
+    )
 
 
 @contextmanager

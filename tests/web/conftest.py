@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from tests.browser import browser, visit  # noqa: F401
-from tests.web.serving import make_run, serving
+from tests.web.serving import Here, make_run, serving
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +25,13 @@ def runs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(runs):
-    """A server of `runs`, which only this machine reaches."""
+    """A server of `runs`, which only this machine reaches; a thread of this process."""
+    with contextlib.closing(Here(runs)) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def process(runs):
+    """`mxgan serve` of `runs`, a process of its own."""
     with serving(runs, "--port", 0) as started:
         yield started

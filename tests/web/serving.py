@@ -11,6 +11,7 @@ import select
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import NamedTuple, Optional
@@ -21,7 +22,7 @@ from PIL import Image
 from mxgan.runtime.config import to_dict
 from tests.support import tiny_config
 
-__all__ = ["Answer", "Server", "add_picture", "add_steps", "make_run", "serving"]
+__all__ = ["Answer", "Here", "Server", "add_picture", "add_steps", "make_run", "serving"]
 
 ROOT = Path(__file__).resolve().parents[2]
 STAMP = "2026_01_02-03_04"
@@ -39,26 +40,10 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
 
-class Server:
-    """`mxgan serve` as a process."""
+class Client:
+    """Requests to a server at `port`."""
 
-    def __init__(self, *arguments, environment: Optional[dict] = None) -> None:
-        command = [sys.executable, "-m", "mxgan", "serve", *map(str, arguments)]
-        given = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **(environment or {})}
-        self.process = subprocess.Popen(
-            command, cwd=ROOT, env=given, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-
-    def wait_until_ready(self, seconds: float = 120) -> Server:
-        ready, _, _ = select.select([self.process.stdout], [], [], seconds)
-        self.line = self.process.stdout.readline() if ready else ""
-        found = re.search(r"http://(\[[^]]+\]|[^:/]+):(\d+)/", self.line)
-        if not found:
-            self.process.kill()
-            raise AssertionError(f"no server: {self.line!r} {self.process.communicate()[1]}")
-        self.port = int(found[2])
-        self.address = f"http://127.0.0.1:{self.port}/"
-        return self
+    port: int
 
     def get(self, path: str, method: str = "GET", timeout: float = 30, **headers) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
@@ -83,6 +68,28 @@ class Server:
                     found += part
             return found
 
+
+class Server(Client):
+    """`mxgan serve` as a process."""
+
+    def __init__(self, *arguments, environment: Optional[dict] = None) -> None:
+        command = [sys.executable, "-m", "mxgan", "serve", *map(str, arguments)]
+        given = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **(environment or {})}
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=given, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    def wait_until_ready(self, seconds: float = 120) -> Server:
+        ready, _, _ = select.select([self.process.stdout], [], [], seconds)
+        self.line = self.process.stdout.readline() if ready else ""
+        found = re.search(r"http://(\[[^]]+\]|[^:/]+):(\d+)/", self.line)
+        if not found:
+            self.process.kill()
+            raise AssertionError(f"no server: {self.line!r} {self.process.communicate()[1]}")
+        self.port = int(found[2])
+        self.address = f"http://127.0.0.1:{self.port}/"
+        return self
+
     def close(self) -> tuple:
         """(exit code, standard error) after SIGTERM, or of a server that has ended."""
         if self.process.poll() is None:
@@ -92,6 +99,28 @@ class Server:
         finally:
             self.process.kill()
         return self.process.returncode, errors
+
+
+class Here(Client):
+    """A server in a thread of this process, which starts at once."""
+
+    def __init__(self, folder: Path, names=None, token: Optional[str] = None, host: str = "127.0.0.1") -> None:
+        from mxgan.web.addresses import listen, names_of, resolved
+        from mxgan.web.app import make_app
+        from mxgan.web.server import server_of
+        from mxgan.web.site import Site
+        from mxgan.web.tokens import Token
+
+        listener = listen(resolved(host), 0)
+        self.port = listener.getsockname()[1]
+        token = Token(token, self.port) if token else None
+        self._server = server_of(make_app(Site(folder), names_of(resolved(host), names or ()), token))
+        self._thread = threading.Thread(target=self._server.run, args=([listener],), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(20)
 
 
 @contextlib.contextmanager
