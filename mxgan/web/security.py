@@ -17,6 +17,7 @@ __all__ = ["HEADERS", "Guard"]
 logger = logging.getLogger(__name__)
 
 LONGEST_PATH, LONGEST_QUERY, MOST_HEADERS = 2048, 4096, 64  # h11 bounds all of them together to 16 KB
+MOST_TOLD = 8  # kinds of errors in the log
 _POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -53,6 +54,7 @@ class Guard:
 
     def __init__(self, app, names: frozenset, token: Optional[Token] = None) -> None:
         self._app, self._names, self._token, self._failures = app, names, token, FailureLimit()
+        self._told: set = set()
 
     async def __call__(self, scope, receive, send) -> None:
         if scope["type"] != "http":
@@ -66,8 +68,18 @@ class Guard:
                 await self._app(scope, receive, answer)
             else:
                 await refusal(scope, receive, answer)
-        except Exception:  # of one request, answered or cut by now; the server goes on
-            logger.exception("a page could not be made")
+        except Exception as error:  # of one request, answered or cut by now; the server goes on
+            self._tell(error)
+
+    def _tell(self, error: Exception) -> None:
+        """Log an error, each kind once: a stranger's requests must not fill a disk, or a pipe that nobody reads."""
+        place = error.__traceback__
+        while place.tb_next is not None:
+            place = place.tb_next
+        kind = (type(error), place.tb_frame.f_code, place.tb_lineno)
+        if kind not in self._told and len(self._told) < MOST_TOLD:
+            self._told.add(kind)
+            logger.error("a page could not be made; this error is told once", exc_info=error)
 
     def _refusal(self, scope) -> Optional[Response]:
         """The answer to a request that does not get further; None for one that does."""

@@ -11,6 +11,7 @@ import select
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -75,8 +76,9 @@ class Server(Client):
     def __init__(self, *arguments, environment: Optional[dict] = None) -> None:
         command = [sys.executable, "-m", "mxgan", "serve", *map(str, arguments)]
         given = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **(environment or {})}
+        self.errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=given, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            command, cwd=ROOT, env=given, text=True, stdout=subprocess.PIPE, stderr=self.errors
         )
 
     def wait_until_ready(self, seconds: float = 120) -> Server:
@@ -85,7 +87,7 @@ class Server(Client):
         found = re.search(r"http://(\[[^]]+\]|[^:/]+):(\d+)/", self.line)
         if not found:
             self.process.kill()
-            raise AssertionError(f"no server: {self.line!r} {self.process.communicate()[1]}")
+            raise AssertionError(f"no server: {self.line!r} {self.close()[1]}")
         self.port = int(found[2])
         self.address = f"http://127.0.0.1:{self.port}/"
         return self
@@ -95,10 +97,12 @@ class Server(Client):
         if self.process.poll() is None:
             self.process.terminate()
         try:
-            _, errors = self.process.communicate(timeout=20)
+            self.process.communicate(timeout=20)
         finally:
             self.process.kill()
-        return self.process.returncode, errors
+        self.errors.seek(0)
+        with self.errors:
+            return self.process.returncode, self.errors.read()
 
 
 class Here(Client):
