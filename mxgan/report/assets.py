@@ -34,6 +34,9 @@ PAGES = {
     "live.html": Assets(
         ("uplot.css", "page.css", "run.css", "live.css"), (*_CHARTS, "slider.js", "actions.js", "live.js", *_LAST)
     ),
+    "live_comparison.html": Assets(
+        ("uplot.css", "page.css", "run.css", "live.css"), (*_CHARTS, "actions.js", "live.js", *_LAST)
+    ),
     "runs.html": Assets(("page.css", "live.css"), ("core.js", "live.js", "list.js", *_LAST)),
     "message.html": Assets(("page.css", "live.css"), ("core.js", *_LAST)),
 }

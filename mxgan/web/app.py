@@ -28,6 +28,7 @@ ROUTES = {
     "/compare": pages.compare_page,
     "/static/{name}": pages.static,
     "/api/runs": pages.all_runs,
+    "/api/compare": pages.compare_data,
     "/api/run/{id:path}": pages.run_data,
     "/run/{id:path}/samples/{file}": pictures.picture,
     "/run/{id:path}/thumbnails/{file}": pictures.thumbnail,

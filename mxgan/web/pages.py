@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+from urllib.parse import unquote_to_bytes
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -12,13 +14,12 @@ from starlette.responses import HTMLResponse, Response
 from mxgan.errors import ArgumentError
 from mxgan.report.assets import asset
 from mxgan.report.page import render
-from mxgan.runs.comparison import compare
 from mxgan.web.folder import NotServedError, address_of
 from mxgan.web.pictures import with_etag
 from mxgan.web.site import Site
 from mxgan.web.watching import Content
 
-__all__ = ["all_runs", "compare_page", "list_page", "run_data", "run_page", "static"]
+__all__ = ["all_runs", "compare_data", "compare_page", "list_page", "run_data", "run_page", "static"]
 
 MOST_COMPARED = 12
 _STATIC = re.compile(r"[a-z0-9_-]{1,40}\.(css|js)")
@@ -76,16 +77,31 @@ async def run_page(request: Request) -> Response:
 async def compare_page(request: Request) -> Response:
     """The page that compares the runs that the address names: ?run=a&run=b."""
     site: Site = request.app.state.site
-    ids = list(dict.fromkeys(request.query_params.getlist("run")))
-    if not 2 <= len(ids) <= MOST_COMPARED:
-        raise ArgumentError(f"{len(ids)} runs are chosen; 2 to {MOST_COMPARED} can be compared. Tick them in the list.")
-    views = [await site.view(each) for each in ids]
+    ids = _compared(request)
+    content = await site.comparison(ids)
 
     def make() -> Content:
-        return _page(render("compare.html", compare([json.loads(each.body) for each in views]), inline=False))
+        view = json.loads(content.body)
+        del view["sections"]
+        query = "&".join(f"run={address_of(each)}" for each in ids)
+        return _page(render("live_comparison.html", view, inline=False, etag=content.etag, query=query))
 
-    etags = tuple(each.etag for each in views)
-    return _html(await site.kept.get(("compare", *ids), lambda: etags, make, at_once=True))
+    return _html(await site.kept.get(("comparison page", *ids), lambda: content.etag, make, at_once=True))
+
+
+async def compare_data(request: Request) -> Response:
+    """The view of several runs as JSON."""
+    site: Site = request.app.state.site
+    return _data(request, await site.comparison(_compared(request)))
+
+
+def _compared(request: Request) -> list:
+    """The ids of the address, each once; ArgumentError for too few or too many."""
+    pairs = (part.partition("=") for part in request.scope["query_string"].decode("latin-1").split("&"))
+    ids = list(dict.fromkeys(os.fsdecode(unquote_to_bytes(value)) for name, _, value in pairs if name == "run"))
+    if not 2 <= len(ids) <= MOST_COMPARED:
+        raise ArgumentError(f"{len(ids)} runs are chosen; 2 to {MOST_COMPARED} can be compared. Tick them in the list.")
+    return ids
 
 
 async def static(request: Request) -> Response:

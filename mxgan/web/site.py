@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 from mxgan.report.page import render
 from mxgan.report.values import in_utf_8
 from mxgan.runs.overview import overview
+from mxgan.runs.report import compared_view
 from mxgan.runs.view import run_view
 from mxgan.web.folder import ServedFolder, address_of
 from mxgan.web.watching import Content, Kept, fingerprint
 from mxgan.web.workers import Workers
 
-__all__ = ["Pace", "Site", "sections", "with_addresses"]
+__all__ = ["Pace", "Site", "sections"]
 
 CHECK_EVERY = 15  # seconds between looks whether the process of a training is alive
 
@@ -67,16 +70,35 @@ class Site:
         return await self.kept.get("runs", self._all_seen, self._list)
 
     async def view(self, run_id: str) -> Content:
-        """The view of a run as JSON (`mxgan.runs.view.run_view`); NotServedError if there is none."""
+        """The view of a run as JSON, with `sections`; NotServedError if there is none."""
 
         def look() -> tuple:
             return self._seen(self.folder.run(run_id))
 
         def make() -> Content:
-            view = with_addresses(run_view(self.folder.run(run_id)))
-            return Content.of({**view, "sections": sections(view)})
+            view = run_view(self.folder.run(run_id))
+            for kind in view["pictures"]:
+                for frame in kind["frames"]:
+                    frame["src"] = quote(frame["file"])  # a name may hold # or %
+            return Content.of({**view, "sections": sections("run.html", view, "../../")})
 
         return await self.kept.get(("view", run_id), look, make)
+
+    async def comparison(self, ids: Sequence[str]) -> Content:
+        """The view of several runs as JSON (`mxgan.runs.report.compared_view`), with `sections`."""
+        contents = [await self.view(each) for each in ids]
+
+        def make() -> Content:
+            views = [json.loads(each.body) for each in contents]
+            for run_id, view in zip(ids, views):
+                for kind in view["pictures"]:
+                    for frame in kind["frames"]:
+                        frame["src"] = f"run/{address_of(run_id)}/{frame['src']}"
+            view = compared_view(views)
+            return Content.of({**view, "sections": sections("compare.html", view, "")})
+
+        etags = tuple(each.etag for each in contents)
+        return await self.kept.get(("comparison", *ids), lambda: etags, make, at_once=True)
 
     def links(self, run_id: str) -> list:
         """(label, address below the root) of other pages on a run."""
@@ -107,23 +129,15 @@ class Site:
         return seen, row
 
 
-def with_addresses(view: dict) -> dict:
-    """The view with `src`, the address of each picture relative to the run's page; a name may hold # or %."""
-    for kind in view["pictures"]:
-        for frame in kind["frames"]:
-            frame["src"] = quote(frame["file"])
-    return view
-
-
-def sections(view: dict) -> str:
-    """The sections of a run's page as HTML, for a page that is open already; without the values of the curves."""
-    charts = [
-        {**each, "x": each["x"][-1:], "series": [_last(row) for row in each["series"]]} for each in view["charts"]
-    ]
-    pictures = [{**kind, "frames": kind["frames"][-1:]} for kind in view["pictures"]]
-    page = render("run.html", {**view, "charts": charts, "pictures": pictures}, inline=False, root="../../")
+def sections(template: str, view: Mapping, root: str) -> str:
+    """The sections of a page as HTML, for a page that is open already; without the values of the curves."""
+    charts = [{**each, "x": each["x"][-1:], "series": list(map(_last, each["series"]))} for each in view["charts"]]
+    lean = {**view, "charts": charts}
+    if "pictures" in view:
+        lean["pictures"] = [{**kind, "frames": kind["frames"][-1:]} for kind in view["pictures"]]
+    page = render(template, lean, inline=False, root=root)
     return page.partition('<main id="main">')[2].rpartition("</main>")[0]
 
 
-def _last(series: dict) -> dict:
-    return {**series, "values": series["values"][-1:]}
+def _last(series: Mapping) -> dict:
+    return {**series, "values": series["values"][-1:], **({"x": series["x"][-1:]} if "x" in series else {})}

@@ -76,7 +76,7 @@ class Server(Client):
     def __init__(self, *arguments, environment: Optional[dict] = None) -> None:
         command = [sys.executable, "-m", "mxgan", "serve", *map(str, arguments)]
         given = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **(environment or {})}
-        self.errors = tempfile.TemporaryFile("w+")
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed by `close`)
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=given, text=True, stdout=subprocess.PIPE, stderr=self.errors
         )

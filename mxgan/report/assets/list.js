@@ -24,7 +24,7 @@ mxgan.add("list", (() => {
   function byScore(a, b) {
     if (!a.best || !b.best) return Boolean(b.best) - Boolean(a.best);
     if (a.best.metric !== b.best.metric) return a.best.metric.localeCompare(b.best.metric);
-    return a.best.better === "higher" ? b.best.value - a.best.value : a.best.value - b.best.value;
+    return a.best.better === "max" ? b.best.value - a.best.value : a.best.value - b.best.value;
   }
 
   const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];

@@ -126,7 +126,7 @@ mxgan.add("live", (() => {
     tell("");
     part.run = watch(box.dataset.address, box.dataset.etag, (view) => {
       mxgan.charts.update(view);
-      mxgan.slider.update(view);
+      mxgan.slider?.update(view);
       replaceSections(view.sections);
     }, tell);
   }
