@@ -23,7 +23,7 @@ from PIL import Image
 from mxgan.runtime.config import to_dict
 from tests.support import tiny_config
 
-__all__ = ["Answer", "Here", "Server", "add_picture", "add_steps", "make_run", "serving"]
+__all__ = ["Answer", "Here", "Server", "add_picture", "add_steps", "make_run", "serving", "wait_for"]
 
 ROOT = Path(__file__).resolve().parents[2]
 STAMP = "2026_01_02-03_04"
@@ -45,6 +45,10 @@ class Client:
     """Requests to a server at `port`."""
 
     port: int
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
 
     def get(self, path: str, method: str = "GET", timeout: float = 30, **headers) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
@@ -89,7 +93,6 @@ class Server(Client):
             self.process.kill()
             raise AssertionError(f"no server: {self.line!r} {self.close()[1]}")
         self.port = int(found[2])
-        self.address = f"http://127.0.0.1:{self.port}/"
         return self
 
     def close(self) -> tuple:

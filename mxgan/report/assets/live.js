@@ -14,34 +14,48 @@ mxgan.add("live", (() => {
       if (state.asking) return;
       state.asking = true;
       try {
-        await answer(await fetch(address, {
-          cache: "no-store", credentials: "same-origin", redirect: "error", signal: AbortSignal.timeout(30000),
-          headers: state.etag ? { "If-None-Match": state.etag } : {},
-        }));
-      } catch {
-        failed("The server does not answer.");
+        const value = await answer();
+        if (value) show(value);
+      } finally { // an error of `show` goes to the console, and does not end the watching
+        state.asking = false;
+        state.timer = setTimeout(ask, 1000 * pause());
       }
-      state.asking = false;
-      state.timer = setTimeout(ask, 1000 * pause());
     }
 
-    async function answer(found) {
-      if (found.status === 304 || found.ok) {
-        const value = found.status === 304 ? null : await found.json();
-        state.failures = 0;
-        state.wait = Number(found.headers.get("X-Ask-Again")) || 2;
-        tell("");
-        if (value) {
-          state.etag = found.headers.get("ETag");
-          show(value);
-        }
-      } else if (found.status === 401) failed("The server asks for its token. Open the address that it has printed.");
-      else failed((await found.json().catch(() => ({}))).error ?? "The server has too much to do.");
+    // The new answer; null if there is none, because nothing has changed or the server gives none.
+    async function answer() {
+      let found, text;
+      try {
+        found = await fetch(address, {
+          cache: "no-store", credentials: "same-origin", redirect: "error", signal: AbortSignal.timeout(30000),
+          headers: state.etag ? { "If-None-Match": state.etag } : {},
+        });
+        text = await found.text(); // read also where it is empty: an answer that is not read ends as an error
+      } catch {
+        return failed("The server does not answer.");
+      }
+      if (found.status === 401) return failed("The server asks for its token. Open the address that it has printed.");
+      if (found.status !== 304 && !found.ok) return failed(reason(text));
+      state.failures = 0;
+      state.wait = Number(found.headers.get("X-Ask-Again")) || 2;
+      tell("");
+      if (found.status === 304) return null;
+      state.etag = found.headers.get("ETag");
+      return JSON.parse(text);
+    }
+
+    function reason(text) {
+      try {
+        return JSON.parse(text).error;
+      } catch {
+        return "The server has too much to do.";
+      }
     }
 
     function failed(text) {
       state.failures += 1;
-      tell(`${text} This page asks again, in ${Math.round(pause())} seconds at first; what it shows may be old.`);
+      tell(`${text} What this page shows may be old; it goes on by itself when there is an answer.`);
+      return null;
     }
 
     // Longer after each failure, and while nobody sees the page.
@@ -62,7 +76,7 @@ mxgan.add("live", (() => {
     return (text) => {
       pulse.textContent = text ? "not live" : "live";
       pulse.classList.toggle("away", Boolean(text));
-      if (Boolean(text) !== Boolean(told.textContent)) told.textContent = text;
+      if (told.textContent !== text) told.textContent = text; // said once by a screen reader
     };
   }
 
