@@ -16,12 +16,13 @@ from mxgan.web.connections import Connection
 __all__ = ["run_until_signal", "server_of"]
 
 KEEP_ALIVE = 15  # seconds for which a connection waits after an answer
+GRACE = 0.5  # seconds for answers that are under way when the server ends
 HEADERS_AT_MOST = 1 << 14  # bytes of a request's line and headers
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run_until_signal(app, listener: socket.socket) -> None:
-    """Serve an ASGI app at a listening socket until SIGINT, SIGTERM or SIGHUP; open connections get one second."""
+    """Serve an ASGI app at a listening socket until SIGINT, SIGTERM or SIGHUP; answers that are under way get GRACE seconds."""
     for name in ("uvicorn", "uvicorn.error", "asyncio"):  # one line for each bad request would fill a disk
         logging.getLogger(name).setLevel(logging.CRITICAL)
     server = server_of(app)
@@ -47,7 +48,7 @@ def server_of(app) -> uvicorn.Server:
             server_header=False,
             proxy_headers=False,
             timeout_keep_alive=KEEP_ALIVE,
-            timeout_graceful_shutdown=1,
+            timeout_graceful_shutdown=GRACE,
             h11_max_incomplete_event_size=HEADERS_AT_MOST,
         )
     )

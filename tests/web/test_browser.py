@@ -71,7 +71,7 @@ def test_a_run_goes_on_without_a_reload(watched, runs):
         stream.write(json.dumps(row) + "\n")
     add_picture(runs / "live", "gout-000007.png", 7)
     until(page, "mxgan.charts.figures.values().next().value.chart.x.at(-1) === 7")
-    until(page, "document.querySelector('.marks')?.textContent.includes('mode collapse')")
+    until(page, "document.querySelector('.marks')?.textContent.includes('Mode collapse')")
     assert page.get_attribute(".player img", "src") != source
     assert page.get_attribute(".player img", "src").endswith("gout-000007.png")
     assert page.evaluate("document.querySelector('.player img').naturalWidth") == 32
