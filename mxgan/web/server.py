@@ -22,7 +22,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run_until_signal(app, listener: socket.socket) -> None:
-    """Serve an ASGI app at a listening socket until SIGINT, SIGTERM or SIGHUP; answers that are under way get GRACE seconds."""
+    """Serve an ASGI app at a socket until SIGINT, SIGTERM or SIGHUP; answers that are under way get GRACE seconds."""
     for name in ("uvicorn", "uvicorn.error", "asyncio"):  # one line for each bad request would fill a disk
         logging.getLogger(name).setLevel(logging.CRITICAL)
     server = server_of(app)

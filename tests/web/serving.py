@@ -103,9 +103,11 @@ class Server(Client):
             self.process.communicate(timeout=20)
         finally:
             self.process.kill()
-        self.errors.seek(0)
-        with self.errors:
-            return self.process.returncode, self.errors.read()
+        if not self.errors.closed:
+            self.errors.seek(0)
+            with self.errors:
+                self.said = self.errors.read()
+        return self.process.returncode, self.said
 
 
 class Here(Client):

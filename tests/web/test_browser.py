@@ -74,7 +74,7 @@ def test_a_run_goes_on_without_a_reload(watched, runs):
     until(page, "document.querySelector('.marks')?.textContent.includes('Mode collapse')")
     assert page.get_attribute(".player img", "src") != source
     assert page.get_attribute(".player img", "src").endswith("gout-000007.png")
-    assert page.evaluate("document.querySelector('.player img').naturalWidth") == 32
+    until(page, "document.querySelector('.player img').naturalWidth === 32")
     assert "7 of 100" in page.inner_text(".facts")
     # Now the slider is not at the end: it stays where it is.
     page.focus(".player input[type=range]")

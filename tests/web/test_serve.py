@@ -25,9 +25,8 @@ def refused(*arguments) -> str:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "0", "::ffff:0.0.0.0", "10.1.2.3"])
 def test_a_host_that_others_reach_needs_a_token(tmp_path, host):
-    assert f"--host {host} can be reached from other machines, and there is no --token" in refused(
-        tmp_path, "--host", host
-    )
+    said = f"--host {host} can be reached from other machines, and there is no --token"
+    assert said in refused(tmp_path, "--host", host)
 
 
 @pytest.mark.parametrize(
