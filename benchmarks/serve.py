@@ -94,7 +94,8 @@ def main(rounds: int, seconds: float, viewers: int, busy: bool) -> None:
         raise click.ClickException("other programs are running. Wait, or give --busy.")
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        training = ("train", "--run-dir", str(run), "--steps", "1000000", "--display", "none", "--sample-every", "200")
+        sizes = ("--ngf", "32", "--ndf", "32", "--image-size", "32", "--nc", "1", "--sample-every", "200")
+        training = ("train", "--run-dir", str(run), "--steps", "1000000", "--display", "none", *sizes)
         serving = ("serve", folder, "--port", "0")
         with (
             process(*training, stdout=subprocess.DEVNULL),
