@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import Optional
+from typing import NoReturn, Optional
 
 import click
 
@@ -73,3 +75,11 @@ def _serve(folder: Path, host: str, port: int, token: Optional[str], others: tup
         shown = f"?token={text}" if token == "auto" else "?token=…" if text else ""
         say(f"{folder} at {address_text(address, taken)}{shown} (Ctrl-C ends it)")
         run_until_signal(app, listener)
+    _leave_at_once()
+
+
+def _leave_at_once() -> NoReturn:
+    """End the process now: readers may be in the middle of a long file, and MXNet takes seconds to end."""
+    with suppress(OSError, ValueError):  # standard output was closed
+        sys.stdout.flush()
+    os._exit(0)

@@ -15,9 +15,8 @@ from mxgan.errors import ArgumentError
 from mxgan.report.assets import asset
 from mxgan.report.page import render
 from mxgan.web.folder import NotServedError, address_of
-from mxgan.web.pictures import with_etag
 from mxgan.web.site import Site
-from mxgan.web.watching import Content
+from mxgan.web.watching import Content, has_already
 
 __all__ = ["all_runs", "compare_data", "compare_page", "list_page", "run_data", "run_page", "static"]
 
@@ -42,7 +41,7 @@ def _data(request: Request, content: Content) -> Response:
     pace = request.app.state.site.pace
     pace.count()
     headers = {"etag": content.etag, "x-ask-again": f"{pace.seconds:.1f}"}
-    if with_etag(request, content.etag):
+    if has_already(request.headers, content.etag):
         return Response(status_code=304, headers=headers)
     return Response(content.body, headers=headers, media_type="application/json")
 
@@ -114,7 +113,7 @@ async def static(request: Request) -> Response:
     except ArgumentError as error:
         raise NotServedError("There is no such style or script.") from error
     etag = _page(body).etag
-    if with_etag(request, etag):
+    if has_already(request.headers, etag):
         return Response(status_code=304, headers={"etag": etag})
     return Response(body, headers={"etag": etag}, media_type=_TYPES[name.rpartition(".")[2]])
 

@@ -14,18 +14,13 @@ from starlette.responses import Response, StreamingResponse
 
 from mxgan.web.folder import NotServedError
 from mxgan.web.site import Site
-from mxgan.web.watching import Content
+from mxgan.web.watching import Content, has_already
 
-__all__ = ["picture", "thumbnail", "with_etag"]
+__all__ = ["picture", "thumbnail"]
 
 PART = 1 << 18  # bytes that are read at a time
 SMALL = 192  # pixels of the longer side of a thumbnail
 MOST_PIXELS = 1 << 25  # of a picture that is made smaller: 128 MB as RGBA
-
-
-def with_etag(request: Request, etag: str) -> bool:
-    """Whether the browser has this content already."""
-    return etag in [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
 
 
 async def picture(request: Request) -> Response:
@@ -34,7 +29,7 @@ async def picture(request: Request) -> Response:
     stream = await site.files.run(site.folder.picture, request.path_params["id"], request.path_params["file"])
     found = os.fstat(stream.fileno())
     headers = {"etag": _etag(found), "content-length": str(found.st_size)}
-    if with_etag(request, headers["etag"]) or request.method == "HEAD":
+    if has_already(request.headers, headers["etag"]) or request.method == "HEAD":
         stream.close()
         if request.method == "HEAD":
             return Response(headers=headers, media_type="image/png")
@@ -67,7 +62,7 @@ async def thumbnail(request: Request) -> Response:
         return Content(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
 
     found = await site.kept.get(("small", run_id, name), look, make)
-    if with_etag(request, found.etag):
+    if has_already(request.headers, found.etag):
         return Response(status_code=304, headers={"etag": found.etag})
     return Response(found.body, headers={"etag": found.etag}, media_type="image/webp")
 

@@ -8,6 +8,7 @@ import json
 import os
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -15,7 +16,7 @@ from typing import Any, Callable, Optional
 from mxgan.errors import MXGANError
 from mxgan.web.workers import Workers
 
-__all__ = ["Content", "Kept", "fingerprint"]
+__all__ = ["Content", "Kept", "fingerprint", "has_already"]
 
 SHORTEST = 1.0  # seconds for which a content is taken as it is, without a look at the files
 SHARE = 50  # what took t seconds of processor time is made again after SHARE × t at the earliest: 2 % of one CPU
@@ -35,6 +36,11 @@ class Content:
         """The content of a JSON-able value; NaN and infinities become null, as JSON has none."""
         body = json.dumps(value, allow_nan=False, ensure_ascii=True, separators=(",", ":")).encode()
         return cls(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+
+
+def has_already(headers: Mapping, etag: str) -> bool:
+    """Whether the headers of a request say that the browser has this content (If-None-Match)."""
+    return etag in [each.strip().removeprefix("W/") for each in headers.get("if-none-match", "").split(",")]
 
 
 def fingerprint(run: Path) -> tuple:
