@@ -35,7 +35,7 @@ mxgan.add("list", (() => {
     const [unit, length] = UNITS[seconds < 1 ? 3 : first];
     const rest = UNITS[first + 1];
     const count = Math.floor(seconds / length);
-    const more = rest && seconds >= 60 ? Math.floor((seconds % length) / rest[1]) : 0;
+    const more = rest && seconds >= 60 && !(unit === "min" && count > 9) ? Math.floor((seconds % length) / rest[1]) : 0;
     return `${count} ${unit}${more ? ` ${more} ${rest[0]}` : ""}`;
   }
 
