@@ -38,7 +38,8 @@ ROOMS = (
 # Modules in the longest chain of imports; six of them mend MXNet before it is imported. It goes from a command
 # through a training, the report at its end (what differs between runs, the view of one, its settings), the recipes, and
 # the networks that are symbols from a file.
-DEEPEST = 22
+# The pages of mxgan serve add four: command, app, pages, site.
+DEEPEST = 24
 MOST_ENTRIES = 19  # at the top of the package
 
 

@@ -98,6 +98,7 @@ BENCHMARKS = {  # after python -m: its module
     "benchmarks": "benchmarks.__main__",
     "benchmarks.results": "benchmarks.results",
     "benchmarks.judges": "benchmarks.judges",
+    "benchmarks.serve": "benchmarks.serve",
 }
 
 

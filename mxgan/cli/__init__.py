@@ -16,6 +16,7 @@
     summary.py      mxgan summary
     runs.py         mxgan runs
     plot.py         mxgan plot
+    serve.py        mxgan serve
     doctor.py       the checks of `mxgan doctor`
     tables.py       tables for a terminal and for a pipe
     outputs.py      files at the paths that the user gives

@@ -24,6 +24,7 @@ from mxgan.cli.report import report
 from mxgan.cli.run import run
 from mxgan.cli.runs import runs
 from mxgan.cli.sample import sample
+from mxgan.cli.serve import serve
 from mxgan.cli.streams import Group, say
 from mxgan.cli.summary import summary
 from mxgan.cli.terminal import readable_errors, show_log, stop_on_signals
@@ -56,6 +57,7 @@ main.add_command(runs)
 main.add_command(plot)
 main.add_command(import_command)
 main.add_command(report)
+main.add_command(serve)
 
 
 @main.command(cls=TrainingCommand)

@@ -30,6 +30,15 @@ _CHARTS = ("uplot.js", "core.js", "series.js", "plot.js", "charts.js")
 PAGES = {
     "run.html": Assets(("uplot.css", "page.css", "run.css"), (*_CHARTS, "slider.js", "actions.js", *_LAST)),
     "compare.html": Assets(("uplot.css", "page.css", "run.css"), (*_CHARTS, "actions.js", *_LAST)),
+    # Pages of mxgan serve.
+    "live.html": Assets(
+        ("uplot.css", "page.css", "run.css", "live.css"), (*_CHARTS, "slider.js", "actions.js", "live.js", *_LAST)
+    ),
+    "live_comparison.html": Assets(
+        ("uplot.css", "page.css", "run.css", "live.css"), (*_CHARTS, "actions.js", "live.js", *_LAST)
+    ),
+    "runs.html": Assets(("page.css", "live.css"), ("core.js", "live.js", "list.js", *_LAST)),
+    "message.html": Assets(("page.css", "live.css"), ("core.js", *_LAST)),
 }
 
 

@@ -13,8 +13,9 @@ mxgan.add("actions", (() => {
     }
   }
 
+  // Give every command its button; those that have one keep it.
   function start() {
-    for (const box of document.querySelectorAll("[data-copy]")) {
+    for (const box of document.querySelectorAll("[data-copy]:not(:has(.copying))")) {
       const said = mxgan.element("span", { class: "soft", role: "status" });
       const button = mxgan.element("button", { type: "button", class: "small", "aria-label": `Copy: ${box.querySelector("pre").getAttribute("aria-label")}` }, "Copy");
       button.addEventListener("click", async () => {
