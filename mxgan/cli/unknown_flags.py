@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import click
 
-from mxgan.cli.flags import short_path
+from mxgan.cli.settings import short_path
 from mxgan.cli.streams import Command
 from mxgan.errors import MXGANError
 
