@@ -118,9 +118,8 @@ def resolve(flags: dict, defaults: dict, file=None):
     from mxgan.runtime.config import override
 
     named = get_recipe(flags["recipe"]) if flags.get("recipe") else None
-    settings = {"recipe": "dcgan", **defaults}
-    own = dict(map(key_and_value, settings.pop("settings", ())))
-    config = base_config(file, named, settings)
+    own = dict(map(key_and_value, defaults.get("settings", ())))
+    config = base_config(file, named, {name: value for name, value in defaults.items() if name != "settings"})
     if file is None or named or not file.has_whole_recipe:
         config = override(config, own)
     config = config if file is None else file.applied(config, named or config.recipe)

@@ -20,8 +20,18 @@ from mxgan.training.every import Every
 from mxgan.training.recipe import Recipe
 from mxgan.training.run_folder import BEST, RunFolder
 
-__all__ = ["DATA_SETTINGS", "MAY_CHANGE", "RunConfig", "config_of_record", "recorded_config", "with_labels", "with_labels_of"]
+__all__ = [
+    "DATA_SETTINGS",
+    "DEFAULT_RECIPE",
+    "MAY_CHANGE",
+    "RunConfig",
+    "config_of_record",
+    "recorded_config",
+    "with_labels",
+    "with_labels_of",
+]
 
+DEFAULT_RECIPE = "dcgan"
 ON_NAN = ("stop", "rollback")
 
 # Settings that may change when a run is resumed; it stays the same run.
@@ -59,7 +69,7 @@ class RunConfig:
     show_every : steps between refreshes of the windows, or "epoch"; None: windows show the pictures that are saved.
     """
 
-    recipe: Recipe = field(default_factory=lambda: RECIPES["dcgan"])
+    recipe: Recipe = field(default_factory=lambda: RECIPES[DEFAULT_RECIPE])
     dataset: str = "digits"
     data_dir: Optional[str] = None
     limit: Optional[int] = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import is_dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Optional, Union
 from mxgan.errors import ArgumentError, shown
 from mxgan.networks import get_network
 from mxgan.recipes import get_recipe
-from mxgan.runs.config import RunConfig, with_labels
+from mxgan.runs.config import DEFAULT_RECIPE, RunConfig, with_labels
 from mxgan.runs.given import SEVERAL, changes_of_several, default_config, with_end, with_full_paths
 from mxgan.runtime.config import from_dict, override, setting_groups, setting_path
 from mxgan.runtime.documents import read_document
@@ -130,7 +130,7 @@ def base_config(
         name of its own.
     """
     named = dict(defaults or {})
-    own = named.pop("recipe", "dcgan")
+    own = named.pop("recipe", DEFAULT_RECIPE)
     return default_config(recipe or (file and file.recipe()) or get_recipe(own), named)
 
 
@@ -179,11 +179,15 @@ def _changes(values: Mapping, config: RunConfig) -> Iterator[tuple]:
 
     Raises ArgumentError for a name that is no setting, a value of another type, and two names for one setting.
     """
-    leaves = dict(_leaves(values, config))
-    several = {name: _number(name, leaves.pop(name)) for name in SEVERAL if name in leaves}
+    groups = setting_groups(config)
+    names = [*SEVERAL, *(path.split(".", cut)[-1] for path in groups for cut in range(path.count(".") + 1))]
+    leaves = list(_leaves(values, groups))
+    several = {key: _value(key, value, float) for key, value in leaves if key in SEVERAL}
     found: dict = {}  # path → (key as written, value)
-    for key, value in leaves.items():
-        path = _path_of(config, key, value)
+    for key, value in leaves:
+        if key in SEVERAL:
+            continue
+        path = _path_of(config, key, value, names)
         if path in found:
             raise ArgumentError(f"{found[path][0]} and {key} are the same setting, {path}; leave one out.")
         found[path] = (key, _value(key, value, type_of_setting(config, path)))
@@ -191,30 +195,28 @@ def _changes(values: Mapping, config: RunConfig) -> Iterator[tuple]:
     yield from ((path, value) for path, (_, value) in sorted(found.items()))
 
 
-def _leaves(values: Mapping, config: RunConfig, prefix: str = "") -> Iterator[tuple]:
+def _leaves(values: Mapping, groups: Mapping, prefix: str = "") -> Iterator[tuple]:
     """(dotted key, value) of every setting; a free mapping, such as an optimiser's settings, is one value."""
-    groups = setting_groups(config)
     for name, value in values.items():
         key = prefix + (name if prefix else name.replace("-", "_"))
         meant = [group for path, group in groups.items() if path == key or path.endswith(f".{key}")]
         if not meant or not all(map(is_dataclass, meant)):
             yield key, value
         elif isinstance(value, Mapping):
-            yield from _leaves(value, config, f"{key}.")
-        elif all(hasattr(group, "shorthand") for group in meant):
+            yield from _leaves(value, groups, f"{key}.")
+        elif any(hasattr(group, "shorthand") for group in meant):
             yield key, value
         else:
             raise ArgumentError(f"{key} is {shown(value)}; give a mapping of its settings.")
 
 
-def _path_of(config: RunConfig, key: str, value: Any) -> str:
+def _path_of(config: RunConfig, key: str, value: Any, names: Collection[str]) -> str:
+    """The full path of the setting that a key means; `names` are those of what is not one setting."""
     if key in _FLAGS:
         raise ArgumentError(f"{key} is no setting of a run; give the flag --{key.replace('_', '-')}.")
     if "run_defaults" in key.split("."):
         raise ArgumentError(f"{key}: run_defaults are only defaults; write epochs, limit, log_every … themselves.")
-    groups = setting_groups(config)
-    ends = {path.split(".", cut)[-1] for path in groups for cut in range(path.count(".") + 1)}
-    return setting_path(config, key, value, [*SEVERAL, *ends])
+    return setting_path(config, key, value, names)
 
 
 def _value(key: str, value: Any, wanted: Any) -> Any:
@@ -228,10 +230,6 @@ def _value(key: str, value: Any, wanted: Any) -> Any:
         is_unquotable = isinstance(value, str) and value[:1].isdigit()
         quotes = " Write text in quotes." if is_quotable else " Write a number without quotes." if is_unquotable else ""
         raise ArgumentError(f"{error}{quotes}") from error
-
-
-def _number(key: str, value: Any) -> float:
-    return _value(key, value, float)
 
 
 def _place(where: str, data_dir: Optional[str]) -> Optional[str]:

@@ -12,6 +12,7 @@ from mxgan import __version__
 from mxgan.recipes import RECIPES
 from mxgan.runs.config import RunConfig
 from mxgan.runs.given import default_config
+from mxgan.runs.published import published_name
 from mxgan.runtime.config import setting_groups, setting_paths, to_dict
 from mxgan.runtime.yaml_text import write_yaml
 from mxgan.training.recipe import Recipe
@@ -22,8 +23,7 @@ __all__ = ["config_text"]
 def config_text(config: RunConfig) -> str:
     """The text, which begins with a comment that says how it is used."""
     recipe, own = config.recipe, to_dict(config)
-    texts = (recipe.summary, recipe.source)
-    name = next((name for name, row in RECIPES.items() if (row.summary, row.source) == texts), None)
+    name = published_name(own["recipe"])
     changes = None if name is None else _changes(RECIPES[name], recipe)
     if changes is None:
         title, values, base = "A recipe of its own.", {"recipe": own["recipe"]}, recipe
