@@ -24,6 +24,7 @@ from mxgan.cli.run import run
 from mxgan.cli.sample import sample
 from mxgan.cli.streams import Group, say
 from mxgan.cli.summary import summary
+from mxgan.cli.sweep import sweep
 from mxgan.cli.terminal import readable_errors, show_log, stop_on_signals
 from mxgan.cli.unknown_flags import TrainingCommand
 from mxgan.errors import ArgumentError, RunFinishedError, exit_code_after
@@ -52,6 +53,7 @@ main.add_command(project)
 main.add_command(film)
 main.add_command(import_command)
 main.add_command(report)
+main.add_command(sweep)
 
 
 @main.command(cls=TrainingCommand)
