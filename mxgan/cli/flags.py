@@ -9,6 +9,7 @@ import click
 
 from mxgan.cli.settings import Flag, check_widths, key_and_value, refuse_flags
 from mxgan.cli.values import Interval, Size
+from mxgan.runs.flag_settings import SETTING_OF_FLAG
 
 __all__ = [
     "again_with",
@@ -19,25 +20,6 @@ __all__ = [
     "resolve",
     "training_options",
 ]
-
-# Flag of `mxgan train` → the setting of the run that it changes; --set changes all others.
-_SETTING_OF_FLAG = {
-    "batch_size": "recipe.batch_size",
-    "ngf": "recipe.network.ngf",
-    "ndf": "recipe.network.ndf",
-    "nc": "recipe.network.nc",
-    "image_size": "recipe.network.image_size",
-    "precision": "recipe.precision",
-    "ema": "recipe.ema",
-    **{
-        name: name
-        for name in (
-            "dataset", "data_dir", "labels", "limit", "seed", "gpu", "log_every", "sample_every", "checkpoint_every",
-            "evaluate_every", "keep", "keep_best", "on_nan", "diagnose", "monitor", "show_every",
-        )
-    },
-}  # fmt: skip
-
 
 _positive = click.IntRange(min=1)
 _OPTIONS = (
@@ -149,10 +131,10 @@ def changed(flags: dict, config):
         config = replace(config, recipe=get_recipe(given["recipe"]))
     config = with_end(config, given)
     check_widths(config.recipe.network, given)
-    changes = {path: given[name] for name, path in _SETTING_OF_FLAG.items() if name in given}
+    changes = {path: given[name] for name, path in SETTING_OF_FLAG.items() if name in given}
     changes.update(changes_of_several(config.recipe, given))
     own = dict(map(key_and_value, given.get("settings", ())))
-    refuse_flags(own, setting_paths(config), _flags())
+    refuse_flags(own, [path for path in setting_paths(config) if ".run_defaults." not in path], _flags())
     changes.update(own)
     return with_full_paths(override(config, changes), changes)
 
@@ -162,7 +144,7 @@ def _flags() -> dict:
     """{name: `Flag`} of every flag of `mxgan train`."""
     from mxgan.runs.given import SEVERAL
 
-    sets = {**{name: [path] for name, path in _SETTING_OF_FLAG.items()}, **SEVERAL}
+    sets = {**{name: [path] for name, path in SETTING_OF_FLAG.items()}, **SEVERAL}
     options = click.command("flags")(training_options(lambda: None)).params
     return {
         option.name: Flag(max(option.opts, key=len), option.is_flag, sets.get(option.name, ())) for option in options

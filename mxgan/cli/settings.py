@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from mxgan.errors import ArgumentError
+from mxgan.runs.flag_settings import short_path
 
-__all__ = ["Flag", "check_widths", "key_and_value", "refuse_flags", "short_path"]
+__all__ = ["Flag", "check_widths", "key_and_value", "refuse_flags"]
 
 
 class Flag(NamedTuple):
@@ -48,11 +49,6 @@ def refuse_flags(settings: Mapping[str, str], known: Collection[str], flags: Map
         words = " and ".join(map(short_path, changes))
         remedy = f"give {written}." + (f" It sets {words}." if words else "")
         raise ArgumentError(f"--set {key}={value}: {key} is a flag; {remedy}")
-
-
-def short_path(path: str) -> str:
-    """A setting's path as --set takes it, without the recipe before it."""
-    return path[len("recipe.") :] if path.startswith("recipe.") else path
 
 
 def check_widths(network, given: Mapping) -> None:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import click
 
-from mxgan.cli.settings import short_path
 from mxgan.cli.streams import Command
 from mxgan.errors import MXGANError
+from mxgan.runs.flag_settings import short_path
 
 __all__ = ["Setting", "TrainingCommand", "settings_of_recipes"]
 
