@@ -94,32 +94,20 @@ def call(*arguments, code=0):
     return result.output
 
 
-def test_a_killed_sweep_leaves_no_process_and_the_same_command_finishes_it(tmp_path):
-    file = write(tmp_path, 150, "lr: [0.0002, 1.0e+30]")
-    sweep = Sweep(file, "--jobs", "2")
-    good, bad = (sweep.folder / name for name in ("lr=0.0002", "lr=1e+30"))
-    sweep.wait_for(lambda: saved(good))
-    pid = events(good)[0]["pid"]
-    assert is_alive(pid)
-    sweep.process.kill()
-    sweep.finish()
-    assert gone_within(30, pid), "the training goes on without its sweep"
-    assert events(good)[-1]["how"] == "stopped"  # it has saved
-    assert 0 < saved(good)[-1] < 150
-
-    words = call(file, "--run-dir", sweep.folder, "--jobs", 2, code=1)
+def test_a_run_that_fails_does_not_stop_the_others_and_is_tried_again(tmp_path):
+    file = write(tmp_path, 4, "lr: [1.0e+30, 0.0002]")
+    folder = tmp_path / "runs"
+    words = call(file, "--run-dir", folder, "--jobs", 2, code=1)
     assert "2 runs, of which 0 finished already" in words
     assert "each with 1 thread" in words or "OMP_NUM_THREADS is set" in words
-    assert saved(good)[-1] == 150
-    assert len(events(good)) == 4  # continued, not begun again
     assert "Failed: lr=1e+30: training has diverged" in words
     lines = [line.split() for line in words.splitlines()]
-    assert ["lr=0.0002", "150", "of", "150", "finished"] in [line[:5] for line in lines]
-    assert "Error: training has diverged" in bad.with_name(f"{bad.name}.log").read_text()
-    assert (sweep.folder / "report.html").stat().st_size > 1000
-
-    assert "Failed: lr=1e+30" in call(file, "--run-dir", sweep.folder, code=1)  # tried again, the other one is left
-    assert bad.with_name(f"{bad.name}.log").read_text().count("Error: training has diverged") == 2
+    assert ["lr=0.0002", "4", "of", "4", "finished"] in [line[:5] for line in lines]
+    assert saved(folder / "lr=0.0002") == [4]
+    assert "Error: training has diverged" in (folder / "lr=1e+30.log").read_text()
+    assert (folder / "report.html").stat().st_size > 1000
+    words = call(file, "--run-dir", folder, "--dry-run")
+    assert words.splitlines()[-2:] == [f"{folder}/lr=1e+30: begun", f"{folder}/lr=0.0002: finished"]
 
 
 def test_the_dry_run_says_what_would_be_done_and_writes_nothing(tmp_path):
@@ -192,3 +180,26 @@ def test_two_sweeps_do_not_share_a_folder(tmp_path):
     assert "is in use by another process" in call(file, "--run-dir", sweep.folder, code=1)
     sweep.process.terminate()
     assert sweep.finish() == 143
+
+
+@pytest.mark.long
+def test_a_killed_sweep_leaves_no_process_and_the_same_command_finishes_it(tmp_path):
+    file = write(tmp_path, 300, "lr: [0.0002, 1.0e+30]")
+    sweep = Sweep(file, "--jobs", "2")
+    good, bad = (sweep.folder / name for name in ("lr=0.0002", "lr=1e+30"))
+    sweep.wait_for(lambda: saved(good))
+    pid = events(good)[0]["pid"]
+    assert is_alive(pid)
+    sweep.process.kill()
+    sweep.finish()
+    assert gone_within(30, pid), "the training goes on without its sweep"
+    assert events(good)[-1]["how"] == "stopped"  # it has saved
+    assert 0 < saved(good)[-1] < 300
+    for again in range(2):
+        before = bad.with_name(f"{bad.name}.log").read_text().count("Error: ")
+        words = call(file, "--run-dir", sweep.folder, "--jobs", 2, code=1)
+        assert f"2 runs, of which {again} finished already" in words
+        assert "Failed: lr=1e+30: training has diverged" in words
+        assert bad.with_name(f"{bad.name}.log").read_text().count("Error: ") == before + 1
+        assert saved(good)[-1] == 300
+        assert len(events(good)) == 4  # continued once, not begun again
