@@ -12,6 +12,7 @@ from typing import Optional
 import click
 
 from mxgan import __version__
+from mxgan.cli.completion import completion, teach
 from mxgan.cli.evaluate import evaluate, train_classifier
 from mxgan.cli.export import export
 from mxgan.cli.films import film
@@ -54,6 +55,7 @@ main.add_command(film)
 main.add_command(import_command)
 main.add_command(report)
 main.add_command(sweep)
+main.add_command(completion)
 
 
 @main.command(cls=TrainingCommand)
@@ -236,3 +238,6 @@ def doctor(data_dir: Optional[str]) -> None:
         say(render(findings))
     if any(finding.status == "fault" for finding in findings):
         sys.exit(1)
+
+
+teach(main)

@@ -128,14 +128,14 @@ def _config(base: FileSettings, own: FileSettings) -> RunConfig:
 
 
 def _names(differing: Sequence[Mapping]) -> list:
-    """A name for each run: `ngf=16,lr=0.001`, of letters that need no quotes in a shell; each is another."""
+    """A name for each run, such as `ngf-16,lr-0.001`, of letters that no shell takes apart; each is another."""
     flat = [dict(_flat(each)) for each in differing]
     keys = {key for each in flat for key in each}
     short = {key: key.rpartition(".")[2] for key in keys}
     short = {key: name if list(short.values()).count(name) == 1 else key for key, name in short.items()}
     found: list = []
     for each in flat:
-        name = ",".join(f"{_safe(short[key])}={_safe(value)}" for key, value in each.items())
+        name = ",".join(f"{_safe(short[key])}-{_safe(value)}" for key, value in each.items())
         if len(name) > LONGEST_NAME:
             digest = hashlib.sha256(json.dumps(each, sort_keys=True).encode()).hexdigest()
             name = f"{name[: LONGEST_NAME - 9]}-{digest[:8]}"
@@ -157,8 +157,8 @@ def _safe(value: Any) -> str:
 
 
 def _free(name: str, taken: Collection[str]) -> str:
-    """The name, or the first of name-2, name-3, … that is not taken."""
-    numbered = (name if number == 1 else f"{name}-{number}" for number in itertools.count(1))
+    """The name, or the first of name_2, name_3, … that is not taken."""
+    numbered = (name if number == 1 else f"{name}_{number}" for number in itertools.count(1))
     return next(each for each in numbered if each not in taken)
 
 

@@ -100,26 +100,26 @@ def test_a_run_that_fails_does_not_stop_the_others_and_is_tried_again(tmp_path):
     words = call(file, "--run-dir", folder, "--jobs", 2, code=1)
     assert "2 runs, of which 0 finished already" in words
     assert "each with 1 thread" in words or "OMP_NUM_THREADS is set" in words
-    assert "Failed: lr=1e+30: training has diverged" in words
+    assert "Failed: lr-1e+30: training has diverged" in words
     lines = [line.split() for line in words.splitlines()]
-    assert ["lr=0.0002", "4", "of", "4", "finished"] in [line[:5] for line in lines]
-    assert saved(folder / "lr=0.0002") == [4]
-    assert "Error: training has diverged" in (folder / "lr=1e+30.log").read_text()
+    assert ["lr-0.0002", "4", "of", "4", "finished"] in [line[:5] for line in lines]
+    assert saved(folder / "lr-0.0002") == [4]
+    assert "Error: training has diverged" in (folder / "lr-1e+30.log").read_text()
     assert (folder / "report.html").stat().st_size > 1000
     words = call(file, "--run-dir", folder, "--dry-run")
-    assert words.splitlines()[-2:] == [f"{folder}/lr=1e+30: begun", f"{folder}/lr=0.0002: finished"]
+    assert words.splitlines()[-2:] == [f"{folder}/lr-1e+30: begun", f"{folder}/lr-0.0002: finished"]
 
 
 def test_the_dry_run_says_what_would_be_done_and_writes_nothing(tmp_path):
     file = write(tmp_path, 3, "seed: [1, 2]")
     words = call(file, "--run-dir", tmp_path / "runs", "--dry-run")
-    assert words.splitlines()[-2:] == [f"{tmp_path / 'runs' / name}: new" for name in ("seed=1", "seed=2")]
+    assert words.splitlines()[-2:] == [f"{tmp_path / 'runs' / name}: new" for name in ("seed-1", "seed-2")]
     assert not (tmp_path / "runs").exists()
 
 
 def test_bad_calls_end_in_words(tmp_path):
     file = write(tmp_path, 3, "seed: [1, x]")
-    assert f"Error: {file}: seed=x: seed is 'x'; give a whole number." in call(file, code=2)
+    assert f"Error: {file}: seed-x: seed is 'x'; give a whole number." in call(file, code=2)
     file = write(tmp_path, 3, "seed: [1]\n  data_dir: [gone]\n  dataset: [folder]")
     assert "gone" in call(file, "--run-dir", tmp_path / "runs", code=1)
     assert [path.name for path in (tmp_path / "runs").iterdir()] == [".lock"]  # nothing was begun
@@ -134,24 +134,24 @@ def test_bad_calls_end_in_words(tmp_path):
 def test_a_sweep_that_is_interrupted_again_and_again_ends_in_the_bits_of_undisturbed_runs(tmp_path):
     file = write(tmp_path, 400, "seed: [0, 1, 2]")
     for ending, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)):
-        before = len(events(tmp_path / "runs" / "seed=0"))
+        before = len(events(tmp_path / "runs" / "seed-0"))
         sweep = Sweep(file, "--jobs", "2")
-        sweep.wait_for(lambda: len(events(tmp_path / "runs" / "seed=0")) > before)  # noqa: B023
+        sweep.wait_for(lambda: len(events(tmp_path / "runs" / "seed-0")) > before)  # noqa: B023
         time.sleep(1.0)
-        pids = [events(folder)[-1].get("pid") for folder in sweep.folder.glob("seed=?")]
+        pids = [events(folder)[-1].get("pid") for folder in sweep.folder.glob("seed-?")]
         os.kill(sweep.process.pid, ending)
         assert sweep.finish() == code, sweep.output()
         assert all(gone_within(30, pid) for pid in pids if pid)
         if code > 0:
             assert "Continue with:\n  mxgan sweep" in sweep.output()
-            assert events(sweep.folder / "seed=0")[-1]["event"] == "end"
+            assert events(sweep.folder / "seed-0")[-1]["event"] == "end"
     sweep = Sweep(file, "--jobs", "2")
     assert sweep.finish() == 0, sweep.output()
     for seed in (0, 1, 2):
-        alone = tmp_path / "alone" / f"seed={seed}"
+        alone = tmp_path / "alone" / f"seed-{seed}"
         alone.parent.mkdir(exist_ok=True)
-        assert Training(alone, ["--config", str(sweep.folder / f"seed={seed}.yaml")]).finish() == 0
-        assert contents(sweep.folder / f"seed={seed}") == contents(alone)
+        assert Training(alone, ["--config", str(sweep.folder / f"seed-{seed}.yaml")]).finish() == 0
+        assert contents(sweep.folder / f"seed-{seed}") == contents(alone)
     assert "3 runs, of which 3 finished already" in call(file, "--run-dir", sweep.folder)
 
 
@@ -159,7 +159,7 @@ def test_a_sweep_that_is_interrupted_again_and_again_ends_in_the_bits_of_undistu
 def test_a_second_ctrl_c_ends_everything_at_once(tmp_path):
     file = write(tmp_path, 100_000, "seed: [0]")
     sweep = Sweep(file)
-    folder = sweep.folder / "seed=0"
+    folder = sweep.folder / "seed-0"
     sweep.wait_for(lambda: saved(folder))
     pid = events(folder)[0]["pid"]
     os.kill(pid, signal.SIGSTOP)  # it cannot save
@@ -176,7 +176,7 @@ def test_a_second_ctrl_c_ends_everything_at_once(tmp_path):
 def test_two_sweeps_do_not_share_a_folder(tmp_path):
     file = write(tmp_path, 100_000, "seed: [0]")
     sweep = Sweep(file)
-    sweep.wait_for(lambda: saved(sweep.folder / "seed=0"))
+    sweep.wait_for(lambda: saved(sweep.folder / "seed-0"))
     assert "is in use by another process" in call(file, "--run-dir", sweep.folder, code=1)
     sweep.process.terminate()
     assert sweep.finish() == 143
@@ -186,7 +186,7 @@ def test_two_sweeps_do_not_share_a_folder(tmp_path):
 def test_a_killed_sweep_leaves_no_process_and_the_same_command_finishes_it(tmp_path):
     file = write(tmp_path, 300, "lr: [0.0002, 1.0e+30]")
     sweep = Sweep(file, "--jobs", "2")
-    good, bad = (sweep.folder / name for name in ("lr=0.0002", "lr=1e+30"))
+    good, bad = (sweep.folder / name for name in ("lr-0.0002", "lr-1e+30"))
     sweep.wait_for(lambda: saved(good))
     pid = events(good)[0]["pid"]
     assert is_alive(pid)
@@ -199,7 +199,7 @@ def test_a_killed_sweep_leaves_no_process_and_the_same_command_finishes_it(tmp_p
         before = bad.with_name(f"{bad.name}.log").read_text().count("Error: ")
         words = call(file, "--run-dir", sweep.folder, "--jobs", 2, code=1)
         assert f"2 runs, of which {again} finished already" in words
-        assert "Failed: lr=1e+30: training has diverged" in words
+        assert "Failed: lr-1e+30: training has diverged" in words
         assert bad.with_name(f"{bad.name}.log").read_text().count("Error: ") == before + 1
         assert saved(good)[-1] == 300
         assert len(events(good)) == 4  # continued once, not begun again
