@@ -45,10 +45,20 @@ def _folder_of(variable: str, default: str) -> Path:
 
 
 class _Shell(NamedTuple):
-    """Where a shell looks for the script, and what else it needs."""
+    """Where a shell looks for the script, what else it needs, and what stands before the script in that place."""
 
     place: Callable
     hint: Callable
+    before: str = ""
+
+
+# zsh runs the file again at each completion; click's script completes only when it runs for the first time.
+_AGAIN = """#compdef mxgan
+if (( $+functions[_mxgan_completion] )); then
+    _mxgan_completion "$@"
+    return
+fi
+"""
 
 
 _SHELLS = {
@@ -66,6 +76,7 @@ _SHELLS = {
             f"  fpath=({shlex.quote(str(path.parent))} $fpath)\n"
             "Without one with compinit, add below it: autoload -Uz compinit && compinit"
         ),
+        _AGAIN,
     ),
     "fish": _Shell(
         lambda: _folder_of("XDG_CONFIG_HOME", ".config") / "fish/completions/mxgan.fish",
@@ -88,9 +99,10 @@ def completion(shell: str, install: bool, debug: bool) -> None:
         if not install:
             say(script)
             return
-        path = _SHELLS[shell].place()
-        _write(path, script)
-        say(f"{path} is written. {_SHELLS[shell].hint(path)}")
+        row = _SHELLS[shell]
+        path = row.place()
+        _write(path, row.before + script)
+        say(f"{path} is written. {row.hint(path)}")
 
 
 def _script(shell: str) -> str:
@@ -129,11 +141,11 @@ def teach(group: click.Group) -> None:
 
 
 def _completer(values: Callable, other: Callable) -> Callable:
-    """A method `shell_complete` that gives the values, and besides them files where `other` gives them."""
+    """A method `shell_complete` that gives the values, or what `other` gives if none begins so; zsh mixes up both."""
 
     def complete(ctx: click.Context, incomplete: str) -> list:
-        files = [item for item in other(ctx, incomplete) if item.type in ("file", "dir")]
-        return files + [CompletionItem(value) for value in values(incomplete) if value.startswith(incomplete)]
+        found = [CompletionItem(value) for value in values(incomplete) if value.startswith(incomplete)]
+        return found or other(ctx, incomplete)
 
     return complete
 

@@ -35,6 +35,11 @@ def write(tmp_path, steps, grid):
     return file
 
 
+def heed_ctrl_c() -> None:
+    """Tests in the background of a shell ignore Ctrl-C, and so do their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Sweep:
     """A process of `mxgan sweep` on `file`, its runs in FOLDER beside it, its output in sweep.txt."""
 
@@ -44,7 +49,9 @@ class Sweep:
         variables = environment()
         del variables["OMP_NUM_THREADS"]
         with self._log.open("wb") as output:
-            self.process = subprocess.Popen(command, stdout=output, stderr=output, cwd=ROOT, env=variables)
+            self.process = subprocess.Popen(
+                command, stdout=output, stderr=output, cwd=ROOT, env=variables, preexec_fn=heed_ctrl_c
+            )
 
     def output(self) -> str:
         return self._log.read_text(errors="replace")
