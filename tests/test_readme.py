@@ -105,7 +105,8 @@ def check_click(command: click.Command, arguments: list) -> None:
     """Parse the arguments; of a training ask for its settings too."""
     if "--help" in arguments:
         return
-    if "dry_run" in {option.name for option in command.params} and not resumes(arguments):
+    is_form = any(re.search(r"\b(FILE|NAME)\b", argument) for argument in arguments)  # no file of such a name
+    if "dry_run" in {option.name for option in command.params} and not resumes(arguments) and not is_form:
         found = CliRunner().invoke(command, [*arguments, "--dry-run"])
         assert found.exit_code == 0, f"{' '.join(arguments)}: {found.output}"
         if command.name != "sweep" and "--format" not in arguments:
