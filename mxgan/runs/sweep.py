@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import logging
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Union
 
@@ -26,6 +24,7 @@ from mxgan.runs.changes import check_end, differences, end_of, ends_of, is_same
 from mxgan.runs.config import DATA_SETTINGS, RunConfig, recorded_config
 from mxgan.runs.config_files import FileSettings, base_config
 from mxgan.runs.data import open_sources
+from mxgan.runs.folder_names import free_name, names_of
 from mxgan.runtime.config import to_dict
 from mxgan.runtime.documents import read_document
 from mxgan.training.checkpoint import read_state
@@ -36,7 +35,6 @@ __all__ = ["Place", "Variant", "check_data", "place_all", "read_sweep"]
 logger = logging.getLogger(__name__)
 
 MOST_RUNS = 1000
-LONGEST_NAME = 100  # characters
 _PARTS = ("base", "grid", "runs")
 
 
@@ -80,7 +78,7 @@ def read_sweep(path: Union[str, Path]) -> list:
     differing = list(itertools.islice(_combined(path, values), MOST_RUNS + 1))
     if len(differing) > MOST_RUNS:
         raise ArgumentError(f"{path} describes more than {MOST_RUNS:,} runs. Give shorter lists.")
-    names = _names(differing)
+    names = names_of(differing)
     found: dict = {}  # configuration as text → name
     variants = []
     for name, own in zip(names, differing):
@@ -127,41 +125,6 @@ def _config(base: FileSettings, own: FileSettings) -> RunConfig:
     return own.applied(config, config.recipe)
 
 
-def _names(differing: Sequence[Mapping]) -> list:
-    """A name for each run, such as `ngf-16,lr-0.001`, of letters that no shell takes apart; each is another."""
-    flat = [dict(_flat(each)) for each in differing]
-    keys = {key for each in flat for key in each}
-    short = {key: key.rpartition(".")[2] for key in keys}
-    short = {key: name if list(short.values()).count(name) == 1 else key for key, name in short.items()}
-    found: list = []
-    for each in flat:
-        name = ",".join(f"{_safe(short[key])}-{_safe(value)}" for key, value in each.items())
-        if len(name) > LONGEST_NAME:
-            digest = hashlib.sha256(json.dumps(each, sort_keys=True).encode()).hexdigest()
-            name = f"{name[: LONGEST_NAME - 9]}-{digest[:8]}"
-        found.append(_free(name, found))
-    return found
-
-
-def _flat(values: Mapping, prefix: str = "") -> Iterator[tuple]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
-
-
-def _safe(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return re.sub(r"[^A-Za-z0-9._+]+", "-", text).strip("-") if text[:1] != "-" else f"-{_safe(text[1:])}"
-
-
-def _free(name: str, taken: Collection[str]) -> str:
-    """The name, or the first of name_2, name_3, … that is not taken."""
-    numbered = (name if number == 1 else f"{name}_{number}" for number in itertools.count(1))
-    return next(each for each in numbered if each not in taken)
-
-
 def place_all(variants: Sequence[Variant], folder: Path) -> list:
     """A `Place` in a folder for each variant: the run that it has there, or a new folder; nothing is written.
 
@@ -175,7 +138,7 @@ def place_all(variants: Sequence[Variant], folder: Path) -> list:
         if number in chosen:
             places.append(Place(variant, chosen[number], _state(chosen[number], variant.config)))
             continue
-        path = folder / _free(variant.name, taken)
+        path = folder / free_name(variant.name, taken)
         taken.add(path.name)
         places.append(Place(variant, path, "new"))
         _tell_of_another(variant, folder / variant.name, there, path)
