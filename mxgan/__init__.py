@@ -61,6 +61,7 @@ _HOME = {
     "make_dcgan_sym": "mxgan.networks",
     "open_dataset": "mxgan.data",
     "pack_folder": "mxgan.data",
+    "read_config": "mxgan.runs.config_files",
     "renamed": "mxgan.graphs.renaming",
     "resume": "mxgan.runs.session",
     "save_params": "mxgan.graphs.params_files",

@@ -8,6 +8,10 @@
     projections.py  mxgan project
     films.py        mxgan film, and what commands that write films share
     flags.py        the flags of `mxgan train` → RunConfig
+    values.py       values of flags: intervals, sizes, shapes
+    settings.py     --set KEY=VALUE
+    sweep.py        mxgan sweep
+    completion.py   mxgan completion, and what a shell completes
     unknown_flags.py  a setting that is given as a flag
     evaluate.py     mxgan evaluate, mxgan train-classifier
     export.py       mxgan export

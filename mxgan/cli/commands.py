@@ -12,10 +12,11 @@ from typing import Optional
 import click
 
 from mxgan import __version__
+from mxgan.cli.completion import completion, teach
 from mxgan.cli.evaluate import evaluate, train_classifier
 from mxgan.cli.export import export
 from mxgan.cli.films import film
-from mxgan.cli.flags import background_option, changed, overwrite_option, resolve, training_options
+from mxgan.cli.flags import again_with, background_option, overwrite_option, resolve, training_options
 from mxgan.cli.importing import import_command
 from mxgan.cli.latents import interpolate, walk
 from mxgan.cli.plot import plot
@@ -27,6 +28,7 @@ from mxgan.cli.sample import sample
 from mxgan.cli.serve import serve
 from mxgan.cli.streams import Group, say
 from mxgan.cli.summary import summary
+from mxgan.cli.sweep import sweep
 from mxgan.cli.terminal import readable_errors, show_log, stop_on_signals
 from mxgan.cli.unknown_flags import TrainingCommand
 from mxgan.errors import ArgumentError, RunFinishedError, exit_code_after
@@ -58,6 +60,8 @@ main.add_command(plot)
 main.add_command(import_command)
 main.add_command(report)
 main.add_command(serve)
+main.add_command(sweep)
+main.add_command(completion)
 
 
 @main.command(cls=TrainingCommand)
@@ -100,15 +104,19 @@ def _train(flags: dict, defaults: Optional[dict] = None) -> None:
 
     show_log()
     run_dir, display, again = flags.pop("run_dir"), flags.pop("display"), flags.pop("resume")
-    dry_run, allow_changes = flags.pop("dry_run"), flags.pop("allow_changes")
+    dry_run, form, allow_changes = flags.pop("dry_run"), flags.pop("form"), flags.pop("allow_changes")
+    file = _settings_file(flags.pop("config"))
+    if form and not dry_run:
+        raise ArgumentError(f"--format {form} is of --dry-run, which prints the configuration. Give both, or neither.")
     if again in (None, "auto"):
-        config = resolve(flags, defaults or {})
+        config = resolve(flags, defaults or {}, file)
     else:
-        config = changed(flags, _config_to_resume(again, run_dir))
-    if allow_changes and again == "auto" and not flags.get("steps") and not flags.get("epochs"):
+        config = again_with(flags, _config_to_resume(again, run_dir), file)
+    ends = flags.get("steps") or flags.get("epochs") or (file and file.gives_end)
+    if allow_changes and again == "auto" and not ends:
         config = _with_end_of(run_dir, config)
     if dry_run:
-        print_config(config)
+        print_config(config, form)
         return
     try:
         current = {
@@ -124,6 +132,15 @@ def _train(flags: dict, defaults: Optional[dict] = None) -> None:
     with stop_on_signals(current.trainer):
         page = current.run()
     tell(current, page)
+
+
+def _settings_file(path: Optional[str]):
+    """The settings in the file of --config; None without it."""
+    if path is None:
+        return None
+    from mxgan.runs.config_files import FileSettings
+
+    return FileSettings.read(path)
 
 
 def _with_end_of(run_dir: Optional[str], config):
@@ -152,13 +169,14 @@ def _config_to_resume(run: str, run_dir: Optional[str]):
     return recorded_config(RunFolder.open(run))
 
 
-def print_config(config) -> None:
-    """Print a configuration as JSON."""
+def print_config(config, form: Optional[str] = None) -> None:
+    """Print a configuration: every setting as JSON, or, with the form "yaml", what differs from the recipe."""
     import json
 
+    from mxgan.runs.config_text import config_text
     from mxgan.runtime.config import to_dict
 
-    say(json.dumps(to_dict(config), indent=1))
+    say(config_text(config).rstrip() if form == "yaml" else json.dumps(to_dict(config), indent=1))
 
 
 def tell(current, page: Optional[Path]) -> None:
@@ -221,3 +239,6 @@ def doctor(data_dir: Optional[str]) -> None:
         say(render(findings))
     if any(finding.status == "fault" for finding in findings):
         sys.exit(1)
+
+
+teach(main)

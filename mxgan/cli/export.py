@@ -8,10 +8,11 @@ from typing import Optional
 
 import click
 
-from mxgan.cli.flags import debug_option, shape_of
+from mxgan.cli.flags import debug_option
 from mxgan.cli.sample import generator_options
 from mxgan.cli.streams import say
 from mxgan.cli.terminal import readable_errors, show_log
+from mxgan.cli.values import shape_of
 
 __all__ = ["export"]
 

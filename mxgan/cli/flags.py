@@ -3,66 +3,23 @@
 from __future__ import annotations
 
 import functools
-import os
-import re
-from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple, Optional
 
 import click
 
-from mxgan.errors import ArgumentError
-from mxgan.runs.flag_settings import SETTING_OF_FLAG, short_path
+from mxgan.cli.settings import Flag, check_widths, key_and_value, refuse_flags
+from mxgan.cli.values import Interval, Size
+from mxgan.runs.flag_settings import SETTING_OF_FLAG
 
 __all__ = [
+    "again_with",
     "background_option",
     "changed",
     "debug_option",
-    "key_and_value",
-    "learning_rates",
     "overwrite_option",
     "resolve",
-    "shape_of",
-    "sizes_of",
     "training_options",
 ]
-
-_BETA1 = ["recipe.generator_optimizer.settings.beta1", "recipe.discriminator_optimizer.settings.beta1"]
-LEARNING_RATES = ["recipe.generator_optimizer.learning_rate", "recipe.discriminator_optimizer.learning_rate"]
-# Flag of `mxgan train` → the settings of the run that it changes; --set changes all others.
-_SETTINGS_OF_FLAG = {**{name: [path] for name, path in SETTING_OF_FLAG.items()}, "beta1": _BETA1}
-
-
-class Interval(click.ParamType):
-    """A number of steps, the word epoch, or, if `minutes` are allowed, 15min."""
-
-    def __init__(self, minutes: bool = False) -> None:
-        self.name = "N|epoch|Nmin" if minutes else "N|epoch"
-
-    def convert(self, value, param, ctx):
-        from mxgan.training.every import Every
-
-        try:
-            number = int(value) if str(value).isascii() and str(value).isdigit() else value
-            return Every.parse(self.name, number, minutes=self.name.endswith("min")).value
-        except ArgumentError:
-            self.fail(f"{value!r} is none of {self.name}, where N is a number above 0.", param, ctx)
-
-
-class Size(click.ParamType):
-    """Height and width of images: one whole number, or two as 48x96."""
-
-    name = "N|HxW"
-
-    def convert(self, value, param, ctx):
-        from mxgan.runtime.config import read_pair
-
-        text = str(value)
-        found = int(text) if re.fullmatch("[0-9]{1,9}", text) else read_pair(text)
-        if found is None:
-            self.fail(f"{text!r} is no whole number, and not height and width as 48x96.", param, ctx)
-        return found
-
 
 _positive = click.IntRange(min=1)
 _OPTIONS = (
@@ -105,7 +62,11 @@ _OPTIONS = (
     click.option("--diagnose/--no-diagnose", default=None, help="Warn of training failures; on by default."),
     click.option("--monitor", type=click.IntRange(min=0), help="Steps between printouts of mx.mon.Monitor."),
     click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any other setting of the recipe."),
+    click.option("--config", metavar="FILE", type=click.Path(),
+                 help="Settings from a file, .yaml, .toml or .json, also a run's config.json; flags overrule them."),
     click.option("--dry-run", is_flag=True, help="Print the resolved configuration and stop."),
+    click.option("--format", "form", type=click.Choice(["json", "yaml"]), help="Of --dry-run: every setting as JSON "
+                 "(the default), or as YAML what differs from the recipe."),
     click.option("--debug", is_flag=True, help="Show tracebacks."),
 )  # fmt: skip
 
@@ -127,131 +88,64 @@ def training_options(command):
     return functools.reduce(lambda wrapped, option: option(wrapped), reversed(_OPTIONS), command)
 
 
-def resolve(flags: dict, defaults: dict):
-    """The RunConfig of the flags, on top of the recipe and of `defaults`."""
+def resolve(flags: dict, defaults: dict, file=None):
+    """The RunConfig of the flags, on top of the recipe, of `defaults` and of the settings in a file.
+
+    Parameters
+    ----------
+    file : `mxgan.runs.config_files.FileSettings` of --config; None: no file.
+    """
     from mxgan.recipes import get_recipe
-    from mxgan.runs.config import RunConfig
+    from mxgan.runs.config_files import base_config
     from mxgan.runtime.config import override
 
-    recipe = get_recipe(flags.get("recipe") or defaults.get("recipe", "dcgan"))
-    settings = {"epochs": 100, **recipe.run_defaults, **defaults, "recipe": recipe}
-    own = settings.pop("settings", ())
-    return changed({**flags, "recipe": None}, override(RunConfig(**settings), dict(map(key_and_value, own))))
+    named = get_recipe(flags["recipe"]) if flags.get("recipe") else None
+    own = dict(map(key_and_value, defaults.get("settings", ())))
+    config = base_config(file, named, {name: value for name, value in defaults.items() if name != "settings"})
+    if file is None or named or not file.has_whole_recipe:
+        config = override(config, own)
+    config = config if file is None else file.applied(config, named or config.recipe)
+    return changed({**flags, "recipe": None}, config)
+
+
+def again_with(flags: dict, config, file=None):
+    """`config`, that of a run to be resumed, with the settings in a file and the flags."""
+    from mxgan.recipes import get_recipe
+
+    if file is not None:
+        config = file.applied(config, get_recipe(flags["recipe"]) if flags.get("recipe") else None)
+        flags = {**flags, "recipe": None}
+    return changed(flags, config)
 
 
 def changed(flags: dict, config):
     """`config` with the changes of the flags; a flag that is None changes nothing."""
     from mxgan.recipes import get_recipe
+    from mxgan.runs.given import changes_of_several, with_end, with_full_paths
     from mxgan.runtime.config import override, setting_paths
 
     given = {name: value for name, value in flags.items() if value is not None}
-    if "data_dir" in given:
-        given["data_dir"] = os.path.abspath(given["data_dir"])  # valid also when resumed from another folder
     if "nc" in given:
         given["nc"] = int(given["nc"])
     if "recipe" in given:
         config = replace(config, recipe=get_recipe(given["recipe"]))
-    ends = {name: given[name] for name in ("steps", "epochs") if name in given}
-    if ends:
-        config = replace(config, **{"steps": None, "epochs": None, **ends})
-    _check_widths(config.recipe.network, given)
-    changes = {path: given[name] for name, paths in _SETTINGS_OF_FLAG.items() if name in given for path in paths}
-    if "lr" in given:
-        changes.update(learning_rates(config.recipe, given["lr"]))
+    config = with_end(config, given)
+    check_widths(config.recipe.network, given)
+    changes = {path: given[name] for name, path in SETTING_OF_FLAG.items() if name in given}
+    changes.update(changes_of_several(config.recipe, given))
     own = dict(map(key_and_value, given.get("settings", ())))
-    _refuse_flags(own, [path for path in setting_paths(config) if ".run_defaults." not in path], _flags())
+    refuse_flags(own, [path for path in setting_paths(config) if ".run_defaults." not in path], _flags())
     changes.update(own)
-    if "labels" in changes:
-        from mxgan.data.image_labels import labels_path
-
-        changes["labels"] = labels_path(changes["labels"], changes.get("data_dir", config.data_dir))
-    return override(config, changes)
-
-
-class _Flag(NamedTuple):
-    """A flag of `mxgan train`: as it is written, whether it takes no value, and the paths of what it sets."""
-
-    option: str
-    is_switch: bool
-    changes: Sequence[str]
+    return with_full_paths(override(config, changes), changes)
 
 
 @functools.cache
 def _flags() -> dict:
-    """{name: `_Flag`} of every flag of `mxgan train`."""
-    sets = {**_SETTINGS_OF_FLAG, "lr": LEARNING_RATES}
+    """{name: `Flag`} of every flag of `mxgan train`."""
+    from mxgan.runs.given import SEVERAL
+
+    sets = {**{name: [path] for name, path in SETTING_OF_FLAG.items()}, **SEVERAL}
     options = click.command("flags")(training_options(lambda: None)).params
     return {
-        option.name: _Flag(max(option.opts, key=len), option.is_flag, sets.get(option.name, ())) for option in options
+        option.name: Flag(max(option.opts, key=len), option.is_flag, sets.get(option.name, ())) for option in options
     }
-
-
-def _refuse_flags(settings: Mapping[str, str], known: Collection[str], flags: Mapping[str, _Flag]) -> None:
-    """Raise ArgumentError for a key of --set that means a flag: it is no setting, or the flag sets several at once.
-
-    Parameters
-    ----------
-    settings : {key: value} of --set. known : the paths of all settings. flags : {name: `_Flag`}.
-    """
-    for key, value in settings.items():
-        flag = flags.get(key.lstrip("-").replace("-", "_"))
-        found = [path for path in known if path == key or path.endswith(f".{key}")]
-        changes = [path for path in flag.changes if path in known] if flag else []
-        if flag is None or len(found) == 1 or (flag.changes and not changes):  # not of this recipe
-            continue
-        written = flag.option if flag.is_switch else f"{flag.option} {value}"
-        words = " and ".join(map(short_path, changes))
-        remedy = f"give {written}." + (f" It sets {words}." if words else "")
-        raise ArgumentError(f"--set {key}={value}: {key} is a flag; {remedy}")
-
-
-def _check_widths(network, given: dict) -> None:
-    for name in ("ngf", "ndf", "nc"):
-        if name in given and not hasattr(network, name):
-            widths = " and ".join(
-                f"--set {field}={_spelt(getattr(network, field))}" for field in network.width_settings
-            )
-            raise ArgumentError(
-                f"--{name} is {given[name]}, but the network {network.name!r} has no {name}; its widths are {widths}."
-            )
-
-
-def _spelt(value) -> str:
-    """A setting in the form of --set."""
-    return f"[{','.join(map(str, value))}]" if isinstance(value, tuple) else str(value)
-
-
-def key_and_value(setting: str) -> tuple:
-    """(key, value) of a KEY=VALUE of --set."""
-    key, equals, value = setting.partition("=")
-    if not equals or not key:
-        raise ArgumentError(f"--set {setting!r} is not of the form KEY=VALUE.")
-    if "run_defaults" in key.split("."):
-        raise ArgumentError(
-            f"--set {setting!r}: run_defaults are only defaults of the flags; give the flag itself "
-            "(--epochs, --limit, --log-every, --sample-every, --show-every)."
-        )
-    return key, value
-
-
-def learning_rates(recipe, rate: float) -> dict:
-    """{setting: value} that set G's learning rate to `rate` and keep the ratio of D's rate to G's."""
-    ratio = recipe.discriminator_optimizer.learning_rate / recipe.generator_optimizer.learning_rate
-    return dict(zip(LEARNING_RATES, (rate, rate * ratio)))
-
-
-_ONE = {"--latent": "latent, all above 0, as 100,1,1", "--image": "image, all above 0, as 3,64,64"}
-
-
-def shape_of(flag: str, text: Optional[str]) -> Optional[tuple]:
-    """The shape that --latent or --image gives, None without it; ArgumentError for anything but sizes."""
-    sizes = None if text is None else sizes_of(text)
-    if sizes == ():
-        raise ArgumentError(f"{flag} {text!r}: give the sizes of one {_ONE[flag]}.")
-    return sizes
-
-
-def sizes_of(text: str) -> tuple:
-    """The sizes of a shape given as 100,1,1; () for anything but whole numbers above 0."""
-    whole = re.fullmatch(r"[1-9][0-9]{0,8}(,[1-9][0-9]{0,8}){0,31}", text)
-    return tuple(map(int, text.split(","))) if whole else ()

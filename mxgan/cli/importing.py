@@ -8,10 +8,11 @@ from typing import Optional
 
 import click
 
-from mxgan.cli.flags import key_and_value, shape_of
 from mxgan.cli.sample import file_options
+from mxgan.cli.settings import key_and_value
 from mxgan.cli.streams import say
 from mxgan.cli.terminal import readable_errors, show_log
+from mxgan.cli.values import shape_of
 
 __all__ = ["import_command"]
 

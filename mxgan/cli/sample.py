@@ -7,9 +7,10 @@ from typing import Optional
 
 import click
 
-from mxgan.cli.flags import debug_option, overwrite_option, shape_of
+from mxgan.cli.flags import debug_option, overwrite_option
 from mxgan.cli.streams import say
 from mxgan.cli.terminal import readable_errors, show_log
+from mxgan.cli.values import shape_of
 from mxgan.errors import ArgumentError, counted, lookup
 
 __all__ = ["classes_of", "file_options", "generator_options", "opened", "psi_option", "sample", "seed_option"]

@@ -7,9 +7,10 @@ from typing import Optional
 
 import click
 
-from mxgan.cli.flags import overwrite_option, resolve, sizes_of
+from mxgan.cli.flags import overwrite_option, resolve
 from mxgan.cli.streams import say
 from mxgan.cli.terminal import readable_errors
+from mxgan.cli.values import sizes_of
 from mxgan.errors import ArgumentError
 
 __all__ = ["summary"]

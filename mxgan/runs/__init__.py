@@ -3,6 +3,13 @@
 ::
 
     config.py       RunConfig: all settings of a run
+    given.py        settings as users give them: defaults below, names for several, paths
+    flag_settings.py  the settings that have a flag of their own
+    config_files.py read_config: a file of settings → RunConfig
+    config_text.py  RunConfig → a short YAML text
+    sweep.py        a file with lists of settings → many runs, each with its folder
+    folder_names.py the names of these folders
+    jobs.py         trainings as processes, several at a time
     data.py         the data that the recipe needs
     pair.py         the two networks, bound, with first parameters and optimisers
     reference.py    the real images and the networks for the metrics

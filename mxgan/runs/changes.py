@@ -29,7 +29,10 @@ __all__ = [
     "check_same_end",
     "check_settings",
     "differences",
+    "end_of",
+    "ends_of",
     "find_run",
+    "is_same",
     "warn_of_another_end",
     "warn_of_other_bits",
 ]
@@ -90,18 +93,22 @@ def find_run(wanted: RunConfig, run_dir: Union[str, Path, None]) -> Optional[Pat
         if not folder.config_path.is_file():
             continue
         try:
-            before = recorded_config(folder)
-            data = [(config.data_dir, config.labels) for config in (before, with_labels_of(before, wanted))]
-            same = data[0] == data[1] and not differences(before, wanted)
+            same = is_same(recorded_config(folder), wanted)
         except MXGANError as error:
             logger.warning("%s cannot be read and is skipped: %s", path, error)
             continue
         if same:
-            found[end_of(wanted) in _ends(folder)].append((folder.read_config()["stamp"], path))
+            found[end_of(wanted) in ends_of(folder)].append((folder.read_config()["stamp"], path))
     if found[False] and not found[True]:
         other = max(found[False])[1]
         logger.info("%s has these settings, but another end; --resume %s continues it.", other, shlex.quote(str(other)))
     return max(found[True])[1] if found[True] else None
+
+
+def is_same(before: RunConfig, wanted: RunConfig) -> bool:
+    """Whether both are the same run but for its end: the same settings, `data_dir` and `labels`."""
+    data = [(config.data_dir, config.labels) for config in (before, with_labels_of(before, wanted))]
+    return data[0] == data[1] and not differences(before, wanted)
 
 
 def check_imported(folder: RunFolder) -> None:
@@ -122,7 +129,7 @@ def check_same_end(run: Path, wanted: RunConfig) -> None:
     """Raise ArgumentError if a run has the wanted settings but another end: it is not the run of this command."""
     folder = RunFolder.open(run)
     before = recorded_config(folder)
-    if end_of(wanted) not in _ends(folder) and not differences(before, wanted):
+    if end_of(wanted) not in ends_of(folder) and not differences(before, wanted):
         later = f"--resume {shlex.quote(str(run))} --steps N"
         raise ArgumentError(
             f"the run {run} ends after {_in_words(before)}, but this command (--resume auto, "
@@ -136,7 +143,7 @@ def end_of(config: RunConfig) -> tuple:
     return (config.epochs, "epochs") if config.steps is None else (config.steps, "steps")
 
 
-def _ends(folder: RunFolder) -> list:
+def ends_of(folder: RunFolder) -> list:
     """The end of a run, and the one with which it began, if it was given a later one."""
     began = folder.read_config().get("first_end")
     return [end_of(recorded_config(folder)), *([tuple(began)] if isinstance(began, list) else [])]

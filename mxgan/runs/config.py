@@ -21,8 +21,18 @@ from mxgan.training.every import Every
 from mxgan.training.recipe import Recipe
 from mxgan.training.run_folder import BEST, RunFolder
 
-__all__ = ["DATA_SETTINGS", "MAY_CHANGE", "RunConfig", "config_of_record", "recorded_config", "with_labels_of"]
+__all__ = [
+    "DATA_SETTINGS",
+    "DEFAULT_RECIPE",
+    "MAY_CHANGE",
+    "RunConfig",
+    "config_of_record",
+    "recorded_config",
+    "with_labels",
+    "with_labels_of",
+]
 
+DEFAULT_RECIPE = "dcgan"
 ON_NAN = ("stop", "rollback")
 
 # Settings that may change when a run is resumed; it stays the same run.
@@ -61,7 +71,7 @@ class RunConfig:
     show_every : steps between refreshes of the windows, or "epoch"; None: windows show the pictures that are saved.
     """
 
-    recipe: Recipe = field(default_factory=lambda: RECIPES["dcgan"])
+    recipe: Recipe = field(default_factory=lambda: RECIPES[DEFAULT_RECIPE])
     dataset: str = "digits"
     data_dir: Optional[str] = None
     limit: Optional[int] = None
@@ -142,10 +152,10 @@ def recorded_config(folder: RunFolder) -> RunConfig:
 
 def config_of_record(record: Mapping) -> RunConfig:
     """The configuration in the content of a config.json; ArgumentError if it does not fit this version of mxgan."""
-    return from_dict(RunConfig, _with_labels(record["run"]), "run")
+    return from_dict(RunConfig, with_labels(record["run"]), "run")
 
 
-def _with_labels(values):
+def with_labels(values):
     """The values of a run; one from before there was the setting `labels` had the subfolders as its classes."""
     if isinstance(values, Mapping) and "labels" not in values and values.get("dataset") in data_sets_with("labels"):
         return {**values, "labels": CLASS_FOLDERS}

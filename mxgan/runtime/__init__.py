@@ -24,6 +24,10 @@ The files, in reading order::
     cpus.py             the processor: number of threads, instruction sets; a parallel map
     memory.py           the memory available to this process
     config.py           configuration dataclasses
+    setting_types.py    types of settings: what fits, errors in words
+    documents.py        files of settings in YAML, TOML and JSON
+    yaml_text.py        YAML without its traps
+    parents.py          a process that ends with the one that has started it
     draws.py            random numbers from (stream, seed, index)
     files.py            files written whole or not at all, and folder locks
     streams.py          standard output and error that are missing

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import operator
-import re
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from numbers import Real
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple
 
 from mxgan.errors import ArgumentError, lookup, unknown_name
+from mxgan.runtime.setting_types import PAIR, fits, options, read_pair, typed
 
 __all__ = [
     "FLOAT32_MAX",
@@ -20,7 +20,8 @@ __all__ = [
     "from_dict",
     "is_number",
     "override",
-    "read_pair",
+    "setting_groups",
+    "setting_path",
     "setting_paths",
     "to_dict",
     "whole_number",
@@ -64,7 +65,7 @@ def from_dict(cls: type, values: Mapping, where: str = "configuration", prefix: 
         if dataclasses.is_dataclass(types[key]) and not dataclasses.is_dataclass(value):
             values[key] = from_dict(types[key], value, key, f"{prefix}{key}.")
         else:
-            values[key] = _typed(f"{prefix}{key}", value, types[key])
+            values[key] = typed(f"{prefix}{key}", value, types[key])
     try:
         return cls(**values)
     except TypeError as error:
@@ -74,6 +75,11 @@ def from_dict(cls: type, values: Mapping, where: str = "configuration", prefix: 
 def setting_paths(config: Any, row_names: bool = False) -> dict:
     """{dotted path: value} of every setting in a configuration; `row_names`: the names of rows of tables too."""
     return {path: value for path, value in _walk(config, row_names) if not _is_group(value)}
+
+
+def setting_groups(config: Any) -> dict:
+    """{dotted path: dataclass or mapping} of every group of settings in a configuration."""
+    return {path: value for path, value in _walk(config) if _is_group(value)}
 
 
 def _is_group(value: Any) -> bool:
@@ -110,7 +116,7 @@ def override(config: Any, changes: Mapping[str, Any]) -> Any:
     """
     tree: dict = {}  # the changes by the parts of their paths
     for key, value in changes.items():
-        *groups, leaf = _path_of(config, key, value).split(".")
+        *groups, leaf = setting_path(config, key, value).split(".")
         place = tree
         for name in groups:
             if isinstance(place.get(name), _New):  # a name below a mapping that is given as a whole
@@ -152,13 +158,16 @@ def _read_group(path: str, value: Any, wanted: Any) -> Any:
     """A new value as its setting holds it; a group of settings from an object of them."""
     value = _read(value, wanted)
     if not dataclasses.is_dataclass(wanted):
-        return _typed(path, value, wanted)
+        return typed(path, value, wanted)
     return from_dict(wanted, value, path, f"{path}.") if isinstance(value, Mapping) else value
 
 
-def _path_of(config: Any, key: str, value: Any) -> str:
-    """The dotted path of the one setting, or group of settings, that a key means."""
-    known, groups = setting_paths(config), {path: each for path, each in _walk(config) if _is_group(each)}
+def setting_path(config: Any, key: str, value: Any, more: Iterable[str] = ()) -> str:
+    """The dotted path of the one setting, or group of settings, that a key means; see `override`.
+
+    Raises ArgumentError if there is none, with the nearest of the settings and of the names in `more`, or are several.
+    """
+    known, groups = setting_paths(config), setting_groups(config)
     mappings = [path for path, group in groups.items() if isinstance(group, Mapping)]
     whole = not isinstance(value, str) or value.lstrip().startswith("{")
     shorthands = {
@@ -179,7 +188,9 @@ def _path_of(config: Any, key: str, value: Any) -> str:
             if isinstance(fixed, int) and path.endswith(parent):
                 raise ArgumentError(f"{leaf} is always {fixed} in {path} and cannot be set; leave it out.")
         spellings = [path.split(".", cut)[-1] for path in (*shorthands, *known) for cut in range(path.count(".") + 1)]
-        raise unknown_name("setting", key, sorted(known), "`mxgan train --dry-run` prints them all.", spellings)
+        raise unknown_name(
+            "setting", key, sorted(known), "`mxgan train --dry-run` prints them all.", [*spellings, *more]
+        )
     if len(matches) > 1:
         raise ArgumentError(f"the setting {key!r} is ambiguous; give one of {', '.join(matches)}.")
     return matches[0]
@@ -199,70 +210,9 @@ def _read(text: Any, wanted: Any) -> Any:
     try:
         value = json.loads(text)
     except ValueError:
-        pair = read_pair(text) if PAIR in _options(wanted) else None
+        pair = read_pair(text) if PAIR in options(wanted) else None
         return str(text) if pair is None else pair
-    return value if wanted is Any or _fits(value, wanted) or not _fits(text, wanted) else str(text)
-
-
-PAIR = tuple[int, int]
-_SPELT_PAIR = re.compile(r"([0-9]{1,9})x([0-9]{1,9})", re.ASCII)
-
-
-def read_pair(text: str) -> Optional[tuple]:
-    """The two whole numbers of a text such as "48x96"; None for any other text."""
-    found = _SPELT_PAIR.fullmatch(text)
-    return (int(found[1]), int(found[2])) if found else None
-
-
-def _options(wanted: Any) -> tuple:
-    """The alternatives of a Union, or the type itself."""
-    return typing.get_args(wanted) if typing.get_origin(wanted) is typing.Union else (wanted,)
-
-
-def _class_of(option: Any) -> Any:
-    return typing.get_origin(option) or option
-
-
-def _fits(value: Any, wanted: Any) -> bool:
-    return any(_fits_one(value, option) for option in _options(wanted))
-
-
-def _fits_one(value: Any, option: Any) -> bool:
-    if option is Any:
-        return True
-    if isinstance(value, bool):
-        return option is bool
-    if option is float:
-        return isinstance(value, (float, int))
-    if _class_of(option) is tuple and isinstance(value, (tuple, list)):
-        element, *_ = typing.get_args(option) or (Any,)
-        return (option != PAIR or len(value) == 2) and all(_fits(each, element) for each in value)
-    return isinstance(value, _class_of(option))
-
-
-_WORDS = {"bool": "true or false", "int": "a whole number", "float": "a number", "str": "text", "NoneType": "null"}
-_PLURALS = {"int": "whole numbers", "float": "numbers", "str": "texts"}
-
-
-def _typed(name: str, value: Any, wanted: Any) -> Any:
-    """`value` as a setting of the annotated type holds it: JSON's list as a tuple, the rest as it is.
-
-    A whole number will do for a float. Raises ArgumentError for a value of another type.
-    """
-    if not _fits(value, wanted):
-        raise ArgumentError(f"{name} is {value!r}; give {' or '.join(map(_described, _options(wanted)))}.")
-    is_tuple = any(_class_of(option) is tuple for option in _options(wanted))
-    return tuple(value) if isinstance(value, list) and is_tuple else value
-
-
-def _described(option: Any) -> str:
-    if option == PAIR:
-        return "two, as 48x96"
-    if _class_of(option) is not tuple:
-        return _WORDS.get(_class_of(option).__name__, _class_of(option).__name__)
-    element, *_ = typing.get_args(option) or (Any,)
-    name = getattr(element, "__name__", "values")
-    return f"a list of {_PLURALS.get(name, name)}"
+    return value if wanted is Any or fits(value, wanted) or not fits(text, wanted) else str(text)
 
 
 FLOAT32_MIN, FLOAT32_MAX = 1.2e-38, 3.4e38  # MXNet refuses what lies beyond in an operator, in the middle of a step
