@@ -41,7 +41,7 @@ _SETTINGS_OF_FLAG = {
         name: [name]
         for name in (
             "dataset", "data_dir", "labels", "limit", "seed", "gpu", "log_every", "sample_every", "checkpoint_every",
-            "evaluate_every", "keep", "keep_best", "on_nan", "diagnose", "monitor", "show_every",
+            "evaluate_every", "keep", "keep_best", "on_nan", "diagnose", "monitor", "show_every", "tensorboard",
         )
     },
 }  # fmt: skip
@@ -121,6 +121,7 @@ _OPTIONS = (
                  help="What to do when a loss or weight is not finite."),
     click.option("--diagnose/--no-diagnose", default=None, help="Warn of training failures; on by default."),
     click.option("--monitor", type=click.IntRange(min=0), help="Steps between printouts of mx.mon.Monitor."),
+    click.option("--tensorboard/--no-tensorboard", default=None, help="Write event files for TensorBoard."),
     click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any other setting of the recipe."),
     click.option("--dry-run", is_flag=True, help="Print the resolved configuration and stop."),
     click.option("--debug", is_flag=True, help="Show tracebacks."),
