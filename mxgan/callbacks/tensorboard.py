@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 from collections.abc import Mapping
@@ -11,6 +12,10 @@ from typing import Callable, Optional, Union
 from mxgan.callbacks.base import Measuring, Periodic, fitting
 from mxgan.callbacks.event_files import EventFile, tensorboard_modules
 from mxgan.errors import CorruptFileError, MXGANError, first_line
+from mxgan.report.curves import CURVES
+from mxgan.report.lines import read_lines
+from mxgan.report.marks import marks
+from mxgan.report.values import number
 from mxgan.runtime.config import setting_paths
 from mxgan.runtime.files import open_plain
 from mxgan.runtime.paths import readable
@@ -21,27 +26,13 @@ __all__ = ["TensorBoard", "settings_of", "tag_of"]
 
 logger = logging.getLogger(__name__)
 
-# Key of history.jsonl → its tag; TensorBoard groups tags by what is before the slash.
+# Key of history.jsonl → its tag, of the table of charts; TensorBoard groups tags by what is before the slash.
 TAGS = {
-    "loss_g": "losses/G",
-    "loss_d": "losses/D",
-    "wasserstein": "losses/wasserstein",
-    "penalty": "losses/penalty",
-    "fentropy_g": "entropies/G",
-    "fentropy_d": "entropies/D",
-    "facc": "accuracy/facc",
-    "class_accuracy_real": "accuracy/class_real",
-    "class_accuracy_fake": "accuracy/class_fake",
-    "class_accuracy_labelled": "accuracy/class_labelled",
-    "d_real": "D/real",
-    "d_fake": "D/fake",
-    "mae_d": "D/mae",
-    "learning_rate_g": "learning_rates/G",
-    "learning_rate_d": "learning_rates/D",
-    "images_per_second": "speed/images_per_second",
-    "epoch": "progress/epoch",
+    key: f"{group}/{label if label.isalnum() else key}"
+    for group, row in CURVES.items()
+    for key, label in row.labels.items()
 }
-OTHERS = "others/"  # the group of keys without a row
+OTHERS = "others/"  # the group of keys without a chart in that table
 EVALUATIONS = "evaluation/"  # the group of evaluation.jsonl
 MARKS = "marks"
 RECIPE = "recipe."  # before the settings of a recipe
@@ -115,7 +106,7 @@ class TensorBoard(Callback):
         self._events.begin(first)
         if self._is_new:
             self._events.add(step, self._summaries_of_settings(trainer)[:-1])
-            self._mark(step, _marks_of_resume(self._folder.read_config(), step))
+        self._add_resumes(first, step)
         self._read, self._pictured = {}, None
         self._add_rows(first)
         for title in self._folder.picture_titles():
@@ -139,10 +130,18 @@ class TensorBoard(Callback):
             for row in rows:
                 if row["step"] >= first:
                     self._events.add(row["step"], [self._events.scalars(_numbers(row, tag))])
-                    self._mark(row["step"], _marks_of(row))
+                    self._mark(row["step"], marks([row], [], []))
 
-    def _mark(self, step: int, texts: list) -> None:
-        if texts:
+    def _add_resumes(self, first: int, last: int) -> None:
+        """Add the marks of resumes and of changed settings at the steps from `first` to `last`."""
+        events, changes = read_lines(self._folder.events_path).rows, self._folder.read_config().get("changes")
+        found = [mark for mark in marks([], events, changes) if first <= mark["step"] <= last]
+        for step, same in itertools.groupby(found, key=lambda mark: mark["step"]):
+            self._mark(step, list(same))
+
+    def _mark(self, step: int, found: list) -> None:
+        if found:
+            texts = [mark["text"] for mark in found]
             self._events.add(step, [self._events.text(MARKS, "\n\n".join(texts))])
 
     def _add_pictures(self, paths_by_step: Mapping) -> None:
@@ -214,30 +213,5 @@ def _rows(path: Path, read: int) -> tuple:
 
 def _numbers(row: Mapping, tag: Callable) -> dict:
     """{tag: number} of a row; a null, which stands for NaN and infinity, has no point."""
-    return {
-        tag(key): float(value)
-        for key, value in row.items()
-        if key not in NO_CURVE and isinstance(value, (int, float)) and not isinstance(value, bool)
-    }
-
-
-def _marks_of(row: Mapping) -> list:
-    """What a row of history.jsonl tells of diagnoses and rollbacks, as texts."""
-    begun = [f"{each['name']}: {each['evidence']}. {each['remedy']}" for each in row.get("diagnoses", [])]
-    back = [
-        f"rollback from step {each['from_step']} to {each['to_step']}: {each['cause']} ({each['network']}, "
-        f"{each['layer']}); learning rates times {each['learning_rate_scale']:g}"
-        for each in row.get("rollbacks", [])
-    ]
-    return [*begun, *back]
-
-
-def _marks_of_resume(record: Mapping, step: int) -> list:
-    """What is to be said of a run that continues at `step`: that it does, and the settings that were changed there."""
-    changes = [
-        f"{name}: {json.dumps(then)} before, {json.dumps(now)} from here on"
-        for change in record.get("changes", [])
-        if change["step"] == step
-        for name, (then, now) in change["settings"].items()
-    ]
-    return [f"resumed at step {step}", *changes] if step else changes
+    found = {tag(key): number(value) for key, value in row.items() if key not in NO_CURVE}
+    return {name: value for name, value in found.items() if value is not None}

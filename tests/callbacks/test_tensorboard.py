@@ -20,7 +20,7 @@ import mxgan
 from mxgan.callbacks.event_files import EventFile, tensorboard_modules
 from mxgan.callbacks.tensorboard import TAGS, TensorBoard, tag_of
 from mxgan.errors import ArgumentError, OutputError, RunFolderError, RuntimeUnavailableError
-from tests import pages
+from tests.optional import needed
 from tests.support import Spoil, StopAt, tiny_config
 from tests.tiny_run import Training, contents, differences, history, tiny_flags
 
@@ -46,7 +46,7 @@ def resumed(folder, *callbacks, **settings):
 
 def seen(folder):
     """All that TensorBoard's reader finds in a run."""
-    reader = pages.needed("tensorboard.backend.event_processing.event_accumulator")
+    reader = needed("tensorboard.backend.event_processing.event_accumulator")
     found = reader.EventAccumulator(str(folder / "tensorboard"), dict.fromkeys(("scalars", "images", "tensors"), 0))
     return found.Reload()
 
@@ -119,7 +119,9 @@ def kept(tmp_path_factory):
 def test_the_reader_finds_every_number_and_every_picture(whole):
     found = assert_same_as_files(whole)
     tags = found.Tags()
-    assert {"losses/G", "losses/D", "entropies/G", "accuracy/facc", "D/real", "evaluation/swd"} <= set(tags["scalars"])
+    assert {"losses/G", "losses/D", "entropies/G", "accuracy/facc", "outputs/d_real", "evaluation/swd"} <= set(
+        tags["scalars"]
+    )
     assert set(tags["images"]) == {"samples/gout", "samples/diff", "samples/data"}
     assert len(found.Scalars("losses/G")) == 6
     assert len(found.Images("samples/gout")) == 3
@@ -129,7 +131,7 @@ def test_the_reader_finds_every_number_and_every_picture(whole):
 
 
 def test_settings_are_hyper_parameters_with_their_metrics(whole):
-    metadata = pages.needed("tensorboard.plugins.hparams.metadata")
+    metadata = needed("tensorboard.plugins.hparams.metadata")
     found = seen(whole)
     contents_of = found.PluginTagToContent("hparams")
     begin = metadata.parse_session_start_info_plugin_data(contents_of[metadata.SESSION_START_INFO_TAG])
@@ -179,7 +181,7 @@ def test_a_run_that_is_killed_and_resumed_has_each_point_once(tmp_path):
     found = assert_same_as_files(tmp_path / "run")
     assert len(list((tmp_path / "run" / "tensorboard").iterdir())) == 2
     ((step, text),) = texts(found)
-    assert text == f"resumed at step {step}"
+    assert text == f"Resumed at step {step}; the process before it had died."
     assert step % 5 == 0
 
 
@@ -227,16 +229,19 @@ def test_a_rollback_has_each_point_once_and_a_mark(tmp_path):
     settings = config(steps=10, checkpoint_every=4, on_nan="rollback")
     folder = trained(settings, tmp_path / "run", Spoil("generator", "g1_weight", 7))
     found = assert_same_as_files(folder.path)
-    (mark,) = [text for _, text in texts(found) if text.startswith("rollback")]
-    assert "to 4: " in mark
-    assert "learning rates times 0.5" in mark
+    ((step, mark),) = texts(found)
+    assert step == 6
+    assert mark.startswith("Rolled back to step 4: ")
+    assert "0.5 times the learning rates" in mark
 
 
 def test_changed_settings_are_marks(tmp_path):
     folder = trained(config(steps=4, checkpoint_every=4), tmp_path / "run")
     changed = config(steps=6, seed=3)
     mxgan.resume(folder.path, changed, display="none", progress=False, allow_changes=True).run()
-    assert texts(seen(folder.path)) == [(4, "resumed at step 4\n\nseed: 0 before, 3 from here on")]
+    assert texts(seen(folder.path)) == [
+        (4, "Resumed at step 4; it had finished before.\n\nSettings changed: seed 0 → 3.")
+    ]
 
 
 def test_it_is_a_callback_of_ones_own_too(tmp_path):
@@ -341,7 +346,7 @@ def test_every_key_of_the_documented_history_has_a_group():
     table = (ROOT / "docs" / "runs.md").read_text().partition("## History")[2].partition("\n## ")[0]
     cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     keys = {key.strip(" `") for cell in cells for key in cell.split(",")}
-    assert keys - {"step", "diagnoses", "rollbacks"} == set(TAGS)
+    assert keys - {"step", "epoch", "diagnoses", "rollbacks"} == set(TAGS)
 
 
 def test_old_runs_and_a_flag_that_changes_nothing_else(tmp_path):
