@@ -64,7 +64,7 @@ class TensorBoard(Callback):
         self._events: Optional[EventFile] = None
         self._is_whole, self._is_due, self._is_new = False, True, True
         self._read: dict = {}  # file → bytes of it that are in the event files
-        self._pictured: Optional[int] = None
+        self._pictured: set = set()  # pictures that are there too
 
     def on_fit_begin(self, trainer) -> None:
         self._folder.make(self._folder.tensorboard)
@@ -107,21 +107,17 @@ class TensorBoard(Callback):
         if self._is_new:
             self._events.add(step, self._summaries_of_settings(trainer)[:-1])
         self._add_resumes(first, step)
-        self._read, self._pictured = {}, None
+        self._read, self._pictured = {}, set()
         self._add_rows(first)
-        for title in self._folder.picture_titles():
-            found = self._folder.pictures(title)
-            self._add_pictures({at: [path] for at, path in found.items() if first <= at <= step})
+        self._add_pictures("*", lambda at: first <= at <= step)
         self._is_whole, self._is_due, self._is_new = True, False, False
 
     def _catch_up(self, trainer) -> None:
         """Write what the callbacks before this one have added."""
         step = trainer.step
         self._add_rows()
-        drawn = any(isinstance(each, Periodic) and each.acted_at(step) for each in trainer.callbacks)
-        if drawn and self._pictured != step:
-            self._pictured = step
-            self._add_pictures({step: sorted(self._folder.samples.glob(f"*-{step:06d}.png"))})
+        if any(isinstance(each, Periodic) and each.acted_at(step) for each in trainer.callbacks):
+            self._add_pictures(f"{step:06d}", lambda at: at == step)
 
     def _add_rows(self, first: int = 0) -> None:
         """Add the rows of step `first` and later that are new in the run's files."""
@@ -144,12 +140,16 @@ class TensorBoard(Callback):
             texts = [mark["text"] for mark in found]
             self._events.add(step, [self._events.text(MARKS, "\n\n".join(texts))])
 
-    def _add_pictures(self, paths_by_step: Mapping) -> None:
-        for step, paths in paths_by_step.items():
-            for path in paths:
-                picture = self._picture(path)
-                if picture is not None:
-                    self._events.add(step, [picture], path.stat().st_mtime)
+    def _add_pictures(self, number: str, is_due: Callable) -> None:
+        """Add the pictures with this number in their name, a pattern, whose step `is_due`."""
+        for path in sorted(self._folder.samples.glob(f"*-{number}.png")):
+            step = path.stem.rpartition("-")[2]
+            if path in self._pictured or not (step.isascii() and step.isdigit() and is_due(int(step))):
+                continue
+            picture = self._picture(path)
+            if picture is not None:
+                self._events.add(int(step), [picture], path.stat().st_mtime)
+            self._pictured.add(path)
 
     def _picture(self, path: Path):
         """The summary of a picture of the run; None, with a warning, for a file that is no picture any more."""

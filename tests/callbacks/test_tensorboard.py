@@ -252,7 +252,7 @@ def test_it_is_a_callback_of_ones_own_too(tmp_path):
 
 
 def test_epochs_and_pictures_of_other_recipes(tmp_path):
-    settings = config(epochs=1, limit=96, sample_every="epoch", checkpoint_every="epoch")
+    settings = config(epochs=1, limit=96, sample_every="epoch", checkpoint_every="epoch", evaluate_every=3)
     recipe = replace(settings.recipe, pictures=("strip", "scores", "losses"))
     folder = trained(replace(settings, recipe=recipe), tmp_path / "run")
     found = assert_same_as_files(folder.path)
