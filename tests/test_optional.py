@@ -7,7 +7,7 @@ import pytest
 from tests.optional import missing, needed
 
 
-@pytest.mark.parametrize(("setting", "outcome"), [("1", pytest.fail.Exception), ("", pytest.skip.Exception)])
+@pytest.mark.parametrize("setting, outcome", [("1", pytest.fail.Exception), ("", pytest.skip.Exception)])
 def test_what_is_missing_skips_a_test_and_in_ci_fails_it(monkeypatch, setting, outcome):
     monkeypatch.setenv("MXGAN_BROWSER", setting)
     with pytest.raises(outcome, match="no chromium"):
