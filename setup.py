@@ -78,10 +78,10 @@ FILM = ["imageio>=2.31", "imageio-ffmpeg>=0.4.9"]
 # The server of `mxgan serve`.
 WEB = ["starlette>=0.37", "uvicorn>=0.20"]
 
-# Event files for TensorBoard.
-TENSORBOARD = ["tensorboardX>=2.6"]
+# Event files for TensorBoard. Without crc32c, the checksum of a picture takes a tenth of a second.
+TENSORBOARD = ["tensorboardX>=2.6", "crc32c>=2.3"]
 
-# Tests of pages in a real browser (Chromium of the system), of their contrast, and by TensorBoard's own reader.
+# Tests in a real browser (Chromium of the system) and by TensorBoard's own reader; see tests/optional.py.
 BROWSER = ["playwright>=1.40", "axe-playwright-python>=0.1.4", "tensorboard>=2.15"]
 
 # The pages under docs/. The bounds are the newest ones that there are for Python 3.9.

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.optional import missing, needed
+
 __all__ = ["Visit", "browser", "visit"]
 
 ARGUMENTS = (
@@ -20,6 +22,7 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-dev-shm-usage",  # a container has 64 MB of shared memory
 )
 
 
@@ -65,7 +68,7 @@ class Visit:
 
     def barriers(self) -> list:
         """What axe-core finds that is serious or critical: (rule, HTML of the first place)."""
-        axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
+        axe = needed("axe_playwright_python.sync_playwright")
         found = axe.Axe().run(self.page).response["violations"]
         return [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in ("serious", "critical")]
 
@@ -73,10 +76,10 @@ class Visit:
 @pytest.fixture(scope="module")
 def browser():
     """Chromium. Not for the whole session: while Playwright runs, no test of this process can start an asyncio loop."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="tests of pages need playwright")
+    playwright = needed("playwright.sync_api")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if not chromium:
-        pytest.skip("tests of pages need chromium")
+        missing("there is no chromium: apt-get install chromium")
     with playwright.sync_playwright() as started:
         opened = started.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
         yield opened

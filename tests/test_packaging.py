@@ -8,6 +8,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import tarfile
 from email.parser import Parser
 from pathlib import Path
 
@@ -70,6 +71,29 @@ def test_every_file_that_is_no_code_is_packed_too(keywords):
     folders = {path.parent.relative_to(ROOT) for path in others}
     lines = (ROOT / "MANIFEST.in").read_text().splitlines()
     assert {f"recursive-include {folder} *" for folder in folders} <= set(lines)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("command", [["build"], ["sdist", "--formats=tar"]])
+def test_a_wheel_and_an_archive_of_the_sources_have_each_file(command, tmp_path):
+    """`build` makes the folder that a wheel packs; both as setuptools makes them, from a copy of the tree."""
+    pytest.importorskip("setuptools", reason="setup.py needs setuptools")
+    tree = tmp_path / "tree"
+    shutil.copytree(ROOT / "mxgan", tree / "mxgan", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("setup.py", "MANIFEST.in", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tree)
+    expected = {str(path.relative_to(tree)) for path in (tree / "mxgan").rglob("*") if path.is_file()}
+    assert any(name.endswith(".html") for name in expected)
+    assert any(name.endswith(".js") for name in expected)
+    command = [sys.executable, "-W", "ignore", "setup.py", "--quiet", *command]
+    subprocess.run(command, cwd=tree, check=True, capture_output=True, timeout=120)
+    if command[-1] == "build":
+        made = {str(path.relative_to(tree / "build" / "lib")) for path in (tree / "build" / "lib").rglob("*.*")}
+    else:
+        (archive,) = (tree / "dist").iterdir()
+        with tarfile.open(archive) as opened:
+            made = {name.partition("/")[2] for name in opened.getnames()}
+    assert sorted(expected - made) == []
 
 
 def test_nothing_that_is_required_is_mxnet_opencv_or_has_an_upper_bound(keywords):

@@ -81,6 +81,10 @@ class Periodic(Callback):
         """Whether the interval ends at this step by its number; never for minutes, not always for a last step."""
         return self.every.names(trainer.step, trainer.iteration)
 
+    def acted_at(self, step: int) -> bool:
+        """Whether the last action was at this step."""
+        return self._done_at == step
+
     def _act_once(self, trainer) -> None:
         if self._done_at != trainer.step:
             self._done_at = trainer.step

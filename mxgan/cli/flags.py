@@ -61,6 +61,7 @@ _OPTIONS = (
                  help="What to do when a loss or weight is not finite."),
     click.option("--diagnose/--no-diagnose", default=None, help="Warn of training failures; on by default."),
     click.option("--monitor", type=click.IntRange(min=0), help="Steps between printouts of mx.mon.Monitor."),
+    click.option("--tensorboard/--no-tensorboard", default=None, help="Write event files for TensorBoard."),
     click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any other setting of the recipe."),
     click.option("--config", metavar="FILE", type=click.Path(),
                  help="Settings from a file, .yaml, .toml or .json, also a run's config.json; flags overrule them."),

@@ -9,11 +9,13 @@ from typing import Callable, NamedTuple, Optional
 from mxgan.callbacks.checkpointer import Checkpointer
 from mxgan.callbacks.diagnosis import DIAGNOSES
 from mxgan.callbacks.evaluator import IMAGES, SAMPLES, WHILE_TRAINING, ClassifierAccuracy, Evaluator, classifier_steps
+from mxgan.callbacks.event_files import tensorboard_modules
 from mxgan.callbacks.finite_guard import FiniteGuard
 from mxgan.callbacks.history import Logger
 from mxgan.callbacks.monitor import MonitorOutputs
 from mxgan.callbacks.pictures import PictureTools, get_picture
 from mxgan.callbacks.progress import TrainingProgress
+from mxgan.callbacks.tensorboard import TensorBoard
 from mxgan.data import RandIter
 from mxgan.evaluation.classifier_cache import classifier_while_training
 from mxgan.objectives.heads import get_objective
@@ -63,6 +65,8 @@ def open_parts(
 
     `state` is that of the checkpoint from which the run continues.
     """
+    if config.tensorboard:
+        tensorboard_modules()  # an error if they are missing
     sources, reference = open_sources(config, progress), None
     if config.evaluate_every is not None:
         settings = {"count": SAMPLES, "kept": IMAGES, "seed": config.seed, "progress": progress}
@@ -109,6 +113,7 @@ def assemble_trainer(
         TrainingProgress(log, last_step(config, parts.sources.images), parts.progress),
         *(get_picture(name)(tools) for name in recipe.pictures),
         *evaluations,
+        *([TensorBoard(folder.path)] if config.tensorboard else []),  # after all whose files it reads
     ]
     trainer = Trainer(
         pair,

@@ -38,7 +38,7 @@ ON_NAN = ("stop", "rollback")
 # Settings that may change when a run is resumed; it stays the same run.
 MAY_CHANGE = (
     "steps", "epochs", "data_dir", "labels", "gpu", "log_every", "sample_every", "checkpoint_every", "evaluate_every",
-    "keep", "keep_best", "on_nan", "diagnose", "monitor", "show_every",
+    "keep", "keep_best", "on_nan", "diagnose", "monitor", "show_every", "tensorboard",
 )  # fmt: skip
 DATA_SETTINGS = ("dataset", "data_dir", "limit", "split", "most_broken", "background", "labels")
 _FORMAT = re.compile(r"\{[^{}]*:[^}]*([0-9]{4}|\{)")  # in a pattern: a width above 999, or one from a setting
@@ -69,6 +69,7 @@ class RunConfig:
     diagnose : whether to look for training failures and warn of them; see mxgan/callbacks/diagnosis.
     monitor : steps between printouts of mx.mon.Monitor; 0: never.
     show_every : steps between refreshes of the windows, or "epoch"; None: windows show the pictures that are saved.
+    tensorboard : whether to write event files for TensorBoard; see mxgan/callbacks/tensorboard.py.
     """
 
     recipe: Recipe = field(default_factory=lambda: RECIPES[DEFAULT_RECIPE])
@@ -93,6 +94,7 @@ class RunConfig:
     diagnose: bool = True
     monitor: int = 0
     show_every: Optional[Union[int, str]] = None
+    tensorboard: bool = False
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.epochs is None):
@@ -113,7 +115,8 @@ class RunConfig:
             raise ArgumentError(f"keep_best is {self.keep_best!r}; give METRIC:min or METRIC:max, or null for none.")
         parse_background(self.background)
         lookup("on_nan", self.on_nan, ON_NAN)
-        check_switch("diagnose", self.diagnose)
+        for name in ("diagnose", "tensorboard"):
+            check_switch(name, getattr(self, name))
         for name in self.recipe.pictures:
             get_picture(name)
         if self.monitor < 0:

@@ -17,7 +17,7 @@ SETTING_OF_FLAG = {
         name: name
         for name in (
             "dataset", "data_dir", "labels", "limit", "seed", "gpu", "log_every", "sample_every", "checkpoint_every",
-            "evaluate_every", "keep", "keep_best", "on_nan", "diagnose", "monitor", "show_every",
+            "evaluate_every", "keep", "keep_best", "on_nan", "diagnose", "monitor", "show_every", "tensorboard",
         )
     },
 }  # fmt: skip

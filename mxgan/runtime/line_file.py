@@ -1,4 +1,4 @@
-"""Text files that grow line by line: the history of a run, its evaluations."""
+"""Files of a run that grow at their end: histories, line by line; event files."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Optional
 from mxgan.errors import OutputError
 from mxgan.runtime.files import open_own, open_plain, sync
 
-__all__ = ["LineFile"]
+__all__ = ["GrowingFile", "LineFile"]
 
 
-class LineFile:
-    """A text file to which lines are appended, and which can be cut back to an earlier length.
+class GrowingFile:
+    """A file to which bytes are appended, all of them or none.
 
     Attributes
     ----------
@@ -23,6 +23,44 @@ class LineFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def extend(self, content: bytes) -> None:
+        """Append `content`; OutputError if it cannot be written, and then the file is unchanged."""
+        before = self._size()
+        try:
+            try:
+                with open_own(self.path) as file:
+                    file.write(content)
+            except OSError:
+                if self._size() > before:
+                    os.truncate(self.path, before)
+                raise
+        except OSError as error:
+            raise OutputError(
+                f"{self.path} cannot be written: {error.strerror}. Free space or allow writing."
+            ) from error
+
+    def sync(self) -> None:
+        """Wait until what was appended is on the disk."""
+        if self.path.exists():
+            sync(self.path)
+
+    def _size(self) -> int:
+        """The size in bytes, 0 if the file is missing; OutputError for a link, which `open_own` refuses too."""
+        try:
+            found = self.path.lstat()
+        except FileNotFoundError:
+            return 0
+        if stat.S_ISLNK(found.st_mode):
+            raise OutputError(f"{self.path} is a link, but a run writes only inside its folder. Remove the link.")
+        return found.st_size
+
+
+class LineFile(GrowingFile):
+    """A text file to which lines are appended, and which can be cut back to an earlier length."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
         self._kept: Optional[int] = None
 
     @property
@@ -34,19 +72,8 @@ class LineFile:
 
     def append(self, line: str, stays: bool = True) -> None:
         """Append one line; OutputError if it cannot be written, and then the file is unchanged."""
-        before, _ = self._size(), self.kept
-        try:
-            try:
-                with open_own(self.path) as file:
-                    file.write((line + "\n").encode())
-            except OSError:
-                if self._size() > before:
-                    os.truncate(self.path, before)
-                raise
-        except OSError as error:
-            raise OutputError(
-                f"{self.path} cannot be written: {error.strerror}. Free space or allow writing."
-            ) from error
+        _ = self.kept  # as it was before this line
+        self.extend((line + "\n").encode())
         if stays:
             self._kept = self._size()
 
@@ -66,8 +93,7 @@ class LineFile:
 
     def settled(self) -> int:
         """Wait until the appended lines are on the disk, then return `kept`."""
-        if self.path.exists():
-            sync(self.path)
+        self.sync()
         return self.kept
 
     def _drop_half_a_line(self) -> None:
@@ -75,13 +101,3 @@ class LineFile:
             whole = stream.read().rfind(b"\n") + 1
         with open_own(self.path) as file:
             file.truncate(whole)
-
-    def _size(self) -> int:
-        """The size in bytes, 0 if the file is missing; OutputError for a link, which `open_own` refuses too."""
-        try:
-            found = self.path.lstat()
-        except FileNotFoundError:
-            return 0
-        if stat.S_ISLNK(found.st_mode):
-            raise OutputError(f"{self.path} is a link, but a run writes only inside its folder. Remove the link.")
-        return found.st_size

@@ -5,6 +5,7 @@ NAME/history.jsonl        one JSON object for each logged step
 NAME/evaluation.jsonl     one JSON object for each evaluation during training: scores, accuracy of a classifying D
 NAME/events.jsonl         one JSON object for each start, resume and end of the training
 NAME/report.html          curves, pictures and scores on one page
+NAME/tensorboard/         event files for TensorBoard
 NAME/evaluation/          STEP.json, STEP-ema.json: results of `mxgan evaluate`, with their protocol
 NAME/samples/             gout-STEP.png, diff-STEP.png, data-STEP.png, and other pictures that a recipe names
 NAME/checkpoints/STEP/    see checkpoint.py
@@ -46,6 +47,7 @@ class RunFolder:
         self.events_path = self.path / "events.jsonl"
         self.report_path = self.path / "report.html"
         self.evaluations = self.path / "evaluation"
+        self.tensorboard = self.path / "tensorboard"
         self.samples = self.path / "samples"
         self.checkpoints = self.path / "checkpoints"
 
