@@ -18,10 +18,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable
 from pathlib import Path
 from typing import Callable, Optional
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -31,8 +30,10 @@ from mxgan.errors import ArgumentError, MXGANError
 from mxgan.report.page import render
 from mxgan.web.explorer_points import Wanted, wanted
 from mxgan.web.explorer_studio import Download, Studio
-from mxgan.web.explorer_worker import ReplacedError, TooBusyError
-from mxgan.web.folder import NotServedError
+from mxgan.web.explorer_worker import ReplacedError
+from mxgan.web.folder import NotServedError, address_of
+from mxgan.web.site import Site
+from mxgan.web.workers import BusyError
 
 __all__ = ["explorer_routes"]
 
@@ -43,63 +44,71 @@ _VIEWER = re.compile(r"[A-Za-z0-9-]{1,40}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _TYPES = {"png": "image/png", "npy": "application/octet-stream"}
 # The first row that fits an error gives the status.
-_STATUS = ((NotServedError, 404), (ReplacedError, 409), (TooBusyError, 503), (ArgumentError, 400), (MXGANError, 422))
+_STATUS = ((NotServedError, 404), (ReplacedError, 409), (BusyError, 503), (ArgumentError, 400), (MXGANError, 422))
 
 
-def explorer_routes(find: Callable[[str], Awaitable[Path]], studio: Studio) -> list:
-    """The routes, over the runs that `find` gives.
+def explorer_routes(studio: Studio) -> list:
+    """The routes for `make_app(…, more=…)`; who starts the server closes the studio at its end."""
+    answers = {
+        "facts": _facts,
+        "image": _image,
+        "nearest": _nearest,
+        "image.png": _picture,
+        "latent.npy": _latent,
+    }
+    api = [Route(f"/api/explore/{{id:path}}/{name}", _api(answer, studio)) for name, answer in answers.items()]
+    return [Route("/explore/{id:path}/", _page), *api]
 
-    Parameters
-    ----------
-    find : the folder of a run by its id; NotServedError if there is none.
-    studio : draws; the server closes it at its end.
-    """
 
-    async def page(request: Request) -> Response:
-        run_id = request.path_params["id"]
+async def _run(request: Request) -> Path:
+    """The folder of the run that the address names; NotServedError if there is none."""
+    site: Site = request.app.state.site
+    return await site.files.run(site.folder.run, request.path_params["id"])
+
+
+async def _page(request: Request) -> Response:
+    run = await _run(request)
+    root = "../" * (request.scope["raw_path"].partition(b"?")[0].count(b"/") - 1)
+    address = address_of(request.path_params["id"])
+    view = {"name": run.name, "api": f"{root}api/explore/{address}/", "run": f"{root}run/{address}/"}
+    return HTMLResponse(render("explorer.html", view, inline=False, root=root))
+
+
+def _api(answer: Callable, studio: Studio) -> Callable:
+    """The endpoint of an answer: its request checked, its errors in words."""
+
+    async def endpoint(request: Request) -> Response:
         try:
-            name = (await find(run_id)).name
-        except NotServedError as error:
-            return Response(f"{error}\n", 404, media_type="text/plain")
-        root = "../" * (request.scope["raw_path"].partition(b"?")[0].count(b"/") - 1)
-        address = quote(run_id.encode("utf-8", "surrogateescape"), safe="")
-        view = {"name": name, "api": f"{root}api/explore/{address}/", "run": f"{root}run/{address}/"}
-        return HTMLResponse(render("explorer.html", view, inline=False, root=root))
+            asked = _asked(request)
+            return await answer(studio, await _run(request), asked, _viewer(request))
+        except (MXGANError, OSError) as error:
+            return _refusal(error)
+        except Exception:
+            logger.exception("the explorer failed at %r", request.url.path)
+            return JSONResponse({"error": "The explorer failed; the log of the server says how."}, 500)
 
-    def api(answer: Callable) -> Callable:
-        async def endpoint(request: Request) -> Response:
-            try:
-                asked = _asked(request)
-                return await answer(await find(request.path_params["id"]), asked, _viewer(request))
-            except (MXGANError, OSError) as error:
-                return _refusal(error)
-            except asyncio.CancelledError:  # the server ends
-                return JSONResponse({"error": "The server ends."}, 503)
-            except Exception:
-                logger.exception("The explorer failed at %r", request.url.path)
-                return JSONResponse({"error": "The explorer failed; the log of the server says how."}, 500)
+    return endpoint
 
-        return endpoint
 
-    async def facts(run: Path, asked: Wanted, viewer: Optional[str]) -> Response:
-        return _json(await asyncio.wrap_future(studio.facts(run, asked)))
+async def _facts(studio: Studio, run: Path, asked: Wanted, viewer: Optional[str]) -> Response:
+    return _json(await asyncio.wrap_future(studio.facts(run, asked)))
 
-    async def image(run: Path, asked: Wanted, viewer: Optional[str]) -> Response:
-        return _json(await asyncio.wrap_future(studio.image(run, asked, viewer)))
 
-    async def nearest(run: Path, asked: Wanted, viewer: Optional[str]) -> Response:
-        pixels = await asyncio.wrap_future(studio.pixels(run, asked, viewer))
-        return _json(await asyncio.wrap_future(studio.neighbour(run, pixels, viewer)))
+async def _image(studio: Studio, run: Path, asked: Wanted, viewer: Optional[str]) -> Response:
+    return _json(await asyncio.wrap_future(studio.image(run, asked, viewer)))
 
-    async def picture(run: Path, asked: Wanted, viewer: Optional[str]) -> Response:
-        return _file(await asyncio.wrap_future(studio.picture(run, asked)))
 
-    async def latent(run: Path, asked: Wanted, viewer: Optional[str]) -> Response:
-        return _file(await asyncio.wrap_future(studio.latent(run, asked)))
+async def _nearest(studio: Studio, run: Path, asked: Wanted, viewer: Optional[str]) -> Response:
+    pixels = await asyncio.wrap_future(studio.pixels(run, asked, viewer))
+    return _json(await asyncio.wrap_future(studio.neighbour(run, pixels, viewer)))
 
-    answers = {"facts": facts, "image": image, "nearest": nearest, "image.png": picture, "latent.npy": latent}
-    routes = [Route(f"/api/explore/{{id:path}}/{name}", api(answer)) for name, answer in answers.items()]
-    return [Route("/explore/{id:path}/", page), *routes]
+
+async def _picture(studio: Studio, run: Path, asked: Wanted, viewer: Optional[str]) -> Response:
+    return _file(await asyncio.wrap_future(studio.picture(run, asked)))
+
+
+async def _latent(studio: Studio, run: Path, asked: Wanted, viewer: Optional[str]) -> Response:
+    return _file(await asyncio.wrap_future(studio.latent(run, asked)))
 
 
 def _asked(request: Request) -> Wanted:

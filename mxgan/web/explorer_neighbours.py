@@ -77,5 +77,3 @@ def _refuse_download(config) -> None:
     """Raise DatasetNotFoundError where opening the data would download them."""
     if config.dataset == "mnist" and find_mnist(trained_split(config), config.data_dir) is None:
         raise DatasetNotFoundError("MNIST is not on this machine, and the server downloads nothing. Start a training.")
-
-

@@ -70,7 +70,9 @@ def wanted(items: Iterable) -> Wanted:
         lookup("parameter", name, _READERS)
         values = given.setdefault(name, [])
         if len(values) >= (MOST_KEPT if name == "keep" else 1):
-            raise ArgumentError(f"{name} is given too often; give it at most {MOST_KEPT if name == 'keep' else 1} times.")
+            raise ArgumentError(
+                f"{name} is given too often; give it at most {MOST_KEPT if name == 'keep' else 1} times."
+            )
         values.append(_READERS[name](name, text))
     one = {name: values[0] for name, values in given.items() if name != "keep"}
     point = Point(one.get("seed", 0), one.get("psi", 1.0), one.get("class"), one.get("d", ()))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+import time
 from collections import OrderedDict
 from concurrent.futures import Future
 from pathlib import Path
@@ -20,6 +21,7 @@ __all__ = ["Download", "Studio"]
 
 MOST_GENERATORS = 3
 MOST_RUNS = 2  # whose training images are kept
+ASK_AGAIN = 60.0  # seconds until training images that could not be read are tried again
 
 
 class Download(NamedTuple):
@@ -45,7 +47,7 @@ class Studio:
         self._neighbours: OrderedDict = OrderedDict()  # {run: Neighbours}
         self._drawing = Worker(self._generators.clear, idle)
         self._searching = Worker(self._neighbours.clear, idle)
-        self._reading: dict = {}  # {run: Future of its Neighbours}, while they are read
+        self._reading: dict = {}  # {run: (time, Future)} of training images that are read, or that could not be
 
     def close(self) -> None:
         """End the threads."""
@@ -84,14 +86,16 @@ class Studio:
 
     def neighbour(self, run: Path, pixels, viewer: Optional[str] = None) -> Future:
         """The training image nearest to an image; a dict for JSON. It is {"ready": False} while the data are read."""
-        reading = self._reading.get(run)
-        if reading is None and run not in self._neighbours:
-            reading = self._reading[run] = self._searching.submit(lambda: self._read(run))
+        began, reading = self._reading.get(run, (0.0, None))
+        failed = reading is not None and reading.done() and reading.exception() is not None
+        if failed and time.monotonic() - began < ASK_AGAIN:
+            return reading
+        if run not in self._neighbours and (reading is None or reading.done()):
+            reading = self._searching.submit(lambda: bool(self._read(run)))
+            self._reading[run] = (time.monotonic(), reading)
         if reading is not None and not reading.done():
             return _done({"ready": False})
         self._reading.pop(run, None)
-        if reading is not None and reading.exception():
-            return reading
         return self._searching.submit(lambda: self._nearest(run, pixels), viewer and ("neighbour", viewer))
 
     def _generator(self, run: Path, wanted: Wanted) -> tuple:
@@ -176,7 +180,9 @@ def _identity(checkpoint: Path) -> tuple:
     try:
         found = (checkpoint / "state.json").stat()
     except OSError as error:
-        raise CheckpointError(f"{checkpoint} is gone or broken: {error.strerror}. Choose another checkpoint.") from error
+        raise CheckpointError(
+            f"{checkpoint} is gone or broken: {error.strerror}. Choose another checkpoint."
+        ) from error
     return found.st_ino, found.st_mtime_ns
 
 

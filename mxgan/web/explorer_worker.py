@@ -11,8 +11,9 @@ from contextlib import suppress
 from typing import Callable, Optional
 
 from mxgan.errors import MXGANError
+from mxgan.web.workers import BusyError
 
-__all__ = ["ReplacedError", "TooBusyError", "Worker"]
+__all__ = ["ReplacedError", "Worker"]
 
 MOST_WAITING = 32
 IDLE = 300.0  # seconds without a request, after which the memory is given back
@@ -22,10 +23,6 @@ ENDING = 2.0  # seconds that `close` waits for the request in work
 
 class ReplacedError(MXGANError):
     """A newer request of the same viewer took the place of this one."""
-
-
-class TooBusyError(MXGANError):
-    """Too many requests wait already."""
 
 
 class Worker:
@@ -47,14 +44,14 @@ class Worker:
     def submit(self, job: Callable, key: Optional[Hashable] = None) -> Future:
         """The result of `job()` in the future. A job that waits under the same key is replaced, in its place.
 
-        Raises TooBusyError if too many jobs wait, or the worker is closed.
+        Raises BusyError if too many jobs wait, or the worker is closed.
         """
         future: Future = Future()
         key = object() if key is None else key
         with self._changed:
             older = self._waiting.get(key)
             if self._closed or (older is None and len(self._waiting) >= self._most):
-                raise TooBusyError("The explorer has too much to draw. Try again in some seconds.")
+                raise BusyError("the explorer has too much to draw. Try again in some seconds.")
             self._waiting[key] = (job, future)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="mxgan-explorer", daemon=True)
