@@ -160,7 +160,12 @@ mxgan.add("explorer", (() => {
   // ---- the controls show the state ----
 
   const sigmas = (value) => `${value < 0 ? "−" : value > 0 ? "+" : ""}${Math.abs(value).toFixed(2)} σ`;
-  const named = (point) => `seed ${point.seed}${facts.classes.length ? `, class ${facts.classes[point.label] ?? point.label}` : ""}`;
+  const named = (point) => [
+    `seed ${point.seed}`,
+    ...(facts.classes.length ? [`class ${facts.classes[point.label] ?? point.label}`] : []),
+    ...(point.psi === 1 ? [] : [`ψ ${point.psi}`]),
+    ...(point.steps.some(Boolean) ? ["moved"] : []),
+  ].join(", ");
   const described = () => `${state.mix === null ? named(state.point) : between()}, step ${number(state.step)}`;
 
   function between() {
