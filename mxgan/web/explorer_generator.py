@@ -1,4 +1,4 @@
-"""One generator of a run as the explorer draws it: latents of points, images, D's score. Uses MXNet; one thread only."""
+"""One generator of a run as the explorer draws it: latents, images, D's score. It uses MXNet, in one thread only."""
 
 from __future__ import annotations
 

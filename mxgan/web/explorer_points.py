@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from mxgan.errors import ArgumentError, lookup, shown
+from mxgan.errors import ArgumentError, counted, lookup, shown
 
 __all__ = ["FARTHEST", "MOST_DIRECTIONS", "MOST_KEPT", "MOST_SEED", "PARTS", "Point", "Wanted", "wanted"]
 
@@ -69,17 +69,20 @@ def wanted(items: Iterable) -> Wanted:
     for name, text in items:
         lookup("parameter", name, _READERS)
         values = given.setdefault(name, [])
-        if len(values) >= (MOST_KEPT if name == "keep" else 1):
-            raise ArgumentError(
-                f"{name} is given too often; give it at most {MOST_KEPT if name == 'keep' else 1} times."
-            )
+        most = MOST_KEPT if name == "keep" else 1
+        if len(values) == most:
+            raise ArgumentError(f"{name} is given more than {counted(most, 'time')}. Leave the others out.")
         values.append(_READERS[name](name, text))
     one = {name: values[0] for name, values in given.items() if name != "keep"}
     point = Point(one.get("seed", 0), one.get("psi", 1.0), one.get("class"), one.get("d", ()))
     kept, mix = tuple(given.get("keep", ())), one.get("mix")
-    if mix is not None and not 0 <= mix <= len(kept) - 1:
-        raise ArgumentError(f"mix is {mix:g}, and {len(kept)} points are kept; give 0 to their number less 1.")
-    return Wanted(one.get("checkpoint", "latest"), one.get("weights"), point, kept, mix)
+    if mix is not None and not kept:
+        raise ArgumentError(f"mix is {mix:g}, and nothing is kept. Give keep=…, or leave mix out.")
+    if mix is not None and mix > len(kept) - 1:
+        allowed = f"with {counted(len(kept), 'kept point')} give a number from 0 to {len(kept) - 1}"
+        raise ArgumentError(f"mix is {mix:g}; {allowed}.")
+    averaged = WEIGHTS[one.get("weights", "")]
+    return Wanted(one.get("checkpoint", "latest"), averaged, point, kept, mix)
 
 
 def _whole(name: str, text: str, most: int) -> int:
@@ -133,7 +136,7 @@ def _mix(name: str, text: str) -> float:
 
 _READERS: dict[str, Callable] = {
     "checkpoint": _checkpoint,
-    "weights": lambda name, text: lookup(name, text, WEIGHTS),
+    "weights": lambda name, text: lookup(name, text, tuple(WEIGHTS)),
     "seed": _seed,
     "psi": _psi,
     "class": _class,

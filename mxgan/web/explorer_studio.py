@@ -180,9 +180,7 @@ def _identity(checkpoint: Path) -> tuple:
     try:
         found = (checkpoint / "state.json").stat()
     except OSError as error:
-        raise CheckpointError(
-            f"{checkpoint} is gone or broken: {error.strerror}. Choose another checkpoint."
-        ) from error
+        raise CheckpointError(f"{checkpoint} is gone or broken: {error.strerror}. Choose another one.") from error
     return found.st_ino, found.st_mtime_ns
 
 

@@ -1,4 +1,4 @@
-"""The one thread in which the explorer uses MXNet: requests wait in a short queue, and newer ones replace older ones."""
+"""The thread in which the explorer uses MXNet: requests wait in a short queue, and newer ones replace older ones."""
 
 from __future__ import annotations
 
