@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import time
 from collections import OrderedDict
 from concurrent.futures import Future
@@ -133,7 +134,6 @@ class Studio:
             "classes": _titles(sampler),
             "directions": len(generator.directions),
             "no_directions": generator.no_directions,
-            "no_score": generator.no_judge,
             "distribution": sampler.distribution,
             "latent_shape": list(sampler.latent_shape),
             "image_shape": list(sampler.image_shape),
@@ -189,12 +189,15 @@ def _titles(sampler) -> list:
     return list(sampler.class_names) or [str(number) for number in range(sampler.classes)]
 
 
-def _score(generator, image, place) -> Optional[dict]:
-    """D's score for JSON; None without D, and between two classes where D wants to be told one."""
+def _score(generator, image, place) -> dict:
+    """D's score for JSON: {raw, probability}, or {text}: why there is none."""
     judge = generator.judge
-    if judge is None or (judge.takes_class and place.label is None):
-        return None
-    return judge.score(image, place.label)._asdict()
+    if judge is None:
+        return {"text": generator.no_judge}
+    if judge.takes_class and place.label is None:
+        return {"text": "D is shown one class, and this is between two."}
+    score = judge.score(image, place.label)
+    return score._asdict() if math.isfinite(score.raw) else {"text": "D's score is not finite."}
 
 
 def _png(image) -> bytes:

@@ -55,7 +55,7 @@ def run_by_class(folder: Path) -> Path:
     of_latent = mx.sym.FullyConnected(mx.sym.Variable("rand"), name="g1", **sizes)
     symbol = mx.sym.Reshape(mx.sym.tanh(of_class + of_latent), shape=(-1, 1, SIDE, SIDE))
     arrays = {"g_class_weight": 2 * means.astype(np.float32), "g1_weight": moving.astype(np.float32)}
-    model = Model(symbol, arrays, {"rand": (6,), "class_label": ()}, "generator", 10, distribution="uniform")
+    model = Model(symbol, arrays, {"rand": (6,), "class_label": ()}, "generator", 10, latent_distribution="uniform")
     exported = folder.parent / "exported by class"
     exported.mkdir()
     write_model(model, exported, "npz")

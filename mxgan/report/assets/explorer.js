@@ -152,7 +152,7 @@ mxgan.add("explorer", (() => {
 
   function showScore(score) {
     const place = find("score");
-    if (!score) place.textContent = facts.no_score || "None between two classes.";
+    if (score.text) place.textContent = score.text;
     else if (score.probability === null) place.replaceChildren(element("strong", {}, number(score.raw)), "raw score; higher is more real");
     else place.replaceChildren(element("strong", {}, `${(100 * score.probability).toFixed(1)} %`), `real, by D; raw score ${number(score.raw)}`);
   }
