@@ -157,7 +157,7 @@ def test_a_conditional_discriminator_is_shown_the_class_and_has_no_score_between
 
 
 def test_a_score_that_is_not_finite_is_told(copied):
-    spoil(copied.folder / "mine" / "checkpoints" / "000016", "discriminator", "d2_weight", 3e38)
+    spoil(copied.folder / "mine" / "checkpoints" / "000016", "discriminator", "d3_weight", 3e38)
     assert copied.ask("mine", "image").json["score"] == {"text": "D's score is not finite."}
 
 
