@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import http.client
-import json
 import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Optional
 from urllib.parse import quote
 
 import numpy as np
@@ -23,14 +22,17 @@ from mxgan.export.model import Model
 from mxgan.runtime import cv2, mx
 from mxgan.runtime.draws import rng_for
 from tests.support import tiny_config
+from tests.web.serving import Answer, Client
 
-uvicorn = pytest.importorskip("uvicorn", reason="the server needs the extra web")
+pytest.importorskip("uvicorn", reason="the server needs the extra web")
 
-from mxgan.web.addresses import names_of, resolved  # noqa: E402
-from mxgan.web.app import make_app  # noqa: E402
-from mxgan.web.explorer import explorer_routes  # noqa: E402
-from mxgan.web.explorer_studio import Studio  # noqa: E402
-from mxgan.web.site import Site  # noqa: E402
+from mxgan.web.addresses import listen, names_of, resolved
+from mxgan.web.app import make_app
+from mxgan.web.explorer import explorer_routes
+from mxgan.web.explorer_studio import Studio
+from mxgan.web.server import server_of
+from mxgan.web.site import Site
+from mxgan.web.tokens import Token
 
 BY_CLASS = "by <b>class & co"  # a name that must not become a part of the page's HTML
 SIDE = 16
@@ -70,28 +72,13 @@ def run_with_average(folder: Path) -> Path:
     return folder
 
 
-class Answer:
-    """Status, headers and body of an answer; `json` and `image`, the PNG in JSON as bytes (H, W, 3)."""
-
-    def __init__(self, response) -> None:
-        self.status, self.headers, self.body = response.status, dict(response.getheaders()), response.read()
-
-    @property
-    def json(self) -> dict:
-        return json.loads(self.body)
-
-    @property
-    def image(self) -> np.ndarray:
-        return pixels_of(self.json["image"])
-
-
 def pixels_of(picture) -> np.ndarray:
     """The pixels (H, W, 3), RGB, of a PNG as bytes or as a data: URI."""
     content = base64.b64decode(picture.partition(",")[2]) if isinstance(picture, str) else picture
     return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
 
 
-class Served:
+class Served(Client):
     """A server of the runs below `folder`."""
 
     def __init__(self, folder: Path, studio: Studio, port: int) -> None:
@@ -101,17 +88,13 @@ class Served:
         """The address of a run's explorer."""
         return f"http://127.0.0.1:{self.port}/explore/{quote(run, safe='')}/{query and '?'}{query}"
 
-    def get(self, path: str, **headers: str) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
-            return Answer(connection.getresponse())
-        finally:
-            connection.close()
-
     def ask(self, run: str, what: str, query: str = "", **headers: str) -> Answer:
         """An answer of the API."""
-        return self.get(f"/api/explore/{quote(run, safe='')}/{what}?{query}", **headers)
+        return self.get(f"/api/explore/{quote(run, safe='')}/{what}?{query}", host="localhost", **headers)
+
+    def image(self, run: str, query: str = "") -> np.ndarray:
+        """The pixels (H, W, 3) of the image of a query."""
+        return pixels_of(self.ask(run, "image", query).json["image"])
 
     def nearest(self, run: str, query: str) -> dict:
         """The answer about the nearest training image, once the images are read."""
@@ -125,18 +108,19 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, **settings):
-    """A `Served` on a free port; `settings` are those of the studio."""
-    studio = Studio(**settings)
-    app = make_app(Site(folder), names_of(resolved("127.0.0.1"), []), None, explorer_routes(studio))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield Served(folder, studio, server.servers[0].sockets[0].getsockname()[1])
-    finally:
-        server.should_exit = True
-        thread.join()
-        studio.close()
+def served(folder: Path, token: Optional[str] = None, **settings):
+    """A `Served` on a free port, in a thread; `settings` are those of the studio."""
+    site, studio, address = Site(folder), Studio(**settings), resolved("127.0.0.1")
+    site.more_pages["Explore"] = "explore"
+    with listen(address, 0) as listener:
+        port = listener.getsockname()[1]
+        checked = token and Token(token, port)
+        server = server_of(make_app(site, names_of(address, []), checked, explorer_routes(studio)))
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread.start()
+        try:
+            yield Served(folder, studio, port)
+        finally:
+            server.should_exit = True
+            thread.join()
+            studio.close()

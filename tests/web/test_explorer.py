@@ -82,10 +82,10 @@ def test_facts_of_a_conditional_run_without_a_discriminator(site):
 
 @pytest.mark.parametrize("weights, averaged", [("raw", False), ("average", True)])
 def test_the_image_of_a_seed_is_the_samplers_to_the_bit(weights, averaged, site):
-    found = site.ask("averaged", "image", f"checkpoint=8&weights={weights}&seed=7&psi=0.5")
+    query = f"checkpoint=8&weights={weights}&seed=7&psi=0.5"
     sampler = mxgan.load_sampler(site.folder / "averaged", 1, checkpoint=8, averaged=averaged)
-    np.testing.assert_array_equal(found.image, image_grid(sampler.draw(1, 7, psi=0.5)))
-    assert found.json["step"] == 8
+    np.testing.assert_array_equal(site.image("averaged", query), image_grid(sampler.draw(1, 7, psi=0.5)))
+    assert site.ask("averaged", "image", query).json["step"] == 8
 
 
 def test_steps_along_directions_are_those_of_walk(site):
@@ -94,9 +94,9 @@ def test_steps_along_directions_are_those_of_walk(site):
     found = directions(first_matrix(sampler), 10)
     latents = along(truncated(sampler.latents(1, 5), 0.8), found[0], np.array([1.5]))[:, 0]
     latents = along(latents, found[2], np.array([-2.25]))[:, 0]
-    asked = site.ask("averaged", "image", "seed=5&psi=0.8&d=1.5,0,-2.25").image
+    asked = site.image("averaged", "seed=5&psi=0.8&d=1.5,0,-2.25")
     np.testing.assert_array_equal(asked, drawn_alone(run, latents))
-    assert (asked != site.ask("averaged", "image", "seed=5&psi=0.8").image).any()
+    assert (asked != site.image("averaged", "seed=5&psi=0.8")).any()
 
 
 def test_a_step_of_uniform_latents_is_in_their_standard_deviations(site):
@@ -104,7 +104,7 @@ def test_a_step_of_uniform_latents_is_in_their_standard_deviations(site):
     sampler = mxgan.load_sampler(run, batch_size=1)
     found = directions(first_matrix(sampler), 6)
     latents = along(sampler.latents(1, 5), found[0], np.array([3 / math.sqrt(3)]))[:, 0]
-    np.testing.assert_array_equal(site.ask(BY_CLASS, "image", "seed=5&class=4&d=3").image, drawn_alone(run, latents, 4))
+    np.testing.assert_array_equal(site.image(BY_CLASS, "seed=5&class=4&d=3"), drawn_alone(run, latents, 4))
 
 
 def test_mixtures_follow_the_path_of_interpolate(site):
@@ -114,7 +114,7 @@ def test_mixtures_follow_the_path_of_interpolate(site):
     kept = "keep=3&keep=4,0.5&keep=9"
     path = interpolation(ends, 100, loop=False)
     for mix, frame in (("0", 0), ("0.37", 37), ("1", 100), ("1.5", 150), ("2", 200)):
-        found = site.ask("averaged", "image", f"{kept}&mix={mix}").image
+        found = site.image("averaged", f"{kept}&mix={mix}")
         np.testing.assert_array_equal(found, drawn_alone(run, path[frame : frame + 1]), err_msg=mix)
 
 
@@ -123,11 +123,11 @@ def test_between_two_classes_both_are_mixed_as_interpolate_mixes_them(site):
     sampler = mxgan.load_sampler(run, batch_size=1)
     ends = np.stack([sampler.latents(1, seed) for seed in (3, 4)])
     frames = together(interpolated(sampler, ends, [2, 7], 100, False, False))
-    found = site.ask(BY_CLASS, "image", "keep=3,1,2&keep=4,1,7&mix=0.4")
-    np.testing.assert_array_equal(found.image, image_grid(frames[40]))
+    found = site.image(BY_CLASS, "keep=3,1,2&keep=4,1,7&mix=0.4")
+    np.testing.assert_array_equal(found, image_grid(frames[40]))
     for mix, seed, label in ((0, 3, 2), (1, 4, 7)):
-        end = site.ask(BY_CLASS, "image", f"keep=3,1,2&keep=4,1,7&mix={mix}").image
-        np.testing.assert_array_equal(end, site.ask(BY_CLASS, "image", f"seed={seed}&class={label}").image)
+        end = site.image(BY_CLASS, f"keep=3,1,2&keep=4,1,7&mix={mix}")
+        np.testing.assert_array_equal(end, site.image(BY_CLASS, f"seed={seed}&class={label}"))
 
 
 def test_the_score_is_that_of_the_discriminator_of_the_checkpoint(site):
@@ -268,7 +268,7 @@ def test_what_the_generator_cannot_draw_is_told(query, said, site):
 def test_a_run_that_is_not_there(site):
     for run in ("none", "..", "averaged/checkpoints", "%2e%2e"):
         assert site.ask(run, "image").status == 404
-        assert site.get(f"/explore/{quote(run, safe='')}/").status == 404
+        assert site.get(f"/explore/{quote(run, safe='')}/", host="localhost").status == 404
 
 
 def test_a_diverged_generator_is_told(copied):
@@ -299,6 +299,13 @@ def test_a_run_that_vanishes_is_told(copied):
     found = copied.ask("mine", "image", "seed=2")
     assert found.status in (404, 422)
     assert found.json["error"].count("\n") == 0
+
+
+def test_the_token_of_the_server_is_asked_for_here_too(site):
+    with served(site.folder, token="a token of the tests"[:16].replace(" ", "-")) as mine:
+        assert mine.ask("averaged", "image").status == 401
+        assert mine.ask("averaged", "image", authorization="Bearer a-token-of-the-t").status == 200
+        assert mine.get("/explore/averaged/", host="localhost").status == 401
 
 
 # ---- bounds ----

@@ -98,7 +98,7 @@ def test_sliders_move_the_picture_by_keyboard_and_reset_brings_it_back(explore):
 def test_a_link_holds_everything_and_gives_the_same_bytes(explore, site):
     opened = explore("averaged", QUERY)
     image = opened.image(mix="1.25")
-    np.testing.assert_array_equal(pixels_of(image), site.ask("averaged", "image", QUERY).image)
+    np.testing.assert_array_equal(pixels_of(image), site.image("averaged", QUERY))
     thumbs = opened.page.locator("[data-kept] img[src]")
     thumbs.nth(2).wait_for(timeout=WAIT)
     before = [thumbs.nth(i).get_attribute("src") for i in range(3)]
