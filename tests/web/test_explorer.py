@@ -378,3 +378,22 @@ def test_images_come_while_training_images_are_read(site):
             assert mine.ask(BY_CLASS if seed % 3 == 0 else "averaged", "nearest", f"seed={seed}").status == 200
             assert mine.ask("averaged", "image", f"seed={seed}").body == alone[seed]
         mine.nearest("averaged", "")
+
+
+@pytest.mark.long
+def test_a_trained_generator_draws_the_class_that_is_chosen(tmp_path, cache):
+    from mxgan.evaluation.classifier import labelled_data
+    from mxgan.evaluation.classifier_cache import kept_classifier
+
+    recipe = mxgan.RECIPES["cgan"]
+    network = replace(recipe.network, image_size=32, nc=1, ngf=16, ndf=16)
+    recipe = replace(recipe, network=network, batch_size=32, ema=0.99)
+    config = mxgan.RunConfig(recipe=recipe, dataset="digits", steps=1000, checkpoint_every=1000, sample_every=1000)
+    mxgan.start(config, tmp_path / "runs" / "cgan", "none", progress=False).run()
+    judge = kept_classifier(labelled_data("digits", None, progress=False), progress=False)
+    with served(tmp_path / "runs") as site:
+        wanted = np.repeat(np.arange(10), 10)
+        drawn = [site.image("cgan", f"seed={seed}&class={label}") for seed, label in enumerate(wanted)]
+    images = np.stack([image.transpose(2, 0, 1)[:1] for image in drawn]).astype(np.float32) / 127.5 - 1
+    found = judge.features_and_probabilities(images).probabilities.argmax(axis=1)
+    assert (found == wanted).mean() > 0.9
