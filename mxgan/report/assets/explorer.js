@@ -293,6 +293,7 @@ mxgan.add("explorer", (() => {
   async function refresh() {
     try {
       const { steps, latest: newest, best } = await ask("facts", "");
+      if (String([steps, best]) === String([facts.steps, facts.best])) return; // a list that is open stays as it is
       Object.assign(facts, { steps, latest: newest, best });
       showCheckpoints();
     } catch (error) {
