@@ -141,6 +141,7 @@ def test_the_score_is_that_of_the_discriminator_of_the_checkpoint(site):
     assert abs(other - score) > 1e-3  # so another checkpoint would be seen
 
 
+@pytest.mark.long
 def test_a_conditional_discriminator_is_shown_the_class_and_has_no_score_between_two(tmp_path):
     recipe = mxgan.RECIPES["cgan"]
     recipe = replace(recipe, network=replace(recipe.network, **DCGAN_SIZES), batch_size=32, objective="least_squares")
