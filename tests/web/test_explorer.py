@@ -26,6 +26,8 @@ from mxgan.pictures.latents.paths import interpolation
 from mxgan.runs.model import model_of
 from mxgan.runtime.draws import truncated
 from mxgan.training.checkpoint import parameter_file, sha256_of
+from mxgan.web.explorer_generator import Generator
+from mxgan.web.explorer_points import Point, Wanted
 from tests.support import DCGAN_SIZES, tiny_config
 from tests.web.explorer_site import (
     BY_CLASS,
@@ -222,6 +224,14 @@ def test_the_png_is_the_file_of_mxgan_sample(run, query, flags, site, tmp_path):
     found = site.ask(run, "image.png", query)
     assert found.headers["content-type"] == "image/png"
     assert found.body == file.read_bytes()
+
+
+def test_a_file_is_drawn_to_the_bit_as_a_batch_of_mxgan_sample_is(site):
+    run = site.folder / "averaged"
+    generator, sampler = Generator(run, 16, None), mxgan.load_sampler(run)
+    for seed in range(5):  # drawn alone, the last bits of some are others
+        place = generator.place(Wanted(point=Point(seed)))
+        np.testing.assert_array_equal(generator.exact_image(place), sampler.draw(1, seed))
 
 
 def test_the_latent_is_a_plain_array_from_which_the_sampler_makes_the_same_image(site):
