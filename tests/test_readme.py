@@ -99,6 +99,7 @@ BENCHMARKS = {  # after python -m: its module
     "benchmarks.results": "benchmarks.results",
     "benchmarks.judges": "benchmarks.judges",
     "benchmarks.serve": "benchmarks.serve",
+    "benchmarks.explorer": "benchmarks.explorer",
 }
 
 

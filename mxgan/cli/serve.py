@@ -57,6 +57,8 @@ def _folder(folder: str) -> Path:
 def _serve(folder: Path, host: str, port: int, token: Optional[str], others: tuple, nice: int) -> None:
     from mxgan.web.addresses import address_text, listen, names_of, resolved
     from mxgan.web.app import make_app
+    from mxgan.web.explorer import explorer_routes
+    from mxgan.web.explorer_studio import Studio
     from mxgan.web.server import run_until_signal
     from mxgan.web.site import Site
     from mxgan.web.tokens import Token, checked_token
@@ -71,7 +73,9 @@ def _serve(folder: Path, host: str, port: int, token: Optional[str], others: tup
     with listen(address, port) as listener:
         os.nice(nice)  # before there are threads: on Linux each has its own, from the one that made it
         taken = listener.getsockname()[1]
-        app = make_app(Site(folder), names, Token(text, taken) if text else None)
+        site = Site(folder)
+        site.more_pages["Explore"] = "explore"
+        app = make_app(site, names, Token(text, taken) if text else None, explorer_routes(Studio()))
         shown = f"?token={text}" if token == "auto" else "?token=…" if text else ""
         say(f"{folder} at {address_text(address, taken)}{shown} (Ctrl-C ends it)")
         run_until_signal(app, listener)

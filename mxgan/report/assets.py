@@ -29,6 +29,7 @@ _CHARTS = ("uplot.js", "core.js", "series.js", "plot.js", "charts.js")
 # Template → what its page loads.
 PAGES = {
     "run.html": Assets(("uplot.css", "page.css", "run.css"), (*_CHARTS, "slider.js", "actions.js", *_LAST)),
+    "explorer.html": Assets(("page.css", "explorer.css"), ("core.js", "actions.js", "explorer.js", *_LAST)),
     "compare.html": Assets(("uplot.css", "page.css", "run.css"), (*_CHARTS, "actions.js", *_LAST)),
     # Pages of mxgan serve.
     "live.html": Assets(
