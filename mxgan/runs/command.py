@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -13,7 +12,7 @@ from mxgan.errors import ArgumentError, MXGANError, listed
 from mxgan.recipes import RECIPES
 from mxgan.runs.config import RunConfig
 from mxgan.runs.flag_settings import SETTING_OF_FLAG, short_path
-from mxgan.runs.given import SEVERAL, changes_of_several, default_config
+from mxgan.runs.given import SEVERAL, changes_of_several, default_config, with_full_paths
 from mxgan.runs.published import published_name
 from mxgan.runtime.config import override, setting_paths, to_dict
 
@@ -73,12 +72,13 @@ def _recipe_of(config: RunConfig) -> str:
 def _check(base: RunConfig, options: list, config: RunConfig) -> None:
     """Raise ArgumentError unless the options turn the base into the configuration."""
     try:
-        made = override(base, {path: value for option in options for path, value in option.changes.items()})
+        changes = {path: value for option in options for path, value in option.changes.items()}
+        made = with_full_paths(override(base, changes), changes)
     except MXGANError as error:
         raise ArgumentError(f"no command makes this run again: {error}") from error
     wrong = [short_path(path) for path in _differing(made, config)]
     if wrong:
-        raise ArgumentError(f"no command makes this run again: {listed(wrong)} cannot be given by --set.")
+        raise ArgumentError(f"no command makes this run again: {listed(wrong)} cannot be given by flags, nor by --set.")
 
 
 def _differing(base: RunConfig, config: RunConfig) -> Iterator[str]:
@@ -140,7 +140,6 @@ def _of_flag(path: str, value: Any) -> Optional[_Option]:
 _TAKES = {
     "nc": lambda value: value in (1, 3),
     "seed": lambda value: 0 <= value < 2**31,
-    "data_dir": lambda value: os.path.abspath(value) == value,
     "batch_size": lambda value: value >= 1,
 }
 

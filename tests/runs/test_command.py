@@ -59,7 +59,6 @@ def test_every_recipe_as_it_is_and_with_everything_changed(name):
         ({f"{half}_optimizer.settings.beta1": 0.1 for half in ("generator", "discriminator")}, "--beta1 0.1"),
         ({"image_size": "48x96"}, "--image-size 48x96"),
         ({"seed": 2**33}, "--set seed=8589934592"),
-        ({"data_dir": "relative"}, "--set data_dir=relative"),
         ({"data_dir": "/a b"}, "--data-dir '/a b'"),
         ({"gpu": "0"}, "--gpu 0"),
         ({"limit": 5, "split": "test"}, "--set split=test --limit 5"),
@@ -98,6 +97,11 @@ def test_what_no_command_can_give_is_said_and_no_command_is_printed(monkeypatch)
     monkeypatch.setattr("mxgan.runs.command.RECIPES", {"mlp-gan": mxgan.RECIPES["mlp-gan"]})
     with pytest.raises(ArgumentError, match="no recipe has the network 'dcgan', so no command makes this run again"):
         command_of(config)
+
+
+def test_a_folder_that_is_relative_to_another_program_s_has_no_command():
+    with pytest.raises(ArgumentError, match="data_dir cannot be given by flags"):
+        command_of(RunConfig(epochs=100, data_dir="relative"))
 
 
 def test_a_setting_that_is_none_where_the_recipe_has_a_default_can_be_set(tmp_path):
