@@ -48,7 +48,7 @@ The files, in reading order::
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Callable, Optional
 
 from mxgan.data.base import EpochIter
 from mxgan.data.digits import load_digits, open_digits
@@ -71,6 +71,7 @@ __all__ = [
     "PackReport",
     "RandIter",
     "data_sets_with",
+    "get_dataset",
     "labelled_subset",
     "load_digits",
     "load_folder",
@@ -141,12 +142,12 @@ def open_dataset(
     >>> open_dataset("digits", batch_size=64).provide_data[0].shape
     (64, 3, 64, 64)
     """
-    lookup("dataset", name, DATASETS, "For images of your own: --dataset folder --data-dir FOLDER.")
+    dataset = get_dataset(name)
     settings.update(limit=limit, epoch_batches=epoch_batches, sampling=None if sampling == "shuffle" else sampling)
     settings = {key: value for key, value in settings.items() if value is not None}
     for key, value in settings.items():
         _check_setting(name, key, value)
-    return DATASETS[name](
+    return dataset(
         batch_size=batch_size,
         image_size=image_size,
         channels=channels,
@@ -156,6 +157,11 @@ def open_dataset(
         progress=progress,
         **settings,
     )
+
+
+def get_dataset(name: str) -> Callable:
+    """The row `name` of DATASETS; ArgumentError with a suggestion if there is none."""
+    return lookup("dataset", name, DATASETS, "For images of your own: --dataset folder --data-dir FOLDER.")
 
 
 def data_sets_with(setting: str) -> list:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Optional, Union
 
 from mxgan.callbacks.pictures import get_picture
-from mxgan.data import data_sets_with
+from mxgan.data import UNKNOWN, data_sets_with, get_dataset
 from mxgan.data.background import parse_background
 from mxgan.data.image_labels import CLASS_FOLDERS
 from mxgan.errors import ArgumentError, CorruptFileError, lookup
@@ -97,6 +97,8 @@ class RunConfig:
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
+        if self.dataset != UNKNOWN:
+            get_dataset(self.dataset)
         if (self.steps is None) == (self.epochs is None):
             raise ArgumentError(f"give either steps or epochs; got steps={self.steps} and epochs={self.epochs}.")
         for name in ("steps", "epochs", "limit", "log_every"):
