@@ -11,15 +11,15 @@ from typing import Any, NamedTuple, Optional
 from mxgan.errors import ArgumentError, MXGANError, listed
 from mxgan.recipes import RECIPES
 from mxgan.runs.config import RunConfig
-from mxgan.runs.flag_settings import SETTING_OF_FLAG, short_path
+from mxgan.runs.flag_settings import SETTING_OF_FLAG
 from mxgan.runs.given import SEVERAL, changes_of_several, default_config, with_full_paths
 from mxgan.runs.published import published_name
-from mxgan.runtime.config import override, setting_paths, to_dict
+from mxgan.runtime.config import override, setting_paths, short_path, to_dict
+from mxgan.training.idle_settings import is_default
 
 __all__ = ["command_of"]
 
 _ABSENT = object()
-_IDLE = "recipe.run_defaults."  # defaults of flags; the run has these settings itself
 
 
 class _Option(NamedTuple):
@@ -57,18 +57,6 @@ def _recipe_of(config: RunConfig) -> str:
     return min(same, key=lambda name: len(list(_differing(default_config(RECIPES[name], {}), config))))
 
 
-def _recipe_of(config: RunConfig) -> str:
-    """The published recipe that the command names: the run's own, or else the one with the fewest other settings."""
-    network = config.recipe.network
-    same = [name for name, row in RECIPES.items() if type(row.network) is type(network)]  # --set keeps the network
-    own = published_name(to_dict(config.recipe))
-    if own in same:
-        return own
-    if not same:
-        raise ArgumentError(f"no recipe has the network {network.name!r}, so no command makes this run again.")
-    return min(same, key=lambda name: len(list(_differing(default_config(RECIPES[name], {}), config))))
-
-
 def _check(base: RunConfig, options: list, config: RunConfig) -> None:
     """Raise ArgumentError unless the options turn the base into the configuration."""
     try:
@@ -86,7 +74,7 @@ def _differing(base: RunConfig, config: RunConfig) -> Iterator[str]:
     before, wanted = setting_paths(base), setting_paths(config)
     for path in [*wanted, *(path for path in before if path not in wanted)]:
         then, now = before.get(path, _ABSENT), wanted.get(path, _ABSENT)
-        if (then != now or type(then) is not type(now)) and not path.startswith(_IDLE):
+        if (then != now or type(then) is not type(now)) and not is_default(path):
             yield path
 
 
