@@ -17,12 +17,12 @@ from mxgan.evaluation.reference import image_chunks
 from mxgan.pictures.grid import image_grid
 from mxgan.report.grids import picture_uri
 from mxgan.runs.config import recorded_config
-from mxgan.runs.data import data_record, open_images
 from mxgan.runs.load import load_sampler
+from mxgan.runs.own_images import own_images
 from mxgan.training.checkpoint_choice import generator_file
 from mxgan.training.run_folder import RunFolder
 
-__all__ = ["nearest_images"]
+__all__ = ["SIDE", "nearest_images"]
 
 SAMPLES = 12
 SEARCHED = 10_000  # training images of 64×64 pixels in memory; the first of an order that the run's seed decides
@@ -56,8 +56,7 @@ def nearest_images(run: Union[str, Path]) -> dict:
 
 def _found(folder: RunFolder) -> dict:
     config, checkpoint = recorded_config(folder), folder.latest_checkpoint()
-    data = open_images(config, progress=False, batch_size=_at_a_time(config))
-    folder.check_data(data_record(data))
+    data = own_images(folder, config, batch_size=_at_a_time(config))
     sampler = load_sampler(folder.path, SAMPLES)
     if sampler.latent_shape is None or sampler.conditions:
         raise ArgumentError("the generator takes other inputs than latents and classes, so no samples were drawn.")

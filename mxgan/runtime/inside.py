@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple, Optional
 
 from mxgan.errors import CorruptFileError
 
-__all__ = ["Entry", "entries_inside", "json_inside", "open_inside", "tree_inside"]
+__all__ = ["Entry", "entries_inside", "json_inside", "open_inside", "refuse_links", "tree_inside"]
 
 MOST_ENTRIES = 100_000  # of one folder, and of one run: a listing must end
 DEEPEST = 64  # levels of a file of JSON
@@ -125,6 +125,26 @@ def _entry(found: os.DirEntry) -> Optional[Entry]:
     except OSError:
         return None
     return told and Entry(found.name, is_folder, told.st_size, told.st_mtime)
+
+
+def refuse_links(folder: Path, *names: str) -> None:
+    """For code that opens files by their paths: refuse what could lead it out of `folder`.
+
+    Raises CorruptFileError if a part of the path NAMES below `folder` is a link, or an entry of the folder there.
+    """
+    path = folder
+    for name in names:
+        path = path / _part(name)
+        _refuse_link(path, path.is_symlink())
+    if path.is_dir():
+        with os.scandir(path) as found:
+            for each in found:
+                _refuse_link(Path(each.path), each.is_symlink())
+
+
+def _refuse_link(path: Path, is_link: bool) -> None:
+    if is_link:
+        raise CorruptFileError(path, "is a link, which may lead out of the run; put the file itself there")
 
 
 def tree_inside(folder: Path) -> dict:

@@ -13,6 +13,7 @@ from mxgan.report.values import in_utf_8
 from mxgan.runs.overview import overview
 from mxgan.runs.report import compared_view
 from mxgan.runs.view import run_view
+from mxgan.runtime.inside import entries_inside
 from mxgan.web.folder import ServedFolder, address_of
 from mxgan.web.watching import Content, Kept, fingerprint
 from mxgan.web.workers import Workers
@@ -55,7 +56,7 @@ class Site:
     files, readers : threads for pictures, and threads that read runs, one at a time for each run.
     kept : what was read.
     pace : how often pages ask.
-    more_pages : {label: begin of the address} of other pages on a run; the run's id follows.
+    more_pages : {label: begin of the address} of other pages on a run with a checkpoint; the run's id follows.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -101,7 +102,10 @@ class Site:
         return await self.kept.get(("comparison", *ids), lambda: etags, make, at_once=True)
 
     def links(self, run_id: str) -> list:
-        """(label, address below the root) of other pages on a run."""
+        """(label, address below the root) of other pages on a run: of one with a checkpoint, which they need."""
+        found = entries_inside(self.folder.run(run_id), "checkpoints")
+        if not any(entry.is_folder and entry.name.isdecimal() for entry in found):
+            return []
         return [(label, f"{page}/{address_of(run_id)}/") for label, page in self.more_pages.items()]
 
     def _seen(self, path: Path) -> tuple:
@@ -116,7 +120,8 @@ class Site:
     def _list(self) -> Content:
         runs, problems = self.folder.look()
         rows = [{**self._row(path)[1], "id": run_id, "address": address_of(run_id)} for run_id, path in runs.items()]
-        self._rows = {path: known for path, known in self._rows.copy().items() if path in set(runs.values())}
+        there = set(runs.values())
+        self._rows = {path: known for path, known in self._rows.copy().items() if path in there}
         return Content.of({"folder": in_utf_8(str(self.folder.path)), "runs": rows, "problems": problems})
 
     def _row(self, path: Path) -> tuple:
