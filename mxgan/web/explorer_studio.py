@@ -50,9 +50,7 @@ class Studio:
         self._neighbours: OrderedDict = OrderedDict()  # {(run, identity of its config.json): Neighbours}
         self._drawing = Worker(self._generators.clear, idle)
         self._searching = Worker(self._neighbours.clear, idle)
-        self._reading: OrderedDict = (
-            OrderedDict()
-        )  # the same keys → (time, Future) while, or if not, they could be read
+        self._reading: OrderedDict = OrderedDict()  # the same keys → (time, Future) of a reading
 
     def close(self) -> None:
         """End the threads."""

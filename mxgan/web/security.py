@@ -161,7 +161,7 @@ def _body(headers: dict) -> Optional[Response]:
 
 def _site(scope, headers: dict) -> Optional[Response]:
     """403 for a page of another site that asks for data: its reader's browser would make this server work."""
-    if not scope["raw_path"].startswith(b"/api/") or headers.get(b"sec-fetch-site", b"none") in OWN_SITE:
+    if not _exact_path(scope).startswith("/api/") or headers.get(b"sec-fetch-site", b"none") in OWN_SITE:
         return None
     return JSONResponse({"error": "Pages of other sites get no data of this server."}, 403)
 
