@@ -1,15 +1,29 @@
-"""The training images of a run for a page that shows them, where the run may be a stranger's."""
+"""A run that may be a stranger's, and its training images, for a page that shows them."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from mxgan.data.folder import open_kept_folder
 from mxgan.data.mnist import find_mnist
 from mxgan.errors import ArgumentError, DatasetNotFoundError
-from mxgan.runs.config import RunConfig
+from mxgan.runs.config import RunConfig, recorded_config
 from mxgan.runs.data import data_record, open_images, trained_split
+from mxgan.runtime.inside import refuse_links
 from mxgan.training.run_folder import RunFolder
 
-__all__ = ["own_images"]
+__all__ = ["open_without_links", "own_images"]
+
+
+def open_without_links(path: Path) -> tuple:
+    """(the RunFolder, its RunConfig) of a run; CorruptFileError if its settings or one of its checkpoints are links.
+
+    A link could show what is outside the run. Of the checkpoint that is used, see `refuse_links`.
+    """
+    refuse_links(path, "config.json")
+    refuse_links(path, "checkpoints")
+    folder = RunFolder.open(path)
+    return folder, recorded_config(folder)
 
 
 def own_images(folder: RunFolder, config: RunConfig, **settings):

@@ -105,10 +105,11 @@ class Studio:
 
     def _generator(self, run: Path, wanted: Wanted) -> tuple:
         """(the generator of a request, its step), loaded if it is not kept."""
+        from mxgan.runs.own_images import open_without_links
         from mxgan.training.checkpoint_choice import chosen_checkpoint
         from mxgan.web.explorer_generator import Generator
 
-        folder, config = _opened(run)
+        folder, config = open_without_links(run)
         if wanted.checkpoint == "best":
             _refuse_linked_states(folder)
         chosen = chosen_checkpoint(folder, config.keep_best, wanted.checkpoint)
@@ -120,9 +121,10 @@ class Studio:
         return _kept(self._generators, key, MOST_GENERATORS, lambda: Generator(run, step, averaged)), step
 
     def _facts(self, run: Path, wanted: Wanted) -> dict:
+        from mxgan.runs.own_images import open_without_links
         from mxgan.training.checkpoint_choice import best_step
 
-        folder, config = _opened(run)
+        folder, config = open_without_links(run)
         if config.keep_best:
             _refuse_linked_states(folder)
         steps = folder.checkpoint_steps()
@@ -159,9 +161,10 @@ class Studio:
         return Download(_named(run, step, wanted, "npy"), content.getvalue())
 
     def _read(self, key: tuple):
+        from mxgan.runs.own_images import open_without_links
         from mxgan.web.explorer_neighbours import Neighbours
 
-        return _kept(self._neighbours, key, MOST_RUNS, lambda: Neighbours(*_opened(key[0])))
+        return _kept(self._neighbours, key, MOST_RUNS, lambda: Neighbours(*open_without_links(key[0])))
 
     def _nearest(self, key: tuple, pixels) -> dict:
         found = self._read(key).nearest(pixels)
@@ -195,17 +198,6 @@ def _has_average(checkpoint: Path) -> bool:
     state = json_inside(checkpoint, "state.json")
     sums = state.get("sha256") if isinstance(state, dict) else None
     return any(is_average(Path(name)) for name in sums) if isinstance(sums, dict) else False
-
-
-def _opened(run: Path) -> tuple:
-    """(the RunFolder, its RunConfig); CorruptFileError if settings or checkpoints are links."""
-    from mxgan.runs.config import recorded_config
-    from mxgan.training.run_folder import RunFolder
-
-    refuse_links(run, "config.json")
-    refuse_links(run, "checkpoints")
-    folder = RunFolder.open(run)
-    return folder, recorded_config(folder)
 
 
 def _refuse_linked_states(folder) -> None:

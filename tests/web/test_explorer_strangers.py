@@ -146,6 +146,7 @@ def test_links_in_a_run_are_not_followed(site, tmp_path, linked):
     for what in ("facts", "image", "nearest", "image.png", "latent.npy"):
         found = site.ask("mine", what, "seed=2")
         assert (found.status, "is a link" in found.json["error"]) == (422, True), what
+    assert "is a link" in nearest_images(run)["problem"]
 
 
 # ---- names, errors, other sites ----

@@ -54,6 +54,19 @@ def test_the_token_in_an_address_becomes_a_cookie_that_does_not_show_it(guarded)
         assert guarded.get(path, cookie=cookie[:-1] + "x").status in (401, 429), path
 
 
+def test_a_name_that_ends_in_token_is_no_token(guarded):
+    cookie = guarded.get(f"/?token={TOKEN}").headers["set-cookie"].partition(";")[0]
+    assert guarded.get("/?mytoken=1&x=token=2", cookie=cookie).status == 200
+    assert guarded.get(f"/?mytoken={TOKEN}").status in (401, 429)
+
+
+def test_the_rest_of_an_address_keeps_its_bytes(guarded):
+    found = guarded.get(f"/compare?run=m%FF&token={TOKEN}&run=a+b%2B&&")
+    assert found.headers["location"] == "/compare?run=m%FF&run=a+b%2B&&"
+    quoted = "".join(f"%{ord(char):02X}" for char in TOKEN)
+    assert guarded.get(f"/?token={quoted}").status == 303
+
+
 def test_a_wrong_token_in_an_address_sets_no_cookie_even_with_the_right_header(guarded):
     found = guarded.get("/?token=wrong", authorization=BEARER)
     assert found.status in (401, 429)
