@@ -136,10 +136,11 @@ def test_the_list_goes_on_sorts_filters_and_compares(watched, runs, server):
     page.wait_for_url("**/compare?**")
     assert page.url == f"{server.address}compare?run=a&run=group%2Fc"
     assert page.locator(".side img").evaluate_all("all => all.every((each) => each.naturalWidth > 0)")
-    assert seen.problems == []
+    # The click may come while the list asks for the runs, and ends that request.
+    assert [each for each in seen.problems if not each.endswith("/api/runs")] == []
 
 
-@pytest.mark.parametrize("route", ["", "run/{}/", "compare?run={}&run=a"])
+@pytest.mark.parametrize("route", ["", "run/{}/", pytest.param("compare?run={}&run=a", marks=pytest.mark.long)])
 def test_markup_in_names_and_settings_is_text(watched, server, route):
     rows = server.get("/api/runs").json["runs"]
     address = next(each["address"] for each in rows if each["id"] == EVIL.replace("/", ""))
@@ -154,11 +155,10 @@ def test_markup_in_names_and_settings_is_text(watched, server, route):
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_pages_are_accessible_and_narrow_enough(watched, server, route):
-    seen = watched(ROUTES[route], width=360, color_scheme="light")
+@pytest.mark.parametrize("colours", ["dark", pytest.param("light", marks=pytest.mark.long)])
+def test_pages_are_accessible_and_narrow_enough(watched, server, route, colours):
+    seen = watched(ROUTES[route], width=360, color_scheme=colours)
     seen.page.wait_for_selector(".run, .chart")
-    assert seen.barriers() == []
-    seen.page.emulate_media(color_scheme="dark")
     assert seen.barriers() == []
     assert seen.overflow() <= 0
     assert seen.problems == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 
@@ -9,7 +10,7 @@ import pytest
 
 from mxgan.errors import ArgumentError
 from mxgan.web.addresses import names_of, resolved
-from mxgan.web.security import HEADERS
+from mxgan.web.security import HEADERS, Guard
 from mxgan.web.tokens import FailureLimit, checked_token
 from tests.web.serving import Here
 
@@ -163,6 +164,14 @@ def test_every_answer_has_the_headers_and_none_that_opens_it_to_others(server, p
     assert "cache-control" in found.headers
     assert not [name for name in found.headers if name.startswith("access-control") or name == "server"]
     assert "unsafe" not in found.headers["content-security-policy"]
+
+
+def test_a_request_that_cannot_even_be_judged_is_logged_and_ends_alone(caplog):
+    guard = Guard(None, frozenset({"localhost"}))
+    scope = {"type": "http", "method": "GET", "query_string": b"", "headers": []}  # no raw_path
+    for _ in range(3):
+        asyncio.run(guard(scope, None, None))
+    assert caplog.text.count("KeyError: 'raw_path'") == 1
 
 
 @pytest.mark.parametrize("host, alone", [("127.0.0.1", True), ("localhost", True), ("::1", True), ("127.8.9.1", True),
