@@ -128,23 +128,27 @@ def _entry(found: os.DirEntry) -> Optional[Entry]:
 
 
 def refuse_links(folder: Path, *names: str) -> None:
-    """For code that opens files by their paths: refuse what could lead it out of `folder`.
+    """For code that opens files by their paths: refuse what could lead it out of `folder`, or hold it up.
 
-    Raises CorruptFileError if a part of the path NAMES below `folder` is a link, or an entry of the folder there.
+    Raises CorruptFileError if a part of the path NAMES below `folder` is a link, a pipe or a device, or an entry of the
+    folder there; and if that cannot be told.
     """
     path = folder
-    for name in names:
-        path = path / _part(name)
-        _refuse_link(path, path.is_symlink())
-    if path.is_dir():
-        with os.scandir(path) as found:
-            for each in found:
-                _refuse_link(Path(each.path), each.is_symlink())
+    try:
+        for name in names:
+            path = path / _part(name)
+            if path.is_symlink() or (path.exists() and not (path.is_file() or path.is_dir())):
+                raise CorruptFileError(path, _NOT_PLAIN)
+        if path.is_dir():
+            with os.scandir(path) as found:
+                for each in found:
+                    if not (each.is_file(follow_symlinks=False) or each.is_dir(follow_symlinks=False)):
+                        raise CorruptFileError(each.path, _NOT_PLAIN)
+    except OSError as error:
+        raise CorruptFileError(path, f"cannot be read: {error.strerror}") from error
 
 
-def _refuse_link(path: Path, is_link: bool) -> None:
-    if is_link:
-        raise CorruptFileError(path, "is a link, which may lead out of the run; put the file itself there")
+_NOT_PLAIN = "is a link or a device, which may lead out of the run; put the file itself there"
 
 
 def tree_inside(folder: Path) -> dict:

@@ -149,6 +149,15 @@ def test_links_in_a_run_are_not_followed(site, tmp_path, linked):
     assert "is a link" in nearest_images(run)["problem"]
 
 
+def test_a_pipe_in_a_checkpoint_holds_nobody_up(site):
+    run = site.folder / "mine"
+    file = next((run / "checkpoints/000008").glob("*_G_*.params"))
+    file.unlink()
+    os.mkfifo(file)
+    assert "is a link or a device" in site.ask("mine", "image").json["error"]
+    assert "is a link or a device" in nearest_images(run)["problem"]
+
+
 # ---- names, errors, other sites ----
 
 
