@@ -102,8 +102,7 @@ def test_a_picture_with_any_short_chunk_is_shown_or_refused_by_one_error(tmp_pat
         for body in (b"", b"a", b"a\0", b"a\0\0", b"a\0\1\0\0", b"\xff" * 9, bytes(26)):
             try:
                 assert foreign_picture(io.BytesIO(with_chunk(content, kind, body)), "it").size == (8, 8)
-            except CorruptFileError as error:
-                assert "0x" not in error.problem
+            except CorruptFileError:
                 refused += 1
     assert refused > 10
 
@@ -125,18 +124,12 @@ def test_a_picture_that_cannot_be_read_is_left_out_and_named(tmp_path, kind):
         os.mkfifo(broken)
     elif kind != "missing":
         sizes = content[:16] + (60_000).to_bytes(4, "big") * 2 + content[24:]
-        broken.write_bytes(
-            {
-                "empty": b"",
-                "cut": content[:200],
-                "text": b"<svg/>",
-                "huge": sizes,
-                "chunk": with_chunk(content, b"iCCP", b"a\0"),
-            }[kind]
-        )
+        contents = {"empty": b"", "cut": content[:200], "text": b"<svg/>", "huge": sizes}
+        broken.write_bytes({**contents, "chunk": with_chunk(content, b"iCCP", b"a\0")}[kind])
     found, notes = with_sources(tmp_path, kinds, 10**6)
     assert [frame["step"] for frame in found[0]["frames"]] == [0, 2]
     assert notes[0].startswith("samples/gout-000001.png is left out: ")
+    assert "0x" not in notes[0]
 
 
 def test_a_small_picture_stands_in_the_page_without_loss():
