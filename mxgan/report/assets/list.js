@@ -59,7 +59,12 @@ mxgan.add("list", (() => {
       score: element("span", { class: "value" }), metric: element("span", { class: "soft" }),
       size: element("span", { class: "soft" }), changed: element("span", { class: "soft" }),
     };
-    picture.addEventListener("error", () => parts.frame.classList.add("none"));
+    for (const [event, failed] of [["error", true], ["load", false]]) {
+      picture.addEventListener(event, () => {
+        parts.failed = failed;
+        parts.frame.classList.toggle("none", failed);
+      });
+    }
     parts.item = element("li", { class: "run" },
       element("label", { class: "tick" }, tick), parts.frame,
       element("div", { class: "who" }, element("a", { href: target }, element("bdi", {}, run.id)), parts.about),
@@ -85,14 +90,15 @@ mxgan.add("list", (() => {
     show(parts, run);
   }
 
-  // The small picture; its address holds the step, so that the next one is fetched.
+  // The small picture; its address holds the step, so that the next one is fetched. One that failed is asked for again.
   function show(parts, run) {
     const name = run.latest_picture?.split("/").pop();
     const source = name ? `run/${run.address}/thumbnails/${encodeURIComponent(name)}` : "";
-    parts.frame.classList.toggle("none", !source);
-    if (source && parts.picture.getAttribute("src") !== source) {
+    parts.frame.classList.toggle("none", !source || Boolean(parts.failed));
+    if (source && (parts.failed || parts.picture.getAttribute("src") !== source)) {
+      const step = name.match(/-(\d+)\.png$/)?.[1]; // of the picture, which is older than the run's
       parts.picture.src = source;
-      parts.picture.alt = `Latest picture of ${run.id}, step ${number(run.step)}`;
+      parts.picture.alt = `Latest picture of ${run.id}${step ? `, step ${number(Number(step))}` : ""}`;
     }
   }
 
