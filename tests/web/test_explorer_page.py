@@ -164,9 +164,10 @@ def test_score_neighbour_and_files_are_those_of_the_api(explore, site, tmp_path)
 
 
 @pytest.mark.parametrize("run, query, settings", [
-    ("averaged", QUERY, {}),
-    (BY_CLASS, "seed=1&keep=1&keep=2", {"color_scheme": "dark"}),
-    ("averaged", QUERY, {"width": 360}),
+    ("averaged", QUERY, {"width": 360, "color_scheme": "dark"}),
+    pytest.param("averaged", QUERY, {}, marks=pytest.mark.long),
+    pytest.param(BY_CLASS, "seed=1&keep=1&keep=2", {"color_scheme": "dark"}, marks=pytest.mark.long),
+    pytest.param("averaged", QUERY, {"width": 360}, marks=pytest.mark.long),
 ])  # fmt: skip
 def test_a_phone_and_both_colours_are_readable(run, query, settings, explore):
     opened = explore(run, query, **settings)
@@ -196,6 +197,51 @@ def test_a_bad_link_is_told_and_draws_nothing(explore):
     opened.find("problem").wait_for(timeout=WAIT)
     assert "seed is 'cat'" in opened.find("problem").inner_text()
     assert opened.find("explorer").is_hidden()
+
+
+def test_a_kept_picture_stays_at_its_point_and_a_busy_server_is_asked_again(explore, site):
+    """One of three is removed while the first is drawn; the first answers about them and about a neighbour are 503."""
+    opened = explore("averaged", "checkpoint=16&weights=raw&seed=1")
+    opened.page.locator("[data-near][src]").wait_for(timeout=WAIT)
+    held, busy = [], {"kept", "nearest"}
+
+    def hold(route):
+        kind = route.request.headers["x-viewer"].rpartition("-")[2]
+        if kind in busy:
+            busy.remove(kind)
+            route.fulfill(status=503, json={"error": "busy"})
+        elif kind == "kept" and not held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    opened.page.route("**/api/explore/**", hold)
+    opened.page.locator("[data-near]").evaluate("each => each.removeAttribute('src')")
+    for _ in range(3):
+        opened.find("next").click()
+        opened.find("keep").click()
+    opened.page.get_by_role("button", name="Keep", exact=True).wait_for()
+    while not held:
+        opened.page.wait_for_timeout(50)
+    opened.page.get_by_role("button", name="Remove picture 1").click()
+    held.pop().continue_()
+    opened.page.unroute("**/api/explore/**")
+    thumbs = opened.page.locator("[data-kept] img[src]")
+    thumbs.nth(1).wait_for(timeout=WAIT)
+    for index, seed in enumerate((3, 4)):
+        expected = site.ask("averaged", "image", f"checkpoint=16&weights=raw&seed={seed}").json["image"]
+        assert thumbs.nth(index).get_attribute("src") == expected, seed
+    opened.page.locator("[data-near][src]").wait_for(timeout=WAIT)
+
+
+def test_a_link_to_a_checkpoint_that_is_gone_has_its_controls(explore):
+    opened = explore("averaged", "checkpoint=5&weights=raw&seed=2")
+    opened.page.locator("[data-problem]", has_text="has no checkpoint of step 5").wait_for(timeout=WAIT)
+    assert opened.find("checkpoint").locator("option:checked").inner_text() == "step 5 · gone"
+    assert opened.find("explorer").is_visible()
+    opened.find("checkpoint").select_option("8")
+    opened.settled("checkpoint=8&weights=raw&seed=2")
+    assert opened.find("problem").is_hidden()
 
 
 def test_what_vanishes_while_it_is_explored_is_told(site, visit, tmp_path):
