@@ -115,10 +115,12 @@ def test_mxgan_report_replaces_the_page_of_a_run_and_no_other_file(made, tmp_pat
     own.write_text("old")
     assert command("report", str(made), "--no-nearest") == (0, f"written: {own}\n")
     assert own.read_text().startswith("<!doctype html>")
+    assert "What is wrong with this run’s files" in own.read_text()
     assert command("report", str(made), "-o", str(own), "--no-nearest")[0] == 0
     assert command("report", str(made), str(made), "--no-nearest")[1] == f"written: {own}\n", "one run, twice named"
     other = make_run(tmp_path / "runs/other", record_of(tiny_config(steps=400)))
     assert command("report", str(made), str(other)) == (0, "written: report.html\n")
+    assert "Notes on these runs" in (tmp_path / "report.html").read_text()
     code, said = command("report", str(made), str(other))
     assert (code, "report.html exists; give another name, or replace it" in said) == (2, True)
     assert command("report", str(made), str(other), "--overwrite")[0] == 0

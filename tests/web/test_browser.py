@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 
+from mxgan.report.words import size
 from tests.web.serving import add_picture, add_steps, make_run, wait_for
 
 SCRIPT = '"><script>window.hit=1</script><img src=x onerror="window.hit=1">\u202e'
@@ -175,6 +176,9 @@ def test_the_list_goes_on_sorts_filters_and_compares(watched, runs, server):
     assert names().index("aaa new") == names().index("a") + 1
     row = page.locator(".run", has_text="aaa new")
     assert "step 50 of 100" in row.inner_text()
+    told = next(each for each in server.get("/api/runs").json["runs"] if each["id"] == "aaa new")
+    assert (told["size"], told["left"]) == (size(told["size_bytes"]), "")
+    assert told["size"] in row.inner_text()
     assert row.locator("progress").evaluate("each => each.value") == 0.5
     until(page, "document.querySelector('.run img').naturalWidth > 0")
     assert page.is_disabled("[data-compare]")

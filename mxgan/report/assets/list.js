@@ -27,23 +27,6 @@ mxgan.add("list", (() => {
     return a.best.better === "max" ? b.best.value - a.best.value : a.best.value - b.best.value;
   }
 
-  const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
-
-  // A number of seconds in one or two units.
-  function duration(seconds) {
-    const first = Math.max(UNITS.findIndex(([, length]) => seconds >= length), 0);
-    const [unit, length] = UNITS[seconds < 1 ? 3 : first];
-    const rest = UNITS[first + 1];
-    const count = Math.floor(seconds / length);
-    const more = rest && seconds >= 60 && !(unit === "min" && count > 9) ? Math.floor((seconds % length) / rest[1]) : 0;
-    return `${count} ${unit}${more ? ` ${more} ${rest[0]}` : ""}`;
-  }
-
-  function bytes(count) {
-    const at = Math.min(Math.floor(Math.log10(Math.max(count, 1)) / 3), 3);
-    return `${number(count / 1000 ** at, 3)} ${["bytes", "kB", "MB", "GB"][at]}`;
-  }
-
   function row(run) {
     const target = `run/${run.address}/`;
     const tick = element("input", { type: "checkbox", "aria-label": `Compare ${run.id}`, onchange: () => choose(run.address, tick.checked) });
@@ -75,7 +58,7 @@ mxgan.add("list", (() => {
   }
 
   function fill(parts, run) {
-    const left = run.eta_seconds == null ? "" : `, about ${duration(run.eta_seconds)} left`;
+    const left = run.left ? `, about ${run.left} left` : "";
     parts.about.textContent = run.state === "unreadable" ? "" : [run.recipe ?? "own recipe", run.dataset].filter(Boolean).join(" on ");
     parts.state.className = `state ${run.state}`;
     parts.state.textContent = run.state;
@@ -85,7 +68,7 @@ mxgan.add("list", (() => {
     parts.reason.textContent = [run.reason, ...run.problems].filter(Boolean).join(" · ");
     parts.score.textContent = run.best ? number(run.best.value) : "";
     parts.metric.textContent = run.best ? `best ${run.best.metric}, step ${number(run.best.step)}` : "no score yet";
-    parts.size.textContent = bytes(run.size_bytes);
+    parts.size.textContent = run.size;
     parts.changed.textContent = run.changed ? new Date(run.changed * 1000).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" }) : "";
     show(parts, run);
   }
