@@ -194,10 +194,11 @@ def test_the_list_goes_on_sorts_filters_and_compares(watched, runs, server):
     page.wait_for_url("**/compare?**")
     assert page.url == f"{server.address}compare?run=a&run=group%2Fc"
     assert page.locator(".side img").evaluate_all("all => all.every((each) => each.naturalWidth > 0)")
-    assert seen.problems == []
+    # The click may come while the list asks for the runs, and ends that request.
+    assert [each for each in seen.problems if not each.endswith("/api/runs")] == []
 
 
-@pytest.mark.parametrize("route", ["", "run/{}/", "compare?run={}&run=a"])
+@pytest.mark.parametrize("route", ["", "run/{}/", pytest.param("compare?run={}&run=a", marks=pytest.mark.long)])
 def test_markup_in_names_and_settings_is_text(watched, server, route):
     rows = server.get("/api/runs").json["runs"]
     address = next(each["address"] for each in rows if each["id"] == EVIL.replace("/", ""))
@@ -212,9 +213,9 @@ def test_markup_in_names_and_settings_is_text(watched, server, route):
 
 
 @pytest.mark.parametrize("route", ROUTES)
-@pytest.mark.parametrize("scheme", ["dark", pytest.param("light", marks=pytest.mark.long)])
-def test_pages_are_accessible_and_narrow_enough(watched, server, route, scheme):
-    seen = watched(ROUTES[route], width=360, color_scheme=scheme)
+@pytest.mark.parametrize("colours", ["dark", pytest.param("light", marks=pytest.mark.long)])
+def test_pages_are_accessible_and_narrow_enough(watched, server, route, colours):
+    seen = watched(ROUTES[route], width=360, color_scheme=colours)
     seen.page.wait_for_selector(".run, .chart")
     assert seen.barriers() == []
     assert seen.overflow() <= 0

@@ -199,13 +199,18 @@ def test_a_bad_link_is_told_and_draws_nothing(explore):
     assert opened.find("explorer").is_hidden()
 
 
-def test_a_kept_picture_stays_at_its_point_and_a_busy_server_is_asked_again(explore, site):
-    """One of three is removed while the first is drawn; the first answers about them and about a neighbour are 503."""
-    opened = explore("averaged", "checkpoint=16&weights=raw&seed=1")
-    opened.page.locator("[data-near][src]").wait_for(timeout=WAIT)
-    held, busy = [], {"kept", "nearest"}
+def kept_are(opened, site, weights: str, *seeds: int) -> bool:
+    """Whether the kept pictures are those of these seeds."""
+    shown = opened.page.locator("[data-kept] img").evaluate_all("all => all.map((each) => each.getAttribute('src'))")
+    queries = (f"checkpoint=16&weights={weights}&seed={seed}" for seed in seeds)
+    return shown == [site.ask("averaged", "image", query).json["image"] for query in queries]
 
-    def hold(route):
+
+def test_a_kept_picture_stays_at_its_point_and_a_busy_server_is_asked_again(visit, site):
+    """One of three is removed while the first is drawn; then the first answers for other weights are 503."""
+    seen, held, busy = visit(), [], set()
+
+    def answer(route):
         kind = route.request.headers["x-viewer"].rpartition("-")[2]
         if kind in busy:
             busy.remove(kind)
@@ -215,23 +220,23 @@ def test_a_kept_picture_stays_at_its_point_and_a_busy_server_is_asked_again(expl
         else:
             route.continue_()
 
-    opened.page.route("**/api/explore/**", hold)
-    opened.page.locator("[data-near]").evaluate("each => each.removeAttribute('src')")
-    for _ in range(3):
-        opened.find("next").click()
-        opened.find("keep").click()
-    opened.page.get_by_role("button", name="Keep", exact=True).wait_for()
-    while not held:
-        opened.page.wait_for_timeout(50)
+    seen.page.route("**/api/explore/**", answer)
+    opened = Explorer(seen, site, "averaged", "checkpoint=16&weights=raw&seed=1&keep=2&keep=3&keep=4")
+    opened.page.locator("[data-near][src]").wait_for(timeout=WAIT)
+    assert held, "the first kept picture is not asked for"
     opened.page.get_by_role("button", name="Remove picture 1").click()
-    held.pop().continue_()
-    opened.page.unroute("**/api/explore/**")
+    held[0].continue_()
     thumbs = opened.page.locator("[data-kept] img[src]")
     thumbs.nth(1).wait_for(timeout=WAIT)
-    for index, seed in enumerate((3, 4)):
-        expected = site.ask("averaged", "image", f"checkpoint=16&weights=raw&seed={seed}").json["image"]
-        assert thumbs.nth(index).get_attribute("src") == expected, seed
+    assert kept_are(opened, site, "raw", 3, 4)
+    busy.update({"kept", "nearest"})
+    opened.find("near").evaluate("each => each.removeAttribute('src')")
+    opened.find("weights").select_option("average")
     opened.page.locator("[data-near][src]").wait_for(timeout=WAIT)
+    opened.page.wait_for_timeout(200)
+    assert not busy
+    assert kept_are(opened, site, "average", 3, 4)
+    assert opened.find("near").is_visible()
 
 
 def test_a_link_to_a_checkpoint_that_is_gone_has_its_controls(explore):
