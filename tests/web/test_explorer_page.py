@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.web.explorer_site import BY_CLASS, digits, pixels_of, run_by_class, run_with_average, served
+from tests.web.serving import wait_for
 
 WAIT = 20_000  # milliseconds
 QUERY = "checkpoint=8&weights=raw&seed=5&psi=0.9&d=1.5,0,-2,0,0,0,0,0,1&keep=3,1,,1&keep=4,0.5&keep=9&mix=1.25"
@@ -233,9 +234,8 @@ def test_a_kept_picture_stays_at_its_point_and_a_busy_server_is_asked_again(visi
     opened.find("near").evaluate("each => each.removeAttribute('src')")
     opened.find("weights").select_option("average")
     opened.page.locator("[data-near][src]").wait_for(timeout=WAIT)
-    opened.page.wait_for_timeout(200)
+    assert wait_for(lambda: kept_are(opened, site, "average", 3, 4))
     assert not busy
-    assert kept_are(opened, site, "average", 3, 4)
     assert opened.find("near").is_visible()
 
 
