@@ -184,7 +184,9 @@ class RunFolder:
         """The folder of the checkpoint with the highest step; CheckpointError if there is none."""
         steps = self.checkpoint_steps()
         if not steps:
-            raise CheckpointError(f"{self.path} has no checkpoint yet; the first one comes at the end of the training, or after --checkpoint-every steps.")
+            raise CheckpointError(
+                f"{self.path} has no checkpoint yet; the first one comes at the end of the training, or after --checkpoint-every steps."
+            )
         return self.checkpoint(steps[-1])
 
     def checkpoint_of(self, step: int) -> Path:

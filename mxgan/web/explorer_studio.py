@@ -131,7 +131,6 @@ class Studio:
         generator, step = self._generator(run, wanted)
         sampler = generator.sampler
         return {
-            "name": run.name,
             "steps": steps,
             "latest": steps[-1],
             "best": best_step(folder, config.keep_best) if config.keep_best else None,
@@ -141,8 +140,6 @@ class Studio:
             "classes": _titles(sampler),
             "directions": len(generator.directions),
             "no_directions": generator.no_directions,
-            "distribution": sampler.distribution,
-            "latent_shape": list(sampler.latent_shape),
             "image_shape": list(sampler.image_shape),
             "bounds": {"seed": MOST_SEED, "farthest": FARTHEST, "kept": MOST_KEPT, "parts": PARTS},
         }

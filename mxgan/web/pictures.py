@@ -11,6 +11,8 @@ from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from mxgan.errors import CorruptFileError
+from mxgan.report.foreign import foreign_picture
 from mxgan.web.folder import NotServedError
 from mxgan.web.site import Site
 from mxgan.web.watching import Content, has_already
@@ -67,15 +69,12 @@ async def thumbnail(request: Request) -> Response:
 
 def _smaller(stream: BinaryIO) -> bytes:
     try:
-        with Image.open(stream, formats=["PNG"]) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise NotServedError("The picture has too many pixels.")
-            small = image.convert("RGB")
-        small.thumbnail((SMALL, SMALL), Image.Resampling.LANCZOS)
-        kept = io.BytesIO()
-        small.save(kept, "WEBP", quality=80)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # SyntaxError: a broken PNG
-        raise NotServedError("The picture cannot be read; it may be half-written.") from error
+        small = foreign_picture(stream, "The picture", MOST_PIXELS)
+    except CorruptFileError as error:
+        raise NotServedError(f"The picture cannot be shown; it may be half-written: {error.problem}.") from error
+    small.thumbnail((SMALL, SMALL), Image.Resampling.LANCZOS)
+    kept = io.BytesIO()
+    small.save(kept, "WEBP", quality=80)
     return kept.getvalue()
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from mxgan.report.page import render
 from mxgan.report.values import in_utf_8
+from mxgan.report.words import duration, size
 from mxgan.runs.overview import overview
 from mxgan.runs.report import compared_view
 from mxgan.runs.view import run_view
@@ -129,9 +130,15 @@ class Site:
         now, seen = time.monotonic(), fingerprint(path)
         before, row, until = self._rows.get(path, (None, None, 0.0))
         if seen != before or (row["state"] == "training" and now > until):
-            row = overview(path).as_dict()
+            row = _with_texts(overview(path).as_dict())
             self._rows[path] = (seen, row, now + CHECK_EVERY)
         return seen, row
+
+
+def _with_texts(row: Mapping) -> dict:
+    """A row with what the list shows of it in words: `size` on the disk, and the time that is `left`, "" if unknown."""
+    left = row["eta_seconds"]
+    return {**row, "size": size(row["size_bytes"]), "left": "" if left is None else duration(left)}
 
 
 def sections(template: str, view: Mapping, root: str) -> str:
