@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from mxgan.errors import OutputError, RunFolderError, exit_code_after
+from mxgan.errors import RunFolderError, exit_code_after
 from mxgan.runtime.files import FolderLock, open_own
 from mxgan.runtime.parents import command_of
 
@@ -72,47 +72,74 @@ class Jobs:
         self.stopping = reason
 
     def run(self) -> None:
-        """Run all jobs; on any exception, also KeyboardInterrupt, the processes are killed."""
-        began = told = time.monotonic()
+        """Run all jobs.
+
+        On KeyboardInterrupt, a second signal, the processes are killed; on any other exception they save and end first.
+        """
         try:
-            while self._running or (self._waiting and not self.stopping):
-                if self.stopping and not self._signalled:
-                    self._signalled = True
-                    for each in self._running:
-                        each.process.terminate()
-                self._end_what_is_over()
-                self._start_what_may()
-                now = time.monotonic()
-                if now - told >= max(BETWEEN, SHARE * (now - began)):
-                    told = now
-                    self._tell_progress()
-                time.sleep(LOOK)
+            self._run()
+        except Exception:
+            self._terminate()
+            for each in self._running:
+                each.process.wait()
+            raise
         finally:
             for each in self._running:
                 each.process.kill()
             for each in self._running:
                 each.process.wait()
 
+    def _run(self) -> None:
+        began = told = time.monotonic()
+        while self._running or (self._waiting and not self.stopping):
+            if self.stopping and not self._signalled:
+                self._signalled = True
+                self._terminate()
+            self._end_what_is_over()
+            self._start_what_may()
+            now = time.monotonic()
+            if now - told >= max(BETWEEN, SHARE * (now - began)):
+                told = now
+                self._tell_progress()
+            time.sleep(LOOK)
+
+    def _terminate(self) -> None:
+        for each in self._running:
+            each.process.terminate()
+
     def _start_what_may(self) -> None:
         while self._waiting and len(self._running) < self._most and not self.stopping:
             if self._is_in_use(self._waiting[0]):
                 return
-            job = self._waiting.popleft()
+            self._start(self._waiting.popleft())
+
+    def _start(self, job: Job) -> None:
+        """Start a job; one that cannot be started has failed, and the others go on."""
+        try:
+            output = open_own(job.log)
+        except OSError as error:
+            self._fail(job, f"{job.log} cannot be written: {error.strerror}. Take it away, or allow writing there.")
+            return
+        with output:
+            begin = output.seek(0, os.SEEK_END)
             try:
-                with open_own(job.log) as output:
-                    begin = output.seek(0, os.SEEK_END)
-                    process = subprocess.Popen(
-                        command_of(job.arguments),
-                        stdin=subprocess.DEVNULL,
-                        stdout=output,
-                        stderr=output,
-                        env=self._environment,
-                        start_new_session=True,  # Ctrl-C reaches this process alone, which tells the others
-                    )
+                process = subprocess.Popen(
+                    command_of(job.arguments),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    env=self._environment,
+                    start_new_session=True,  # Ctrl-C reaches this process alone, which tells the others
+                )
             except OSError as error:
-                raise OutputError(f"{job.log} cannot be written: {error.strerror}. Allow writing there.") from error
-            self._running.append(_Running(job, process, begin))
-            self._tell(f"{self._titles[job.name]} begins; its output is in {job.log}")
+                self._fail(job, f"its process cannot be started: {error.strerror}. Give fewer --jobs, or try again.")
+                return
+        self._running.append(_Running(job, process, begin))
+        self._tell(f"{self._titles[job.name]} begins; its output is in {job.log}")
+
+    def _fail(self, job: Job, reason: str) -> None:
+        self.failed[job.name] = reason
+        self._tell(f"{self._titles[job.name]}: failed: {reason}")
 
     def _is_in_use(self, job: Job) -> bool:
         """Whether a process still saves in the job's folder; after PATIENCE, the job itself says so and fails."""
@@ -137,8 +164,7 @@ class Jobs:
             elif self.stopping and (code in _STOPPED or code == -signal.SIGTERM):
                 self._tell(f"{self._titles[name]}: stopped")
             else:
-                self.failed[name] = _reason(each)
-                self._tell(f"{self._titles[name]}: failed: {self.failed[name]}")
+                self._fail(each.job, _reason(each))
 
     def _tell_progress(self) -> None:
         for each in self._running:

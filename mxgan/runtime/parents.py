@@ -23,7 +23,8 @@ _CODE = (
 def command_of(arguments: Sequence[str]) -> list:
     """The command of `mxgan` with these arguments, as a process that ends when this one ends in any way.
 
-    Start it from the thread that lives as long as it shall: Linux takes the end of a thread for that of its process.
+    Start it from a thread that lives as long as the process must: Linux takes the end of a thread for that of its
+    process.
     """
     return [sys.executable, "-c", _CODE, "\n".join(sys.path), str(os.getpid()), *arguments]
 
