@@ -38,7 +38,7 @@ BASE = [
     "PyYAML>=6.0",
     'tomli>=2.0; python_version < "3.11"',
     "rich>=12.0",
-    "uplot-python>=1.0",  # its wheel holds uPlot, the charts of report.html
+    "uplot-python>=1.0",  # its wheel holds uPlot, for the charts; it brings IPython, which they do not need
     # MXNet imports distutils, which left the standard library in Python 3.12; setuptools brings it along.
     'setuptools; python_version >= "3.12"',
 ]

@@ -24,6 +24,7 @@
     doctor.py       the checks of `mxgan doctor`
     tables.py       tables for a terminal and for a pipe
     outputs.py      files at the paths that the user gives
+    own_files.py    files that a command replaces, since it has written them
     terminal.py     errors, the log, signals
     messages.py     the layout of error messages
     streams.py      standard output and standard error, whatever they are

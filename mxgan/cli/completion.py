@@ -17,9 +17,10 @@ import click
 from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
 
 from mxgan.cli.flags import debug_option
+from mxgan.cli.own_files import check_ours
 from mxgan.cli.streams import say
 from mxgan.cli.terminal import readable_errors
-from mxgan.errors import ArgumentError, OutputError
+from mxgan.errors import OutputError
 
 __all__ = ["completion", "teach"]
 
@@ -115,20 +116,12 @@ def _write(path: Path, script: str) -> None:
     """Write the script; a file of the same name that is not such a script stays."""
     from mxgan.runtime.files import write_whole
 
-    if os.path.lexists(path) and (path.is_symlink() or not path.is_file() or not _is_ours(path)):
-        raise ArgumentError(f"{path} exists and is not a script of mxgan; nothing is changed. Move it away.")
+    check_ours(path, VARIABLE, "a script of mxgan")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{path.parent} cannot be made: {error.strerror}. Allow writing there.") from error
     write_whole(path, f"{script}\n")
-
-
-def _is_ours(path: Path) -> bool:
-    try:
-        return VARIABLE in path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise OutputError(f"{path} cannot be read: {error.strerror}. Allow reading it.") from error
 
 
 def teach(group: click.Group) -> None:
@@ -160,6 +153,13 @@ def _table(file: str, name: str) -> Callable:
         return [key.value for key in found.keys]
 
     return keys
+
+
+def _charts(incomplete: str) -> list:
+    """The names of --charts, after those and their commas that stand there."""
+    before, comma, _ = incomplete.rpartition(",")
+    taken = before.split(",")
+    return [f"{before}{comma}{name}" for name in _table("report/curves.py", "CURVES")(incomplete) if name not in taken]
 
 
 def _runs(incomplete: str) -> list:
@@ -195,7 +195,9 @@ def _folders(head: str, tail: str) -> list:
 
 
 def _is_run(path: str) -> bool:
-    return os.path.isfile(os.path.join(os.path.expanduser(path), "config.json"))
+    from mxgan.training.run_folder import is_run
+
+    return is_run(os.path.expanduser(path))
 
 
 # (kind, name) of a parameter of a command → the values that it takes.
@@ -203,6 +205,8 @@ _VALUES = {
     ("option", "recipe"): _table("recipes.py", "RECIPES"),
     ("option", "dataset"): _table("data/__init__.py", "DATASETS"),
     ("option", "metrics"): _table("evaluation/metrics.py", "METRICS"),
+    ("option", "charts"): _charts,
+    ("option", "field"): _table("cli/runs.py", "_FIELDS"),
     ("option", "checkpoint"): lambda incomplete: ["latest", "best"],
     ("option", "resume"): lambda incomplete: ["auto", *_runs(incomplete)],
     ("option", "diff"): _runs,

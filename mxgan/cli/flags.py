@@ -10,6 +10,7 @@ import click
 from mxgan.cli.settings import Flag, check_widths, key_and_value, refuse_flags
 from mxgan.cli.values import Interval, Size
 from mxgan.runs.flag_settings import SETTING_OF_FLAG
+from mxgan.training.idle_settings import is_default
 
 __all__ = [
     "again_with",
@@ -135,7 +136,7 @@ def changed(flags: dict, config):
     changes = {path: given[name] for name, path in SETTING_OF_FLAG.items() if name in given}
     changes.update(changes_of_several(config.recipe, given))
     own = dict(map(key_and_value, given.get("settings", ())))
-    refuse_flags(own, [path for path in setting_paths(config) if ".run_defaults." not in path], _flags())
+    refuse_flags(own, [path for path in setting_paths(config) if not is_default(path)], _flags())
     changes.update(own)
     return with_full_paths(override(config, changes), changes)
 

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import click
 
@@ -16,7 +16,7 @@ from mxgan.cli.tables import Table, human_duration, human_size
 from mxgan.cli.terminal import readable_errors
 from mxgan.errors import ArgumentError, RunFolderError, lookup
 
-__all__ = ["runs"]
+__all__ = ["runs", "runs_table"]
 
 DEFAULT = "runs"
 STYLES = {"training": "green", "died": "red", "failed": "red", "unreadable": "red", "stopped": "yellow"}
@@ -52,7 +52,7 @@ def _list(folder: str, field: str, as_json: bool) -> None:
     if not found:
         say(f"There are no runs in {folder}.")
         return
-    say(_table(found, folder).text())
+    say(runs_table(found, folder).text())
     for each in found:
         for problem in each.problems:
             warn(f"{each.path}: {problem}")
@@ -78,7 +78,8 @@ _FIELDS = {
 }
 
 
-def _table(found: Sequence, folder: str) -> Table:
+def runs_table(found: Sequence, folder: Union[str, Path]) -> Table:
+    """The table of the overviews of runs in a folder, in their order."""
     head = ["name", "recipe", "data", "step", "state", "best score", "size"]
     rows = [[_name(run, folder), run.recipe or "own", run.dataset or "?", *_progress(run)] for run in found]
     if any(run.eta_seconds is not None for run in found):
@@ -88,7 +89,7 @@ def _table(found: Sequence, folder: str) -> Table:
     return Table(head, rows, numbers=(3, 6), styles=STYLES)
 
 
-def _name(run: Any, folder: str) -> str:
+def _name(run: Any, folder: Union[str, Path]) -> str:
     """The run's path below the folder; its name if it is the folder."""
     below = os.path.relpath(run.path, folder)
     return run.name if below == os.curdir else below

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from mxgan.errors import ArgumentError
 from mxgan.runs.flag_settings import short_path
+from mxgan.training.idle_settings import is_default
 
 __all__ = ["Flag", "check_widths", "key_and_value", "refuse_flags"]
 
@@ -24,7 +25,7 @@ def key_and_value(setting: str) -> tuple:
     key, equals, value = setting.partition("=")
     if not equals or not key:
         raise ArgumentError(f"--set {setting!r} is not of the form KEY=VALUE.")
-    if "run_defaults" in key.split("."):
+    if is_default(key):
         raise ArgumentError(
             f"--set {setting!r}: run_defaults are only defaults of the flags; give the flag itself "
             "(--epochs, --limit, --log-every, --sample-every, --show-every)."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import sys
 from contextlib import suppress
 from typing import Any, NoReturn, TextIO
@@ -16,9 +17,11 @@ import click
 from mxgan.errors import MXGANError, OutputError, first_line
 from mxgan.runtime.streams import open_standard_files
 
-__all__ = ["Command", "Group", "leave", "nowhere", "prepare_streams", "say", "warn"]
+__all__ = ["Command", "Group", "leave", "nowhere", "prepare_streams", "printable", "say", "warn"]
 
 _ANY_TEXT = "mxgan.any_text"  # the name of a handler of errors, as "backslashreplace" is one
+# What moves a terminal's cursor, colours it, ends a line, or turns the direction of the text around.
+_CODES = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class _Prepared(click.Command):
@@ -92,9 +95,17 @@ def say(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """Print a text on standard error; does nothing if that was closed with its terminal."""
+    """Print a text on standard error, without codes; does nothing if that was closed with its terminal."""
     with suppress(OSError, ValueError, RuntimeError):  # RuntimeError: a signal interrupted another print
-        print(text, file=sys.stderr, flush=True)
+        print(printable(text, but="\n\t"), file=sys.stderr, flush=True)
+
+
+def printable(text: str, but: str = "") -> str:
+    """The text with � in place of codes for a terminal, which the files and names of a stranger may hold.
+
+    Characters in `but` stay. So do halves of characters, since the streams write the bytes that they stand for.
+    """
+    return _CODES.sub(lambda found: found[0] if found[0] in but else "�", text)
 
 
 def leave(code: Any) -> NoReturn:

@@ -13,13 +13,18 @@ from typing import Optional
 import click
 
 from mxgan.cli.flags import debug_option
+from mxgan.cli.own_files import check_ours
+from mxgan.cli.runs import runs_table
 from mxgan.cli.streams import say, warn
 from mxgan.cli.terminal import readable_errors, show_log, stop_on_signals
-from mxgan.errors import ArgumentError, MXGANError, OutputError, counted, exit_code_after
+from mxgan.errors import ArgumentError, OutputError, counted, exit_code_after
+from mxgan.training.run_folder import is_run
 
 __all__ = ["sweep"]
 
 logger = logging.getLogger(__name__)
+REPORT = "report.html"
+REPORT_MARK = 'name="generator" content="mxgan '  # in every page; see report/templates/layout.html
 UNSAVED = "what the runs have not saved is lost; the same command goes on with them"
 
 
@@ -46,11 +51,12 @@ def _sweep(file: str, jobs: int, run_dir: Optional[str], dry_run: bool) -> None:
 
     show_log()
     folder = Path(run_dir or Path("runs") / Path(file).stem)
-    if (folder / "config.json").is_file():
+    if is_run(folder):
         raise ArgumentError(f"{folder} is a run; give a --run-dir for a folder of runs.")
     variants = read_sweep(file)
     if dry_run:
         places = place_all(variants, folder)
+        _check_files(places, folder)
         check_data(places)
         say("\n".join(f"{place.path}: {place.state}" for place in places))
         return
@@ -58,6 +64,7 @@ def _sweep(file: str, jobs: int, run_dir: Optional[str], dry_run: bool) -> None:
     lock = FolderLock(folder)
     try:
         places = place_all(variants, folder)
+        _check_files(places, folder)
         check_data(places)
         failed, stopping = _train(places, jobs)
     finally:
@@ -67,11 +74,25 @@ def _sweep(file: str, jobs: int, run_dir: Optional[str], dry_run: bool) -> None:
         logger.info("Stopped by %s. Continue with:", stopping)
         logger.info("  %s", shlex.join([*command, *(["--run-dir", run_dir] if run_dir else [])]))
         sys.exit(exit_code_after(signal.Signals.__members__.get(stopping, signal.SIGINT)))
-    _compare([place.path for place in places], folder)
     for name, reason in failed.items():
         warn(f"Failed: {name}: {reason}")
+    _compare([place.path for place in places], folder)
     if failed:
         sys.exit(1)
+
+
+def _settings_file(place) -> Path:
+    return place.path.with_name(f"{place.name}.yaml")
+
+
+def _check_files(places: Sequence, folder: Path) -> None:
+    """Raise ArgumentError if a file that a sweep replaces is not one that mxgan has written."""
+    from mxgan.runs.config_text import MARK
+
+    check_ours(folder / REPORT, REPORT_MARK, "a report of mxgan")
+    for place in places:
+        if place.state != "finished":
+            check_ours(_settings_file(place), MARK, "a file of settings by mxgan")
 
 
 def _make(folder: Path) -> None:
@@ -92,7 +113,7 @@ def _train(places: Sequence, jobs: int) -> tuple:
     logger.info("%s, of which %d finished already", counted(len(places), "run"), done)
     queue = []
     for place in left:
-        settings = place.path.with_name(f"{place.name}.yaml")
+        settings = _settings_file(place)
         write_whole(settings, config_text(place.variant.config))
         arguments = ["train", "--config", str(settings), "--run-dir", str(place.path), "--resume", "auto"]
         log = place.path.with_name(f"{place.name}.log")
@@ -121,26 +142,14 @@ def _threads_of_each(jobs: int) -> dict:
 
 
 def _compare(paths: Sequence[Path], folder: Path) -> None:
-    """Print how each run ended, and write the report that compares them; a report that fails is a warning."""
+    """Print how each run ended, and write the report that compares them."""
+    from mxgan.runs.final_report import sweep_report
     from mxgan.runs.overview import overview
-    from mxgan.runs.report import write_report
 
-    there = [path for path in paths if (path / "config.json").is_file()]
+    there = [path for path in paths if is_run(path)]
     if not there:
         return
-    say(_table([overview(path) for path in there]))
-    try:
-        path = write_report(there, output=folder / "report.html", nearest=False, overwrite=True)
-        logger.info("report: %s", path)
-    except (MXGANError, OSError) as error:
-        logger.warning("The report could not be written: %s", error)
-
-
-def _table(found: Sequence) -> str:
-    """Name, step, state and best score of each run, in aligned columns."""
-    rows = [("run", "step", "state", "best score")]
-    for run in found:
-        best = run.best and f"{run.best['metric']} {run.best['value']:.4g} at {run.best['step']}"
-        rows.append((run.name, f"{run.step} of {run.last_step or '?'}", run.state, best or ""))
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+    say(runs_table([overview(path) for path in there], folder).text())
+    report = sweep_report(there, folder / REPORT)
+    if report:
+        logger.info("report: %s", report)

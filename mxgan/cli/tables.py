@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from mxgan.cli.streams import printable
+
 __all__ = ["Table", "human_duration", "human_size"]
 
 
@@ -32,38 +34,34 @@ class Table(NamedTuple):
 
         What cannot be printed, such as the codes that move a terminal's cursor, is replaced.
         """
-        rows = [[_printable(cell) for cell in row] for row in self.rows]
-        return self._drawn(rows) if sys.stdout.isatty() and os.environ.get("TERM") != "dumb" else self._plain(rows)
+        head, *rows = ([printable(cell) for cell in row] for row in (self.head, *self.rows))
+        is_drawn = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        return self._drawn(head, rows) if is_drawn else self._plain(head, rows)
 
-    def _plain(self, rows: Sequence) -> str:
-        widths = [max(map(len, column)) for column in zip(self.head, *rows)]
+    def _plain(self, head: Sequence, rows: Sequence) -> str:
+        widths = [max(map(len, column)) for column in zip(head, *rows)]
         lines = (
             (cell.rjust(width) if index in self.numbers else cell.ljust(width))
-            for row in (self.head, *rows)
+            for row in (head, *rows)
             for index, (cell, width) in enumerate(zip(row, widths))
         )
-        count = len(self.head)
+        count = len(head)
         cells = list(lines)
         return "\n".join("  ".join(cells[start : start + count]).rstrip() for start in range(0, len(cells), count))
 
-    def _drawn(self, rows: Sequence) -> str:
+    def _drawn(self, head: Sequence, rows: Sequence) -> str:
         from rich.console import Console
         from rich.table import Table as Drawn
         from rich.text import Text
 
         table = Drawn(box=None, pad_edge=False, header_style="bold")
-        for index, name in enumerate(self.head):
-            table.add_column(name, justify="right" if index in self.numbers else "left", overflow="fold")
+        for index, name in enumerate(head):
+            table.add_column(Text(name), justify="right" if index in self.numbers else "left", overflow="fold")
         for row in rows:
             table.add_row(*(Text(cell, style=self.styles.get(cell.partition(" ")[0], "")) for cell in row))
         content = io.StringIO()
         Console(file=content, force_terminal=True, width=shutil.get_terminal_size().columns).print(table)
         return content.getvalue().rstrip("\n")
-
-
-def _printable(text: str) -> str:
-    """The text in one line; halves of characters stay, since standard output writes the bytes that they stand for."""
-    return "".join(each if each.isprintable() or "\udc80" <= each <= "\udcff" else "�" for each in text)
 
 
 def human_size(count: int) -> str:

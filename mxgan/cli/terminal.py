@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import click
 
 from mxgan.cli.messages import in_words, laid_out
-from mxgan.cli.streams import leave, nowhere, warn
+from mxgan.cli.streams import leave, nowhere, printable, warn
 from mxgan.errors import exit_code_after
 
 __all__ = ["readable_errors", "show_log", "stop_on_signals"]
@@ -81,7 +81,7 @@ def show_log(err: bool = False) -> None:
 
         def emit(self, record: logging.LogRecord) -> None:
             try:
-                tqdm.write(self.format(record), file=self.stream)
+                tqdm.write(printable(self.format(record), but="\n\t"), file=self.stream)
                 self.stream.flush()  # a reader at the end of a pipe sees each line at once
             except OSError as error:  # a closed pipe or a full disk must not end the training
                 if not err:

@@ -11,6 +11,7 @@ import click
 from mxgan.cli.streams import Command
 from mxgan.errors import MXGANError
 from mxgan.runs.flag_settings import short_path
+from mxgan.training.idle_settings import is_default
 
 __all__ = ["Setting", "TrainingCommand", "settings_of_recipes"]
 
@@ -62,7 +63,7 @@ def settings_of_recipes() -> dict:
     paths: dict = {}  # {last part: {path: recipes}}
     for name, recipe in RECIPES.items():
         for path in setting_paths(RunConfig(recipe=recipe, steps=1)):
-            if "run_defaults" not in path.split("."):
+            if not is_default(path):
                 paths.setdefault(path.rpartition(".")[2], {}).setdefault(path, []).append(name)
     found = {}
     for leaf, of_leaf in paths.items():

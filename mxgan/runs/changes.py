@@ -21,7 +21,8 @@ from mxgan.runs.config import (
 )
 from mxgan.runtime.config import setting_paths, to_dict
 from mxgan.training.checkpoint import NO_DISCRIMINATOR
-from mxgan.training.run_folder import RunFolder
+from mxgan.training.idle_settings import is_idle
+from mxgan.training.run_folder import RunFolder, is_run
 
 __all__ = [
     "check_end",
@@ -41,9 +42,6 @@ logger = logging.getLogger(__name__)
 
 BITS_DEPEND_ON = ("mxnet", "wheel", "threads", "cpu_features")
 
-# These do not change the training: a recipe's texts, and its defaults of settings that the run has itself.
-_IDLE = ("recipe.summary", "recipe.source", "recipe.run_defaults.")
-
 
 def differences(before: RunConfig, wanted: RunConfig) -> dict:
     """{setting: (value before, value wanted)} of the settings that make it another run; None for a missing setting."""
@@ -55,7 +53,7 @@ def differences(before: RunConfig, wanted: RunConfig) -> dict:
     return {
         name: (then.get(name), now.get(name))
         for name in sorted(then.keys() | now.keys())
-        if then.get(name) != now.get(name) and name not in free and not name.startswith(_IDLE)
+        if then.get(name) != now.get(name) and name not in free and not is_idle(name)
     }
 
 
@@ -86,12 +84,12 @@ def find_run(wanted: RunConfig, run_dir: Union[str, Path, None]) -> Optional[Pat
     the same `data_dir` and `labels`, and the same end. The log names the newest one that has only another end.
     """
     if run_dir is not None:
-        return Path(run_dir) if RunFolder(run_dir).config_path.is_file() else None
+        return Path(run_dir) if is_run(RunFolder(run_dir).path) else None
     parent, found = Path("runs"), {True: [], False: []}  # with this end, with another
     for path in sorted(parent.iterdir()) if parent.is_dir() else ():
-        folder = RunFolder(path)
-        if not folder.config_path.is_file():
+        if not is_run(path):
             continue
+        folder = RunFolder(path)
         try:
             same = is_same(recorded_config(folder), wanted)
         except MXGANError as error:

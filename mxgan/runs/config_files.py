@@ -17,6 +17,7 @@ from mxgan.runs.given import SEVERAL, changes_of_several, default_config, with_e
 from mxgan.runtime.config import from_dict, override, setting_groups, setting_path
 from mxgan.runtime.documents import read_document
 from mxgan.runtime.setting_types import PAIR, fits, options, read_pair, type_of_setting, typed
+from mxgan.training.idle_settings import is_default
 from mxgan.training.recipe import Recipe
 
 __all__ = ["FileSettings", "base_config", "read_config"]
@@ -214,7 +215,7 @@ def _path_of(config: RunConfig, key: str, value: Any, names: Collection[str]) ->
     """The full path of the setting that a key means; `names` are those of what is not one setting."""
     if key in _FLAGS:
         raise ArgumentError(f"{key} is no setting of a run; give the flag --{key.replace('_', '-')}.")
-    if "run_defaults" in key.split("."):
+    if is_default(key):
         raise ArgumentError(f"{key}: run_defaults are only defaults; write epochs, limit, log_every … themselves.")
     return setting_path(config, key, value, names)
 

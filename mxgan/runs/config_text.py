@@ -17,7 +17,9 @@ from mxgan.runtime.config import setting_groups, setting_paths, to_dict
 from mxgan.runtime.yaml_text import write_yaml
 from mxgan.training.recipe import Recipe
 
-__all__ = ["config_text"]
+__all__ = ["MARK", "config_text"]
+
+MARK = "# Settings of mxgan "  # begins a line of every such text
 
 
 def config_text(config: RunConfig) -> str:
@@ -35,7 +37,7 @@ def config_text(config: RunConfig) -> str:
     values.update((key, own[key]) for key in own if key not in ("recipe", "steps", "epochs") and own[key] != usual[key])
     lines = (
         f"# {title}",
-        f"# Settings of mxgan {__version__}: mxgan train --config FILE. What is not here is as in the recipe.",
+        f"{MARK}{__version__}: mxgan train --config FILE. What is not here is as in the recipe.",
     )
     return "\n".join(lines) + "\n" + write_yaml({**values, **(changes or {})})
 

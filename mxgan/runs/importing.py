@@ -19,10 +19,10 @@ from mxgan.graphs.memory import Graph, check_memory
 from mxgan.graphs.params_files import in_one
 from mxgan.networks import Symbols
 from mxgan.recipes import OF_IMPORTS, RECIPES, get_recipe
-from mxgan.runs.config import RunConfig
 from mxgan.runs.data import data_record, open_sources
 from mxgan.runs.file_settings import FileSettings
 from mxgan.runs.found import Found
+from mxgan.runs.given import default_config
 from mxgan.runs.import_networks import Halves, completed, joined, trial
 from mxgan.runs.import_sources import discriminator_in, generator_in
 from mxgan.runs.imported_run import GeneratorAlone, ImportedRun, write_run
@@ -38,7 +38,6 @@ __all__ = ["import_model"]
 
 logger = logging.getLogger(__name__)
 
-EPOCHS = 100  # the end of a run, as `mxgan train` has it
 LATE = 10**6  # stands for the last step where the end of the run is not known yet
 
 
@@ -163,8 +162,7 @@ def _run_of(
     place = None if data_dir is None else str(Path(data_dir).absolute())
     if dataset is None and place is not None:
         raise ArgumentError("data_dir is given without dataset (--dataset NAME); give both.")
-    defaults = {"epochs": EPOCHS, **base.run_defaults, "dataset": dataset or UNKNOWN, "data_dir": place}
-    config = override(RunConfig(recipe=recipe, **defaults), settings)
+    config = override(default_config(recipe, {"dataset": dataset or UNKNOWN, "data_dir": place}), settings)
     set_to = config.recipe.latent_distribution
     if given not in (None, set_to):
         raise ArgumentError(

@@ -28,7 +28,7 @@ from mxgan.runs.folder_names import free_name, names_of
 from mxgan.runtime.config import to_dict
 from mxgan.runtime.documents import read_document
 from mxgan.training.checkpoint import read_state
-from mxgan.training.run_folder import RunFolder
+from mxgan.training.run_folder import RunFolder, is_run
 
 __all__ = ["Place", "Variant", "check_data", "place_all", "read_sweep"]
 
@@ -71,7 +71,7 @@ def read_sweep(path: Union[str, Path]) -> list:
     values = read_document(path)
     for name in values:
         try:
-            lookup("part of a sweep", name, _PARTS)
+            lookup("part of a sweep", name, _PARTS, "Settings go under `base:`, lists of values under `grid:`.")
         except ArgumentError as error:
             raise ArgumentError(f"{path}: {error}") from error
     base = FileSettings(f"{path}: base", _part(path, values, "base", dict))
@@ -151,7 +151,7 @@ def place_all(variants: Sequence[Variant], folder: Path) -> list:
 def _chosen(variants: Sequence[Variant], there: Mapping) -> dict:
     """{number of a variant: path of its run}; `there` is {path: configuration} of the runs that there are."""
     chosen: dict = {}
-    for fits in (_is_equal, _is_its_run):  # where settings that a run may change are in the grid, the equal one first
+    for fits in (_is_equal, _is_its_run):  # first the run that is equal: the grid may hold settings that may change
         for number, variant in enumerate(variants):
             free = [path for path in there if path not in chosen.values()]
             own = [path for path in free if fits(path, there[path], variant)]
@@ -164,7 +164,7 @@ def _chosen(variants: Sequence[Variant], there: Mapping) -> dict:
 def _runs_in(folder: Path) -> Iterator[tuple]:
     """(path, configuration) of each run in a folder that can be read."""
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if not (path / "config.json").is_file():
+        if not is_run(path):
             continue
         try:
             yield path, recorded_config(RunFolder(path))

@@ -14,6 +14,7 @@ NAME/checkpoints/STEP/    see checkpoint.py
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from contextlib import suppress
@@ -26,7 +27,7 @@ from mxgan.runtime.inside import entries_inside
 from mxgan.runtime.paths import checked_path, path_for_mxnet
 from mxgan.training.picture_files import newest_picture, pictures_among
 
-__all__ = ["BEST", "RunFolder"]
+__all__ = ["BEST", "RunFolder", "is_run"]
 
 # The rule for the best checkpoint: a metric, and whether its minimum or its maximum is best.
 BEST = re.compile(r"(\w+):(min|max)", re.ASCII)
@@ -34,6 +35,11 @@ BEST = re.compile(r"(\w+):(min|max)", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _STEP = re.compile(rb'^\{"step": ([0-9]{1,15}),', re.MULTILINE)
 _STAMP = re.compile(r"[0-9]{4}(_[0-9]{2}){2}-[0-9]{2}_[0-9]{2}")  # checked, because it becomes part of file names
+
+
+def is_run(path: Union[str, Path]) -> bool:
+    """Whether a folder holds a run, whose config.json may be broken; `mxgan.runs.overview.find_runs` takes more."""
+    return os.path.isfile(os.path.join(path, "config.json"))
 
 
 class RunFolder:
@@ -59,11 +65,7 @@ class RunFolder:
         except OSError as error:
             raise RunFolderError(f"{path} cannot be read: {error.strerror}. Give another --run-dir.") from error
         if used:
-            go_on = (
-                f", or continue that run with --resume {shlex.quote(str(path))}"
-                if (path / "config.json").is_file()
-                else ""
-            )
+            go_on = f", or continue that run with --resume {shlex.quote(str(path))}" if is_run(path) else ""
             what = "exists and is not empty; nothing was changed" if path.is_dir() else "exists and is not a folder"
             raise RunFolderError(f"{path} {what}. Give another --run-dir{go_on}.")
 

@@ -52,6 +52,9 @@ def test_commands_flags_and_names_are_completed(place, monkeypatch):
     assert plain("mxgan train --dataset ", monkeypatch) == list(mxgan.DATASETS)
     assert plain("mxgan evaluate x --metric ", monkeypatch) == list(METRICS)
     assert plain("mxgan evaluate x --checkpoint l", monkeypatch) == ["latest"]
+    assert plain("mxgan runs --sort s", monkeypatch) == ["state", "step", "size", "score"]
+    assert plain("mxgan plot x --charts lo", monkeypatch) == ["losses"]
+    assert plain("mxgan plot x --charts losses,", monkeypatch)[:2] == ["losses,entropies", "losses,accuracy"]
     assert plain("mxgan completion ", monkeypatch) == ["bash", "zsh", "fish"]
     assert completed("mxgan train --config ", monkeypatch) == [("file", "")]
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -101,20 +102,43 @@ def call(*arguments, code=0):
     return result.output
 
 
-def test_a_run_that_fails_does_not_stop_the_others_and_is_tried_again(tmp_path):
-    file = write(tmp_path, 4, "lr: [1.0e+30, 0.0002]")
-    folder = tmp_path / "runs"
+def test_a_run_that_fails_does_not_stop_the_others(tmp_path):
+    file, folder = write(tmp_path, 2, "seed: [1, 2]"), tmp_path / "runs"
+    (folder / "seed-1.log").mkdir(parents=True)
     words = call(file, "--run-dir", folder, "--jobs", 2, code=1)
     assert "2 runs, of which 0 finished already" in words
     assert "each with 1 thread" in words or "OMP_NUM_THREADS is set" in words
-    assert "Failed: lr-1e+30: training has diverged" in words
-    lines = [line.split() for line in words.splitlines()]
-    assert ["lr-0.0002", "4", "of", "4", "finished"] in [line[:5] for line in lines]
-    assert saved(folder / "lr-0.0002") == [4]
-    assert "Error: training has diverged" in (folder / "lr-1e+30.log").read_text()
+    failed, table = "Failed: seed-1: ", ["seed-2", "dcgan", "digits", "2", "of", "2", "finished"]
+    lines = [line.split()[:7] for line in words.splitlines()]
+    assert words.index(f"{failed}{folder / 'seed-1.log'} cannot be written: Is a directory") < words.index("best score")
+    assert table in lines
+    assert saved(folder / "seed-2") == [2]
+    assert "mxgan report" not in words
     assert (folder / "report.html").stat().st_size > 1000
     words = call(file, "--run-dir", folder, "--dry-run")
-    assert words.splitlines()[-2:] == [f"{folder}/lr-1e+30: begun", f"{folder}/lr-0.0002: finished"]
+    assert words.splitlines()[-2:] == [f"{folder}/seed-1: new", f"{folder}/seed-2: finished"]
+    words = call(file, "--run-dir", folder, code=1)  # its own files are replaced
+    assert "2 runs, of which 1 finished already" in words
+    assert "Failed: seed-1: " in words
+
+
+def test_a_sweep_replaces_no_file_that_mxgan_has_not_written(tmp_path):
+    file, folder = write(tmp_path, 2, "seed: [1, 2]"), tmp_path / "runs"
+    folder.mkdir()
+    for name in ("report.html", "seed-2.yaml"):
+        mine = folder / name
+        for make in (lambda path: path.write_text("mine"), Path.mkdir, lambda path: path.symlink_to("elsewhere")):
+            make(mine)
+            for dry in ([], ["--dry-run"]):
+                words = call(file, "--run-dir", folder, *dry, code=2)
+                assert f"{mine} exists and is not a " in words
+                assert "nothing is changed. Move it away." in words
+            assert {path.name for path in folder.iterdir()} == {".lock", name}
+            if mine.is_dir():
+                mine.rmdir()
+            else:
+                assert mine.is_symlink() or mine.read_text() == "mine"
+                mine.unlink()
 
 
 def test_the_dry_run_says_what_would_be_done_and_writes_nothing(tmp_path):

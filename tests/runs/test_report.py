@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
+import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ import pytest
 import mxgan
 from mxgan.errors import ArgumentError, DivergedError, RunFolderError
 from mxgan.evaluation.features import reduced
+from mxgan.runs.final_report import final_report, sweep_report
 from mxgan.runs.nearest import nearest_images
 from mxgan.runtime import mx
+from mxgan.training.run_folder import RunFolder
 from tests.cli.test_commands import mxgan as invoke
 from tests.report.made_run import make_run, record_of
 from tests.support import Spoil, StopAt, assert_same, params_of, tiny_config
@@ -41,16 +44,47 @@ def view_of(path) -> dict:
 
 
 def test_a_training_ends_with_its_report_and_a_resume_writes_it_again(tmp_path, reporting):
-    first = session(tmp_path / "run", steps=8)
-    assert first.run() == tmp_path / "run" / "report.html"
-    assert view_of(tmp_path / "run/report.html")["overview"]["state"] == "finished"
-    again = mxgan.resume(tmp_path / "run", steps=12, display="none", progress=False)
-    again.run()
-    view = view_of(tmp_path / "run/report.html")
-    assert (view["overview"]["step"], view["nearest"]["step"]) == (12, 12)
+    flags = "train --dataset digits --image-size 16 --ngf 4 --ndf 4 --batch-size 32 --steps 2 --display none"
+    code, said = command(*flags.split(), "--run-dir", str(tmp_path / "run"))
+    page = tmp_path / "run/report.html"
+    lines = [line.partition(": ")[0] for line in said.splitlines()]
+    assert code == 0
+    assert lines[lines.index("picture") + 1] == "report"
+    assert f"report: {page}" in said
+    view = view_of(page)
+    assert (view["overview"]["state"], view["nearest"]["step"]) == ("finished", 2)
+    again = mxgan.resume(tmp_path / "run", steps=8, display="none", progress=False, callbacks=[StopAt(4)])
+    assert again.run() == page
+    view = view_of(page)
+    assert (view["overview"]["state"], view["overview"]["step"]) == ("stopped", 4)
+    assert not view["nearest"], "somebody waits for the end of a training that was stopped"
     assert [mark["kind"] for mark in view["marks"]] == ["resume"]
 
 
+@pytest.fixture(scope="module")
+def trained(trained_copy, tmp_path_factory):
+    return trained_copy(8, tmp_path_factory.mktemp("reports") / "run")
+
+
+def test_a_report_changes_no_file_of_a_run_and_no_random_state(trained, reporting):
+    def files():
+        return {path: path.read_bytes() for path in trained.path.rglob("*") if path.is_file()}
+
+    trained.report_path.unlink(missing_ok=True)
+    before = files()
+    np.random.seed(7)
+    mx.random.seed(7)
+    wanted = np.random.random(3), mx.nd.random.uniform(shape=(3,)).asnumpy()
+    np.random.seed(7)
+    mx.random.seed(7)
+    assert final_report(trained, quick=True) == trained.report_path
+    np.testing.assert_array_equal(wanted[0], np.random.random(3))
+    np.testing.assert_array_equal(wanted[1], mx.nd.random.uniform(shape=(3,)).asnumpy())
+    trained.report_path.unlink()
+    assert files() == before
+
+
+@pytest.mark.long
 def test_a_report_changes_no_bit_of_a_run_and_no_random_state(tmp_path, reporting, monkeypatch):
     np.random.seed(7)
     mx.random.seed(7)
@@ -68,13 +102,6 @@ def test_a_report_changes_no_bit_of_a_run_and_no_random_state(tmp_path, reportin
     assert_same(params_of(one.trainer.pair), params_of(other.trainer.pair))
 
 
-def test_a_stopped_training_has_a_report_without_nearest_images(tmp_path, reporting):
-    stopped = session(tmp_path / "run", [StopAt(4)], steps=8)
-    view = view_of(stopped.run())
-    assert view["overview"]["state"] == "stopped"
-    assert not view["nearest"]
-
-
 def test_a_failed_training_has_a_report_and_still_fails(tmp_path, reporting):
     failing = session(tmp_path / "run", [Spoil("generator", "g1_weight", 2)], steps=8)
     with pytest.raises(DivergedError):
@@ -84,24 +111,25 @@ def test_a_failed_training_has_a_report_and_still_fails(tmp_path, reporting):
     assert "DivergedError" in view["overview"]["reason"]
 
 
-def test_a_report_that_cannot_be_written_is_a_warning(tmp_path, reporting, caplog):
-    trained = session(tmp_path / "run", steps=8)
-    (tmp_path / "run/report.html").mkdir()
-    with caplog.at_level(logging.WARNING):
-        assert trained.run() is None
+def test_a_report_that_cannot_be_written_is_a_warning(trained, tmp_path, reporting, caplog, monkeypatch):
+    place = tmp_path / "a b"
+    place.mkdir()
+    folder = RunFolder(shutil.copytree(trained.path, place / "run"))
+    folder.report_path.unlink(missing_ok=True)
+    folder.report_path.mkdir()
+    assert final_report(folder, quick=True) is None
     assert "The report is not written (OutputError: " in caplog.text
-    assert trained.trainer.step == 8
-    assert (tmp_path / "run/checkpoints/000008").is_dir()
-
-
-def test_the_command_tells_where_the_report_is(tmp_path, monkeypatch):
-    flags = "train --dataset digits --image-size 16 --ngf 4 --ndf 4 --batch-size 32 --steps 2 --display none"
-    monkeypatch.delenv("MXGAN_REPORT")
-    code, said = command(*flags.split(), "--run-dir", str(tmp_path / "run"))
-    lines = [line.partition(": ")[0] for line in said.splitlines()]
-    assert code == 0
-    assert lines[lines.index("picture") + 1] == "report"
-    assert f"report: {tmp_path / 'run/report.html'}" in said
+    assert f"`mxgan report '{folder.path}'` tries again" in caplog.text
+    assert sweep_report([folder.path], folder.report_path) is None
+    assert f"--output '{folder.report_path}' --overwrite` tries again" in caplog.text
+    caplog.clear()
+    monkeypatch.setitem(sys.modules, "mxgan.runs.report", None)  # Jinja2 is not installed, or anything else
+    assert final_report(folder, quick=True) is None
+    assert sweep_report([folder.path], tmp_path / "page.html") is None
+    assert caplog.text.count("The report is not written (ModuleNotFoundError: ") == 2
+    monkeypatch.setenv("MXGAN_REPORT", "0")
+    caplog.clear()
+    assert (final_report(folder, quick=True), caplog.text) == (None, "")
 
 
 @pytest.fixture

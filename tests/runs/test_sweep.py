@@ -74,6 +74,7 @@ def test_names_are_safe_short_and_different(tmp_path):
         ("base: {steps: 5}\n", "has neither `grid`, lists of settings, nor `runs`"),
         ("grid: {}\nruns: []\n", "has neither"),
         ("gird: {ngf: [5]}\n", "unknown part of a sweep 'gird'; did you mean 'grid'?"),
+        ("steps: 5\ngrid: {ngf: [5]}\n", "Settings go under `base:`, lists of values under `grid:`."),
         ("grid: {ngf: 5}\n", "grid: ngf is 5; give a list of values."),
         ("grid: {ngf: []}\n", "grid: ngf is []; give a list of values."),
         ("grid: [ngf]\n", "grid is ['ngf']; give settings by their names."),
