@@ -8,7 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from mxgan.data.image_labels import labels_path
+from mxgan.errors import ArgumentError, shown
 from mxgan.runs.config import RunConfig
+from mxgan.runtime.config import FLOAT32_MAX
 from mxgan.training.recipe import Recipe
 
 __all__ = ["SEVERAL", "changes_of_several", "default_config", "with_end", "with_full_paths"]
@@ -35,7 +37,12 @@ def with_end(config: RunConfig, given: Mapping[str, Any]) -> RunConfig:
 
 
 def changes_of_several(recipe: Recipe, given: Mapping[str, Any]) -> dict:
-    """{path: value} of the names in SEVERAL that are given. `lr` is G's rate; D's keeps its ratio to it."""
+    """{path: value} of the names in SEVERAL that are given. `lr` is G's rate; D's keeps its ratio to it.
+
+    Raises ArgumentError for an `lr` that is no learning rate: a whole number may be too large to be multiplied.
+    """
+    if "lr" in given and not 0 < given["lr"] <= FLOAT32_MAX:
+        raise ArgumentError(f"learning_rate is {shown(given['lr'])}; give a number above 0.")
     changes = {path: given[name] for name, paths in SEVERAL.items() if name in given for path in paths}
     if "lr" in given:
         ratio = recipe.discriminator_optimizer.learning_rate / recipe.generator_optimizer.learning_rate

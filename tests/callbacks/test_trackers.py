@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import csv
 import json
+import math
 
 import pytest
 
@@ -25,7 +26,7 @@ def defined(name: str) -> ast.stmt:
 
 def shown(name: str, **names):
     """What the page defines under a name."""
-    found = {"mxgan": mxgan, "json": json, "csv": csv, **names}
+    found = {"mxgan": mxgan, "json": json, "csv": csv, "math": math, **names}
     exec(compile(ast.Module([defined(name)], []), "docs/runs.md", "exec"), found)
     return found[name]
 
@@ -57,7 +58,19 @@ def test_what_was_logged_is_the_line_of_the_step(tmp_path):
     class Keep(mxgan.Callback):
         def on_step_end(self, trainer, batch, result):
             seen.append(logged(trainer))
+            if trainer.step == 4:
+                logger = next(each for each in trainer.callbacks if each.name == "Logger")
+                strange = {"loss_g": math.nan, "loss_d": math.inf, "penalty": None, "diagnoses": [{"name": "collapse"}]}
+                logger.latest = {**logger.latest, **strange}
+                seen.append(logged(trainer))
 
     mxgan.start(tiny_config(steps=4, log_every=2), tmp_path / "run", "none", False, [Keep()]).run()
     lines = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
-    assert seen == [{}, lines[0], {}, lines[1]]
+    finite = {name: value for name, value in lines[1].items() if name not in ("loss_g", "loss_d", "penalty")}
+    assert seen == [{}, lines[0], {}, lines[1], finite]
+
+
+def test_the_table_takes_a_diagnosis_and_a_value_that_is_not_finite(tmp_path):
+    (tmp_path / "history.jsonl").write_text('{"step": 1, "loss_g": null, "diagnoses": ["collapse"]}\n{"step": 2}\n')
+    shown("ToCsv")(tmp_path).close(None)
+    assert (tmp_path / "history.csv").read_text().split() == ["step,loss_g,diagnoses", "1,,['collapse']", "2,,"]

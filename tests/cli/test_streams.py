@@ -1,6 +1,7 @@
 """Text on its way out: any encoding, a full disk, a reader that has gone, no stream at all; signals; long messages."""
 
 import io
+import logging
 import os
 import signal
 import subprocess
@@ -10,11 +11,13 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import mxgan
 from mxgan.cli import main
 from mxgan.cli.messages import laid_out
-from mxgan.cli.terminal import readable_errors, stop_on_signals
+from mxgan.cli.streams import printable
+from mxgan.cli.terminal import readable_errors, show_log, stop_on_signals
 from mxgan.data.download import DownloadError
 from mxgan.errors import CorruptFileError, DatasetNotFoundError, MXGANError
 from mxgan.pictures.grid import save_grid
@@ -242,3 +245,19 @@ def test_an_error_of_the_command_is_not_one_of_its_streams():
     """With --debug the traceback is shown, also of an error that is an OSError."""
     with pytest.raises(DatasetNotFoundError, match="/none does not exist"):
         main.main(["train", "--debug", "--dataset", "folder", "--data-dir", "/none", "--steps", "1"])
+
+
+def test_codes_in_the_files_and_names_of_a_stranger_do_not_reach_the_terminal(tmp_path, capsys):
+    run = tmp_path / "a\x1b[31m\u202eRED"
+    (run / "evaluation").mkdir(parents=True)
+    (run / "config.json").write_text("{}")
+    (run / "evaluation" / "b\x9b31m\rRED.json").write_text("{")
+    for arguments in (["runs", tmp_path], ["plot", run, "-o", tmp_path / "a.png"], ["runs", "--diff", run, run]):
+        result = CliRunner().invoke(main, list(map(str, arguments)))
+        assert "RED" in result.output
+        assert not {"\x1b", "\x9b", "\r", "\u202e"} & {*result.output}, arguments
+    show_log()
+    logging.getLogger("mxgan").warning("%s cannot be read\n\tand\u3000is skipped", run)
+    printed = capsys.readouterr().out
+    assert "a�[31m�RED cannot be read\n\tand\u3000is skipped\n" in printed
+    assert printable("a\nb\u2028c\x7f\udcff") == "a�b�c�\udcff"

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from mxgan.recipes import RECIPES
 from mxgan.runs.config import RunConfig
 from mxgan.runs.config_text import config_text
 from mxgan.runs.given import default_config
-from mxgan.runtime.config import override, to_dict
+from mxgan.runtime.config import override, setting_paths, to_dict
 from mxgan.training.learning_rates import LearningRateSchedule
 
 
@@ -132,6 +133,7 @@ def test_an_older_config_json_of_a_folder_keeps_its_subfolders_as_classes(tmp_pa
         ("gpu: 0", "gpu is 0; give text or null. Write text in quotes."),
         ("network: {ngf: true}", "network.ngf is True; give a whole number."),
         ("lr: fast", "lr is 'fast'; give a number."),
+        ("lr: 0", "learning_rate is 0; give a number above 0"),
         ("pictures: grids", "pictures is 'grids'; give a list of texts."),
         ("network: 5", "network is 5; give a mapping of its settings."),
         ("generator_optimizer: adam", "generator_optimizer is 'adam'; give a mapping of its settings."),
@@ -150,6 +152,16 @@ def test_an_older_config_json_of_a_folder_keeps_its_subfolders_as_classes(tmp_pa
 )
 def test_what_does_not_fit_names_the_file_and_the_setting(tmp_path, text, words):
     assert words in problem(tmp_path, text)
+
+
+def test_a_number_of_any_size_is_taken_or_refused_in_words(tmp_path):
+    for name in (*setting_paths(default_config(RECIPES["wgan-gp"], {})), "lr", "beta1"):
+        with suppress(ArgumentError):
+            read(tmp_path, json.dumps({"recipe": "wgan-gp", name: 10**400}), "run.json")
+    for huge in (10**400, -(10**400), 1e308):
+        found = problem(tmp_path, json.dumps({"lr": huge}), "run.json")
+        assert "learning_rate is " in found
+        assert len(found) < 500
 
 
 def test_data_dir_is_taken_from_the_working_folder_as_the_flag_is(tmp_path, monkeypatch):
