@@ -16,6 +16,7 @@ from mxgan.runs.config_text import config_text
 from mxgan.runs.given import default_config
 from mxgan.runtime.config import override, setting_paths, to_dict
 from mxgan.training.learning_rates import LearningRateSchedule
+from mxgan.training.run_folder import RunFolder
 
 
 def read(tmp_path, text, name="run.yaml"):
@@ -102,12 +103,12 @@ def test_another_network_comes_with_the_settings_that_it_needs(tmp_path):
     assert "unknown network 'dcgam'; did you mean 'dcgan'?" in problem(tmp_path, "network: dcgam\n")
 
 
-def test_a_runs_own_config_json_gives_its_configuration(tmp_path, trained_copy):
-    folder = trained_copy(8, tmp_path / "run")
-    assert mxgan.read_config(folder.config_path) == mxgan.runs.config.recorded_config(folder)
-    record = json.loads(folder.config_path.read_text())
-    record["mine"] = 1
-    text = json.dumps(record)
+def test_a_runs_own_config_json_gives_its_configuration(tmp_path):
+    config = override(replace(DCGAN, steps=9, epochs=None), CHANGES)
+    record = {"run": to_dict(config), "stamp": "2026_01_01-00_00", "data": {}, "versions": {}}
+    assert read(tmp_path, json.dumps(record), "config.json") == config
+    assert mxgan.runs.config.recorded_config(RunFolder(tmp_path)) == config
+    text = json.dumps({**record, "mine": 1})
     assert "has both `run`, as config.json of a run, and 'mine'" in problem(tmp_path, text, "config.json")
 
 
