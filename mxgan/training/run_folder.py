@@ -187,7 +187,8 @@ class RunFolder:
         steps = self.checkpoint_steps()
         if not steps:
             raise CheckpointError(
-                f"{self.path} has no checkpoint yet; the first one comes at the end of the training, or after --checkpoint-every steps."
+                f"{self.path} has no checkpoint yet; the first one comes at the end of the training, or after "
+                "--checkpoint-every steps."
             )
         return self.checkpoint(steps[-1])
 
