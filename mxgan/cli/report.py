@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Optional
 
 import click
@@ -38,18 +37,14 @@ def report(runs: tuple, output: Optional[str], no_nearest: bool, overwrite: bool
     show_log(err=True)
     with readable_errors(debug):
         from mxgan.cli.outputs import check_ending, check_file, make_folder
-        from mxgan.runs.report import write_report
+        from mxgan.runs.report import is_own_report, report_path, run_folders, write_report
 
         if output:
             check_ending("--output", output, (".html", ".htm"))
-            if not _is_a_runs_own(output, runs):
-                check_file(Path(output), overwrite)
-            make_folder(Path(output).parent)
-        written = write_report(runs, output, nearest=not no_nearest, overwrite=overwrite)
+        folders = run_folders(runs)
+        path = report_path(folders, output)
+        if not is_own_report(path, folders):
+            check_file(path, overwrite)
+            make_folder(path.parent)
+        written = write_report(folders, output, nearest=not no_nearest, overwrite=overwrite)
         say(f"written: {written}")
-
-
-def _is_a_runs_own(output: str, runs: tuple) -> bool:
-    from mxgan.runs.report import report_path
-
-    return len(runs) == 1 and Path(output).absolute() == report_path(runs).absolute()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import NoReturn, Optional
 
@@ -70,12 +70,12 @@ def _serve(folder: Path, host: str, port: int, token: Optional[str], others: tup
             "--host out and come through ssh -L 8000:127.0.0.1:8000."
         )
     names = names_of(address, others)
-    with listen(address, port) as listener:
+    with listen(address, port) as listener, closing(Studio()) as studio:
         os.nice(nice)  # before there are threads: on Linux each has its own, from the one that made it
         taken = listener.getsockname()[1]
         site = Site(folder)
         site.more_pages["Explore"] = "explore"
-        app = make_app(site, names, Token(text, taken) if text else None, explorer_routes(Studio()))
+        app = make_app(site, names, Token(text, taken) if text else None, explorer_routes(studio))
         shown = f"?token={text}" if token == "auto" else "?token=…" if text else ""
         say(f"{folder} at {address_text(address, taken)}{shown} (Ctrl-C ends it)")
         run_until_signal(app, listener)

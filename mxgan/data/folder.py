@@ -14,13 +14,13 @@ from mxgan.data.background import other_background, parse_background
 from mxgan.data.base import checked_shape, content_digest
 from mxgan.data.decoding import decode_bgr, decoding
 from mxgan.data.fitting import fitted
-from mxgan.data.folder_cache import FolderImages, FolderReport, cache_entry, load_images, remember
+from mxgan.data.folder_cache import FolderImages, FolderReport, cache_entry, kept_images, load_images, remember
 from mxgan.data.image_files import ClassFolders, ImageFile, read_image_file, reasons_text, size_of_job
 from mxgan.data.image_labels import LabelTable, labelled_files
 from mxgan.data.images import ImageArrayIter
 from mxgan.data.places import Place, opened_place, remedy_without_images
 from mxgan.data.variety import array_fault, check_variety
-from mxgan.errors import ArgumentError, DatasetError, OutputError, counted
+from mxgan.errors import ArgumentError, DatasetError, DatasetNotFoundError, OutputError, counted
 from mxgan.runtime import cv2
 from mxgan.runtime.cache import recall
 from mxgan.runtime.config import is_number, whole_number
@@ -28,7 +28,7 @@ from mxgan.runtime.cpus import ordered_map
 from mxgan.runtime.image_size import ImageSize, height_and_width, normal_size
 from mxgan.runtime.progress import Progress
 
-__all__ = ["load_folder", "open_folder"]
+__all__ = ["load_folder", "open_folder", "open_kept_folder"]
 
 logger = logging.getLogger(__name__)
 
@@ -209,13 +209,28 @@ def open_folder(
     decoding_settings = {"limit": limit, "most_broken": most_broken, "background": background, "threads": threads}
     found = load_folder(data_dir, image_size, channels, labels=labels, progress=progress, **decoding_settings)
     check_variety(data_dir, len(found.images), array_fault(found.images), _remedy(found.report, background))
+    return _iterator(found, data_dir, batch_size=batch_size, image_size=image_size, channels=channels, **settings)
+
+
+def open_kept_folder(sha256: str, data_dir=None, **settings) -> ImageArrayIter:
+    """The images with this fingerprint as an iterator, from the cache alone: the folder itself is not looked at.
+
+    Raises DatasetNotFoundError if they are not in the cache. `data_dir` is only named.
+    """
+    found = kept_images(sha256)
+    if found is None:
+        raise DatasetNotFoundError(
+            f"the decoded images of {data_dir} are not in the cache of mxgan, or are not those of the run.",
+            "A training on them, also a resumed one, puts them there.",
+        )
+    return _iterator(found, data_dir, **settings)
+
+
+def _iterator(found: FolderImages, data_dir, **settings) -> ImageArrayIter:
     names, source = found.report.class_names, found.report.labels_file
     return ImageArrayIter(
         found.images,
         found.report.label_array,
-        batch_size=batch_size,
-        image_size=image_size,
-        channels=channels,
         class_names=names,
         digest=found.digest,
         name="folder",

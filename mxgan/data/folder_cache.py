@@ -29,7 +29,7 @@ from mxgan.runtime import cv2
 from mxgan.runtime.cache import cache_folder, read_checked, write_checked
 from mxgan.runtime.files import sync
 
-__all__ = ["FolderImages", "FolderReport", "cache_entry", "load_images", "remember"]
+__all__ = ["FolderImages", "FolderReport", "cache_entry", "kept_images", "load_images", "remember"]
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +102,18 @@ def cache_entry(place, paths: list, settings: tuple, table=None) -> Path:
     for path in paths:
         listing.update(repr((os.fsencode(path.relative_to(place.top)), place.state(path))).encode())
     return cache_folder("folders", f"{_FORMAT}-{asked[:16]}-{listing.hexdigest()[:32]}.json")
+
+
+def kept_images(sha256: str) -> Optional[FolderImages]:
+    """The images with this `content_digest`, whichever folder they are from; None if they are not in the cache.
+
+    Only the cache is read, and nothing is written.
+    """
+    for entry in sorted(cache_folder("folders").glob(f"{_FORMAT}-*.json")):
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # damaged, or just being replaced
+            if read_checked(entry)["sha256"] == sha256:
+                return load_images(entry)
+    return None
 
 
 def load_images(entry: Path) -> FolderImages:

@@ -146,6 +146,11 @@ class ImageArrayIter(EpochIter):
             pixels = mx.nd.broadcast_axis(pixels, axis=1, size=channels)
         return self._batch(pixels, labels, pad, rows)
 
+    def pixels(self, rows: np.ndarray) -> np.ndarray:
+        """(N, C, H, W): the images of these rows as batches have them, without MXNet: any thread may ask."""
+        found, channels = self._pixels(rows), self.provide_data[0].shape[1]
+        return np.repeat(found, channels // found.shape[1], axis=1)
+
     def _pixels(self, rows: np.ndarray) -> np.ndarray:
         _, channels, height, width = self.provide_data[0].shape
         resized = np.empty((len(rows), height, width, *self.images.shape[3:]), np.uint8)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -29,7 +28,10 @@ _CHARTS = ("uplot.js", "core.js", "series.js", "plot.js", "charts.js")
 # Template → what its page loads.
 PAGES = {
     "run.html": Assets(("uplot.css", "page.css", "run.css"), (*_CHARTS, "slider.js", "actions.js", *_LAST)),
-    "explorer.html": Assets(("page.css", "explorer.css"), ("core.js", "actions.js", "explorer.js", *_LAST)),
+    "explorer.html": Assets(
+        ("page.css", "explorer.css"),
+        ("core.js", "actions.js", "points.js", "asking.js", "shelf.js", "explorer.js", *_LAST),
+    ),
     "compare.html": Assets(("uplot.css", "page.css", "run.css"), (*_CHARTS, "actions.js", *_LAST)),
     # Pages of mxgan serve.
     "live.html": Assets(
@@ -43,13 +45,9 @@ PAGES = {
 }
 
 
-def page_assets(template: str, more: Sequence[str] = ()) -> Assets:
-    """The styles and scripts of a page; `more` are names of further ones, scripts before the one that starts all."""
-    styles, scripts = lookup("page", template, PAGES)
-    return Assets(
-        (*styles, *(name for name in more if name.endswith(".css"))),
-        (*scripts[: -len(_LAST)], *(name for name in more if name.endswith(".js")), *_LAST),
-    )
+def page_assets(template: str) -> Assets:
+    """The styles and scripts of a page."""
+    return lookup("page", template, PAGES)
 
 
 @cache

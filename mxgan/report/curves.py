@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Optional
 
-import numpy as np
-
 from mxgan.report.lines import rows_by_step
+from mxgan.report.thinning import extremes
 from mxgan.report.values import number
 
 __all__ = ["AVERAGED", "COUNTS", "CURVES", "Curve", "curves"]
@@ -168,7 +167,7 @@ def _chart(key: str, curve: Curve, rows: Sequence[dict]) -> Optional[dict]:
         return None
     kept = range(len(own))
     if len(own) > MOST_ROWS:
-        kept = _extremes(list(columns.values()), len(own))
+        kept = extremes(list(columns.values()), len(own), MOST_ROWS)
     thinned = f"{len(kept):,} of {len(own):,} values: the lowest and highest of each part of the curve."
     return {
         "id": key,
@@ -183,20 +182,3 @@ def _chart(key: str, curve: Curve, rows: Sequence[dict]) -> Optional[dict]:
         "log": curve.log,
         "thinned": thinned if len(kept) < len(own) else "",
     }
-
-
-def _extremes(columns: Sequence[list], count: int) -> list:
-    """The indices of the lowest and highest value of every column in each of equal parts.
-
-    Of a part without a value it is the first, so that the gap is seen. There are at most MOST_ROWS of them, and the
-    first and the last row are among them.
-    """
-    width = -(-count // ((MOST_ROWS - 2) // (2 * len(columns))))
-    kept = {0, count - 1}
-    for values in columns:
-        column = np.full(-(-count // width) * width, np.nan)
-        column[:count] = [np.nan if value is None else value for value in values]
-        parts, starts = column.reshape(-1, width), np.arange(0, count, width)
-        for fill, find in ((np.inf, np.argmin), (-np.inf, np.argmax)):
-            kept.update((starts + find(np.where(np.isnan(parts), fill, parts), axis=1)).tolist())
-    return sorted(kept)

@@ -12,14 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, features
 
-from mxgan.errors import counted, first_line
-from mxgan.runtime.inside import open_inside
+from mxgan.errors import CorruptFileError, counted
+from mxgan.report.foreign import foreign_picture_in
 
 __all__ = ["Encoder", "data_uri", "encoder", "picture_uri", "with_sources"]
 
 LONGEST_SIDE = 1100  # pixels; a picture with a longer side is made smaller first
-MOST_PIXELS = 2**26  # a picture with more is not decoded
-MOST_BYTES = 2**26  # of a file
 MARGIN = 0.95  # of the room that is planned; the pictures tried are not the largest ones
 
 
@@ -60,8 +58,6 @@ _WEBP = Encoder(
     ),
 )
 _PNG = Encoder("png", "image/png", "PNG", tuple(Form(scale, 100) for scale in (1, 0.7, 0.5, 0.35)))
-# All that Pillow and the file raise for a picture that cannot be shown.
-_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 
 def encoder() -> Encoder:
@@ -111,21 +107,14 @@ class _Made(NamedTuple):
 def _encoded(folder: Path, file: str, form: Form, chosen: Encoder) -> _Made:
     try:
         image, scale = _opened(folder, file)
-    except _UNREADABLE as error:
-        return _Made(fault=f"{file} is left out: {getattr(error, 'strerror', None) or first_line(error)}.")
+    except CorruptFileError as error:
+        return _Made(fault=f"{file} is left out: {error.problem}.")
     return _Made(_bytes(image, form, chosen), scale * form.scale)
 
 
 def _opened(folder: Path, file: str) -> tuple:
-    """(the picture in RGB, by what it was made smaller); raises one of _UNREADABLE."""
-    with open_inside(folder, *file.split("/")) as stream:
-        content = stream.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise ValueError(f"it is larger than {MOST_BYTES >> 20} MB")
-    with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
-        if image.width * image.height > MOST_PIXELS:
-            raise ValueError(f"it has {image.width} × {image.height} pixels")
-        rgb = image.convert("RGB")
+    """(the picture in RGB, by what it was made smaller); CorruptFileError if it cannot be shown."""
+    rgb = foreign_picture_in(folder, file)
     scale = min(1.0, LONGEST_SIDE / max(rgb.size))
     return _scaled(rgb, scale), scale
 
@@ -170,7 +159,7 @@ def _tried(folder: Path, frames: Sequence[dict]) -> list:
     for frame in _evenly(frames[len(frames) // 2 :], 2):
         try:
             images.append(_opened(folder, frame["file"])[0])
-        except _UNREADABLE:
+        except CorruptFileError:
             continue  # it is named where all pictures are read
     return images
 

@@ -22,7 +22,7 @@ __all__ = ["embedded", "render"]
 _ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
 
-def render(template: str, view: Any, inline: bool = True, root: str = "", more: Sequence[str] = (), **values) -> str:
+def render(template: str, view: Any, inline: bool = True, root: str = "", **values) -> str:
     """A page.
 
     Parameters
@@ -31,10 +31,9 @@ def render(template: str, view: Any, inline: bool = True, root: str = "", more: 
     view : what the page shows, JSON-able; the template gets it as `view`, the scripts as JSON.
     inline : whether styles and scripts stand in the page, which then makes no request at all; else it links to them.
     root : the address of the pages' root relative to the page, "" or ending in "/"; for pages with links.
-    more : names of further styles and scripts in assets/.
     values : what else the template needs.
     """
-    found = page_assets(template, more)
+    found = page_assets(template)
     styles, scripts = found if not inline else ([Markup(asset(name)) for name in names] for names in found)
     html = (
         _templates()

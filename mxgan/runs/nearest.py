@@ -16,13 +16,14 @@ from mxgan.evaluation.features import reduced
 from mxgan.evaluation.reference import image_chunks
 from mxgan.pictures.grid import image_grid
 from mxgan.report.grids import picture_uri
-from mxgan.runs.config import recorded_config
-from mxgan.runs.data import data_record, open_images
+from mxgan.runs.config import RunConfig
 from mxgan.runs.load import load_sampler
+from mxgan.runs.own_images import open_without_links, own_images
+from mxgan.runtime.inside import refuse_links
 from mxgan.training.checkpoint_choice import generator_file
 from mxgan.training.run_folder import RunFolder
 
-__all__ = ["nearest_images"]
+__all__ = ["SIDE", "nearest_images"]
 
 SAMPLES = 12
 SEARCHED = 10_000  # training images of 64×64 pixels in memory; the first of an order that the run's seed decides
@@ -49,15 +50,15 @@ def nearest_images(run: Union[str, Path]) -> dict:
         pairs : [{sample, found, distance, class}], `sample` and `found` are data: URIs, `class` a name or "".
     """
     try:
-        return _found(RunFolder.open(run))
+        return _found(*open_without_links(Path(run)))
     except MXGANError as error:
         return {"problem": str(error)}
 
 
-def _found(folder: RunFolder) -> dict:
-    config, checkpoint = recorded_config(folder), folder.latest_checkpoint()
-    data = open_images(config, progress=False, batch_size=_at_a_time(config))
-    folder.check_data(data_record(data))
+def _found(folder: RunFolder, config: RunConfig) -> dict:
+    checkpoint = folder.latest_checkpoint()
+    refuse_links(folder.path, "checkpoints", checkpoint.name)
+    data = own_images(folder, config, batch_size=_at_a_time(config))
     sampler = load_sampler(folder.path, SAMPLES)
     if sampler.latent_shape is None or sampler.conditions:
         raise ArgumentError("the generator takes other inputs than latents and classes, so no samples were drawn.")

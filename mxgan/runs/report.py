@@ -11,6 +11,7 @@ from mxgan.errors import ArgumentError
 from mxgan.report.grids import with_sources
 from mxgan.report.overlay import overlaid, run_labels
 from mxgan.report.page import render
+from mxgan.report.thinning import charts_within
 from mxgan.runs.comparison import compare
 from mxgan.runs.nearest import nearest_images
 from mxgan.runs.overview import find_runs
@@ -18,7 +19,7 @@ from mxgan.runs.view import run_view
 from mxgan.runtime.files import write_whole
 from mxgan.training.run_folder import RunFolder
 
-__all__ = ["compared_view", "report_path", "write_report"]
+__all__ = ["compared_view", "is_own_report", "report_path", "run_folders", "write_report"]
 
 MOST_BYTES = 2_950_000  # of a page: below 3 MB
 LEAST_PICTURES = 300_000  # bytes for pictures, whatever the curves take
@@ -51,9 +52,9 @@ def write_report(
     >>> write_report("runs/mnist")  # doctest: +SKIP
     PosixPath('runs/mnist/report.html')
     """
-    folders = _folders(runs)
+    folders = run_folders(runs)
     path = report_path(folders, output)
-    if os.path.lexists(path) and not overwrite and not _is_own(path, folders):
+    if os.path.lexists(path) and not overwrite and not is_own_report(path, folders):
         raise ArgumentError(f"{path} exists; give another name, or replace it (overwrite=True, --overwrite).")
     write_whole(path, _page_of_one(folders[0], nearest) if len(folders) == 1 else _page_of_several(folders))
     return path
@@ -94,7 +95,8 @@ def _newest(pictures: Sequence[Mapping]) -> Optional[dict]:
     return {**first["frames"][-1], "label": first["label"]} if first else None
 
 
-def _folders(runs: Union[str, Path, Sequence[Union[str, Path]]]) -> list:
+def run_folders(runs: Union[str, Path, Sequence[Union[str, Path]]]) -> list:
+    """The folders of these runs as paths, each once; RunFolderError if one is not there or holds no run."""
     folders = [Path(runs)] if isinstance(runs, (str, Path)) else list(map(Path, runs))
     if not folders:
         raise ArgumentError("there is no run to report on; give the folder of at least one.")
@@ -104,27 +106,39 @@ def _folders(runs: Union[str, Path, Sequence[Union[str, Path]]]) -> list:
     return list({os.path.realpath(folder): folder for folder in folders}.values())
 
 
-def _is_own(path: Path, folders: Sequence[Path]) -> bool:
-    """Whether the file is the report of the run itself."""
-    return len(folders) == 1 and os.path.abspath(path) == os.path.abspath(RunFolder(folders[0]).report_path)
+def is_own_report(path: Path, runs: Sequence[Union[str, Path]]) -> bool:
+    """Whether the file is the report.html of the one run, which may always be replaced."""
+    own = RunFolder(runs[0]).report_path
+    return len(runs) == 1 and path.name == own.name and os.path.realpath(path.parent) == os.path.realpath(own.parent)
 
 
 def _page_of_one(folder: Path, nearest: bool) -> str:
     view = run_view(folder)
     if nearest and view["overview"]["state"] != "unreadable":
         view["nearest"] = nearest_images(folder)
-    rest = len(render("run.html", {**view, "pictures": []}).encode())
-    room = max(MOST_BYTES - rest, LEAST_PICTURES)
+    room = _room_with_charts("run.html", {**view, "pictures": []}, view, bool(view["pictures"]))
     view["pictures"], notes = with_sources(folder, view["pictures"], room, view["title"])
     return render("run.html", {**view, "notes": notes})
 
 
 def _page_of_several(folders: Sequence[Path]) -> str:
     view = compared_view([run_view(folder) for folder in folders])
+    room = _room_with_charts("compare.html", view, view, any(run["picture"] for run in view["runs"]))
     for run, folder in zip(view["runs"], folders):
         if run["picture"]:
             kind = {"title": "", "label": "", "frames": [run["picture"]]}
-            (shown,), notes = with_sources(folder, [kind], MOST_BYTES // 2 // len(folders), run["label"])
+            most = min(room, MOST_BYTES // 2) // len(folders)
+            (shown,), notes = with_sources(folder, [kind], most, run["label"])
             run["picture"] = next(iter(shown["frames"]), None)
             view["problems"] += [f"{run['label']}: {note}" for note in notes]
     return render("compare.html", view)
+
+
+def _room_with_charts(template: str, bare: dict, view: dict, pictures: bool) -> int:
+    """The bytes for pictures in a page of this view, after its charts are thinned so far that there are some.
+
+    `bare` is the view without pictures; `pictures` is whether there are any.
+    """
+    rest = len(render(template, {**bare, "charts": []}).encode())
+    view["charts"] = charts_within(view["charts"], MOST_BYTES - rest - (LEAST_PICTURES if pictures else 0))
+    return max(MOST_BYTES - len(render(template, {**bare, "charts": view["charts"]}).encode()), LEAST_PICTURES)

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple, Optional
 
 from mxgan.errors import CorruptFileError
 
-__all__ = ["Entry", "entries_inside", "json_inside", "open_inside", "tree_inside"]
+__all__ = ["Entry", "entries_inside", "json_inside", "open_inside", "refuse_links", "tree_inside"]
 
 MOST_ENTRIES = 100_000  # of one folder, and of one run: a listing must end
 DEEPEST = 64  # levels of a file of JSON
@@ -126,6 +126,30 @@ def _entry(found: os.DirEntry) -> Optional[Entry]:
     except OSError:
         return None
     return told and Entry(found.name, is_folder, told.st_size, told.st_mtime)
+
+
+def refuse_links(folder: Path, *names: str) -> None:
+    """For code that opens files by their paths: refuse what could lead it out of `folder`, or hold it up.
+
+    Raises CorruptFileError if a part of the path NAMES below `folder` is a link, a pipe or a device, or an entry of the
+    folder there; and if that cannot be told.
+    """
+    path = folder
+    try:
+        for name in names:
+            path = path / _part(name)
+            if path.is_symlink() or (path.exists() and not (path.is_file() or path.is_dir())):
+                raise CorruptFileError(path, _NOT_PLAIN)
+        if path.is_dir():
+            with os.scandir(path) as found:
+                for each in found:
+                    if not (each.is_file(follow_symlinks=False) or each.is_dir(follow_symlinks=False)):
+                        raise CorruptFileError(each.path, _NOT_PLAIN)
+    except OSError as error:
+        raise CorruptFileError(path, f"cannot be read: {error.strerror}") from error
+
+
+_NOT_PLAIN = "is a link or a device, which may lead out of the run; put the file itself there"
 
 
 def tree_inside(folder: Path) -> dict:

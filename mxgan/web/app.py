@@ -15,6 +15,7 @@ from mxgan.errors import ArgumentError, MXGANError
 from mxgan.report.page import render
 from mxgan.report.values import in_utf_8
 from mxgan.web import pages, pictures
+from mxgan.web.explorer_worker import ReplacedError
 from mxgan.web.folder import NotServedError
 from mxgan.web.security import Guard
 from mxgan.web.site import Site
@@ -48,20 +49,25 @@ def make_app(site: Site, names: frozenset, token: Optional[Token] = None, more: 
     """
     routes = [*more, *(Route(path, page, methods=["GET"]) for path, page in ROUTES.items())]
     routes.append(Route("/favicon.ico", _no_icon))
-    handlers = {MXGANError: _failed, HTTPException: _not_found, Exception: _broken}
+    handlers = {MXGANError: _failed, OSError: _unreadable, HTTPException: _not_found, Exception: _broken}
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.router.redirect_slashes = False
     app.state.site = site
     return Guard(app, names, token)
 
 
-STATUS = {NotServedError: 404, ArgumentError: 400, BusyError: 503}
+# The first row that fits an error gives the status.
+STATUS = {NotServedError: 404, ReplacedError: 409, BusyError: 503, ArgumentError: 400, MXGANError: 422}
 TITLES = {404: "Not found", 503: "Too busy"}
+AGAIN = {"retry-after": "2"}
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
-    return _told(request, status, str(error))
+    return _told(request, next(status for kind, status in STATUS.items() if isinstance(error, kind)), str(error))
+
+
+async def _unreadable(request: Request, error: Exception) -> Response:
+    return _told(request, 422, f"A file of the run cannot be read: {error.strerror}.")
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
@@ -75,9 +81,9 @@ async def _broken(request: Request, error: Exception) -> Response:
 def _told(request: Request, status: int, text: str) -> Response:
     """The text as JSON for a script, as a page for a reader."""
     if request.scope["path"].startswith("/api/"):
-        return JSONResponse({"error": in_utf_8(text)}, status)
+        return JSONResponse({"error": in_utf_8(text)}, status, AGAIN if status == 503 else None)
     view = {"title": TITLES.get(status, "Not possible"), "text": in_utf_8(text)}
-    return HTMLResponse(render("message.html", view, inline=False, root="/"), status)
+    return HTMLResponse(render("message.html", view, inline=False, root="/"), status, AGAIN if status == 503 else None)
 
 
 async def _no_icon(request: Request) -> Response:

@@ -40,8 +40,9 @@ class Connection(H11Protocol):
 
     @property
     def is_busy(self) -> bool:
-        """Whether a request is being answered."""
-        return self.cycle is not None and not self.cycle.response_complete
+        """Whether a request is being answered, or its answer waits here for a slow reader."""
+        answering = self.cycle is not None and not self.cycle.response_complete
+        return answering or self.transport.get_write_buffer_size() > 0
 
     def _look(self) -> None:
         if self.loop.time() - self._since > (LONGEST_ANSWER if self.is_busy else LONGEST_WAIT):

@@ -16,7 +16,6 @@ place of an older one that still waits, which is answered by 409. Errors are JSO
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from pathlib import Path
 from typing import Callable, Optional
@@ -26,25 +25,20 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from mxgan.errors import ArgumentError, MXGANError
+from mxgan.errors import ArgumentError
 from mxgan.report.page import render
+from mxgan.report.values import in_utf_8
 from mxgan.web.explorer_points import Wanted, wanted
 from mxgan.web.explorer_studio import Download, Studio
-from mxgan.web.explorer_worker import ReplacedError
-from mxgan.web.folder import NotServedError, address_of
+from mxgan.web.folder import address_of, root_of
 from mxgan.web.site import Site
-from mxgan.web.workers import BusyError
 
 __all__ = ["explorer_routes"]
-
-logger = logging.getLogger(__name__)
 
 MOST_FIELDS = 32
 _VIEWER = re.compile(r"[A-Za-z0-9-]{1,40}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _TYPES = {"png": "image/png", "npy": "application/octet-stream"}
-# The first row that fits an error gives the status.
-_STATUS = ((NotServedError, 404), (ReplacedError, 409), (BusyError, 503), (ArgumentError, 400), (MXGANError, 422))
 
 
 def explorer_routes(studio: Studio) -> list:
@@ -68,24 +62,18 @@ async def _run(request: Request) -> Path:
 
 async def _page(request: Request) -> Response:
     run = await _run(request)
-    root = "../" * (request.scope["raw_path"].partition(b"?")[0].count(b"/") - 1)
+    root = root_of(request.scope)
     address = address_of(request.path_params["id"])
     view = {"name": run.name, "api": f"{root}api/explore/{address}/", "run": f"{root}run/{address}/"}
     return HTMLResponse(render("explorer.html", view, inline=False, root=root))
 
 
 def _api(answer: Callable, studio: Studio) -> Callable:
-    """The endpoint of an answer: its request checked, its errors in words."""
+    """The endpoint of an answer: its request checked. Its errors are put in words by the app."""
 
     async def endpoint(request: Request) -> Response:
-        try:
-            asked = _asked(request)
-            return await answer(studio, await _run(request), asked, _viewer(request))
-        except (MXGANError, OSError) as error:
-            return _refusal(error)
-        except Exception:
-            logger.exception("the explorer failed at %r", request.url.path)
-            return JSONResponse({"error": "The explorer failed; the log of the server says how."}, 500)
+        asked = _asked(request)
+        return await answer(studio, await _run(request), asked, _viewer(request))
 
     return endpoint
 
@@ -126,17 +114,8 @@ def _viewer(request: Request) -> Optional[str]:
     return f"{request.client.host if request.client else ''} {name}" if _VIEWER.fullmatch(name) else None
 
 
-def _refusal(error: Exception) -> Response:
-    """An error in words."""
-    if isinstance(error, OSError) and not isinstance(error, MXGANError):
-        return JSONResponse({"error": f"A file of the run cannot be read: {error.strerror}."}, 422)
-    status = next(number for kind, number in _STATUS if isinstance(error, kind))
-    text = str(error).encode("utf-8", "backslashreplace").decode()  # names of files may be no UTF-8
-    return JSONResponse({"error": text}, status, {"retry-after": "2"} if status == 503 else None)
-
-
 def _json(content: dict) -> Response:
-    return JSONResponse(content, headers={"cache-control": "no-store"})
+    return JSONResponse(in_utf_8(content), headers={"cache-control": "no-store"})
 
 
 def _file(download: Download) -> Response:

@@ -61,6 +61,7 @@ class Generator:
         self._origin = {"source": run, "checkpoint": step, "averaged": averaged}
         self.sampler = load_sampler(**self._origin, batch_size=1)
         self._mixing: Optional[Sampler] = None
+        self._last: tuple = (None, None)
         self.directions, self.no_directions = _directions(self.sampler)
         self.judge, self.no_judge = _judge(run, step)
 
@@ -83,6 +84,16 @@ class Generator:
         if labels[0] == labels[1]:
             return Place(latents, labels[0])
         return Place(latents, None, class_mixtures(labels, self.sampler.classes, PARTS, False)[frame : frame + 1])
+
+    def drawn(self, wanted: Wanted) -> tuple:
+        """(the place of a request, its image). The last one is kept: a page asks for an image, then for its neighbour.
+
+        Raises ArgumentError, see `place`; MXGANError for an image that cannot be drawn.
+        """
+        if self._last[0] != wanted:
+            place = self.place(wanted)
+            self._last = wanted, (place, self.image(place))
+        return self._last[1]
 
     def image(self, place: Place) -> np.ndarray:
         """(1, C, H, W) float32: the image of a place, drawn alone."""

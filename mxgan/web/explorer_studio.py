@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
 from mxgan.errors import CheckpointError
+from mxgan.runtime.inside import json_inside, refuse_links
 from mxgan.web.explorer_points import FARTHEST, MOST_KEPT, MOST_SEED, PARTS, Wanted
 from mxgan.web.explorer_worker import IDLE, Worker
 
@@ -22,6 +23,7 @@ __all__ = ["Download", "Studio"]
 
 MOST_GENERATORS = 3
 MOST_RUNS = 2  # whose training images are kept
+MOST_READING = 64  # runs whose images could not be read are remembered
 ASK_AGAIN = 60.0  # seconds until training images that could not be read are tried again
 
 
@@ -45,10 +47,10 @@ class Studio:
 
     def __init__(self, idle: float = IDLE) -> None:
         self._generators: OrderedDict = OrderedDict()
-        self._neighbours: OrderedDict = OrderedDict()  # {run: Neighbours}
+        self._neighbours: OrderedDict = OrderedDict()  # {(run, identity of its config.json): Neighbours}
         self._drawing = Worker(self._generators.clear, idle)
         self._searching = Worker(self._neighbours.clear, idle)
-        self._reading: dict = {}  # {run: (time, Future)} of training images that are read, or that could not be
+        self._reading: OrderedDict = OrderedDict()  # the same keys → (time, Future) of a reading
 
     def close(self) -> None:
         """End the threads."""
@@ -81,50 +83,54 @@ class Studio:
 
         def draw():
             generator, _ = self._generator(run, wanted)
-            return generator.image(generator.place(wanted))
+            return generator.drawn(wanted)[1]
 
         return self._drawing.submit(draw, viewer and ("pixels", viewer))
 
     def neighbour(self, run: Path, pixels, viewer: Optional[str] = None) -> Future:
         """The training image nearest to an image; a dict for JSON. It is {"ready": False} while the data are read."""
-        began, reading = self._reading.get(run, (0.0, None))
+        key = (run, _identity(run / "config.json"))  # another run may have taken the name
+        began, reading = self._reading.get(key, (0.0, None))
         failed = reading is not None and reading.done() and reading.exception() is not None
         if failed and time.monotonic() - began < ASK_AGAIN:
             return reading
-        if run not in self._neighbours and (reading is None or reading.done()):
-            reading = self._searching.submit(lambda: bool(self._read(run)))
-            self._reading[run] = (time.monotonic(), reading)
+        if key not in self._neighbours and (reading is None or reading.done()):
+            reading = self._searching.submit(lambda: bool(self._read(key)))
+            _kept(self._reading, key, MOST_READING, lambda: None)
+            self._reading[key] = (time.monotonic(), reading)
         if reading is not None and not reading.done():
             return _done({"ready": False})
-        self._reading.pop(run, None)
-        return self._searching.submit(lambda: self._nearest(run, pixels), viewer and ("neighbour", viewer))
+        self._reading.pop(key, None)
+        return self._searching.submit(lambda: self._nearest(key, pixels), viewer and ("neighbour", viewer))
 
     def _generator(self, run: Path, wanted: Wanted) -> tuple:
         """(the generator of a request, its step), loaded if it is not kept."""
-        from mxgan.runs.config import recorded_config
+        from mxgan.runs.own_images import open_without_links
         from mxgan.training.checkpoint_choice import chosen_checkpoint
-        from mxgan.training.run_folder import RunFolder
         from mxgan.web.explorer_generator import Generator
 
-        folder = RunFolder.open(run)
-        config = recorded_config(folder)
+        folder, config = open_without_links(run)
+        if wanted.checkpoint == "best":
+            _refuse_linked_states(folder)
         chosen = chosen_checkpoint(folder, config.keep_best, wanted.checkpoint)
-        step = int(chosen.name)
-        key = (run, step, wanted.averaged, _identity(chosen))
-        return _kept(self._generators, key, MOST_GENERATORS, lambda: Generator(run, step, wanted.averaged)), step
+        refuse_links(run, "checkpoints", chosen.name)
+        step, averaged = int(chosen.name), wanted.averaged
+        if averaged is None:  # which of the two it is, so that one of them is not kept twice
+            averaged = _has_average(chosen)
+        key = (run, step, averaged, _identity(chosen / "state.json"), _identity(folder.config_path))
+        return _kept(self._generators, key, MOST_GENERATORS, lambda: Generator(run, step, averaged)), step
 
     def _facts(self, run: Path, wanted: Wanted) -> dict:
-        from mxgan.runs.config import recorded_config
+        from mxgan.runs.own_images import open_without_links
         from mxgan.training.checkpoint_choice import best_step
-        from mxgan.training.run_folder import RunFolder
 
-        folder = RunFolder.open(run)
-        config = recorded_config(folder)
+        folder, config = open_without_links(run)
+        if config.keep_best:
+            _refuse_linked_states(folder)
         steps = folder.checkpoint_steps()
         generator, step = self._generator(run, wanted)
         sampler = generator.sampler
         return {
-            "name": run.name,
             "steps": steps,
             "latest": steps[-1],
             "best": best_step(folder, config.keep_best) if config.keep_best else None,
@@ -134,16 +140,13 @@ class Studio:
             "classes": _titles(sampler),
             "directions": len(generator.directions),
             "no_directions": generator.no_directions,
-            "distribution": sampler.distribution,
-            "latent_shape": list(sampler.latent_shape),
             "image_shape": list(sampler.image_shape),
             "bounds": {"seed": MOST_SEED, "farthest": FARTHEST, "kept": MOST_KEPT, "parts": PARTS},
         }
 
     def _image(self, run: Path, wanted: Wanted) -> dict:
         generator, step = self._generator(run, wanted)
-        place = generator.place(wanted)
-        image = generator.image(place)
+        place, image = generator.drawn(wanted)
         return {"step": step, "image": _data_uri(image), "score": _score(generator, image, place)}
 
     def _latent(self, run: Path, wanted: Wanted) -> Download:
@@ -154,13 +157,14 @@ class Studio:
         np.save(content, generator.place(wanted).latents[0])
         return Download(_named(run, step, wanted, "npy"), content.getvalue())
 
-    def _read(self, run: Path):
+    def _read(self, key: tuple):
+        from mxgan.runs.own_images import open_without_links
         from mxgan.web.explorer_neighbours import Neighbours
 
-        return _kept(self._neighbours, run, MOST_RUNS, lambda: Neighbours(run))
+        return _kept(self._neighbours, key, MOST_RUNS, lambda: Neighbours(*open_without_links(key[0])))
 
-    def _nearest(self, run: Path, pixels) -> dict:
-        found = self._read(run).nearest(pixels)
+    def _nearest(self, key: tuple, pixels) -> dict:
+        found = self._read(key).nearest(pixels)
         shown = {"distance": found.distance, "label": found.label, "among": found.among}
         return {"ready": True, "image": _data_uri(found.image), **shown}
 
@@ -175,13 +179,28 @@ def _kept(kept: OrderedDict, key, most: int, make: Callable):
     return kept[key]
 
 
-def _identity(checkpoint: Path) -> tuple:
-    """What tells a checkpoint from another one that took its place."""
+def _identity(file: Path) -> tuple:
+    """What tells a run or a checkpoint, by a file in it, from another one that took its place."""
     try:
-        found = (checkpoint / "state.json").stat()
+        found = file.lstat()
     except OSError as error:
-        raise CheckpointError(f"{checkpoint} is gone or broken: {error.strerror}. Choose another one.") from error
+        raise CheckpointError(f"{file.parent} is gone or broken: {error.strerror}. Choose another one.") from error
     return found.st_ino, found.st_mtime_ns
+
+
+def _has_average(checkpoint: Path) -> bool:
+    """Whether a checkpoint has an average of the generator's weights; CorruptFileError for a broken state.json."""
+    from mxgan.training.checkpoint import is_average
+
+    state = json_inside(checkpoint, "state.json")
+    sums = state.get("sha256") if isinstance(state, dict) else None
+    return any(is_average(Path(name)) for name in sums) if isinstance(sums, dict) else False
+
+
+def _refuse_linked_states(folder) -> None:
+    """CorruptFileError if a checkpoint that is looked at in the search for the best one holds links."""
+    for step in folder.checkpoint_steps():
+        refuse_links(folder.path, "checkpoints", folder.checkpoint(step).name)
 
 
 def _titles(sampler) -> list:

@@ -18,7 +18,7 @@ __all__ = ["ReplacedError", "Worker"]
 MOST_WAITING = 32
 IDLE = 300.0  # seconds without a request, after which the memory is given back
 NICE = 10  # a training on the same machine goes first
-ENDING = 1.0  # seconds that `close` waits for the job in work
+ENDING = 0.4  # seconds that `close` waits for the job in work
 
 
 class ReplacedError(MXGANError):

@@ -6,6 +6,7 @@ import os
 import re
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
@@ -14,7 +15,7 @@ from mxgan.errors import MXGANError
 from mxgan.runs.overview import find_runs
 from mxgan.runtime.inside import open_inside
 
-__all__ = ["NotServedError", "ServedFolder", "address_of"]
+__all__ = ["NotServedError", "ServedFolder", "address_of", "root_of"]
 
 MOST_RUNS = 2000
 LOOK_EVERY = 0.2  # seconds for which the list of runs is taken as it is, at least; SHARE times what a look takes
@@ -30,6 +31,14 @@ class NotServedError(MXGANError):
 def address_of(run_id: str) -> str:
     """An id as a part of an address."""
     return quote(os.fsencode(run_id), safe="")
+
+
+def root_of(scope: Mapping) -> str:
+    """The way from the address of a request (ASGI) to the pages' root: "../" for each part of it.
+
+    An address need not be encoded as `address_of` does it: the id "group/a" makes two parts or one.
+    """
+    return "../" * (scope["raw_path"].partition(b"?")[0].count(b"/") - 1)
 
 
 class ServedFolder:

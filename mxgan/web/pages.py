@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -14,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from mxgan.errors import ArgumentError
 from mxgan.report.assets import asset
 from mxgan.report.page import render
-from mxgan.web.folder import NotServedError, address_of
+from mxgan.web.folder import NotServedError, address_of, root_of
 from mxgan.web.site import Site
 from mxgan.web.watching import Content, has_already
 
@@ -53,7 +52,7 @@ async def list_page(request: Request) -> Response:
 
     def make() -> Content:
         view = json.loads(content.body)
-        return _page(render("runs.html", view, inline=False, etag=content.etag))
+        return Content.of_bytes(render("runs.html", view, inline=False, etag=content.etag).encode())
 
     return _html(await site.kept.get("list page", lambda: content.etag, make, at_once=True))
 
@@ -61,16 +60,16 @@ async def list_page(request: Request) -> Response:
 async def run_page(request: Request) -> Response:
     """The page of a run, which goes on by itself."""
     site: Site = request.app.state.site
-    run_id = request.path_params["id"]
+    run_id, root = request.path_params["id"], root_of(request.scope)
     content = await site.view(run_id)
 
     def make() -> Content:
         view = json.loads(content.body)
         del view["sections"]
         more = {"etag": content.etag, "address": address_of(run_id), "links": site.links(run_id)}
-        return _page(render("live.html", view, inline=False, root="../../", **more))
+        return Content.of_bytes(render("live.html", view, inline=False, root=root, **more).encode())
 
-    return _html(await site.kept.get(("page", run_id), lambda: content.etag, make, at_once=True))
+    return _html(await site.kept.get(("page", run_id, root), lambda: content.etag, make, at_once=True))
 
 
 async def compare_page(request: Request) -> Response:
@@ -83,7 +82,8 @@ async def compare_page(request: Request) -> Response:
         view = json.loads(content.body)
         del view["sections"]
         query = "&".join(f"run={address_of(each)}" for each in ids)
-        return _page(render("live_comparison.html", view, inline=False, etag=content.etag, query=query))
+        page = render("live_comparison.html", view, inline=False, etag=content.etag, query=query)
+        return Content.of_bytes(page.encode())
 
     return _html(await site.kept.get(("comparison page", *ids), lambda: content.etag, make, at_once=True))
 
@@ -112,15 +112,10 @@ async def static(request: Request) -> Response:
         body = asset(name).encode()
     except ArgumentError as error:
         raise NotServedError("There is no such style or script.") from error
-    etag = _page(body).etag
+    etag = Content.of_bytes(body).etag
     if has_already(request.headers, etag):
         return Response(status_code=304, headers={"etag": etag})
     return Response(body, headers={"etag": etag}, media_type=_TYPES[name.rpartition(".")[2]])
-
-
-def _page(text) -> Content:
-    body = text if isinstance(text, bytes) else text.encode()
-    return Content(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
 
 
 def _html(content: Content) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 from collections.abc import AsyncIterator
@@ -12,6 +11,8 @@ from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from mxgan.errors import CorruptFileError
+from mxgan.report.foreign import foreign_picture
 from mxgan.web.folder import NotServedError
 from mxgan.web.site import Site
 from mxgan.web.watching import Content, has_already
@@ -58,8 +59,7 @@ async def thumbnail(request: Request) -> Response:
 
     def make() -> Content:
         with site.folder.picture(run_id, name) as stream:
-            body = _smaller(stream)
-        return Content(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+            return Content.of_bytes(_smaller(stream))
 
     found = await site.kept.get(("small", run_id, name), look, make)
     if has_already(request.headers, found.etag):
@@ -69,15 +69,12 @@ async def thumbnail(request: Request) -> Response:
 
 def _smaller(stream: BinaryIO) -> bytes:
     try:
-        with Image.open(stream, formats=["PNG"]) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise NotServedError("The picture has too many pixels.")
-            small = image.convert("RGB")
-        small.thumbnail((SMALL, SMALL), Image.Resampling.LANCZOS)
-        kept = io.BytesIO()
-        small.save(kept, "WEBP", quality=80)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # SyntaxError: a broken PNG
-        raise NotServedError("The picture cannot be read; it may be half-written.") from error
+        small = foreign_picture(stream, "The picture", MOST_PIXELS)
+    except CorruptFileError as error:
+        raise NotServedError(f"The picture cannot be shown; it may be half-written: {error.problem}.") from error
+    small.thumbnail((SMALL, SMALL), Image.Resampling.LANCZOS)
+    kept = io.BytesIO()
+    small.save(kept, "WEBP", quality=80)
     return kept.getvalue()
 
 

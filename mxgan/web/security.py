@@ -17,6 +17,7 @@ __all__ = ["HEADERS", "Guard"]
 logger = logging.getLogger(__name__)
 
 LONGEST_PATH, LONGEST_QUERY, MOST_HEADERS = 2048, 4096, 64  # h11 bounds all of them together to 16 KB
+OWN_SITE = (b"same-origin", b"none")  # "same-site" is another server of this machine
 MOST_TOLD = 8  # kinds of errors in the log
 _POLICY = {
     "default-src": "'none'",
@@ -61,8 +62,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         answer = _Answer(send)
-        refusal = self._refusal(scope)
         try:
+            refusal = self._refusal(scope)
             if refusal is None:
                 scope = {**scope, "path": _exact_path(scope)}
                 await self._app(scope, receive, answer)
@@ -84,7 +85,13 @@ class Guard:
     def _refusal(self, scope) -> Optional[Response]:
         """The answer to a request that does not get further; None for one that does."""
         headers = dict(scope["headers"])
-        for found in (_too_large(scope), _method(scope), _body(headers), self._host(scope, headers)):
+        for found in (
+            _too_large(scope),
+            _method(scope),
+            _body(headers),
+            self._host(scope, headers),
+            _site(scope, headers),
+        ):
             if found is not None:
                 return found
         return self._without_token(scope, headers) or _bad_path(scope)
@@ -101,15 +108,12 @@ class Guard:
     def _without_token(self, scope, headers: dict) -> Optional[Response]:
         if self._token is None:
             return None
-        if b"token=" not in scope["query_string"]:
+        if not Token.is_in(scope["query_string"]):
             return None if self._token.is_shown(headers) else self._failed(scope)
-        try:
-            right, rest = self._token.in_query(scope["query_string"])
-        except ValueError:  # more fields than parse_qsl takes
-            return self._failed(scope)
+        right, rest = self._token.in_query(scope["query_string"])
         if not right:
             return self._failed(scope)
-        target = _own_path(scope) + (f"?{rest}" if rest else "")
+        target = _own_path(scope) + (f"?{rest.decode('latin-1')}" if rest else "")
         return Response(status_code=303, headers={"location": target, "set-cookie": self._token.cookie()})
 
     def _failed(self, scope) -> Response:
@@ -153,6 +157,13 @@ def _body(headers: dict) -> Optional[Response]:
     if b"transfer-encoding" in headers or headers.get(b"content-length", b"0").strip(b"0"):
         return _words(413, "This server reads no body of a request.\n")
     return None
+
+
+def _site(scope, headers: dict) -> Optional[Response]:
+    """403 for a page of another site that asks for data: its reader's browser would make this server work."""
+    if not _exact_path(scope).startswith("/api/") or headers.get(b"sec-fetch-site", b"none") in OWN_SITE:
+        return None
+    return JSONResponse({"error": "Pages of other sites get no data of this server."}, 403)
 
 
 def _exact_path(scope) -> str:

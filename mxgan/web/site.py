@@ -10,9 +10,11 @@ from urllib.parse import quote
 
 from mxgan.report.page import render
 from mxgan.report.values import in_utf_8
+from mxgan.report.words import duration, size
 from mxgan.runs.overview import overview
 from mxgan.runs.report import compared_view
 from mxgan.runs.view import run_view
+from mxgan.runtime.inside import entries_inside
 from mxgan.web.folder import ServedFolder, address_of
 from mxgan.web.watching import Content, Kept, fingerprint
 from mxgan.web.workers import Workers
@@ -55,7 +57,7 @@ class Site:
     files, readers : threads for pictures, and threads that read runs, one at a time for each run.
     kept : what was read.
     pace : how often pages ask.
-    more_pages : {label: begin of the address} of other pages on a run; the run's id follows.
+    more_pages : {label: begin of the address} of other pages on a run with a checkpoint; the run's id follows.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -101,7 +103,10 @@ class Site:
         return await self.kept.get(("comparison", *ids), lambda: etags, make, at_once=True)
 
     def links(self, run_id: str) -> list:
-        """(label, address below the root) of other pages on a run."""
+        """(label, address below the root) of other pages on a run: of one with a checkpoint, which they need."""
+        found = entries_inside(self.folder.run(run_id), "checkpoints")
+        if not any(entry.is_folder and entry.name.isdecimal() for entry in found):
+            return []
         return [(label, f"{page}/{address_of(run_id)}/") for label, page in self.more_pages.items()]
 
     def _seen(self, path: Path) -> tuple:
@@ -116,7 +121,8 @@ class Site:
     def _list(self) -> Content:
         runs, problems = self.folder.look()
         rows = [{**self._row(path)[1], "id": run_id, "address": address_of(run_id)} for run_id, path in runs.items()]
-        self._rows = {path: known for path, known in self._rows.copy().items() if path in set(runs.values())}
+        there = set(runs.values())
+        self._rows = {path: known for path, known in self._rows.copy().items() if path in there}
         return Content.of({"folder": in_utf_8(str(self.folder.path)), "runs": rows, "problems": problems})
 
     def _row(self, path: Path) -> tuple:
@@ -124,9 +130,15 @@ class Site:
         now, seen = time.monotonic(), fingerprint(path)
         before, row, until = self._rows.get(path, (None, None, 0.0))
         if seen != before or (row["state"] == "training" and now > until):
-            row = overview(path).as_dict()
+            row = _with_texts(overview(path).as_dict())
             self._rows[path] = (seen, row, now + CHECK_EVERY)
         return seen, row
+
+
+def _with_texts(row: Mapping) -> dict:
+    """A row with what the list shows of it in words: `size` on the disk, and the time that is `left`, "" if unknown."""
+    left = row["eta_seconds"]
+    return {**row, "size": size(row["size_bytes"]), "left": "" if left is None else duration(left)}
 
 
 def sections(template: str, view: Mapping, root: str) -> str:

@@ -9,13 +9,14 @@ import secrets
 import time
 from collections import OrderedDict
 from typing import Optional
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import unquote_to_bytes
 
 from mxgan.errors import ArgumentError
 
 __all__ = ["FailureLimit", "Token", "checked_token"]
 
 SHORTEST = 16  # characters; guessing is hopeless from here on, at any rate
+_FIELD = b"token="
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,256}")
 
 
@@ -60,12 +61,17 @@ class Token:
     def _equals(self, given: bytes) -> bool:
         return hmac.compare_digest(hashlib.sha256(given).digest(), hashlib.sha256(self._token).digest())
 
+    @staticmethod
+    def is_in(query: bytes) -> bool:
+        """Whether the query of an address has a token, right or wrong."""
+        return any(part.startswith(_FIELD) for part in query.split(b"&"))
+
     def in_query(self, query: bytes) -> tuple:
-        """(whether the query of an address holds the right token, the query without tokens)."""
-        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=200)
-        given = [value for name, value in pairs if name == "token"]
-        rest = urlencode([(name, value) for name, value in pairs if name != "token"])
-        return bool(given) and self._equals(given[0].encode()), rest
+        """(whether the query of an address holds the right token, the query without tokens, its bytes as they were)."""
+        parts = query.split(b"&")
+        given = [part[len(_FIELD) :] for part in parts if part.startswith(_FIELD)]
+        rest = b"&".join(part for part in parts if not part.startswith(_FIELD))
+        return bool(given) and self._equals(unquote_to_bytes(given[0])), rest
 
     def cookie(self) -> str:
         """The header Set-Cookie that makes later requests pass; its value does not show the token."""

@@ -26,15 +26,19 @@ _FILES = ("config.json", "history.jsonl", "evaluation.jsonl", "events.jsonl", "s
 
 @dataclass(frozen=True)
 class Content:
-    """A JSON text and its ETag."""
+    """The body of an answer and its ETag."""
 
     body: bytes
     etag: str
 
     @classmethod
     def of(cls, value: Any) -> Content:
-        """The content of a JSON-able value; NaN and infinities become null, as JSON has none."""
-        body = json.dumps(value, allow_nan=False, ensure_ascii=True, separators=(",", ":")).encode()
+        """The content of a JSON-able value; ValueError for NaN and infinities, which JSON does not have."""
+        return cls.of_bytes(json.dumps(value, allow_nan=False, ensure_ascii=True, separators=(",", ":")).encode())
+
+    @classmethod
+    def of_bytes(cls, body: bytes) -> Content:
+        """The content of a body that is made already."""
         return cls(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from mxgan.errors import CorruptFileError
 from mxgan.report import grids
+from mxgan.report.foreign import foreign_picture
 from mxgan.report.grids import picture_uri, with_sources
 
 
@@ -83,7 +86,28 @@ def test_without_webp_pictures_are_png_and_that_is_said(tmp_path, monkeypatch):
     assert notes == ["This Pillow cannot write WebP: the pictures are PNG, which is larger."]
 
 
-@pytest.mark.parametrize("kind", ["empty", "cut", "text", "huge", "link", "folder", "missing", "pipe"])
+def with_chunk(content: bytes, kind: bytes, body: bytes) -> bytes:
+    """A PNG with one more chunk, whose checksum is right, before its end: after the pixels."""
+    chunk = len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
+    return content[:-12] + chunk + content[-12:]
+
+
+def test_a_picture_with_any_short_chunk_is_shown_or_refused_by_one_error(tmp_path):
+    """Pillow raises IndexError, struct.error, zlib.error and others for chunks that are too short."""
+    saved(tmp_path, {"gout": 1}, side=8)
+    content, refused = (tmp_path / "samples/gout-000000.png").read_bytes(), 0
+    kinds = (b"iCCP", b"iTXt", b"zTXt", b"tEXt", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"pHYs", b"eXIf", b"acTL",
+             b"fcTL", b"fdAT", b"PLTE", b"IHDR", b"IDAT", b"IEND")  # fmt: skip
+    for kind in kinds:
+        for body in (b"", b"a", b"a\0", b"a\0\0", b"a\0\1\0\0", b"\xff" * 9, bytes(26)):
+            try:
+                assert foreign_picture(io.BytesIO(with_chunk(content, kind, body)), "it").size == (8, 8)
+            except CorruptFileError:
+                refused += 1
+    assert refused > 10
+
+
+@pytest.mark.parametrize("kind", ["empty", "cut", "text", "huge", "chunk", "link", "folder", "missing", "pipe"])
 def test_a_picture_that_cannot_be_read_is_left_out_and_named(tmp_path, kind):
     import os
 
@@ -100,10 +124,12 @@ def test_a_picture_that_cannot_be_read_is_left_out_and_named(tmp_path, kind):
         os.mkfifo(broken)
     elif kind != "missing":
         sizes = content[:16] + (60_000).to_bytes(4, "big") * 2 + content[24:]
-        broken.write_bytes({"empty": b"", "cut": content[:200], "text": b"<svg/>", "huge": sizes}[kind])
+        contents = {"empty": b"", "cut": content[:200], "text": b"<svg/>", "huge": sizes}
+        broken.write_bytes({**contents, "chunk": with_chunk(content, b"iCCP", b"a\0")}[kind])
     found, notes = with_sources(tmp_path, kinds, 10**6)
     assert [frame["step"] for frame in found[0]["frames"]] == [0, 2]
     assert notes[0].startswith("samples/gout-000001.png is left out: ")
+    assert "0x" not in notes[0]
 
 
 def test_a_small_picture_stands_in_the_page_without_loss():

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from mxgan.errors import ArgumentError
-from mxgan.report.assets import asset, page_assets
+from mxgan.report.assets import PAGES, asset, page_assets
 from mxgan.report.page import embedded
 
 HOSTILE = "</script><script>alert(1)</script>&\u2028\"'"
@@ -19,9 +19,11 @@ def test_json_in_a_page_ends_no_script_element_and_reads_back_the_same():
     assert json.loads(text) == {"name": HOSTILE}
 
 
-def test_scripts_of_others_stand_before_the_one_that_starts_all():
-    assert page_assets("run.html", ["live.js", "live.css"]).scripts[-2:] == ("live.js", "start.js")
-    assert page_assets("run.html", ["live.js", "live.css"]).styles[-1] == "live.css"
+def test_the_script_that_starts_all_is_the_last_one_and_all_are_there():
+    for template in PAGES:
+        styles, scripts = page_assets(template)
+        assert scripts[-1] == "start.js"
+        assert all(map(asset, (*styles, *scripts))), template
     assert asset("start.js").rstrip().endswith("mxgan.start();")
 
 

@@ -144,6 +144,7 @@ def test_the_slider_by_keys_shows_another_picture(visit, report):
         sources.append(image.get_attribute("src"))
         steps.append(page.locator(".player .step").text_content())
     assert steps == ["Step 400", "Step 300", "Step 200", "Step 100"]
+    assert page.locator(".player select").input_value() == "4"
     assert len(set(sources)) == 4
     assert all(each.startswith("data:image/webp;base64,") for each in sources)
     assert image.get_attribute("alt") == "Grid of generated images at step 100"
@@ -154,11 +155,6 @@ def test_the_slider_by_keys_shows_another_picture(visit, report):
     page.locator(".play").press("Enter")
     page.get_by_text("Step 400", exact=True).wait_for(timeout=10_000)
     page.get_by_role("button", name="Play", exact=True).wait_for(timeout=10_000)
-
-
-def test_reduced_motion_plays_slowly(visit, report):
-    assert visit(reduced_motion="reduce").open(report).page.locator(".player select").input_value() == "1"
-    assert visit().open(report).page.locator(".player select").input_value() == "4"
 
 
 def test_a_resume_is_marked_in_words_and_in_the_charts(visit, report):
@@ -178,14 +174,20 @@ def test_the_command_is_copied_from_a_file_too(visit, report):
     assert page.evaluate("navigator.clipboard.readText()") == box.locator("code").text_content()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_barrier_and_no_sideways_scrolling_at_360_pixels(visit, report, comparison, scheme):
-    for file in (report, comparison):
-        seen = visit(width=360, color_scheme=scheme).open(file)
-        seen.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
-        assert seen.overflow() <= 0
-        assert seen.barriers() == []
-        assert seen.problems == []
+@pytest.mark.parametrize("page, scheme", [
+    ("report", "dark"),
+    ("comparison", "light"),
+    pytest.param("report", "light", marks=pytest.mark.long),
+    pytest.param("comparison", "dark", marks=pytest.mark.long),
+])  # fmt: skip
+def test_no_barrier_and_no_sideways_scrolling_at_360_pixels(visit, request, page, scheme):
+    seen = visit(width=360, color_scheme=scheme, reduced_motion="reduce").open(request.getfixturevalue(page))
+    seen.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    assert seen.overflow() <= 0
+    assert seen.barriers() == []
+    assert seen.problems == []
+    if page == "report":
+        assert seen.page.locator(".player select").input_value() == "1", "reduced motion plays slowly"
 
 
 def test_in_print_the_page_is_light_and_has_no_controls(visit, report):
@@ -243,7 +245,7 @@ def hostile(value):
     return HOSTILE if isinstance(value, str) else value
 
 
-@pytest.mark.parametrize("settings", ["broken", "fitting"])
+@pytest.mark.parametrize("settings", ["fitting", pytest.param("broken", marks=pytest.mark.long)])
 def test_markup_in_every_text_of_a_run_stays_text(visit, tmp_path, settings):
     record = record_of(tiny_config(steps=400))
     if settings == "broken":

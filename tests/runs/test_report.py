@@ -143,16 +143,37 @@ def test_mxgan_report_replaces_the_page_of_a_run_and_no_other_file(made, tmp_pat
     own.write_text("old")
     assert command("report", str(made), "--no-nearest") == (0, f"written: {own}\n")
     assert own.read_text().startswith("<!doctype html>")
+    assert "What is wrong with this run’s files" in own.read_text()
     assert command("report", str(made), "-o", str(own), "--no-nearest")[0] == 0
     assert command("report", str(made), str(made), "--no-nearest")[1] == f"written: {own}\n", "one run, twice named"
     other = make_run(tmp_path / "runs/other", record_of(tiny_config(steps=400)))
     assert command("report", str(made), str(other)) == (0, "written: report.html\n")
+    assert "Notes on these runs" in (tmp_path / "report.html").read_text()
     code, said = command("report", str(made), str(other))
     assert (code, "report.html exists; give another name, or replace it" in said) == (2, True)
     assert command("report", str(made), str(other), "--overwrite")[0] == 0
     (tmp_path / "notes.html").write_text("mine")
     assert command("report", str(made), "-o", "notes.html")[0] == 2
     assert (tmp_path / "notes.html").read_text() == "mine"
+
+
+@pytest.mark.parametrize("own", ["../runs/made/report.html", "made/../made/report.html", "link/report.html"])
+def test_the_page_of_a_run_is_its_own_under_every_name(made, tmp_path, monkeypatch, own):
+    monkeypatch.chdir(tmp_path / "runs")
+    (tmp_path / "runs/link").symlink_to("made")
+    (made / "report.html").write_text("old")
+    assert command("report", "made", "-o", own, "--no-nearest") == (0, f"written: {own}\n")
+    assert (made / "report.html").read_text() != "old"
+
+
+def test_a_report_that_is_refused_leaves_nothing_behind(made, tmp_path):
+    code, said = command("report", str(tmp_path / "missing"), "-o", str(tmp_path / "new/deep/x.html"))
+    assert (code, "does not exist" in said) == (1, True)
+    assert not (tmp_path / "new").exists()
+    other = make_run(tmp_path / "runs/other", record_of(tiny_config(steps=400)))
+    (other / "report.html").write_text("of the other run")
+    assert command("report", str(made), "-o", str(other / "report.html"), "--overwrite", "--no-nearest")[0] == 2
+    assert (other / "report.html").read_text() == "of the other run"
 
 
 @pytest.mark.parametrize(
@@ -215,6 +236,21 @@ def test_sixty_real_sized_grids_of_each_kind_fit_into_3_mb(tmp_path):
     view = view_of(page)
     assert len(view["pictures"][0]["frames"]) == 60
     assert len(view["charts"][0]["x"]) == 3000
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("runs, names", [(1, 48), (8, 10)])
+def test_curves_are_thinned_so_that_a_page_stays_below_3_mb(tmp_path, runs, names):
+    rng, folders = np.random.default_rng(0), []
+    for number in range(runs):
+        folders.append(make_run(tmp_path / f"run {number}", record_of(tiny_config(steps=4000))))
+        rows = ({"step": step, **{f"value {n}": rng.random() for n in range(names)}} for step in range(1, 4001))
+        (folders[-1] / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    page = mxgan.write_report(folders, tmp_path / "page.html", nearest=False)
+    assert 2_000_000 < page.stat().st_size < 3_000_000
+    view = view_of(page)
+    assert len(view["charts"]) == names
+    assert "stand in this page" in view["charts"][0]["thinned"]
 
 
 # The nearest training images

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from mxgan.errors import CorruptFileError
-from mxgan.runtime.inside import entries_inside, json_inside, open_inside, tree_inside
+from mxgan.runtime.inside import entries_inside, json_inside, open_inside, refuse_links, tree_inside
 
 
 @pytest.fixture
@@ -86,3 +86,21 @@ def test_a_value_of_many_levels_is_refused_before_anyone_walks_it(tmp_path, leve
     else:
         with pytest.raises(CorruptFileError, match="nested in more than 64 levels|cannot be read as JSON"):
             json_inside(tmp_path, "a.json")
+
+
+def test_links_pipes_and_what_cannot_be_told_are_refused_before_files_are_opened_by_path(tmp_path):
+    (tmp_path / "run/inner").mkdir(parents=True)
+    (tmp_path / "run/inner/file").write_text("x")
+    refuse_links(tmp_path / "run", "inner", "file")
+    refuse_links(tmp_path / "run", "inner")
+    refuse_links(tmp_path / "run", "missing")
+    (tmp_path / "link").symlink_to(tmp_path / "run")  # the folder itself may be one
+    refuse_links(tmp_path / "link", "inner")
+    os.mkfifo(tmp_path / "run/inner/pipe")
+    with pytest.raises(CorruptFileError, match="pipe: is a link or a device"):
+        refuse_links(tmp_path / "run", "inner")
+    (tmp_path / "run/other").symlink_to(tmp_path / "run/inner")
+    with pytest.raises(CorruptFileError, match="other: is a link or a device"):
+        refuse_links(tmp_path / "run", "other")
+    with pytest.raises(CorruptFileError, match="cannot be read: it is not the name of one file"):
+        refuse_links(tmp_path / "run", "..")

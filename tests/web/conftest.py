@@ -33,5 +33,5 @@ def server(runs):
 @pytest.fixture(scope="module")
 def process(runs):
     """`mxgan serve` of `runs`, a process of its own."""
-    with serving(runs, "--port", 0) as started:
+    with serving(runs, "--port", 0, environment={"XDG_CACHE_HOME": str(runs.parent / "cache")}) as started:
         yield started

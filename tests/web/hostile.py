@@ -28,6 +28,10 @@ _BEGINS = (
     "/api/",
     "/run/a/thumbnails/",
     "/compare?run=",
+    "/explore/",
+    "/explore/a/",
+    "/api/explore/",
+    "/api/explore/a/",
 )
 _WELL = (
     "/",
@@ -37,6 +41,7 @@ _WELL = (
     "/run/a/samples/gout-000001.png",
     "/static/core.js",
     "/compare?run=a&run=b",
+    "/explore/a/",
 )
 _METHODS = (
     "POST",
@@ -180,6 +185,28 @@ def _pipeline(rng: random.Random) -> Attack:
     return Attack("pipeline", (parts + _request("/../secret.txt"),))
 
 
+def _explorer(rng: random.Random) -> Attack:
+    run = rng.choice(("a", "evil", "linked", "drawn", "..", "a%2f..%2f..%2foutside", "%ff", "nothing"))
+    what = rng.choice(("facts", "image", "nearest", "image.png", "latent.npy", "", "../facts", "facts/"))
+    query = rng.choice(
+        (
+            "",
+            "checkpoint=1",
+            "checkpoint=../../outside",
+            "checkpoint=best",
+            "seed=" + "9" * 4000,
+            "d=" + ",".join(["1e999"] * 200),
+            "&".join(["keep=1"] * 300),
+            "mix=nan&keep=1&keep=2",
+            "weights=%00",
+            "%ff=%fe",
+            "class=-1",
+        )
+    )
+    headers = rng.choice(("", "Sec-Fetch-Site: cross-site", "X-Viewer: " + "v" * 500, "X-Viewer: \xff"))
+    return Attack("explorer", (_request(f"/api/explore/{run}/{what}?{query}", headers=headers),))
+
+
 def _noise(rng: random.Random) -> Attack:
     found = (
         rng.randbytes(rng.randint(1, 2000)),
@@ -195,7 +222,7 @@ def _noise(rng: random.Random) -> Attack:
     return Attack("noise", (rng.choice(found),), cut=True)
 
 
-_KINDS = (_upwards, _garbled_path, _strange_target, _method, _header, _size, _half, _slow, _pipeline, _noise)
+_KINDS = (_upwards, _garbled_path, _strange_target, _method, _header, _size, _half, _slow, _pipeline, _noise, _explorer)
 
 
 def attacks(count: int, seed: int = 18) -> Iterator[Attack]:

@@ -69,7 +69,7 @@ def test_facts_of_a_run(site):
     facts = site.ask("averaged", "facts").json
     wanted = {"steps": [8, 16], "latest": 16, "step": 16, "best": None, "averages": True, "classes": []}
     assert {name: facts[name] for name in wanted} == wanted
-    assert (facts["directions"], facts["latent_shape"], facts["image_shape"]) == (10, [10, 1, 1], [3, 16, 16])
+    assert (facts["directions"], facts["image_shape"]) == (10, [3, 16, 16])
     assert site.ask("averaged", "facts", "checkpoint=8").json["step"] == 8
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.web.explorer_site import BY_CLASS, digits, pixels_of, run_by_class, run_with_average, served
+from tests.web.serving import wait_for
 
 WAIT = 20_000  # milliseconds
 QUERY = "checkpoint=8&weights=raw&seed=5&psi=0.9&d=1.5,0,-2,0,0,0,0,0,1&keep=3,1,,1&keep=4,0.5&keep=9&mix=1.25"
@@ -164,9 +165,10 @@ def test_score_neighbour_and_files_are_those_of_the_api(explore, site, tmp_path)
 
 
 @pytest.mark.parametrize("run, query, settings", [
-    ("averaged", QUERY, {}),
-    (BY_CLASS, "seed=1&keep=1&keep=2", {"color_scheme": "dark"}),
-    ("averaged", QUERY, {"width": 360}),
+    ("averaged", QUERY, {"width": 360, "color_scheme": "dark"}),
+    pytest.param("averaged", QUERY, {}, marks=pytest.mark.long),
+    pytest.param(BY_CLASS, "seed=1&keep=1&keep=2", {"color_scheme": "dark"}, marks=pytest.mark.long),
+    pytest.param("averaged", QUERY, {"width": 360}, marks=pytest.mark.long),
 ])  # fmt: skip
 def test_a_phone_and_both_colours_are_readable(run, query, settings, explore):
     opened = explore(run, query, **settings)
@@ -196,6 +198,55 @@ def test_a_bad_link_is_told_and_draws_nothing(explore):
     opened.find("problem").wait_for(timeout=WAIT)
     assert "seed is 'cat'" in opened.find("problem").inner_text()
     assert opened.find("explorer").is_hidden()
+
+
+def kept_are(opened, site, weights: str, *seeds: int) -> bool:
+    """Whether the kept pictures are those of these seeds."""
+    shown = opened.page.locator("[data-kept] img").evaluate_all("all => all.map((each) => each.getAttribute('src'))")
+    queries = (f"checkpoint=16&weights={weights}&seed={seed}" for seed in seeds)
+    return shown == [site.ask("averaged", "image", query).json["image"] for query in queries]
+
+
+def test_a_kept_picture_stays_at_its_point_and_a_busy_server_is_asked_again(visit, site):
+    """One of three is removed while the first is drawn; then the first answers for other weights are 503."""
+    seen, held, busy = visit(), [], set()
+
+    def answer(route):
+        kind = route.request.headers["x-viewer"].rpartition("-")[2]
+        if kind in busy:
+            busy.remove(kind)
+            route.fulfill(status=503, json={"error": "busy"})
+        elif kind == "kept" and not held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    seen.page.route("**/api/explore/**", answer)
+    opened = Explorer(seen, site, "averaged", "checkpoint=16&weights=raw&seed=1&keep=2&keep=3&keep=4")
+    opened.page.locator("[data-near][src]").wait_for(timeout=WAIT)
+    assert held, "the first kept picture is not asked for"
+    opened.page.get_by_role("button", name="Remove picture 1").click()
+    held[0].continue_()
+    thumbs = opened.page.locator("[data-kept] img[src]")
+    thumbs.nth(1).wait_for(timeout=WAIT)
+    assert kept_are(opened, site, "raw", 3, 4)
+    busy.update({"kept", "nearest"})
+    opened.find("near").evaluate("each => each.removeAttribute('src')")
+    opened.find("weights").select_option("average")
+    opened.page.locator("[data-near][src]").wait_for(timeout=WAIT)
+    assert wait_for(lambda: kept_are(opened, site, "average", 3, 4))
+    assert not busy
+    assert opened.find("near").is_visible()
+
+
+def test_a_link_to_a_checkpoint_that_is_gone_has_its_controls(explore):
+    opened = explore("averaged", "checkpoint=5&weights=raw&seed=2")
+    opened.page.locator("[data-problem]", has_text="has no checkpoint of step 5").wait_for(timeout=WAIT)
+    assert opened.find("checkpoint").locator("option:checked").inner_text() == "step 5 · gone"
+    assert opened.find("explorer").is_visible()
+    opened.find("checkpoint").select_option("8")
+    opened.settled("checkpoint=8&weights=raw&seed=2")
+    assert opened.find("problem").is_hidden()
 
 
 def test_what_vanishes_while_it_is_explored_is_told(site, visit, tmp_path):

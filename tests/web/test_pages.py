@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
+from urllib.parse import urljoin
 
 import pytest
 
@@ -28,6 +30,15 @@ def test_pages_are_there(server, path):
     found = server.get(path)
     assert found.status == 200
     assert found.headers["content-type"].startswith("application/json" if "/api/" in path else "text/html")
+
+
+@pytest.mark.parametrize("path", ["/run/group%2Fc/", "/run/group/c/", "/run/a/"])
+def test_links_and_styles_of_a_page_are_there_however_its_address_is_written(server, path):
+    page = server.get(path).body.decode()
+    found = re.findall('(?:href|src|data-address)="([^"#]+)"', page)
+    assert len([each for each in found if "static/" in each]) > 5
+    for each in found:
+        assert server.get(urljoin(path, each)).status == 200, each
 
 
 def test_the_list_has_every_run_and_its_state(server):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 
@@ -9,7 +10,7 @@ import pytest
 
 from mxgan.errors import ArgumentError
 from mxgan.web.addresses import names_of, resolved
-from mxgan.web.security import HEADERS
+from mxgan.web.security import HEADERS, Guard
 from mxgan.web.tokens import FailureLimit, checked_token
 from tests.web.serving import Here
 
@@ -45,13 +46,26 @@ def test_a_refusal_says_how_to_show_the_token(runs):
 
 def test_the_token_in_an_address_becomes_a_cookie_that_does_not_show_it(guarded):
     found = guarded.get(f"/run/a/?x=1%202&token={TOKEN}")
-    assert (found.status, found.headers["location"]) == (303, "/run/a/?x=1+2")
+    assert (found.status, found.headers["location"]) == (303, "/run/a/?x=1%202")
     cookie, *attributes = found.headers["set-cookie"].split("; ")
     assert attributes == ["Path=/", "HttpOnly", "SameSite=Strict"]
     assert TOKEN not in found.headers["set-cookie"]
     for path in EVERY[:-1]:
         assert guarded.get(path, cookie=f"other=1; {cookie}; more=2").status == 200, path
         assert guarded.get(path, cookie=cookie[:-1] + "x").status in (401, 429), path
+
+
+def test_a_name_that_ends_in_token_is_no_token(guarded):
+    cookie = guarded.get(f"/?token={TOKEN}").headers["set-cookie"].partition(";")[0]
+    assert guarded.get("/?mytoken=1&x=token=2", cookie=cookie).status == 200
+    assert guarded.get(f"/?mytoken={TOKEN}").status in (401, 429)
+
+
+def test_the_rest_of_an_address_keeps_its_bytes(guarded):
+    found = guarded.get(f"/compare?run=m%FF&token={TOKEN}&run=a+b%2B&&")
+    assert found.headers["location"] == "/compare?run=m%FF&run=a+b%2B&&"
+    quoted = "".join(f"%{ord(char):02X}" for char in TOKEN)
+    assert guarded.get(f"/?token={quoted}").status == 303
 
 
 def test_a_wrong_token_in_an_address_sets_no_cookie_even_with_the_right_header(guarded):
@@ -150,6 +164,14 @@ def test_every_answer_has_the_headers_and_none_that_opens_it_to_others(server, p
     assert "cache-control" in found.headers
     assert not [name for name in found.headers if name.startswith("access-control") or name == "server"]
     assert "unsafe" not in found.headers["content-security-policy"]
+
+
+def test_a_request_that_cannot_even_be_judged_is_logged_and_ends_alone(caplog):
+    guard = Guard(None, frozenset({"localhost"}))
+    scope = {"type": "http", "method": "GET", "query_string": b"", "headers": []}  # no raw_path
+    for _ in range(3):
+        asyncio.run(guard(scope, None, None))
+    assert caplog.text.count("KeyError: 'raw_path'") == 1
 
 
 @pytest.mark.parametrize("host, alone", [("127.0.0.1", True), ("localhost", True), ("::1", True), ("127.8.9.1", True),

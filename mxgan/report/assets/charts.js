@@ -160,6 +160,7 @@ mxgan.add("charts", (() => {
     state.marks = view.marks ?? [];
     state.extent = mxgan.series.extent(view.charts.map(mxgan.series.joined));
     for (const chart of view.charts) draw(box, chart);
+    if (view.charts.length) document.querySelector("[data-no-charts]")?.remove();
   }
 
   function toolbar() {

@@ -5,90 +5,13 @@ mxgan.add("explorer", (() => {
   const { element, number } = mxgan;
   const SHOWN = 8; // directions; the others stand behind "More directions"
   const WAIT = { address: 300, nearest: 250, data: 1000, busy: 1500, said: 4000 }; // milliseconds
-  const viewer = Array.from(crypto.getRandomValues(new Uint32Array(2)), (each) => each.toString(36)).join("");
-  const running = new Map(); // work in progress → whether it must be done once more
-  const timers = {};
+  const { latest, later } = mxgan.asking;
   let box, api, facts, state;
-  let thumbs = []; // the <img> of each kept point
 
   const find = (name) => document.querySelector(`[data-${name}]`);
 
-  // ---- the state and its text: explorer_points.py reads the same ----
-
-  const stepsOf = (text) => (text ? text.split(",").map(Number) : []);
-
-  function keptOf(text) {
-    const [seed, psi, label, ...steps] = text.split(",");
-    return { seed: Number(seed), psi: psi ? Number(psi) : 1, label: Number(label ?? 0), steps: steps.map(Number) };
-  }
-
-  function stateOf(query) {
-    const given = new URLSearchParams(query);
-    const one = (name, otherwise) => Number(given.get(name) ?? otherwise);
-    return {
-      point: { seed: one("seed", 0), psi: one("psi", 1), label: one("class", 0), steps: stepsOf(given.get("d")) },
-      kept: given.getAll("keep").map(keptOf),
-      mix: given.has("mix") ? one("mix") : null,
-      weights: given.get("weights") || "average",
-    };
-  }
-
-  // The steps as text, without zeros at the end.
-  function stepsText(steps) {
-    return steps.slice(0, steps.findLastIndex((each) => each !== 0) + 1).join(",");
-  }
-
-  function keptText({ seed, psi, label, steps }) {
-    return [seed, psi, facts.classes.length ? label : "", stepsText(steps)].join(",").replace(/,+$/, "");
-  }
-
-  function weightsQuery() {
-    return [`checkpoint=${state.step}`, ...(facts.averages ? [`weights=${state.weights}`] : [])];
-  }
-
-  function pointQuery({ seed, psi, label, steps }) {
-    const text = stepsText(steps);
-    return [`seed=${seed}`, ...(psi === 1 ? [] : [`psi=${psi}`]), ...(facts.classes.length ? [`class=${label}`] : []), ...(text ? [`d=${text}`] : [])];
-  }
-
-  // All of the state for a link; for a picture without what does not change it.
-  function query(whole) {
-    const kept = whole || state.mix !== null ? state.kept.map((point) => `keep=${keptText(point)}`) : [];
-    return [...weightsQuery(), ...pointQuery(state.point), ...kept, ...(state.mix === null ? [] : [`mix=${state.mix}`])].join("&");
-  }
-
-  // ---- the server ----
-
-  async function ask(what, asked, kind = what) {
-    let answer;
-    try {
-      answer = await fetch(`${api}${what}?${asked}`, { headers: { "X-Viewer": `${viewer}-${kind}` } });
-    } catch {
-      throw new Error("The server does not answer. Is mxgan serve running?");
-    }
-    const isJson = answer.headers.get("content-type")?.startsWith("application/json");
-    const found = isJson ? await answer.json() : { error: (await answer.text()).trim() };
-    if (answer.ok) return found;
-    throw Object.assign(new Error(found.error || `The server answered ${answer.status}.`), { status: answer.status });
-  }
-
-  // Do `work` now; if it is being done, once more at its end. Of many changes the last one counts.
-  async function latest(name, work) {
-    if (running.has(name)) {
-      running.set(name, true);
-      return;
-    }
-    do {
-      running.set(name, false);
-      await work();
-    } while (running.get(name));
-    running.delete(name);
-  }
-
-  function later(name, wait, work) {
-    clearTimeout(timers[name]);
-    timers[name] = setTimeout(work, wait);
-  }
+  const query = (whole) => mxgan.points.query(state, facts, whole);
+  const ask = (what, asked, kind = what) => mxgan.asking.ask(`${api}${what}?${asked}`, kind);
 
   // Words about what went wrong; the picture that is left is not the one asked for.
   function say(error) {
@@ -147,6 +70,7 @@ mxgan.add("explorer", (() => {
       if (error.status === 409) return;
       near.hidden = true;
       text.textContent = error.message;
+      if (error.status === 503) later("nearest", WAIT.busy, () => latest("nearest", nearestOnce));
     }
   }
 
@@ -160,18 +84,8 @@ mxgan.add("explorer", (() => {
   // ---- the controls show the state ----
 
   const sigmas = (value) => `${value < 0 ? "−" : value > 0 ? "+" : ""}${Math.abs(value).toFixed(2)} σ`;
-  const named = (point) => [
-    `seed ${point.seed}`,
-    ...(facts.classes.length ? [`class ${facts.classes[point.label] ?? point.label}`] : []),
-    ...(point.psi === 1 ? [] : [`ψ ${point.psi}`]),
-    ...(point.steps.some(Boolean) ? ["moved"] : []),
-  ].join(", ");
-  const described = () => `${state.mix === null ? named(state.point) : between()}, step ${number(state.step)}`;
-
-  function between() {
-    const first = Math.floor(state.mix), share = Math.round(100 * (state.mix - first));
-    return share ? `${share} % of the way from picture ${first + 1} to ${first + 2}` : `picture ${first + 1}`;
-  }
+  const described = () => mxgan.points.described(state, facts);
+  const between = () => mxgan.points.between(state.mix);
 
   function show() {
     const { point, mix } = state;
@@ -196,29 +110,6 @@ mxgan.add("explorer", (() => {
     find("npy").href = `${api}latent.npy?${query(false)}`;
   }
 
-  function showShelf() {
-    find("empty").hidden = state.kept.length > 0;
-    find("with-mix").hidden = state.kept.length < 2;
-    find("mix").max = Math.max(state.kept.length - 1, 1);
-    find("mix").step = 1 / facts.bounds.parts;
-    find("kept").replaceChildren(...state.kept.map((point, index) => element("li", {},
-      element("button", { type: "button", class: "show", "aria-label": `Show picture ${index + 1}: ${named(point)}`, onclick: () => recall(index) },
-        thumbs[index], element("span", { class: "name" }, `${index + 1}: ${named(point)}`)),
-      element("button", { type: "button", class: "small", "aria-label": `Remove picture ${index + 1}`, onclick: () => remove(index) }, "Remove"))));
-  }
-
-  // Draw the kept points with the weights chosen, one after the other.
-  async function drawKept() {
-    for (const [index, image] of [...thumbs.entries()]) {
-      if (!state.kept[index]) return;
-      try {
-        image.src = (await ask("image", [...weightsQuery(), ...pointQuery(state.kept[index])].join("&"), "kept")).image;
-      } catch (error) {
-        return say(error);
-      }
-    }
-  }
-
   // ---- what the user does ----
 
   function change(parts) {
@@ -231,32 +122,11 @@ mxgan.add("explorer", (() => {
     return change({ seed: Math.min(Math.max(Math.trunc(value) || 0, 0), facts.bounds.seed) });
   }
 
-  function keep() {
-    state.kept.push({ ...state.point });
-    thumbs.push(element("img", { alt: "" }));
-    showShelf();
-    draw();
-    latest("kept", drawKept);
-  }
-
-  function remove(index) {
-    state.kept.splice(index, 1);
-    thumbs.splice(index, 1);
-    if (state.mix !== null) state.mix = state.kept.length < 2 ? null : Math.min(state.mix, state.kept.length - 1);
-    showShelf();
-    (find("kept").children[Math.min(index, thumbs.length - 1)]?.lastElementChild ?? find("next")).focus();
-    draw();
-  }
-
-  function recall(index) {
-    change({ ...state.kept[index] });
-  }
-
   function weights() {
     state.step = Number(find("checkpoint").value);
     state.weights = find("weights").value;
     draw();
-    latest("kept", drawKept);
+    mxgan.shelf.draw();
   }
 
   async function copy() {
@@ -297,7 +167,8 @@ mxgan.add("explorer", (() => {
       Object.assign(facts, { steps, latest: newest, best });
       showCheckpoints();
     } catch (error) {
-      say(error);
+      if (error.status === 503) later("facts", WAIT.busy, refresh);
+      else say(error);
     }
   }
 
@@ -326,33 +197,48 @@ mxgan.add("explorer", (() => {
       ["random", "click", () => seed(crypto.getRandomValues(new Uint32Array(1))[0] % facts.bounds.seed)],
       ["psi", "input", () => change({ psi: Number(find("psi").value) })],
       ["reset", "click", () => change({ steps: [] })],
-      ["keep", "click", keep],
+      ["keep", "click", mxgan.shelf.keep],
       ["mix", "input", () => { state.mix = Number(find("mix").value); draw(); }],
       ["copy-link", "click", copy],
     ]) find(name).addEventListener(event, work);
   }
 
+  // The facts of the run for a query; of a checkpoint that is gone, those of the run's latest one.
+  async function factsOf(asked) {
+    try {
+      return await ask("facts", asked);
+    } catch (error) {
+      if (error.status === 503) {
+        await new Promise((wake) => { setTimeout(wake, WAIT.busy); });
+        return factsOf(asked);
+      }
+      const others = new URLSearchParams(asked);
+      if (!error.status || !/^\d+$/.test(others.get("checkpoint") ?? "")) throw error;
+      others.delete("checkpoint");
+      return factsOf(String(others));
+    }
+  }
+
   async function start(view) {
     box = find("explorer");
     api = view.api;
-    state = stateOf(location.search);
+    state = mxgan.points.stateOf(location.search);
     find("loading").textContent = "The generator is being loaded …";
     try {
-      facts = await ask("facts", location.search.slice(1));
-      find("loading").textContent = "";
+      facts = await factsOf(location.search.slice(1));
     } catch (error) {
-      find("loading").textContent = "";
       say(error);
       return;
+    } finally {
+      find("loading").textContent = "";
     }
-    state.step = facts.step;
-    thumbs = state.kept.map(() => element("img", { alt: "" }));
+    state.step ??= facts.step;
     build();
     showCheckpoints();
-    showShelf();
+    mxgan.shelf.fill({ state, facts, find, ask, say, draw, change });
     box.hidden = false;
     await draw();
-    latest("kept", drawKept);
+    mxgan.shelf.draw();
   }
 
   return { start };

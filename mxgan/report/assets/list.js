@@ -27,23 +27,6 @@ mxgan.add("list", (() => {
     return a.best.better === "max" ? b.best.value - a.best.value : a.best.value - b.best.value;
   }
 
-  const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
-
-  // A number of seconds in one or two units.
-  function duration(seconds) {
-    const first = Math.max(UNITS.findIndex(([, length]) => seconds >= length), 0);
-    const [unit, length] = UNITS[seconds < 1 ? 3 : first];
-    const rest = UNITS[first + 1];
-    const count = Math.floor(seconds / length);
-    const more = rest && seconds >= 60 && !(unit === "min" && count > 9) ? Math.floor((seconds % length) / rest[1]) : 0;
-    return `${count} ${unit}${more ? ` ${more} ${rest[0]}` : ""}`;
-  }
-
-  function bytes(count) {
-    const at = Math.min(Math.floor(Math.log10(Math.max(count, 1)) / 3), 3);
-    return `${number(count / 1000 ** at, 3)} ${["bytes", "kB", "MB", "GB"][at]}`;
-  }
-
   function row(run) {
     const target = `run/${run.address}/`;
     const tick = element("input", { type: "checkbox", "aria-label": `Compare ${run.id}`, onchange: () => choose(run.address, tick.checked) });
@@ -59,7 +42,12 @@ mxgan.add("list", (() => {
       score: element("span", { class: "value" }), metric: element("span", { class: "soft" }),
       size: element("span", { class: "soft" }), changed: element("span", { class: "soft" }),
     };
-    picture.addEventListener("error", () => parts.frame.classList.add("none"));
+    for (const [event, failed] of [["error", true], ["load", false]]) {
+      picture.addEventListener(event, () => {
+        parts.failed = failed;
+        parts.frame.classList.toggle("none", failed);
+      });
+    }
     parts.item = element("li", { class: "run" },
       element("label", { class: "tick" }, tick), parts.frame,
       element("div", { class: "who" }, element("a", { href: target }, element("bdi", {}, run.id)), parts.about),
@@ -70,7 +58,7 @@ mxgan.add("list", (() => {
   }
 
   function fill(parts, run) {
-    const left = run.eta_seconds == null ? "" : `, about ${duration(run.eta_seconds)} left`;
+    const left = run.left ? `, about ${run.left} left` : "";
     parts.about.textContent = run.state === "unreadable" ? "" : [run.recipe ?? "own recipe", run.dataset].filter(Boolean).join(" on ");
     parts.state.className = `state ${run.state}`;
     parts.state.textContent = run.state;
@@ -80,19 +68,20 @@ mxgan.add("list", (() => {
     parts.reason.textContent = [run.reason, ...run.problems].filter(Boolean).join(" · ");
     parts.score.textContent = run.best ? number(run.best.value) : "";
     parts.metric.textContent = run.best ? `best ${run.best.metric}, step ${number(run.best.step)}` : "no score yet";
-    parts.size.textContent = bytes(run.size_bytes);
+    parts.size.textContent = run.size;
     parts.changed.textContent = run.changed ? new Date(run.changed * 1000).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" }) : "";
     show(parts, run);
   }
 
-  // The small picture; its address holds the step, so that the next one is fetched.
+  // The small picture; its address holds the step, so that the next one is fetched. One that failed is asked for again.
   function show(parts, run) {
     const name = run.latest_picture?.split("/").pop();
     const source = name ? `run/${run.address}/thumbnails/${encodeURIComponent(name)}` : "";
-    parts.frame.classList.toggle("none", !source);
-    if (source && parts.picture.getAttribute("src") !== source) {
+    parts.frame.classList.toggle("none", !source || Boolean(parts.failed));
+    if (source && (parts.failed || parts.picture.getAttribute("src") !== source)) {
+      const step = name.match(/-(\d+)\.png$/)?.[1]; // of the picture, which is older than the run's
       parts.picture.src = source;
-      parts.picture.alt = `Latest picture of ${run.id}, step ${number(run.step)}`;
+      parts.picture.alt = `Latest picture of ${run.id}${step ? `, step ${number(Number(step))}` : ""}`;
     }
   }
 

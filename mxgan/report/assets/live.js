@@ -83,6 +83,7 @@ mxgan.add("live", (() => {
   // Sections of the page by their names, as the server made them.
   const name = (element) => element.getAttribute("aria-labelledby") ?? element.className;
   const sections = (root) => new Map([...root.querySelectorAll(KEYS)].map((element) => [name(element), element]));
+  const waiting = new Map(); // new sections that are not put in yet, because the reader is in the old ones
   const original = new Map([...sections(document)].map(([key, element]) => [key, element.outerHTML]));
 
   // Put in the sections of a new version that differ from the last one. The text was escaped by the server, like the
@@ -91,17 +92,42 @@ mxgan.add("live", (() => {
     const fresh = sections(new DOMParser().parseFromString(html, "text/html"));
     const there = sections(document);
     let before = null;
+    waiting.clear();
     for (const [key, element] of fresh) {
       const old = there.get(key);
-      const text = element.outerHTML;
-      if (!old) {
-        if (before) before.after(element);
-      } else if (text !== original.get(key) && !replace(old, element)) continue;
-      original.set(key, text);
-      before = sections(document).get(key);
+      if (old) putIn(key, old, element);
+      else if (before) {
+        original.set(key, element.outerHTML);
+        before.after(element);
+      }
+      before = sections(document).get(key) ?? before;
     }
     for (const [key, old] of there) if (!fresh.has(key)) old.remove();
     mxgan.actions.start();
+  }
+
+  // Put in a section if it has changed; while the reader is in the old one, it waits.
+  function putIn(key, old, fresh) {
+    const text = fresh.outerHTML;
+    if (text === original.get(key)) return;
+    if (replace(old, fresh)) original.set(key, text);
+    else waiting.set(key, fresh);
+  }
+
+  // Put in the sections that wait, where the reader has left.
+  function putInWaiting() {
+    const there = sections(document);
+    const all = [...waiting];
+    waiting.clear();
+    for (const [key, fresh] of all) if (there.has(key)) putIn(key, there.get(key), fresh);
+    if (waiting.size < all.length) mxgan.actions?.start();
+  }
+
+  // The reader goes on by a selection or by the focus; at `focusout` the new place does not have the focus yet.
+  function followReader() {
+    for (const event of ["selectionchange", "focusout"]) {
+      document.addEventListener(event, () => { if (waiting.size) setTimeout(putInWaiting); });
+    }
   }
 
   // The new element instead of the old one; false while the reader is in it. What scripts have made inside stays.
@@ -138,6 +164,7 @@ mxgan.add("live", (() => {
     if (!box) return;
     const tell = teller(box);
     tell("");
+    followReader();
     part.run = watch(box.dataset.address, box.dataset.etag, (view) => {
       mxgan.charts.update(view);
       mxgan.slider?.update(view);

@@ -7,9 +7,8 @@ mxgan.add("slider", (() => {
   const players = [];
 
   class Player {
-    constructor(box, pictures, url) {
+    constructor(box, pictures) {
       this.box = box;
-      this.url = url;
       this.speed = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1 : 4;
       this.image = element("img", { alt: "" });
       this.tabs = element("div", { class: "kinds", role: "group", "aria-label": "Kind of picture" });
@@ -40,7 +39,11 @@ mxgan.add("slider", (() => {
       this.choose(this.kind, follows ? Infinity : step);
     }
 
+    // The tabs, made anew only if there are others: the focus stays where it is.
     draw() {
+      const names = JSON.stringify(this.kinds.map(({ title, label }) => [title, label]));
+      if (names === this.names) return;
+      this.names = names;
       this.tabs.replaceChildren(...this.kinds.map((kind, index) => element("button", { type: "button", onclick: () => this.choose(index) },
         element("strong", {}, kind.title), element("span", {}, kind.label))));
     }
@@ -59,7 +62,7 @@ mxgan.add("slider", (() => {
     go(index) {
       this.index = Math.min(Math.max(index, 0), this.frames.length - 1);
       const frame = this.frames[this.index];
-      const source = this.url(frame);
+      const source = frame.src ?? frame.file;
       this.image.src = source;
       this.image.alt = frame.alt;
       this.range.value = this.index;
@@ -105,21 +108,13 @@ mxgan.add("slider", (() => {
     }
   }
 
-  // A player in `box`; `url`: frame → address of its picture, or the address before the frame's `file`.
-  function attach(box, pictures, url = "") {
-    const address = typeof url === "function" ? url : (frame) => frame.src ?? url + frame.file;
-    const player = new Player(box, pictures, address);
-    players.push(player);
-    return player;
-  }
-
   function update(view) {
     for (const player of players) player.set(view.pictures);
   }
 
   function start(view) {
-    for (const box of document.querySelectorAll("[data-slider]")) attach(box, view.pictures ?? []);
+    for (const box of document.querySelectorAll("[data-slider]")) players.push(new Player(box, view.pictures ?? []));
   }
 
-  return { start, attach, update, players };
+  return { start, update, players };
 })());
