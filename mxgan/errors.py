@@ -215,15 +215,18 @@ def unknown_name(
     near = difflib.get_close_matches(str(given), known if spellings is None else list(spellings), n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     listed = ", ".join(known[:MOST_LISTED]) + (f", … ({len(known)} in all)" if len(known) > MOST_LISTED else "")
-    return ArgumentError(f"unknown {kind} {given!r}{hint} Known: {listed}. {remedy}".rstrip())
+    told = repr(given) if isinstance(given, str) else shown(given)
+    return ArgumentError(f"unknown {kind} {told}{hint} Known: {listed}. {remedy}".rstrip())
 
 
 def lookup(kind: str, name: str, table: Collection, remedy: str = ""):
     """The row `name` of a table, or the name itself if the table is a sequence of names; else `unknown_name`'s error.
 
+    What is no text (a list, a mapping, null in a file of settings) is in no table.
+
     >>> lookup("precision", "float32", ("float32", "bfloat16"))
     'float32'
     """
-    if name not in table:
+    if not isinstance(name, str) or name not in table:
         raise unknown_name(kind, name, table, remedy)
     return table[name] if isinstance(table, Mapping) else name

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mxgan.report.values import mapping, number, plain, step_of, text
 
-__all__ = ["MARKS", "marks"]
+__all__ = ["MARKS", "changes_in", "marks"]
 
 MOST_MARKS = 500
+MOST_CHANGES = 200  # times at which settings were changed
+MOST_SAID = 20  # settings of one of them
 KINDS = ("resume", "rollback", "diagnosis", "change")
 
 
 def marks(history: Sequence[dict], events: Sequence[dict], changes: Any) -> list:
-    """[{step, kind, text}] in the order of the steps.
+    """[{step, kind, text}] in the order of the steps; of many the newest MOST_MARKS, and the first of them says so.
 
     Parameters
     ----------
@@ -26,7 +28,11 @@ def marks(history: Sequence[dict], events: Sequence[dict], changes: Any) -> list
     known = {
         (mark["step"], mark["kind"], mark["text"]): mark for mark in found if mark["step"] is not None and mark["text"]
     }
-    return sorted(known.values(), key=lambda mark: (mark["step"], KINDS.index(mark["kind"])))[:MOST_MARKS]
+    ordered = sorted(known.values(), key=lambda mark: (mark["step"], KINDS.index(mark["kind"])))
+    first, *others = ordered[-MOST_MARKS:] or [None]
+    if len(ordered) > MOST_MARKS:
+        first = {**first, "text": f"{first['text']} {len(ordered) - MOST_MARKS:,} earlier marks are not shown."}
+    return [first, *others] if first else []
 
 
 def _of_history(rows: Sequence[dict]) -> Iterator[dict]:
@@ -79,22 +85,34 @@ def _after(before: Any) -> str:
 
 
 def _of_changes(entries: Any) -> Iterator[dict]:
-    for each in _objects(entries):
-        settings = [
-            f"{text(name, 200)} {_shown(values[0])} → {_shown(values[1])}"
-            for name, values in mapping(each.get("settings")).items()
-            if isinstance(values, list) and len(values) == 2
-        ]
-        said = f"Settings changed: {'; '.join(settings[:20])}." if settings else ""
-        yield _mark(step_of(each.get("step")), "change", said)
+    for each in changes_in(entries):
+        settings = [f"{one['name']} {_shown(one['before'])} → {_shown(one['after'])}" for one in each["settings"]]
+        more = f"; and {len(settings) - MOST_SAID} more" if len(settings) > MOST_SAID else ""
+        yield _mark(
+            each["step"], "change", f"Settings changed: {'; '.join(settings[:MOST_SAID])}{more}." if settings else ""
+        )
+
+
+def changes_in(entries: Any) -> list:
+    """[{step, settings: [{name, before, after}]}]: the newest MOST_CHANGES of the entry `changes` of a config.json."""
+    return [
+        {
+            "step": step_of(each.get("step")),
+            "settings": [
+                {"name": text(name, 200), "before": plain(values[0]), "after": plain(values[1])}
+                for name, values in mapping(each.get("settings")).items()
+                if isinstance(values, list) and len(values) == 2
+            ],
+        }
+        for each in _objects(entries)[-MOST_CHANGES:]
+    ]
 
 
 def _shown(value: Any) -> str:
-    shown = plain(value)
-    return "none" if shown is None else text(str(shown), 200)
+    return "none" if value is None else text(str(value), 200)
 
 
-def _objects(entries: Any) -> Iterable[dict]:
+def _objects(entries: Any) -> list:
     return [each for each in entries if isinstance(each, dict)] if isinstance(entries, list) else []
 
 

@@ -57,18 +57,6 @@ def _recipe_of(config: RunConfig) -> str:
     return min(same, key=lambda name: len(list(_differing(default_config(RECIPES[name], {}), config))))
 
 
-def _recipe_of(config: RunConfig) -> str:
-    """The published recipe that the command names: the run's own, or else the one with the fewest other settings."""
-    network = config.recipe.network
-    same = [name for name, row in RECIPES.items() if type(row.network) is type(network)]  # --set keeps the network
-    own = published_name(to_dict(config.recipe))
-    if own in same:
-        return own
-    if not same:
-        raise ArgumentError(f"no recipe has the network {network.name!r}, so no command makes this run again.")
-    return min(same, key=lambda name: len(list(_differing(default_config(RECIPES[name], {}), config))))
-
-
 def _check(base: RunConfig, options: list, config: RunConfig) -> None:
     """Raise ArgumentError unless the options turn the base into the configuration."""
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Union
 
@@ -21,8 +21,10 @@ def compare(runs: Sequence[Union[str, Path, Mapping]]) -> dict:
         runs : [{name, path, recipe, state, step}], in the given order.
         settings : [{name, values, missing}], the settings that are not the same in all runs; a value is None where a
             run has no such setting, and `missing` lists the positions of these runs. "recipe" is the published one.
-        scores : [{metric, title, weights, samples, better, unit, summary, values, steps, best}], the newest value of
-            each run, None where a run has none; `best` is the position of the best value, None if that is not known.
+        scores : [{metric, title, weights, samples, classifier, data, better, unit, summary, values, steps, best,
+            apart}], the newest value of each run, None where a run has none. Values in one row can be compared;
+            `best` is the position of the best one, None if that is not known. `apart` says in words by what the row
+            is kept apart from others of the same metric; "" for the only one.
     """
     views = [run if isinstance(run, Mapping) else run_view(run, pictures=False) for run in runs]
     keys = ("name", "path", "recipe", "state", "step")
@@ -35,7 +37,10 @@ def compare(runs: Sequence[Union[str, Path, Mapping]]) -> dict:
 
 def _settings(views: Sequence[Mapping]) -> list:
     columns = [
-        {"recipe": view["recipe"]["name"] or "own", **{each["name"]: each["value"] for each in view["configuration"]}}
+        {
+            "recipe": {"value": view["recipe"]["name"] or "own"},
+            **{each["name"]: {key: each[key] for key in each if key != "name"} for each in view["configuration"]},
+        }
         for view in views
     ]
     if all(view["recipe"]["name"] for view in views):
@@ -45,7 +50,8 @@ def _settings(views: Sequence[Mapping]) -> list:
         spelt = {json.dumps(column[name], sort_keys=True) if name in column else None for column in columns}
         if len(spelt) > 1:
             missing = [index for index, column in enumerate(columns) if name not in column]
-            found.append({"name": name, "values": [column.get(name) for column in columns], "missing": missing})
+            values = [column.get(name, {}).get("value") for column in columns]
+            found.append({"name": name, "values": values, "missing": missing})
     return found
 
 
@@ -53,13 +59,23 @@ _TEXTS = ("recipe.summary", "recipe.source")  # a published recipe's name says t
 
 
 def _scores(views: Sequence[Mapping]) -> list:
-    rows: dict = {}  # (metric, weights, samples) → {position of the run: its newest score}
+    rows: dict = {}  # the values of _ALIKE → {position of the run: its newest score}
     for index, view in enumerate(views):
         for score in sorted(view["scores"], key=lambda each: each["step"] or 0):
             if score["value"] is not None:
-                key = (score["metric"], score["weights"], score["samples"])
-                rows.setdefault(key, {})[index] = score
-    return [_row(found, len(views)) for found in rows.values()]
+                rows.setdefault(tuple(score[key] for key in _ALIKE), {})[index] = score
+    return [{**_row(found, len(views)), "apart": _apart(key, rows)} for key, found in rows.items()]
+
+
+_ALIKE = ("metric", "weights", "samples", "classifier", "data")  # scores that have all of these can be compared
+
+
+def _apart(key: tuple, rows: Iterable[tuple]) -> str:
+    """The classifier and the data of a row, where other rows of the same metric and weights have others."""
+    others = [other for other in rows if other[:2] == key[:2]]
+    places = [_ALIKE.index(name) for name in ("classifier", "data")]
+    told = [place for place in places if len({other[place] for other in others}) > 1]
+    return ", ".join(f"{_ALIKE[place]} {key[place] or 'not known'}" for place in told)
 
 
 def _row(found: Mapping, count: int) -> dict:
@@ -69,7 +85,7 @@ def _row(found: Mapping, count: int) -> dict:
     known = [index for index in found if some["better"]]
     choose = {"min": min, "max": max}.get(some["better"])
     return {
-        **{key: some[key] for key in ("metric", "title", "weights", "samples", "better", "unit", "summary")},
+        **{key: some[key] for key in (*_ALIKE, "title", "better", "unit", "summary")},
         "values": values,
         "steps": [found[index]["step"] if index in found else None for index in range(count)],
         "best": choose(known, key=values.__getitem__) if choose and len(known) > 1 else None,

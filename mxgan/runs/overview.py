@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Optional, Union
+from typing import NamedTuple, Optional, Union
 
 from mxgan.errors import CorruptFileError
 from mxgan.report.lines import last_rows
@@ -20,7 +20,7 @@ from mxgan.runtime.inside import entries_inside, json_inside, tree_inside
 from mxgan.training.picture_files import newest_picture, pictures_among
 from mxgan.training.run_folder import BEST, RunFolder
 
-__all__ = ["Overview", "find_runs", "overview", "overviews", "run_record"]
+__all__ = ["Overview", "ReadRun", "find_runs", "overview", "overview_of", "overviews", "read_run"]
 
 EVALUATION_BYTES = 1 << 19  # of evaluation.jsonl: about a thousand lines
 
@@ -100,19 +100,43 @@ def _is_run(entries: Sequence) -> bool:
 
 def overview(path: Union[str, Path]) -> Overview:
     """The overview of the run in a folder; never raises for what is in it: `problems` says what is wrong."""
-    path = Path(path)
-    record, problems = run_record(path)
+    return overview_of(read_run(Path(path)))
+
+
+class ReadRun(NamedTuple):
+    """What is read of a run for its overview and for its view.
+
+    Attributes
+    ----------
+    record : the content of config.json; {} if it cannot be read as that of a run.
+    kept : the scores of the files in evaluation/. problems : what cannot be read, in words.
+    """
+
+    path: Path
+    record: dict
+    kept: list
+    problems: list
+
+
+def read_run(path: Path) -> ReadRun:
+    """Read config.json and evaluation/ of a run."""
+    record, problems = _record(path)
+    kept, more = kept_scores(path)
+    return ReadRun(path, record, kept, [*problems, *more] if path.is_dir() else ["the folder does not exist."])
+
+
+def overview_of(read: ReadRun) -> Overview:
+    """The overview of a run that has been read; its other files are read here."""
+    path, record = read.path, read.record
     tree = tree_inside(path)
-    if not path.is_dir():
-        problems = ["the folder does not exist."]
     run, folder = mapping(record.get("run")), RunFolder(path)
     history, events = last_rows(folder.history_path), last_rows(folder.events_path)
     evaluation = last_rows(folder.evaluation_path, EVALUATION_BYTES)
-    kept, more = kept_scores(path)
     saved = _saved(path, tree.get(("checkpoints",), ()))
     last = next((row for row in reversed(history) if step_of(row.get("step")) is not None), {})
     ends = [step_of(row.get("step")) for row in events[-1:]]
-    step = max(last.get("step", saved["step"]), *(each or 0 for each in ends), 0)
+    newest = max(saved, {"step": 0, "epoch": None, **last}, key=lambda each: each["step"])
+    step = max(newest["step"], *(each or 0 for each in ends), 0)
     changed = max((each.changed for each in tree[()] if each.name in _WRITTEN), default=0.0)
     last_step = _last_step(run, events)
     at_end = bool(saved["step"]) and (saved["step"] == last_step or saved["epoch"] == step_of(run.get("epochs")))
@@ -125,17 +149,17 @@ def overview(path: Union[str, Path]) -> Overview:
         dataset=text(run.get("dataset"), 200),
         step=step,
         last_step=last_step,
-        epoch=step_of(last.get("epoch")),
+        epoch=step_of(newest["epoch"]),
         state=state,
         reason=reason,
         eta_seconds=_seconds_left(events[-1], step, last_step, changed) if state == "training" and events else None,
         images_per_second=number(last.get("images_per_second")),
-        best=best_score(evaluation, kept, _wanted(run)),
+        best=best_score(evaluation, read.kept, _wanted(run)),
         size_bytes=sum(each.size for entries in tree.values() for each in entries if not each.is_folder),
         latest_picture=_latest(tree.get(("samples",), ())),
         began=_began(events, record),
         changed=changed or None,
-        problems=[*problems, *more],
+        problems=read.problems,
     )
 
 
@@ -143,7 +167,7 @@ _STEP = re.compile(r"[0-9]{1,15}")
 _WRITTEN = ("config.json", "history.jsonl", "events.jsonl", "evaluation.jsonl")
 
 
-def run_record(path: Path) -> tuple:
+def _record(path: Path) -> tuple:
     """(content of config.json, problems); ({}, why) if it cannot be read as that of a run."""
     try:
         record = json_inside(path, "config.json")

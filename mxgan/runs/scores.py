@@ -13,7 +13,16 @@ from mxgan.report.lines import rows_by_step
 from mxgan.report.values import mapping, number, plain, step_of, text
 from mxgan.runtime.inside import entries_inside, json_inside
 
-__all__ = ["ABOUT", "MAIN_METRICS", "best_score", "is_record", "kept_records", "kept_scores", "newest_scores"]
+__all__ = [
+    "ABOUT",
+    "MAIN_METRICS",
+    "best_score",
+    "images_in_words",
+    "is_record",
+    "kept_records",
+    "kept_scores",
+    "newest_scores",
+]
 
 MOST_FILES = 200  # of evaluation/
 MOST_BYTES = 1 << 20  # of one of them
@@ -85,6 +94,8 @@ def _of_record(record: Mapping, source: str) -> Iterator[dict]:
     protocol = record["protocol"]
     known = [[name, _in_words(value)] for name, value in _flat(plain(protocol))][:MOST_TOLD]
     weights = "average" if protocol.get("weights") == "average" else "raw"
+    real = mapping(protocol.get("reference"))
+    data = images_in_words(mapping(real.get("fingerprint")), real.get("image_shape"))
     for name, result in list(record["results"].items())[:MOST_TOLD]:
         about = {**ABOUT.get(name, {}), **{key: each for key, each in mapping(result).items() if isinstance(each, str)}}
         yield {
@@ -93,7 +104,8 @@ def _of_record(record: Mapping, source: str) -> Iterator[dict]:
             "step": step_of(protocol.get("checkpoint")),
             "weights": weights,
             "samples": step_of(protocol.get("samples")),
-            "classifier": _fingerprint(mapping(protocol.get("reference")).get("classifier")),
+            "classifier": _judge_of(name, real),
+            "data": data,
             "source": source,
             "protocol": known,
         }
@@ -111,8 +123,25 @@ def _score(name: str, value: Any, about: Mapping) -> dict:
     }
 
 
-def _fingerprint(network: Any) -> str:
-    return text(mapping(network).get("fingerprint"))[:12]
+def _judge_of(metric: str, networks: Mapping) -> str:
+    """The fingerprint of the network whose features or classes a metric is of; "" for a metric of images alone."""
+    needs = METRICS[metric].needs if metric in METRICS else ("features",)
+    role = "inception" if "inception" in needs else "classifier"
+    return text(mapping(networks.get(role)).get("fingerprint"))[:12] if _OF_NETWORKS & set(needs) else ""
+
+
+_OF_NETWORKS = {"features", "probabilities", "inception"}
+
+
+def images_in_words(fingerprint: Mapping, shape: Any) -> str:
+    """Real images by the name and the hash of their data set and their shape; what is not known is left out.
+
+    >>> images_in_words({"name": "digits", "sha256": "0123456789abcdef"}, [1, 32, 32])
+    'digits 0123456789ab, 1×32×32'
+    """
+    data = " ".join(filter(None, (text(fingerprint.get("name"), 100), text(fingerprint.get("sha256"))[:12])))
+    sides = [step_of(each) for each in shape] if isinstance(shape, (list, tuple)) and len(shape) == 3 else [None]
+    return ", ".join(filter(None, (data, "" if None in sides else "×".join(map(str, sides)))))
 
 
 def _flat(values: Mapping, prefix: str = "") -> Iterator[tuple]:
@@ -127,23 +156,24 @@ def _flat(values: Mapping, prefix: str = "") -> Iterator[tuple]:
 def _in_words(value: Any) -> str:
     if isinstance(value, list):
         return text(", ".join(map(_in_words, value)))
-    return {None: "none", True: "yes", False: "no"}.get(value, str(value)) if not isinstance(value, Mapping) else "none"
+    if value is None or isinstance(value, Mapping):  # a group is empty here
+        return "none"
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
-def newest_scores(evaluation: Sequence[dict]) -> list:
-    """The newest value of each metric in rows of evaluation.jsonl, as scores."""
+def newest_scores(evaluation: Sequence[dict], data: str = "") -> list:
+    """The newest value of each metric in rows of evaluation.jsonl, as scores; `data`: see `images_in_words`."""
     newest: dict = {}
     for row in rows_by_step(list(evaluation)):
         newest.update({name: row for name, value in row.items() if name in _METRIC_NAMES and number(value) is not None})
-    return [_of_row(name, row) for name, row in newest.items()]
+    return [_of_row(name, row, data) for name, row in newest.items()]
 
 
 _METRIC_NAMES = {f"{prefix}{name}" for name in ABOUT for prefix in ("", AVERAGED)}
 
 
-def _of_row(name: str, row: Mapping) -> dict:
-    metric = name[len(AVERAGED) :] if name.startswith(AVERAGED) else name
-    known = mapping(row.get("classifier"))
+def _of_row(name: str, row: Mapping, data: str) -> dict:
+    metric = _without_prefix(name)
     told = {key: row.get(key) for key in ("samples", "images", "classifier")}
     return {
         **_score(metric, row[name], ABOUT[metric]),
@@ -151,30 +181,53 @@ def _of_row(name: str, row: Mapping) -> dict:
         "step": row["step"],
         "weights": "average" if name != metric else "raw",
         "samples": step_of(row.get("samples")),
-        "classifier": _fingerprint(known),
+        "classifier": _judge_of(metric, row),
+        "data": data,
         "source": "evaluation.jsonl",
         "protocol": [[key, _in_words(value)] for key, value in _flat(plain(told)) if value is not None],
     }
+
+
+def _without_prefix(name: str) -> str:
+    return name[len(AVERAGED) :] if name.startswith(AVERAGED) else name
 
 
 def best_score(evaluation: Sequence[dict], kept: Sequence[dict], wanted: Optional[tuple] = None) -> Optional[dict]:
     """The best score of a run: {metric, value, step, better, source}; None if it has none.
 
     The metric is that of `wanted`, (metric, "min" or "max"), or else the first of MAIN_METRICS that there is, of the
-    average of the weights rather than of the weights. The values of evaluation.jsonl are compared with each other; the
-    scores of `mxgan evaluate` count if there are none, since they have other numbers of samples.
+    average of the weights rather than of the weights. Scores of `mxgan evaluate` count if evaluation.jsonl has none.
+    Only values of the same number of samples and the same classifier are compared: in evaluation.jsonl those that are
+    like the newest one, of `mxgan evaluate` those like the one with the most samples.
     """
     metrics = [(f"{prefix}{name}", ABOUT[name]["better"]) for name in MAIN_METRICS for prefix in (AVERAGED, "")]
     evaluation = rows_by_step(list(evaluation))
     for metric, better in [wanted] if wanted else metrics:
-        rows = [(number(row.get(metric)), row["step"], "evaluation.jsonl") for row in evaluation]
-        files = [(each["value"], each["step"], each["source"]) for each in kept if _name_of(each) == metric]
-        for found in (rows, files):
-            known = [each for each in found if each[0] is not None]
-            if known:
-                value, step, source = (min if better == "min" else max)(known, key=lambda each: each[0])
-                return {"metric": metric, "value": value, "step": step, "better": better, "source": source}
+        found = _of_metric(evaluation, metric) or [each for each in kept if _name_of(each) == metric]
+        found = [each for each in found if each["value"] is not None]
+        if found:
+            like = max(found, key=lambda each: (each["samples"] or 0, each["step"] or 0))
+            alike = [each for each in found if all(each[key] == like[key] for key in ("samples", "classifier", "data"))]
+            best = (min if better == "min" else max)(alike, key=lambda each: each["value"])
+            return {"metric": metric, "better": better, **{key: best[key] for key in ("value", "step", "source")}}
     return None
+
+
+def _of_metric(evaluation: Sequence[dict], metric: str) -> list:
+    """The values of a metric in rows of evaluation.jsonl that can be compared with the newest one."""
+    found = [
+        {
+            "value": number(row[metric]),
+            "step": row["step"],
+            "samples": step_of(row.get("samples")),
+            "classifier": _judge_of(_without_prefix(metric), row),
+            "data": "",
+            "source": "evaluation.jsonl",
+        }
+        for row in evaluation
+        if number(row.get(metric)) is not None
+    ]
+    return [each for each in found if all(each[key] == found[-1][key] for key in ("samples", "classifier"))]
 
 
 def _name_of(score: Mapping) -> str:

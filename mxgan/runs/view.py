@@ -5,10 +5,12 @@ Its keys are always there, and empty if there is nothing:
     overview : `mxgan.runs.overview.Overview` as a dict. title : of the page.
     charts : see `mxgan.report.curves.curves`. marks : see `mxgan.report.marks.marks`.
     pictures : [{title, label, frames: [{step, file, alt}]}], `file` relative to the run.
-    scores : [{metric, title, value, error, better, unit, summary, step, weights, samples, classifier, source,
-        protocol: [[name, text]]}], the newest of evaluation.jsonl and all of evaluation/*.json.
+    scores : [{metric, title, value, error, better, unit, summary, step, weights, samples, classifier, data, source,
+        protocol: [[name, text]]}], the newest of evaluation.jsonl and all of evaluation/*.json. `classifier` is "" for
+        a metric of images alone; `data` says which real images they are.
     recipe : {name, summary, source}. settings : [{name, published, run}] where the run differs from it.
-    run_settings : [{name, value}] of the run outside the recipe. configuration : [{name, value}] of all settings.
+    run_settings : [{name, value}] of the run outside the recipe. configuration : [{name, value}] of all settings;
+        with `whole`, the hash of the value, if `value` is only a part of it.
     changes : [{step, settings: [{name, before, after}]}], made on resume.
     environment : [{name, value}] of the machine. data : {name, count, sha256, classes}.
     origin : for an imported run, from what, in words.
@@ -19,6 +21,7 @@ Its keys are always there, and empty if there is nothing:
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import shlex
 from collections.abc import Mapping, Sequence
@@ -28,13 +31,13 @@ from typing import Any, NamedTuple, Optional, Union
 from mxgan.errors import ArgumentError, MXGANError
 from mxgan.report.curves import curves
 from mxgan.report.lines import read_lines
-from mxgan.report.marks import marks
-from mxgan.report.values import in_utf_8, mapping, plain, step_of, text
+from mxgan.report.marks import changes_in, marks
+from mxgan.report.values import in_utf_8, mapping, plain, text
 from mxgan.runs.command import command_of
 from mxgan.runs.config import RunConfig, config_of_record
 from mxgan.runs.facts import recipe_differences
-from mxgan.runs.overview import overview, run_record
-from mxgan.runs.scores import ABOUT, kept_scores, newest_scores
+from mxgan.runs.overview import overview_of, read_run
+from mxgan.runs.scores import ABOUT, images_in_words, newest_scores
 from mxgan.runtime.config import setting_paths
 from mxgan.training.run_folder import RunFolder
 
@@ -65,22 +68,23 @@ def run_view(path: Union[str, Path], pictures: bool = True) -> dict:
     Returns the dict that this module describes.
     """
     path = Path(path)
-    folder, seen = RunFolder(path), overview(path)
-    record, _ = run_record(path)
+    run = read_run(path)
+    folder, seen, record = RunFolder(path), overview_of(run), run.record
     history, evaluation, events = map(read_lines, (folder.history_path, folder.evaluation_path, folder.events_path))
     read = [problem for lines in (history, evaluation, events) for problem in lines.problems]
     meaning = _meaning(json.dumps(record["run"])) if record else _Meaning()
     command, remark = _command(record, meaning)
-    kept, _ = kept_scores(path)
+    shape = meaning.config.recipe.network.image_shape if meaning.config else None
+    data = images_in_words(mapping(record.get("data")), shape)
     return {
         "overview": seen.as_dict(),
         "title": seen.name,
         "charts": curves(history.rows, evaluation.rows, ABOUT),
         "marks": marks(history.rows, events.rows, record.get("changes")),
         "pictures": _pictures(folder) if pictures else [],
-        "scores": [*newest_scores(evaluation.rows), *kept],
+        "scores": [*newest_scores(evaluation.rows, data), *run.kept],
         **_settings(record, meaning.config, seen.recipe),
-        "changes": _changes(record.get("changes")),
+        "changes": changes_in(record.get("changes")),
         "environment": _environment(mapping(record.get("versions"))),
         "data": _data(mapping(record.get("data"))),
         "origin": _origin(record.get("imported")),
@@ -123,7 +127,7 @@ def _command(record: Mapping, meaning: _Meaning) -> tuple:
     """(the command that makes the run again, what is to be said of it); "" if there is none."""
     if isinstance(record.get("imported"), Mapping):
         return "", ""
-    changed = [str(each["step"]) for each in _changes(record.get("changes"))]
+    changed = [str(each["step"]) for each in changes_in(record.get("changes"))]
     said = f"Settings were changed at step {', '.join(changed)}; the command has the last ones from its beginning."
     return meaning.command, meaning.unable or (said if changed and meaning.command else "")
 
@@ -167,26 +171,18 @@ def _settings(record: Mapping, config: Optional[RunConfig], published: Optional[
             if name != "recipe"
         ],
         "configuration": [
-            {"name": text(name, 400), "value": plain(value)}
+            {"name": text(name, 400), "value": plain(value), **_whole(value)}
             for name, value in list(setting_paths(run).items())[:MOST_SETTINGS]
             if not name.startswith("recipe.run_defaults")
         ],
     }
 
 
-def _changes(entries: Any) -> list:
-    return [
-        {
-            "step": step_of(each.get("step")),
-            "settings": [
-                {"name": text(name, 200), "before": plain(values[0]), "after": plain(values[1])}
-                for name, values in mapping(each.get("settings")).items()
-                if isinstance(values, list) and len(values) == 2
-            ],
-        }
-        for each in (entries if isinstance(entries, list) else [])[:200]
-        if isinstance(each, dict)
-    ]
+def _whole(value: Any) -> dict:
+    """{"whole": a hash of the value} if a view has only a part of it: two values with the same beginning differ."""
+    if plain(value) == value:
+        return {}
+    return {"whole": hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()}
 
 
 def _environment(versions: Mapping) -> list:

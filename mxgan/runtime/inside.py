@@ -17,6 +17,7 @@ __all__ = ["Entry", "entries_inside", "json_inside", "open_inside", "refuse_link
 
 MOST_ENTRIES = 100_000  # of one folder, and of one run: a listing must end
 DEEPEST = 64  # levels of a file of JSON
+DEEPEST_FOLDER = 32  # levels of folders in a run; the way to each is opened anew, so time grows with their square
 _LONGEST_NUMBER = 300  # digits of a whole number; Python takes quadratic time for more
 
 
@@ -154,12 +155,13 @@ _NOT_PLAIN = "is a link or a device, which may lead out of the run; put the file
 def tree_inside(folder: Path) -> dict:
     """{names of a folder below `folder`: its entries, see `entries_inside`}, with () for `folder` itself.
 
-    It ends at MOST_ENTRIES entries in all.
+    It ends at MOST_ENTRIES entries in all, and does not go below DEEPEST_FOLDER levels.
     """
     found, seen, waiting = {}, 0, [()]
     while waiting and seen < MOST_ENTRIES:
         names = waiting.pop()
         found[names] = entries_inside(folder, *names)
         seen += len(found[names])
-        waiting += [(*names, entry.name) for entry in found[names] if entry.is_folder]
+        if len(names) < DEEPEST_FOLDER:
+            waiting += [(*names, entry.name) for entry in found[names] if entry.is_folder]
     return found
