@@ -58,10 +58,17 @@ def made_run(
     return path
 
 
-def made_evaluation(run: Path, name: str, **protocol) -> None:
-    """Add a file of `mxgan evaluate`, with a Fréchet distance of 12.5."""
+def made_evaluation(
+    run: Path, name: str, value: float = 12.5, classifier: str = "abcdef0123456789", data=DATA, **protocol
+) -> None:
+    """Add a file of `mxgan evaluate` with a Fréchet distance."""
     (run / "evaluation").mkdir(exist_ok=True)
-    result = {"value": 12.5, "standard_error": 0.25, "better": "min", "summary": "a distance"}
+    result = {"value": value, "standard_error": 0.25, "better": "min", "summary": "a distance"}
     told = {"checkpoint": 100, "weights": "raw", "samples": 10000, "seed": 0, **protocol}
-    told["reference"] = {"classifier": {"fingerprint": "abcdef0123456789"}, "split": None}
+    told["reference"] = {
+        "classifier": {"fingerprint": classifier},
+        "split": None,
+        "fingerprint": {key: data[key] for key in ("name", "count", "sha256")},
+        "image_shape": [1, 16, 16],
+    }
     (run / "evaluation" / name).write_text(json.dumps({"format": 1, "results": {"frechet": result}, "protocol": told}))

@@ -118,6 +118,15 @@ def test_all_lists_what_is_public(name):
     assert not {each for each in defined & set(public) if not getattr(module, each).__doc__}
 
 
+@pytest.mark.parametrize("name", INSIDE)
+def test_no_name_is_defined_twice(name):
+    """A merge of two branches may bring the same function twice."""
+    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+    for node in (each for each in ast.walk(tree) if isinstance(each, (ast.Module, ast.ClassDef))):
+        plain = [each for each in node.body if hasattr(each, "name") and not each.decorator_list]
+        assert len({each.name for each in plain}) == len(plain), [each.name for each in plain]
+
+
 def ruff_order(name: str) -> tuple:
     """Constants, then classes, then functions, each by the alphabet: the order that ruff holds `__all__` to."""
     return (0 if name.isupper() and len(name) > 1 else 1 if name[0].isupper() else 2, name)

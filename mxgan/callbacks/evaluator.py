@@ -14,6 +14,7 @@ from mxgan.evaluation.classifier import accuracy
 from mxgan.evaluation.evaluate import evaluated, gather
 from mxgan.evaluation.features import FeatureNetwork
 from mxgan.evaluation.reference import Reference, sample_chunks
+from mxgan.report.curves import AVERAGED
 from mxgan.runtime.line_file import LineFile
 from mxgan.runtime.progress import tracked
 from mxgan.training.sampler import Sampler
@@ -26,7 +27,6 @@ WHILE_TRAINING = ("swd", "frechet", "kernel", "classifier_score", "label_kl", "c
 SAMPLES = 1000
 IMAGES = 256  # the number of samples for the metrics of images, which cost more than all other metrics
 STEPS = "classifier_steps"  # in the state
-AVERAGED = "ema_"  # the prefix of the metrics of the generator's average
 
 
 class Evaluator(Measuring):

@@ -12,11 +12,11 @@ from typing import Callable, Optional, Union
 from mxgan.callbacks.base import Measuring, Periodic, fitting
 from mxgan.callbacks.event_files import EventFile, tensorboard_modules
 from mxgan.errors import CorruptFileError, MXGANError, first_line
-from mxgan.report.curves import CURVES
+from mxgan.report.curves import COUNTS, CURVES
 from mxgan.report.lines import read_lines
 from mxgan.report.marks import marks
 from mxgan.report.values import number
-from mxgan.runtime.config import setting_paths
+from mxgan.runtime.config import setting_paths, short_path
 from mxgan.runtime.files import open_plain
 from mxgan.runtime.paths import readable
 from mxgan.training.callback import Callback
@@ -35,9 +35,7 @@ TAGS = {
 OTHERS = "others/"  # the group of keys without a chart in that table
 EVALUATIONS = "evaluation/"  # the group of evaluation.jsonl
 MARKS = "marks"
-RECIPE = "recipe."  # before the settings of a recipe
 NO_SETTINGS = ("recipe.summary", "recipe.source", "recipe.run_defaults.")
-NO_CURVE = ("step", "samples", "images")  # the place of a line, and the numbers of images that an evaluation took
 
 
 class TensorBoard(Callback):
@@ -109,7 +107,7 @@ class TensorBoard(Callback):
         self._add_resumes(first, step)
         self._read, self._pictured = {}, set()
         self._add_rows(first)
-        self._add_pictures("*", lambda at: first <= at <= step)
+        self._add_pictures(lambda at: first <= at <= step)
         self._is_whole, self._is_due, self._is_new = True, False, False
 
     def _catch_up(self, trainer) -> None:
@@ -117,7 +115,7 @@ class TensorBoard(Callback):
         step = trainer.step
         self._add_rows()
         if any(isinstance(each, Periodic) and each.acted_at(step) for each in trainer.callbacks):
-            self._add_pictures(f"{step:06d}", lambda at: at == step)
+            self._add_pictures(lambda at: at == step)
 
     def _add_rows(self, first: int = 0) -> None:
         """Add the rows of step `first` and later that are new in the run's files."""
@@ -140,23 +138,22 @@ class TensorBoard(Callback):
             texts = [mark["text"] for mark in found]
             self._events.add(step, [self._events.text(MARKS, "\n\n".join(texts))])
 
-    def _add_pictures(self, number: str, is_due: Callable) -> None:
-        """Add the pictures with this number in their name, a pattern, whose step `is_due`."""
-        for path in sorted(self._folder.samples.glob(f"*-{number}.png")):
-            step = path.stem.rpartition("-")[2]
-            if path in self._pictured or not (step.isascii() and step.isdigit() and is_due(int(step))):
-                continue
-            picture = self._picture(path)
-            if picture is not None:
-                self._events.add(int(step), [picture], path.stat().st_mtime)
-            self._pictured.add(path)
+    def _add_pictures(self, is_due: Callable) -> None:
+        """Add the pictures whose step `is_due`, each once."""
+        for title, files in self._folder.all_pictures().items():
+            for step, path in files.items():
+                if path in self._pictured or not is_due(step):
+                    continue
+                picture = self._picture(title, path)
+                if picture is not None:
+                    self._events.add(step, [picture], path.stat().st_mtime)
+                self._pictured.add(path)
 
-    def _picture(self, path: Path):
+    def _picture(self, title: str, path: Path):
         """The summary of a picture of the run; None, with a warning, for a file that is no picture any more."""
-        title = readable(path.stem.rpartition("-")[0])
         try:
             with open_plain(path) as stream:
-                return self._events.picture(f"samples/{title}", stream.read())
+                return self._events.picture(f"samples/{readable(title)}", stream.read())
         except (MXGANError, OSError) as error:
             logger.warning("%s is not in the event files for TensorBoard: %s", path, first_line(error))
             return None
@@ -184,8 +181,7 @@ def settings_of(record: Mapping) -> dict:
     found = {}
     for path, value in setting_paths(record["run"]).items():
         if value is not None and not path.startswith(NO_SETTINGS):
-            name = path[len(RECIPE) :] if path.startswith(RECIPE) else path
-            found[name] = value if isinstance(value, (str, bool, int, float)) else json.dumps(value)
+            found[short_path(path)] = value if isinstance(value, (str, bool, int, float)) else json.dumps(value)
     return found
 
 
@@ -213,5 +209,5 @@ def _rows(path: Path, read: int) -> tuple:
 
 def _numbers(row: Mapping, tag: Callable) -> dict:
     """{tag: number} of a row; a null, which stands for NaN and infinity, has no point."""
-    found = {tag(key): number(value) for key, value in row.items() if key not in NO_CURVE}
+    found = {tag(key): number(value) for key, value in row.items() if key not in COUNTS}
     return {name: value for name, value in found.items() if value is not None}

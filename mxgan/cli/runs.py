@@ -26,8 +26,8 @@ STYLES = {"training": "green", "died": "red", "failed": "red", "unreadable": "re
 @click.argument("folder", default=DEFAULT, type=click.Path())
 @click.option("--sort", "field", metavar="FIELD", default="changed", show_default=True,
               help="changed or began, newest first; name, recipe, data or state; step, size or score.")  # fmt: skip
-@click.option("--diff", nargs=2, metavar="A B", type=click.Path(), help="Only what differs between two runs: settings "
-              "and scores. A run is a folder, or its name in FOLDER.")  # fmt: skip
+@click.option("--diff", nargs=2, metavar="A B", type=click.Path(), help="The settings in which two runs differ, and "
+              "their scores. A run is a folder, or its name in FOLDER.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with more than the table has.")
 @debug_option
 def runs(folder: str, field: str, diff: Optional[tuple], as_json: bool, debug: bool) -> None:
@@ -130,15 +130,17 @@ def _compare(paths: Sequence[Path], as_json: bool) -> None:
         say(json.dumps(found, indent=1))
         return
     names = run_labels(views)
+    settings = [[row["name"], *_values(row)] for row in found["settings"]]
+    scores = [[_measured(row), *map(_number, row["values"])] for row in found["scores"]]
     tables = (
-        _rows("settings", ["setting", *names], [[row["name"], *_values(row)] for row in found["settings"]]),
-        _rows("scores", ["score", *names], [[_measured(row), *map(_number, row["values"])] for row in found["scores"]]),
+        _rows(["setting", *names], settings, "There are no settings in which the runs differ."),
+        _rows(["score", *names], scores, "There are no scores."),
     )
     say("\n\n".join(tables))
 
 
-def _rows(what: str, head: list, rows: list) -> str:
-    return Table(head, rows).text() if rows else f"There are no {what} in which the runs differ."
+def _rows(head: list, rows: list, none: str) -> str:
+    return Table(head, rows).text() if rows else none
 
 
 def _values(row: dict) -> list:
@@ -149,9 +151,11 @@ def _values(row: dict) -> list:
 
 
 def _measured(row: dict) -> str:
-    """A metric with its unit, weights and number of samples."""
+    """A metric with its unit, weights and number of samples, and what keeps it apart from other rows."""
     samples = f"{row['samples']} samples" if row["samples"] else ""
-    told = ", ".join(filter(None, (row["unit"], "average" if row["weights"] == "average" else "", samples)))
+    told = ", ".join(
+        filter(None, (row["unit"], "average" if row["weights"] == "average" else "", samples, row["apart"]))
+    )
     return f"{row['metric']} ({told})" if told else row["metric"]
 
 

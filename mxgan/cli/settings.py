@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from mxgan.errors import ArgumentError
-from mxgan.runs.flag_settings import short_path
+from mxgan.runtime.config import short_path
 
 __all__ = ["Flag", "check_widths", "key_and_value", "refuse_flags"]
 

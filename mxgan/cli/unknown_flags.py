@@ -10,7 +10,7 @@ import click
 
 from mxgan.cli.streams import Command
 from mxgan.errors import MXGANError
-from mxgan.runs.flag_settings import short_path
+from mxgan.runtime.config import short_path
 
 __all__ = ["Setting", "TrainingCommand", "settings_of_recipes"]
 

@@ -10,14 +10,15 @@ from mxgan.report.lines import rows_by_step
 from mxgan.report.thinning import extremes
 from mxgan.report.values import number
 
-__all__ = ["AVERAGED", "CURVES", "Curve", "curves"]
+__all__ = ["AVERAGED", "COUNTS", "CURVES", "Curve", "curves"]
 
 MOST_ROWS = 4000  # of a chart; above, its rows are thinned
 MOST_CHARTS = 100
 MOST_NAMES = 200  # of the numbers in a file; a stranger may have written any number of them
 LONGEST_NAME = 100
 AVERAGED = "ema_"  # the prefix of the metrics of the generator's average
-NO_CURVES = ("step", "epoch", "samples", "images")
+COUNTS = ("step", "samples", "images")  # the place of a row, and the numbers of images that an evaluation took
+NO_CURVES = (*COUNTS, "epoch")
 
 
 class Curve(NamedTuple):

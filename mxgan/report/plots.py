@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
@@ -11,6 +12,9 @@ from mxgan.report.overlay import run_labels
 
 __all__ = ["charts_figure"]
 
+logger = logging.getLogger(__name__)
+
+MOST_PANELS = 40  # of one picture
 _OF_RUNS = ("tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink", "tab:olive")
 _STYLES = ("-", "--", "-.", ":")
 _OF_MARKS = {"resume": "tab:gray", "rollback": "tab:red", "diagnosis": "tab:orange", "change": "tab:green"}
@@ -24,10 +28,11 @@ def charts_figure(
     Parameters
     ----------
     views : of `mxgan.runs.view.run_view`. With several, the colour of a curve is that of its run.
-    charts : ids of charts, in this order; None: all.
+    charts : ids of charts, in this order, at most MOST_PANELS; None: all. If there are more, the first ones are drawn,
+        and a warning says so.
     smooth, kind : see `mxgan.pictures.figures.panels_figure`.
 
-    Raises ArgumentError for a chart that no run has, and if there is none.
+    Raises ArgumentError for a chart that no run has, for too many, and if there is none.
     """
     known = {chart["id"]: chart for view in reversed(views) for chart in view["charts"]}
     order = list(dict.fromkeys(chart["id"] for view in views for chart in view["charts"]))
@@ -36,7 +41,15 @@ def charts_figure(
         raise ArgumentError(f"{names}: the history has no values to draw. Train first, or give another run.")
     for name in charts or ():
         lookup("chart", name, order)
-    panels = [_panel(known[name], views) for name in dict.fromkeys(charts or order)]
+    wanted = list(dict.fromkeys(charts or order))
+    if len(wanted) > MOST_PANELS:
+        if charts:
+            raise ArgumentError(f"{len(wanted)} charts; one picture has at most {MOST_PANELS}. Name fewer (--charts).")
+        logger.warning(
+            "%d of %d charts are drawn, as many as a picture has; --charts NAME,… draws others: %s.",
+            MOST_PANELS, len(wanted), ", ".join(wanted[MOST_PANELS:]),
+        )  # fmt: skip
+    panels = [_panel(known[name], views) for name in wanted[:MOST_PANELS]]
     return panels_figure(panels, _title(views), kind, smooth)
 
 

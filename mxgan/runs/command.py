@@ -11,10 +11,10 @@ from typing import Any, NamedTuple, Optional
 from mxgan.errors import ArgumentError, MXGANError, listed
 from mxgan.recipes import RECIPES
 from mxgan.runs.config import RunConfig
-from mxgan.runs.flag_settings import SETTING_OF_FLAG, short_path
+from mxgan.runs.flag_settings import SETTING_OF_FLAG
 from mxgan.runs.given import SEVERAL, changes_of_several, default_config, with_full_paths
 from mxgan.runs.published import published_name
-from mxgan.runtime.config import override, setting_paths, to_dict
+from mxgan.runtime.config import override, setting_paths, short_path, to_dict
 
 __all__ = ["command_of"]
 

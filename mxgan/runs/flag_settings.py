@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["SETTING_OF_FLAG", "short_path"]
+__all__ = ["SETTING_OF_FLAG"]
 
 # Name of a flag of `mxgan train` → the setting of the run that it changes.
 SETTING_OF_FLAG = {
@@ -21,8 +21,3 @@ SETTING_OF_FLAG = {
         )
     },
 }  # fmt: skip
-
-
-def short_path(path: str) -> str:
-    """A setting's path as --set takes it, without the recipe before it."""
-    return path[len("recipe.") :] if path.startswith("recipe.") else path

@@ -23,6 +23,7 @@ __all__ = [
     "setting_groups",
     "setting_path",
     "setting_paths",
+    "short_path",
     "to_dict",
     "whole_number",
 ]
@@ -75,6 +76,15 @@ def from_dict(cls: type, values: Mapping, where: str = "configuration", prefix: 
 def setting_paths(config: Any, row_names: bool = False) -> dict:
     """{dotted path: value} of every setting in a configuration; `row_names`: the names of rows of tables too."""
     return {path: value for path, value in _walk(config, row_names) if not _is_group(value)}
+
+
+def short_path(path: str) -> str:
+    """The path of a setting of a run as --set takes it, without the recipe before it.
+
+    >>> short_path("recipe.network.ngf"), short_path("seed")
+    ('network.ngf', 'seed')
+    """
+    return path[len("recipe.") :] if path.startswith("recipe.") else path
 
 
 def setting_groups(config: Any) -> dict:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import logging
+import time
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from PIL import Image
 
 import mxgan
 from mxgan.cli import main
+from mxgan.errors import ArgumentError
 from mxgan.report.plots import charts_figure
 from mxgan.runs.view import run_view
 from tests.made_run import made_run, row
@@ -28,13 +31,14 @@ def run(tmp_path):
 
 def test_the_picture_of_a_run(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert run_mxgan("plot", run).stdout == "written: losses.png\n"
+    two = ("--charts", "losses,speed")
+    assert run_mxgan("plot", run, *two).stdout == "written: losses.png\n"
     before = (tmp_path / "losses.png").read_bytes()
     assert Image.open(io.BytesIO(before)).size[0] > 1000
     again = run_mxgan("plot", run)
     assert again.exit_code == 2
     assert "losses.png exists; give another name, or replace it (--overwrite)" in again.stderr
-    assert run_mxgan("plot", run, "--overwrite", "--smooth", 5).exit_code == 0
+    assert run_mxgan("plot", run, "--overwrite", "--smooth", 5, *two).exit_code == 0
     assert (tmp_path / "losses.png").read_bytes() != before
 
 
@@ -63,6 +67,17 @@ def test_a_bad_call_writes_nothing(run, tmp_path, monkeypatch, arguments, said):
     assert not list(tmp_path.glob("*.*g*"))
 
 
+def test_more_charts_than_a_picture_has_are_named(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("mxgan.report.plots.MOST_PANELS", 2)
+    view = run_view(made_run(tmp_path / "run", history=[{"step": 1, "a": 1.0, "b": 2.0, "c": 3.0}]))
+    with caplog.at_level(logging.WARNING):
+        first = charts_figure([view])
+    assert "2 of 3 charts are drawn, as many as a picture has; --charts NAME,… draws others: c." in caplog.text
+    assert first == charts_figure([view], ["a", "b"])
+    with pytest.raises(ArgumentError, match=r"3 charts; one picture has at most 2. Name fewer \(--charts\)."):
+        charts_figure([view], ["a", "b", "c"])
+
+
 def test_what_cannot_be_drawn_says_so(tmp_path):
     gone = run_mxgan("plot", tmp_path / "gone", "-o", tmp_path / "x.png")
     assert (gone.exit_code, "is not a folder; give the folder of a run" in gone.stderr) == (1, True)
@@ -89,6 +104,15 @@ def test_one_run_has_g_blue_and_d_red_and_several_have_a_colour_each(tmp_path):
     assert ORANGE not in one
     assert {BLUE, ORANGE} <= both
     assert RED not in both
+
+
+def test_hundreds_of_marks_are_drawn_in_a_moment(tmp_path):
+    view = run_view(made_run(tmp_path / "run", history=[row(1), row(9)]))
+    view["marks"] = [{"step": step, "kind": "resume", "text": "x"} for step in range(500)]
+    charts_figure([view], ["losses"])
+    began = time.process_time()
+    charts_figure([view], ["losses"])
+    assert time.process_time() - began < 1  # 2 s, were each a line of its own
 
 
 def test_a_diagnosis_is_a_vertical_line(tmp_path):

@@ -110,6 +110,7 @@ def test_what_differs_between_two_runs(folder):
     assert (missing.exit_code, "nothing is not a folder" in missing.stderr) == (1, True)
 
 
+@pytest.mark.long
 def test_a_reader_that_has_seen_enough_ends_it_quietly(folder):
     command = [sys.executable, "-m", "mxgan", "runs", str(folder)]
     with subprocess.Popen(

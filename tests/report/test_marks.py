@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mxgan.report.marks import marks
+from mxgan.report.marks import changes_in, marks
 
 DIAGNOSIS = {"name": "mode_collapse", "evidence": "for 100 steps the images are alike", "remedy": "Lower the rate."}
 ROLLBACK = {
@@ -58,5 +58,14 @@ def test_texts_and_their_number_are_bounded():
     long = {**DIAGNOSIS, "evidence": "x" * 10**6}
     history = [{"step": step, "diagnoses": [long]} for step in range(1000)]
     found = marks(history, [], None)
-    assert len(found) == 500
+    assert [mark["step"] for mark in found] == list(range(500, 1000))  # the newest
+    assert [mark["text"].endswith(" 500 earlier marks are not shown.") for mark in found] == [True] + [False] * 499
     assert max(len(mark["text"]) for mark in found) < 2000
+
+
+def test_of_many_changes_the_newest_are_there_and_what_is_left_out_is_counted():
+    entries = [{"step": step, "settings": {f"s{index}": [0, 1] for index in range(23)}} for step in range(300)]
+    assert [each["step"] for each in changes_in(entries)] == list(range(100, 300))
+    found = marks([], [], entries)
+    assert [mark["step"] for mark in found] == list(range(100, 300))
+    assert found[-1]["text"].endswith("; s19 0 → 1; and 3 more.")

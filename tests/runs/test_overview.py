@@ -75,6 +75,13 @@ def test_a_process_that_is_killed_was_training_and_has_died(tmp_path):
     assert found.eta_seconds is None
 
 
+@pytest.mark.parametrize("history, saved, found", [(40, 80, (80, 1)), (80, 40, (80, 1)), (10, 50, (50, 0))])
+def test_a_checkpoint_may_be_newer_than_the_last_line_of_the_history(tmp_path, history, saved, found):
+    run = made_run(tmp_path / "run", history=[row(history)], events=[begin(began="another boot")], saved=saved)
+    seen = overview(run)
+    assert (seen.state, (seen.step, seen.epoch)) == ("training", found)
+
+
 def begin(**others):
     return {"event": "begin", "time": time.time() - 50, "step": 0, "last_step": 100, "pid": 1, "host": "", **others}
 
@@ -165,6 +172,32 @@ def test_a_score_of_mxgan_evaluate_counts_where_the_training_has_none(tmp_path):
     assert overview(run).best["metric"] == "ema_frechet"  # the average is what a run is judged by
     write_lines(run / "evaluation.jsonl", scores({"ema_frechet": 20.0}))
     assert overview(run).best["value"] == 20.0
+
+
+def test_only_scores_that_can_be_compared_make_the_best_one(tmp_path):
+    """A hundred samples give another distance than ten thousand, and so does another classifier."""
+    run = made_run(tmp_path / "run")
+    for name, value, protocol in (
+        ("000100-100.json", 3.0, {"samples": 100}),
+        ("000100.json", 12.5, {}),
+        ("000080.json", 11.5, {"checkpoint": 80}),
+        ("000090-0a1b2c3d.json", 5.0, {"checkpoint": 90, "classifier": "another"}),
+    ):
+        made_evaluation(run, name, value, **protocol)
+    best = overview(run).best
+    assert (best["value"], best["step"]) == (11.5, 80)
+    rows = [
+        {"step": step, "frechet": value, "swd": value, "samples": 1000, "classifier": {"fingerprint": name}}
+        for step, value, name in ((10, 1.0, "old"), (20, 4.0, "new"), (30, 6.0, "new"))
+    ]
+    write_lines(run / "evaluation.jsonl", rows)
+    assert overview(run).best["value"] == 4.0
+    for each in rows:
+        del each["frechet"]
+    write_lines(run / "evaluation.jsonl", rows)
+    for path in (run / "evaluation").iterdir():
+        path.unlink()
+    assert overview(run).best["value"] == 1.0  # no classifier looks at it for the sliced Wasserstein distance
 
 
 def test_a_recipe_of_ones_own_has_no_published_name(tmp_path):

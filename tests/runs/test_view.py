@@ -15,7 +15,7 @@ import pytest
 import mxgan
 from mxgan.runs.comparison import compare
 from mxgan.runs.view import run_view
-from tests.made_run import VERSIONS, made_evaluation, made_run, row
+from tests.made_run import DATA, VERSIONS, made_evaluation, made_run, row
 from tests.support import StopAt, tiny_config
 
 KEYS = {
@@ -74,9 +74,20 @@ def test_scores_have_their_protocol(tmp_path):
     kept = found[("frechet", "raw", "evaluation/000100.json")]
     assert (kept["error"], kept["samples"], kept["classifier"], kept["better"]) == (0.25, 10000, "abcdef012345", "min")
     assert ["reference.classifier.fingerprint", "abcdef0123456789"] in kept["protocol"]
+    assert kept["data"] == "digits 000000000000, 1×16×16"
     assert ["classifier.steps", "3"] in found[("frechet", "raw", "evaluation.jsonl")]["protocol"]
     assert view["problems"] == ["evaluation/notes.json is not a file of `mxgan evaluate`."]
     assert [chart["id"] for chart in view["charts"]] == ["swd", "frechet", "unknown"]
+
+
+def test_numbers_of_a_protocol_are_no_words(tmp_path):
+    run = made_run(tmp_path / "run")
+    made_evaluation(run, "000100.json", seed=1, checkpoint=0, settings={"a": True, "b": False, "c": 1.0, "d": {}})
+    told = dict(run_view(run)["scores"][0]["protocol"])
+    assert {key: told[key] for key in ("seed", "checkpoint", "settings.a", "settings.b", "settings.c")} == {
+        "seed": "1", "checkpoint": "0", "settings.a": "yes", "settings.b": "no", "settings.c": "1.0",
+    }  # fmt: skip
+    assert (told["settings.d"], told["reference.split"]) == ("none", "none")
 
 
 def test_changes_marks_and_the_environment(tmp_path):
@@ -149,8 +160,37 @@ def test_what_differs_between_runs(tmp_path):
     assert compare([first, first])["settings"] == []
 
 
+@pytest.mark.parametrize("other", [{"classifier": "another"}, {"data": {**DATA, "sha256": "1" * 64}}])
+def test_scores_by_another_classifier_or_of_other_images_have_no_best_one(tmp_path, other):
+    runs = [made_run(tmp_path / name) for name in "abc"]
+    for run, value, more in zip(runs, (3.0, 2.0, 1.0), ({}, {}, other)):
+        made_evaluation(run, "000100.json", value, **more)
+    first, second = compare(runs)["scores"]
+    assert (first["values"], first["best"]) == ([3.0, 2.0, None], 1)
+    assert (second["values"], second["best"]) == ([None, None, 1.0], None)
+    assert first["apart"] != second["apart"]
+    assert all(next(iter(other)) in each["apart"] for each in (first, second))
+    assert compare(runs[:2])["scores"][0]["apart"] == ""
+
+
+def test_settings_that_differ_behind_the_end_of_what_is_shown_differ(tmp_path):
+    settings = [
+        {"text": "x" * 5000 + end, "list": [*range(300), end], "deep": [[[[[[[[end]]]]]]]], "same": "x" * 5000}
+        for end in "ab"
+    ]
+    runs = []
+    for index, added in enumerate(settings):
+        run = made_run(tmp_path / str(index))
+        record = json.loads((run / "config.json").read_text())
+        record["run"].update(added)
+        (run / "config.json").write_text(json.dumps(record))
+        runs.append(run)
+    assert [each["name"] for each in compare(runs)["settings"]] == ["text", "list", "deep"]
+
+
 NASTY = (
-    None, True, 0, -1, 10**30, 1e308, float("nan"), float("inf"), "", "x" * 5000, "\ud800", "../../etc/passwd", [], {},
+    [1], {"name": 1}, None, True, 0, -1, 10**30, 1e308, float("nan"), float("inf"), "", "x" * 5000, "\ud800",
+    "../../etc/passwd", [], {},
     [[]], {"a": {"b": {"c": {"d": {"e": {"f": {"g": 1}}}}}}}, "<script>", "{dataset:>99999999}", [1] * 1000, "null",
 )  # fmt: skip
 
@@ -189,6 +229,29 @@ def with_another_value(content: bytes, draw: random.Random) -> str:
         place = place[key]
     lines[index] = json.dumps(value)
     return "\n".join(lines)
+
+
+def places(value, path=()):
+    """The ways to all values in a value of JSON."""
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield (*path, key)
+        yield from places(value[key], (*path, key))
+
+
+@pytest.mark.parametrize("bad", [[1], {"name": [1]}])
+def test_a_list_or_a_mapping_at_every_place_of_the_settings(tmp_path, bad):
+    run = made_run(tmp_path / "run", history=[row(5)])
+    content = (run / "config.json").read_text()
+    ways = list(places(json.loads(content)["run"]))
+    assert ("recipe", "network", "name") in ways
+    for way in ways:
+        record = json.loads(content)
+        place = record["run"]
+        for key in way[:-1]:
+            place = place[key]
+        place[way[-1]] = bad
+        (run / "config.json").write_text(json.dumps(record))
+        assert run_view(run)["overview"]["step"] == 5, way
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 40))])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
@@ -60,6 +61,16 @@ def test_links_and_pipes_are_no_entries(folder):
     tree = tree_inside(folder)
     assert tree.keys() == {(), ("sub",)}
     assert [(each.name, each.size) for each in tree[("sub",)]] == [("a.json", 10)]
+
+
+def test_a_chain_of_many_folders_ends_at_a_bound(tmp_path):
+    inner = tmp_path
+    for _ in range(300):
+        inner = inner / "a"
+        inner.mkdir()
+    began = time.process_time()
+    assert len(tree_inside(tmp_path)) == 33
+    assert time.process_time() - began < 0.2
 
 
 def test_a_file_that_is_too_large_is_not_read(folder):
