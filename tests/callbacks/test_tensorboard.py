@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +21,9 @@ import mxgan
 from mxgan.callbacks.event_files import EventFile, tensorboard_modules
 from mxgan.callbacks.tensorboard import TAGS, TensorBoard, tag_of
 from mxgan.errors import ArgumentError, OutputError, RunFolderError, RuntimeUnavailableError
+from mxgan.runs.config import config_of_record
+from mxgan.runtime.config import to_dict
+from tests.made_run import made_run, row, write_lines
 from tests.optional import needed
 from tests.support import Spoil, StopAt, tiny_config
 from tests.tiny_run import Training, contents, differences, history, tiny_flags
@@ -64,10 +68,10 @@ def expected_scalars(folder) -> dict:
     """What the files of a run say, as float32, which is what TensorBoard keeps."""
     found: dict = {}
     for name, tag in (("history.jsonl", tag_of), ("evaluation.jsonl", "evaluation/{}".format)):
-        for row in rows(folder / name):
-            for key, value in row.items():
+        for each in rows(folder / name):
+            for key, value in each.items():
                 if isinstance(value, (int, float)) and key not in ("step", "samples", "images"):
-                    found.setdefault(tag(key), []).append((row["step"], float(np.float32(value))))
+                    found.setdefault(tag(key), []).append((each["step"], float(np.float32(value))))
     return found
 
 
@@ -185,6 +189,51 @@ def test_a_run_that_is_killed_and_resumed_has_each_point_once(tmp_path):
     assert step % 5 == 0
 
 
+def driven(folder, *steps, state=None):
+    """Call TensorBoard over a run that the test has made: at the first of the steps it begins; returns its state."""
+    callback = TensorBoard(folder)
+    trainer = SimpleNamespace(step=steps[0], callbacks=[callback])
+    callback.restore({} if state is None else state)
+    callback.on_fit_begin(trainer)
+    for step in steps[1:]:
+        callback.on_step_begin(trainer)
+        trainer.step = step
+        with (folder / "history.jsonl").open("a") as lines:
+            lines.write(json.dumps(row(step)) + "\n")
+        callback.on_step_end(trainer, None, None)
+    callback.on_fit_end(trainer)
+    kept = callback.state()
+    callback.close(trainer)
+    return kept
+
+
+def with_pictures(run, *steps):
+    for step in steps:
+        Image.fromarray(np.full((8, 8), step, np.uint8)).save(run / "samples" / f"gout-{step:06d}.png")
+    return run
+
+
+def test_a_session_hides_what_the_run_has_forgotten(tmp_path):
+    run = made_run(tmp_path / "run", history=[])
+    state = driven(run, 0, 2, 4, 7)
+    assert [step for step, _ in scalars(assert_same_as_files(run))["losses/G"]] == [2, 4, 7]
+    write_lines(run / "history.jsonl", [row(2), row(4)])  # as a resume at step 5 cuts it
+    driven(run, 5, 6, 8, state=state)
+    assert [step for step, _ in scalars(assert_same_as_files(run))["losses/G"]] == [2, 4, 6, 8]
+    driven(run, 8, 9, state={})  # that had no event files up to its checkpoint: its whole past is written once more
+    assert [step for step, _ in scalars(assert_same_as_files(run))["losses/G"]] == [2, 4, 6, 8, 9]
+
+
+def test_a_run_without_event_files_gets_its_past(tmp_path):
+    evaluation = [{"step": 3, "swd": 2.5, "samples": 64}]
+    run = made_run(tmp_path / "run", history=[row(2), row(5, own=None)], evaluation=evaluation)
+    driven(with_pictures(run, 4), 5, 7)
+    found = assert_same_as_files(run)
+    assert [step for step, _ in scalars(found)["losses/G"]] == [2, 5, 7]
+    assert scalars(found)["evaluation/swd"] == [(3, 2.5)]
+
+
+@pytest.mark.long
 def test_what_a_stopped_run_forgets_on_resume_is_hidden(tmp_path):
     """It stops at step 7: that line of the history has one step only, the scores are of no interval; both are cut."""
     folder = trained(config(**WHOLE), tmp_path / "run", StopAt(7))
@@ -196,6 +245,7 @@ def test_what_a_stopped_run_forgets_on_resume_is_hidden(tmp_path):
     assert after["losses/G"][:3] == before["losses/G"][:3]
 
 
+@pytest.mark.long
 def test_a_run_that_had_no_event_files_gets_its_past(tmp_path):
     folder = trained(config(steps=5, tensorboard=False), tmp_path / "run")
     assert_same_as_files(resumed(folder, steps=7, tensorboard=True).path)
@@ -203,6 +253,7 @@ def test_a_run_that_had_no_event_files_gets_its_past(tmp_path):
     assert_same_as_files(resumed(folder, steps=11, tensorboard=True).path)
 
 
+@pytest.mark.long
 def test_a_run_that_starts_again_hides_all_that_was(tmp_path):
     settings = config(steps=8, checkpoint_every=100)
     session = mxgan.start(settings, tmp_path / "run", "none", progress=False, callbacks=[Break(6)])
@@ -236,12 +287,12 @@ def test_a_rollback_has_each_point_once_and_a_mark(tmp_path):
 
 
 def test_changed_settings_are_marks(tmp_path):
-    folder = trained(config(steps=4, checkpoint_every=4), tmp_path / "run")
-    changed = config(steps=6, seed=3)
-    mxgan.resume(folder.path, changed, display="none", progress=False, allow_changes=True).run()
-    assert texts(seen(folder.path)) == [
-        (4, "Resumed at step 4; it had finished before.\n\nSettings changed: seed 0 → 3.")
-    ]
+    begins = [{"event": "begin", "step": step} for step in (0, 4)]
+    events = [begins[0], {"event": "end", "step": 4, "how": "finished"}, begins[1]]
+    changes = [{"step": 4, "settings": {"seed": [0, 3]}}]
+    run = made_run(tmp_path / "run", history=[row(4)], events=events, changes=changes)
+    driven(run, 4, 6)
+    assert texts(seen(run)) == [(4, "Resumed at step 4; it had finished before.\n\nSettings changed: seed 0 → 3.")]
 
 
 def test_it_is_a_callback_of_ones_own_too(tmp_path):
@@ -251,6 +302,7 @@ def test_it_is_a_callback_of_ones_own_too(tmp_path):
         trained(config(steps=4), tmp_path / "twice", TensorBoard(tmp_path / "twice"))
 
 
+@pytest.mark.long
 def test_epochs_and_pictures_of_other_recipes(tmp_path):
     settings = config(epochs=1, limit=96, sample_every="epoch", checkpoint_every="epoch", evaluate_every=3)
     recipe = replace(settings.recipe, pictures=("strip", "scores", "losses"))
@@ -280,23 +332,16 @@ def test_pytorch_is_not_imported_for_it(monkeypatch):
 
 @pytest.mark.parametrize("target", ["folder", "file"])
 def test_links_lead_out_of_the_run_and_are_refused_before_the_first_step(tmp_path, target):
-    folder = trained(config(steps=2), tmp_path / "run")
-    outside = tmp_path / "outside"
+    run, outside = made_run(tmp_path / "run"), tmp_path / "outside"
     outside.mkdir()
     if target == "folder":
-        for path in (folder.path / "tensorboard").iterdir():
-            path.unlink()
-        (folder.path / "tensorboard").rmdir()
-        (folder.path / "tensorboard").symlink_to(outside)
+        (run / "tensorboard").symlink_to(outside)
         expected = "tensorboard is a link, and a run writes only inside its own folder"
     else:
-        (folder.path / "tensorboard").rename(folder.path / "moved")
-        (folder.path / "tensorboard").write_text("a file")
+        (run / "tensorboard").write_text("a file")
         expected = "cannot be made: File exists"
-    session = mxgan.resume(folder.path, steps=4, display="none", progress=False)
     with pytest.raises(RunFolderError, match=expected):
-        session.run()
-    assert session.trainer.step == 2
+        TensorBoard(run).on_fit_begin(None)
     assert list(outside.iterdir()) == []
 
 
@@ -309,6 +354,28 @@ def test_an_event_file_that_becomes_a_link_is_an_error(tmp_path):
         events.add(1, [events.scalars({"a": 1.0})])
 
 
+def test_a_full_disk_is_an_error_and_leaves_whole_events(tmp_path):
+    (tmp_path / "tensorboard").mkdir()
+    events, threads = EventFile(tmp_path / "tensorboard"), threading.active_count()
+    before, steps = signal.signal(signal.SIGXFSZ, signal.SIG_IGN), []
+
+    def fill():
+        for step in range(1000):
+            events.add(step, [events.scalars({"losses/G": 1.0})])
+            steps.append(step)
+
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
+        with pytest.raises(OutputError, match=r"events\.out\.tfevents\.0000000001 cannot be written: File too large"):
+            fill()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        signal.signal(signal.SIGXFSZ, before)
+    assert threading.active_count() == threads
+    assert [at for at, _ in scalars(seen(tmp_path))["losses/G"]] == steps
+
+
+@pytest.mark.long
 def test_a_full_disk_ends_the_training_in_words_and_leaves_whole_events(tmp_path):
     """No thread waits, and the last event is whole or absent."""
     most = 300_000
@@ -332,12 +399,11 @@ def test_a_full_disk_ends_the_training_in_words_and_leaves_whole_events(tmp_path
 
 
 def test_a_picture_that_is_broken_is_left_out_with_a_warning(tmp_path, caplog):
-    folder = trained(config(steps=8, tensorboard=False), tmp_path / "run")
-    (folder.samples / "gout-000004.png").write_bytes(b"no picture")
+    run = made_run(tmp_path / "run", history=[row(8)], pictures=("gout-000004.png",))  # three bytes
     with caplog.at_level(logging.WARNING):
-        resumed(folder, steps=10, tensorboard=True)
+        driven(with_pictures(run, 6, 8), 8, 9)
     assert "gout-000004.png is not in the event files for TensorBoard: cannot identify image file" in caplog.text
-    assert [each.step for each in seen(folder.path).Images("samples/gout")] == [8, 10]
+    assert [each.step for each in seen(run).Images("samples/gout")] == [6, 8]
 
 
 def test_every_key_of_the_documented_history_has_a_group():
@@ -350,10 +416,9 @@ def test_every_key_of_the_documented_history_has_a_group():
 
 
 def test_old_runs_and_a_flag_that_changes_nothing_else(tmp_path):
-    folder = trained(config(steps=2, tensorboard=False), tmp_path / "run")
-    record = json.loads(folder.config_path.read_text())
+    settings = config(steps=2, tensorboard=False)
+    record = {"run": to_dict(settings)}
     assert record["run"].pop("tensorboard") is False
-    folder.config_path.write_text(json.dumps(record))
-    assert resumed(folder, steps=4, tensorboard=True).read_config()["run"]["tensorboard"] is True
+    assert config_of_record(record) == settings
     with pytest.raises(ArgumentError, match="tensorboard is 1; give True or False"):
         config(steps=2, tensorboard=1)

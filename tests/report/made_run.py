@@ -1,4 +1,4 @@
-"""A run's folder made by hand: the files that pages read, with values that a test knows. No network, no training."""
+"""A run's folder made by hand with real pictures, for pages: `tests.made_run`, and what a page needs besides."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from mxgan.runtime.config import to_dict
+from tests.made_run import DATA, made_run
 
 KINDS = ("gout", "diff", "data")
 
@@ -38,10 +41,8 @@ def grid(step: int, kind: str, side: int = 64) -> np.ndarray:
 
 def make_run(folder: Path, record: dict, steps=range(10, 410, 10), pictures=range(100, 500, 100), **texts) -> Path:
     """Write the files of a run; `record` is config.json, texts are further files by their names."""
-    (folder / "samples").mkdir(parents=True)
-    (folder / "checkpoints").mkdir()
+    made_run(folder, [history_row(step) for step in steps])
     (folder / "config.json").write_text(json.dumps(record))
-    (folder / "history.jsonl").write_text("".join(json.dumps(history_row(step)) + "\n" for step in steps))
     for step in pictures:
         for kind in KINDS:
             Image.fromarray(grid(step, kind)).save(folder / "samples" / f"{kind}-{step:06d}.png")
@@ -52,7 +53,10 @@ def make_run(folder: Path, record: dict, steps=range(10, 410, 10), pictures=rang
 
 def record_of(config, **more) -> dict:
     """config.json of a run with this configuration."""
-    from mxgan.runtime.config import to_dict
-
-    data = {"name": config.dataset, "count": 1797, "sha256": "0" * 64, "classes": [str(each) for each in range(10)]}
-    return {"run": to_dict(config), "stamp": "2026_01_01-00_00", "data": data, "versions": {"mxgan": "0.1.0"}, **more}
+    return {
+        "run": to_dict(config),
+        "stamp": "2026_01_01-00_00",
+        "data": {**DATA, "name": config.dataset},
+        "versions": {"mxgan": "0.1.0"},
+        **more,
+    }

@@ -61,6 +61,7 @@ def lines_in(path):
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
+@pytest.mark.long
 def test_a_process_that_is_killed_was_training_and_has_died(tmp_path):
     training = Training(tmp_path / "run", tiny_flags(100_000, log_every=1, sample_every=100_000))
     try:
