@@ -237,7 +237,9 @@ mxgan.add("explorer", (() => {
     showCheckpoints();
     mxgan.shelf.fill({ state, facts, find, ask, say, draw, change });
     box.hidden = false;
+    find("loading").textContent = "The first picture is being drawn …";
     await draw();
+    find("loading").textContent = "";
     mxgan.shelf.draw();
   }
 
