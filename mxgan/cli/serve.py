@@ -57,8 +57,8 @@ def _folder(folder: str) -> Path:
 def _serve(folder: Path, host: str, port: int, token: Optional[str], others: tuple, nice: int) -> None:
     from mxgan.web.addresses import address_text, listen, names_of, resolved
     from mxgan.web.app import make_app
-    from mxgan.web.explorer import explorer_routes
-    from mxgan.web.explorer_studio import Studio
+    from mxgan.web.explorer.routes import explorer_routes
+    from mxgan.web.explorer.studio import Studio
     from mxgan.web.server import run_until_signal
     from mxgan.web.site import Site
     from mxgan.web.tokens import Token, checked_token

@@ -15,7 +15,7 @@ from mxgan.errors import ArgumentError, MXGANError
 from mxgan.report.page import render
 from mxgan.report.values import in_utf_8
 from mxgan.web import pages, pictures
-from mxgan.web.explorer_worker import ReplacedError
+from mxgan.web.explorer.worker import ReplacedError
 from mxgan.web.folder import NotServedError
 from mxgan.web.security import Guard
 from mxgan.web.site import Site

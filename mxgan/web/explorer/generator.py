@@ -20,7 +20,7 @@ from mxgan.runs.sources import source_of
 from mxgan.runtime import mx
 from mxgan.runtime.draws import truncated
 from mxgan.training.sampler import Sampler
-from mxgan.web.explorer_points import MOST_DIRECTIONS, PARTS, Point, Wanted
+from mxgan.web.explorer.points import MOST_DIRECTIONS, PARTS, Point, Wanted
 
 __all__ = ["Generator", "Judge", "Place", "Score"]
 

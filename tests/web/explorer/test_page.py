@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 
-from tests.web.explorer_site import BY_CLASS, digits, pixels_of, run_by_class, run_with_average, served
+from tests.web.explorer.site import BY_CLASS, digits, pixels_of, run_by_class, run_with_average, served
 from tests.web.serving import wait_for
 
 WAIT = 20_000  # milliseconds

@@ -22,10 +22,10 @@ from mxgan.runs.data import data_record
 from mxgan.runs.nearest import nearest_images
 from mxgan.runtime import mx
 from mxgan.training.run_folder import RunFolder
-from mxgan.web.explorer_neighbours import Neighbours
-from mxgan.web.explorer_points import Wanted
+from mxgan.web.explorer.neighbours import Neighbours
+from mxgan.web.explorer.points import Wanted
 from tests.support import tiny_config
-from tests.web.explorer_site import served
+from tests.web.explorer.site import served
 
 
 @pytest.fixture

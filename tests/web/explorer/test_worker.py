@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from mxgan.web.explorer_worker import NICE, ReplacedError, Worker
+from mxgan.web.explorer.worker import NICE, ReplacedError, Worker
 from mxgan.web.workers import BusyError
 
 

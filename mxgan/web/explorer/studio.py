@@ -16,8 +16,8 @@ from typing import Callable, NamedTuple, Optional
 
 from mxgan.errors import CheckpointError
 from mxgan.runtime.inside import json_inside, refuse_links
-from mxgan.web.explorer_points import FARTHEST, MOST_KEPT, MOST_SEED, PARTS, Wanted
-from mxgan.web.explorer_worker import IDLE, Worker
+from mxgan.web.explorer.points import FARTHEST, MOST_KEPT, MOST_SEED, PARTS, Wanted
+from mxgan.web.explorer.worker import IDLE, Worker
 
 __all__ = ["Download", "Studio"]
 
@@ -107,7 +107,7 @@ class Studio:
         """(the generator of a request, its step), loaded if it is not kept."""
         from mxgan.runs.own_images import open_without_links
         from mxgan.training.checkpoint_choice import chosen_checkpoint
-        from mxgan.web.explorer_generator import Generator
+        from mxgan.web.explorer.generator import Generator
 
         folder, config = open_without_links(run)
         if wanted.checkpoint == "best":
@@ -159,7 +159,7 @@ class Studio:
 
     def _read(self, key: tuple):
         from mxgan.runs.own_images import open_without_links
-        from mxgan.web.explorer_neighbours import Neighbours
+        from mxgan.web.explorer.neighbours import Neighbours
 
         return _kept(self._neighbours, key, MOST_RUNS, lambda: Neighbours(*open_without_links(key[0])))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mxgan.errors import ArgumentError
-from mxgan.web.explorer_points import Point, Wanted, wanted
+from mxgan.web.explorer.points import Point, Wanted, wanted
 
 
 def asked(query: str) -> Wanted:

@@ -26,10 +26,10 @@ from mxgan.pictures.latents.paths import interpolation
 from mxgan.runs.model import model_of
 from mxgan.runtime.draws import truncated
 from mxgan.training.checkpoint import parameter_file, sha256_of
-from mxgan.web.explorer_generator import Generator
-from mxgan.web.explorer_points import Point, Wanted
+from mxgan.web.explorer.generator import Generator
+from mxgan.web.explorer.points import Point, Wanted
 from tests.support import DCGAN_SIZES, tiny_config
-from tests.web.explorer_site import (
+from tests.web.explorer.site import (
     BY_CLASS,
     digits,
     pixels_of,

@@ -2,14 +2,14 @@
 
 ::
 
-    GET /explore/{id}/                  the page; its query is the state, see explorer_points.py
+    GET /explore/{id}/                  the page; its query is the state, see points.py
     GET /api/explore/{id}/facts         checkpoints, classes, directions …: JSON
     GET /api/explore/{id}/image         the image as a data: URI, with D's score: JSON
     GET /api/explore/{id}/nearest       the nearest training image: JSON
     GET /api/explore/{id}/image.png     the image as a file
     GET /api/explore/{id}/latent.npy    the latent as a file
 
-All take the parameters of explorer_points.py. A page names itself in the header X-Viewer: its newer request takes the
+All take the parameters of points.py. A page names itself in the header X-Viewer: its newer request takes the
 place of an older one that still waits, which is answered by 409. Errors are JSON, {"error": text}.
 """
 
@@ -28,8 +28,8 @@ from starlette.routing import Route
 from mxgan.errors import ArgumentError
 from mxgan.report.page import render
 from mxgan.report.values import in_utf_8
-from mxgan.web.explorer_points import Wanted, wanted
-from mxgan.web.explorer_studio import Download, Studio
+from mxgan.web.explorer.points import Wanted, wanted
+from mxgan.web.explorer.studio import Download, Studio
 from mxgan.web.folder import address_of, root_of
 from mxgan.web.site import Site
 

@@ -28,8 +28,8 @@ pytest.importorskip("uvicorn", reason="the server needs the extra web")
 
 from mxgan.web.addresses import listen, names_of, resolved
 from mxgan.web.app import make_app
-from mxgan.web.explorer import explorer_routes
-from mxgan.web.explorer_studio import Studio
+from mxgan.web.explorer.routes import explorer_routes
+from mxgan.web.explorer.studio import Studio
 from mxgan.web.server import server_of
 from mxgan.web.site import Site
 from mxgan.web.tokens import Token

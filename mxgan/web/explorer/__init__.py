@@ -1,0 +1,1 @@
+"""The explorer of a generator in the server: links, the thread that draws, and what it keeps."""
