@@ -101,7 +101,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["mxgan", "mxgan.*"]),
-    package_data={"mxgan.export": ["templates/*"], "mxgan.report": ["templates/*", "assets/*"]},
+    package_data={"mxgan.export": ["templates/*"], "mxgan.pictures.report": ["templates/*", "assets/*"]},
     python_requires=">=3.9",
     install_requires=BASE,
     extras_require={

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -122,6 +123,23 @@ class StopAt(Callback):
     def on_step_end(self, trainer, batch, result):
         if trainer.step == self.at:
             trainer.stop("test")
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of this number that has not ended."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            return stat.read().rpartition(b")")[2].split()[0] != b"Z"
+    except FileNotFoundError:
+        return False
+
+
+def gone_within(seconds: float, pid: int) -> bool:
+    """Whether the process ends within so many seconds."""
+    until = time.monotonic() + seconds
+    while is_alive(pid) and time.monotonic() < until:
+        time.sleep(0.02)
+    return not is_alive(pid)
 
 
 def random_sampler(network, batch_size=8, seed=0, **settings):

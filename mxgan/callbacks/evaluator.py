@@ -14,7 +14,7 @@ from mxgan.evaluation.classifier import accuracy
 from mxgan.evaluation.evaluate import evaluated, gather
 from mxgan.evaluation.features import FeatureNetwork
 from mxgan.evaluation.reference import Reference, sample_chunks
-from mxgan.report.curves import AVERAGED
+from mxgan.pictures.report.curves import AVERAGED
 from mxgan.runtime.line_file import LineFile
 from mxgan.runtime.progress import tracked
 from mxgan.training.sampler import Sampler

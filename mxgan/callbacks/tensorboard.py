@@ -12,10 +12,10 @@ from typing import Callable, Optional, Union
 from mxgan.callbacks.base import Measuring, Periodic, fitting
 from mxgan.callbacks.event_files import EventFile, tensorboard_modules
 from mxgan.errors import CorruptFileError, MXGANError, first_line
-from mxgan.report.curves import COUNTS, CURVES
-from mxgan.report.lines import read_lines
-from mxgan.report.marks import marks
-from mxgan.report.values import number
+from mxgan.pictures.report.curves import COUNTS, CURVES
+from mxgan.pictures.report.lines import read_lines
+from mxgan.pictures.report.marks import marks
+from mxgan.pictures.report.values import number
 from mxgan.runtime.config import setting_paths, short_path
 from mxgan.runtime.files import open_plain
 from mxgan.runtime.paths import readable

@@ -159,7 +159,11 @@ def _charts(incomplete: str) -> list:
     """The names of --charts, after those and their commas that stand there."""
     before, comma, _ = incomplete.rpartition(",")
     taken = before.split(",")
-    return [f"{before}{comma}{name}" for name in _table("report/curves.py", "CURVES")(incomplete) if name not in taken]
+    return [
+        f"{before}{comma}{name}"
+        for name in _table("pictures/report/curves.py", "CURVES")(incomplete)
+        if name not in taken
+    ]
 
 
 def _runs(incomplete: str) -> list:

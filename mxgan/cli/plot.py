@@ -33,7 +33,7 @@ def plot(runs: tuple, output: str, charts: Optional[str], smooth: int, overwrite
     with readable_errors(debug):
         from mxgan.cli.outputs import check_ending, check_new_file
         from mxgan.pictures.figures import FIGURES
-        from mxgan.report.plots import charts_figure
+        from mxgan.pictures.report.plots import charts_figure
         from mxgan.runs.view import run_view
         from mxgan.runtime.files import write_whole
 

@@ -118,7 +118,7 @@ def _found(name: str, folder: str) -> Path:
 
 
 def _compare(paths: Sequence[Path], as_json: bool) -> None:
-    from mxgan.report.overlay import run_labels
+    from mxgan.pictures.report.overlay import run_labels
     from mxgan.runs.comparison import compare
     from mxgan.runs.view import run_view
 

@@ -66,8 +66,8 @@ def _serve(folder: Path, host: str, port: int, token: Optional[str], others: tup
     address, text = resolved(host), checked_token(token)
     if text is None and not address.is_loopback:
         raise ArgumentError(
-            f"--host {host} can be reached from other machines, and there is no --token. Give --token auto, or leave "
-            "--host out and come through ssh -L 8000:127.0.0.1:8000."
+            f"--host {host} can be reached from other machines, and there is no --token. Give --token auto; or leave "
+            f"--host out, and run `ssh -L {port}:127.0.0.1:{port} MACHINE` on the other machine."
         )
     names = names_of(address, others)
     with listen(address, port) as listener, closing(Studio()) as studio:

@@ -24,7 +24,7 @@ __all__ = ["sweep"]
 
 logger = logging.getLogger(__name__)
 REPORT = "report.html"
-REPORT_MARK = 'name="generator" content="mxgan '  # in every page; see report/templates/layout.html
+REPORT_MARK = 'name="generator" content="mxgan '  # in every page; see pictures/report/templates/layout.html
 UNSAVED = "what the runs have not saved is lost; the same command goes on with them"
 
 

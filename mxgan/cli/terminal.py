@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import click
@@ -15,10 +13,10 @@ import click
 from mxgan.cli.messages import in_words, laid_out
 from mxgan.cli.streams import leave, nowhere, printable, warn
 from mxgan.errors import exit_code_after
+from mxgan.runtime.signals import ENDING, handled
 
 __all__ = ["readable_errors", "show_log", "stop_on_signals"]
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SAME_PRESS = 1.0  # seconds after a first Ctrl-C in which a second one is ignored
 
 
@@ -38,7 +36,7 @@ def readable_errors(debug: bool, heeded: tuple = ENDING[1:], lost: str = "nothin
     the message says what is `lost`.
     """
     try:
-        with _handled(heeded, _end):
+        with handled(heeded, _end):
             yield
     except KeyboardInterrupt as ending:
         warn(f"Ended at once; {lost}.")
@@ -53,21 +51,6 @@ def readable_errors(debug: bool, heeded: tuple = ENDING[1:], lost: str = "nothin
 
 def _end(number: int, frame) -> None:
     raise _Ended(number)
-
-
-@contextmanager
-def _handled(numbers: Iterable, handler: Callable) -> Iterator[None]:
-    """Call `handler` on these signals during the block, except on those that this process ignores already."""
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
-        yield
-        return
-    heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, handler) for number in heeded}
-    try:
-        yield
-    finally:
-        for number, earlier in before.items():
-            signal.signal(number, earlier)
 
 
 def show_log(err: bool = False) -> None:
@@ -113,5 +96,5 @@ def stop_on_signals(trainer):
         elif time.monotonic() - asked > SAME_PRESS:
             _end(number, frame)
 
-    with _handled(ENDING, ask):
+    with handled(ENDING, ask):
         yield

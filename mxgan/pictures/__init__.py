@@ -1,4 +1,4 @@
-"""Pictures of arrays and networks: grids, figures, drawings and windows.
+"""Pictures of arrays and networks: grids, figures, drawings, windows; pages about runs.
 
 The files, in reading order::
 
@@ -9,4 +9,5 @@ The files, in reading order::
     figures.py          Matplotlib figures: loss curves, images with scores
     network_graph.py    drawings of networks by Graphviz
     windows.py          live windows in a child process
+    report/             the page of a run: curves, pictures and scores as HTML
 """

@@ -1,4 +1,4 @@
-"""What differs between runs: their settings and their scores."""
+"""Comparison of runs: the settings and scores in which they differ."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import is_dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
@@ -83,7 +84,7 @@ class FileSettings(NamedTuple):
     def recipe(self) -> Optional[Recipe]:
         """The recipe that it names or describes, without further changes; None if it does neither."""
         given = self.values.get("recipe")
-        with _Explained(self.where):
+        with _explained(self.where):
             if self.has_whole_recipe:
                 return from_dict(Recipe, given, "recipe", "recipe.")
             name = given.get("name") if isinstance(given, Mapping) else given
@@ -101,7 +102,7 @@ class FileSettings(NamedTuple):
         own = recipe or self.recipe()
         config = config if own is None else replace(config, recipe=own)
         values = self._without_recipe()
-        with _Explained(self.where):
+        with _explained(self.where):
             values, config = _with_network(values, config)
             changes = dict(_changes(values, config))
             config = with_end(config, {name: changes.pop(name, None) for name in _ENDS})
@@ -135,18 +136,15 @@ def base_config(
     return default_config(recipe or (file and file.recipe()) or get_recipe(own), named)
 
 
-class _Explained:
-    """Says in which file a setting stands that cannot be used."""
-
-    def __init__(self, where: str) -> None:
-        self._where = where
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind, error, trace) -> None:
-        if isinstance(error, ArgumentError) and not str(error).startswith(self._where):
-            raise ArgumentError(f"{self._where}: {error}") from error
+@contextmanager
+def _explained(where: str) -> Iterator[None]:
+    """Say in an ArgumentError of the block in which file the setting stands."""
+    try:
+        yield
+    except ArgumentError as error:
+        if str(error).startswith(where):
+            raise
+        raise ArgumentError(f"{where}: {error}") from error
 
 
 def _with_network(values: dict, config: RunConfig) -> tuple:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Optional
 
 from mxgan.data import UNKNOWN
+from mxgan.pictures.report.values import in_utf_8
 from mxgan.recipes import RECIPES
-from mxgan.report.values import in_utf_8
 from mxgan.runs.changes import differences
 from mxgan.runs.config import RunConfig
 from mxgan.runs.published import published_name

@@ -15,7 +15,7 @@ from mxgan.evaluation.copies import nearest
 from mxgan.evaluation.features import reduced
 from mxgan.evaluation.reference import image_chunks
 from mxgan.pictures.grid import image_grid
-from mxgan.report.grids import picture_uri
+from mxgan.pictures.report.grids import picture_uri
 from mxgan.runs.config import RunConfig
 from mxgan.runs.load import load_sampler
 from mxgan.runs.own_images import open_without_links, own_images

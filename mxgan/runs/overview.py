@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple, Optional, Union
 
 from mxgan.errors import CorruptFileError
-from mxgan.report.lines import last_rows
-from mxgan.report.values import in_utf_8, mapping, number, step_of, text
+from mxgan.pictures.report.lines import last_rows
+from mxgan.pictures.report.values import in_utf_8, mapping, number, step_of, text
 from mxgan.runs.published import published_name
 from mxgan.runs.scores import best_score, kept_scores
 from mxgan.runs.state import Known, state_of

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Optional, Union
 
 from mxgan.errors import ArgumentError
-from mxgan.report.grids import with_sources
-from mxgan.report.overlay import overlaid, run_labels
-from mxgan.report.page import render
-from mxgan.report.thinning import charts_within
+from mxgan.pictures.report.grids import with_sources
+from mxgan.pictures.report.overlay import overlaid, run_labels
+from mxgan.pictures.report.page import render
+from mxgan.pictures.report.thinning import charts_within
 from mxgan.runs.comparison import compare
 from mxgan.runs.nearest import nearest_images
 from mxgan.runs.overview import find_runs

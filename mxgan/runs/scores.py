@@ -8,9 +8,9 @@ from typing import Any, Optional
 
 from mxgan.errors import CorruptFileError
 from mxgan.evaluation.metrics import METRICS
-from mxgan.report.curves import AVERAGED
-from mxgan.report.lines import rows_by_step
-from mxgan.report.values import mapping, number, plain, step_of, text
+from mxgan.pictures.report.curves import AVERAGED
+from mxgan.pictures.report.lines import rows_by_step
+from mxgan.pictures.report.values import mapping, number, plain, step_of, text
 from mxgan.runtime.inside import entries_inside, json_inside
 
 __all__ = [

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mxgan.report.values import step_of, text
+from mxgan.pictures.report.values import step_of, text
 from mxgan.runs.events import process_identity
 
 __all__ = ["STATES", "Known", "state_of"]

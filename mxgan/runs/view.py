@@ -3,7 +3,7 @@
 Its keys are always there, and empty if there is nothing:
 
     overview : `mxgan.runs.overview.Overview` as a dict. title : of the page.
-    charts : see `mxgan.report.curves.curves`. marks : see `mxgan.report.marks.marks`.
+    charts : see `mxgan.pictures.report.curves.curves`. marks : see `mxgan.pictures.report.marks.marks`.
     pictures : [{title, label, frames: [{step, file, alt}]}], `file` relative to the run.
     scores : [{metric, title, value, error, better, unit, summary, step, weights, samples, classifier, data, source,
         protocol: [[name, text]]}], the newest of evaluation.jsonl and all of evaluation/*.json. `classifier` is "" for
@@ -29,10 +29,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
 
 from mxgan.errors import ArgumentError, MXGANError
-from mxgan.report.curves import curves
-from mxgan.report.lines import read_lines
-from mxgan.report.marks import changes_in, marks
-from mxgan.report.values import in_utf_8, mapping, plain, text
+from mxgan.pictures.report.curves import curves
+from mxgan.pictures.report.lines import read_lines
+from mxgan.pictures.report.marks import changes_in, marks
+from mxgan.pictures.report.values import in_utf_8, mapping, plain, text
 from mxgan.runs.command import command_of
 from mxgan.runs.config import RunConfig, config_of_record
 from mxgan.runs.facts import recipe_differences

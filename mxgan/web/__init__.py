@@ -1,1 +1,1 @@
-"""The server of `mxgan serve`: the pages of `mxgan.report` live, and the explorer of a generator."""
+"""The server of `mxgan serve`: the pages of `mxgan.pictures.report` live, and the explorer of a generator."""

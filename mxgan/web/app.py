@@ -12,8 +12,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from mxgan.errors import ArgumentError, MXGANError
-from mxgan.report.page import render
-from mxgan.report.values import in_utf_8
+from mxgan.pictures.report.page import render
+from mxgan.pictures.report.values import in_utf_8
 from mxgan.web import pages, pictures
 from mxgan.web.explorer.worker import ReplacedError
 from mxgan.web.folder import NotServedError

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from mxgan.errors import ArgumentError
-from mxgan.report.assets import asset
-from mxgan.report.page import render
+from mxgan.pictures.report.assets import asset
+from mxgan.pictures.report.page import render
 from mxgan.web.folder import NotServedError, address_of, root_of
 from mxgan.web.site import Site
 from mxgan.web.watching import Content, has_already

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from mxgan.errors import CorruptFileError
-from mxgan.report.foreign import foreign_picture
+from mxgan.pictures.report.foreign import foreign_picture
 from mxgan.web.folder import NotServedError
 from mxgan.web.site import Site
 from mxgan.web.watching import Content, has_already

@@ -1,4 +1,4 @@
-"""What each request passes before a page is made: size, method, host and token; and the headers of each answer."""
+"""Checks of each request (size, method, host, token) before a page is made, and the headers of each answer."""
 
 from __future__ import annotations
 
@@ -85,16 +85,15 @@ class Guard:
     def _refusal(self, scope) -> Optional[Response]:
         """The answer to a request that does not get further; None for one that does."""
         headers = dict(scope["headers"])
-        for found in (
-            _too_large(scope),
-            _method(scope),
-            _body(headers),
-            self._host(scope, headers),
-            _site(scope, headers),
-        ):
-            if found is not None:
-                return found
-        return self._without_token(scope, headers) or _bad_path(scope)
+        return (
+            _too_large(scope)
+            or _method(scope)
+            or _body(headers)
+            or self._host(scope, headers)
+            or _site(scope, headers)
+            or self._without_token(scope, headers)
+            or _bad_path(scope)
+        )
 
     def _host(self, scope, headers: dict) -> Optional[Response]:
         given = headers.get(b"host", b"").decode("latin-1")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import signal
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import uvicorn
 
+from mxgan.runtime.signals import ENDING, handled
 from mxgan.web.connections import Connection
 
 __all__ = ["run_until_signal", "server_of"]
@@ -18,7 +16,6 @@ __all__ = ["run_until_signal", "server_of"]
 KEEP_ALIVE = 15  # seconds for which a connection waits after an answer
 GRACE = 0.5  # seconds for answers that are under way when the server ends
 HEADERS_AT_MOST = 1 << 14  # bytes of a request's line and headers
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run_until_signal(app, listener: socket.socket) -> None:
@@ -27,7 +24,11 @@ def run_until_signal(app, listener: socket.socket) -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     server = server_of(app)
     thread = threading.Thread(target=server.run, args=([listener],), name="mxgan-serve", daemon=True)
-    with _on_signals(server):
+
+    def end(number, frame) -> None:
+        server.should_exit = True
+
+    with handled(ENDING, end):
         thread.start()
         while thread.is_alive():
             thread.join(0.5)
@@ -52,21 +53,3 @@ def server_of(app) -> uvicorn.Server:
             h11_max_incomplete_event_size=HEADERS_AT_MOST,
         )
     )
-
-
-@contextmanager
-def _on_signals(server) -> Iterator[None]:
-    """Ask the server to end on these signals during the block, except on those that this process ignores already."""
-
-    def end(number, frame) -> None:
-        server.should_exit = True
-
-    before = {each: signal.getsignal(each) for each in ENDING}
-    heeded = [each for each, handler in before.items() if handler is not signal.SIG_IGN]
-    for each in heeded:
-        signal.signal(each, end)
-    try:
-        yield
-    finally:
-        for each in heeded:
-            signal.signal(each, before[each])

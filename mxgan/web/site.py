@@ -1,4 +1,4 @@
-"""What all pages of the server share: the folder, the threads, what was read, and how often a page should ask."""
+"""The state of one server, shared by all pages: its folder, threads, kept contents, and how often pages should ask."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from mxgan.report.page import render
-from mxgan.report.values import in_utf_8
-from mxgan.report.words import duration, size
+from mxgan.pictures.report.page import render
+from mxgan.pictures.report.values import in_utf_8
+from mxgan.pictures.report.words import duration, size
 from mxgan.runs.overview import overview
 from mxgan.runs.report import compared_view
 from mxgan.runs.view import run_view

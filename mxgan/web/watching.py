@@ -1,4 +1,4 @@
-"""What is read of runs, kept until their files change: computed once and shared, however many look at it."""
+"""Contents of pages, kept until the files of their runs change: computed once and shared by all viewers."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from PIL import Image
 import mxgan
 from mxgan.cli import main
 from mxgan.errors import ArgumentError
-from mxgan.report.plots import charts_figure
+from mxgan.pictures.report.plots import charts_figure
 from mxgan.runs.view import run_view
 from tests.made_run import made_run, row
 from tests.support import SMALLER
@@ -68,7 +68,7 @@ def test_a_bad_call_writes_nothing(run, tmp_path, monkeypatch, arguments, said):
 
 
 def test_more_charts_than_a_picture_has_are_named(tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr("mxgan.report.plots.MOST_PANELS", 1)
+    monkeypatch.setattr("mxgan.pictures.report.plots.MOST_PANELS", 1)
     view = run_view(made_run(tmp_path / "run", history=[{"step": 1, "a": 1.0, "b": 2.0, "c": 3.0}]))
     with caplog.at_level(logging.WARNING):
         first = charts_figure([view])

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from mxgan.cli import main
 from mxgan.training.run_folder import RunFolder
+from tests.support import gone_within, is_alive
 from tests.tiny_run import ROOT, Training, contents, differences, environment
 
 PATIENCE = 300.0  # seconds, on a busy machine
@@ -79,21 +80,6 @@ def events(folder) -> list:
 
 def saved(folder) -> list:
     return RunFolder(folder).checkpoint_steps()
-
-
-def is_alive(pid) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as stat:
-            return stat.read().rpartition(b")")[2].split()[0] != b"Z"
-    except FileNotFoundError:
-        return False
-
-
-def gone_within(seconds, pid) -> bool:
-    until = time.monotonic() + seconds
-    while is_alive(pid) and time.monotonic() < until:
-        time.sleep(0.05)
-    return not is_alive(pid)
 
 
 def call(*arguments, code=0):

@@ -28,7 +28,7 @@ from mxgan.pictures.grid import image_grid
 from mxgan.pictures.windows import Display
 from mxgan.runtime import x11
 from mxgan.training.callback import Callback
-from tests.support import assert_same, params_of, tiny_config
+from tests.support import assert_same, is_alive, params_of, tiny_config
 
 SAME_PATH = "import sys; sys.path[:] = sys.argv[1:]\n"
 NO_SERVER = ":987"  # a display number that nobody serves
@@ -223,13 +223,6 @@ def coloured(screen, colour):
     return int((screen.pixels() == colour).all(axis=2).sum())
 
 
-def is_running(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 def test_three_windows_show_their_pictures_in_the_right_colours(screen):
     with Display("window") as display:
         for name, image in [("gout", RED), ("diff", GREEN), ("data", BLUE)]:
@@ -348,7 +341,7 @@ print(display._windows.process.pid, file=sys.stderr, flush=True)
 def test_auto_opens_windows_on_a_terminal_and_they_end_with_the_program(screen):
     status, errors = run_on_terminal(OPEN_AND_WAIT, DISPLAY=screen.name)
     assert status == 0
-    assert not is_running(int(errors))
+    assert not is_alive(int(errors))
 
 
 def test_windows_end_when_the_program_is_killed(screen):
@@ -357,7 +350,7 @@ def test_windows_end_when_the_program_is_killed(screen):
         windows = int(program.stderr.readline())
         wait_until(lambda: set(screen.windows()) == {"gout"})
         program.kill()
-    wait_until(lambda: not is_running(windows))
+    wait_until(lambda: not is_alive(windows))
     wait_until(lambda: not screen.windows())
 
 

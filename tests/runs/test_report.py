@@ -18,7 +18,7 @@ from mxgan.runs.nearest import nearest_images
 from mxgan.runtime import mx
 from mxgan.training.run_folder import RunFolder
 from tests.cli.test_commands import mxgan as invoke
-from tests.report.made_run import make_run, record_of
+from tests.pictures.report.made_run import make_run, record_of
 from tests.support import Spoil, StopAt, assert_same, params_of, tiny_config
 
 

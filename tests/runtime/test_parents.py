@@ -4,10 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from mxgan.runtime.parents import command_of
+from tests.support import gone_within, is_alive
 
 ROOT = Path(__file__).resolve().parents[2]
 CHILD = (
@@ -23,14 +23,6 @@ PARENT = (
 )
 
 
-def is_alive(pid) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as stat:
-            return stat.read().rpartition(b")")[2].split()[0] != b"Z"
-    except FileNotFoundError:
-        return False
-
-
 def test_a_child_ends_when_its_parent_is_killed():
     parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, cwd=ROOT)
     try:
@@ -39,10 +31,7 @@ def test_a_child_ends_when_its_parent_is_killed():
     finally:
         parent.kill()
         parent.communicate()
-    until = time.monotonic() + 20
-    while is_alive(child) and time.monotonic() < until:
-        time.sleep(0.02)
-    assert not is_alive(child)
+    assert gone_within(20, child)
 
 
 def test_a_child_whose_parent_has_ended_already_ends_too():

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -74,6 +75,11 @@ class Client:
             return found
 
 
+def _heeds_ctrl_c() -> None:
+    """A shell starts `pytest &` with SIGINT ignored, and its children would ignore it too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Server(Client):
     """`mxgan serve` as a process."""
 
@@ -82,7 +88,13 @@ class Server(Client):
         given = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **(environment or {})}
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed by `close`)
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=given, text=True, stdout=subprocess.PIPE, stderr=self.errors
+            command,
+            cwd=ROOT,
+            env=given,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            preexec_fn=_heeds_ctrl_c,
         )
 
     def wait_until_ready(self, seconds: float = 120) -> Server:

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from mxgan.report.words import size
+from mxgan.pictures.report.words import size
 from tests.web.serving import add_picture, add_steps, make_run, wait_for
 
 SCRIPT = '"><script>window.hit=1</script><img src=x onerror="window.hit=1">\u202e'

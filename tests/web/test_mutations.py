@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 
-from mxgan.report.page import render
+from mxgan.pictures.report.page import render
 from mxgan.runs.report import compared_view
 from mxgan.runs.view import run_view
 from mxgan.web.site import sections

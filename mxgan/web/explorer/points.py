@@ -1,4 +1,4 @@
-"""What a link to the explorer says: every parameter of a request, with its bounds, is read here and nowhere else.
+"""Parameters of a request to the explorer, read from its link and checked; this is the only place for their bounds.
 
 A link is the query of an address::
 

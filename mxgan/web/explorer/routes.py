@@ -26,8 +26,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from mxgan.errors import ArgumentError
-from mxgan.report.page import render
-from mxgan.report.values import in_utf_8
+from mxgan.pictures.report.page import render
+from mxgan.pictures.report.values import in_utf_8
 from mxgan.web.explorer.points import Wanted, wanted
 from mxgan.web.explorer.studio import Download, Studio
 from mxgan.web.folder import address_of, root_of

@@ -1,11 +1,10 @@
-"""What the explorer answers: facts of a run, images, files and neighbours, drawn in its threads and kept for a while.
+"""Answers of the explorer: facts of a run, images, files and neighbours, drawn in its threads and kept for a while.
 
 Nothing here needs MXNet until the first request: then it is imported in the thread that uses it.
 """
 
 from __future__ import annotations
 
-import base64
 import io
 import math
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
 from mxgan.errors import CheckpointError
+from mxgan.pictures.report.grids import data_uri
 from mxgan.runtime.inside import json_inside, refuse_links
 from mxgan.web.explorer.points import FARTHEST, MOST_KEPT, MOST_SEED, PARTS, Wanted
 from mxgan.web.explorer.worker import IDLE, Worker
@@ -147,7 +147,7 @@ class Studio:
     def _image(self, run: Path, wanted: Wanted) -> dict:
         generator, step = self._generator(run, wanted)
         place, image = generator.drawn(wanted)
-        return {"step": step, "image": _data_uri(image), "score": _score(generator, image, place)}
+        return {"step": step, "image": data_uri(_png(image), "image/png"), "score": _score(generator, image, place)}
 
     def _latent(self, run: Path, wanted: Wanted) -> Download:
         import numpy as np
@@ -166,7 +166,7 @@ class Studio:
     def _nearest(self, key: tuple, pixels) -> dict:
         found = self._read(key).nearest(pixels)
         shown = {"distance": found.distance, "label": found.label, "among": found.among}
-        return {"ready": True, "image": _data_uri(found.image), **shown}
+        return {"ready": True, "image": data_uri(_png(found.image), "image/png"), **shown}
 
 
 def _kept(kept: OrderedDict, key, most: int, make: Callable):
@@ -223,10 +223,6 @@ def _png(image) -> bytes:
     from mxgan.pictures.grid import image_grid, png_bytes
 
     return png_bytes(image_grid(image))
-
-
-def _data_uri(image) -> str:
-    return "data:image/png;base64," + base64.b64encode(_png(image)).decode()
 
 
 def _named(run: Path, step: int, wanted: Wanted, ending: str) -> str:

@@ -9,21 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 
-from tests.web.explorer.site import BY_CLASS, digits, pixels_of, run_by_class, run_with_average, served
+from tests.web.explorer.site import BY_CLASS, digits, pixels_of, served
 from tests.web.serving import wait_for
 
 WAIT = 20_000  # milliseconds
 QUERY = "checkpoint=8&weights=raw&seed=5&psi=0.9&d=1.5,0,-2,0,0,0,0,0,1&keep=3,1,,1&keep=4,0.5&keep=9&mix=1.25"
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("site") / "runs"
-    folder.mkdir()
-    run_with_average(folder / "averaged")
-    run_by_class(folder / BY_CLASS)
-    with served(folder) as found:
-        yield found
 
 
 class Explorer:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mxgan.report.page import embedded
+from mxgan.pictures.report.page import embedded
 
 __all__ = ["charts_within", "extremes"]
 

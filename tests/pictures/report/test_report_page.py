@@ -7,7 +7,7 @@ import json
 import pytest
 
 from mxgan.runs.report import write_report
-from tests.report.made_run import history_row, make_run, record_of
+from tests.pictures.report.made_run import history_row, make_run, record_of
 from tests.support import tiny_config
 
 STEPS = range(10, 410, 10)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from mxgan.report.page import embedded
-from mxgan.report.thinning import charts_within
+from mxgan.pictures.report.page import embedded
+from mxgan.pictures.report.thinning import charts_within
 
 ROWS = 4000
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from mxgan.errors import ArgumentError
-from mxgan.report.assets import PAGES, asset, page_assets
-from mxgan.report.page import embedded
+from mxgan.pictures.report.assets import PAGES, asset, page_assets
+from mxgan.pictures.report.page import embedded
 
 HOSTILE = "</script><script>alert(1)</script>&\u2028\"'"
 

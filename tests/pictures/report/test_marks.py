@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mxgan.report.marks import changes_in, marks
+from mxgan.pictures.report.marks import changes_in, marks
 
 DIAGNOSIS = {"name": "mode_collapse", "evidence": "for 100 steps the images are alike", "remedy": "Lower the rate."}
 ROLLBACK = {

@@ -8,7 +8,7 @@ from typing import Optional
 
 from mxgan.errors import ArgumentError, lookup
 from mxgan.pictures.figures import COLOURS, Line, Panel, panels_figure
-from mxgan.report.overlay import run_labels
+from mxgan.pictures.report.overlay import run_labels
 
 __all__ = ["charts_figure"]
 

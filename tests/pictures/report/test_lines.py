@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from mxgan.report.lines import last_rows, read_lines, rows_by_step
+from mxgan.pictures.report.lines import last_rows, read_lines, rows_by_step
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from mxgan.errors import CorruptFileError
-from mxgan.report import grids
-from mxgan.report.foreign import foreign_picture
-from mxgan.report.grids import picture_uri, with_sources
+from mxgan.pictures.report import grids
+from mxgan.pictures.report.foreign import foreign_picture
+from mxgan.pictures.report.grids import picture_uri, with_sources
 
 
 def decoded(uri: str) -> Image.Image:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Optional
 
-from mxgan.report.lines import rows_by_step
-from mxgan.report.thinning import extremes
-from mxgan.report.values import number
+from mxgan.pictures.report.lines import rows_by_step
+from mxgan.pictures.report.thinning import extremes
+from mxgan.pictures.report.values import number
 
 __all__ = ["AVERAGED", "COUNTS", "CURVES", "Curve", "curves"]
 

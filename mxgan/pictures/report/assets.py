@@ -61,7 +61,7 @@ def asset(name: str) -> str:
     """
     if name in _OF_UPLOT:
         return _of_uplot(_OF_UPLOT[name])
-    known = {entry.name: entry for entry in resources.files("mxgan.report").joinpath("assets").iterdir()}
+    known = {entry.name: entry for entry in resources.files("mxgan.pictures.report").joinpath("assets").iterdir()}
     if name not in known:
         raise ArgumentError(f"unknown style or script {name!r}; known: {', '.join(sorted({*known, *_OF_UPLOT}))}.")
     return known[name].read_text(encoding="utf-8")

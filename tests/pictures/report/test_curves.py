@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from mxgan.report.curves import CURVES, curves
+from mxgan.pictures.report.curves import CURVES, curves
 from tests.made_run import row
 
 
@@ -59,7 +59,7 @@ def test_a_metric_and_that_of_the_average_are_one_chart():
 
 
 def test_a_long_history_keeps_the_extremes_of_every_part(monkeypatch):
-    monkeypatch.setattr("mxgan.report.curves.MOST_ROWS", 40)
+    monkeypatch.setattr("mxgan.pictures.report.curves.MOST_ROWS", 40)
     rows = [row(step, loss_g=math.sin(step / 5), loss_d=None if 200 < step < 600 else 1.0) for step in range(1000)]
     rows[543]["loss_g"], rows[777]["loss_g"] = 99.0, -99.0
     losses = chart_of(curves(rows), "losses")

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from mxgan.report.values import step_of
+from mxgan.pictures.report.values import step_of
 from mxgan.runtime.inside import DECODER, open_inside
 
 __all__ = ["Lines", "last_rows", "read_lines", "rows_by_step"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mxgan.report.values import mapping, number, plain, step_of, text
+from mxgan.pictures.report.values import mapping, number, plain, step_of, text
 
 __all__ = ["MARKS", "changes_in", "marks"]
 

@@ -13,8 +13,8 @@ import jinja2
 from markupsafe import Markup
 
 import mxgan
-from mxgan.report.assets import asset, page_assets
-from mxgan.report.words import FILTERS
+from mxgan.pictures.report.assets import asset, page_assets
+from mxgan.pictures.report.words import FILTERS
 
 __all__ = ["embedded", "render"]
 
@@ -27,7 +27,7 @@ def render(template: str, view: Any, inline: bool = True, root: str = "", **valu
 
     Parameters
     ----------
-    template : a name of `mxgan.report.assets.PAGES`.
+    template : a name of `mxgan.pictures.report.assets.PAGES`.
     view : what the page shows, JSON-able; the template gets it as `view`, the scripts as JSON.
     inline : whether styles and scripts stand in the page, which then makes no request at all; else it links to them.
     root : the address of the pages' root relative to the page, "" or ending in "/"; for pages with links.
@@ -78,7 +78,7 @@ def _hash(text: str) -> str:
 @cache
 def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("mxgan.report", "templates"),
+        loader=jinja2.PackageLoader("mxgan.pictures.report", "templates"),
         undefined=jinja2.StrictUndefined,
         autoescape=True,
         trim_blocks=True,

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, features
 
 from mxgan.errors import CorruptFileError, counted
-from mxgan.report.foreign import foreign_picture_in
+from mxgan.pictures.report.foreign import foreign_picture_in
 
 __all__ = ["Encoder", "data_uri", "encoder", "picture_uri", "with_sources"]
 
