@@ -1,0 +1,116 @@
+"""Buckets: pieces of arrays as one vector, and its sum over the ranks by two calls of MPI."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Optional
+
+import numpy as np
+
+from mxgan.training.parallel.compression import Bfloat16
+from mxgan.training.parallel.host_arrays import read_array, write_array
+
+__all__ = ["Bucket", "MeanBucket", "Piece", "cut"]
+
+
+class Piece(NamedTuple):
+    """`size` elements of the array `number` from the element `start` on."""
+
+    number: int
+    start: int
+    size: int
+
+
+def cut(sizes: Sequence, numbers: Sequence, most: int) -> list:
+    """The arrays `numbers` of these sizes, in this order, as lists of pieces; each list has `most` elements in all."""
+    lists, room = [], 0
+    for number in numbers:
+        start = 0
+        while start < sizes[number]:
+            if not room:
+                lists.append([])
+                room = most
+            taken = min(room, sizes[number] - start)
+            lists[-1].append(Piece(number, start, taken))
+            start, room = start + taken, room - taken
+    return lists
+
+
+class Bucket:
+    """One vector of float32 with its buffers: `fill`, `scatter`, `gather`, `write`, in this order, at each exchange.
+
+    Parameters
+    ----------
+    pieces : what it holds.
+    ranks : number of ranks; the vector is cut into as many chunks of one size.
+    compression : in which the values are sent; None: as they are.
+
+    Attributes
+    ----------
+    request : the MPI request that runs. is_gathering : whether it is the second one of this exchange.
+    bytes_sent : bytes that an exchange sends to other ranks.
+    """
+
+    def __init__(self, pieces: Sequence[Piece], ranks: int, compression: Optional[Bfloat16] = None) -> None:
+        self.pieces, self._ranks, self._compression = pieces, ranks, compression
+        chunk = -(-sum(piece.size for piece in pieces) // ranks)
+        self._values = np.zeros(chunk * ranks, np.float32)  # the end of the last chunk stays 0
+        self._total = np.empty(chunk, np.float32)
+        self._sent, self._own = self._values, self._total
+        if compression is not None:
+            self._sent, self._own = np.empty(chunk * ranks, compression.dtype), np.empty(chunk, compression.dtype)
+        self._received = np.empty((ranks, chunk), self._sent.dtype)
+        self.request, self.is_gathering = None, False
+        self.bytes_sent = 2 * (ranks - 1) * self._own.nbytes
+
+    def fill(self, arrays: Sequence) -> None:
+        """Copy the pieces from their arrays; waits until these are computed."""
+        first = 0
+        for number, start, size in self.pieces:
+            self._values[first : first + size] = read_array(arrays[number])[start : start + size]
+            first += size
+
+    def scatter(self, communicator) -> None:
+        """Begin to send each rank its chunk."""
+        if self._compression is not None:
+            self._compression.pack(self._values, self._sent)
+        self.request, self.is_gathering = communicator.Ialltoall(self._sent, self._received), False
+
+    def gather(self, communicator) -> None:
+        """Add the parts of this rank's chunk, which have come, and begin to send the sum to all."""
+        self._add()
+        if self._compression is not None:
+            self._compression.pack(self._total, self._own)
+        self.request, self.is_gathering = communicator.Iallgather(self._own, self._sent), True
+
+    def _add(self) -> None:
+        """Sum in the order of the ranks, so that a sum does not depend on which came first."""
+        self._total[...] = self._unpacked(0)
+        for rank in range(1, self._ranks):
+            self._total += self._unpacked(rank)
+
+    def _unpacked(self, rank: int) -> np.ndarray:
+        if self._compression is None:
+            return self._received[rank]
+        free = self._values[: self._total.size]  # the values are packed and sent
+        self._compression.unpack(self._received[rank], free)
+        return free
+
+    def write(self, arrays: Sequence) -> None:
+        """Copy the sums, which have come, to the arrays."""
+        if self._compression is not None:
+            self._compression.unpack(self._sent, self._values)
+        first = 0
+        for number, start, size in self.pieces:
+            write_array(arrays[number], start, self._values[first : first + size])
+            first += size
+
+
+class MeanBucket(Bucket):
+    """A bucket whose result is the mean; values that are equal on all ranks stay as they are, to the bit."""
+
+    def _add(self) -> None:
+        total = np.zeros(self._total.size)
+        for part in self._received:
+            total += part
+        self._total[...] = total / self._ranks
