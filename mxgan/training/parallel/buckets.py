@@ -38,7 +38,7 @@ def cut(sizes: Sequence, numbers: Sequence, most: int) -> list:
 
 
 class Bucket:
-    """One vector of float32 and its buffers; an exchange calls `scatter`, `gather` and `write`, one request after another.
+    """One vector of float32 and its buffers; an exchange calls `scatter`, `gather`, `write` in this order.
 
     Parameters
     ----------
