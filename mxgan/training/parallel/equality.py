@@ -86,7 +86,8 @@ def _parted(everyone: list, step: int) -> RanksPartedError:
     more = f" and in {counted(len(names) - 1, 'other array')}" if len(names) > 1 else ""
     return RanksPartedError(
         f"{f'after step {step}' if step else 'before the first step'} the ranks are no longer equal: "
-        f"{listed(parted)} has not the bits of rank 0 on {everyone[0]['host']}, first in {names[0]}{more}. "
+        f"{listed(parted)} {'differ' if len(parted) > 1 else 'differs'} from rank 0 on {everyone[0]['host']}, first in "
+        f"{names[0]}{more}. "
         "Continue from the last checkpoint with --resume; if it comes again, test that machine's memory."
     )
 
