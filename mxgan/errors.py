@@ -5,7 +5,8 @@
     MXGANError                    base of all errors below; `exit_code` is the exit code of the command line
     ├── ArgumentError             a bad call: unknown name, value out of range (also a ValueError)
     │   ├── ShapeError            arrays or symbols whose shapes do not fit together
-    │   └── RunFinishedError      a run that is already at its end
+    │   ├── RunFinishedError      a run that is already at its end
+    │   └── RanksDifferError      ranks of MPI with other settings, data or code than rank 0
     ├── RuntimeUnavailableError   MXNet, OpenCV or a library under them cannot be loaded (also an ImportError)
     ├── DatasetError              a data set that cannot be used
     │   ├── DatasetNotFoundError  data files that are missing
@@ -13,6 +14,7 @@
     ├── CorruptFileError          a file with broken content; names the byte if possible
     ├── CheckpointError           parameters that cannot be saved, read, or put into this network
     ├── DivergedError             a loss, a gradient or a weight that is no longer finite
+    ├── RanksPartedError          ranks of MPI whose parameters are no longer equal
     ├── OutputError               a file or folder that cannot be written
     │   └── RunFolderError        a run folder that cannot be made or used
     └── DisplayError              a window was requested, but no display is available
@@ -39,6 +41,8 @@ __all__ = [
     "DownloadError",
     "MXGANError",
     "OutputError",
+    "RanksDifferError",
+    "RanksPartedError",
     "RunFinishedError",
     "RunFolderError",
     "RuntimeUnavailableError",
@@ -89,6 +93,10 @@ class ShapeError(ArgumentError):
 
 class RunFinishedError(ArgumentError):
     """A run to be continued is already at its end; the message says how to set a later end."""
+
+
+class RanksDifferError(ArgumentError):
+    """The ranks of a job were started with different settings, data or code; the message names two ranks and both."""
 
 
 class RuntimeUnavailableError(MXGANError, ImportError):
@@ -144,6 +152,10 @@ class DivergedError(MXGANError):
         self.step, self.network, self.layer, self.what = step, network, layer, what
         when = f"in step {step}" if step else "before the first step"
         super().__init__(f"training has diverged: {when} {what} not finite.", remedy)
+
+
+class RanksPartedError(MXGANError):
+    """The ranks of a job, which must be equal to the bit, are not; the message names the ranks and the first array."""
 
 
 class OutputError(MXGANError):

@@ -65,6 +65,9 @@ class Ranks:
         """An NDArray (n, …) of each rank as one (N, …), in the order of the ranks, on every rank; float32."""
         return array
 
+    def compress(self, compression: Optional[str]) -> None:
+        """Choose the compression of gradients, before the first `exchange`: None or "bf16"."""
+
     def exchange(self, gradients: list, statistics: list) -> None:
         """Sum gradients over the ranks, and take the mean of statistics: NDArrays, changed in place.
 
@@ -101,6 +104,7 @@ class MPIRanks(Ranks):
         self._everyone = place.communicator
         self._communicators: dict = {}
         self._own = self.communicator("ranks")
+        self._exchange = self._compression = None
         self._failed: Optional[int] = None  # the exit code after a fault
         atexit.register(self._leave)
 
@@ -169,15 +173,20 @@ class MPIRanks(Ranks):
         self.wait(self._own.Iallgather(own, found))
         return mx.nd.array(found.reshape(-1, *own.shape[1:]))
 
-    def exchange(self, gradients: list, statistics: list) -> None:
-        from mxgan.training.parallel.host_arrays import host_view
+    def compress(self, compression: Optional[str]) -> None:
+        self._compression = compression
 
-        mpi = sys.modules["mpi4py.MPI"]
-        for arrays, share in ((gradients, 1), (statistics, self.size)):
-            for array in arrays:
-                view = host_view(array)
-                self.wait(self._own.Iallreduce(mpi.IN_PLACE, view.reshape(-1)))
-                view /= share
+    def exchange(self, gradients: list, statistics: list) -> None:
+        if self._exchange is None:
+            from mxgan.training.parallel.exchange import Exchange
+
+            self._exchange = Exchange(self.communicator("exchange"), self.wait, self._compression)
+        self._exchange.total(gradients, statistics)
+
+    @property
+    def traffic(self):
+        """Bytes and seconds of the sums so far, a `Traffic`; None before the first one."""
+        return self._exchange and self._exchange.traffic
 
     @contextmanager
     def first_of_machine_before_others(self) -> Iterator[None]:
