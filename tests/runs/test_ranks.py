@@ -1,4 +1,4 @@
-"""Runs of several ranks by the command line: one writer, the same bits after a resume, refusals before the first step."""
+"""Runs of several ranks by the command line: one writer, the same bits after a resume, refusals at the start."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_one_rank_writes_the_run_and_tells_of_it(whole):
 def test_a_resumed_run_of_as_many_ranks_has_the_same_bits(whole, tmp_path):
     folder = tmp_path / "halves"
     assert train(2, folder, 3, checkpoint_every=3, ema=0.9).returncode == 0
-    again = train(2, folder, 6, resume=folder)
+    again = train(2, folder, 6, resume=folder, ema=0.9)
     assert again.returncode == 0, again.stderr
     assert "The bits may differ" not in again.stdout
     assert contents(folder) == contents(whole[0])
@@ -68,7 +68,7 @@ def test_another_number_of_ranks_goes_on_and_says_that_the_bits_differ(whole, tm
 
 def test_a_finished_run_is_told_once(whole):
     folder, _ = whole
-    said = train(2, folder, 6, resume=folder)
+    said = train(2, folder, 6, resume=folder, ema=0.9)
     assert said.returncode == 2
     assert said.stderr.count("Error: ") == 1
     assert "is at step 6 already" in said.stderr

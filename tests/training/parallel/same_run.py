@@ -146,7 +146,6 @@ if __name__ == "__main__":
     with everyone.guarded():
         found = {name: made_by(name, everyone) for name in names}
     if everyone.is_first:
-        np.savez(
-            output, **{f"{name}/{key}": value for name, (arrays, _) in found.items() for key, value in arrays.items()}
-        )
-        print(json.dumps({name: metrics for name, (_, metrics) in found.items()}))
+        made = {f"{name}/{key}": value for name, (arrays, _) in found.items() for key, value in arrays.items()}
+        np.savez(output, **made)
+        sys.stdout.write(json.dumps({name: metrics for name, (_, metrics) in found.items()}) + "\n")
