@@ -14,6 +14,7 @@
     ├── CorruptFileError          a file with broken content; names the byte if possible
     ├── CheckpointError           parameters that cannot be saved, read, or put into this network
     ├── DivergedError             a loss, a gradient or a weight that is no longer finite
+    ├── RankError                 a fault of another rank of the same job
     ├── RanksPartedError          ranks of MPI whose parameters are no longer equal
     ├── OutputError               a file or folder that cannot be written
     │   └── RunFolderError        a run folder that cannot be made or used
@@ -41,6 +42,7 @@ __all__ = [
     "DownloadError",
     "MXGANError",
     "OutputError",
+    "RankError",
     "RanksDifferError",
     "RanksPartedError",
     "RunFinishedError",
@@ -152,6 +154,22 @@ class DivergedError(MXGANError):
         self.step, self.network, self.layer, self.what = step, network, layer, what
         when = f"in step {step}" if step else "before the first step"
         super().__init__(f"training has diverged: {when} {what} not finite.", remedy)
+
+
+class RankError(MXGANError):
+    """A fault of a rank, one of the processes of an MPI job that train together, as the others see it.
+
+    Parameters
+    ----------
+    rank, host : the rank's number, and the name of its machine.
+    text : what is wrong with it, in one line.
+    exit_code : the exit code of the job.
+    remedy : what to do.
+    """
+
+    def __init__(self, rank: int, host: str, text: str, exit_code: int = 1, remedy: str = "") -> None:
+        self.rank, self.host, self.exit_code = rank, host, exit_code
+        super().__init__(f"rank {rank} on {host}: {text}", remedy)
 
 
 class RanksPartedError(MXGANError):

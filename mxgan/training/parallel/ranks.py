@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import functools
 import json
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,8 +12,9 @@ from typing import Any, Optional
 
 import numpy as np
 
-from mxgan.errors import ArgumentError, RunFinishedError, exit_code_after, first_line
+from mxgan.errors import ArgumentError, MXGANError, RankError, RunFinishedError, exit_code_after, first_line
 from mxgan.runtime.mpi import World, world
+from mxgan.training.parallel.watch import Watch
 
 __all__ = ["ALONE", "MPIRanks", "Ranks", "all_ranks"]
 
@@ -105,8 +105,9 @@ class MPIRanks(Ranks):
         self.rank, self.size, self.local_rank, self.host = place.rank, place.size, place.local_rank, place.host
         self._everyone = place.communicator
         self._communicators: dict = {}
-        self._own = self.communicator("ranks")
         self._exchange = self._compression = None
+        self._own, self.watch = self.communicator("ranks"), None
+        self.watch = Watch(self.communicator("watch"), self.rank, self.size, self.gathered(self.host))
         self._failed: Optional[int] = None  # the exit code after a fault
         atexit.register(self._leave)
 
@@ -130,6 +131,8 @@ class MPIRanks(Ranks):
         """Wait for a request of MPI; RankError if another rank has a fault."""
         began, nap = time.monotonic(), LEAST_NAP
         while not request.Test():
+            if self.watch is not None:
+                self.watch.check()
             time.sleep(nap)
             nap = min(MOST_NAP, max(LEAST_NAP, (time.monotonic() - began) / 50))
 
@@ -212,23 +215,24 @@ class MPIRanks(Ranks):
         except BaseException as error:
             number = getattr(error, "number", None)  # of the signal that has ended this command
             self._failed = getattr(error, "exit_code", 1) if number is None else exit_code_after(number)
-            if not self.is_first:
-                self.end_job(f"{type(error).__name__}: {first_line(error)}.")
+            if not isinstance(error, RankError):
+                self.watch.report(_in_words(error), self._failed)
             raise
-
-    def end_job(self, text: str) -> None:
-        sys.stderr.write(f"Error: rank {self.rank} on {self.host}: {text}\n")
-        sys.stderr.flush()
-        self._everyone.Abort(self._failed)
 
     def _leave(self) -> None:
         """At the exit of the process: wait for the others, or end the job after a fault."""
-        if self._failed is None:
-            self.barrier()
-        else:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            self._everyone.Abort(self._failed)
+        if self._failed is not None:
+            self.watch.end_job(self._failed)
+        try:
+            self.watch.close()
+        except RankError as error:
+            self.watch.end_job(error.exit_code, f"Error: {error}")
+
+
+def _in_words(error: BaseException) -> str:
+    """An error on one line, with the name of its class if it is none of mxgan."""
+    own = isinstance(error, MXGANError)
+    return " ".join(str(error).split()) if own else f"{type(error).__name__}: {first_line(error)}."
 
 
 @functools.cache
