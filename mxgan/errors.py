@@ -5,7 +5,8 @@
     MXGANError                    base of all errors below; `exit_code` is the exit code of the command line
     ├── ArgumentError             a bad call: unknown name, value out of range (also a ValueError)
     │   ├── ShapeError            arrays or symbols whose shapes do not fit together
-    │   └── RunFinishedError      a run that is already at its end
+    │   ├── RunFinishedError      a run that is already at its end
+    │   └── RanksDifferError      ranks of MPI with other settings, data or code than rank 0
     ├── RuntimeUnavailableError   MXNet, OpenCV or a library under them cannot be loaded (also an ImportError)
     ├── DatasetError              a data set that cannot be used
     │   ├── DatasetNotFoundError  data files that are missing
@@ -14,6 +15,7 @@
     ├── CheckpointError           parameters that cannot be saved, read, or put into this network
     ├── DivergedError             a loss, a gradient or a weight that is no longer finite
     ├── RankError                 a fault of another rank of the same job
+    ├── RanksPartedError          ranks of MPI whose parameters are no longer equal
     ├── OutputError               a file or folder that cannot be written
     │   └── RunFolderError        a run folder that cannot be made or used
     └── DisplayError              a window was requested, but no display is available
@@ -41,6 +43,8 @@ __all__ = [
     "MXGANError",
     "OutputError",
     "RankError",
+    "RanksDifferError",
+    "RanksPartedError",
     "RunFinishedError",
     "RunFolderError",
     "RuntimeUnavailableError",
@@ -91,6 +95,10 @@ class ShapeError(ArgumentError):
 
 class RunFinishedError(ArgumentError):
     """A run to be continued is already at its end; the message says how to set a later end."""
+
+
+class RanksDifferError(ArgumentError):
+    """The ranks of a job were started with different settings, data or code; the message names two ranks and both."""
 
 
 class RuntimeUnavailableError(MXGANError, ImportError):
@@ -162,6 +170,10 @@ class RankError(MXGANError):
     def __init__(self, rank: int, host: str, text: str, exit_code: int = 1, remedy: str = "") -> None:
         self.rank, self.host, self.exit_code = rank, host, exit_code
         super().__init__(f"rank {rank} on {host}: {text}", remedy)
+
+
+class RanksPartedError(MXGANError):
+    """The ranks of a job, which must be equal to the bit, are not; the message names the ranks and the first array."""
 
 
 class OutputError(MXGANError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import functools
 import json
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,9 +29,11 @@ class Ranks:
     rank, size : this rank's number, 0 … size - 1, and the number of ranks.
     local_rank : this rank's number among those of its machine.
     host : the machine's name.
+    traffic : bytes and seconds of the sums so far, a `Traffic` of exchange.py; None for a single process.
     """
 
     rank, size, local_rank, host = 0, 1, 0, World().host
+    traffic = None
 
     @property
     def is_first(self) -> bool:
@@ -65,6 +66,9 @@ class Ranks:
     def whole(self, array):
         """An NDArray (n, …) of each rank as one (N, …), in the order of the ranks, on every rank; float32."""
         return array
+
+    def compress(self, compression: Optional[str]) -> None:
+        """Choose the compression of gradients, before the first `exchange`: None or "bf16"."""
 
     def exchange(self, gradients: list, statistics: list) -> None:
         """Sum gradients over the ranks, and take the mean of statistics: NDArrays, changed in place.
@@ -101,6 +105,7 @@ class MPIRanks(Ranks):
         self.rank, self.size, self.local_rank, self.host = place.rank, place.size, place.local_rank, place.host
         self._everyone = place.communicator
         self._communicators: dict = {}
+        self._exchange = self._compression = None
         self._own, self.watch = self.communicator("ranks"), None
         self.watch = Watch(self.communicator("watch"), self.rank, self.size, self.gathered(self.host))
         self._failed: Optional[int] = None  # the exit code after a fault
@@ -173,15 +178,20 @@ class MPIRanks(Ranks):
         self.wait(self._own.Iallgather(own, found))
         return mx.nd.array(found.reshape(-1, *own.shape[1:]))
 
-    def exchange(self, gradients: list, statistics: list) -> None:
-        from mxgan.training.parallel.host_arrays import host_view
+    def compress(self, compression: Optional[str]) -> None:
+        self._compression = compression
 
-        mpi = sys.modules["mpi4py.MPI"]
-        for arrays, share in ((gradients, 1), (statistics, self.size)):
-            for array in arrays:
-                view = host_view(array)
-                self.wait(self._own.Iallreduce(mpi.IN_PLACE, view.reshape(-1)))
-                view /= share
+    def exchange(self, gradients: list, statistics: list) -> None:
+        if self._exchange is None:
+            from mxgan.training.parallel.exchange import Exchange
+
+            self._exchange = Exchange(self.communicator("exchange"), self.wait, self._compression)
+        self._exchange.total(gradients, statistics)
+
+    @property
+    def traffic(self):
+        """Bytes and seconds of the sums so far, a `Traffic`; None before the first one."""
+        return self._exchange and self._exchange.traffic
 
     @contextmanager
     def first_of_machine_before_others(self) -> Iterator[None]:
