@@ -43,7 +43,8 @@ class Job(Training):
 
     def __init__(self, folder: Path, groups: Sequence[tuple], restarts: Optional[int] = None, **variables: str) -> None:
         self.folder, self.token = folder, secrets.token_hex(8)
-        self._log, self._errors = (folder.parent / f"{self.token}.{kind}.txt" for kind in ("out", "err"))
+        logs = folder.parents[1] if folder.parent.is_mount() else folder.parent  # not on a disk that is to be full
+        self._log, self._errors = (logs / f"{self.token}.{kind}.txt" for kind in ("out", "err"))
         self._left_before = half_written(folder)
         common = {"MXGAN_REPORT": "0", "PYTHONUNBUFFERED": "1", TOKEN: self.token, **variables}
         command = _by_mpirun(folder, groups) if restarts is None else _by_launch(folder, groups, restarts)
@@ -129,7 +130,7 @@ def without_banners(errors: str) -> list:
     for line in errors.splitlines():
         if line.startswith(DASHES):
             inside = not inside
-        elif line.strip() and not inside:
+        elif line.strip(" \0") and not inside:
             found.append(line)
     return found
 
@@ -191,12 +192,15 @@ def room(place: Path, is_small: bool) -> Iterator[tuple]:
             subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
-def fill(file: Path) -> None:
-    """Fill the disk on which this file is."""
+def fill(file: Path, job: Job, until: float) -> None:
+    """Keep the disk of this file full, whatever a job deletes there, until the job has ended or it is so late."""
+    size = 1 << 20
     with file.open("wb", buffering=0) as filler:
-        try:
-            while True:
-                filler.write(bytes(4096))
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
+        while job.process.poll() is None and time.time() < until:
+            try:
+                filler.write(bytes(size))
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+                size = 1 << 12
+                time.sleep(0.001)
