@@ -33,7 +33,7 @@ def depends_on_others(symbol) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("settings", "expected"),
+    "settings, expected",
     [
         ({"discriminator_norm": "none"}, []),
         ({"discriminator_norm": "layer"}, []),
@@ -43,7 +43,9 @@ def depends_on_others(symbol) -> bool:
     ],
 )
 def test_of_a_discriminator(settings, expected):
-    network = small("semi-supervised-dcgan", **settings) if "minibatch_kernels" in settings else small("dcgan", **settings)
+    network = (
+        small("semi-supervised-dcgan", **settings) if "minibatch_kernels" in settings else small("dcgan", **settings)
+    )
     symbol = network.discriminator()
     assert coupled_layers(symbol) == expected
     assert depends_on_others(symbol) == bool(expected)
@@ -70,7 +72,7 @@ def test_a_difference_of_other_things_couples_nothing():
 
 
 @pytest.mark.parametrize(
-    ("symbol", "draws"),
+    "symbol, draws",
     [
         (mx.sym.Dropout(X, name="layer", p=0.5), True),
         (mx.sym.Dropout(X, name="layer"), True),
