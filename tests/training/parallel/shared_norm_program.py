@@ -37,7 +37,7 @@ def passes(symbol, data, rows: slice = slice(None), **settings) -> dict:
     for name in symbol.list_arguments():
         if name != "data":
             executor.arg_dict[name][:] = draw.normal(0.3, 1, executor.arg_dict[name].shape)
-    for name, gradient in executor.grad_dict.items():
+    for gradient in executor.grad_dict.values():
         if gradient is not None:
             gradient[:] = 0
     for step, images in enumerate(data):
