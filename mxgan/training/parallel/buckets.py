@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
@@ -37,7 +38,7 @@ def cut(sizes: Sequence, numbers: Sequence, most: int) -> list:
 
 
 class Bucket:
-    """One vector of float32 with its buffers: `fill`, `scatter`, `gather`, `write`, in this order, at each exchange.
+    """One vector of float32 and its buffers; an exchange calls `scatter`, `gather`, `write` in this order.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ class Bucket:
 
     Attributes
     ----------
-    request : the MPI request that runs. is_gathering : whether it is the second one of this exchange.
+    request : the MPI request that runs.
     bytes_sent : bytes that an exchange sends to other ranks.
     """
 
@@ -60,28 +61,33 @@ class Bucket:
         if compression is not None:
             self._sent, self._own = np.empty(chunk * ranks, compression.dtype), np.empty(chunk, compression.dtype)
         self._received = np.empty((ranks, chunk), self._sent.dtype)
-        self.request, self.is_gathering = None, False
+        self.request = None
         self.bytes_sent = 2 * (ranks - 1) * self._own.nbytes
 
-    def fill(self, arrays: Sequence) -> None:
-        """Copy the pieces from their arrays; waits until these are computed."""
+    def wait(self, arrays: Sequence) -> float:
+        """Wait until the arrays of the pieces are computed; the seconds that this took."""
+        began = time.perf_counter()
+        for piece in self.pieces:
+            arrays[piece.number].wait_to_read()
+        return time.perf_counter() - began
+
+    def scatter(self, arrays: Sequence, communicator) -> None:
+        """Copy the pieces from their arrays, and begin to send each rank its chunk."""
         first = 0
         for number, start, size in self.pieces:
             self._values[first : first + size] = read_array(arrays[number])[start : start + size]
             first += size
-
-    def scatter(self, communicator) -> None:
-        """Begin to send each rank its chunk."""
         if self._compression is not None:
             self._compression.pack(self._values, self._sent)
-        self.request, self.is_gathering = communicator.Ialltoall(self._sent, self._received), False
+        self.request = communicator.Ialltoall(self._sent, self._received)
 
     def gather(self, communicator) -> None:
         """Add the parts of this rank's chunk, which have come, and begin to send the sum to all."""
-        self._add()
+        with np.errstate(invalid="ignore", over="ignore"):  # NaN and infinities are for FiniteGuard
+            self._add()
         if self._compression is not None:
             self._compression.pack(self._total, self._own)
-        self.request, self.is_gathering = communicator.Iallgather(self._own, self._sent), True
+        self.request = communicator.Iallgather(self._own, self._sent)
 
     def _add(self) -> None:
         """Sum in the order of the ranks, so that a sum does not depend on which came first."""

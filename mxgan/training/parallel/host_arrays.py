@@ -1,7 +1,6 @@
-"""The memory of MXNet's arrays as NumPy arrays, to be read and written without a copy.
+"""NumPy views of MXNet's arrays: the memory of an array on the CPU, without a copy.
 
-Only for a thread that pushes no operation of MXNet on these arrays meanwhile. An array on a GPU is copied through the
-host; no GPU has been seen here.
+For the thread that pushes MXNet's operations. An array on a GPU is copied through the host; no GPU has been seen here.
 """
 
 from __future__ import annotations
@@ -16,17 +15,17 @@ __all__ = ["host_view", "read_array", "write_array"]
 
 
 def host_view(array) -> np.ndarray:
-    """The memory of an NDArray on the CPU as a NumPy array of its shape and type, when all that uses it is done.
+    """An NDArray on the CPU as a NumPy array of the same shape and type over the same memory.
 
-    What is written to it, MXNet's later operations see. Ask for it anew each time, and drop it before the NDArray: the
-    memory moves when oneDNN's own layout is turned into the plain one, as here.
+    Waits until no operation of MXNet reads or writes the array. The view is valid as long as the array lives and no
+    later operation uses it; what is written to it, later operations see.
     """
-    mx.base.check_call(mx.base._LIB.MXNDArrayWaitToWrite(array.handle))  # until nothing writes or reads it
+    mx.base.check_call(mx.base._LIB.MXNDArrayWaitToWrite(array.handle))
     return _memory(array)
 
 
 def read_array(array) -> np.ndarray:
-    """The content of an NDArray, flat, when it is computed: on the CPU a view, only to be read."""
+    """The content of an NDArray, flat, when it is computed: on the CPU a view that must not be written to."""
     if not _is_on_host(array):
         return array.asnumpy().reshape(-1)
     array.wait_to_read()
@@ -34,7 +33,7 @@ def read_array(array) -> np.ndarray:
 
 
 def write_array(array, start: int, values: np.ndarray) -> None:
-    """Write flat `values` into an NDArray, from its element `start` on."""
+    """Write `values` (n,) into an NDArray, from its element `start` on."""
     if _is_on_host(array):
         host_view(array).reshape(-1)[start : start + values.size] = values
     else:
@@ -47,6 +46,7 @@ def _is_on_host(array) -> bool:
 
 def _memory(array) -> np.ndarray:
     pointer, kind = ctypes.c_void_p(), np.dtype(array.dtype)
+    # MXNet turns an array that oneDNN keeps in a layout of its own into the plain one here.
     mx.base.check_call(mx.base._LIB.MXNDArrayGetData(array.handle, ctypes.byref(pointer)))
     memory = (ctypes.c_char * (array.size * kind.itemsize)).from_address(pointer.value)
     return np.frombuffer(memory, kind).reshape(array.shape)
