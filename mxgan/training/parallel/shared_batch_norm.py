@@ -26,16 +26,16 @@ from typing import NamedTuple
 import numpy as np
 
 from mxgan.errors import ArgumentError
+from mxgan.graphs.layers import SHARED_BATCH_NORM
 from mxgan.runtime import mx
 from mxgan.runtime.rewriting import Rewriting
 from mxgan.training.parallel.channel_sums import add_data_gradient, gradient_sums, moments, normalise
 from mxgan.training.parallel.host_arrays import host_view
 
-__all__ = ["own_errors", "with_shared_batch_norm"]
+__all__ = ["own_errors", "totals_over", "with_shared_batch_norm"]
 
 logger = logging.getLogger(__name__)
 
-OPERATOR = "mxgan_shared_batch_norm"
 _SETTINGS = ("eps", "momentum", "fix_gamma", "axis")  # the others of MXNet's are about cuDNN and int8
 _OTHERS = ("BatchNorm_v1", "_contrib_BatchNormWithReLU", "_contrib_SyncBatchNorm")
 
@@ -59,12 +59,11 @@ def with_shared_batch_norm(symbol, total_of: Callable):
     Parameters
     ----------
     symbol : a network or loss over float32 numbers.
-    total_of : called here, with the name of each BatchNorm in the graph's order, as in
-        ``lambda layer: ranks.total(f"bn-{network}-{layer}")``. It returns the `total` of this layer: total(vector)
-        sums a float64 (n,) over the ranks in place, waits for that, and raises an error where a rank is lost. It is
-        called in threads of MXNet's own, those of several layers at the same time and in another order on each rank:
-        so each `total` needs a communicator of its own. Its own calls come in the same order on all ranks. The sums
-        must be equal on all ranks to the bit.
+    total_of : called here, with the name of each BatchNorm in the graph's order; see `totals_over`. It returns the
+        `total` of this layer: total(vector) sums a float64 (n,) over the ranks in place, waits for that, and raises
+        an error where a rank is lost. It is called in threads of MXNet's own, those of several layers at the same
+        time and in another order on each rank: so each `total` needs a communicator of its own. Its own calls come in
+        the same order on all ranks. The sums must be equal on all ranks to the bit.
 
     What a `total` raises comes out of MXNet's next wait as an MXNetError, within `own_errors` as itself.
 
@@ -73,6 +72,30 @@ def with_shared_batch_norm(symbol, total_of: Callable):
     ArgumentError : a BatchNorm with output_mean_var, or another operator that has BatchNorm in it.
     """
     return _Shared(symbol, total_of).symbol()
+
+
+def totals_over(ranks, network: str) -> Callable:
+    """The `total_of` for `with_shared_batch_norm` over the ranks of an `MPIRanks`.
+
+    The vectors of all ranks are gathered and added in the order of the ranks, so that the bits do not depend on an
+    algorithm of MPI. All ranks call it, and rewrite the same networks, in the same order.
+
+    Parameters
+    ----------
+    network : tells apart the executors of a pair, such as "head": each layer of each has its own communicator.
+    """
+
+    def total_of(layer: str) -> Callable:
+        communicator = ranks.communicator(f"{SHARED_BATCH_NORM} {network} {layer}")
+
+        def total(vector) -> None:
+            every = np.empty((ranks.size, vector.size))
+            ranks.wait(communicator.Iallgather(vector, every))
+            np.sum(every, axis=0, out=vector)
+
+        return total
+
+    return total_of
 
 
 @contextlib.contextmanager
@@ -107,14 +130,14 @@ class _Shared(Rewriting):
         given, key = node.get("attrs", {}), str(next(_numbers))
         _layers[key] = _Layer(node["name"], self._total_of(node["name"]))
         kept = {name: value for name, value in given.items() if name in _SETTINGS or name.startswith("__")}
-        return {"op_type": OPERATOR, "key": key, **kept}
+        return {"op_type": SHARED_BATCH_NORM, "key": key, **kept}
 
 
 def _is_on(node: dict, setting: str) -> bool:
     return node.get("attrs", {}).get(setting, "False") in ("True", "true", "1")
 
 
-@mx.operator.register(OPERATOR)
+@mx.operator.register(SHARED_BATCH_NORM)
 class _Description(mx.operator.CustomOpProp):
     """Names, shapes and types of the operator; MXNet gives it the settings of the node, as text."""
 
