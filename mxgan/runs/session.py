@@ -33,6 +33,7 @@ from mxgan.runtime.files import FolderLock, write_whole
 from mxgan.training.callback import Callback
 from mxgan.training.checkpoint import put_into, read_checkpoint, read_state
 from mxgan.training.parallel.ranks import all_ranks
+from mxgan.training.parallel.shared_batch_norm import own_errors
 from mxgan.training.parallel.sharing import saved_on_all
 from mxgan.training.run_folder import RunFolder
 from mxgan.training.trainer import Trainer
@@ -79,7 +80,8 @@ class Session(NamedTuple):
         return final_report(self.folder, quick=self.trainer.stopping is not None)
 
     def _fit(self) -> None:
-        self.trainer.fit(steps=self.config.steps, epochs=self.config.epochs)
+        with own_errors():  # a rank that is lost in the middle of a pass
+            self.trainer.fit(steps=self.config.steps, epochs=self.config.epochs)
 
     def _train(self) -> None:
         try:
