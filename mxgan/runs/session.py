@@ -11,26 +11,29 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
 
 from mxgan import runtime
-from mxgan.errors import ArgumentError, RunFolderError, lookup
+from mxgan.errors import ArgumentError, RunFinishedError, RunFolderError, lookup
 from mxgan.runs.assembly import Parts, assemble_trainer, open_parts
 from mxgan.runs.changes import (
-    check_end,
     check_imported,
     check_same_end,
     check_settings,
     end_of,
     find_run,
+    finished_at,
     warn_of_another_end,
     warn_of_other_bits,
 )
-from mxgan.runs.config import RunConfig, recorded_config, with_labels_of
+from mxgan.runs.config import RunConfig, with_labels_of
 from mxgan.runs.data import data_record, last_step
 from mxgan.runs.events import recorded_training
 from mxgan.runs.final_report import final_report
+from mxgan.runs.ranks import check_ranks, recorded_on_all
 from mxgan.runtime.config import to_dict
 from mxgan.runtime.files import FolderLock, write_whole
 from mxgan.training.callback import Callback
-from mxgan.training.checkpoint import load_checkpoint, read_state
+from mxgan.training.checkpoint import put_into, read_checkpoint, read_state
+from mxgan.training.parallel.ranks import all_ranks
+from mxgan.training.parallel.sharing import saved_on_all
 from mxgan.training.run_folder import RunFolder
 from mxgan.training.trainer import Trainer
 
@@ -40,12 +43,15 @@ logger = logging.getLogger(__name__)
 
 
 class Session(NamedTuple):
-    """A run that is ready to train; `run()` trains it. Its lock keeps other processes out of the folder until then."""
+    """A run that is ready to train; `run()` trains it. Its lock keeps other processes out of the folder until then.
+
+    Of several ranks, each has a session, and the first one alone has the lock and writes the folder.
+    """
 
     trainer: Trainer
     folder: RunFolder
     config: RunConfig
-    lock: FolderLock
+    lock: Optional[FolderLock]
 
     @property
     def last_step(self) -> int:
@@ -55,8 +61,16 @@ class Session(NamedTuple):
     def run(self) -> Optional[Path]:
         """Train to the end of the configuration (`steps` or `epochs`), then write report.html.
 
-        Returns the path of the report; None without one: it failed, which is a warning, or MXGAN_REPORT is 0.
+        Returns the path of the report; None without one: it failed, which is a warning, or MXGAN_REPORT is 0, or this
+        is not the first of several ranks.
         """
+        ranks = self.trainer.pair.ranks
+        with ranks.guarded():
+            page = self._train_and_report() if ranks.is_first else self._fit()
+            ranks.barrier()
+        return page
+
+    def _train_and_report(self) -> Optional[Path]:
         try:
             self._train()
         except Exception:
@@ -64,10 +78,13 @@ class Session(NamedTuple):
             raise
         return final_report(self.folder, quick=self.trainer.stopping is not None)
 
+    def _fit(self) -> None:
+        self.trainer.fit(steps=self.config.steps, epochs=self.config.epochs)
+
     def _train(self) -> None:
         try:
             with recorded_training(self.folder, self.trainer, self.last_step):
-                self.trainer.fit(steps=self.config.steps, epochs=self.config.epochs)
+                self._fit()
         finally:
             self.lock.release()
 
@@ -95,12 +112,30 @@ def start(
     ------
     MXGANError : something does not fit; raised before the training, and no folder is left.
     """
-    stamp = datetime.now().strftime("%Y_%m_%d-%H_%M")
+    ranks = all_ranks()
+    with ranks.guarded():
+        path, stamp = ranks.from_first(_place(config, run_dir) if ranks.is_first else None)
+        if ranks.is_first:
+            return _started(config, RunFolder(path), stamp, display, progress, callbacks)
+        return _joined(config, RunFolder(path), stamp)
+
+
+def _place(config: RunConfig, run_dir: Union[str, Path, None]) -> tuple:
+    """(path of a new run folder, time stamp of its files); RunFolderError if the path is in use."""
+    now = datetime.now()
+    stamp = now.strftime("%Y_%m_%d-%H_%M")
     name = (config.recipe.run_name or "{dataset}").format(recipe=config.recipe, dataset=config.dataset)
-    path = Path(run_dir or Path("runs") / f"{name}-{stamp}-{datetime.now():%S}")
+    path = Path(run_dir or Path("runs") / f"{name}-{stamp}-{now:%S}")
     RunFolder.refuse_used(path)
-    parts = open_parts(config, RunFolder(path), display, progress)
-    folder = RunFolder.create(path)
+    return str(path), stamp
+
+
+def _started(config: RunConfig, place: RunFolder, stamp: str, display: str, progress, callbacks: Sequence) -> Session:
+    """The session of a new run in its new folder."""
+    ranks = all_ranks()
+    parts = open_parts(config, place, display, progress, ranks=ranks)
+    check_ranks(ranks, config, parts.sources.images)
+    folder = RunFolder.create(place.path)
     lock = FolderLock(folder.path)
     try:
         if folder.config_path.exists():
@@ -115,11 +150,24 @@ def start(
         }
         _write_record(folder, record)
         _prepare_new(parts, folder)
+        ranks.barrier()
         return Session(trainer, folder, config, lock)
     except BaseException:
         lock.release()
         folder.discard_empty()
         raise
+
+
+def _joined(config: RunConfig, folder: RunFolder, stamp: str, is_resumed: bool = False) -> Session:
+    """The session of a rank that is not the first: it computes, and writes nothing."""
+    ranks = all_ranks()
+    parts = open_parts(config, folder, "none", False, ranks=ranks)
+    check_ranks(ranks, config, parts.sources.images)
+    trainer = assemble_trainer(config, folder, stamp, parts)
+    if is_resumed:
+        trainer.restore(put_into(parts.pair, saved_on_all(ranks, None)))
+    ranks.barrier()
+    return Session(trainer, folder, config, None)
 
 
 def _prepare_new(parts: Parts, folder: RunFolder) -> None:
@@ -162,10 +210,26 @@ def resume(
     RunFinishedError : the run is at its end already.
     CheckpointError, CorruptFileError, RunFolderError : a file cannot be read; the message says why.
     """
-    folder = RunFolder.open(run)
-    check_imported(folder)
-    before = recorded_config(folder)
-    config = _with_changes(with_labels_of(before, config or before), changes)
+    ranks = all_ranks()
+    with ranks.guarded():
+        folder = RunFolder.open(run) if ranks.is_first else RunFolder(run)
+        if ranks.is_first:
+            check_imported(folder)
+        before = recorded_on_all(ranks, folder)
+        config = _with_changes(with_labels_of(before, config or before), changes)
+        if ranks.is_first:
+            return _resumed(folder, before, config, display, progress, callbacks, allow_changes)
+        finished, stamp, is_saved = ranks.from_first(None)
+        if finished:
+            raise RunFinishedError(finished)
+        return _joined(config, folder, stamp, is_saved)
+
+
+def _resumed(
+    folder: RunFolder, before: RunConfig, config: RunConfig, display: str, progress, callbacks, allow_changes: bool
+) -> Session:
+    """The session of a run that continues."""
+    ranks = all_ranks()
     changed = check_settings(folder, before, config, allow_changes)
     lock = FolderLock(folder.path)
     try:
@@ -174,13 +238,15 @@ def resume(
         folder.make(folder.samples)  # the user may have deleted the pictures
         record = folder.read_config()
         newest, state = _saved(folder, config)
-        parts = open_parts(config, folder, display, progress, state)
+        parts = open_parts(config, folder, display, progress, state, ranks)
+        check_ranks(ranks, config, parts.sources.images)
         if not allow_changes:
             folder.check_data(data_record(parts.sources.images))
         trainer = assemble_trainer(config, folder, record["stamp"], parts, callbacks)
         parts.prepare()
         if state:
-            trainer.restore(load_checkpoint(newest, parts.pair, state))
+            saved = saved_on_all(ranks, read_checkpoint(newest, state))
+            trainer.restore(put_into(parts.pair, saved))
             warn_of_another_end(before, config)
             warn_of_other_bits(state["versions"])
         else:
@@ -189,6 +255,7 @@ def resume(
             folder.forget_results()
         record.update(_changes(record, before, config, changed, trainer.step))
         _write_record(folder, {**record, "run": to_dict(config), "data": data_record(parts.sources.images)})
+        ranks.barrier()
         return Session(trainer, folder, config, lock)
     except BaseException:
         lock.release()
@@ -208,11 +275,14 @@ def _changes(record: dict, before: RunConfig, config: RunConfig, changed: dict, 
 
 def _saved(folder: RunFolder, config: RunConfig) -> tuple:
     """(the newest checkpoint, its state), both None if there is none; RunFinishedError if the run is at its end."""
-    if not folder.checkpoint_steps():
-        return None, None
-    newest = folder.latest_checkpoint()
-    state = read_state(newest)
-    check_end(folder, config, state)
+    ranks, newest, state, finished = all_ranks(), None, None, None
+    if folder.checkpoint_steps():
+        newest = folder.latest_checkpoint()
+        state = read_state(newest)
+        finished = finished_at(folder, config, state)
+    ranks.from_first((finished, folder.read_config()["stamp"], newest is not None))
+    if finished:
+        raise RunFinishedError(finished)
     return newest, state
 
 
@@ -248,15 +318,23 @@ def start_or_resume(
         raise ArgumentError(
             "allow_changes (--allow-changes) needs the run to change: give its folder as run_dir (--run-dir)."
         )
-    run = find_run(config, run_dir)
+    ranks = all_ranks()
+    with ranks.guarded():
+        run = ranks.from_first(_found(config, run_dir) if ranks.is_first else None)
     surroundings = {"display": display, "progress": progress, "callbacks": callbacks}
     if run is None:
         logger.info("There is no run with these settings and this end yet; a new run starts.")
         return start(config, run_dir, **surroundings)
-    if not allow_changes:
-        check_same_end(run, config)
+    if not allow_changes and ranks.is_first:
+        with ranks.guarded():
+            check_same_end(run, config)
     logger.info("Continuing %s.", run)
     return resume(run, config, allow_changes=allow_changes, **surroundings)
+
+
+def _found(config: RunConfig, run_dir: Union[str, Path, None]) -> Optional[str]:
+    run = find_run(config, run_dir)
+    return None if run is None else str(run)
 
 
 def _write_record(folder: RunFolder, record: dict) -> None:

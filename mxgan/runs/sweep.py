@@ -14,13 +14,12 @@ from mxgan.errors import (
     CheckpointError,
     CorruptFileError,
     MXGANError,
-    RunFinishedError,
     RunFolderError,
     listed,
     lookup,
     shown,
 )
-from mxgan.runs.changes import check_end, differences, end_of, ends_of, is_same
+from mxgan.runs.changes import differences, end_of, ends_of, finished_at, is_same
 from mxgan.runs.config import DATA_SETTINGS, RunConfig, recorded_config
 from mxgan.runs.config_files import FileSettings, base_config
 from mxgan.runs.data import open_sources
@@ -191,10 +190,8 @@ def _is_its_run(path: Path, config: RunConfig, variant: Variant) -> bool:
 def _state(path: Path, config: RunConfig) -> str:
     folder = RunFolder(path)
     try:
-        if folder.checkpoint_steps():
-            check_end(folder, config, read_state(folder.latest_checkpoint()))
-    except RunFinishedError:
-        return "finished"
+        if folder.checkpoint_steps() and finished_at(folder, config, read_state(folder.latest_checkpoint())):
+            return "finished"
     except (CheckpointError, CorruptFileError):  # the run itself says what is broken, and fails
         return "begun"
     return "begun"

@@ -19,7 +19,7 @@ import logging
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, Union
 
 import numpy as np
 
@@ -27,17 +27,18 @@ from mxgan.errors import CheckpointError, CorruptFileError, DivergedError, Outpu
 from mxgan.graphs.params_files import load_arrays, load_params, save_arrays, save_params
 from mxgan.runtime.config import is_number
 from mxgan.runtime.files import new_folder, read_json, write_whole
-from mxgan.training.averaging import GeneratorAverage
 from mxgan.training.optimizers import continue_schedule, import_state
 from mxgan.training.run_folder import RunFolder
 
 __all__ = [
     "NO_DISCRIMINATOR",
     "Names",
+    "Saved",
     "average_file",
     "is_average",
-    "load_checkpoint",
     "parameter_file",
+    "put_into",
+    "read_checkpoint",
     "read_state",
     "rewrite_state",
     "save_checkpoint",
@@ -133,8 +134,25 @@ def _check_finite(half: str, parameters: tuple, step: int, folder: RunFolder) ->
                 raise DivergedError(step, half, name, f"{name!r} of the {half} is", folder.last_good())
 
 
-def load_checkpoint(folder: Path, pair, state: Optional[dict] = None) -> dict:
-    """Load a checkpoint into `pair`, which has its optimisers already; returns its state.json.
+class Saved(NamedTuple):
+    """The content of a checkpoint's files; `put_into` sets it on a pair.
+
+    Attributes
+    ----------
+    folder : the checkpoint. state : the content of its state.json.
+    parameters : {half: (arg_params, aux_params)}. optimizers : {half: the optimiser's arrays}.
+    average : (arg_params, aux_params) of the average of the generator; None if the checkpoint has none.
+    """
+
+    folder: Union[str, Path]
+    state: dict
+    parameters: dict
+    optimizers: dict
+    average: Optional[tuple]
+
+
+def read_checkpoint(folder: Path, state: Optional[dict] = None) -> Saved:
+    """Read the files of a checkpoint.
 
     Parameters
     ----------
@@ -143,29 +161,36 @@ def load_checkpoint(folder: Path, pair, state: Optional[dict] = None) -> dict:
     Raises
     ------
     CorruptFileError : a file is missing or has changed since it was saved.
-    CheckpointError : the parameters belong to another network, or the state to another optimiser.
     """
     state = state or read_state(folder)
-    files = {half: parameter_file(folder, half) for half in pair.halves()}
-    pair.set_params(load_params(files["generator"]), load_params(files["discriminator"]))
+    files = {half: parameter_file(folder, half) for half in ("generator", "discriminator")}
+    kept = {half: state["optimizers"][half]["arrays"] for half in files}
+    average = average_file(folder, state)
+    return Saved(
+        folder,
+        state,
+        {half: load_params(file) for half, file in files.items()},
+        {half: load_arrays(folder / f"{half}.optimizer") if kept[half] else {} for half in files},
+        None if average is None else load_params(average),
+    )
+
+
+def put_into(pair, saved: Saved) -> dict:
+    """Set a saved state on `pair`, which has its optimisers already; returns its state.json.
+
+    Raises CheckpointError : the parameters belong to another network, or the state to another optimiser.
+    """
+    state = saved.state
+    pair.set_params(saved.parameters["generator"], saved.parameters["discriminator"])
     for half, module in pair.halves().items():
-        arrays = load_arrays(folder / f"{half}.optimizer") if state["optimizers"][half]["arrays"] else {}
-        import_state(module, arrays, state["optimizers"][half])
+        import_state(module, saved.optimizers[half], state["optimizers"][half])
         continue_schedule(module, state["step"])
     pair.learning_rate_scale = state["learning_rate_scale"]
-    average = pair.average
-    if average is not None:
-        _load_average(folder, state, average)
+    if pair.average is not None and saved.average is not None:
+        pair.average.set_params(*saved.average, state["average"]["updates"])
+    elif pair.average is not None and state["step"]:  # it starts at the checkpoint's generator weights
+        logger.warning("%s has no average of the generator; it begins with the weights of this step.", saved.folder)
     return state
-
-
-def _load_average(folder: Path, state: dict, average: GeneratorAverage) -> None:
-    """Load the average of a checkpoint; without one, the average starts at the checkpoint's generator weights."""
-    file = average_file(folder, state)
-    if file is not None:
-        average.set_params(*load_params(file), state["average"]["updates"])
-    elif state["step"]:
-        logger.warning("%s has no average of the generator; it begins with the weights of this step.", folder)
 
 
 def average_file(folder: Path, state: dict) -> Optional[Path]:
