@@ -18,6 +18,7 @@ from mxgan.recipes import RECIPES
 from mxgan.runtime.config import check_switch, from_dict, to_dict
 from mxgan.runtime.paths import checked_path
 from mxgan.training.every import Every
+from mxgan.training.parallel.compression import check_compression
 from mxgan.training.recipe import Recipe
 from mxgan.training.run_folder import BEST, RunFolder
 
@@ -34,7 +35,6 @@ __all__ = [
 
 DEFAULT_RECIPE = "dcgan"
 ON_NAN = ("stop", "rollback")
-COMPRESSIONS = ("bf16",)  # of gradients between ranks
 
 # Settings that may change when a run is resumed; it stays the same run.
 MAY_CHANGE = (
@@ -124,8 +124,7 @@ class RunConfig:
             raise ArgumentError(f"keep_best is {self.keep_best!r}; give METRIC:min or METRIC:max, or null for none.")
         parse_background(self.background)
         lookup("on_nan", self.on_nan, ON_NAN)
-        if self.gradient_compression is not None:
-            lookup("gradient_compression", self.gradient_compression, COMPRESSIONS)
+        check_compression(self.gradient_compression)
         for name in ("diagnose", "tensorboard", "sync_batch_norm"):
             check_switch(name, getattr(self, name))
         for name in self.recipe.pictures:

@@ -38,10 +38,12 @@ def build_pair(config, end: Optional[int] = None, ranks: Ranks = ALONE) -> Adver
     recipe, network = config.recipe, config.recipe.network
     discriminator, generator_head, score = discriminator_symbols(recipe)
     penalty = (make_penalty(recipe.penalty, recipe.penalty_weight), score) if recipe.penalty else None
+    ranks.compress(config.gradient_compression)
     if config.gpu is None:
         _check_memory(
             recipe, discriminator, generator_head, score if penalty else None, recipe.batch_size // ranks.size
         )
+    ranks.compress(config.gradient_compression)
     pair = AdversarialPair(
         network.generator(),
         discriminator,

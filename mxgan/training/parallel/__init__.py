@@ -6,7 +6,12 @@ each update, so parameters, optimisers and the average stay equal on all ranks. 
 ::
 
     ranks.py              `Ranks`: what the processes of a run say to each other; `ALONE` for a single process
+    watch.py              `Watch`: signs of life of each rank, and the end of a job after a fault
     host_arrays.py        NumPy views of MXNet's arrays
+    exchange.py           `Exchange`: sums of gradients and means of statistics, in buckets
+    buckets.py            the buckets, and the two calls of MPI for each
+    compression.py        bfloat16 on the way between ranks
+    equality.py           the same start on all ranks; equality to the bit while they train
     agreement.py          stop and divergence, agreed on after each round of callbacks
     sharing.py            a checkpoint read by rank 0, set on every rank
 

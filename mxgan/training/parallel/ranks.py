@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import functools
 import json
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,8 +12,9 @@ from typing import Any, Optional
 
 import numpy as np
 
-from mxgan.errors import ArgumentError, RunFinishedError, exit_code_after, first_line
+from mxgan.errors import ArgumentError, MXGANError, RankError, RunFinishedError, exit_code_after, first_line
 from mxgan.runtime.mpi import World, world
+from mxgan.training.parallel.watch import Watch
 
 __all__ = ["ALONE", "MPIRanks", "Ranks", "all_ranks"]
 
@@ -65,6 +65,9 @@ class Ranks:
         """An NDArray (n, …) of each rank as one (N, …), in the order of the ranks, on every rank; float32."""
         return array
 
+    def compress(self, compression: Optional[str]) -> None:
+        """Choose the compression of gradients, before the first `exchange`: None or "bf16"."""
+
     def exchange(self, gradients: list, statistics: list) -> None:
         """Sum gradients over the ranks, and take the mean of statistics: NDArrays, changed in place.
 
@@ -100,7 +103,9 @@ class MPIRanks(Ranks):
         self.rank, self.size, self.local_rank, self.host = place.rank, place.size, place.local_rank, place.host
         self._everyone = place.communicator
         self._communicators: dict = {}
-        self._own = self.communicator("ranks")
+        self._exchange = self._compression = None
+        self._own, self.watch = self.communicator("ranks"), None
+        self.watch = Watch(self.communicator("watch"), self.rank, self.size, self.gathered(self.host))
         self._failed: Optional[int] = None  # the exit code after a fault
         atexit.register(self._leave)
 
@@ -124,6 +129,8 @@ class MPIRanks(Ranks):
         """Wait for a request of MPI; RankError if another rank has a fault."""
         began, nap = time.monotonic(), LEAST_NAP
         while not request.Test():
+            if self.watch is not None:
+                self.watch.check()
             time.sleep(nap)
             nap = min(MOST_NAP, max(LEAST_NAP, (time.monotonic() - began) / 50))
 
@@ -169,15 +176,20 @@ class MPIRanks(Ranks):
         self.wait(self._own.Iallgather(own, found))
         return mx.nd.array(found.reshape(-1, *own.shape[1:]))
 
-    def exchange(self, gradients: list, statistics: list) -> None:
-        from mxgan.training.parallel.host_arrays import host_view
+    def compress(self, compression: Optional[str]) -> None:
+        self._compression = compression
 
-        mpi = sys.modules["mpi4py.MPI"]
-        for arrays, share in ((gradients, 1), (statistics, self.size)):
-            for array in arrays:
-                view = host_view(array)
-                self.wait(self._own.Iallreduce(mpi.IN_PLACE, view.reshape(-1)))
-                view /= share
+    def exchange(self, gradients: list, statistics: list) -> None:
+        if self._exchange is None:
+            from mxgan.training.parallel.exchange import Exchange
+
+            self._exchange = Exchange(self.communicator("exchange"), self.wait, self._compression)
+        self._exchange.total(gradients, statistics)
+
+    @property
+    def traffic(self):
+        """Bytes and seconds of the sums so far, a `Traffic`; None before the first one."""
+        return self._exchange and self._exchange.traffic
 
     @contextmanager
     def first_of_machine_before_others(self) -> Iterator[None]:
@@ -201,23 +213,24 @@ class MPIRanks(Ranks):
         except BaseException as error:
             number = getattr(error, "number", None)  # of the signal that has ended this command
             self._failed = getattr(error, "exit_code", 1) if number is None else exit_code_after(number)
-            if not self.is_first:
-                self.end_job(f"{type(error).__name__}: {first_line(error)}.")
+            if not isinstance(error, RankError):
+                self.watch.report(_in_words(error), self._failed)
             raise
-
-    def end_job(self, text: str) -> None:
-        sys.stderr.write(f"Error: rank {self.rank} on {self.host}: {text}\n")
-        sys.stderr.flush()
-        self._everyone.Abort(self._failed)
 
     def _leave(self) -> None:
         """At the exit of the process: wait for the others, or end the job after a fault."""
-        if self._failed is None:
-            self.barrier()
-        else:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            self._everyone.Abort(self._failed)
+        if self._failed is not None:
+            self.watch.end_job(self._failed)
+        try:
+            self.watch.close()
+        except RankError as error:
+            self.watch.end_job(error.exit_code, f"Error: {error}")
+
+
+def _in_words(error: BaseException) -> str:
+    """An error on one line, with the name of its class if it is none of mxgan."""
+    own = isinstance(error, MXGANError)
+    return " ".join(str(error).split()) if own else f"{type(error).__name__}: {first_line(error)}."
 
 
 @functools.cache
