@@ -76,8 +76,9 @@ class Hosts(NamedTuple):
         return [str(self.agent.parent / "enter"), "1", *map(str, command)]
 
     def of_mpirun(self) -> list:
-        """Options for mpirun (Open MPI 5) on host1, beside --hostfile: how to reach host2; root is allowed."""
-        return ["--allow-run-as-root", "--prtemca", "plm_ssh_agent", str(self.agent), "--map-by", "node"]
+        """Options for mpirun (Open MPI 5) on host1: the hosts, one rank on each, not both on the same core."""
+        reach = ["--allow-run-as-root", "--prtemca", "plm_ssh_agent", str(self.agent)]
+        return [*reach, "--hostfile", str(self.hostfile), "--map-by", "node", "--bind-to", "none"]
 
     def pids(self) -> list:
         """The numbers of all processes that are on the two hosts."""

@@ -32,7 +32,7 @@ def hosts(tmp_path):
 def trained_on(hosts, run: Path, flags: list) -> str:
     """Train as one rank on each host; what it said."""
     passed = [word for name in PASSED_ON for word in ("-x", name)]
-    started = [mpirun(), "--hostfile", hosts.hostfile, *hosts.of_mpirun(), *passed, "-n", "2"]
+    started = [mpirun(), *hosts.of_mpirun(), *passed, "-n", "2"]
     command = hosts.on_first([*started, sys.executable, "-m", "mxgan", "train", *flags, "--run-dir", run])
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=environment())
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
