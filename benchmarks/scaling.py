@@ -22,7 +22,6 @@ import click
 
 from benchmarks.machine import LOAD_ALLOWED, busy_cpus, describe
 from benchmarks.scaling_model import BATCH, LATENCIES, Work, plot_efficiency, table_of
-from mxgan.cli.outputs import check_file
 from mxgan.runtime.cpus import usable_cpus
 from tests.namespaces import NoHostsError, two_hosts
 
@@ -152,7 +151,9 @@ def write_page(page: Path, lines: Sequence[str]) -> None:
 @click.option("--width", "widths", type=int, multiple=True, default=(64, 32), show_default=True, help="Of DCGAN.")
 @click.option("--size", type=int, default=64, show_default=True, help="Of an image.")
 @click.option("--rate", "rates", type=float, multiple=True, default=(1.0,), show_default=True, help="Gbit/s of a link.")
-@click.option("--output", type=click.Path(), default="scaling.json", show_default=True, help="All measurements.")
+@click.option(
+    "--output", type=click.Path(), default="scaling.json", show_default=True, help="All measurements; overwritten."
+)
 @click.option("--again", is_flag=True, help="Measure nothing: take the measurements that are in --output.")
 @click.option("--plot", type=click.Path(), help="A PNG of the model's efficiencies.")
 @click.option("--page", type=click.Path(exists=True), help="A page that takes the tables between its two comments.")
@@ -160,7 +161,8 @@ def write_page(page: Path, lines: Sequence[str]) -> None:
 def main(rounds, widths, size, rates, output, again, plot, page, busy) -> None:
     """Measure the exchange between two ranks, and print what the model makes of it for 2 to 64 machines."""
     for target in filter(None, (output, plot)):
-        check_file(Path(target))
+        if not Path(target).resolve().parent.is_dir():
+            raise click.ClickException(f"there is no folder for {target}.")
     if again:
         found = json.loads(Path(output).read_text())
     elif busy_cpus() > LOAD_ALLOWED and not busy:
@@ -179,7 +181,19 @@ def main(rounds, widths, size, rates, output, again, plot, page, busy) -> None:
         pixels = found["size"]
         plot_efficiency(model[None], f"DCGAN 3 × {pixels} × {pixels}, width {width}, float32: model", Path(plot))
     if page:
-        write_page(Path(page), lines)
+        write_page(Path(page), [*_conditions(found, page, output), *lines, *_picture(page, plot)])
+
+
+def _conditions(found: dict, page: str, output: str) -> list:
+    cpu, cpus = found["machine"]["cpu"], found["machine"]["cpus"]
+    link = os.path.relpath(output, Path(page).parent)
+    return [f"Measured on {cpus} cores ({cpu}); [every number]({link}).", ""]
+
+
+def _picture(page: str, plot: Optional[str]) -> list:
+    if not plot:
+        return []
+    return ["", f"![Efficiency of the model by the number of machines]({os.path.relpath(plot, Path(page).parent)})"]
 
 
 if __name__ == "__main__":
