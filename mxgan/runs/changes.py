@@ -20,7 +20,7 @@ from mxgan.runs.config import (
     with_labels_of,
 )
 from mxgan.runtime.config import setting_paths, to_dict
-from mxgan.training.checkpoint import NO_DISCRIMINATOR
+from mxgan.training.checkpoint_files import NO_DISCRIMINATOR
 from mxgan.training.idle_settings import is_idle
 from mxgan.training.run_folder import RunFolder, is_run
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -10,30 +9,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
 
-from mxgan import runtime
-from mxgan.errors import ArgumentError, RunFinishedError, RunFolderError, lookup
-from mxgan.runs.assembly import Parts, assemble_trainer, open_parts
+from mxgan.errors import ArgumentError, lookup
+from mxgan.runs.beginnings import Surroundings, begin_again, begin_new, join
 from mxgan.runs.changes import (
     check_imported,
     check_same_end,
-    check_settings,
-    end_of,
     find_run,
-    finished_at,
-    warn_of_another_end,
-    warn_of_other_bits,
 )
 from mxgan.runs.config import RunConfig, with_labels_of
-from mxgan.runs.data import data_record, last_step
+from mxgan.runs.data import last_step
 from mxgan.runs.events import recorded_training
 from mxgan.runs.final_report import final_report
-from mxgan.runs.ranks import check_ranks, recorded_on_all
-from mxgan.runtime.config import to_dict
-from mxgan.runtime.files import FolderLock, write_whole
+from mxgan.runs.ranks import recorded_on_all
+from mxgan.runtime.files import FolderLock
 from mxgan.training.callback import Callback
-from mxgan.training.checkpoint import put_into, read_checkpoint, read_state
 from mxgan.training.parallel.ranks import all_ranks
-from mxgan.training.parallel.sharing import saved_on_all
 from mxgan.training.run_folder import RunFolder
 from mxgan.training.trainer import Trainer
 
@@ -116,8 +106,9 @@ def start(
     with ranks.guarded():
         path, stamp = ranks.from_first(_place(config, run_dir) if ranks.is_first else None)
         if ranks.is_first:
-            return _started(config, RunFolder(path), stamp, display, progress, callbacks)
-        return _joined(config, RunFolder(path), stamp)
+            around = Surroundings(display, progress, callbacks)
+            return Session(*begin_new(config, RunFolder(path), stamp, around))
+        return Session(*join(config, RunFolder(path), stamp))
 
 
 def _place(config: RunConfig, run_dir: Union[str, Path, None]) -> tuple:
@@ -128,57 +119,6 @@ def _place(config: RunConfig, run_dir: Union[str, Path, None]) -> tuple:
     path = Path(run_dir or Path("runs") / f"{name}-{stamp}-{now:%S}")
     RunFolder.refuse_used(path)
     return str(path), stamp
-
-
-def _started(config: RunConfig, place: RunFolder, stamp: str, display: str, progress, callbacks: Sequence) -> Session:
-    """The session of a new run in its new folder."""
-    ranks = all_ranks()
-    parts = open_parts(config, place, display, progress, ranks=ranks)
-    check_ranks(ranks, config, parts.sources.images)
-    folder = RunFolder.create(place.path)
-    lock = FolderLock(folder.path)
-    try:
-        if folder.config_path.exists():
-            raise RunFolderError(f"another process has started a run in {folder.path}; continue it with --resume.")
-        folder.clear_leftovers()
-        trainer = assemble_trainer(config, folder, stamp, parts, callbacks)
-        record = {
-            "run": to_dict(config),
-            "stamp": stamp,
-            "data": data_record(parts.sources.images),
-            "versions": runtime.versions(),
-        }
-        _write_record(folder, record)
-        _prepare_new(parts, folder)
-        ranks.barrier()
-        return Session(trainer, folder, config, lock)
-    except BaseException:
-        lock.release()
-        folder.discard_empty()
-        raise
-
-
-def _joined(config: RunConfig, folder: RunFolder, stamp: str, is_resumed: bool = False) -> Session:
-    """The session of a rank that is not the first: it computes, and writes nothing."""
-    ranks = all_ranks()
-    parts = open_parts(config, folder, "none", False, ranks=ranks)
-    check_ranks(ranks, config, parts.sources.images)
-    trainer = assemble_trainer(config, folder, stamp, parts)
-    if is_resumed:
-        trainer.restore(put_into(parts.pair, saved_on_all(ranks, None)))
-    ranks.barrier()
-    return Session(trainer, folder, config, None)
-
-
-def _prepare_new(parts: Parts, folder: RunFolder) -> None:
-    """Prepare the parts of a run that has its folder; if that fails, the run has not begun."""
-    try:
-        if parts.reference is not None:
-            logger.info("run folder: %s; the classifier of the measurements is prepared before step 1.", folder.path)
-        parts.prepare()
-    except BaseException:
-        folder.config_path.unlink()
-        raise
 
 
 def resume(
@@ -218,72 +158,9 @@ def resume(
         before = recorded_on_all(ranks, folder)
         config = _with_changes(with_labels_of(before, config or before), changes)
         if ranks.is_first:
-            return _resumed(folder, before, config, display, progress, callbacks, allow_changes)
-        finished, stamp, is_saved = ranks.from_first(None)
-        if finished:
-            raise RunFinishedError(finished)
-        return _joined(config, folder, stamp, is_saved)
-
-
-def _resumed(
-    folder: RunFolder, before: RunConfig, config: RunConfig, display: str, progress, callbacks, allow_changes: bool
-) -> Session:
-    """The session of a run that continues."""
-    ranks = all_ranks()
-    changed = check_settings(folder, before, config, allow_changes)
-    lock = FolderLock(folder.path)
-    try:
-        folder.clear_leftovers()
-        folder.refuse_link(folder.checkpoints)
-        folder.make(folder.samples)  # the user may have deleted the pictures
-        record = folder.read_config()
-        newest, state = _saved(folder, config)
-        parts = open_parts(config, folder, display, progress, state, ranks)
-        check_ranks(ranks, config, parts.sources.images)
-        if not allow_changes:
-            folder.check_data(data_record(parts.sources.images))
-        trainer = assemble_trainer(config, folder, record["stamp"], parts, callbacks)
-        parts.prepare()
-        if state:
-            saved = saved_on_all(ranks, read_checkpoint(newest, state))
-            trainer.restore(put_into(parts.pair, saved))
-            warn_of_another_end(before, config)
-            warn_of_other_bits(state["versions"])
-        else:
-            folder.check_never_saved(config.checkpoint_every)
-            logger.info("%s has no checkpoint; it starts again at step 0.", folder.path)
-            folder.forget_results()
-        record.update(_changes(record, before, config, changed, trainer.step))
-        _write_record(folder, {**record, "run": to_dict(config), "data": data_record(parts.sources.images)})
-        ranks.barrier()
-        return Session(trainer, folder, config, lock)
-    except BaseException:
-        lock.release()
-        raise
-
-
-def _changes(record: dict, before: RunConfig, config: RunConfig, changed: dict, step: int) -> dict:
-    """What config.json tells of changes: the settings changed at this step, and the end with which the run began."""
-    told = {}
-    if changed:
-        change = {"step": step, "settings": {name: list(values) for name, values in changed.items()}}
-        told["changes"] = [*record.get("changes", []), change]
-    if end_of(config) != end_of(before):  # the command that began the run still knows it by its first end
-        told["first_end"] = record.get("first_end", list(end_of(before)))
-    return told
-
-
-def _saved(folder: RunFolder, config: RunConfig) -> tuple:
-    """(the newest checkpoint, its state), both None if there is none; RunFinishedError if the run is at its end."""
-    ranks, newest, state, finished = all_ranks(), None, None, None
-    if folder.checkpoint_steps():
-        newest = folder.latest_checkpoint()
-        state = read_state(newest)
-        finished = finished_at(folder, config, state)
-    ranks.from_first((finished, folder.read_config()["stamp"], newest is not None))
-    if finished:
-        raise RunFinishedError(finished)
-    return newest, state
+            around = Surroundings(display, progress, callbacks)
+            return Session(*begin_again(folder, before, config, around, allow_changes))
+        return Session(*join(config, folder))
 
 
 def _with_changes(config: RunConfig, changes: dict) -> RunConfig:
@@ -335,8 +212,3 @@ def start_or_resume(
 def _found(config: RunConfig, run_dir: Union[str, Path, None]) -> Optional[str]:
     run = find_run(config, run_dir)
     return None if run is None else str(run)
-
-
-def _write_record(folder: RunFolder, record: dict) -> None:
-    """Write config.json atomically."""
-    write_whole(folder.config_path, json.dumps(record, indent=1) + "\n")

@@ -26,7 +26,7 @@ from mxgan.runs.data import open_sources
 from mxgan.runs.folder_names import free_name, names_of
 from mxgan.runtime.config import to_dict
 from mxgan.runtime.documents import read_document
-from mxgan.training.checkpoint import read_state
+from mxgan.training.checkpoint_files import read_state
 from mxgan.training.run_folder import RunFolder, is_run
 
 __all__ = ["Place", "Variant", "check_data", "place_all", "read_sweep"]
