@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mxgan.errors import ArgumentError
+from mxgan.graphs.layers import batch_norms
 from mxgan.runtime import cpu_features, mx
 from mxgan.training.parallel import shared_batch_norm
 from mxgan.training.parallel.shared_batch_norm import own_errors, with_shared_batch_norm
@@ -107,6 +108,11 @@ def test_each_layer_asks_for_its_total_once_in_order():
     asked = []
     with_shared_batch_norm(network(), lambda name: asked.append(name) or alone(name))
     assert asked == ["b1", "b2"]
+
+
+def test_the_average_and_the_clip_know_a_held_gamma():
+    assert batch_norms(with_shared_batch_norm(network(), alone)) == batch_norms(network())
+    assert [norm.held for norm in batch_norms(network())] == [False, True]
 
 
 @pytest.mark.parametrize(
