@@ -101,7 +101,7 @@ def stop_on_signals(trainer):
         if not trainer.stopping:
             asked = time.monotonic()
             trainer.stop(FORWARDED.get(number, signal.Signals(number)).name)
-            if ranks.is_first:
+            if ranks.size == 1 or (ranks.is_first and number in FORWARDED):  # by another one mpirun ends the job
                 warn("Ending after this step, to save. A second signal ends at once, and loses what is not saved.")
         elif time.monotonic() - asked > SAME_PRESS:
             _end(number, frame)

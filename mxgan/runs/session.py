@@ -11,11 +11,7 @@ from typing import Any, NamedTuple, Optional, Union
 
 from mxgan.errors import ArgumentError, lookup
 from mxgan.runs.beginnings import Surroundings, begin_again, begin_new, join
-from mxgan.runs.changes import (
-    check_imported,
-    check_same_end,
-    find_run,
-)
+from mxgan.runs.changes import check_imported, check_same_end, find_run
 from mxgan.runs.config import RunConfig, with_labels_of
 from mxgan.runs.data import last_step
 from mxgan.runs.events import recorded_training
@@ -24,6 +20,7 @@ from mxgan.runs.ranks import recorded_on_all
 from mxgan.runtime.files import FolderLock
 from mxgan.training.callback import Callback
 from mxgan.training.parallel.ranks import all_ranks
+from mxgan.training.parallel.shared_batch_norm import own_errors
 from mxgan.training.run_folder import RunFolder
 from mxgan.training.trainer import Trainer
 
@@ -69,7 +66,8 @@ class Session(NamedTuple):
         return final_report(self.folder, quick=self.trainer.stopping is not None)
 
     def _fit(self) -> None:
-        self.trainer.fit(steps=self.config.steps, epochs=self.config.epochs)
+        with own_errors():  # a rank that is lost in the middle of a pass
+            self.trainer.fit(steps=self.config.steps, epochs=self.config.epochs)
 
     def _train(self) -> None:
         try:

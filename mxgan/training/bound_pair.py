@@ -27,6 +27,7 @@ from mxgan.runtime import mx
 from mxgan.runtime.computable import check_computable
 from mxgan.training.inputs import check_array, check_conditions, device_list, generator_inputs, taken_inputs
 from mxgan.training.parallel.ranks import Ranks
+from mxgan.training.parallel.shared_batch_norm import totals_over, with_shared_batch_norm
 from mxgan.training.precision import LowPrecisionPasses, check_precision, in_bfloat16
 
 __all__ = ["BoundPair"]
@@ -47,7 +48,9 @@ class BoundPair:
         precision: str,
         conditions: Mapping,
         ranks: Ranks,
+        sync_batch_norm: bool,
     ) -> None:
+        self._shares_batch_norm = sync_batch_norm and ranks.size > 1
         self.contexts, self.precision, self.ranks = device_list(contexts), precision, ranks
         self.whole_batch_size, self.rows = batch_size, ranks.rows(batch_size)
         self.batch_size = self.rows.stop - self.rows.start
@@ -78,7 +81,7 @@ class BoundPair:
         check_predictions(discriminator, generator_head, self._inputs["discriminator"], self._inputs["head"])
         self.critic_for_inputs = self._module(self._head, "head", held, self._idle)
         networks = {**self._symbols, "head": self._head} if precision != "float32" else {}
-        self._low = {name: in_bfloat16(symbol) for name, symbol in networks.items()}
+        self._low = {name: in_bfloat16(self._over_ranks(symbol, name)) for name, symbol in networks.items()}
         self._bind(self.generator, "generator")
         self._bind(self.discriminator, "discriminator")
 
@@ -105,7 +108,13 @@ class BoundPair:
 
     def _module(self, symbol, network: str, fixed: Optional[list] = None, idle: Sequence = ()):
         data, *labels = [*self._inputs[network], *idle]
+        if self.precision == "float32":
+            symbol = self._over_ranks(symbol, network)
         return mx.mod.Module(symbol, (data,), labels or None, context=self.contexts, fixed_param_names=fixed or None)
+
+    def _over_ranks(self, symbol, network: str):
+        """The symbol that runs the passes: with the statistics of the whole batch, if the ranks share them."""
+        return with_shared_batch_norm(symbol, totals_over(self.ranks, network)) if self._shares_batch_norm else symbol
 
     def _bind(self, module, network: str, idle: Sequence = (), **settings) -> None:
         data, *labels = self._inputs[network].items()
@@ -221,7 +230,8 @@ class BoundPair:
     def _sum_over_ranks(self, half: str, *with_statistics_of: str) -> None:
         """Sum the gradients of a half over the ranks; the moving statistics of BatchNorm become the ranks' mean."""
         if self.ranks.size > 1:
-            statistics = [array for each in with_statistics_of for array in self.statistics(each).values()]
+            part = () if self._shares_batch_norm else with_statistics_of  # else they are equal already
+            statistics = [array for each in part for array in self.statistics(each).values()]
             self.ranks.exchange(self._gradient_arrays(half), statistics)
 
     def part_of_draw(self, draw: Callable, shape: Sequence):

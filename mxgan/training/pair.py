@@ -63,6 +63,8 @@ class AdversarialPair(PairActions):
         get no gradient and no instance noise. A generator that takes one needs no `rand`.
     ranks : the processes that share each batch, as `all_ranks` gives them; each has one device. The pair's own
         `batch_size` is then that of this process, and `whole_batch_size` that of all.
+    sync_batch_norm : whether BatchNorm in training has the statistics of the whole batch over all ranks, as in one
+        process; False: those of each rank's part, and the moving statistics are the ranks' mean.
 
     Raises
     ------
@@ -96,6 +98,7 @@ class AdversarialPair(PairActions):
         precision: str = "float32",
         conditions: Mapping = MappingProxyType({}),
         ranks: Ranks = ALONE,
+        sync_batch_norm: bool = False,
     ) -> None:
         check_real_label(real_label)
         check_decay(ema)
@@ -108,7 +111,9 @@ class AdversarialPair(PairActions):
             )
         head = discriminator if generator_head is None else generator_head
         shapes = (latent_shape, image_shape, batch_size)
-        super().__init__(generator, discriminator, head, *shapes, contexts, precision, conditions, ranks)
+        super().__init__(
+            generator, discriminator, head, *shapes, contexts, precision, conditions, ranks, sync_batch_norm
+        )
         self.real_label, self.schedule = real_label, schedule
         self.labelled, self.weight_clip = labelled, weight_clip
         self._penalty_of = penalty

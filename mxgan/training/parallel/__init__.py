@@ -11,6 +11,8 @@ each update, so parameters, optimisers and the average stay equal on all ranks. 
     exchange.py           `Exchange`: sums of gradients and means of statistics, in buckets
     buckets.py            the buckets, and the two calls of MPI for each
     compression.py        bfloat16 on the way between ranks
+    shared_batch_norm.py  BatchNorm with the statistics of the whole batch, in the bound symbols
+    channel_sums.py       its arithmetic
     equality.py           the same start on all ranks; equality to the bit while they train
     agreement.py          stop and divergence, agreed on after each round of callbacks
     sharing.py            a checkpoint read by rank 0, set on every rank

@@ -3,7 +3,7 @@
 Source: Kalamkar et al. 2019 (bfloat16: 8 bits of exponent as float32, 8 bits of precision). The values are rounded to
 nearest, ties to even, as in IEEE 754. No error feedback (Karimireddy et al. 2019) is kept. That is for compressions
 whose error is as large as the gradient, or has a sign (one bit a value, the largest values alone). Here the error is at
-most 2⁻⁹ of each value, it has no preferred sign, and no value is left out. The feedback would be one more state of the
+most 2⁻⁸ of each value, it has no preferred sign, and no value is left out. The feedback would be one more state of the
 training for each rank, to be saved with it, and a run could not be resumed by another number of ranks.
 """
 

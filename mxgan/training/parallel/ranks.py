@@ -29,9 +29,11 @@ class Ranks:
     rank, size : this rank's number, 0 … size - 1, and the number of ranks.
     local_rank : this rank's number among those of its machine.
     host : the machine's name.
+    traffic : bytes and seconds of the sums so far, a `Traffic` of exchange.py; None for a single process.
     """
 
     rank, size, local_rank, host = 0, 1, 0, World().host
+    traffic = None
 
     @property
     def is_first(self) -> bool:
