@@ -8,9 +8,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Callable
 
-__all__ = ["ENDING", "handled"]
+__all__ = ["ENDING", "FORWARDED", "handled"]
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, `kill`, a closed terminal
+# What `mxgan launch` sends to mpirun for a signal of the user: mpirun forwards these to the ranks, and takes ENDING for
+# itself. What no rank handles yet ends the job.
+FORWARDED = {signal.SIGINT: signal.SIGUSR1, signal.SIGTERM: signal.SIGUSR2, signal.SIGHUP: signal.SIGALRM}
 
 
 @contextmanager
