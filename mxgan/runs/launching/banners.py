@@ -12,7 +12,7 @@ from typing import NamedTuple, Optional
 
 __all__ = ["Banners", "Failure", "signal_in_words"]
 
-_DASHES = re.compile(rb"\s*-{50,}\s*")
+_DASHES = re.compile(rb"[\s\0]*-{50,}\s*")  # PRRTE writes a zero byte after a block
 _BEGIN = re.compile(
     rb"(prterun|mpirun|mpiexec|prte) (noticed|detected|has exited)|MPI_ABORT was invoked|Primary job  ?terminated"
     rb"|PR[RT]+E has lost communication"
@@ -91,7 +91,7 @@ class Banners:
             self._held = [line]
             return b""
         after, self._after = self._after, False
-        if _NOISE.match(line) or (after and not line.strip()):
+        if _NOISE.match(line) or (after and not line.strip(b"\0 \t\r\n")):
             return b""
         return line
 

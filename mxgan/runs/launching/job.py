@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import selectors
 import signal
 import subprocess
 import time
@@ -47,7 +48,9 @@ class Ending(NamedTuple):
 class Job:
     """A command of mpirun as a process with a session of its own, so that Ctrl-C reaches this process alone.
 
-    It ends when this process ends in any way. Call `run` from the main thread.
+    It ends when this process ends in any way. Call `run` from the main thread of a process without other threads: if
+    one of several threads has started mpirun and all are killed, Linux may tell mpirun twice that its parent has ended,
+    and a second SIGTERM makes it leave its ranks behind.
 
     Parameters
     ----------
@@ -87,39 +90,40 @@ class Job:
             start_new_session=True,
         )
         self._mpirun = process.pid
-        threads = [
-            Passed(process.stdout, self._lines, self._streams[0], self._output_failed),
-            Passed(process.stderr, self._errors, self._streams[1], lambda reason: None),
-        ]
-        try:
-            for each in threads:
-                each.start()
-            self._wait()
-        except BaseException:
-            self._end()
-            raise
-        finally:
-            kill_session(process.pid)
-            self._mpirun = None
-            process.wait()
-            self._read_to_the_end(threads, process)
+        out = Passed(process.stdout, self._lines, self._streams[0], self._output_failed)
+        err = Passed(process.stderr, self._errors, self._streams[1], lambda reason: None)
+        with selectors.DefaultSelector() as readable:
+            for each in (out, err):
+                readable.register(each.pipe, selectors.EVENT_READ, each)
+            try:
+                self._wait(readable)
+            except BaseException:
+                self._end(readable)
+                raise
+            finally:
+                kill_session(process.pid)
+                self._mpirun = None
+                process.wait()
+                _read_to_the_end(readable)
+                out.finish()
+                err.finish()
         return self._ending(process.returncode)
 
-    def _wait(self) -> None:
+    def _wait(self, readable: selectors.BaseSelector) -> None:
         if self.stopping:  # the signal came while the process was being made
             self.stop(self.stopping)
         while not self._has_ended():
             if time.monotonic() > self._end_by:
                 self._tell(f"The job has not ended {PATIENCE:g} s after {self.stopping}.")
-                self._end()
+                self._end(readable)
                 return
-            time.sleep(LOOK)
+            _pass_on(readable, LOOK)
 
     def _has_ended(self) -> bool:
         """Whether mpirun has ended; its id is not free yet, since nobody has waited for it."""
         return os.waitid(os.P_PID, self._mpirun, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
-    def _end(self) -> None:
+    def _end(self, readable: selectors.BaseSelector) -> None:
         """Let mpirun end the ranks, also those on other hosts; if it does not, kill it."""
         os.kill(self._mpirun, signal.SIGTERM)
         until = time.monotonic() + MORE_PATIENCE
@@ -127,14 +131,7 @@ class Job:
             if time.monotonic() > until:
                 os.kill(self._mpirun, signal.SIGKILL)
                 return
-            time.sleep(LOOK)
-
-    def _read_to_the_end(self, threads: Sequence, process: subprocess.Popen) -> None:
-        for each, pipe in zip(threads, (process.stdout, process.stderr)):
-            if each.is_alive():
-                each.join(LAST_LINES)
-            if not each.is_alive():  # else a process that has left the session still holds the pipe
-                pipe.close()
+            _pass_on(readable, LOOK)
 
     def _output_failed(self, reason: str) -> None:
         self._tell(f"Standard output cannot be written ({reason}); the training continues.")
@@ -150,3 +147,19 @@ class Job:
             self._lines.run,
             banners.passed_on,
         )
+
+
+def _pass_on(readable: selectors.BaseSelector, seconds: float) -> None:
+    """Pass on what the job writes within this time, as soon as it comes."""
+    if not readable.get_map():  # both pipes are at their end
+        time.sleep(seconds)
+    for key, _ in readable.select(seconds):
+        if not key.data.read():
+            readable.unregister(key.fileobj)
+
+
+def _read_to_the_end(readable: selectors.BaseSelector) -> None:
+    """Pass on the last lines; not for ever, since a process that has left the session may still hold a pipe."""
+    until = time.monotonic() + LAST_LINES
+    while readable.get_map() and time.monotonic() < until:
+        _pass_on(readable, LOOK)

@@ -72,6 +72,8 @@ def mpirun_command(mpirun: str, options: Options, ranks: Sequence[str], environm
         words.append("--allow-run-as-root")  # Open MPI refuses root without it; the user has chosen root already
     if "--bind-to" not in further:
         words += ["--bind-to", "none"]  # mxgan itself shares out the threads among the ranks of a machine
+    if "--stdin" not in further:
+        words += ["--stdin", "none"]  # else that of the first rank is a pipe that never ends
     if options.hosts:
         words += ["--hostfile", options.hosts]
     elif is_one_machine(options):

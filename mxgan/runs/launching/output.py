@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Callable
 from typing import BinaryIO, Optional
 
@@ -69,8 +68,8 @@ class ErrorLines:
         return self.banners.pass_on(line)
 
 
-class Passed(threading.Thread):
-    """A pipe that is read to its end and passed on to a stream, whole lines at a time.
+class Passed:
+    """A pipe that is passed on to a stream, whole lines at a time. Close `pipe` when it is no longer read.
 
     Parameters
     ----------
@@ -80,24 +79,27 @@ class Passed(threading.Thread):
     """
 
     def __init__(self, pipe: BinaryIO, lines: object, stream: BinaryIO, failed: Callable) -> None:
-        super().__init__(daemon=True)
-        self._pipe, self._lines, self._stream, self._failed = pipe, lines, stream, failed
-        self._open = True
+        self.pipe = pipe
+        self._lines, self._stream, self._failed = lines, stream, failed
+        self._held, self._open = b"", True
 
-    def run(self) -> None:
-        held = b""
-        while True:
-            read = os.read(self._pipe.fileno(), CHUNK)
-            if not read:
-                break
-            held += read
-            end = max(held.rfind(b"\n"), held.rfind(b"\r")) + 1
-            if not end and len(held) >= CHUNK:
-                end = len(held)
-            if end:
-                whole, held = held[:end], held[end:]
-                self._write(self._lines.pass_on(whole))
-        self._write((self._lines.pass_on(held) if held else b"") + self._lines.rest())
+    def read(self) -> bool:
+        """Pass on what is there, which must be something or the end; False at the end."""
+        read = os.read(self.pipe.fileno(), CHUNK)
+        held = self._held + read
+        end = max(held.rfind(b"\n"), held.rfind(b"\r")) + 1
+        if not read or (not end and len(held) >= CHUNK):
+            end = len(held)
+        self._held = held[end:]
+        if end:
+            self._write(self._lines.pass_on(held[:end]))
+        return bool(read)
+
+    def finish(self) -> None:
+        """Pass on what is held back, and close the pipe."""
+        self._write((self._lines.pass_on(self._held) if self._held else b"") + self._lines.rest())
+        self._held = b""
+        self.pipe.close()
 
     def _write(self, text: bytes) -> None:
         if not text or not self._open:
