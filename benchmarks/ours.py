@@ -10,18 +10,22 @@ from benchmarks.worker import Unit
 __all__ = ["critic_step", "matrix_products", "sampling", "training_step"]
 
 
-def _pair(batch: int, nc: int, width: int, size: int, precision: str = "float32", **settings):
-    """The pair of the recipe dcgan-original; `settings` may name another recipe and replace settings of the recipe."""
+def _pair(batch: int, nc: int, width: int, size: int, precision: str = "float32", ranks=None, **settings):
+    """The pair of the recipe dcgan-original; `settings` may name another recipe and replace settings of the recipe.
+
+    `batch` is that of all `ranks`; without ranks this process trains alone.
+    """
     from dataclasses import replace
 
     from mxgan.recipes import get_recipe
     from mxgan.runs.config import RunConfig
     from mxgan.runs.pair import build_pair
+    from mxgan.training.parallel.ranks import ALONE
 
     recipe = get_recipe(settings.pop("recipe", "dcgan-original"))
     network = replace(recipe.network, ngf=width, ndf=width, nc=nc, image_size=size)
     recipe = replace(recipe, network=network, batch_size=batch, precision=precision, **settings)
-    return build_pair(RunConfig(recipe=recipe, steps=1))
+    return build_pair(RunConfig(recipe=recipe, steps=1), ranks=ranks or ALONE)
 
 
 def _inputs(pair, batches: int = 4) -> Iterator[tuple]:

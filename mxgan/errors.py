@@ -5,7 +5,8 @@
     MXGANError                    base of all errors below; `exit_code` is the exit code of the command line
     ├── ArgumentError             a bad call: unknown name, value out of range (also a ValueError)
     │   ├── ShapeError            arrays or symbols whose shapes do not fit together
-    │   └── RunFinishedError      a run that is already at its end
+    │   ├── RunFinishedError      a run that is already at its end
+    │   └── RanksDifferError      ranks of MPI with other settings, data or code than rank 0
     ├── RuntimeUnavailableError   MXNet, OpenCV or a library under them cannot be loaded (also an ImportError)
     ├── DatasetError              a data set that cannot be used
     │   ├── DatasetNotFoundError  data files that are missing
@@ -13,6 +14,8 @@
     ├── CorruptFileError          a file with broken content; names the byte if possible
     ├── CheckpointError           parameters that cannot be saved, read, or put into this network
     ├── DivergedError             a loss, a gradient or a weight that is no longer finite
+    ├── RankError                 a fault of another rank of the same job
+    ├── RanksPartedError          ranks of MPI whose parameters are no longer equal
     ├── OutputError               a file or folder that cannot be written
     │   └── RunFolderError        a run folder that cannot be made or used
     └── DisplayError              a window was requested, but no display is available
@@ -39,6 +42,9 @@ __all__ = [
     "DownloadError",
     "MXGANError",
     "OutputError",
+    "RankError",
+    "RanksDifferError",
+    "RanksPartedError",
     "RunFinishedError",
     "RunFolderError",
     "RuntimeUnavailableError",
@@ -89,6 +95,10 @@ class ShapeError(ArgumentError):
 
 class RunFinishedError(ArgumentError):
     """A run to be continued is already at its end; the message says how to set a later end."""
+
+
+class RanksDifferError(ArgumentError):
+    """The ranks of a job were started with different settings, data or code; the message names two ranks and both."""
 
 
 class RuntimeUnavailableError(MXGANError, ImportError):
@@ -144,6 +154,26 @@ class DivergedError(MXGANError):
         self.step, self.network, self.layer, self.what = step, network, layer, what
         when = f"in step {step}" if step else "before the first step"
         super().__init__(f"training has diverged: {when} {what} not finite.", remedy)
+
+
+class RankError(MXGANError):
+    """A fault of a rank, one of the processes of an MPI job that train together, as the others see it.
+
+    Parameters
+    ----------
+    rank, host : the rank's number, and the name of its machine.
+    text : what is wrong with it, in one line.
+    exit_code : the exit code of the job.
+    remedy : what to do.
+    """
+
+    def __init__(self, rank: int, host: str, text: str, exit_code: int = 1, remedy: str = "") -> None:
+        self.rank, self.host, self.exit_code = rank, host, exit_code
+        super().__init__(f"rank {rank} on {host}: {text}", remedy)
+
+
+class RanksPartedError(MXGANError):
+    """The ranks of a job, which must be equal to the bit, are not; the message names the ranks and the first array."""
 
 
 class OutputError(MXGANError):

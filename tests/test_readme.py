@@ -27,7 +27,7 @@ PAGES = {str(path.relative_to(ROOT)): path for path in [ROOT / "README.md", *sor
 TEXTS = {name: path.read_text(encoding="utf-8") for name, path in PAGES.items()}
 
 BLOCK = re.compile(r"^(<!-- not run: (.+?) -->\n)?```([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-OPTIONS_OF_OTHERS = {"--no-deps"}  # pip's
+OPTIONS_OF_OTHERS = {"--no-deps", "--mca", "--prtemca"}  # pip's, mpirun's
 
 
 def blocks(name: str, language: str) -> list:
@@ -100,6 +100,7 @@ BENCHMARKS = {  # after python -m: its module
     "benchmarks.judges": "benchmarks.judges",
     "benchmarks.serve": "benchmarks.serve",
     "benchmarks.explorer": "benchmarks.explorer",
+    "benchmarks.scaling": "benchmarks.scaling",
 }
 
 

@@ -121,7 +121,7 @@ def _scheduled_rates(pair) -> dict:
 
 def images_per_step(pair) -> int:
     """The number of real images in one step."""
-    return pair.batch_size * pair.schedule.real_batches
+    return pair.whole_batch_size * pair.schedule.real_batches
 
 
 def finite_or_none(value: float) -> Optional[float]:

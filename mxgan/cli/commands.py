@@ -30,7 +30,7 @@ from mxgan.cli.serve import serve
 from mxgan.cli.streams import Group, say
 from mxgan.cli.summary import summary
 from mxgan.cli.sweep import sweep
-from mxgan.cli.terminal import readable_errors, show_log, stop_on_signals
+from mxgan.cli.terminal import readable_errors, show_log, show_nothing, stop_on_signals
 from mxgan.cli.unknown_flags import TrainingCommand
 from mxgan.errors import ArgumentError, RunFinishedError, exit_code_after
 
@@ -102,9 +102,23 @@ def example(description: str, recipe: str, dataset: str, data_flag: Optional[str
 
 
 def _train(flags: dict, defaults: Optional[dict] = None) -> None:
+    from mxgan.training.parallel.ranks import all_ranks
+
+    ranks = all_ranks()
+    if ranks.is_first:
+        show_log()
+    else:
+        show_nothing()
+    with ranks.guarded():
+        current, page = _trained(flags, defaults, ranks)
+    if current is not None and ranks.is_first:
+        tell(current, page)
+
+
+def _trained(flags: dict, defaults: Optional[dict], ranks) -> tuple:
+    """(session at its end, path of its report); (None, None) if there was nothing to train."""
     from mxgan.runs.session import resume, start, start_or_resume
 
-    show_log()
     run_dir, display, again = flags.pop("run_dir"), flags.pop("display"), flags.pop("resume")
     dry_run, form, allow_changes = flags.pop("dry_run"), flags.pop("form"), flags.pop("allow_changes")
     file = _settings_file(flags.pop("config"))
@@ -113,27 +127,27 @@ def _train(flags: dict, defaults: Optional[dict] = None) -> None:
     if again in (None, "auto"):
         config = resolve(flags, defaults or {}, file)
     else:
-        config = again_with(flags, _config_to_resume(again, run_dir), file)
+        config = again_with(flags, _config_to_resume(again, run_dir, ranks), file)
     ends = flags.get("steps") or flags.get("epochs") or (file and file.gives_end)
     if allow_changes and again == "auto" and not ends:
-        config = _with_end_of(run_dir, config)
+        config = _with_end_of(run_dir, config, ranks)
     if dry_run:
-        print_config(config, form)
-        return
+        if ranks.is_first:
+            print_config(config, form)
+        return None, None
     try:
         current = {
             None: lambda: start(config, run_dir, display),
             "auto": lambda: start_or_resume(config, run_dir, display, allow_changes=allow_changes),
         }.get(again, lambda: resume(again, config, display=display, allow_changes=allow_changes))()
     except RunFinishedError as error:
-        if again != "auto":
+        if again != "auto" and ranks.is_first:
             raise
         logger.info("Nothing left to train: %s", error)
-        return
+        return None, None
     logger.info(f"run folder: {current.folder.path}; from step {current.trainer.step} to {current.last_step}")
     with stop_on_signals(current.trainer):
-        page = current.run()
-    tell(current, page)
+        return current, current.run()
 
 
 def _settings_file(path: Optional[str]):
@@ -145,22 +159,22 @@ def _settings_file(path: Optional[str]):
     return FileSettings.read(path)
 
 
-def _with_end_of(run_dir: Optional[str], config):
+def _with_end_of(run_dir: Optional[str], config, ranks):
     """`config` with the end of the run in a folder, if there is one: only --steps and --epochs change an end."""
     from dataclasses import replace
 
-    from mxgan.runs.config import recorded_config
+    from mxgan.runs.ranks import recorded_on_all
     from mxgan.training.run_folder import RunFolder
 
-    if run_dir is None or not RunFolder(run_dir).config_path.is_file():
+    if run_dir is None or not ranks.from_first(RunFolder(run_dir).config_path.is_file()):
         return config
-    before = recorded_config(RunFolder.open(run_dir))
+    before = recorded_on_all(ranks, RunFolder.open(run_dir) if ranks.is_first else None)
     return replace(config, steps=before.steps, epochs=before.epochs)
 
 
-def _config_to_resume(run: str, run_dir: Optional[str]):
+def _config_to_resume(run: str, run_dir: Optional[str], ranks):
     """The configuration in a run's config.json; ArgumentError if --run-dir is given too."""
-    from mxgan.runs.config import recorded_config
+    from mxgan.runs.ranks import recorded_on_all
     from mxgan.training.run_folder import RunFolder
 
     if run_dir is not None:
@@ -168,7 +182,7 @@ def _config_to_resume(run: str, run_dir: Optional[str]):
             f"--run-dir cannot go with --resume {run}: a run stays in its folder. Leave --run-dir out, or give "
             f"--resume auto --run-dir {run_dir}."
         )
-    return recorded_config(RunFolder.open(run))
+    return recorded_on_all(ranks, RunFolder.open(run) if ranks.is_first else None)
 
 
 def print_config(config, form: Optional[str] = None) -> None:

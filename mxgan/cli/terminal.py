@@ -17,6 +17,8 @@ from mxgan.runtime.signals import ENDING, handled
 
 __all__ = ["readable_errors", "show_log", "stop_on_signals"]
 
+# Signals that mpirun forwards to all ranks: `mxgan launch` sends them in place of those that it gets.
+FORWARDED = {signal.SIGUSR1: signal.SIGINT, signal.SIGUSR2: signal.SIGTERM}
 SAME_PRESS = 1.0  # seconds after a first Ctrl-C in which a second one is ignored
 
 
@@ -78,6 +80,13 @@ def show_log(err: bool = False) -> None:
     logging.getLogger("mxgan").propagate = False
 
 
+def show_nothing() -> None:
+    """Drop mxgan's log and its warnings: those of a rank that is not the first, which the first one shows."""
+    for name in ("mxgan", None):
+        logging.getLogger(name).handlers = [logging.NullHandler()]
+    logging.getLogger("mxgan").propagate = False
+
+
 @contextmanager
 def stop_on_signals(trainer):
     """End the training after the current step on Ctrl-C, SIGTERM or a closed terminal; at once on a second signal.
@@ -85,16 +94,17 @@ def stop_on_signals(trainer):
     Signals that this process ignores already, as SIGHUP under nohup, stay ignored.
     """
 
-    asked = 0.0
+    asked, ranks = 0.0, trainer.pair.ranks
 
     def ask(number, frame) -> None:
         nonlocal asked
         if not trainer.stopping:
             asked = time.monotonic()
-            trainer.stop(signal.Signals(number).name)
-            warn("Ending after this step, to save. A second signal ends at once, and loses what is not saved.")
+            trainer.stop(FORWARDED.get(number, signal.Signals(number)).name)
+            if ranks.size == 1 or (ranks.is_first and number in FORWARDED):  # by another one mpirun ends the job
+                warn("Ending after this step, to save. A second signal ends at once, and loses what is not saved.")
         elif time.monotonic() - asked > SAME_PRESS:
             _end(number, frame)
 
-    with handled(ENDING, ask):
+    with handled(ENDING if ranks.size == 1 else (*ENDING, *FORWARDED), ask):
         yield

@@ -30,7 +30,7 @@ from mxgan.export.model import OUTSIDE, Model
 from mxgan.graphs.shapes import infer
 from mxgan.graphs.symbol_json import MOST_BYTES
 from mxgan.runtime.files import write_whole
-from mxgan.training.checkpoint import sha256_of
+from mxgan.training.checkpoint_files import sha256_of
 
 __all__ = ["DESCRIPTION", "REMEDY", "VERSION", "Description", "StoredFile", "write_description"]
 

@@ -13,7 +13,7 @@ from mxgan.export.description_reading import read_description
 from mxgan.export.model import Model
 from mxgan.graphs.symbol_rules import quoted
 from mxgan.runtime.files import open_plain
-from mxgan.training.checkpoint import sha256_of
+from mxgan.training.checkpoint_files import sha256_of
 
 __all__ = ["described", "is_exported", "read_exported"]
 

@@ -20,6 +20,7 @@ from mxgan.runtime.rewriting import output_places
 __all__ = [
     "KEEP_VALUES",
     "KINDS",
+    "SHARED_BATCH_NORM",
     "BatchNormParameters",
     "LayerRow",
     "Node",
@@ -43,6 +44,7 @@ _LABELLED = {
     "SoftmaxOutput",
     "softmax_cross_entropy",
 }
+SHARED_BATCH_NORM = "mxgan_shared_batch_norm"  # op_type of a Custom operator: BatchNorm over all ranks, in training
 _BATCH_NORMS = {"BatchNorm", "BatchNorm_v1", "_contrib_SyncBatchNorm"}
 # Operators that give the values of their input, in the same or in another shape or order.
 KEEP_VALUES = {
@@ -209,7 +211,7 @@ def batch_norms(symbol: mx.sym.Symbol) -> list:
     return [
         BatchNormParameters(*(nodes[source].name for source, _ in node.inputs[1:3]), held=_holds_gamma(node))
         for node in nodes
-        if node.operator == "BatchNorm"
+        if node.operator == "BatchNorm" or node.attributes.get("op_type") == SHARED_BATCH_NORM
     ]
 
 

@@ -8,6 +8,7 @@ from typing import Callable, NamedTuple, Optional
 
 from mxgan.callbacks.checkpointer import Checkpointer
 from mxgan.callbacks.diagnosis import DIAGNOSES
+from mxgan.callbacks.equal_ranks import EqualRanks
 from mxgan.callbacks.evaluator import IMAGES, SAMPLES, WHILE_TRAINING, ClassifierAccuracy, Evaluator, classifier_steps
 from mxgan.callbacks.event_files import tensorboard_modules
 from mxgan.callbacks.finite_guard import FiniteGuard
@@ -30,6 +31,7 @@ from mxgan.training.callback import Callback
 from mxgan.training.checkpoint import Names
 from mxgan.training.metrics import AdversarialMetrics
 from mxgan.training.pair import AdversarialPair
+from mxgan.training.parallel.ranks import ALONE, Ranks
 from mxgan.training.run_folder import RunFolder
 from mxgan.training.sampler import Sampler
 from mxgan.training.trainer import Trainer
@@ -49,7 +51,7 @@ class Parts(NamedTuple):
     sources: Sources
     reference: Optional[PlannedReference]
     pair: AdversarialPair
-    windows: Display
+    windows: Optional[Display]
     progress: Optional[bool]
 
     def prepare(self) -> None:
@@ -59,15 +61,24 @@ class Parts(NamedTuple):
 
 
 def open_parts(
-    config: RunConfig, folder: RunFolder, display: str, progress: Optional[bool], state: Optional[Mapping] = None
+    config: RunConfig,
+    folder: RunFolder,
+    display: str,
+    progress: Optional[bool],
+    state: Optional[Mapping] = None,
+    ranks: Ranks = ALONE,
 ) -> Parts:
     """Open the data, bind the networks, and prepare the windows; MXGANError if something does not fit.
 
-    `state` is that of the checkpoint from which the run continues.
+    `state` is that of the checkpoint from which the run continues. Of several `ranks`, only the first opens windows
+    and the data of evaluations.
     """
+    if not ranks.is_first:
+        sources = open_sources(config, False, ranks)
+        return Parts(sources, None, build_pair(config, last_step(config, sources.images), ranks), None, False)
     if config.tensorboard:
         tensorboard_modules()  # an error if they are missing
-    sources, reference = open_sources(config, progress), None
+    sources, reference = open_sources(config, progress, ranks), None
     if config.evaluate_every is not None:
         settings = {"count": SAMPLES, "kept": IMAGES, "seed": config.seed, "progress": progress}
         trained = functools.partial(classifier_while_training, steps=classifier_steps(state))
@@ -75,7 +86,7 @@ def open_parts(
     return Parts(
         sources,
         reference,
-        build_pair(config, last_step(config, sources.images)),
+        build_pair(config, last_step(config, sources.images), ranks),
         Display(display, folder.samples),
         progress,
     )
@@ -84,16 +95,39 @@ def open_parts(
 def assemble_trainer(
     config: RunConfig, folder: RunFolder, stamp: str, parts: Parts, callbacks: Sequence[Callback] = ()
 ) -> Trainer:
-    """A trainer of the parts, with the callbacks that write the run folder; the user's own come before the last."""
+    """A trainer of the parts, with the callbacks that write the run folder; the user's own come before the last.
+
+    On a rank that is not the first, its only callbacks are the comparison of the ranks and the check for NaN.
+    """
     recipe, network, pair = config.recipe, config.recipe.network, parts.pair
-    classes = network.generator_classes
-    distribution = recipe.latent_distribution
+    guard = FiniteGuard(folder)
+    own = _all_callbacks(config, folder, stamp, parts, guard, callbacks) if pair.ranks.is_first else [guard]
+    comparison = [EqualRanks(config.compare_every)] if pair.ranks.size > 1 else []
+    classes, distribution = network.generator_classes, recipe.latent_distribution
+    trainer = Trainer(
+        pair,
+        parts.sources.images,
+        latents=RandIter(recipe.batch_size, network.latent_shape, config.seed, classes, distribution),
+        labelled=parts.sources.labelled,
+        noise=recipe.instance_noise,
+        callbacks=[*comparison, *own],
+        seed=config.seed,
+    )
+    if config.on_nan == "rollback":
+        trainer.recover = Rollback(trainer, folder)
+    return trainer
+
+
+def _all_callbacks(
+    config: RunConfig, folder: RunFolder, stamp: str, parts: Parts, guard: FiniteGuard, callbacks: Sequence[Callback]
+) -> list:
+    recipe, network, pair = config.recipe, config.recipe.network, parts.pair
+    classes, distribution = network.generator_classes, recipe.latent_distribution
     sampler = Sampler(network.generator(), network.latent_shape, SAMPLER_BATCH, pair.contexts[0], classes, distribution)
     tools = PictureTools(folder, sampler, parts.windows, config.sample_every, config.seed, config.show_every)
     objective = get_objective(recipe.objective)
     diagnoses = [row(config.log_every, objective) for row in DIAGNOSES.values() if config.diagnose]
     log = Logger(folder.history_path, config.log_every, AdversarialMetrics(objective), diagnoses)
-    guard = FiniteGuard(folder)
     evaluations = _evaluations(config, folder, parts, sampler, guard.examine_all)
     checkpointer = Checkpointer(
         folder,
@@ -105,7 +139,7 @@ def assemble_trainer(
         before=guard.examine_all,
         save_first=config.on_nan == "rollback",
     )
-    own = [
+    return [
         *([MonitorOutputs(config.monitor)] if config.monitor else []),
         guard,  # before the callbacks that write values which it may reject
         *diagnoses,
@@ -114,19 +148,9 @@ def assemble_trainer(
         *(get_picture(name)(tools) for name in recipe.pictures),
         *evaluations,
         *([TensorBoard(folder.path)] if config.tensorboard else []),  # after all whose files it reads
+        *callbacks,
+        checkpointer,
     ]
-    trainer = Trainer(
-        pair,
-        parts.sources.images,
-        latents=RandIter(recipe.batch_size, network.latent_shape, config.seed, classes, distribution),
-        labelled=parts.sources.labelled,
-        noise=recipe.instance_noise,
-        callbacks=[*own, *callbacks, checkpointer],
-        seed=config.seed,
-    )
-    if config.on_nan == "rollback":
-        trainer.recover = Rollback(trainer, folder)
-    return trainer
 
 
 def _evaluations(config: RunConfig, folder: RunFolder, parts: Parts, sampler: Sampler, before: Callable) -> list:

@@ -11,7 +11,7 @@ from typing import Optional, Union
 
 from mxgan import runtime
 from mxgan.data import UNKNOWN
-from mxgan.errors import ArgumentError, CheckpointError, MXGANError, RunFinishedError
+from mxgan.errors import ArgumentError, CheckpointError, MXGANError
 from mxgan.runs.config import (
     DATA_SETTINGS,
     MAY_CHANGE,
@@ -20,12 +20,11 @@ from mxgan.runs.config import (
     with_labels_of,
 )
 from mxgan.runtime.config import setting_paths, to_dict
-from mxgan.training.checkpoint import NO_DISCRIMINATOR
+from mxgan.training.checkpoint_files import NO_DISCRIMINATOR
 from mxgan.training.idle_settings import is_idle
 from mxgan.training.run_folder import RunFolder, is_run
 
 __all__ = [
-    "check_end",
     "check_imported",
     "check_same_end",
     "check_settings",
@@ -33,6 +32,7 @@ __all__ = [
     "end_of",
     "ends_of",
     "find_run",
+    "finished_at",
     "is_same",
     "warn_of_another_end",
     "warn_of_other_bits",
@@ -40,7 +40,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-BITS_DEPEND_ON = ("mxnet", "wheel", "threads", "cpu_features")
+BITS_DEPEND_ON = ("mxnet", "wheel", "threads", "cpu_features", "ranks")
 
 
 def differences(before: RunConfig, wanted: RunConfig) -> dict:
@@ -152,19 +152,20 @@ def _in_words(config: RunConfig) -> str:
     return f"{number} {unit if number != 1 else unit[:-1]}"
 
 
-def check_end(folder: RunFolder, config: RunConfig, state: Mapping) -> None:
-    """Raise RunFinishedError if a checkpoint's state is already at the run's end."""
+def finished_at(folder: RunFolder, config: RunConfig, state: Mapping) -> Optional[str]:
+    """The text of a RunFinishedError if a checkpoint's state is already at the run's end; None if it is not."""
     for unit, end, done in (("step", config.steps, state["step"]), ("epoch", config.epochs, state["epoch"])):
         if end is not None and done >= end:
-            raise RunFinishedError(
+            return (
                 f"the run {folder.path} is at {unit} {done} already, and its end is {end}. For a later end, give "
                 f"--resume {shlex.quote(str(folder.path))} --{unit}s N (resume with {unit}s=N), N above {done}."
             )
+    return None
 
 
 def warn_of_other_bits(before: Mapping) -> None:
     """Log the versions and machine features that have changed since the checkpoint, if the bits depend on them."""
-    now = json.loads(json.dumps(runtime.versions()))
+    before, now = {"ranks": 1, **before}, {"ranks": 1, **json.loads(json.dumps(runtime.versions()))}
     other = [f"{key} {before.get(key)} then, {now[key]} now" for key in BITS_DEPEND_ON if before.get(key) != now[key]]
     if other:
         logger.warning("The bits may differ from those of an uninterrupted run: %s.", "; ".join(other))

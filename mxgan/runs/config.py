@@ -18,6 +18,7 @@ from mxgan.recipes import RECIPES
 from mxgan.runtime.config import check_switch, from_dict, to_dict
 from mxgan.runtime.paths import checked_path
 from mxgan.training.every import Every
+from mxgan.training.parallel.compression import check_compression
 from mxgan.training.recipe import Recipe
 from mxgan.training.run_folder import BEST, RunFolder
 
@@ -38,7 +39,7 @@ ON_NAN = ("stop", "rollback")
 # Settings that may change when a run is resumed; it stays the same run.
 MAY_CHANGE = (
     "steps", "epochs", "data_dir", "labels", "gpu", "log_every", "sample_every", "checkpoint_every", "evaluate_every",
-    "keep", "keep_best", "on_nan", "diagnose", "monitor", "show_every", "tensorboard",
+    "keep", "keep_best", "on_nan", "diagnose", "monitor", "show_every", "tensorboard", "compare_every",
 )  # fmt: skip
 DATA_SETTINGS = ("dataset", "data_dir", "limit", "split", "most_broken", "background", "labels")
 _FORMAT = re.compile(r"\{[^{}]*:[^}]*([0-9]{4}|\{)")  # in a pattern: a width above 999, or one from a setting
@@ -70,6 +71,9 @@ class RunConfig:
     monitor : steps between printouts of mx.mon.Monitor; 0: never.
     show_every : steps between refreshes of the windows, or "epoch"; None: windows show the pictures that are saved.
     tensorboard : whether to write event files for TensorBoard; see mxgan/callbacks/tensorboard.py.
+    sync_batch_norm : whether BatchNorm's statistics are those of the whole batch over all ranks; else of a rank's part.
+    gradient_compression : the number type in which ranks send gradients: "bf16"; None: float32.
+    compare_every : steps between comparisons of the ranks, whose parameters must be equal to the bit.
     """
 
     recipe: Recipe = field(default_factory=lambda: RECIPES[DEFAULT_RECIPE])
@@ -95,13 +99,16 @@ class RunConfig:
     monitor: int = 0
     show_every: Optional[Union[int, str]] = None
     tensorboard: bool = False
+    sync_batch_norm: bool = False
+    gradient_compression: Optional[str] = None
+    compare_every: int = 100
 
     def __post_init__(self) -> None:
         if self.dataset != UNKNOWN:
             get_dataset(self.dataset)
         if (self.steps is None) == (self.epochs is None):
             raise ArgumentError(f"give either steps or epochs; got steps={self.steps} and epochs={self.epochs}.")
-        for name in ("steps", "epochs", "limit", "log_every"):
+        for name in ("steps", "epochs", "limit", "log_every", "compare_every"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ArgumentError(f"{name} is {value}; give at least 1.")
@@ -117,7 +124,8 @@ class RunConfig:
             raise ArgumentError(f"keep_best is {self.keep_best!r}; give METRIC:min or METRIC:max, or null for none.")
         parse_background(self.background)
         lookup("on_nan", self.on_nan, ON_NAN)
-        for name in ("diagnose", "tensorboard"):
+        check_compression(self.gradient_compression)
+        for name in ("diagnose", "tensorboard", "sync_batch_norm"):
             check_switch(name, getattr(self, name))
         for name in self.recipe.pictures:
             get_picture(name)

@@ -10,6 +10,7 @@ import numpy as np
 
 from mxgan.data import DATASETS, UNKNOWN, data_sets_with, labelled_subset, open_dataset
 from mxgan.errors import ArgumentError, listed
+from mxgan.training.parallel.ranks import ALONE, Ranks
 
 __all__ = ["Sources", "data_record", "held_out_split", "last_step", "open_images", "open_sources", "trained_split"]
 
@@ -67,8 +68,17 @@ class Sources(NamedTuple):
     test: Optional[object] = None
 
 
-def open_sources(config, progress: Optional[bool] = None) -> Sources:
-    """Open the data of a run; MXGANError if data are missing or do not fit the recipe's network."""
+def open_sources(config, progress: Optional[bool] = None, ranks: Ranks = ALONE) -> Sources:
+    """Open the data of a run; MXGANError if data are missing or do not fit the recipe's network.
+
+    Of several ranks on one machine, the first one opens them before the others, which then find them decoded. The test
+    images come in batches of one rank's size, since rank 0 classifies them alone.
+    """
+    with ranks.first_of_machine_before_others():
+        return _opened(config, progress, config.recipe.batch_size // ranks.size)
+
+
+def _opened(config, progress: Optional[bool], part: int) -> Sources:
     recipe = config.recipe
     settings = {"sampling": recipe.sampling}
     if recipe.steps_per_epoch:
@@ -79,7 +89,9 @@ def open_sources(config, progress: Optional[bool] = None) -> Sources:
         _check_split(config)
         images = open_images(config, progress, split="train", **settings)
         few = labelled_subset(images, recipe.labelled_per_class, config.seed)
-        sources = Sources(images, few, open_images(config, progress, split="test", shuffle=False, limit=None))
+        sources = Sources(
+            images, few, open_images(config, progress, split="test", shuffle=False, limit=None, batch_size=part)
+        )
     _check_classes(config, sources.images)
     logger.info("%s", sources.images.describe())
     counts = sources.images.class_counts

@@ -31,8 +31,8 @@ from mxgan.runtime import versions
 from mxgan.runtime.config import whole_number
 from mxgan.runtime.files import one_at_a_time, read_json, write_whole
 from mxgan.runtime.progress import Progress, tracked
-from mxgan.training.checkpoint import parameter_file, sha256_of
 from mxgan.training.checkpoint_choice import chosen_checkpoint, generator_file
+from mxgan.training.checkpoint_files import parameter_file, sha256_of
 from mxgan.training.run_folder import RunFolder
 from mxgan.training.sampler import Sampler
 

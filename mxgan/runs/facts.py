@@ -15,7 +15,7 @@ from mxgan.runs.published import published_name
 from mxgan.runs.scores import kept_records
 from mxgan.runs.sources import RunPart
 from mxgan.runtime.config import to_dict
-from mxgan.training.checkpoint import is_average, read_state, sha256_of
+from mxgan.training.checkpoint_files import is_average, read_state, sha256_of
 
 __all__ = ["facts_of", "recipe_differences"]
 

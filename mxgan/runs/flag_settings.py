@@ -18,6 +18,7 @@ SETTING_OF_FLAG = {
         for name in (
             "dataset", "data_dir", "labels", "limit", "seed", "gpu", "log_every", "sample_every", "checkpoint_every",
             "evaluate_every", "keep", "keep_best", "on_nan", "diagnose", "monitor", "show_every", "tensorboard",
+            "sync_batch_norm", "gradient_compression",
         )
     },
 }  # fmt: skip

@@ -29,7 +29,7 @@ from mxgan.runs.imported_run import GeneratorAlone, ImportedRun, write_run
 from mxgan.runs.pair import build_pair
 from mxgan.runtime.config import override
 from mxgan.runtime.files import is_current
-from mxgan.training.checkpoint import sha256_of
+from mxgan.training.checkpoint_files import sha256_of
 from mxgan.training.discriminator import discriminator_output
 from mxgan.training.recipe import Recipe
 from mxgan.training.run_folder import RunFolder

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Optional
 
 from mxgan import runtime
+from mxgan.errors import ArgumentError
 from mxgan.graphs.memory import Graph, check_memory
 from mxgan.objectives.heads import get_objective, with_heads
 from mxgan.objectives.penalties import make_penalty
 from mxgan.training.discriminator import discriminator_output
 from mxgan.training.initializers import get_initializer
 from mxgan.training.pair import AdversarialPair
+from mxgan.training.parallel.ranks import ALONE, Ranks
 from mxgan.training.recipe import Recipe
 
 __all__ = ["build_pair", "discriminator_symbols"]
@@ -25,18 +27,23 @@ def discriminator_symbols(recipe: Recipe) -> tuple:
     return (*heads, output[0])
 
 
-def build_pair(config, end: Optional[int] = None) -> AdversarialPair:
+def build_pair(config, end: Optional[int] = None, ranks: Ranks = ALONE) -> AdversarialPair:
     """The recipe's two networks, bound, with their first parameters and their optimisers.
 
     Parameters
     ----------
     config : the RunConfig. end : the step at which the run ends, for learning-rate schedules that end with it.
+    ranks : the processes that share each batch; each takes the GPU of its place on its machine.
     """
     recipe, network = config.recipe, config.recipe.network
     discriminator, generator_head, score = discriminator_symbols(recipe)
     penalty = (make_penalty(recipe.penalty, recipe.penalty_weight), score) if recipe.penalty else None
+    ranks.compress(config.gradient_compression)
     if config.gpu is None:
-        _check_memory(recipe, discriminator, generator_head, score if penalty else None)
+        _check_memory(
+            recipe, discriminator, generator_head, score if penalty else None, recipe.batch_size // ranks.size
+        )
+    ranks.compress(config.gradient_compression)
     pair = AdversarialPair(
         network.generator(),
         discriminator,
@@ -44,7 +51,7 @@ def build_pair(config, end: Optional[int] = None) -> AdversarialPair:
         latent_shape=network.latent_shape,
         image_shape=network.image_shape,
         batch_size=recipe.batch_size,
-        contexts=runtime.contexts(config.gpu),
+        contexts=own_devices(runtime.contexts(config.gpu), ranks),
         real_label=recipe.real_label,
         schedule=recipe.schedule,
         labelled=bool(recipe.labelled_per_class),
@@ -52,6 +59,8 @@ def build_pair(config, end: Optional[int] = None) -> AdversarialPair:
         weight_clip=recipe.weight_clip,
         precision=recipe.precision,
         ema=recipe.ema,
+        ranks=ranks,
+        sync_batch_norm=config.sync_batch_norm,
     )
     initializer = get_initializer(recipe.initializer, recipe.initial_sigma, pair.parameter_shapes())
     pair.init_params(initializer, config.seed)
@@ -59,8 +68,20 @@ def build_pair(config, end: Optional[int] = None) -> AdversarialPair:
     return pair
 
 
-def _check_memory(recipe: Recipe, discriminator, generator_head, penalized) -> None:
-    network, batch = recipe.network, recipe.batch_size
+def own_devices(devices: list, ranks: Ranks) -> list:
+    """The devices of this rank: all of them for a single process, else one, by its place on its machine."""
+    if ranks.size == 1 or devices[0].device_type == "cpu":
+        return devices
+    if ranks.local_rank >= len(devices):
+        raise ArgumentError(
+            f"--gpu names {len(devices)} GPUs, and rank {ranks.rank} is number {ranks.local_rank} on {ranks.host}; "
+            "give as many GPUs as a machine has ranks: --gpu 0,1 for two."
+        )
+    return [devices[ranks.local_rank]]
+
+
+def _check_memory(recipe: Recipe, discriminator, generator_head, penalized, batch: int) -> None:
+    network = recipe.network
     inputs = {"data": (batch, *network.image_shape), "class_label": (batch,), "label": (batch,)}
     symbols = {"discriminator": discriminator, "discriminator for G": generator_head}
     graphs = {"generator": Graph(network.generator(), network.generator_inputs(batch))}

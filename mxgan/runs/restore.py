@@ -7,7 +7,8 @@ from typing import Any
 
 from mxgan.callbacks.history import Logger
 from mxgan.errors import DivergedError
-from mxgan.training.checkpoint import load_checkpoint, rewrite_state
+from mxgan.training.checkpoint import put_into, read_checkpoint, rewrite_state
+from mxgan.training.parallel.sharing import saved_on_all
 from mxgan.training.run_folder import RunFolder
 
 __all__ = ["Rollback"]
@@ -35,8 +36,9 @@ class Rollback:
         if scale < SMALLER_STEP**MOST_ROLLBACKS:
             remedy = f"It was rolled back {MOST_ROLLBACKS} times; try another seed, or other settings."
             raise DivergedError(error.step, error.network, error.layer, error.what, remedy) from error
-        checkpoint = self._folder.latest_checkpoint()
-        state: dict[str, Any] = load_checkpoint(checkpoint, pair)
+        checkpoint = self._folder.latest_checkpoint() if pair.ranks.is_first else None
+        saved = saved_on_all(pair.ranks, read_checkpoint(checkpoint) if checkpoint else None)
+        state: dict[str, Any] = put_into(pair, saved)
         entry = {
             "from_step": error.step,
             "to_step": state["step"],
@@ -48,7 +50,8 @@ class Rollback:
         notes = state["callbacks"][Logger.name]["notes"]
         notes["rollbacks"] = [*notes.get("rollbacks", []), entry]
         state["learning_rate_scale"] = pair.learning_rate_scale = scale
-        rewrite_state(checkpoint, state)
+        if checkpoint:
+            rewrite_state(checkpoint, state)
         self._trainer.restore(state)
         logger.warning(
             "%s Back to step %d; training continues with %g times the run's original learning rates.",

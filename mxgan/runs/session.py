@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -10,27 +9,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
 
-from mxgan import runtime
-from mxgan.errors import ArgumentError, RunFolderError, lookup
-from mxgan.runs.assembly import Parts, assemble_trainer, open_parts
-from mxgan.runs.changes import (
-    check_end,
-    check_imported,
-    check_same_end,
-    check_settings,
-    end_of,
-    find_run,
-    warn_of_another_end,
-    warn_of_other_bits,
-)
-from mxgan.runs.config import RunConfig, recorded_config, with_labels_of
-from mxgan.runs.data import data_record, last_step
+from mxgan.errors import ArgumentError, lookup
+from mxgan.runs.beginnings import Surroundings, begin_again, begin_new, join
+from mxgan.runs.changes import check_imported, check_same_end, find_run
+from mxgan.runs.config import RunConfig, with_labels_of
+from mxgan.runs.data import last_step
 from mxgan.runs.events import recorded_training
 from mxgan.runs.final_report import final_report
-from mxgan.runtime.config import to_dict
-from mxgan.runtime.files import FolderLock, write_whole
+from mxgan.runs.ranks import recorded_on_all
+from mxgan.runtime.files import FolderLock
 from mxgan.training.callback import Callback
-from mxgan.training.checkpoint import load_checkpoint, read_state
+from mxgan.training.parallel.ranks import all_ranks
+from mxgan.training.parallel.shared_batch_norm import own_errors
 from mxgan.training.run_folder import RunFolder
 from mxgan.training.trainer import Trainer
 
@@ -40,12 +30,15 @@ logger = logging.getLogger(__name__)
 
 
 class Session(NamedTuple):
-    """A run that is ready to train; `run()` trains it. Its lock keeps other processes out of the folder until then."""
+    """A run that is ready to train; `run()` trains it. Its lock keeps other processes out of the folder until then.
+
+    Of several ranks, each has a session, and the first one alone has the lock and writes the folder.
+    """
 
     trainer: Trainer
     folder: RunFolder
     config: RunConfig
-    lock: FolderLock
+    lock: Optional[FolderLock]
 
     @property
     def last_step(self) -> int:
@@ -55,8 +48,16 @@ class Session(NamedTuple):
     def run(self) -> Optional[Path]:
         """Train to the end of the configuration (`steps` or `epochs`), then write report.html.
 
-        Returns the path of the report; None without one: it failed, which is a warning, or MXGAN_REPORT is 0.
+        Returns the path of the report; None without one: it failed, which is a warning, or MXGAN_REPORT is 0, or this
+        is not the first of several ranks.
         """
+        ranks = self.trainer.pair.ranks
+        with ranks.guarded():
+            page = self._train_and_report() if ranks.is_first else self._fit()
+            ranks.barrier()
+        return page
+
+    def _train_and_report(self) -> Optional[Path]:
         try:
             self._train()
         except Exception:
@@ -64,10 +65,14 @@ class Session(NamedTuple):
             raise
         return final_report(self.folder, quick=self.trainer.stopping is not None)
 
+    def _fit(self) -> None:
+        with own_errors():  # a rank that is lost in the middle of a pass
+            self.trainer.fit(steps=self.config.steps, epochs=self.config.epochs)
+
     def _train(self) -> None:
         try:
             with recorded_training(self.folder, self.trainer, self.last_step):
-                self.trainer.fit(steps=self.config.steps, epochs=self.config.epochs)
+                self._fit()
         finally:
             self.lock.release()
 
@@ -95,42 +100,23 @@ def start(
     ------
     MXGANError : something does not fit; raised before the training, and no folder is left.
     """
-    stamp = datetime.now().strftime("%Y_%m_%d-%H_%M")
+    ranks = all_ranks()
+    with ranks.guarded():
+        path, stamp = ranks.from_first(_place(config, run_dir) if ranks.is_first else None)
+        if ranks.is_first:
+            around = Surroundings(display, progress, callbacks)
+            return Session(*begin_new(config, RunFolder(path), stamp, around))
+        return Session(*join(config, RunFolder(path), stamp))
+
+
+def _place(config: RunConfig, run_dir: Union[str, Path, None]) -> tuple:
+    """(path of a new run folder, time stamp of its files); RunFolderError if the path is in use."""
+    now = datetime.now()
+    stamp = now.strftime("%Y_%m_%d-%H_%M")
     name = (config.recipe.run_name or "{dataset}").format(recipe=config.recipe, dataset=config.dataset)
-    path = Path(run_dir or Path("runs") / f"{name}-{stamp}-{datetime.now():%S}")
+    path = Path(run_dir or Path("runs") / f"{name}-{stamp}-{now:%S}")
     RunFolder.refuse_used(path)
-    parts = open_parts(config, RunFolder(path), display, progress)
-    folder = RunFolder.create(path)
-    lock = FolderLock(folder.path)
-    try:
-        if folder.config_path.exists():
-            raise RunFolderError(f"another process has started a run in {folder.path}; continue it with --resume.")
-        folder.clear_leftovers()
-        trainer = assemble_trainer(config, folder, stamp, parts, callbacks)
-        record = {
-            "run": to_dict(config),
-            "stamp": stamp,
-            "data": data_record(parts.sources.images),
-            "versions": runtime.versions(),
-        }
-        _write_record(folder, record)
-        _prepare_new(parts, folder)
-        return Session(trainer, folder, config, lock)
-    except BaseException:
-        lock.release()
-        folder.discard_empty()
-        raise
-
-
-def _prepare_new(parts: Parts, folder: RunFolder) -> None:
-    """Prepare the parts of a run that has its folder; if that fails, the run has not begun."""
-    try:
-        if parts.reference is not None:
-            logger.info("run folder: %s; the classifier of the measurements is prepared before step 1.", folder.path)
-        parts.prepare()
-    except BaseException:
-        folder.config_path.unlink()
-        raise
+    return str(path), stamp
 
 
 def resume(
@@ -162,58 +148,17 @@ def resume(
     RunFinishedError : the run is at its end already.
     CheckpointError, CorruptFileError, RunFolderError : a file cannot be read; the message says why.
     """
-    folder = RunFolder.open(run)
-    check_imported(folder)
-    before = recorded_config(folder)
-    config = _with_changes(with_labels_of(before, config or before), changes)
-    changed = check_settings(folder, before, config, allow_changes)
-    lock = FolderLock(folder.path)
-    try:
-        folder.clear_leftovers()
-        folder.refuse_link(folder.checkpoints)
-        folder.make(folder.samples)  # the user may have deleted the pictures
-        record = folder.read_config()
-        newest, state = _saved(folder, config)
-        parts = open_parts(config, folder, display, progress, state)
-        if not allow_changes:
-            folder.check_data(data_record(parts.sources.images))
-        trainer = assemble_trainer(config, folder, record["stamp"], parts, callbacks)
-        parts.prepare()
-        if state:
-            trainer.restore(load_checkpoint(newest, parts.pair, state))
-            warn_of_another_end(before, config)
-            warn_of_other_bits(state["versions"])
-        else:
-            folder.check_never_saved(config.checkpoint_every)
-            logger.info("%s has no checkpoint; it starts again at step 0.", folder.path)
-            folder.forget_results()
-        record.update(_changes(record, before, config, changed, trainer.step))
-        _write_record(folder, {**record, "run": to_dict(config), "data": data_record(parts.sources.images)})
-        return Session(trainer, folder, config, lock)
-    except BaseException:
-        lock.release()
-        raise
-
-
-def _changes(record: dict, before: RunConfig, config: RunConfig, changed: dict, step: int) -> dict:
-    """What config.json tells of changes: the settings changed at this step, and the end with which the run began."""
-    told = {}
-    if changed:
-        change = {"step": step, "settings": {name: list(values) for name, values in changed.items()}}
-        told["changes"] = [*record.get("changes", []), change]
-    if end_of(config) != end_of(before):  # the command that began the run still knows it by its first end
-        told["first_end"] = record.get("first_end", list(end_of(before)))
-    return told
-
-
-def _saved(folder: RunFolder, config: RunConfig) -> tuple:
-    """(the newest checkpoint, its state), both None if there is none; RunFinishedError if the run is at its end."""
-    if not folder.checkpoint_steps():
-        return None, None
-    newest = folder.latest_checkpoint()
-    state = read_state(newest)
-    check_end(folder, config, state)
-    return newest, state
+    ranks = all_ranks()
+    with ranks.guarded():
+        folder = RunFolder.open(run) if ranks.is_first else RunFolder(run)
+        if ranks.is_first:
+            check_imported(folder)
+        before = recorded_on_all(ranks, folder)
+        config = _with_changes(with_labels_of(before, config or before), changes)
+        if ranks.is_first:
+            around = Surroundings(display, progress, callbacks)
+            return Session(*begin_again(folder, before, config, around, allow_changes))
+        return Session(*join(config, folder))
 
 
 def _with_changes(config: RunConfig, changes: dict) -> RunConfig:
@@ -248,17 +193,20 @@ def start_or_resume(
         raise ArgumentError(
             "allow_changes (--allow-changes) needs the run to change: give its folder as run_dir (--run-dir)."
         )
-    run = find_run(config, run_dir)
+    ranks = all_ranks()
+    with ranks.guarded():
+        run = ranks.from_first(_found(config, run_dir) if ranks.is_first else None)
     surroundings = {"display": display, "progress": progress, "callbacks": callbacks}
     if run is None:
         logger.info("There is no run with these settings and this end yet; a new run starts.")
         return start(config, run_dir, **surroundings)
-    if not allow_changes:
-        check_same_end(run, config)
+    if not allow_changes and ranks.is_first:
+        with ranks.guarded():
+            check_same_end(run, config)
     logger.info("Continuing %s.", run)
     return resume(run, config, allow_changes=allow_changes, **surroundings)
 
 
-def _write_record(folder: RunFolder, record: dict) -> None:
-    """Write config.json atomically."""
-    write_whole(folder.config_path, json.dumps(record, indent=1) + "\n")
+def _found(config: RunConfig, run_dir: Union[str, Path, None]) -> Optional[str]:
+    run = find_run(config, run_dir)
+    return None if run is None else str(run)

@@ -17,8 +17,8 @@ from mxgan.networks.base import Network
 from mxgan.networks.recognition import check_half, network_of_params
 from mxgan.runs.config import RunConfig, recorded_config
 from mxgan.runs.file_settings import FileSettings, refuse, spelt
-from mxgan.training.checkpoint import is_average, parameter_file, read_state, symbol_prefix
 from mxgan.training.checkpoint_choice import chosen_checkpoint, generator_file
+from mxgan.training.checkpoint_files import is_average, parameter_file, read_state, symbol_prefix
 from mxgan.training.discriminator import discriminator_output
 from mxgan.training.run_folder import RunFolder
 

@@ -14,20 +14,19 @@ from mxgan.errors import (
     CheckpointError,
     CorruptFileError,
     MXGANError,
-    RunFinishedError,
     RunFolderError,
     listed,
     lookup,
     shown,
 )
-from mxgan.runs.changes import check_end, differences, end_of, ends_of, is_same
+from mxgan.runs.changes import differences, end_of, ends_of, finished_at, is_same
 from mxgan.runs.config import DATA_SETTINGS, RunConfig, recorded_config
 from mxgan.runs.config_files import FileSettings, base_config
 from mxgan.runs.data import open_sources
 from mxgan.runs.folder_names import free_name, names_of
 from mxgan.runtime.config import to_dict
 from mxgan.runtime.documents import read_document
-from mxgan.training.checkpoint import read_state
+from mxgan.training.checkpoint_files import read_state
 from mxgan.training.run_folder import RunFolder, is_run
 
 __all__ = ["Place", "Variant", "check_data", "place_all", "read_sweep"]
@@ -191,10 +190,8 @@ def _is_its_run(path: Path, config: RunConfig, variant: Variant) -> bool:
 def _state(path: Path, config: RunConfig) -> str:
     folder = RunFolder(path)
     try:
-        if folder.checkpoint_steps():
-            check_end(folder, config, read_state(folder.latest_checkpoint()))
-    except RunFinishedError:
-        return "finished"
+        if folder.checkpoint_steps() and finished_at(folder, config, read_state(folder.latest_checkpoint())):
+            return "finished"
     except (CheckpointError, CorruptFileError):  # the run itself says what is broken, and fails
         return "begun"
     return "begun"

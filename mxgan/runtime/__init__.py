@@ -21,6 +21,7 @@ The files, in reading order::
     rewriting.py        graphs rewritten node by node
     nvidia.py           NVIDIA's driver, CUDA libraries and GPUs
     x11.py              X11 for OpenCV's windows, and an error where there is no display
+    mpi.py              the place of this process among the ranks of a job
     cpus.py             the processor: number of threads, instruction sets; a parallel map
     memory.py           the memory available to this process
     config.py           configuration dataclasses
@@ -58,6 +59,7 @@ from mxgan import __version__
 from mxgan.errors import ArgumentError, RuntimeUnavailableError, first_line
 from mxgan.runtime import binding, mxnet_modules, nvidia
 from mxgan.runtime.cpus import Threads, cpu_features, thread_environment, threads
+from mxgan.runtime.mpi import world
 from mxgan.runtime.streams import open_standard_files
 from mxgan.runtime.x11 import guard_windows, lost_x_events
 
@@ -186,6 +188,7 @@ def versions() -> dict[str, Any]:
         "platform": platform.platform(),
         "threads": asdict(threads()),
         "cpu_features": cpu_features(),
+        **({"ranks": world().size} if world().size > 1 else {}),
     }
 
 

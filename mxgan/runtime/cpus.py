@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from mxgan.errors import ArgumentError
+from mxgan.runtime.mpi import world
 
 __all__ = ["Threads", "cpu_features", "ordered_map", "thread_environment", "threads", "usable_cpus"]
 
@@ -57,7 +58,8 @@ class Threads:
 def threads() -> Threads:
     """Return the number of threads: the user's setting, else the number of CPUs that this process may use.
 
-    By default MXNet would use half of these CPUs, because it assumes two hardware threads per core.
+    Ranks of MPI on one machine share its CPUs evenly. By default MXNet would use half of these CPUs, because it assumes
+    two hardware threads per core.
 
     Raises
     ------
@@ -73,13 +75,21 @@ def threads() -> Threads:
                     f"{variable}={text!r}: MXNet takes one whole number from 1 to 9999. Set one, or unset it."
                 )
             return Threads(int(text), f"{variable} is set")
-    cpus, quota = usable_cpus(), _cgroup_quota()
+    cpus, quota, sharers = _all_cpus(), _cgroup_quota(), world().sharers
+    shared = f", which {sharers} ranks share" if sharers > 1 else ""
     if quota is not None and math.ceil(quota) < cpus:
-        return Threads(max(1, math.ceil(quota)), f"the control group allows {quota:g} of {cpus} CPUs")
-    return Threads(cpus, f"this process may run on {cpus} CPU{'s' * (cpus != 1)}")
+        count, reason = math.ceil(quota), f"the control group allows {quota:g} of {cpus} CPUs"
+    else:
+        count, reason = cpus, f"this process may run on {cpus} CPU{'s' * (cpus != 1)}"
+    return Threads(max(1, count // sharers), reason + shared)
 
 
 def usable_cpus() -> int:
+    """The number of CPUs for this process, at least 1: those that it may run on, shared out among ranks of MPI."""
+    return max(1, _all_cpus() // world().sharers)
+
+
+def _all_cpus() -> int:
     """The number of CPUs that this process may run on: its CPU affinity if the system has one, else all CPUs."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

@@ -23,6 +23,7 @@
     trainer.py          Trainer: step → epoch → fit
     run_folder.py       RunFolder: the files of a run
     checkpoint.py       saving and loading the training state
+    checkpoint_files.py names and checks of a checkpoint's files
     checkpoint_choice.py  the latest, the best, or that of a step
     drawing.py          Drawing: the draw of latents and classes, which all samplers share
     sampler.py          Sampler: images from a generator

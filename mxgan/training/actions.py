@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Optional
@@ -23,7 +24,7 @@ _NONE = MappingProxyType({})
 class PairActions(BoundPair):
     """The actions of a step, for a loop of your own or for `train_step`; `AdversarialPair` completes the class."""
 
-    average = _penalty = _weight_clip = None
+    average = penalty_points = _penalty = _weight_clip = None
 
     def __init__(self, generator, discriminator, *networks_and_shapes) -> None:
         super().__init__(generator, discriminator, *networks_and_shapes)
@@ -81,7 +82,7 @@ class PairActions(BoundPair):
         if not is_number(weight, lambda value: abs(value) <= FLOAT32_MAX):
             raise ArgumentError(f"weight is {shown(weight)}; give a finite number, the factor on this batch's loss.")
         batch = self._judged("discriminator", images, label, classes, conditions)
-        gradients = self._discriminator_gradients()
+        gradients = self._gradient_arrays("discriminator")
         kept = [gradient.copy() for gradient in gradients] if self._gradients_pending else None
         self.discriminator_passes.forward(batch, is_train=True)
         self.discriminator_passes.backward()  # overwrites the gradients
@@ -97,13 +98,18 @@ class PairActions(BoundPair):
 
     def accumulate_penalty(self, real, fake, classes=None, conditions: Mapping = _NONE):
         """Add the gradients of the penalty to D's; returns the penalty of each sample, NDArray (N,)."""
-        return self._penalty.add_gradients(real, fake, classes, conditions=self._named(conditions))
+        epsilon = None
+        if self.penalty_points == "between":
+            shape = (self.batch_size,) + (1,) * len(self.image_shape)
+            epsilon = self.part_of_draw(functools.partial(mx.nd.random.uniform, 0, 1, ctx=real.context), shape)
+        return self._penalty.add_gradients(real, fake, classes, epsilon, conditions=self._named(conditions))
 
     def update_discriminator(self) -> None:
         """One optimiser step of D with the gradients accumulated so far; clips D's weights if `weight_clip` is set."""
         self._check_ready(optimizers=True)
         if not self._gradients_pending:
             raise ArgumentError("D has no gradients since its last update; call accumulate_discriminator first.")
+        self._sum_over_ranks("discriminator", "discriminator")
         self.discriminator.update()
         self._gradients_pending = False
         self._clip()
@@ -128,6 +134,7 @@ class PairActions(BoundPair):
         critic.backward()
         input_gradients = critic.get_input_grads()
         self.generator_passes.backward(input_gradients)  # of the image; losses need no gradient from outside
+        self._sum_over_ranks("generator", "generator", "discriminator")  # the pass through D has written D's too
         self.generator.update()
         self._generated = False
         self._advance_states(critic)

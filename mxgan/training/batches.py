@@ -24,7 +24,7 @@ class StepBatches:
             _check_iterator(name, each, name == "data")
         self.pair, self.data, self.labelled = pair, data, labelled
         drawn = latents is None and pair.takes_latents
-        self.latents = RandIter(pair.batch_size, pair.latent_shape, seed) if drawn else latents
+        self.latents = RandIter(pair.whole_batch_size, pair.latent_shape, seed) if drawn else latents
         self._order, self._order_of_labelled = self._order_of(data), self._order_of(labelled)
         self.check_epoch(getattr(data, "batches_per_epoch", None))
         if pair.schedule.fixed_latents and self.latents is not None and not hasattr(self.latents, "seek"):
@@ -43,7 +43,7 @@ class StepBatches:
         wanted = self.pair.schedule.real_batches
         if batches is not None and batches < wanted:
             raise ArgumentError(
-                f"an epoch of the data has {batches} whole batches of {self.pair.batch_size}, and one step takes "
+                f"an epoch of the data has {batches} whole batches of {self.pair.whole_batch_size}, and one step takes "
                 f"{wanted}; give a smaller batch_size, fewer discriminator_updates, or more data."
             )
 
@@ -56,7 +56,8 @@ class StepBatches:
 
     def real(self) -> list:
         """The next step's real batches; StopIteration if the epoch has too few left."""
-        return [_ordered(self.data.next(), self._order) for _ in range(self.pair.schedule.real_batches)]
+        wanted = self.pair.schedule.real_batches
+        return [self._part(_ordered(self.data.next(), self._order)) for _ in range(wanted)]
 
     def latents_of(self, step: int) -> Optional[list]:
         """The latent batches of a step; None for a generator without latents."""
@@ -65,7 +66,7 @@ class StepBatches:
         schedule = self.pair.schedule
         if hasattr(self.latents, "seek"):
             self.latents.seek(0 if schedule.fixed_latents else step * schedule.latent_batches)
-        return [_next_round(self.latents) for _ in range(schedule.latent_batches)]
+        return [self._part(_next_round(self.latents)) for _ in range(schedule.latent_batches)]
 
     def labelled_of(self, step: int) -> list:
         """The labelled batches of a step; empty without a labelled set."""
@@ -75,8 +76,17 @@ class StepBatches:
         for position in range(step * wanted, (step + 1) * wanted):
             if hasattr(self.labelled, "seek"):
                 self.labelled.seek(*divmod(position, self.labelled.batches_per_epoch))
-            batches.append(_ordered(_next_round(self.labelled), self._order_of_labelled))
+            batches.append(self._part(_ordered(_next_round(self.labelled), self._order_of_labelled)))
         return batches
+
+    def _part(self, batch):
+        """This rank's rows of a whole batch, without a copy; a batch of another size as it is, which the pair says."""
+        arrays, whole = [*(batch.data or ()), *(batch.label or ())], self.pair.whole_batch_size
+        if self.pair.ranks.size == 1 or any(array.shape[:1] != (whole,) for array in arrays):
+            return batch
+        own = [array[self.pair.rows] for array in arrays]
+        count = len(batch.data or ())
+        return mx.io.DataBatch(own[:count], own[count:])
 
 
 def _check_iterator(name: str, given, needed: bool) -> None:

@@ -16,7 +16,7 @@ averaging.py, optimizers.py and precision.py, and in bound_penalty.py and penalt
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Optional
+from typing import Callable, Optional
 
 from mxgan.errors import ArgumentError
 from mxgan.graphs.idle_biases import with_idle_biases
@@ -26,6 +26,8 @@ from mxgan.objectives.spectral import state_names, with_states
 from mxgan.runtime import mx
 from mxgan.runtime.computable import check_computable
 from mxgan.training.inputs import check_array, check_conditions, device_list, generator_inputs, taken_inputs
+from mxgan.training.parallel.ranks import Ranks
+from mxgan.training.parallel.shared_batch_norm import totals_over, with_shared_batch_norm
 from mxgan.training.precision import LowPrecisionPasses, check_precision, in_bfloat16
 
 __all__ = ["BoundPair"]
@@ -45,15 +47,17 @@ class BoundPair:
         contexts,
         precision: str,
         conditions: Mapping,
+        ranks: Ranks,
+        sync_batch_norm: bool,
     ) -> None:
-        self.contexts, self.batch_size, self.precision = device_list(contexts), batch_size, precision
+        self._shares_batch_norm = sync_batch_norm and ranks.size > 1
+        self.contexts, self.precision, self.ranks = device_list(contexts), precision, ranks
+        self.whole_batch_size, self.rows = batch_size, ranks.rows(batch_size)
+        self.batch_size = self.rows.stop - self.rows.start
+        self._check_devices()
         check_precision(precision, self.contexts)
         self.latent_shape = None if latent_shape is None else tuple(latent_shape)
         self.image_shape = tuple(image_shape)
-        if batch_size < len(self.contexts):
-            raise ArgumentError(
-                f"batch_size {batch_size} is less than one image for each of {len(self.contexts)} devices."
-            )
         self.conditions = check_conditions(conditions, generator, discriminator, generator_head)
         self._inputs = self._inputs_of(generator, discriminator, generator_head)
         check_pair(generator, discriminator, self._inputs["generator"], self._inputs["discriminator"])
@@ -77,9 +81,19 @@ class BoundPair:
         check_predictions(discriminator, generator_head, self._inputs["discriminator"], self._inputs["head"])
         self.critic_for_inputs = self._module(self._head, "head", held, self._idle)
         networks = {**self._symbols, "head": self._head} if precision != "float32" else {}
-        self._low = {name: in_bfloat16(symbol) for name, symbol in networks.items()}
+        self._low = {name: in_bfloat16(self._over_ranks(symbol, name)) for name, symbol in networks.items()}
         self._bind(self.generator, "generator")
         self._bind(self.discriminator, "discriminator")
+
+    def _check_devices(self) -> None:
+        if self.ranks.size > 1 and len(self.contexts) > 1:
+            raise ArgumentError(
+                f"the pair has {len(self.contexts)} devices on each of {self.ranks.size} ranks; give each rank one."
+            )
+        if self.batch_size < len(self.contexts):
+            raise ArgumentError(
+                f"batch_size {self.batch_size} is less than one image for each of {len(self.contexts)} devices."
+            )
 
     def _inputs_of(self, generator, discriminator, generator_head) -> dict:
         """{network: {input: shape}}, batch included; MXNet takes the first input as data and the others as labels."""
@@ -94,7 +108,13 @@ class BoundPair:
 
     def _module(self, symbol, network: str, fixed: Optional[list] = None, idle: Sequence = ()):
         data, *labels = [*self._inputs[network], *idle]
+        if self.precision == "float32":
+            symbol = self._over_ranks(symbol, network)
         return mx.mod.Module(symbol, (data,), labels or None, context=self.contexts, fixed_param_names=fixed or None)
+
+    def _over_ranks(self, symbol, network: str):
+        """The symbol that runs the passes: with the statistics of the whole batch, if the ranks share them."""
+        return with_shared_batch_norm(symbol, totals_over(self.ranks, network)) if self._shares_batch_norm else symbol
 
     def _bind(self, module, network: str, idle: Sequence = (), **settings) -> None:
         data, *labels = self._inputs[network].items()
@@ -202,14 +222,27 @@ class BoundPair:
                     found[name] = first
         return found
 
-    def _discriminator_gradients(self) -> list:
-        """D's gradient arrays on every device; arguments without a gradient are left out."""
-        return [
-            gradient
-            for devices in self.discriminator._exec_group.grad_arrays
-            for gradient in devices
-            if gradient is not None
-        ]
+    def _gradient_arrays(self, half: str) -> list:
+        """The gradient arrays of a half on every device; arguments without a gradient are left out."""
+        arrays = self.halves()[half]._exec_group.grad_arrays
+        return [gradient for devices in arrays for gradient in devices if gradient is not None]
+
+    def _sum_over_ranks(self, half: str, *with_statistics_of: str) -> None:
+        """Sum the gradients of a half over the ranks; the moving statistics of BatchNorm become the ranks' mean."""
+        if self.ranks.size > 1:
+            part = () if self._shares_batch_norm else with_statistics_of  # else they are equal already
+            statistics = [array for each in part for array in self.statistics(each).values()]
+            self.ranks.exchange(self._gradient_arrays(half), statistics)
+
+    def part_of_draw(self, draw: Callable, shape: Sequence):
+        """This rank's rows of random numbers that are drawn for the whole batch, as one process draws them.
+
+        Parameters
+        ----------
+        draw : a function of shape=…, such as mx.nd.random.uniform. shape : of this rank's rows, (n, …).
+        """
+        drawn = draw(shape=(self.whole_batch_size, *shape[1:]))
+        return drawn if self.ranks.size == 1 else drawn[self.rows]
 
     def _advance_states(self, module) -> None:
         """Copy the states that a forward pass of D has computed (spectral norm's vectors) to D's arguments."""

@@ -8,7 +8,7 @@ from typing import Optional, Union
 
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError
 from mxgan.runtime.files import read_json
-from mxgan.training.checkpoint import average_file, parameter_file, read_state
+from mxgan.training.checkpoint_files import average_file, parameter_file, read_state
 from mxgan.training.run_folder import BEST, RunFolder
 
 __all__ = ["best_step", "chosen_checkpoint", "generator_file"]

@@ -78,7 +78,12 @@ def _try_out(name: str, settings: Mapping) -> None:
 
 
 def init_optimizer(
-    module, config: OptimizerConfig, devices: int = 1, updates_per_step: int = 1, end: Optional[int] = None
+    module,
+    config: OptimizerConfig,
+    devices: int = 1,
+    updates_per_step: int = 1,
+    end: Optional[int] = None,
+    batch_size: Optional[int] = None,
 ) -> None:
     """Give a bound Module its optimiser; ArgumentError if MXNet does not know the optimiser or its settings.
 
@@ -90,6 +95,7 @@ def init_optimizer(
     devices : the number of replicas.
     updates_per_step : the number of updates of this Module in one training step, for the learning-rate schedule.
     end : the step at which the training ends, for the learning-rate schedule; None: unknown.
+    batch_size : the number of samples over which the gradient was summed; None: those of the Module's own batch.
     """
     settings = {"learning_rate": config.learning_rate, **config.settings}
     given = settings.pop("lr_scheduler", None)
@@ -100,6 +106,8 @@ def init_optimizer(
         raise ArgumentError(f"lr_scheduler is {schedule!r}; give a scheduler of mx.lr_scheduler, or schedule instead.")
     if not (isinstance(schedule, LearningRateSchedule) and schedule.is_constant):
         settings["lr_scheduler"] = ScheduledRate(schedule, config.learning_rate, updates_per_step, end)
+    if batch_size is not None:
+        settings.setdefault("rescale_grad", 1 / batch_size)
     try:
         _try_out(config.name, settings)
         with _update_beside_replicas():
@@ -109,7 +117,7 @@ def init_optimizer(
                 optimizer_params=tuple(settings.items()),
             )
     except (ValueError, TypeError, AssertionError, AttributeError, mx.MXNetError) as error:
-        shown = {name: value for name, value in settings.items() if name != "lr_scheduler"}
+        shown = {name: value for name, value in settings.items() if name not in ("lr_scheduler", "rescale_grad")}
         raise ArgumentError(f"the optimiser {config.name!r} with {shown} was refused by MXNet: {error}") from error
 
 

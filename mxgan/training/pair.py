@@ -23,6 +23,7 @@ from mxgan.training.optimizers import (
     next_learning_rate,
     scale_learning_rate,
 )
+from mxgan.training.parallel.ranks import ALONE, Ranks
 from mxgan.training.schedule import Schedule
 from mxgan.training.step import REAL, StepResult, check_real_label, train_step
 
@@ -41,7 +42,7 @@ class AdversarialPair(PairActions):
         takes or predicts the class. Its first output is the prediction; class probabilities come second, as `closs`.
     latent_shape : shape of one latent, such as (100, 1, 1); None if the generator takes no `rand`.
     image_shape : shape of one image (C, H, W); the generator's output must have it.
-    batch_size : samples in a batch; at least one for each device.
+    batch_size : samples in a batch, over all ranks; at least one for each device.
     generator_head : the symbol through which the generator is trained, with the same parameters as
         `discriminator`; None: `discriminator` itself. Its first output is D's prediction too, also where its loss is
         another; further losses come after it.
@@ -60,6 +61,10 @@ class AdversarialPair(PairActions):
         discriminator and generator_head take. Their values come with the real images, as `data[1:]` of a batch in
         this order, as float32 (N, *shape). A fake is made and judged under those of the real batch of its round. They
         get no gradient and no instance noise. A generator that takes one needs no `rand`.
+    ranks : the processes that share each batch, as `all_ranks` gives them; each has one device. The pair's own
+        `batch_size` is then that of this process, and `whole_batch_size` that of all.
+    sync_batch_norm : whether BatchNorm in training has the statistics of the whole batch over all ranks, as in one
+        process; False: those of each rank's part, and the moving statistics are the ranks' mean.
 
     Raises
     ------
@@ -92,6 +97,8 @@ class AdversarialPair(PairActions):
         ema: Optional[float] = None,
         precision: str = "float32",
         conditions: Mapping = MappingProxyType({}),
+        ranks: Ranks = ALONE,
+        sync_batch_norm: bool = False,
     ) -> None:
         check_real_label(real_label)
         check_decay(ema)
@@ -104,7 +111,9 @@ class AdversarialPair(PairActions):
             )
         head = discriminator if generator_head is None else generator_head
         shapes = (latent_shape, image_shape, batch_size)
-        super().__init__(generator, discriminator, head, *shapes, contexts, precision, conditions)
+        super().__init__(
+            generator, discriminator, head, *shapes, contexts, precision, conditions, ranks, sync_batch_norm
+        )
         self.real_label, self.schedule = real_label, schedule
         self.labelled, self.weight_clip = labelled, weight_clip
         self._penalty_of = penalty
@@ -168,7 +177,8 @@ class AdversarialPair(PairActions):
         """
         self._learning_rates, self._learning_rate_scale = {}, 1.0
         for (half, module), config in zip(self.halves().items(), (generator, discriminator)):
-            init_optimizer(module, config, len(self.contexts), self.schedule.updates_of(half), end)
+            updates = self.schedule.updates_of(half)
+            init_optimizer(module, config, len(self.contexts), updates, end, self.whole_batch_size)
             self._learning_rates[half] = config.learning_rate
 
     def optimizer_state(self, half: str) -> tuple:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple, Optional
 
 from mxgan.errors import ArgumentError
@@ -11,6 +12,7 @@ from mxgan.runtime import mx
 __all__ = ["FAKE", "REAL", "Classified", "StepResult", "check_real_label", "train_step"]
 
 FAKE, REAL = 0.0, 1.0
+_PREDICTIONS = ("fake_prediction", "real_prediction", "generator_prediction", "penalty")
 
 
 def check_real_label(real_label: float) -> None:
@@ -51,12 +53,22 @@ class StepResult(NamedTuple):
     penalty: Any = None
     classified: dict = {}  # noqa: RUF012 - never written to
 
+    def of_whole_batch(self, ranks) -> StepResult:
+        """The same step with the predictions, penalties and classes of all ranks, (N, …); the images stay a part."""
+        if ranks.size == 1:
+            return self
+        whole = {name: ranks.whole(getattr(self, name)) for name in _PREDICTIONS if getattr(self, name) is not None}
+        classified = {kind: Classified(*map(ranks.whole, each)) for kind, each in self.classified.items()}
+        return self._replace(**whole, classified=classified)
 
-def noisy(images, sigma: float):
+
+def noisy(pair, images, sigma: float):
     """`images` plus normal noise of standard deviation `sigma`, as a new array; `images` itself if sigma is 0."""
     if not sigma:
         return images
-    return images + mx.nd.random.normal(0, sigma, shape=images.shape, ctx=images.context)
+    return images + pair.part_of_draw(
+        functools.partial(mx.nd.random.normal, 0, sigma, ctx=images.context), images.shape
+    )
 
 
 class Shown(NamedTuple):
@@ -87,10 +99,10 @@ def train_step(pair, latents: list, images: list, labelled: list, noise: float) 
         classes = classes_of(images[number] if pair.pairs_classes and number < len(images) else latents[number])
         conditions = pair.conditions_of(images[min(number, len(images) - 1)])
         generated = pair.generate(latents[number].data[0], classes, conditions=conditions)  # (N, C, H, W)
-        return Shown(noisy(generated, noise), classes, conditions)
+        return Shown(noisy(pair, generated, noise), classes, conditions)
 
     def show(batch, classes) -> Shown:
-        return Shown(noisy(batch.data[0], noise), classes, pair.conditions_of(batch))
+        return Shown(noisy(pair, batch.data[0], noise), classes, pair.conditions_of(batch))
 
     def judge(kind: str, shown: Shown, label: float):
         weight = 0.5 if schedule.mean_of_losses and label != IGNORED_LABEL else 1.0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Callable, Optional
 
 from mxgan.errors import ArgumentError, DivergedError
@@ -12,6 +13,7 @@ from mxgan.runtime.draws import rng_for
 from mxgan.training.batches import StepBatches
 from mxgan.training.callback import Callback, check_callbacks, names_in_package
 from mxgan.training.pair import AdversarialPair
+from mxgan.training.parallel.agreement import agreed
 from mxgan.training.schedule import InstanceNoise
 from mxgan.training.step import StepResult
 
@@ -70,6 +72,7 @@ class Trainer:
         self._last: Optional[StepResult] = None
         self._restored_from: Optional[Mapping] = None  # state of the checkpoint that this trainer continues from
         self._restored: list = []
+        self._ends = False  # whether all ranks have agreed to stop
 
     @property
     def data(self):
@@ -129,9 +132,10 @@ class Trainer:
         self._warn_of_lost_states()
         begun: list = []
         try:
-            for callback in self.callbacks:
-                begun.append(callback)
-                callback.on_fit_begin(self)
+            with self._agreement():
+                for callback in self.callbacks:
+                    begun.append(callback)
+                    callback.on_fit_begin(self)
             while not self._fitted(steps, epochs):
                 pass
         except BaseException:
@@ -157,7 +161,8 @@ class Trainer:
         try:
             while not self._done(steps, epochs):
                 self.train_epoch(steps)
-            self._tell_everyone("on_fit_end")
+            with self._agreement():
+                self._tell_everyone("on_fit_end")
         except DivergedError as error:
             if self.recover is None:
                 raise
@@ -174,12 +179,14 @@ class Trainer:
             except StopIteration:
                 self._batches.check_epoch(self.iteration * self.pair.schedule.real_batches)
                 self.epoch, self.iteration = self.epoch + 1, 0
-                self._tell("on_epoch_end")
+                with self._agreement():
+                    self._tell("on_epoch_end")
                 return
             self._tell("on_step_begin")
             result = self.train_step(batches)
             self.step, self.iteration = self.step + 1, self.iteration + 1
-            self._tell("on_step_end", batches[-1], result)
+            with self._agreement():
+                self._tell("on_step_end", batches[-1], result)
 
     def train_step(self, batches: Sequence) -> StepResult:
         """One step on these real batches; the seed and the step number decide latents and MXNet's random numbers."""
@@ -189,7 +196,7 @@ class Trainer:
         if self._last is not None:  # at most two steps at a time, or the engine's queue would grow without limit
             self._last.generator_prediction.wait_to_read()
         self._last = result
-        return result
+        return result.of_whole_batch(self.pair.ranks)
 
     @property
     def ends_epoch(self) -> bool:
@@ -203,10 +210,23 @@ class Trainer:
 
     def _done(self, steps: Optional[int], epochs: Optional[int]) -> bool:
         return (
-            self.stopping is not None
+            (self.stopping is not None if self.pair.ranks.size == 1 else self._ends)
             or (steps is not None and self.step >= steps)
             or (epochs is not None and self.epoch >= epochs)
         )
+
+    @contextmanager
+    def _agreement(self) -> Iterator[None]:
+        """A round of callbacks, after which all ranks stop, or raise the same DivergedError, if one of them does."""
+        own = None
+        try:
+            yield
+        except DivergedError as error:
+            own = error
+        self.stopping, error = agreed(self.pair.ranks, self.stopping, own)
+        self._ends = self.stopping is not None
+        if error is not None:
+            raise error
 
     def _tell_everyone(self, hook: str) -> None:
         """Call `hook` of every callback, also after an error: it must not cost the checkpoint. Divergence must."""

@@ -19,8 +19,8 @@ from mxgan.evaluation.classifier import ClassifierTraining, labelled_data
 from mxgan.evaluation.evaluate import evaluated, gather
 from mxgan.evaluation.reference import sample_chunks
 from mxgan.runs.load import load_sampler
-from mxgan.training.checkpoint import read_state
 from mxgan.training.checkpoint_choice import best_step
+from mxgan.training.checkpoint_files import read_state
 from tests.callbacks.test_finite_guard import session_of
 from tests.evaluating import cache_with_classifier, quick_classifier
 from tests.support import Spoil, assert_same, params_of, tiny_config

@@ -15,8 +15,8 @@ from mxgan.callbacks.checkpointer import Checkpointer
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, OutputError, RunFinishedError, RunFolderError
 from mxgan.runtime.config import override
 from mxgan.training.callback import Callback
-from mxgan.training.checkpoint import read_state
 from mxgan.training.checkpoint_choice import best_step
+from mxgan.training.checkpoint_files import read_state
 from mxgan.training.run_folder import RunFolder
 from tests.support import StopAt, assert_same, params_of, tiny_config
 from tests.tiny_run import contents, differences

@@ -17,7 +17,7 @@ from mxgan.graphs.shapes import parameter_shapes
 from mxgan.objectives.heads import get_objective
 from mxgan.runtime import mx
 from mxgan.training.averaging import GeneratorAverage, check_decay
-from mxgan.training.checkpoint import average_file, read_state
+from mxgan.training.checkpoint_files import average_file, read_state
 from mxgan.training.schedule import Schedule
 from tests.callbacks.test_finite_guard import session_of
 from tests.support import ADAM, Spoil, assert_same, inputs, make_pair, params_of, tiny_config, train

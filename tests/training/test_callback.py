@@ -10,7 +10,7 @@ import pytest
 import mxgan
 from mxgan.errors import ArgumentError
 from mxgan.training.callback import check_callbacks
-from mxgan.training.checkpoint import read_state
+from mxgan.training.checkpoint_files import read_state
 from tests.support import Spoil, assert_same, inputs, make_pair, params_of, tiny_config
 
 

@@ -190,7 +190,7 @@ def _identity(file: Path) -> tuple:
 
 def _has_average(checkpoint: Path) -> bool:
     """Whether a checkpoint has an average of the generator's weights; CorruptFileError for a broken state.json."""
-    from mxgan.training.checkpoint import is_average
+    from mxgan.training.checkpoint_files import is_average
 
     state = json_inside(checkpoint, "state.json")
     sums = state.get("sha256") if isinstance(state, dict) else None

@@ -25,7 +25,7 @@ from mxgan.pictures.latents.drawing import interpolated, together
 from mxgan.pictures.latents.paths import interpolation
 from mxgan.runs.model import model_of
 from mxgan.runtime.draws import truncated
-from mxgan.training.checkpoint import parameter_file, sha256_of
+from mxgan.training.checkpoint_files import parameter_file, sha256_of
 from mxgan.web.explorer.generator import Generator
 from mxgan.web.explorer.points import Point, Wanted
 from tests.support import DCGAN_SIZES, tiny_config

@@ -1,0 +1,55 @@
+"""The settings of a run on all of its ranks, and the comparison of the ranks before the first step."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Optional
+
+from mxgan import runtime
+from mxgan.runs.config import RunConfig, config_of_record, recorded_config
+from mxgan.runs.data import data_record
+from mxgan.runtime.config import to_dict
+from mxgan.training.parallel.equality import check_same_start, code_digest
+from mxgan.training.parallel.ranks import ALONE, Ranks
+from mxgan.training.run_folder import RunFolder
+
+__all__ = ["check_ranks", "recorded_on_all"]
+
+logger = logging.getLogger(__name__)
+
+
+def recorded_on_all(ranks: Ranks, folder: Optional[RunFolder]) -> RunConfig:
+    """The configuration in a run's config.json, read by rank 0 alone; the others need no access to the folder."""
+    recorded = recorded_config(folder) if ranks.is_first else None
+    values = ranks.from_first(to_dict(recorded) if recorded else None)
+    return recorded or config_of_record({"run": values})
+
+
+def check_ranks(ranks: Ranks, config: RunConfig, data) -> None:
+    """Raise RanksDifferError on rank 0 unless all ranks have the same configuration, data and code.
+
+    Settings of several ranks, given to a single process, are only mentioned.
+    """
+    if ranks is ALONE:
+        if config.sync_batch_norm or config.gradient_compression:
+            logger.info("One process trains alone: sync_batch_norm and gradient_compression change nothing.")
+        return
+    check_same_start(ranks, _facts(config, data))
+    logger.info(
+        "%d ranks train together, with %d images of each batch on each: %s.",
+        ranks.size,
+        config.recipe.batch_size // ranks.size,
+        ", ".join(ranks.gathered(f"rank {ranks.rank} on {ranks.host}")[:8]) + (", …" if ranks.size > 8 else ""),
+    )
+
+
+def _facts(config: RunConfig, data) -> Mapping:
+    places = ("data_dir", "labels")  # may differ between machines: the data's fingerprint is compared
+    settings = {name: value for name, value in to_dict(config).items() if name not in places}
+    return {
+        "configuration": settings,
+        "data": data_record(data),
+        "code": code_digest(),
+        "versions": runtime.versions(),
+    }

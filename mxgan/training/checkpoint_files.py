@@ -1,0 +1,153 @@
+"""The files of a checkpoint's folder: their names, their sha256 sums, and the checks of state.json."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Optional
+
+from mxgan.errors import CheckpointError, CorruptFileError
+from mxgan.runtime.config import is_number
+from mxgan.runtime.files import read_json
+
+__all__ = [
+    "FORMAT",
+    "NO_DISCRIMINATOR",
+    "average_file",
+    "is_average",
+    "parameter_file",
+    "read_state",
+    "sha256_of",
+    "symbol_prefix",
+]
+
+FORMAT = 2
+NO_DISCRIMINATOR = (
+    "this run was imported from a generator alone: it makes images, but has no discriminator and cannot be trained. "
+    "Import both halves into another --run-dir: mxgan import FILE --discriminator FILE --run-dir DIR."
+)
+_AVERAGE = re.compile(r".*_E_.*\.params", re.DOTALL)
+_COUNTS = ("step", "epoch", "iteration", "seed")
+
+
+def average_file(folder: Path, state: dict) -> Optional[Path]:
+    """The .params file of the generator's average in a checkpoint's folder; None if there is none.
+
+    `state` is the result of `read_state` for this folder.
+    """
+    return next((folder / name for name in state["sha256"] if _AVERAGE.fullmatch(name)), None)
+
+
+def parameter_file(folder: Path, half: str) -> Path:
+    """The .params file of one half ("generator" or "discriminator") in a checkpoint's folder.
+
+    Raises CheckpointError for the discriminator of a run that was imported from a generator alone.
+    """
+    pattern = f"*_{half[0].upper()}_*.params"
+    found = sorted(folder.glob(pattern))
+    if not found and half == "discriminator" and not any(fnmatchcase(name, pattern) for name in _listed(folder)):
+        raise CheckpointError(NO_DISCRIMINATOR)
+    if len(found) != 1:
+        raise CorruptFileError(folder, f"holds {len(found)} parameter files of the {half}, not one")
+    return found[0]
+
+
+def _listed(folder: Path) -> list:
+    """The files that a checkpoint's state.json lists."""
+    state = read_json(folder / "state.json")
+    sums = state.get("sha256") if isinstance(state, dict) else None
+    return list(sums) if isinstance(sums, dict) else []
+
+
+def is_average(file: Path) -> bool:
+    """Whether a .params file is the average of a generator's weights, by its name."""
+    return _AVERAGE.fullmatch(file.name) is not None
+
+
+def symbol_prefix(prefix: str) -> str:
+    """The prefix of the symbol of a .params file's prefix: an average, DATASET_E_STAMP, has that of the generator."""
+    dataset, average, stamp = prefix.rpartition("_E_")
+    return f"{dataset}_G_{stamp}" if average else prefix
+
+
+def read_state(folder: Path) -> dict:
+    """The content of state.json, after the check that every file of the checkpoint has its saved sha256."""
+    path = folder / "state.json"
+    remedy = f"To continue from the checkpoint before it, delete the folder {folder}."
+    state = read_json(path, remedy=remedy)
+    problem = _fault_of(state)
+    if problem:
+        raise CorruptFileError(path, problem, remedy=remedy)
+    for name, expected in state["sha256"].items():
+        _check_sum(folder, name, expected, remedy)
+    for needed in ("generator.optimizer", "discriminator.optimizer"):
+        if needed not in state["sha256"]:
+            raise CorruptFileError(path, f"does not list {needed}", remedy=remedy)
+    return state
+
+
+def _fault_of(state: Any) -> Optional[str]:
+    """The first fault in the values of a state.json; None if there is none."""
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        found = state.get("format") if isinstance(state, dict) else None
+        return f"is of the format {found!r}, and this version of mxgan reads {FORMAT}"
+    for name in _COUNTS:
+        if not _is_count(state.get(name)):
+            return f"{name!r} is {state.get(name)!r}, not a whole number"
+    scale = state.get("learning_rate_scale")
+    if not is_number(scale, lambda share: 0 < share <= 1):
+        return f"'learning_rate_scale' is {scale!r}, not above 0 and at most 1"
+    for name in ("optimizers", "callbacks", "versions", "metrics", "sha256"):
+        if not isinstance(state.get(name), dict):
+            return f"{name!r} is {state.get(name)!r:.60}, not an object"
+    faults = [_fault_of_counts(state, half) for half in ("generator", "discriminator")]
+    return next((fault for fault in [*faults, _fault_of_average(state)] if fault), None)
+
+
+def _fault_of_average(state: dict) -> Optional[str]:
+    average, files = state.get("average"), [name for name in state["sha256"] if _AVERAGE.fullmatch(name)]
+    if average is None:
+        return f"lists {files[0]!r:.60} and has no 'average'" if files else None
+    if not isinstance(average, dict) or not _is_count(average.get("updates")):
+        return f"'average' is {average!r:.60}, not its number of updates"
+    return None if len(files) == 1 else f"lists {len(files)} files of the generator's average, not one"
+
+
+def _fault_of_counts(state: dict, half: str) -> Optional[str]:
+    counts = state["optimizers"].get(half)
+    updates = counts.get("index_update_count") if isinstance(counts, dict) else None
+    whole = isinstance(updates, dict) and all(map(_is_count, (counts.get("num_update"), *updates.values())))
+    if not whole or not _is_count(counts.get("arrays")):
+        return f"the counts of the {half}'s optimiser are not whole numbers by parameter"
+    return None
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+
+
+def _check_sum(folder: Path, name: str, expected: Any, remedy: str) -> None:
+    file = folder / name
+    if Path(name).name != name:
+        raise CorruptFileError(
+            folder / "state.json", f"{name!r} is not the name of a file in the same folder", remedy=remedy
+        )
+    try:
+        found = sha256_of(file) if file.is_file() else None
+    except OSError as error:
+        raise CorruptFileError(file, f"cannot be read: {error.strerror}", remedy=remedy) from error
+    if found is None:
+        raise CorruptFileError(file, "is missing", remedy=remedy)
+    if found != expected:
+        raise CorruptFileError(file, "is not what was saved", remedy=remedy)
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file's bytes, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,242 @@
+"""`Ranks`: what the processes that train one run together say to each other."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Optional
+
+import numpy as np
+
+from mxgan.errors import ArgumentError, MXGANError, RankError, RunFinishedError, exit_code_after, first_line
+from mxgan.runtime.mpi import World, world
+from mxgan.training.parallel.watch import Watch
+
+__all__ = ["ALONE", "MPIRanks", "Ranks", "all_ranks"]
+
+LEAST_NAP, MOST_NAP = 2e-5, 2e-3  # seconds between two looks at a request; longer waits look less often
+
+
+class Ranks:
+    """A process that trains alone: the only rank, so nothing is sent. `MPIRanks` has the same methods for several.
+
+    Attributes
+    ----------
+    rank, size : this rank's number, 0 … size - 1, and the number of ranks.
+    local_rank : this rank's number among those of its machine.
+    host : the machine's name.
+    traffic : bytes and seconds of the sums so far, a `Traffic` of exchange.py; None for a single process.
+    """
+
+    rank, size, local_rank, host = 0, 1, 0, World().host
+    traffic = None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is rank 0, which alone writes files and draws pictures."""
+        return self.rank == 0
+
+    def rows(self, batch_size: int) -> slice:
+        """This rank's rows of a whole batch; ArgumentError if the batch cannot be shared evenly."""
+        return slice(0, batch_size)
+
+    def barrier(self) -> None:
+        """Wait until every rank is here."""
+
+    def from_first(self, value: Any) -> Any:
+        """The JSON value of rank 0, on every rank."""
+        return value
+
+    def gathered(self, value: Any) -> list:
+        """The JSON values of all ranks, in their order, on every rank."""
+        return [value]
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set on any rank."""
+        return flag
+
+    def arrays_from_first(self, arrays: Optional[Mapping]) -> Mapping:
+        """{name: NumPy array} of rank 0, on every rank; the others give None."""
+        return arrays
+
+    def whole(self, array):
+        """An NDArray (n, …) of each rank as one (N, …), in the order of the ranks, on every rank; float32."""
+        return array
+
+    def compress(self, compression: Optional[str]) -> None:
+        """Choose the compression of gradients, before the first `exchange`: None or "bf16"."""
+
+    def exchange(self, gradients: list, statistics: list) -> None:
+        """Sum gradients over the ranks, and take the mean of statistics: NDArrays, changed in place.
+
+        Statistics are read when all gradients are computed.
+        """
+
+    @contextmanager
+    def first_of_machine_before_others(self) -> Iterator[None]:
+        """The block runs on the first rank of each machine, and then on its other ranks."""
+        yield
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """An exception in the block ends the job on every rank; see `MPIRanks`."""
+        yield
+
+
+ALONE = Ranks()
+
+
+class MPIRanks(Ranks):
+    """One of several ranks, over MPI.
+
+    Values go as JSON and as the bytes of arrays, never as pickles. While a rank waits, it looks for faults of others:
+    see watch.py.
+
+    Parameters
+    ----------
+    place : the result of `mxgan.runtime.mpi.world()`, with more than one rank.
+    """
+
+    def __init__(self, place: World) -> None:
+        self.rank, self.size, self.local_rank, self.host = place.rank, place.size, place.local_rank, place.host
+        self._everyone = place.communicator
+        self._communicators: dict = {}
+        self._exchange = self._compression = None
+        self._own, self.watch = self.communicator("ranks"), None
+        self.watch = Watch(self.communicator("watch"), self.rank, self.size, self.gathered(self.host))
+        self._failed: Optional[int] = None  # the exit code after a fault
+        atexit.register(self._leave)
+
+    def communicator(self, user: str):
+        """The communicator of one user; collectives on two of them never mix. All ranks ask in the same order."""
+        if user not in self._communicators:
+            self._communicators[user] = self._everyone.Dup()
+        return self._communicators[user]
+
+    def rows(self, batch_size: int) -> slice:
+        share, rest = divmod(batch_size, self.size)
+        if rest or not share:
+            near = max(1, round(batch_size / self.size)) * self.size
+            raise ArgumentError(
+                f"batch_size is {batch_size}, which {self.size} ranks cannot share evenly; give a multiple of "
+                f"{self.size}, such as {near}."
+            )
+        return slice(self.rank * share, (self.rank + 1) * share)
+
+    def wait(self, request) -> None:
+        """Wait for a request of MPI; RankError if another rank has a fault."""
+        began, nap = time.monotonic(), LEAST_NAP
+        while not request.Test():
+            if self.watch is not None:
+                self.watch.check()
+            time.sleep(nap)
+            nap = min(MOST_NAP, max(LEAST_NAP, (time.monotonic() - began) / 50))
+
+    def barrier(self) -> None:
+        self.wait(self._own.Ibarrier())
+
+    def from_first(self, value: Any) -> Any:
+        return json.loads(self._bytes_from_first(json.dumps(value).encode() if self.is_first else None))
+
+    def _bytes_from_first(self, given: Optional[bytes]) -> bytes:
+        length = np.array([len(given or b"")], np.int64)
+        self.wait(self._own.Ibcast(length, root=0))
+        content = np.frombuffer(given, np.uint8).copy() if self.is_first else np.empty(length[0], np.uint8)
+        self.wait(self._own.Ibcast(content, root=0))
+        return content.tobytes()
+
+    def gathered(self, value: Any) -> list:
+        own = np.frombuffer(json.dumps(value).encode(), np.uint8)
+        lengths = np.empty(self.size, np.int64)
+        self.wait(self._own.Iallgather(np.array([len(own)], np.int64), lengths))
+        content, ends = np.empty(lengths.sum(), np.uint8), np.cumsum(lengths)
+        self.wait(self._own.Iallgatherv(own, [content, (lengths, ends - lengths)]))
+        return [json.loads(content[end - length : end].tobytes()) for end, length in zip(ends, lengths)]
+
+    def any(self, flag: bool) -> bool:
+        flags = np.empty(self.size, np.uint8)
+        self.wait(self._own.Iallgather(np.array([flag], np.uint8), flags))
+        return bool(flags.any())
+
+    def arrays_from_first(self, arrays: Optional[Mapping]) -> Mapping:
+        found = {}
+        described = [(name, array.shape, array.dtype.str) for name, array in (arrays or {}).items()]
+        for name, shape, kind in self.from_first(described):
+            found[name] = np.ascontiguousarray(arrays[name]) if self.is_first else np.empty(shape, kind)
+            self.wait(self._own.Ibcast(found[name].reshape(-1).view(np.uint8), root=0))
+        return found
+
+    def whole(self, array):
+        from mxgan.runtime import mx
+
+        own = np.ascontiguousarray(array.asnumpy(), np.float32)
+        found = np.empty((self.size, *own.shape), np.float32)
+        self.wait(self._own.Iallgather(own, found))
+        return mx.nd.array(found.reshape(-1, *own.shape[1:]))
+
+    def compress(self, compression: Optional[str]) -> None:
+        self._compression = compression
+
+    def exchange(self, gradients: list, statistics: list) -> None:
+        if self._exchange is None:
+            from mxgan.training.parallel.exchange import Exchange
+
+            self._exchange = Exchange(self.communicator("exchange"), self.wait, self._compression)
+        self._exchange.total(gradients, statistics)
+
+    @property
+    def traffic(self):
+        """Bytes and seconds of the sums so far, a `Traffic`; None before the first one."""
+        return self._exchange and self._exchange.traffic
+
+    @contextmanager
+    def first_of_machine_before_others(self) -> Iterator[None]:
+        if self.local_rank:
+            self.barrier()
+        yield
+        if not self.local_rank:
+            self.barrier()
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """An exception in the block ends the job on every rank.
+
+        On rank 0 it goes on as usual, and the job ends when the process does, with the exception's exit code. Another
+        rank tells rank 0, and is ended by it. A run that is at its end already is no fault: every rank finds the same.
+        """
+        try:
+            yield
+        except RunFinishedError:
+            raise
+        except BaseException as error:
+            number = getattr(error, "number", None)  # of the signal that has ended this command
+            self._failed = getattr(error, "exit_code", 1) if number is None else exit_code_after(number)
+            if not isinstance(error, RankError):
+                self.watch.report(_in_words(error), self._failed)
+            raise
+
+    def _leave(self) -> None:
+        """At the exit of the process: wait for the others, or end the job after a fault."""
+        if self._failed is not None:
+            self.watch.end_job(self._failed)
+        try:
+            self.watch.close()
+        except RankError as error:
+            self.watch.end_job(error.exit_code, f"Error: {error}")
+
+
+def _in_words(error: BaseException) -> str:
+    """An error on one line, with the name of its class if it is none of mxgan."""
+    own = isinstance(error, MXGANError)
+    return " ".join(str(error).split()) if own else f"{type(error).__name__}: {first_line(error)}."
+
+
+@functools.cache
+def all_ranks() -> Ranks:
+    """The ranks of this process's job; `ALONE` for a process that no launcher of MPI has started."""
+    place = world()
+    return ALONE if place.size == 1 else MPIRanks(place)

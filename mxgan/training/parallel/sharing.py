@@ -1,0 +1,51 @@
+"""A saved training state, read from its files by rank 0, on every rank."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from mxgan.runtime import mx
+from mxgan.training.checkpoint import Saved
+from mxgan.training.parallel.ranks import Ranks
+
+__all__ = ["saved_on_all"]
+
+
+def saved_on_all(ranks: Ranks, saved: Optional[Saved]) -> Saved:
+    """The `Saved` of rank 0, on every rank, which thereby needs no access to the run folder; the others give None."""
+    if ranks.size == 1:
+        return saved
+    arrays = {"/".join(path): array.asnumpy() for path, array in _flat(saved)} if ranks.is_first else None
+    arrays = ranks.arrays_from_first(arrays)
+    state, folder, averaged = ranks.from_first(
+        (saved.state, str(saved.folder), saved.average is not None) if saved else None
+    )
+    if ranks.is_first:
+        return saved
+    parameters = {half: ({}, {}) for half in ("generator", "discriminator")}
+    optimizers: dict = {half: {} for half in parameters}
+    average: tuple = ({}, {})
+    places = {
+        **{f"{half}/{kind}": group for half, groups in parameters.items() for kind, group in zip(_KINDS, groups)},
+        **{f"{half}/optimizer": group for half, group in optimizers.items()},
+        **{f"average/{kind}": group for kind, group in zip(_KINDS, average)},
+    }
+    for path, array in arrays.items():
+        owner, kind, name = path.split("/", 2)
+        places[f"{owner}/{kind}"][name] = mx.nd.array(array, dtype=array.dtype)
+    return Saved(folder, state, parameters, optimizers, average if averaged else None)
+
+
+_KINDS = ("arguments", "statistics")
+
+
+def _flat(saved: Saved):
+    """((owner, kind, name), NDArray) of every array of a saved state."""
+    owners = {**saved.parameters, **({"average": saved.average} if saved.average else {})}
+    for owner, groups in owners.items():
+        for kind, group in zip(_KINDS, groups):
+            for name, array in group.items():
+                yield (owner, kind, name), array
+    for half, group in saved.optimizers.items():
+        for name, array in group.items():
+            yield (half, "optimizer", name), array

@@ -1,0 +1,326 @@
+"""The fault test: trainings of two and three ranks, each with one fault, end in 30 s, say why, and carry on.
+
+::
+
+    python -m tests.faults [--faults 60] [--seed 0] [--steps 80] [--through mpirun|launch|both] [--only KIND]
+
+Faults are drawn from the seed: a rank is killed (at its start, in training, in a save), stopped, raises an exception,
+has NaN, keeps Python's lock; rank 0 has a full disk; a rank has other data, other code, another setting; the launcher
+gets SIGINT or SIGTERM; and a rank that is slow for some seconds, which is no fault. After each the job must end within
+30 s, with one line that says which rank and why, and no process may be left; the newest checkpoint must be whole, and
+the run, started again, must end in the bits of an undisturbed run of as many ranks. Ends with 1 where one did not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple, Optional
+
+import click
+
+from mxgan.errors import MXGANError
+from mxgan.training.checkpoint import read_state
+from tests.rank_jobs import Job, alike, errors_in, fill, room, unlike, without_banners
+from tests.tiny_run import PATIENCE, ROOT, checkpoint_faults, contents, differences, tiny_flags
+
+LIMIT = 30.0  # seconds from a fault to the end of the job
+EVERY = {"log_every": 5, "sample_every": 40, "checkpoint_every": 5, "keep": 3, "batch_size": 12}
+# One round of 20: (kind, when).
+ROUND = (
+    ("kill", "startup"), ("kill", "training"), ("kill", "save"), ("kill", "save"),
+    ("stop", "training"), ("stop", "training"), ("stop", "save"),
+    ("raise", "step"), ("raise", "step"), ("nan", "step"), ("nan", "step"), ("hold", "step"),
+    ("slow", "step"), ("slow", "step"), ("disk", "training"),
+    ("interrupt", "training"), ("terminate", "training"),
+    ("data", "start"), ("code", "start"), ("setting", "start"),
+)  # fmt: skip
+REFUSED = ("data", "code", "setting")
+SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "interrupt": signal.SIGINT, "terminate": signal.SIGTERM}
+INSIDE = {"raise": "raise", "nan": "nan", "hold": "hold", "slow": "sleep", "disk": "disk"}  # kind → that of rank_fault/
+BY_LAUNCH = ("kill", "stop", "raise", "hold", "interrupt", "terminate")
+TO_LAUNCHER = ("interrupt", "terminate")
+CODES = {"interrupt": 130, "terminate": 143}  # of mxgan launch
+SAVE_SECONDS = 0.01  # of the network here, about
+HERE = socket.gethostname()
+SAID = {
+    "kill": r"rank {rank}\b.*(signal 9|SIGKILL)",
+    "stop": r"rank {rank} on {host}: no sign of life for 15 s",
+    "hold": r"rank {rank} on {host}: no sign of life for 15 s",
+    "raise": r"rank {rank} on {host}: .*no luck in step",
+    "nan": r"training has diverged: in step",
+    "disk": r"rank 0 on {host}: .*(No space left|disk full)|(No space left|disk full)",
+    "data": r"rank 1 on {host} .*rank 0 on {host}|rank 0 on {host} .*rank 1 on {host}",
+    "code": r"rank 1 on {host} .*rank 0 on {host}|rank 0 on {host} .*rank 1 on {host}",
+    "setting": r"rank 1 on {host} .*seed.*rank 0 on {host}|rank 0 on {host} .*seed.*rank 1 on {host}",
+}
+
+
+class Fault(NamedTuple):
+    """One fault to come; `fraction` of 0 to 1 says how far into its time, `seconds` how long a slow rank takes."""
+
+    kind: str
+    when: str
+    ranks: int
+    rank: int
+    fraction: float
+    seconds: float
+    by_launch: bool
+
+    @property
+    def restarts(self) -> bool:
+        """Whether `mxgan launch` starts the run again by itself."""
+        return self.by_launch and self.kind not in TO_LAUNCHER
+
+    def __str__(self) -> str:
+        way = "mxgan launch" if self.by_launch else "mpirun"
+        return f"{self.kind} of rank {self.rank} of {self.ranks}, {self.when} ({self.fraction:.2f}), by {way}"
+
+
+class Outcome(NamedTuple):
+    """What came of one: seconds to the job's end, problems, and lines that were said besides."""
+
+    fault: Fault
+    seconds: Optional[float]
+    problems: list
+    besides: list
+    is_restarted: bool
+
+
+class Missed(Exception):
+    """The training ended before the moment of its fault."""
+
+
+class Faults:
+    """Trainings with a fault each, against undisturbed ones of as many ranks; all in `folder`."""
+
+    def __init__(self, folder: Path, steps: int) -> None:
+        self._folder, self._steps = folder, steps
+        self._flags = tiny_flags(steps, **EVERY)
+        self._whole: dict = {}  # number of ranks → (contents, seconds to the first step, from there to the end)
+
+    def run(self, number: int, fault: Fault) -> Outcome:
+        """Begin a training, have the fault, look at what is left, and let the run go on to its end."""
+        if fault.kind not in REFUSED:
+            self._undisturbed(fault.ranks)
+        for again in range(6):
+            place = self._folder / f"{number:02d}-{again}"
+            place.mkdir(parents=True)
+            try:
+                with room(place, fault.kind == "disk") as (there, is_small):
+                    when = "step" if fault.kind == "disk" and not is_small else fault.when
+                    return self._outcome(there, fault._replace(when=when, fraction=fault.fraction / 2**again))
+            except Missed:
+                continue
+        return Outcome(fault, None, ["each training ended before the fault"], [], False)
+
+    def _undisturbed(self, ranks: int) -> tuple:
+        if ranks not in self._whole:
+            folder, began = self._folder / f"undisturbed-{ranks}" / "run", time.time()
+            folder.parent.mkdir(parents=True)
+            job = Job(folder, alike(ranks, self._flags))
+            job.wait_until(job.trains)
+            first = time.time()
+            if job.finish() != 0:
+                raise RuntimeError(f"the undisturbed run failed: {job.output()} {job.errors()}")
+            self._whole[ranks] = contents(folder), first - began, time.time() - first
+        return self._whole[ranks]
+
+    def _outcome(self, place: Path, fault: Fault) -> Outcome:
+        folder, marker = place / "run", place / "marker"
+        groups = unlike(place, fault.kind, self._flags) if fault.kind in REFUSED else alike(fault.ranks, self._flags)
+        job = Job(folder, groups, 1 if fault.by_launch else None, **self._variables(fault, marker))
+        try:
+            struck = self._strike(job, fault, marker)
+            if fault.kind == "slow":
+                problems = self._end(job, fault.ranks)
+                return Outcome(fault, None, problems, without_banners(job.errors()), False)
+            seconds, problems = self._ended(job, fault, struck)
+        finally:
+            job.kill()
+        told, besides = judged(job.errors(), fault)
+        outcome = Outcome(fault, seconds, problems + told, besides, False)
+        return self._refused(job, outcome) if fault.kind in REFUSED else self._continued(job, outcome)
+
+    def _variables(self, fault: Fault, marker: Path) -> dict:
+        """The environment that has the fault happen inside a rank."""
+        if fault.when != "step":
+            return {}
+        told = {"kind": INSIDE[fault.kind], "rank": fault.rank, "step": int(fault.fraction * (self._steps - 1))}
+        text = json.dumps({**told, "seconds": fault.seconds, "marker": str(marker)})
+        return {"MXGAN_TEST_FAULT": text, "PYTHONPATH": f"{ROOT / 'tests' / 'rank_fault'}:{ROOT}"}
+
+    def _strike(self, job: Job, fault: Fault, marker: Path) -> tuple:
+        """Wait for the moment and have the fault; (its time, the processes that must end)."""
+        if fault.when == "start":
+            return time.time(), {job.process.pid}
+        if fault.when == "step":
+            _need(job.wait_until(marker.exists))
+            return marker.stat().st_mtime, _ending(job, fault)
+        self._await(job, fault)
+        processes, now = _ending(job, fault), time.time()
+        if fault.kind == "disk":
+            fill(job.folder.parent / "filler", job, now + LIMIT)
+        else:
+            chosen = job.process.pid if fault.kind in TO_LAUNCHER else job.ranks().get(fault.rank)
+            _need(chosen is not None and job.process.poll() is None)
+            os.kill(chosen, SIGNALS[fault.kind])
+        return now, processes
+
+    def _await(self, job: Job, fault: Fault) -> None:
+        """Wait for the moment of a fault from outside."""
+        _, startup, training = self._undisturbed(fault.ranks)
+
+        def begun() -> bool:
+            return len(job.ranks()) == fault.ranks
+
+        _need(job.wait_until(begun))
+        if fault.when == "startup":
+            _need(job.sleep(fault.fraction * startup))
+            return
+        _need(job.wait_until(job.trains) and job.sleep(fault.fraction * training * 0.7))
+        _need(fault.when != "save" or (job.wait_until(job.saves) and job.sleep(fault.fraction * SAVE_SECONDS)))
+
+    def _ended(self, job: Job, fault: Fault, struck: tuple) -> tuple:
+        """(seconds from the fault to the end of the job's processes or None, problems)."""
+        moment, processes = struck
+        ended = job.gone_after(processes, moment + LIMIT)
+        if ended is None:
+            return None, [f"{len(processes & job.members())} of {len(processes)} processes are there after {LIMIT:g} s"]
+        if fault.restarts:
+            return ended - moment, self._end(job, fault.ranks)
+        code, left = job.process.wait(PATIENCE), job.members()
+        wrong = (code != CODES[fault.kind]) if fault.by_launch else (code == 0)
+        problems = [f"its exit code is {code}"] * wrong + [f"{len(left)} other processes are left"] * bool(left)
+        return ended - moment, problems
+
+    def _refused(self, job: Job, outcome: Outcome) -> Outcome:
+        begun = job.trains() or job.folder.exists()
+        return outcome._replace(problems=outcome.problems + ["it was not refused before the first step"] * begun)
+
+    def _continued(self, job: Job, outcome: Outcome) -> Outcome:
+        """Look at what is left; then start the run again, unless it was, until its end."""
+        fault, problems, folder = outcome.fault, outcome.problems + broken(job.folder), job.folder
+        (folder.parent / "filler").unlink(missing_ok=True)
+        if not fault.restarts:
+            again = Job(folder, alike(fault.ranks, self._flags))
+            try:
+                problems += self._end(again, fault.ranks)
+            finally:
+                again.kill()
+        return outcome._replace(problems=problems, is_restarted=True)
+
+    def _end(self, job: Job, ranks: int) -> list:
+        """Problems of a job that must end well, in the bits of the undisturbed run."""
+        if job.finish() != 0:
+            return [f"it ended with {job.process.returncode}: {job.output()[-300:]} {job.errors()[-2000:]}"]
+        found, whole = contents(job.folder), self._undisturbed(ranks)[0]
+        # A training that ends early after a signal leaves pictures of its last step.
+        unequal = [name for name in differences(found, whole) if name in whole or not name.endswith(".png")]
+        return [f"{name} is not that of the undisturbed run" for name in unequal]
+
+
+def _need(happened: bool) -> None:
+    if not happened:
+        raise Missed
+
+
+def _ending(job: Job, fault: Fault) -> set:
+    """The processes of the job that must end: all of them, or all but the launcher that starts it again."""
+    return job.members() - ({job.process.pid} if fault.restarts else set())
+
+
+def judged(errors: str, fault: Fault) -> tuple:
+    """(problems of what a job has said on standard error, the lines that it has said besides)."""
+    lines, told = without_banners(errors), errors_in(errors)
+    if fault.kind in TO_LAUNCHER:
+        return [f"it said {line}" for line in told], [line for line in lines if line not in told]
+    wanted = re.compile(SAID[fault.kind].format(rank=fault.rank, host=re.escape(HERE)))
+    if fault.kind == "kill" and not fault.by_launch:  # the notice of mpirun itself, of several lines
+        told = [" ".join(errors.split()), *told]
+    besides = [line for line in lines if line not in told]
+    if len(told) == 1 and wanted.search(told[0]):
+        return [], besides
+    return [f"not one line of {wanted.pattern!r}, but {told}"], besides
+
+
+def broken(folder: Path) -> list:
+    """What is wrong with the checkpoints of a run: by their sums, and by mxgan's own reading of the newest."""
+    newest, faults = checkpoint_faults(folder)
+    if newest is not None:
+        try:
+            read_state(folder / "checkpoints" / f"{newest:06d}")
+        except MXGANError as error:
+            faults.append(str(error))
+    return faults
+
+
+def draw_faults(count: int, seed: int, through: str = "both", only: Optional[str] = None) -> list:
+    """The faults to come, in an order and at times drawn from the seed; each round of 20 has each kind as often."""
+    draw, found = random.Random(seed), []
+    kinds = [each for each in ROUND if only in (None, each[0])]
+    while len(found) < count:
+        for kind, when in draw.sample(kinds, len(kinds)):
+            ranks = 2 if kind in REFUSED else draw.choice((2, 2, 3))
+            rank = 0 if kind == "disk" else 1 if kind in REFUSED else draw.randrange(ranks)
+            seconds = {"slow": draw.uniform(5, 10), "hold": 60.0}.get(kind, 0.0)
+            by_launch = kind in BY_LAUNCH and {"mpirun": False, "launch": True, "both": draw.random() < 0.5}[through]
+            found.append(Fault(kind, when, ranks, rank, draw.random(), seconds, by_launch))
+    return found[:count]
+
+
+@click.command(help=__doc__.partition("\n")[0])
+@click.option("--faults", type=click.IntRange(1), default=60, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Decides kinds, ranks and moments.")
+@click.option("--steps", type=click.IntRange(40), default=80, show_default=True, help="Length of each run.")
+@click.option("--through", type=click.Choice(["mpirun", "launch", "both"]), default="both", show_default=True)
+@click.option("--only", type=click.Choice(sorted({kind for kind, _ in ROUND})), help="Faults of this kind alone.")
+@click.option("--keep", type=click.Path(path_type=Path), help="A new folder for the runs, which stay.")
+def main(faults: int, seed: int, steps: int, through: str, only: Optional[str], keep: Optional[Path]) -> None:
+    began, outcomes = time.monotonic(), []
+    with tempfile.TemporaryDirectory() as scratch:
+        test = Faults(keep or Path(scratch), steps)
+        for number, fault in enumerate(draw_faults(faults, seed, through, only), 1):
+            outcomes.append(test.run(number, fault))
+            show(number, outcomes[-1])
+    show_table(outcomes)
+    failed = sum(bool(outcome.problems) for outcome in outcomes)
+    click.echo(f"{len(outcomes)} faults, {failed} failed, {time.monotonic() - began:.0f} s")
+    sys.exit(1 if failed else 0)
+
+
+def show(number: int, outcome: Outcome) -> None:
+    """One line of a fault, and its problems."""
+    seconds = "" if outcome.seconds is None else f": the job ended after {outcome.seconds:.1f} s"
+    same = "; the same bits" if outcome.is_restarted and not outcome.problems else ""
+    click.echo(f"{number:3d} {outcome.fault}{seconds}{same}")
+    for line in outcome.besides:
+        click.echo(f"      said besides: {line}")
+    for problem in outcome.problems:
+        click.echo(f"      PROBLEM: {problem}")
+
+
+def show_table(outcomes: Sequence[Outcome]) -> None:
+    """Faults, seconds, restarts and failures by kind."""
+    click.echo(f"{'kind':10} {'faults':>6} {'seconds: median':>15} {'longest':>7} {'the same bits':>13} {'failed':>6}")
+    for kind in dict.fromkeys(kind for kind, _ in ROUND):
+        found = [outcome for outcome in outcomes if outcome.fault.kind == kind]
+        seconds = [outcome.seconds for outcome in found if outcome.seconds is not None]
+        times = f"{median(seconds):15.1f} {max(seconds):7.1f}" if seconds else f"{'–':>15} {'–':>7}"
+        same = sum(outcome.is_restarted and not outcome.problems for outcome in found)
+        if found:
+            click.echo(f"{kind:10} {len(found):6d} {times} {same:13d} {sum(bool(o.problems) for o in found):6d}")
+
+
+if __name__ == "__main__":
+    main()

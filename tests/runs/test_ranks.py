@@ -1,0 +1,148 @@
+"""Runs of several ranks by the command line: one writer, the same bits after a resume, refusals at the start."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from mxgan.runs.config import recorded_config
+from mxgan.training.run_folder import RunFolder
+from tests.ranks import mpirun, run_ranks
+from tests.tiny_run import PATIENCE, checkpoint_faults, contents, environment, history, tiny_flags
+
+CODE = "from mxgan.cli import main; main(prog_name='mxgan')"
+
+
+def train(count: int, folder, steps: int, *more, **flags) -> subprocess.CompletedProcess:
+    place = () if "resume" in flags else ("--run-dir", folder)
+    return run_ranks(count, CODE, "train", *tiny_flags(steps, **{"log_every": 1, **flags}), *place, *more)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run of two ranks and six steps, and what its ranks have said."""
+    folder = tmp_path_factory.mktemp("ranks") / "whole"
+    said = train(2, folder, 6, checkpoint_every=3, ema=0.9)
+    assert said.returncode == 0, said.stderr
+    return folder, said
+
+
+def test_one_rank_writes_the_run_and_tells_of_it(whole):
+    folder, said = whole
+    assert [line["step"] for line in history(folder)] == [1, 2, 3, 4, 5, 6]
+    assert checkpoint_faults(folder) == (6, [])
+    lines = said.stdout.splitlines()
+    assert sum(line.startswith("run folder: ") and "from step 0 to 6" in line for line in lines) == 1
+    assert any("2 ranks train together, with 4 images of each batch on each" in line for line in lines)
+    assert said.stderr == ""
+    assert json.loads((folder / "config.json").read_text())["versions"]["ranks"] == 2
+    ends = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    assert [(end["event"], end.get("how")) for end in ends] == [("begin", None), ("end", "finished")]
+
+
+def test_a_resumed_run_of_as_many_ranks_has_the_same_bits(whole, tmp_path):
+    folder = tmp_path / "halves"
+    assert train(2, folder, 3, checkpoint_every=3, ema=0.9).returncode == 0
+    again = train(2, folder, 6, resume=folder, ema=0.9)
+    assert again.returncode == 0, again.stderr
+    assert "The bits may differ" not in again.stdout
+    assert contents(folder) == contents(whole[0])
+
+
+def test_another_number_of_ranks_goes_on_and_says_that_the_bits_differ(whole, tmp_path):
+    folder = tmp_path / "other"
+    assert train(2, folder, 3, checkpoint_every=3, ema=0.9).returncode == 0
+    alone = [sys.executable, "-c", CODE, "train", "--resume", str(folder), "--steps", "6"]
+    process = subprocess.run(alone, capture_output=True, text=True, env=environment(), timeout=PATIENCE, check=False)
+    assert process.returncode == 0, process.stderr
+    assert "ranks 2 then, 1 now" in process.stdout
+    steps = [line["step"] for line in history(folder)]
+    assert steps == [1, 2, 3, 4, 5, 6]
+    assert recorded_config(RunFolder.open(folder)).steps == 6
+
+
+def test_a_finished_run_is_told_once(whole):
+    folder, _ = whole
+    said = train(2, folder, 6, resume=folder, ema=0.9)
+    assert said.returncode == 2
+    assert said.stderr.count("Error: ") == 1
+    assert "is at step 6 already" in said.stderr
+
+
+def test_resume_auto_of_a_finished_run_does_nothing(whole):
+    folder, _ = whole
+    said = train(2, folder, 6, "--resume", "auto", checkpoint_every=3, ema=0.9)
+    assert said.returncode == 0, said.stderr
+    assert "Nothing left to train" in said.stdout
+
+
+@pytest.mark.parametrize(
+    "flags, code, words",
+    [
+        ({"batch_size": 7}, 2, "batch_size is 7, which 2 ranks cannot share evenly; give a multiple of 2, such as 8."),
+        ({"dataset": "folder", "data_dir": "/nowhere"}, 1, "/nowhere"),
+        ({"recipe": "dcgam"}, 2, "unknown recipe 'dcgam'; did you mean 'dcgan'?"),
+    ],
+)
+def test_what_does_not_fit_is_told_once_and_leaves_no_folder(tmp_path, flags, code, words):
+    named = {"recipe": "dcgan", **flags}
+    given = [text for key, value in named.items() for text in (f"--{key.replace('_', '-')}", value)]
+    said = run_ranks(2, CODE, "train", *given, "--steps", 2, "--run-dir", tmp_path / "run")
+    assert said.returncode == code
+    assert said.stderr.count("Error: ") == 1
+    assert words in " ".join(said.stderr.split())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_signal_to_one_rank_ends_all_after_the_same_step_and_saves(tmp_path):
+    folder = tmp_path / "stopped"
+    flags = tiny_flags(100_000, log_every=1, checkpoint_every=100_000)
+    command = [mpirun(), "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-n", "2", sys.executable, "-c"]
+    command += [PIDS + CODE, str(tmp_path), "train", *flags, "--run-dir", str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
+    try:
+        until = time.monotonic() + PATIENCE
+        while not (folder / "history.jsonl").exists() and time.monotonic() < until:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+        signal_to = int((tmp_path / "pid-1").read_text())
+        subprocess.run(["kill", "-TERM", str(signal_to)], check=True)
+        out, err = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    assert process.returncode == 128 + signal.SIGTERM, err
+    step, faults = checkpoint_faults(folder)
+    assert faults == []
+    assert f"Stopped by SIGTERM after step {step}, and saved." in out
+    assert history(folder)[-1]["step"] == step
+
+
+# Each rank leaves its number of a process, for the test that sends it a signal.
+PIDS = """
+import os, pathlib, sys
+pathlib.Path(sys.argv.pop(1), "pid-" + os.environ["OMPI_COMM_WORLD_RANK"]).write_text(str(os.getpid()))
+"""
+
+
+ROLLBACK = """
+import sys
+import mxgan
+from tests.support import Spoil, tiny_config
+config = tiny_config(steps=8, on_nan="rollback", checkpoint_every=2, log_every=1)
+session = mxgan.start(config, sys.argv[1], "none", callbacks=[Spoil("discriminator", "d1_weight", 5)])
+session.run()
+print(session.trainer.pair.ranks.rank, session.trainer.step, session.trainer.pair.learning_rate_scale)
+"""
+
+
+def test_a_rollback_takes_every_rank_back(tmp_path):
+    said = run_ranks(2, ROLLBACK, tmp_path / "run")
+    assert said.returncode == 0, said.stderr
+    assert sorted(line for line in said.stdout.splitlines() if line[:2] in ("0 ", "1 ")) == ["0 8 0.5", "1 8 0.5"]
+    rollbacks = [line["rollbacks"] for line in history(tmp_path / "run") if "rollbacks" in line]
+    assert [(each["to_step"], each["network"]) for (each,) in rollbacks] == [(4, "discriminator")]
