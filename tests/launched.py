@@ -12,10 +12,11 @@ import sys
 import time
 from pathlib import Path
 
+from mxgan.runtime.signals import FORWARDED
+
 __all__: list = []
 
 RANK = int(os.environ.get("PMIX_RANK", 0))
-STOPS = {signal.SIGUSR1: signal.SIGINT, signal.SIGUSR2: signal.SIGTERM, signal.SIGALRM: signal.SIGHUP}
 
 
 def say(text: str) -> None:
@@ -81,8 +82,8 @@ def lines(count: str) -> None:
 def training(seconds: str) -> None:
     """As a training does: it ends after a step on a signal, with its exit code."""
     told = []
-    for number in STOPS:
-        signal.signal(number, lambda number, frame: told.append(STOPS[number]))
+    for number in FORWARDED:
+        signal.signal(number, lambda number, frame: told.append(FORWARDED[number]))
     say(f"pid {os.getpid()}")
     until = time.monotonic() + float(seconds)
     while time.monotonic() < until and not told:
@@ -96,7 +97,7 @@ def training(seconds: str) -> None:
 
 def deaf(seconds: str) -> None:
     """No signal but SIGKILL ends it."""
-    for number in (*STOPS, *STOPS.values()):
+    for number in (*FORWARDED, *FORWARDED.values()):
         signal.signal(number, signal.SIG_IGN)
     say(f"pid {os.getpid()}")
     time.sleep(float(seconds))

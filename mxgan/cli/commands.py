@@ -146,7 +146,7 @@ def _trained(flags: dict, defaults: Optional[dict], ranks) -> tuple:
         logger.info("Nothing left to train: %s", error)
         return None, None
     logger.info(f"run folder: {current.folder.path}; from step {current.trainer.step} to {current.last_step}")
-    with stop_on_signals(current.trainer):
+    with stop_on_signals(current.trainer, ranks):
         return current, current.run()
 
 

@@ -11,9 +11,9 @@ from typing import Callable
 __all__ = ["ENDING", "FORWARDED", "handled"]
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, `kill`, a closed terminal
-# What `mxgan launch` sends to mpirun for a signal of the user: mpirun forwards these to the ranks, and takes ENDING for
-# itself. What no rank handles yet ends the job.
-FORWARDED = {signal.SIGINT: signal.SIGUSR1, signal.SIGTERM: signal.SIGUSR2, signal.SIGHUP: signal.SIGALRM}
+# Signals that mpirun forwards to all ranks: `mxgan launch` sends them in place of those that it gets. SIGHUP goes as
+# SIGTERM does. mpirun takes ENDING for itself, and a rank that does not handle these yet is ended by them.
+FORWARDED = {signal.SIGUSR1: signal.SIGINT, signal.SIGUSR2: signal.SIGTERM}
 
 
 @contextmanager

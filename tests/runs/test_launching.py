@@ -138,14 +138,14 @@ def test_more_ranks_than_cores(launched):
     assert launched("both", "0", ranks=ranks).end()[0] == 0
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_a_signal_lets_the_ranks_save(name, launched):
+@pytest.mark.parametrize("name, as_told", [("SIGINT", "SIGINT"), ("SIGTERM", "SIGTERM"), ("SIGHUP", "SIGTERM")])
+def test_a_signal_lets_the_ranks_save(name, as_told, launched):
     job = launched("training", "60")
     pids, number = job.pids(), signal.Signals[name]
     job.process.send_signal(number)
     code, out, err = job.end()
     assert code == 128 + number
-    assert sorted(out.splitlines()) == [f"rank {rank}: saved; stopped by {name}".encode() for rank in range(2)]
+    assert sorted(out.splitlines()) == [f"rank {rank}: saved; stopped by {as_told}".encode() for rank in range(2)]
     assert err.splitlines() == [
         "Ending after this step, to save. A second signal ends at once, and loses what is not saved."
     ]

@@ -15,7 +15,6 @@ from mxgan.runs.launching.banners import Failure
 from mxgan.runs.launching.output import ErrorLines, Lines, Passed
 from mxgan.runs.launching.sessions import kill_session
 from mxgan.runtime.parents import program_of
-from mxgan.runtime.signals import FORWARDED
 
 __all__ = ["Ending", "Job"]
 
@@ -72,12 +71,12 @@ class Job:
         self._end_by = float("inf")
 
     def stop(self, name: str) -> None:
-        """Let the ranks save and end; for a handler of signals. mpirun forwards the signal that stands for this one."""
+        """Let the ranks save and end; for a handler of signals. mpirun forwards what stands for it: FORWARDED."""
         self.stopping = name
         self._errors.stopping = True
         self._end_by = time.monotonic() + PATIENCE
         if self._mpirun is not None:
-            os.kill(self._mpirun, FORWARDED[signal.Signals[name]])
+            os.kill(self._mpirun, signal.SIGUSR1 if name == "SIGINT" else signal.SIGUSR2)
 
     def run(self) -> Ending:
         """Run the job to its end. On any exception, as KeyboardInterrupt of a second signal, it is ended at once."""

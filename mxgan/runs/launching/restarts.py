@@ -10,6 +10,7 @@ from mxgan.errors import exit_code_after
 from mxgan.runs.launching.banners import signal_in_words
 from mxgan.runs.launching.job import Ending, Job
 from mxgan.runs.launching.options import Options
+from mxgan.runtime.signals import FORWARDED
 from mxgan.training.run_folder import RunFolder, is_run
 
 __all__ = ["Launch"]
@@ -81,11 +82,11 @@ class Launch:
 
     def _stopped(self, ending: Ending) -> int:
         """The exit code after a signal of the user: as `mxgan train` has it, unless an error came."""
-        wanted = exit_code_after(signal.Signals[self.stopping])
-        if ending.code in (0, wanted) or ending.error:
+        if ending.code == 0 or ending.error:
             return ending.code
-        self._tell("Ended at once; everything since the last save is lost.")
-        return wanted
+        if ending.code not in map(exit_code_after, FORWARDED.values()):
+            self._tell("Ended at once; everything since the last save is lost.")
+        return exit_code_after(signal.Signals[self.stopping])
 
     def _again(self, flags: list) -> list:
         """The flags that continue the run of these flags."""
