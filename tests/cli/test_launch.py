@@ -19,6 +19,7 @@ from mxgan.errors import RuntimeUnavailableError
 from mxgan.runs.launching.mpirun import find_mpirun
 from mxgan.runs.launching.options import Options
 from tests.launched import all_gone
+from tests.namespaces import NoHostsError, two_hosts
 from tests.tiny_run import checkpoint_faults, contents, differences, environment, tiny_flags
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,10 +45,10 @@ def called(monkeypatch):
 class Launched:
     """A process of mxgan launch with two ranks; what it writes on both streams comes by `line`."""
 
-    def __init__(self, folder: Path, *words: str, steps: int, **flags) -> None:
+    def __init__(self, folder: Path, *words: str, steps: int, within=list, **flags) -> None:
         trained = [*tiny_flags(steps, log_every=5, **flags), "--run-dir", str(folder)]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "mxgan", "launch", "-n", "2", *words, "--", "train", *trained],
+            within([sys.executable, "-m", "mxgan", "launch", "-n", "2", *words, "--", "train", *trained]),
             cwd=ROOT,
             env=environment(MXGAN_REPORT="0"),
             stdout=subprocess.PIPE,
@@ -105,7 +106,7 @@ def launched(mpi):
     yield start
     for each in made:
         each.process.kill()
-        each.process.wait()
+        each.process.communicate()
 
 
 @pytest.mark.parametrize(
@@ -206,3 +207,69 @@ def test_a_signal_while_the_ranks_load(launched, tmp_path):
     job.process.send_signal(signal.SIGTERM)
     assert job.end() == 143
     assert job.lines[-1] == "Ended at once; everything since the last save is lost."
+
+
+@pytest.fixture
+def hosts(tmp_path):
+    """Two hosts; where they cannot be made the test is skipped with the reason."""
+    try:
+        with two_hosts(tmp_path) as made:
+            yield made
+    except NoHostsError as error:
+        pytest.skip(str(error))
+
+
+def on_hosts(hosts, launched, *words, steps: int):
+    """A job with a rank on each of two hosts, whose launcher is on the first."""
+    reach = ["--mpirun-option", f"--prtemca plm_ssh_agent {hosts.agent}", "--hosts", str(hosts.hostfile)]
+    return launched(hosts.own / "run", *reach, *words, steps=steps, checkpoint_every=10, within=hosts.on_first)
+
+
+def ranks_on(namespace: str) -> list:
+    """The ids of the processes in a namespace that are ranks."""
+    pids = subprocess.run(["ip", "netns", "pids", namespace], capture_output=True, text=True, check=True).stdout
+    return [
+        int(pid)
+        for pid in pids.split()
+        if Path(f"/proc/{pid}/cmdline").read_bytes().count(b"\0train\0") == 1
+        and b"python" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
+    ]
+
+
+@pytest.mark.long
+def test_a_rank_killed_on_another_host(hosts, launched):
+    job = on_hosts(hosts, launched, "--restarts", "1", steps=40)
+    job.line("step 15 of")
+    (rank,) = ranks_on(hosts.namespaces[1])
+    os.kill(rank, signal.SIGKILL)
+    assert job.end() == 0, job.lines
+    errors = [line for line in job.lines if line.startswith("Error")]
+    assert len(errors) == 1
+    # mpirun knows that it was killed; rank 0, that its connection is closed, may end the job before that.
+    assert re.match(
+        rf"Error: (rank 1 on host2 \(PID {rank}\) was killed by SIGKILL|a rank on host2 is gone)", errors[0]
+    )
+    assert not [line for line in job.lines if "***" in line or "----" in line]
+    assert hosts.pids() == []
+
+
+@pytest.mark.long
+def test_two_hosts_are_left_when_the_launcher_is_killed(hosts, launched):
+    job = on_hosts(hosts, launched, steps=100_000)
+    job.line("step 15 of")
+    job.process.kill()
+    until = time.monotonic() + LIMIT
+    while hosts.pids():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+@pytest.mark.long
+def test_a_signal_reaches_both_hosts(hosts, launched):
+    job = on_hosts(hosts, launched, steps=100_000)
+    job.line("step 15 of")
+    job.process.send_signal(signal.SIGTERM)
+    assert job.end() == 143
+    assert [line for line in job.lines if line.startswith("Stopped by SIGTERM after step ")]
+    assert not [line for line in job.lines if "Error" in line]
+    assert hosts.pids() == []

@@ -252,6 +252,16 @@ def test_banners_of_a_killed_rank_are_read():
     assert read(other_program, DASHES + b"MPI_ABORT was invoked on rank 0\nErrorcode: 1\n" + DASHES) == (b"", words)
 
 
+def test_a_rank_that_others_cannot_reach():
+    gone = b"An MPI communication peer process has unexpectedly disconnected.\n\n  Peer host:  host2\n"
+    handler = b"\0[host1:00000] *** An error occurred in Socket closed\n[host1:00000] *** Unknown error\n"
+    left = b'prterun has exited due to process rank 0 with PID 0 on node host1 calling\n"abort".\n'
+    words = "a rank on host2 is gone: it was killed, has ended, or cannot be reached any more"
+    assert read(DASHES, gone, DASHES, handler, DASHES, left, DASHES, b"\0") == (b"", words)
+    assert read(DASHES, gone, DASHES, DASHES, KILLED, DASHES)[1].startswith("rank 1 on n2 (PID 7) was killed")
+    assert read(handler[1:]) == (handler[1:], None)
+
+
 def test_a_lost_host_is_named():
     text = b"""PRTE has lost communication with a remote daemon.
 
