@@ -246,9 +246,8 @@ def test_a_rank_killed_on_another_host(hosts, launched):
     errors = [line for line in job.lines if line.startswith("Error")]
     assert len(errors) == 1
     # mpirun knows that it was killed; rank 0, that its connection is closed, may end the job before that.
-    assert re.match(
-        rf"Error: (rank 1 on host2 \(PID {rank}\) was killed by SIGKILL|a rank on host2 is gone)", errors[0]
-    )
+    killed = rf"Error: rank 1 on host2 \(PID {rank}\) was killed by SIGKILL"
+    assert re.match(rf"{killed}|Error: a rank on (host2|another host) is gone", errors[0]), job.lines
     assert not [line for line in job.lines if "***" in line or "----" in line]
     assert hosts.pids() == []
 

@@ -259,7 +259,10 @@ def test_a_rank_that_others_cannot_reach():
     words = "a rank on host2 is gone: it was killed, has ended, or cannot be reached any more"
     assert read(DASHES, gone, DASHES, handler, DASHES, left, DASHES, b"\0") == (b"", words)
     assert read(DASHES, gone, DASHES, DASHES, KILLED, DASHES)[1].startswith("rank 1 on n2 (PID 7) was killed")
-    assert read(handler[1:]) == (handler[1:], None)
+    assert read(handler[1:], DASHES, left, DASHES) == (b"", words.replace("host2", "another host"))
+    assert read(handler[1:], DASHES, gone, DASHES) == (b"", words)
+    other = handler[1:].replace(b"Socket closed", b"MPI_Send")
+    assert read(other) == (other, None)
 
 
 def test_a_lost_host_is_named():

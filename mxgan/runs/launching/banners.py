@@ -23,6 +23,8 @@ _NOISE = re.compile(
     rb"|\d+ more process(es)? ha(s|ve) sent help message|Set MCA parameter)"
 )
 _HANDLER = re.compile(rb"\[[^\]\s]+\] \*\*\* ")  # MPI's handler of errors, after a rank that is gone
+_CLOSED = re.compile(rb"\[[^\]\s]+\] \*\*\* An error occurred in Socket closed")
+_GONE = "is gone: it was killed, has ended, or cannot be reached any more"
 MOST_LINES = 60  # of a block
 _PROGRAM = "(?:prterun|mpirun|mpiexec|prte)"
 _KILLED = re.compile(rf"{_PROGRAM} noticed that process rank (\d+) with PID (\d+) on node (\S+) exited on signal (\d+)")
@@ -95,6 +97,8 @@ class Banners:
             return b""
         after, self._after = self._after, False
         line = line.lstrip(b"\0") if after else line
+        if _CLOSED.match(line):  # the block that names the host may come after it, or get lost
+            self._learn(2, Failure("a rank on another host", _GONE))
         if _NOISE.match(line) or (self.failure and _HANDLER.match(line)) or (after and not line.strip()):
             self._after = after
             return b""
@@ -131,15 +135,15 @@ def _failure_in(text: str) -> Optional[tuple]:
     abort, lost, peer = _ABORT.search(text), _LOST.search(text), _PEER.search(text)
     if killed:
         rank, pid, host, number = killed.groups()
-        return 3, Failure(
+        return 4, Failure(
             f"rank {rank} on {host}", f"was killed by {signal_in_words(int(number))}", int(rank), int(pid)
         )
     if ended:
-        return 3, Failure(f"rank {ended[1]}", f"ended with exit code {ended[2]}", int(ended[1]))
+        return 4, Failure(f"rank {ended[1]}", f"ended with exit code {ended[2]}", int(ended[1]))
     if lost:
-        return 2, Failure(f"the host {lost[1]}", "cannot be reached any more")
+        return 3, Failure(f"the host {lost[1]}", "cannot be reached any more")
     if peer:
-        return 2, Failure(f"a rank on {peer[1]}", "is gone: it was killed, has ended, or cannot be reached any more")
+        return 3, Failure(f"a rank on {peer[1]}", _GONE)
     if abort:
         return 1, Failure(f"rank {abort[1]}", f"ended the job by MPI_Abort, with code {abort[2]}", int(abort[1]))
     if left:
