@@ -21,6 +21,7 @@ from mxgan.runs.launching.mpirun import find_mpirun, mpirun_command
 from mxgan.runs.launching.options import Options
 from mxgan.runs.launching.output import ErrorLines, Lines
 from mxgan.runs.launching.sessions import processes_of
+from tests.launched import all_gone
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 60.0  # seconds for what must come
@@ -88,10 +89,6 @@ def wait_for(happened) -> None:
         time.sleep(0.02)
 
 
-def all_gone(pids: list) -> bool:
-    return not any(Path(f"/proc/{pid}/cwd").exists() for pid in pids)  # a zombie has none
-
-
 def test_output_passes_as_it_is(launched):
     code, out, err = launched("lines", "20000").end()
     assert code == 0
@@ -102,6 +99,11 @@ def test_output_passes_as_it_is(launched):
     assert lines.count(b"stdin: ''") == 2
     assert err.count("a table of a rank") == 2
     assert err.count("-" * 74) == 4
+
+
+def test_a_signal_to_a_rank_that_saves_is_no_fault(launched, tmp_path):
+    code, _, err = launched("stopped", run=tmp_path, restarts=2).end()
+    assert (code, err) == (143, "")
 
 
 @pytest.mark.parametrize(
@@ -248,6 +250,19 @@ def test_banners_of_a_killed_rank_are_read():
     assert read(b"mine\n", noise, before, killed) == (b"mine\n", words)
     other_program = killed.replace(b"prterun", b"mpirun")
     assert read(other_program, DASHES + b"MPI_ABORT was invoked on rank 0\nErrorcode: 1\n" + DASHES) == (b"", words)
+
+
+def test_a_rank_that_others_cannot_reach():
+    gone = b"An MPI communication peer process has unexpectedly disconnected.\n\n  Peer host:  host2\n"
+    handler = b"\0[host1:00000] *** An error occurred in Socket closed\n[host1:00000] *** Unknown error\n"
+    left = b'prterun has exited due to process rank 0 with PID 0 on node host1 calling\n"abort".\n'
+    words = "a rank on host2 is gone: it was killed, has ended, or cannot be reached any more"
+    assert read(DASHES, gone, DASHES, handler, DASHES, left, DASHES, b"\0") == (b"", words)
+    assert read(DASHES, gone, DASHES, DASHES, KILLED, DASHES)[1].startswith("rank 1 on n2 (PID 7) was killed")
+    assert read(handler[1:], DASHES, left, DASHES) == (b"", words.replace("host2", "another host"))
+    assert read(handler[1:], DASHES, gone, DASHES) == (b"", words)
+    other = handler[1:].replace(b"Socket closed", b"MPI_Send")
+    assert read(other) == (other, None)
 
 
 def test_a_lost_host_is_named():

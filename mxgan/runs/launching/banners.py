@@ -15,13 +15,16 @@ __all__ = ["Banners", "Failure", "signal_in_words"]
 _DASHES = re.compile(rb"[\s\0]*-{50,}\s*")  # PRRTE writes a zero byte after a block
 _BEGIN = re.compile(
     rb"(prterun|mpirun|mpiexec|prte) (noticed|detected|has exited)|MPI_ABORT was invoked|Primary job  ?terminated"
-    rb"|PR[RT]+E has lost communication"
+    rb"|PR[RT]+E has lost communication|An MPI communication peer process"
 )
-# Single lines that come with such blocks.
+# Single lines that come with such blocks, or mean nothing.
 _NOISE = re.compile(
-    rb"\[[^\]\s]+\] (PMIX ERROR: PMIX_ERR_(UNREACH|LOST_CONNECTION)"
+    rb"\[[^\]\s]+\] (PMIX ERROR: PMIX_ERR_(UNREACH|LOST_CONNECTION)|plm:ssh: Warning: setpgid"
     rb"|\d+ more process(es)? ha(s|ve) sent help message|Set MCA parameter)"
 )
+_HANDLER = re.compile(rb"\[[^\]\s]+\] \*\*\* ")  # MPI's handler of errors, after a rank that is gone
+_CLOSED = re.compile(rb"\[[^\]\s]+\] \*\*\* An error occurred in Socket closed")
+_GONE = "is gone: it was killed, has ended, or cannot be reached any more"
 MOST_LINES = 60  # of a block
 _PROGRAM = "(?:prterun|mpirun|mpiexec|prte)"
 _KILLED = re.compile(rf"{_PROGRAM} noticed that process rank (\d+) with PID (\d+) on node (\S+) exited on signal (\d+)")
@@ -30,6 +33,7 @@ _ENDED = re.compile(
 )
 _LEFT = re.compile(rf"{_PROGRAM} has exited due to process rank (\d+) with PID \d+ on node (\S+) (calling|exiting)")
 _ABORT = re.compile(r"MPI_ABORT was invoked on rank (\d+) .*?Errorcode: (\d+)")
+_PEER = re.compile(r"communication peer process has unexpectedly disconnected.* Peer host: (\S+)")
 _LOST = re.compile(r"has lost communication with a remote daemon.*Remote daemon: \S+ on node (\S+)")
 
 
@@ -63,6 +67,7 @@ class Banners:
     def __init__(self) -> None:
         self.failure: Optional[Failure] = None
         self.passed_on = False
+        self._certainty = 0
         self._held: list = []  # lines of a block that is not at its end
         self._after = False  # whether a block has ended just now
 
@@ -91,7 +96,11 @@ class Banners:
             self._held = [line]
             return b""
         after, self._after = self._after, False
-        if _NOISE.match(line) or (after and not line.strip(b"\0 \t\r\n")):
+        line = line.lstrip(b"\0") if after else line
+        if _CLOSED.match(line):  # the block that names the host may come after it, or get lost
+            self._learn(2, Failure("a rank on another host", _GONE))
+        if _NOISE.match(line) or (self.failure and _HANDLER.match(line)) or (after and not line.strip()):
+            self._after = after
             return b""
         return line
 
@@ -100,32 +109,47 @@ class Banners:
         found = _failure_in(text)
         if found is None and not text.startswith("Primary job"):
             return self._released()
-        # MPI_ABORT tells no host; the block that may follow it does.
-        if found is not None and (self.failure is None or " on " not in self.failure.who):
-            self.failure = found if self.failure is None else self.failure._replace(who=found.who)
+        if found is not None:
+            self._learn(*found)
         self._held, self._after = [], True
         return b""
+
+    def _learn(self, certainty: int, found: Failure) -> None:
+        """Keep what is most certain, and of that the first."""
+        if certainty > self._certainty:
+            self.failure, self._certainty = found, certainty
+        elif certainty == self._certainty and found.rank == self.failure.rank and " on " in found.who:
+            self.failure = self.failure._replace(who=found.who)  # MPI_ABORT tells no host; the block after it does
 
     def _released(self) -> bytes:
         held, self._held = b"".join(self._held), []
         return held
 
 
-def _failure_in(text: str) -> Optional[Failure]:
-    """The failure that a block tells, as one line; None if it tells none."""
+def _failure_in(text: str) -> Optional[tuple]:
+    """(how certain it is, the failure) that a block tells, as one line; None if it tells none.
+
+    A rank that is gone is the cause. That others cannot reach it, and that one of these ends the job, follows from it.
+    """
     killed, ended, left = _KILLED.search(text), _ENDED.search(text), _LEFT.search(text)
-    abort, lost = _ABORT.search(text), _LOST.search(text)
+    abort, lost, peer = _ABORT.search(text), _LOST.search(text), _PEER.search(text)
     if killed:
         rank, pid, host, number = killed.groups()
-        return Failure(f"rank {rank} on {host}", f"was killed by {signal_in_words(int(number))}", int(rank), int(pid))
+        return 4, Failure(
+            f"rank {rank} on {host}", f"was killed by {signal_in_words(int(number))}", int(rank), int(pid)
+        )
     if ended:
-        return Failure(f"rank {ended[1]}", f"ended with exit code {ended[2]}", int(ended[1]))
+        return 4, Failure(f"rank {ended[1]}", f"ended with exit code {ended[2]}", int(ended[1]))
+    if lost:
+        return 3, Failure(f"the host {lost[1]}", "cannot be reached any more")
+    if peer:
+        return 3, Failure(f"a rank on {peer[1]}", _GONE)
     if abort:
-        return Failure(f"rank {abort[1]}", f"ended the job by MPI_Abort, with code {abort[2]}", int(abort[1]))
+        return 1, Failure(f"rank {abort[1]}", f"ended the job by MPI_Abort, with code {abort[2]}", int(abort[1]))
     if left:
         how = "ended the job by MPI_Abort" if left[3] == "calling" else "ended before the others"
-        return Failure(f"rank {left[1]} on {left[2]}", how, int(left[1]))
-    return Failure(f"the host {lost[1]}", "cannot be reached any more") if lost else None
+        return 1, Failure(f"rank {left[1]} on {left[2]}", how, int(left[1]))
+    return None
 
 
 def signal_in_words(number: int) -> str:
