@@ -163,7 +163,9 @@ class Faults:
     def _strike(self, job: Job, fault: Fault, marker: Path) -> tuple:
         """Wait for the moment and have the fault; (its time, the processes that must end)."""
         if fault.when == "start":
-            return time.time(), {job.process.pid}
+            now = time.time()
+            self._await_ranks(job, fault)
+            return now, _ending(job, fault)
         if fault.when == "step":
             _need(job.wait_until(marker.exists))
             return marker.stat().st_mtime, _ending(job, fault)
@@ -180,16 +182,18 @@ class Faults:
     def _await(self, job: Job, fault: Fault) -> None:
         """Wait for the moment of a fault from outside."""
         _, startup, training = self._undisturbed(fault.ranks)
-
-        def begun() -> bool:
-            return len(job.ranks()) == fault.ranks
-
-        _need(job.wait_until(begun))
+        self._await_ranks(job, fault)
         if fault.when == "startup":
             _need(job.sleep(fault.fraction * startup))
             return
         _need(job.wait_until(job.trains) and job.sleep(fault.fraction * training * 0.7))
         _need(fault.when != "save" or (job.wait_until(job.saves) and job.sleep(fault.fraction * SAVE_SECONDS)))
+
+    def _await_ranks(self, job: Job, fault: Fault) -> None:
+        def begun() -> bool:
+            return len(job.ranks()) == fault.ranks
+
+        _need(job.wait_until(begun))
 
     def _ended(self, job: Job, fault: Fault, struck: tuple) -> tuple:
         """(seconds from the fault to the end of the job's processes or None, problems)."""
