@@ -80,6 +80,10 @@ class Hosts(NamedTuple):
         reach = ["--allow-run-as-root", "--prtemca", "plm_ssh_agent", str(self.agent)]
         return [*reach, "--hostfile", str(self.hostfile), "--map-by", "node", "--bind-to", "none"]
 
+    def cut(self) -> None:
+        """Pull the cable: nothing comes through the link any more."""
+        _run("ip", "-n", self.namespaces[1], "link", "set", LINK, "down")
+
     def pids(self) -> list:
         """The numbers of all processes that are on the two hosts."""
         found = [_run("ip", "netns", "pids", name, check=False).split() for name in self.namespaces]

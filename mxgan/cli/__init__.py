@@ -11,6 +11,7 @@
     values.py       values of flags: intervals, sizes, shapes
     settings.py     --set KEY=VALUE
     sweep.py        mxgan sweep
+    launch.py       mxgan launch
     completion.py   mxgan completion, and what a shell completes
     unknown_flags.py  a setting that is given as a flag
     evaluate.py     mxgan evaluate, mxgan train-classifier

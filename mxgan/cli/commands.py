@@ -19,6 +19,7 @@ from mxgan.cli.films import film
 from mxgan.cli.flags import again_with, background_option, overwrite_option, resolve, training_options
 from mxgan.cli.importing import import_command
 from mxgan.cli.latents import interpolate, walk
+from mxgan.cli.launch import launch
 from mxgan.cli.plot import plot
 from mxgan.cli.projections import project
 from mxgan.cli.report import report
@@ -61,6 +62,7 @@ main.add_command(import_command)
 main.add_command(report)
 main.add_command(serve)
 main.add_command(sweep)
+main.add_command(launch)
 main.add_command(completion)
 
 
@@ -144,7 +146,7 @@ def _trained(flags: dict, defaults: Optional[dict], ranks) -> tuple:
         logger.info("Nothing left to train: %s", error)
         return None, None
     logger.info(f"run folder: {current.folder.path}; from step {current.trainer.step} to {current.last_step}")
-    with stop_on_signals(current.trainer):
+    with stop_on_signals(current.trainer, ranks):
         return current, current.run()
 
 

@@ -13,12 +13,10 @@ import click
 from mxgan.cli.messages import in_words, laid_out
 from mxgan.cli.streams import leave, nowhere, printable, warn
 from mxgan.errors import exit_code_after
-from mxgan.runtime.signals import ENDING, handled
+from mxgan.runtime.signals import ENDING, FORWARDED, handled
 
 __all__ = ["readable_errors", "show_log", "stop_on_signals"]
 
-# Signals that mpirun forwards to all ranks: `mxgan launch` sends them in place of those that it gets.
-FORWARDED = {signal.SIGUSR1: signal.SIGINT, signal.SIGUSR2: signal.SIGTERM}
 SAME_PRESS = 1.0  # seconds after a first Ctrl-C in which a second one is ignored
 
 
@@ -88,23 +86,24 @@ def show_nothing() -> None:
 
 
 @contextmanager
-def stop_on_signals(trainer):
+def stop_on_signals(trainer, ranks=None):
     """End the training after the current step on Ctrl-C, SIGTERM or a closed terminal; at once on a second signal.
 
-    Signals that this process ignores already, as SIGHUP under nohup, stay ignored.
+    Signals that this process ignores already, as SIGHUP under nohup, stay ignored. `ranks` are those of a training by
+    several processes, which also heed the signals that `mxgan launch` sends.
     """
 
-    asked, ranks = 0.0, trainer.pair.ranks
+    asked, alone = 0.0, ranks is None or ranks.size == 1
 
     def ask(number, frame) -> None:
         nonlocal asked
         if not trainer.stopping:
             asked = time.monotonic()
             trainer.stop(FORWARDED.get(number, signal.Signals(number)).name)
-            if ranks.size == 1 or (ranks.is_first and number in FORWARDED):  # by another one mpirun ends the job
+            if alone or (ranks.is_first and number in FORWARDED):  # by another one mpirun ends the job
                 warn("Ending after this step, to save. A second signal ends at once, and loses what is not saved.")
         elif time.monotonic() - asked > SAME_PRESS:
             _end(number, frame)
 
-    with handled(ENDING if ranks.size == 1 else (*ENDING, *FORWARDED), ask):
+    with handled(ENDING if alone else (*ENDING, *FORWARDED), ask):
         yield

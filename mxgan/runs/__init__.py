@@ -10,6 +10,7 @@
     sweep.py        a file with lists of settings → many runs, each with its folder
     folder_names.py the names of these folders
     jobs.py         trainings as processes, several at a time
+    launching/      a training in several processes, by mpirun
     data.py         the data that the recipe needs
     pair.py         the two networks, bound, with first parameters and optimisers
     reference.py    the real images and the networks for the metrics

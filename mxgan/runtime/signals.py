@@ -8,9 +8,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Callable
 
-__all__ = ["ENDING", "handled"]
+__all__ = ["ENDING", "FORWARDED", "handled"]
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, `kill`, a closed terminal
+# Signals that mpirun forwards to all ranks: `mxgan launch` sends them in place of those that it gets. SIGHUP goes as
+# SIGTERM does. mpirun takes ENDING for itself, and a rank that does not handle these yet is ended by them.
+FORWARDED = {signal.SIGUSR1: signal.SIGINT, signal.SIGUSR2: signal.SIGTERM}
 
 
 @contextmanager

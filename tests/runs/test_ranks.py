@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -27,7 +28,7 @@ def train(count: int, folder, steps: int, *more, **flags) -> subprocess.Complete
 def whole(tmp_path_factory):
     """A run of two ranks and six steps, and what its ranks have said."""
     folder = tmp_path_factory.mktemp("ranks") / "whole"
-    said = train(2, folder, 6, checkpoint_every=3, ema=0.9)
+    said = train(2, folder, 6, checkpoint_every=3, sample_every=3, ema=0.9)
     assert said.returncode == 0, said.stderr
     return folder, said
 
@@ -47,8 +48,8 @@ def test_one_rank_writes_the_run_and_tells_of_it(whole):
 
 def test_a_resumed_run_of_as_many_ranks_has_the_same_bits(whole, tmp_path):
     folder = tmp_path / "halves"
-    assert train(2, folder, 3, checkpoint_every=3, ema=0.9).returncode == 0
-    again = train(2, folder, 6, resume=folder, ema=0.9)
+    assert train(2, folder, 3, checkpoint_every=3, sample_every=3, ema=0.9).returncode == 0
+    again = train(2, folder, 6, resume=folder, sample_every=3, ema=0.9)
     assert again.returncode == 0, again.stderr
     assert "The bits may differ" not in again.stdout
     assert contents(folder) == contents(whole[0])
@@ -74,6 +75,7 @@ def test_a_finished_run_is_told_once(whole):
     assert "is at step 6 already" in said.stderr
 
 
+@pytest.mark.long
 def test_resume_auto_of_a_finished_run_does_nothing(whole):
     folder, _ = whole
     said = train(2, folder, 6, "--resume", "auto", checkpoint_every=3, ema=0.9)
@@ -85,8 +87,8 @@ def test_resume_auto_of_a_finished_run_does_nothing(whole):
     "flags, code, words",
     [
         ({"batch_size": 7}, 2, "batch_size is 7, which 2 ranks cannot share evenly; give a multiple of 2, such as 8."),
-        ({"dataset": "folder", "data_dir": "/nowhere"}, 1, "/nowhere"),
-        ({"recipe": "dcgam"}, 2, "unknown recipe 'dcgam'; did you mean 'dcgan'?"),
+        pytest.param({"dataset": "folder", "data_dir": "/nowhere"}, 1, "/nowhere", marks=pytest.mark.long),
+        pytest.param({"recipe": "dcgam"}, 2, "unknown recipe 'dcgam'; did you mean", marks=pytest.mark.long),
     ],
 )
 def test_what_does_not_fit_is_told_once_and_leaves_no_folder(tmp_path, flags, code, words):
@@ -104,17 +106,17 @@ def test_a_signal_to_one_rank_ends_all_after_the_same_step_and_saves(tmp_path):
     flags = tiny_flags(100_000, log_every=1, checkpoint_every=100_000)
     command = [mpirun(), "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-n", "2", sys.executable, "-c"]
     command += [PIDS + CODE, str(tmp_path), "train", *flags, "--run-dir", str(folder)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
-    try:
-        until = time.monotonic() + PATIENCE
-        while not (folder / "history.jsonl").exists() and time.monotonic() < until:
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.05)
-        signal_to = int((tmp_path / "pid-1").read_text())
-        subprocess.run(["kill", "-TERM", str(signal_to)], check=True)
-        out, err = process.communicate(timeout=PATIENCE)
-    finally:
-        process.kill()
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment(), **pipes) as process:
+        try:
+            until = time.monotonic() + PATIENCE
+            while not (folder / "history.jsonl").exists() and time.monotonic() < until:
+                assert process.poll() is None
+                time.sleep(0.05)
+            os.kill(int((tmp_path / "pid-1").read_text()), signal.SIGTERM)
+            out, err = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
     assert process.returncode == 128 + signal.SIGTERM, err
     step, faults = checkpoint_faults(folder)
     assert faults == []

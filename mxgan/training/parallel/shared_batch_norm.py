@@ -220,10 +220,14 @@ def _write(request: str, out, values) -> None:
         out[...] = out + values if request == "add" else values
 
 
+def _is_on_gpu(array) -> bool:
+    return array.context.device_type == "gpu"
+
+
 @contextlib.contextmanager
 def _on_host(*groups) -> Iterator[list]:
     """Groups of NDArrays as NumPy arrays; what is written to these, the NDArrays have afterwards."""
-    on_gpu = groups[0][0].context.device_type == "gpu"
+    on_gpu = _is_on_gpu(groups[0][0])
     arrays = [[each.asnumpy() if on_gpu else host_view(each) for each in group] for group in groups]
     yield arrays
     if on_gpu:

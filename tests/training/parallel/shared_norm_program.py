@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
 
 from mxgan.runtime import mx
-from mxgan.training.parallel.shared_batch_norm import own_errors, with_shared_batch_norm
+from mxgan.training.parallel.ranks import all_ranks
+from mxgan.training.parallel.shared_batch_norm import own_errors, totals_over, with_shared_batch_norm
 
 STEPS, WHOLE = 3, 12
 
@@ -59,34 +61,23 @@ def relative(found, expected) -> float:
     return float(np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-30))
 
 
-def totals(world, before=lambda layer: None):
-    """The `total_of` of these ranks: a communicator for each layer, and a loop that would notice a lost rank."""
-    from mpi4py import MPI
+def after(before: Callable, total_of: Callable) -> Callable:
+    """A `total_of` whose totals call before(layer) first."""
 
-    def total_of(layer: str):
-        communicator = world.Dup()
+    def hindered(layer: str) -> Callable:
+        total = total_of(layer)
+        return lambda vector: (before(layer), total(vector))
 
-        def total(vector) -> None:
-            before(layer)
-            request = communicator.Iallreduce(MPI.IN_PLACE, vector)
-            deadline = time.monotonic() + 60
-            while not request.Test():
-                if time.monotonic() > deadline:
-                    raise TimeoutError("the other ranks do not answer")
-                time.sleep(2e-5)
-
-        return total
-
-    return total_of
+    return hindered
 
 
-def whole_of(world, name: str, part):
+def whole_of(ranks, name: str, part):
     """The whole batch's array from the ranks' parts: their rows, the sum of their gradients, or what all have."""
-    every = np.empty((world.size, *part.shape), part.dtype)
-    world.Allgather(np.ascontiguousarray(part), every)
+    every = ranks.whole(mx.nd.array(part)).asnumpy()
     if name.startswith(("output", "inference")) or name in ("gradient data", "argument data"):
-        return every.reshape(-1, *part.shape[1:])
-    return every.sum(axis=0) if name.startswith("gradient") else part
+        return every
+    parts = every.reshape(ranks.size, *part.shape)
+    return parts.sum(axis=0) if name.startswith("gradient") else part
 
 
 def say(**report) -> None:
@@ -97,24 +88,16 @@ def say(**report) -> None:
 
 def equality() -> None:
     """Compare the ranks' passes over parts with MXNet's own in float64 over the whole batch."""
-    from mpi4py import MPI
-
-    world = MPI.COMM_WORLD
+    ranks = all_ranks()
     data = np.random.default_rng(4).normal(1, 2, (STEPS, WHOLE, 3, 8, 8)).astype(np.float32)
-    part = WHOLE // world.size
-    rows = slice(world.rank * part, (world.rank + 1) * part)
-    runs = [passes(with_shared_batch_norm(network(), totals(world)), data, rows) for _ in range(5)]
+    rows, total_of = ranks.rows(WHOLE), totals_over(ranks, "network")
+    runs = [passes(with_shared_batch_norm(network(), total_of), data, rows) for _ in range(5)]
     expected, separate = passes(network(), data.astype(np.float64)), passes(network(), data, rows)
     found = runs[0]
-    errors = {name: relative(whole_of(world, name, value), expected[name]) for name, value in found.items()}
-    states = {
-        name: np.empty((world.size, *value.shape), value.dtype) for name, value in found.items() if "state" in name
-    }
-    for name, every in states.items():
-        world.Allgather(found[name], every)
+    states = {name: value.tobytes().hex() for name, value in found.items() if name.startswith("state")}
     say(
-        errors=errors,
-        same_states=all((every == every[0]).all() for every in states.values()),
+        errors={name: relative(whole_of(ranks, name, value), expected[name]) for name, value in found.items()},
+        same_states=all(each == states for each in ranks.gathered(states)),
         same_bits=all((run[name] == found[name]).all() for run in runs for name in found),
         own_statistics=relative(separate["output 0"], expected["output 0"][rows]),
     )
@@ -122,13 +105,11 @@ def equality() -> None:
 
 def order() -> None:
     """Six layers side by side, whose sums begin in another order on each rank."""
-    from mpi4py import MPI
-
-    world, begun = MPI.COMM_WORLD, []
+    ranks, begun = all_ranks(), []
     names = [f"side{number}" for number in range(6)]
 
     def before(layer: str) -> None:
-        place = names.index(layer) if world.rank == 0 else len(names) - names.index(layer)
+        place = names.index(layer) if ranks.is_first else len(names) - names.index(layer)
         time.sleep(0.05 * place)
         begun.append(layer)
 
@@ -136,29 +117,22 @@ def order() -> None:
     sides = [mx.sym.BatchNorm(data * (number + 1), name=name, fix_gamma=False) for number, name in enumerate(names)]
     symbol = mx.sym.Concat(*sides, dim=1)
     images = np.random.default_rng(5).normal(1, 2, (2, 4, 3, 4, 4)).astype(np.float32)
-    rows = slice(2 * world.rank, 2 * world.rank + 2)
-    found = passes(with_shared_batch_norm(symbol, totals(world, before)), images, rows)
+    total_of = after(before, totals_over(ranks, "sides"))
+    found = passes(with_shared_batch_norm(symbol, total_of), images, ranks.rows(4))
     expected = passes(symbol, images.astype(np.float64))
-    error = max(relative(whole_of(world, name, value), expected[name]) for name, value in found.items())
+    error = max(relative(whole_of(ranks, name, value), expected[name]) for name, value in found.items())
     say(first=begun[0], error=error)
 
 
 def failure() -> None:
     """Rank 1 fails in the first layer; rank 0 waits for it in that layer until the job is ended."""
-    from mpi4py import MPI
-
-    world = MPI.COMM_WORLD
+    ranks = all_ranks()
 
     def before(layer: str) -> None:
-        if world.rank == 1:
-            raise ValueError("rank 1 cannot sum")
+        if not ranks.is_first:
+            raise ValueError("it cannot sum")
 
     data = np.ones((1, 2, 3, 8, 8), np.float32)
-    try:
-        with own_errors():
-            passes(with_shared_batch_norm(network(), totals(world, before)), data)
+    with ranks.guarded(), own_errors():
+        passes(with_shared_batch_norm(network(), after(before, totals_over(ranks, "network"))), data)
         say(text="this line is never reached")
-    except ValueError as error:
-        sys.stderr.write(f"{type(error).__name__}: {error}\n")
-        sys.stderr.flush()
-        world.Abort(3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,14 @@ import pytest
 from tests.namespaces import NoHostsError, two_hosts
 from tests.ranks import mpirun, run_ranks
 from tests.support import gone_within
-from tests.tiny_run import contents, differences, environment, tiny_flags
+from tests.tiny_run import checkpoint_faults, contents, differences, environment, history, tiny_flags
 
 PATIENCE = 240.0
+# By default Open MPI's daemons look after 300 s of silence whether the other host is still there.
+KEEPALIVE = {"time": 5, "intvl": 2, "probes": 3}
+SOON_NOTICED = [
+    word for name, value in KEEPALIVE.items() for word in ("--prtemca", f"oob_tcp_keepalive_{name}", f"{value}")
+]
 PASSED_ON = "OMP_NUM_THREADS", "PYTHONPATH", "MXGAN_REPORT"
 TRAIN = "import runpy, sys; sys.argv[0] = 'mxgan'; runpy.run_module('mxgan', run_name='__main__')"
 
@@ -29,11 +35,16 @@ def hosts(tmp_path):
         pytest.skip(str(error))
 
 
+def command_on(hosts, flags: list, *options: str) -> list:
+    """The command that trains as one rank on each host."""
+    passed = [word for name in PASSED_ON for word in ("-x", name)]
+    started = [mpirun(), *hosts.of_mpirun(), *options, *passed, "-n", "2"]
+    return hosts.on_first([*started, sys.executable, "-m", "mxgan", "train", *flags])
+
+
 def trained_on(hosts, run: Path, flags: list) -> str:
     """Train as one rank on each host; what it said."""
-    passed = [word for name in PASSED_ON for word in ("-x", name)]
-    started = [mpirun(), *hosts.of_mpirun(), *passed, "-n", "2"]
-    command = hosts.on_first([*started, sys.executable, "-m", "mxgan", "train", *flags, "--run-dir", run])
+    command = command_on(hosts, [*flags, "--run-dir", str(run)])
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=environment())
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr
@@ -61,6 +72,30 @@ def test_two_hosts_train_mnist(hosts, mxgan_data):
     trained_on(hosts, hosts.own / "run", [*flags, "--display", "none"])
     assert (hosts.disks[0] / "run" / "checkpoints" / "000030" / "state.json").is_file()
     assert list(hosts.disks[1].iterdir()) == []
+
+
+@pytest.mark.long
+def test_a_cable_that_is_pulled_ends_the_job_on_both_hosts(hosts, tmp_path):
+    flags = tiny_flags(10**6, checkpoint_every=50, log_every=50)
+    command = command_on(hosts, [*flags, "--run-dir", str(hosts.own / "run")], *SOON_NOTICED)
+    run = hosts.disks[0] / "run"
+    with (tmp_path / "said.txt").open("w+") as said:
+        with subprocess.Popen(command, stdout=said, stderr=said, env=environment()) as process:
+            wait_until(lambda: len(history(run)) >= 3 or process.poll() is not None)
+            hosts.cut()
+            process.wait(PATIENCE)
+        wait_until(lambda: not hosts.pids())
+        said.seek(0)
+        assert "lost communication with a remote daemon" in said.read()
+    newest, faults = checkpoint_faults(run)
+    assert (newest >= 100, faults) == (True, [])
+
+
+def wait_until(happened) -> None:
+    until = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < until
+        time.sleep(0.1)
 
 
 def test_hosts_have_names_disks_and_a_link_of_their_own(hosts):

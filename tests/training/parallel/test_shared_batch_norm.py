@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from mxgan.errors import ArgumentError
+from mxgan.graphs.layers import batch_norms
 from mxgan.runtime import cpu_features, mx
+from mxgan.training.parallel import shared_batch_norm
 from mxgan.training.parallel.shared_batch_norm import own_errors, with_shared_batch_norm
 from mxgan.training.precision import in_bfloat16
 from tests.ranks import run_ranks, said_by
@@ -75,6 +77,18 @@ def test_gradients_that_are_added_or_not_asked_for(request_):
     assert_as_mxnet(network(), batch(), grad_req={**requests, "b1_beta": request_, "b2_gamma": request_})
 
 
+def test_a_gradient_of_data_that_the_layer_itself_adds():
+    assert_as_mxnet(layer(fix_gamma=False), batch(), grad_req="add")
+
+
+@pytest.mark.parametrize("fix_gamma", [False, True])
+def test_copies_on_the_host_as_on_a_gpu(monkeypatch, fix_gamma):
+    """The arrays are copied and written back; no GPU has been seen here."""
+    monkeypatch.setattr(shared_batch_norm, "_is_on_gpu", lambda array: True)
+    assert_as_mxnet(layer(fix_gamma=fix_gamma), batch(), grad_req="add")
+    assert_as_mxnet(network(), batch())
+
+
 def test_a_middle_layer_that_adds():
     shared = X * 2
     symbol = layer_of(shared, "left", fix_gamma=False) + layer_of(shared, "right") + shared
@@ -94,6 +108,11 @@ def test_each_layer_asks_for_its_total_once_in_order():
     asked = []
     with_shared_batch_norm(network(), lambda name: asked.append(name) or alone(name))
     assert asked == ["b1", "b2"]
+
+
+def test_the_average_and_the_clip_know_a_held_gamma():
+    assert batch_norms(with_shared_batch_norm(network(), alone)) == batch_norms(network())
+    assert [norm.held for norm in batch_norms(network())] == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -207,6 +226,7 @@ def test_layers_that_run_in_another_order_on_each_rank():
 
 def test_a_rank_that_fails_in_a_layer_ends_the_job():
     result = run_ranks(2, "from tests.training.parallel.shared_norm_program import failure; failure()")
-    assert result.returncode == 3
-    assert "ValueError: rank 1 cannot sum" in result.stderr
+    assert result.returncode == 1
+    assert "RankError: rank 1 on " in result.stderr  # of rank 0, which waited in the layer
+    assert ": ValueError: it cannot sum." in result.stderr
     assert "this line is never reached" not in result.stdout
