@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import functools
 import json
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import numpy as np
 
 from mxgan.errors import ArgumentError, MXGANError, RankError, RunFinishedError, exit_code_after, first_line
 from mxgan.runtime.mpi import World, world
+from mxgan.runtime.rank_limits import limited
 from mxgan.training.parallel.watch import Watch
 
 __all__ = ["ALONE", "MPIRanks", "Ranks", "all_ranks"]
@@ -106,8 +108,10 @@ class MPIRanks(Ranks):
         self._everyone = place.communicator
         self._communicators: dict = {}
         self._exchange = self._compression = None
-        self._own, self.watch = self.communicator("ranks"), None
-        self.watch = Watch(self.communicator("watch"), self.rank, self.size, self.gathered(self.host))
+        self.watch: Optional[Watch] = None
+        with limited(self.rank, self.host, "begin"):
+            self._own = self.communicator("ranks")
+            self.watch = Watch(self.communicator("watch"), self.rank, self.size, self.gathered(self.host))
         self._failed: Optional[int] = None  # the exit code after a fault
         atexit.register(self._leave)
 
@@ -227,6 +231,8 @@ class MPIRanks(Ranks):
             self.watch.close()
         except RankError as error:
             self.watch.end_job(error.exit_code, f"Error: {error}")
+        with limited(self.rank, self.host, "end"):
+            sys.modules["mpi4py.MPI"].Finalize()
 
 
 def _in_words(error: BaseException) -> str:

@@ -2,8 +2,7 @@
 
 import pytest
 
-from mxgan.errors import ArgumentError, RankError
-from mxgan.training.parallel.watch import rank_silence
+from mxgan.errors import RankError
 from tests.ranks import run_ranks, said_by
 
 BEGIN = """
@@ -175,20 +174,6 @@ each.close()
 print("well")
 """
     assert said_by(ranks(2, text)) == ["well", "well"]
-
-
-def test_the_length_of_silence_is_a_setting(monkeypatch):
-    monkeypatch.delenv("MXGAN_RANK_SILENCE", raising=False)
-    assert rank_silence() == 15.0
-    monkeypatch.setenv("MXGAN_RANK_SILENCE", " 40.5 ")
-    assert rank_silence() == 40.5
-
-
-@pytest.mark.parametrize("value", ["soon", "2", "nan", "inf", "-5", "3601"])
-def test_a_length_of_silence_that_is_none_is_refused(monkeypatch, value):
-    monkeypatch.setenv("MXGAN_RANK_SILENCE", value)
-    with pytest.raises(ArgumentError, match=f"MXGAN_RANK_SILENCE is '{value}'; give seconds from 3 to 3600, or leave"):
-        rank_silence()
 
 
 def test_an_error_of_a_rank_has_its_parts():
