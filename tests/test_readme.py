@@ -155,6 +155,7 @@ def check_command(words: list) -> bool:
 @pytest.mark.parametrize("name", PAGES)
 def test_commands_exist_and_take_their_flags(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # for processes of mxgan launch, which look at the flags too
     (tmp_path / "DIR").mkdir()  # which some options look for
     for content, _ in blocks(name, "yaml"):  # a file of settings begins with its name
         (tmp_path / content.partition("\n")[0].lstrip("# ")).write_text(content)
