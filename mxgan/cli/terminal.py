@@ -12,7 +12,8 @@ import click
 
 from mxgan.cli.messages import in_words, laid_out
 from mxgan.cli.streams import leave, nowhere, printable, warn
-from mxgan.errors import exit_code_after
+from mxgan.errors import ArgumentError, DivergedError, RankError, RanksPartedError, exit_code_after
+from mxgan.runtime.mpi import world
 from mxgan.runtime.signals import ENDING, FORWARDED, handled
 
 __all__ = ["readable_errors", "show_log", "stop_on_signals"]
@@ -45,8 +46,17 @@ def readable_errors(debug: bool, heeded: tuple = ENDING[1:], lost: str = "nothin
         if debug or isinstance(error, (click.ClickException, BrokenPipeError)):
             raise  # click ends quietly on a closed pipe, as of `| head`
         fact, remedy = in_words(error)
+        fact = _rank_of(error) + fact
         warn(laid_out(f"Error: {fact}", remedy))
         leave(getattr(error, "exit_code", 1))
+
+
+def _rank_of(error: Exception) -> str:
+    """The rank, for an error that one of several has and that does not say so; nothing in an ordinary process."""
+    alike = (ArgumentError, DivergedError, RankError, RanksPartedError)  # on all ranks, or with a rank in their text
+    if isinstance(error, alike) or not world.cache_info().currsize or world().size == 1:
+        return ""
+    return f"rank {world().rank} on {world().host}: "
 
 
 def _end(number: int, frame) -> None:
