@@ -40,7 +40,8 @@ def readable_errors(debug: bool, heeded: tuple = ENDING[1:], lost: str = "nothin
         with handled(heeded, _end):
             yield
     except KeyboardInterrupt as ending:
-        warn(f"Ended at once; {lost}.")
+        if not _is_of_several():  # else the launcher of MPI ends the job, for a reason that one line tells already
+            warn(f"Ended at once; {lost}.")
         leave(exit_code_after(getattr(ending, "number", signal.SIGINT)))
     except Exception as error:
         if debug or isinstance(error, (click.ClickException, BrokenPipeError)):
@@ -51,10 +52,15 @@ def readable_errors(debug: bool, heeded: tuple = ENDING[1:], lost: str = "nothin
         leave(getattr(error, "exit_code", 1))
 
 
+def _is_of_several() -> bool:
+    """Whether this process is one of several ranks, as far as MPI has begun."""
+    return bool(world.cache_info().currsize) and world().size > 1
+
+
 def _rank_of(error: Exception) -> str:
     """The rank, for an error that one of several has and that does not say so; nothing in an ordinary process."""
     alike = (ArgumentError, DivergedError, RankError, RanksPartedError)  # on all ranks, or with a rank in their text
-    if isinstance(error, alike) or not world.cache_info().currsize or world().size == 1:
+    if isinstance(error, alike) or not _is_of_several():
         return ""
     return f"rank {world().rank} on {world().host}: "
 

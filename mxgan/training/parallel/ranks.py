@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import functools
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -217,7 +218,8 @@ class MPIRanks(Ranks):
         except RunFinishedError:
             raise
         except BaseException as error:
-            number = getattr(error, "number", None)  # of the signal that has ended this command
+            # Of the signal that has ended this command.
+            number = getattr(error, "number", signal.SIGINT if isinstance(error, KeyboardInterrupt) else None)
             self._failed = getattr(error, "exit_code", 1) if number is None else exit_code_after(number)
             if not isinstance(error, RankError):
                 self.watch.report(_in_words(error), self._failed)
@@ -237,6 +239,8 @@ class MPIRanks(Ranks):
 
 def _in_words(error: BaseException) -> str:
     """An error on one line, with the name of its class if it is none of mxgan."""
+    if isinstance(error, KeyboardInterrupt):
+        return f"ended by {signal.Signals(getattr(error, 'number', signal.SIGINT)).name}."
     own = isinstance(error, MXGANError)
     return " ".join(str(error).split()) if own else f"{type(error).__name__}: {first_line(error)}."
 

@@ -160,6 +160,26 @@ print("well")
 
 
 @pytest.mark.long
+def test_a_rank_that_is_stopped_after_its_farewell_does_not_keep_the_others():
+    text = """
+from mxgan.training.parallel.ranks import all_ranks
+
+watch, whole = all_ranks().watch, Watch.close
+
+def close():
+    whole(watch)
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+if rank == 1:
+    watch.close = close
+"""
+    result = ranks(2, text, MXGAN_RANK_SILENCE="3")
+    assert result.returncode != 0
+    assert len(errors(result)) == 1
+    assert ": it waits for the other ranks to end, for 8 s now; one of them is stopped, or " in errors(result)[0]
+
+
+@pytest.mark.long
 def test_many_signs_of_life_neither_pile_up_nor_block():
     """A peer that does not look for a while: at most one message waits to be sent, and all of them arrive."""
     text = """
