@@ -39,7 +39,7 @@ EVERY = {"log_every": 5, "sample_every": 40, "checkpoint_every": 5, "keep": 3, "
 # One round of 20: (kind, when).
 ROUND = (
     ("kill", "startup"), ("kill", "training"), ("kill", "save"), ("kill", "save"),
-    ("stop", "training"), ("stop", "training"), ("stop", "save"),
+    ("stop", "startup"), ("stop", "training"), ("stop", "save"),
     ("raise", "step"), ("raise", "step"), ("nan", "step"), ("nan", "step"), ("hold", "step"),
     ("slow", "step"), ("slow", "step"), ("disk", "training"),
     ("interrupt", "training"), ("terminate", "training"),
@@ -59,11 +59,16 @@ SAID = {
     "hold": r"rank {rank} on {host}: no sign of life for 15 s",
     "raise": r"rank {rank} on {host}: .*no luck in step",
     "nan": r"training has diverged: in step",
-    "disk": r"rank 0 on {host}: .*(No space left|disk full)|(No space left|disk full)",
+    "disk": r"rank 0 on {host}: .*(No space left|disk full|File too large)",
     "data": r"rank 1 on {host} .*rank 0 on {host}|rank 0 on {host} .*rank 1 on {host}",
     "code": r"rank 1 on {host} .*rank 0 on {host}|rank 0 on {host} .*rank 1 on {host}",
     "setting": r"rank 1 on {host} .*seed.*rank 0 on {host}|rank 0 on {host} .*seed.*rank 1 on {host}",
 }
+
+# Before a rank has begun, only another one may be there to say that it waits.
+SAID_AT_BEGIN = (
+    r"rank {rank} on {host}: (no sign of life|it is stopped)|rank \d on {host}: it waits for the other ranks to begin"
+)
 
 
 class Fault(NamedTuple):
@@ -163,7 +168,9 @@ class Faults:
     def _strike(self, job: Job, fault: Fault, marker: Path) -> tuple:
         """Wait for the moment and have the fault; (its time, the processes that must end)."""
         if fault.when == "start":
-            return time.time(), {job.process.pid}
+            now = time.time()
+            self._await_ranks(job, fault)
+            return now, _ending(job, fault)
         if fault.when == "step":
             _need(job.wait_until(marker.exists))
             return marker.stat().st_mtime, _ending(job, fault)
@@ -180,16 +187,18 @@ class Faults:
     def _await(self, job: Job, fault: Fault) -> None:
         """Wait for the moment of a fault from outside."""
         _, startup, training = self._undisturbed(fault.ranks)
-
-        def begun() -> bool:
-            return len(job.ranks()) == fault.ranks
-
-        _need(job.wait_until(begun))
+        self._await_ranks(job, fault)
         if fault.when == "startup":
             _need(job.sleep(fault.fraction * startup))
             return
         _need(job.wait_until(job.trains) and job.sleep(fault.fraction * training * 0.7))
         _need(fault.when != "save" or (job.wait_until(job.saves) and job.sleep(fault.fraction * SAVE_SECONDS)))
+
+    def _await_ranks(self, job: Job, fault: Fault) -> None:
+        def begun() -> bool:
+            return len(job.ranks()) == fault.ranks
+
+        _need(job.wait_until(begun))
 
     def _ended(self, job: Job, fault: Fault, struck: tuple) -> tuple:
         """(seconds from the fault to the end of the job's processes or None, problems)."""
@@ -245,7 +254,8 @@ def judged(errors: str, fault: Fault) -> tuple:
     lines, told = without_banners(errors), errors_in(errors)
     if fault.kind in TO_LAUNCHER:
         return [f"it said {line}" for line in told], [line for line in lines if line not in told]
-    wanted = re.compile(SAID[fault.kind].format(rank=fault.rank, host=re.escape(HERE)))
+    text = SAID_AT_BEGIN if (fault.kind, fault.when) == ("stop", "startup") else SAID[fault.kind]
+    wanted = re.compile(text.format(rank=fault.rank, host=re.escape(HERE)))
     if fault.kind == "kill" and not fault.by_launch:  # the notice of mpirun itself, of several lines
         told = [" ".join(errors.split()), *told]
     besides = [line for line in lines if line not in told]

@@ -12,7 +12,8 @@ import click
 
 from mxgan.cli.messages import in_words, laid_out
 from mxgan.cli.streams import leave, nowhere, printable, warn
-from mxgan.errors import exit_code_after
+from mxgan.errors import ArgumentError, DivergedError, RankError, RanksPartedError, exit_code_after
+from mxgan.runtime.mpi import world
 from mxgan.runtime.signals import ENDING, FORWARDED, handled
 
 __all__ = ["readable_errors", "show_log", "stop_on_signals"]
@@ -39,14 +40,29 @@ def readable_errors(debug: bool, heeded: tuple = ENDING[1:], lost: str = "nothin
         with handled(heeded, _end):
             yield
     except KeyboardInterrupt as ending:
-        warn(f"Ended at once; {lost}.")
+        if not _is_of_several():  # else the launcher of MPI ends the job, for a reason that one line tells already
+            warn(f"Ended at once; {lost}.")
         leave(exit_code_after(getattr(ending, "number", signal.SIGINT)))
     except Exception as error:
         if debug or isinstance(error, (click.ClickException, BrokenPipeError)):
             raise  # click ends quietly on a closed pipe, as of `| head`
         fact, remedy = in_words(error)
+        fact = _rank_of(error) + fact
         warn(laid_out(f"Error: {fact}", remedy))
         leave(getattr(error, "exit_code", 1))
+
+
+def _is_of_several() -> bool:
+    """Whether this process is one of several ranks, as far as MPI has begun."""
+    return bool(world.cache_info().currsize) and world().size > 1
+
+
+def _rank_of(error: Exception) -> str:
+    """The rank, for an error that one of several has and that does not say so; nothing in an ordinary process."""
+    alike = (ArgumentError, DivergedError, RankError, RanksPartedError)  # on all ranks, or with a rank in their text
+    if isinstance(error, alike) or not _is_of_several():
+        return ""
+    return f"rank {world().rank} on {world().host}: "
 
 
 def _end(number: int, frame) -> None:

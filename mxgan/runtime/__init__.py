@@ -22,6 +22,7 @@ The files, in reading order::
     nvidia.py           NVIDIA's driver, CUDA libraries and GPUs
     x11.py              X11 for OpenCV's windows, and an error where there is no display
     mpi.py              the place of this process among the ranks of a job
+    rank_limits.py      limits in seconds for the ranks of a job
     cpus.py             the processor: number of threads, instruction sets; a parallel map
     memory.py           the memory available to this process
     config.py           configuration dataclasses

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mxgan.errors import RuntimeUnavailableError, first_line
+from mxgan.runtime.rank_limits import limited
 
 __all__ = ["World", "is_launched", "world"]
 
@@ -66,6 +67,13 @@ def world() -> World:
     if not is_launched():
         _warn_of_tasks_without_mpi()
         return World()
+    rank = next(int(os.environ[name]) for name in _RANKS if name in os.environ)
+    with limited(rank, socket.gethostname(), "begin"):
+        return _begun()
+
+
+def _begun() -> World:
+    """The ranks of a job, when MPI has begun on all of them."""
     try:
         mpi = importlib.import_module("mpi4py.MPI")
     except Exception as error:  # missing, built for another MPI, or an MPI that cannot begin

@@ -5,6 +5,8 @@ from __future__ import annotations
 import atexit
 import functools
 import json
+import signal
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ import numpy as np
 
 from mxgan.errors import ArgumentError, MXGANError, RankError, RunFinishedError, exit_code_after, first_line
 from mxgan.runtime.mpi import World, world
+from mxgan.runtime.rank_limits import limited
 from mxgan.training.parallel.watch import Watch
 
 __all__ = ["ALONE", "MPIRanks", "Ranks", "all_ranks"]
@@ -106,8 +109,10 @@ class MPIRanks(Ranks):
         self._everyone = place.communicator
         self._communicators: dict = {}
         self._exchange = self._compression = None
-        self._own, self.watch = self.communicator("ranks"), None
-        self.watch = Watch(self.communicator("watch"), self.rank, self.size, self.gathered(self.host))
+        self.watch: Optional[Watch] = None
+        with limited(self.rank, self.host, "begin"):
+            self._own = self.communicator("ranks")
+            self.watch = Watch(self.communicator("watch"), self.rank, self.size, self.gathered(self.host))
         self._failed: Optional[int] = None  # the exit code after a fault
         atexit.register(self._leave)
 
@@ -213,7 +218,8 @@ class MPIRanks(Ranks):
         except RunFinishedError:
             raise
         except BaseException as error:
-            number = getattr(error, "number", None)  # of the signal that has ended this command
+            # Of the signal that has ended this command.
+            number = getattr(error, "number", signal.SIGINT if isinstance(error, KeyboardInterrupt) else None)
             self._failed = getattr(error, "exit_code", 1) if number is None else exit_code_after(number)
             if not isinstance(error, RankError):
                 self.watch.report(_in_words(error), self._failed)
@@ -227,10 +233,14 @@ class MPIRanks(Ranks):
             self.watch.close()
         except RankError as error:
             self.watch.end_job(error.exit_code, f"Error: {error}")
+        with limited(self.rank, self.host, "end"):
+            sys.modules["mpi4py.MPI"].Finalize()
 
 
 def _in_words(error: BaseException) -> str:
     """An error on one line, with the name of its class if it is none of mxgan."""
+    if isinstance(error, KeyboardInterrupt):
+        return f"ended by {signal.Signals(getattr(error, 'number', signal.SIGINT)).name}."
     own = isinstance(error, MXGANError)
     return " ".join(str(error).split()) if own else f"{type(error).__name__}: {first_line(error)}."
 

@@ -7,7 +7,6 @@ that has ended is noticed by the launcher of MPI itself.
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import sys
@@ -17,13 +16,12 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple, NoReturn, Optional
 
-from mxgan.errors import ArgumentError, RankError, first_line, shown
+from mxgan.errors import RankError, first_line
+from mxgan.runtime.rank_limits import rank_silence
 from mxgan.runtime.signals import ENDING, handled
 
-__all__ = ["Fault", "Watch", "rank_silence"]
+__all__ = ["Fault", "Watch"]
 
-SILENCE = "MXGAN_RANK_SILENCE"
-DEFAULT_SILENCE, LEAST_SILENCE, MOST_SILENCE = 15.0, 3.0, 3600.0
 BEAT = 1.0  # seconds between two signs of life
 LOOK = 0.1  # seconds between two looks at what has come
 LONGEST_LOOK = 1.0  # more seconds between two looks count as this many: this process was stopped, or had no CPU
@@ -248,24 +246,6 @@ class Watch:
     def _turn(self) -> float:
         """Seconds by which this rank lets others go first."""
         return TURN * min(max(self.rank - 1, 0), MOST_TURNS)
-
-
-def rank_silence() -> float:
-    """Seconds without a sign of life after which a rank has a fault: MXGAN_RANK_SILENCE, or 15.
-
-    Raises ArgumentError for a value that is no number from 3 to 3600.
-    """
-    text = os.environ.get(SILENCE, "").strip()
-    try:
-        seconds = float(text) if text else DEFAULT_SILENCE
-    except ValueError:
-        seconds = math.nan
-    if not LEAST_SILENCE <= seconds <= MOST_SILENCE:
-        raise ArgumentError(
-            f"the environment variable {SILENCE} is {shown(text)}; give seconds from {LEAST_SILENCE:g} to "
-            f"{MOST_SILENCE:g}, or leave it out for {DEFAULT_SILENCE:g}."
-        )
-    return seconds
 
 
 def _one_line(text: str) -> str:

@@ -2,8 +2,7 @@
 
 import pytest
 
-from mxgan.errors import ArgumentError, RankError
-from mxgan.training.parallel.watch import rank_silence
+from mxgan.errors import RankError
 from tests.ranks import run_ranks, said_by
 
 BEGIN = """
@@ -60,7 +59,7 @@ print(rank, time.monotonic() - before > 0.5)
 
 def test_an_exception_of_a_rank_ends_the_main_thread_of_the_first():
     text = r"""
-each = watch()
+each = watch(grace=200.0)  # of rank 1 too: nobody but the main thread of the first can end this in time
 if rank == 1:
     each.report("OSError: no \x1b[31mroom\n  here.", 3)
 until_a_fault(each) if rank == 0 else time.sleep(120)
@@ -161,6 +160,26 @@ print("well")
 
 
 @pytest.mark.long
+def test_a_rank_that_is_stopped_after_its_farewell_does_not_keep_the_others():
+    text = """
+from mxgan.training.parallel.ranks import all_ranks
+
+watch, whole = all_ranks().watch, Watch.close
+
+def close():
+    whole(watch)
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+if rank == 1:
+    watch.close = close
+"""
+    result = ranks(2, text, MXGAN_RANK_SILENCE="3")
+    assert result.returncode != 0
+    assert len(errors(result)) == 1
+    assert ": it waits for the other ranks to end, for 8 s now; one of them is stopped, or " in errors(result)[0]
+
+
+@pytest.mark.long
 def test_many_signs_of_life_neither_pile_up_nor_block():
     """A peer that does not look for a while: at most one message waits to be sent, and all of them arrive."""
     text = """
@@ -175,20 +194,6 @@ each.close()
 print("well")
 """
     assert said_by(ranks(2, text)) == ["well", "well"]
-
-
-def test_the_length_of_silence_is_a_setting(monkeypatch):
-    monkeypatch.delenv("MXGAN_RANK_SILENCE", raising=False)
-    assert rank_silence() == 15.0
-    monkeypatch.setenv("MXGAN_RANK_SILENCE", " 40.5 ")
-    assert rank_silence() == 40.5
-
-
-@pytest.mark.parametrize("value", ["soon", "2", "nan", "inf", "-5", "3601"])
-def test_a_length_of_silence_that_is_none_is_refused(monkeypatch, value):
-    monkeypatch.setenv("MXGAN_RANK_SILENCE", value)
-    with pytest.raises(ArgumentError, match=f"MXGAN_RANK_SILENCE is '{value}'; give seconds from 3 to 3600, or leave"):
-        rank_silence()
 
 
 def test_an_error_of_a_rank_has_its_parts():
