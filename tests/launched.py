@@ -14,9 +14,14 @@ from pathlib import Path
 
 from mxgan.runtime.signals import FORWARDED
 
-__all__: list = []
+__all__ = ["all_gone"]
 
 RANK = int(os.environ.get("PMIX_RANK", 0))
+
+
+def all_gone(pids: list) -> bool:
+    """Whether none of these processes runs any more."""
+    return not any(Path(f"/proc/{pid}/cwd").exists() for pid in pids)  # one that nobody has waited for has none
 
 
 def say(text: str) -> None:
@@ -45,6 +50,13 @@ def second_ends(code: str) -> None:
     if RANK == 1:
         sys.exit(int(code))
     time.sleep(60)
+
+
+def stopped() -> None:
+    """As a training whose rank, and not its launcher, has got a signal."""
+    say("Stopped by SIGTERM after step 9, and saved. Continue with:")
+    time.sleep(0.5)
+    sys.exit(143)
 
 
 def second_ends_never() -> None:

@@ -223,8 +223,9 @@ class Trainer:
             yield
         except DivergedError as error:
             own = error
-        self.stopping, error = agreed(self.pair.ranks, self.stopping, own)
-        self._ends = self.stopping is not None
+        reason, error = agreed(self.pair.ranks, self.stopping, own)
+        self._ends = reason is not None
+        self.stopping = reason or self.stopping  # a signal during the agreement counts at the next one
         if error is not None:
             raise error
 

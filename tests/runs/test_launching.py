@@ -21,6 +21,7 @@ from mxgan.runs.launching.mpirun import find_mpirun, mpirun_command
 from mxgan.runs.launching.options import Options
 from mxgan.runs.launching.output import ErrorLines, Lines
 from mxgan.runs.launching.sessions import processes_of
+from tests.launched import all_gone
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 60.0  # seconds for what must come
@@ -88,10 +89,6 @@ def wait_for(happened) -> None:
         time.sleep(0.02)
 
 
-def all_gone(pids: list) -> bool:
-    return not any(Path(f"/proc/{pid}/cwd").exists() for pid in pids)  # a zombie has none
-
-
 def test_output_passes_as_it_is(launched):
     code, out, err = launched("lines", "20000").end()
     assert code == 0
@@ -102,6 +99,11 @@ def test_output_passes_as_it_is(launched):
     assert lines.count(b"stdin: ''") == 2
     assert err.count("a table of a rank") == 2
     assert err.count("-" * 74) == 4
+
+
+def test_a_signal_to_a_rank_that_saves_is_no_fault(launched, tmp_path):
+    code, _, err = launched("stopped", run=tmp_path, restarts=2).end()
+    assert (code, err) == (143, "")
 
 
 @pytest.mark.parametrize(

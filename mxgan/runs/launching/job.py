@@ -34,6 +34,7 @@ class Ending(NamedTuple):
     failure : the rank that failed, by mpirun; None if it names none. error : the error that a rank has told itself.
     run : the run folder; None if the job ended before it told one.
     explained : whether mpirun has told something else, which was passed on.
+    stopped : whether the training has told that it saved and ended on a signal; it may have been sent to a rank.
     """
 
     code: int
@@ -42,6 +43,7 @@ class Ending(NamedTuple):
     error: Optional[str] = None
     run: Optional[str] = None
     explained: bool = False
+    stopped: bool = False
 
 
 class Job:
@@ -145,6 +147,7 @@ class Job:
             self._errors.error,
             self._lines.run,
             banners.passed_on,
+            self._lines.stopped,
         )
 
 

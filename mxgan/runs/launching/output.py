@@ -13,17 +13,25 @@ __all__ = ["ErrorLines", "Lines", "Passed"]
 
 CHUNK = 1 << 16  # bytes read at a time; a longer line is passed on in parts
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r)")
+_STOPPED = re.compile(rb"^Stopped by \w+ after step [0-9]+, and saved", re.MULTILINE)
 _RUN = re.compile(rb"^run folder: (.+?); (?:from step [0-9]+ to [0-9]+|the classifier of .*)\r?$", re.MULTILINE)
 
 
 class Lines:
-    """The lines of standard output. `run` is the run folder that the training has told; None before."""
+    """The lines of standard output.
+
+    Attributes
+    ----------
+    run : the run folder that the training has told; None before. stopped : whether it has told that it was stopped.
+    """
 
     def __init__(self) -> None:
         self.run: Optional[str] = None
+        self.stopped = False
 
     def pass_on(self, lines: bytes) -> bytes:
         """What is to be shown after these lines: all of them."""
+        self.stopped = self.stopped or bool(_STOPPED.search(lines))
         found = None if self.run else _RUN.search(lines)
         if found:
             self.run = os.fsdecode(found[1])

@@ -58,8 +58,8 @@ class Launch:
             ending = self._once(flags)
             if self.stopping:
                 return self._stopped(ending)
-            if ending.code == 0:
-                return 0
+            if ending.code == 0 or (ending.stopped and not ending.error):
+                return ending.code
             left = self._options.restarts - restarts if ending.code != REFUSED else 0
             fault = _Fault(_text(ending), self._checkpoint())
             again = left > 0 and fault != before
