@@ -49,7 +49,7 @@ def begin_new(config: RunConfig, place: RunFolder, stamp: str, around: Surroundi
     """A new run, in its new folder; `stamp` is the time in the names of its files."""
     ranks = all_ranks()
     parts = open_parts(config, place, around.display, around.progress, ranks=ranks)
-    check_ranks(ranks, config, parts.sources.images)
+    check_ranks(ranks, config, parts.sources.images, parts.pair)
     folder = RunFolder.create(place.path)
     lock = FolderLock(folder.path)
     try:
@@ -98,7 +98,7 @@ def begin_again(
         record = folder.read_config()
         newest, state = _saved(folder, config)
         parts = open_parts(config, folder, around.display, around.progress, state, ranks)
-        check_ranks(ranks, config, parts.sources.images)
+        check_ranks(ranks, config, parts.sources.images, parts.pair)
         if not allow_changes:
             folder.check_data(data_record(parts.sources.images))
         trainer = assemble_trainer(config, folder, record["stamp"], parts, around.callbacks)
@@ -156,7 +156,7 @@ def join(config: RunConfig, folder: RunFolder, stamp: Optional[str] = None) -> B
         if finished:
             raise RunFinishedError(finished)
     parts = open_parts(config, folder, "none", False, ranks=ranks)
-    check_ranks(ranks, config, parts.sources.images)
+    check_ranks(ranks, config, parts.sources.images, parts.pair)
     trainer = assemble_trainer(config, folder, stamp, parts)
     if is_resumed:
         trainer.restore(put_into(parts.pair, saved_on_all(ranks, None)))

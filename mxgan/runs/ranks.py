@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Optional
 
 from mxgan import runtime
+from mxgan.errors import listed
 from mxgan.runs.config import RunConfig, config_of_record, recorded_config
 from mxgan.runs.data import data_record
 from mxgan.runtime.config import to_dict
@@ -26,10 +27,11 @@ def recorded_on_all(ranks: Ranks, folder: Optional[RunFolder]) -> RunConfig:
     return recorded or config_of_record({"run": values})
 
 
-def check_ranks(ranks: Ranks, config: RunConfig, data) -> None:
-    """Raise RanksDifferError on rank 0 unless all ranks have the same configuration, data and code.
+def check_ranks(ranks: Ranks, config: RunConfig, data, pair) -> None:
+    """Raise RanksDifferError unless all ranks have the same configuration, data and code.
 
-    Settings of several ranks, given to a single process, are only mentioned.
+    The log names the ranks, and the layers that make the run another one than that of a single process. Settings of
+    several ranks, given to a single process, are only mentioned.
     """
     if ranks is ALONE:
         if config.sync_batch_norm or config.gradient_compression:
@@ -40,8 +42,19 @@ def check_ranks(ranks: Ranks, config: RunConfig, data) -> None:
         "%d ranks train together, with %d images of each batch on each: %s.",
         ranks.size,
         config.recipe.batch_size // ranks.size,
-        ", ".join(ranks.gathered(f"rank {ranks.rank} on {ranks.host}")[:8]) + (", …" if ranks.size > 8 else ""),
+        listed(ranks.gathered(f"rank {ranks.rank} on {ranks.host}"), 8),
     )
+    if pair.coupled_layers:
+        remedy = "" if config.sync_batch_norm else " --sync-batch-norm takes the whole batch for BatchNorm."
+        logger.info(
+            "%s: computed over each rank's part of a batch, so this is not the run of one process.%s",
+            listed(pair.coupled_layers),
+            remedy,
+        )
+    if pair.drawing_layers:
+        logger.info(
+            "%s: random numbers of each rank's own, so this is not the run of one process.", listed(pair.drawing_layers)
+        )
 
 
 def _facts(config: RunConfig, data) -> Mapping:

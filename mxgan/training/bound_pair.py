@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Callable, Optional
 
 from mxgan.errors import ArgumentError
+from mxgan.graphs.coupling import coupled_layers, drawing_layers
 from mxgan.graphs.idle_biases import with_idle_biases
 from mxgan.graphs.losses import check_losses, check_predictions
 from mxgan.graphs.shapes import check_pair, check_parameters, parameter_shapes
@@ -73,6 +74,11 @@ class BoundPair:
         self._shared, self._idle_zeros = False, []
         self.generator = self._module(generator, "generator")
         self.discriminator = self._module(with_states(discriminator), "discriminator", list(self._states))
+        self.coupled_layers = self.drawing_layers = ()
+        if ranks.size > 1:
+            bound = (self.generator.symbol, self.discriminator.symbol)
+            self.coupled_layers = tuple(name for symbol in bound for name in coupled_layers(symbol))
+            self.drawing_layers = tuple(name for symbol in bound for name in drawing_layers(symbol))
         # A half's Module runs its passes; in bfloat16, executors that are bound when the parameters exist.
         self.generator_passes, self.discriminator_passes = self.generator, self.discriminator
         self._head, self._idle = with_idle_biases(with_states(generator_head), self._inputs["head"])

@@ -66,6 +66,11 @@ class AdversarialPair(PairActions):
     sync_batch_norm : whether BatchNorm in training has the statistics of the whole batch over all ranks, as in one
         process; False: those of each rank's part, and the moving statistics are the ranks' mean.
 
+    Attributes
+    ----------
+    coupled_layers, drawing_layers : on several ranks, the names of layers whose result depends on the other samples of
+        this rank's part of a batch, and of layers that draw random numbers; else empty.
+
     Raises
     ------
     ShapeError, ArgumentError : an argument does not fit; raised before anything is bound.

@@ -73,6 +73,8 @@ class Trainer:
         self._restored_from: Optional[Mapping] = None  # state of the checkpoint that this trainer continues from
         self._restored: list = []
         self._ends = False  # whether all ranks have agreed to stop
+        # Every rank draws the same numbers and takes its own part. Numbers that a layer draws are for its rank alone.
+        self._stream = f"mxnet of rank {pair.ranks.rank}" if pair.drawing_layers and pair.ranks.rank else "mxnet"
 
     @property
     def data(self):
@@ -190,7 +192,7 @@ class Trainer:
 
     def train_step(self, batches: Sequence) -> StepResult:
         """One step on these real batches; the seed and the step number decide latents and MXNet's random numbers."""
-        mx.random.seed(int(rng_for("mxnet", self.seed, self.step).integers(2**31)))
+        mx.random.seed(int(rng_for(self._stream, self.seed, self.step).integers(2**31)))
         latents, labelled = self._batches.latents_of(self.step), self._batches.labelled_of(self.step)
         result = self.pair.step(latents, batches, noise=self.noise.sigma_at(self.step), labelled=labelled)
         if self._last is not None:  # at most two steps at a time, or the engine's queue would grow without limit
