@@ -15,7 +15,7 @@ from tests.ranks import mpirun, run_ranks
 from tests.support import gone_within
 from tests.tiny_run import checkpoint_faults, contents, differences, environment, history, tiny_flags
 
-PATIENCE = 240.0
+PATIENCE = 120.0
 TRAIN = "import runpy, sys; sys.argv[0] = 'mxgan'; runpy.run_module('mxgan', run_name='__main__')"
 
 
@@ -75,10 +75,14 @@ def test_a_cable_that_is_pulled_ends_the_job_on_both_hosts(hosts, tmp_path):
     command = command_on(hosts, [*flags, "--run-dir", str(hosts.own / "run")])
     run = hosts.disks[0] / "run"
     with (tmp_path / "said.txt").open("w+") as said:
-        with subprocess.Popen(command, stdout=said, stderr=said, env=environment()) as process:
+        process = subprocess.Popen(command, stdout=said, stderr=said, env=environment())
+        try:
             wait_until(lambda: len(history(run)) >= 3 or process.poll() is not None)
             hosts.cut()
             process.wait(PATIENCE)
+        finally:
+            process.kill()
+            process.wait()
         wait_until(lambda: not hosts.pids())
         said.seek(0)
         errors = [line for line in said if "rror" in line]
