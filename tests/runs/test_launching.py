@@ -348,7 +348,9 @@ def test_the_command(monkeypatch):
     alone = mpirun_command("m", Options(2, []), ["p", "train"], variables)
     assert alone == [*begin, "--map-by", ":OVERSUBSCRIBE", *passed_on, "p", "train"]
     several = Options(2, [], hosts="h", mpirun_options=["--map-by node"])
-    given = [*begin, "--hostfile", "h", *passed_on, "--map-by", "node", "p"]
+    looks = ["--prtemca", "oob_tcp_keepalive_intvl", "2", "--prtemca", "oob_tcp_keepalive_probes", "3"]
+    looks += ["--prtemca", "oob_tcp_keepalive_time", "5"]
+    given = [*begin, "--hostfile", "h", *looks, *passed_on, "--map-by", "node", "p"]
     assert mpirun_command("m", several, ["p"], variables) == given
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert "--allow-run-as-root" in mpirun_command("m", several, ["p"], variables)

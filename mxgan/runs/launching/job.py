@@ -20,6 +20,7 @@ __all__ = ["Ending", "Job"]
 
 LOOK = 0.05  # seconds between two looks at mpirun
 PATIENCE = 25.0  # seconds in which a job must have saved and ended after a signal
+AFTER_FAILURE = 8.0  # seconds in which mpirun must have ended after it has told that a rank failed
 MORE_PATIENCE = 5.0  # seconds in which mpirun must have ended its ranks after SIGTERM
 LAST_LINES = 10.0  # seconds in which the output must come to its end after the job
 
@@ -70,6 +71,7 @@ class Job:
         self._command, self._environment, self._streams, self._tell = command, environment, (out, err), tell
         self._lines, self._errors = Lines(), ErrorLines()
         self._mpirun: Optional[int] = None  # its process, as long as its id is not free again
+        self._has_failed = False  # by what mpirun has told
         self._end_by = float("inf")
 
     def stop(self, name: str) -> None:
@@ -115,9 +117,13 @@ class Job:
             self.stop(self.stopping)
         while not self._has_ended():
             if time.monotonic() > self._end_by:
-                self._tell(f"The job has not ended {PATIENCE:g} s after {self.stopping}.")
+                if self.stopping:
+                    self._tell(f"The job has not ended {PATIENCE:g} s after {self.stopping}.")
                 self._end(readable)
                 return
+            if self._errors.banners.failure and not self._has_failed:
+                self._has_failed = True  # mpirun may still wait for hosts that it cannot reach any more
+                self._end_by = min(self._end_by, time.monotonic() + AFTER_FAILURE)
             _pass_on(readable, LOOK)
 
     def _has_ended(self) -> bool:
@@ -139,6 +145,8 @@ class Job:
 
     def _ending(self, code: int) -> Ending:
         banners = self._errors.banners
+        if banners.failure and not self.stopping:
+            code = max(code, 1)  # 0: mpirun has lost a host; below 0: it was ended here
         killed = code < 0
         return Ending(
             exit_code_after(-code) if killed else code,

@@ -21,6 +21,8 @@ PATIENCE = 60.0  # seconds in which mpirun must tell its version
 # Variables by which a scheduler names the hosts that it has allotted; Open MPI reads them.
 SCHEDULERS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
 PASSED_ON = ("MXGAN_", "MXNET_", "OMP_")  # beginnings of variables that ranks on other hosts need too
+# mpirun looks often whether the other hosts are still there; by default it does so after 300 s of silence.
+KEEPALIVE = {"oob_tcp_keepalive_time": 5, "oob_tcp_keepalive_intvl": 2, "oob_tcp_keepalive_probes": 3}
 PASSED_ON_TOO = ("PYTHONPATH", "PYTHONUNBUFFERED")
 
 
@@ -76,6 +78,8 @@ def mpirun_command(mpirun: str, options: Options, ranks: Sequence[str], environm
         words += ["--stdin", "none"]  # else that of the first rank is a pipe that never ends
     if options.hosts:
         words += ["--hostfile", options.hosts]
+        for name in sorted(KEEPALIVE.keys() - set(further)):
+            words += ["--prtemca", name, str(KEEPALIVE[name])]
     elif is_one_machine(options):
         words += ["--map-by", ":OVERSUBSCRIBE"]  # more ranks than cores are slow, and allowed
     for name in sorted(environment):
