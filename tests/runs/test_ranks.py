@@ -14,6 +14,7 @@ import pytest
 from mxgan.runs.config import recorded_config
 from mxgan.training.run_folder import RunFolder
 from tests.ranks import mpirun, run_ranks
+from tests.support import gone_within
 from tests.tiny_run import PATIENCE, checkpoint_faults, contents, environment, history, tiny_flags
 
 CODE = "from mxgan.cli import main; main(prog_name='mxgan')"
@@ -148,3 +149,24 @@ def test_a_rollback_takes_every_rank_back(tmp_path):
     assert sorted(line for line in said.stdout.splitlines() if line[:2] in ("0 ", "1 ")) == ["0 8 0.5", "1 8 0.5"]
     rollbacks = [line["rollbacks"] for line in history(tmp_path / "run") if "rollbacks" in line]
     assert [(each["to_step"], each["network"]) for (each,) in rollbacks] == [(4, "discriminator")]
+
+
+@pytest.mark.long
+def test_ranks_whose_mpirun_is_killed_save_and_end(tmp_path):
+    folder = tmp_path / "run"
+    flags = tiny_flags(100_000, log_every=1, checkpoint_every=100_000)
+    command = [mpirun(), "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-n", "2", sys.executable, "-c"]
+    command += [PIDS + CODE, str(tmp_path), "train", *flags, "--run-dir", str(folder)]
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL) as process:
+        try:
+            until = time.monotonic() + PATIENCE
+            while not (folder / "history.jsonl").exists() and time.monotonic() < until:
+                assert process.poll() is None
+                time.sleep(0.05)
+        finally:
+            process.kill()
+    for rank in (0, 1):
+        assert gone_within(60, int((tmp_path / f"pid-{rank}").read_text()))
+    step, faults = checkpoint_faults(folder)
+    assert faults == []
+    assert history(folder)[-1]["step"] == step
