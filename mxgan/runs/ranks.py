@@ -15,7 +15,7 @@ from mxgan.training.parallel.equality import check_same_start, code_digest
 from mxgan.training.parallel.ranks import ALONE, Ranks
 from mxgan.training.run_folder import RunFolder
 
-__all__ = ["check_ranks", "recorded_on_all"]
+__all__ = ["check_ranks", "log_traffic", "recorded_on_all"]
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +54,17 @@ def check_ranks(ranks: Ranks, config: RunConfig, data, pair) -> None:
     if pair.drawing_layers:
         logger.info(
             "%s: random numbers of each rank's own, so this is not the run of one process.", listed(pair.drawing_layers)
+        )
+
+
+def log_traffic(ranks: Ranks, steps: int, seconds: float) -> None:
+    """Log what the exchange of gradients has cost in so many steps and seconds; nothing for a single process."""
+    traffic = ranks.traffic
+    if traffic is not None and steps > 0:
+        logger.info(
+            "Exchange between the ranks: each sent %.1f MB a step; %.0f %% of the time, with waiting for slower ranks.",
+            traffic.bytes_sent / steps / 1e6,
+            100 * traffic.exchanging / seconds,
         )
 
 

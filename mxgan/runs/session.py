@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from datetime import datetime
@@ -16,7 +17,7 @@ from mxgan.runs.config import RunConfig, with_labels_of
 from mxgan.runs.data import last_step
 from mxgan.runs.events import recorded_training
 from mxgan.runs.final_report import final_report
-from mxgan.runs.ranks import recorded_on_all
+from mxgan.runs.ranks import log_traffic, recorded_on_all
 from mxgan.runtime.files import FolderLock
 from mxgan.training.callback import Callback
 from mxgan.training.parallel.ranks import all_ranks
@@ -66,8 +67,10 @@ class Session(NamedTuple):
         return final_report(self.folder, quick=self.trainer.stopping is not None)
 
     def _fit(self) -> None:
+        first, began = self.trainer.step, time.perf_counter()
         with own_errors():  # a rank that is lost in the middle of a pass
             self.trainer.fit(steps=self.config.steps, epochs=self.config.epochs)
+        log_traffic(self.trainer.pair.ranks, self.trainer.step - first, time.perf_counter() - began)
 
     def _train(self) -> None:
         try:

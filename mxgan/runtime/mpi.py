@@ -26,6 +26,9 @@ _RANKS = ("PMIX_RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK")
 # The number of ranks, where the launcher tells it. One rank trains as an ordinary process, also without mpi4py: a shell
 # of `srun --pty bash` is such a rank.
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS")
+# Messages up to this size go both ways of a TCP connection at once; Open MPI's default, 64 kB, sends longer ones in one
+# direction at a time. On a link of 1 Gbit/s a sum of 24 MB then takes 201 ms and not 230 ms; the wire needs 192 ms.
+_EAGER_LIMIT = ("OMPI_MCA_btl_tcp_eager_limit", "1100000")
 _MOST_CPUS = 8192  # bits of the CPU sets that the ranks of one machine compare
 
 
@@ -74,6 +77,7 @@ def world() -> World:
 
 def _begun() -> World:
     """The ranks of a job, when MPI has begun on all of them."""
+    os.environ.setdefault(*_EAGER_LIMIT)
     try:
         mpi = importlib.import_module("mpi4py.MPI")
     except Exception as error:  # missing, built for another MPI, or an MPI that cannot begin
