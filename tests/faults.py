@@ -15,10 +15,7 @@ from __future__ import annotations
 
 import json
 import os
-import random
-import re
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -31,75 +28,26 @@ import click
 
 from mxgan.errors import MXGANError
 from mxgan.training.checkpoint import read_state
-from tests.rank_jobs import Job, alike, errors_in, fill, room, unlike, without_banners
+from tests.fault_kinds import REFUSED, ROUND, TO_LAUNCHER, Fault, draw_faults, judged
+from tests.rank_jobs import Job, alike, fill, room, unlike, without_banners
 from tests.tiny_run import PATIENCE, ROOT, checkpoint_faults, contents, differences, tiny_flags
 
 LIMIT = 30.0  # seconds from a fault to the end of the job
 EVERY = {"log_every": 5, "sample_every": 40, "checkpoint_every": 5, "keep": 3, "batch_size": 12}
-# One round of 20: (kind, when).
-ROUND = (
-    ("kill", "startup"), ("kill", "training"), ("kill", "save"), ("kill", "save"),
-    ("stop", "startup"), ("stop", "training"), ("stop", "save"),
-    ("raise", "step"), ("raise", "step"), ("nan", "step"), ("nan", "step"), ("hold", "step"),
-    ("slow", "step"), ("slow", "step"), ("disk", "training"),
-    ("interrupt", "training"), ("terminate", "training"),
-    ("data", "start"), ("code", "start"), ("setting", "start"),
-)  # fmt: skip
-REFUSED = ("data", "code", "setting")
+SAVE_SECONDS = 0.01  # of the network here, about
+CODES = {"interrupt": 130, "terminate": 143}  # of mxgan launch
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "interrupt": signal.SIGINT, "terminate": signal.SIGTERM}
 INSIDE = {"raise": "raise", "nan": "nan", "hold": "hold", "slow": "sleep", "disk": "disk"}  # kind → that of rank_fault/
-BY_LAUNCH = ("kill", "stop", "raise", "hold", "interrupt", "terminate")
-TO_LAUNCHER = ("interrupt", "terminate")
-CODES = {"interrupt": 130, "terminate": 143}  # of mxgan launch
-SAVE_SECONDS = 0.01  # of the network here, about
-HERE = socket.gethostname()
-SAID = {
-    "kill": r"rank {rank}\b.*(signal 9|SIGKILL)",
-    "stop": r"rank {rank} on {host}: no sign of life for 15 s",
-    "hold": r"rank {rank} on {host}: no sign of life for 15 s",
-    "raise": r"rank {rank} on {host}: .*no luck in step",
-    "nan": r"training has diverged: in step",
-    "disk": r"rank 0 on {host}: .*(No space left|disk full|File too large)",
-    "data": r"rank 1 on {host} .*rank 0 on {host}|rank 0 on {host} .*rank 1 on {host}",
-    "code": r"rank 1 on {host} .*rank 0 on {host}|rank 0 on {host} .*rank 1 on {host}",
-    "setting": r"rank 1 on {host} .*seed.*rank 0 on {host}|rank 0 on {host} .*seed.*rank 1 on {host}",
-}
-
-# Before a rank has begun, only another one may be there to say that it waits.
-SAID_AT_BEGIN = (
-    r"rank {rank} on {host}: (no sign of life|it is stopped)|rank \d on {host}: it waits for the other ranks to begin"
-)
-
-
-class Fault(NamedTuple):
-    """One fault to come; `fraction` of 0 to 1 says how far into its time, `seconds` how long a slow rank takes."""
-
-    kind: str
-    when: str
-    ranks: int
-    rank: int
-    fraction: float
-    seconds: float
-    by_launch: bool
-
-    @property
-    def restarts(self) -> bool:
-        """Whether `mxgan launch` starts the run again by itself."""
-        return self.by_launch and self.kind not in TO_LAUNCHER
-
-    def __str__(self) -> str:
-        way = "mxgan launch" if self.by_launch else "mpirun"
-        return f"{self.kind} of rank {self.rank} of {self.ranks}, {self.when} ({self.fraction:.2f}), by {way}"
 
 
 class Outcome(NamedTuple):
-    """What came of one: seconds to the job's end, problems, and lines that were said besides."""
+    """What came of one: seconds to the job's end, problems, lines said besides, and whether bits were compared."""
 
     fault: Fault
     seconds: Optional[float]
     problems: list
     besides: list
-    is_restarted: bool
+    is_compared: bool
 
 
 class Missed(Exception):
@@ -149,7 +97,7 @@ class Faults:
             struck = self._strike(job, fault, marker)
             if fault.kind == "slow":
                 problems = self._end(job, fault.ranks)
-                return Outcome(fault, None, problems, without_banners(job.errors()), False)
+                return Outcome(fault, None, problems, without_banners(job.errors()), True)
             seconds, problems = self._ended(job, fault, struck)
         finally:
             job.kill()
@@ -227,7 +175,7 @@ class Faults:
                 problems += self._end(again, fault.ranks)
             finally:
                 again.kill()
-        return outcome._replace(problems=problems, is_restarted=True)
+        return outcome._replace(problems=problems, is_compared=True)
 
     def _end(self, job: Job, ranks: int) -> list:
         """Problems of a job that must end well, in the bits of the undisturbed run."""
@@ -249,21 +197,6 @@ def _ending(job: Job, fault: Fault) -> set:
     return job.members() - ({job.process.pid} if fault.restarts else set())
 
 
-def judged(errors: str, fault: Fault) -> tuple:
-    """(problems of what a job has said on standard error, the lines that it has said besides)."""
-    lines, told = without_banners(errors), errors_in(errors)
-    if fault.kind in TO_LAUNCHER:
-        return [f"it said {line}" for line in told], [line for line in lines if line not in told]
-    text = SAID_AT_BEGIN if (fault.kind, fault.when) == ("stop", "startup") else SAID[fault.kind]
-    wanted = re.compile(text.format(rank=fault.rank, host=re.escape(HERE)))
-    if fault.kind == "kill" and not fault.by_launch:  # the notice of mpirun itself, of several lines
-        told = [" ".join(errors.split()), *told]
-    besides = [line for line in lines if line not in told]
-    if len(told) == 1 and wanted.search(told[0]):
-        return [], besides
-    return [f"not one line of {wanted.pattern!r}, but {told}"], besides
-
-
 def broken(folder: Path) -> list:
     """What is wrong with the checkpoints of a run: by their sums, and by mxgan's own reading of the newest."""
     newest, faults = checkpoint_faults(folder)
@@ -273,20 +206,6 @@ def broken(folder: Path) -> list:
         except MXGANError as error:
             faults.append(str(error))
     return faults
-
-
-def draw_faults(count: int, seed: int, through: str = "both", only: Optional[str] = None) -> list:
-    """The faults to come, in an order and at times drawn from the seed; each round of 20 has each kind as often."""
-    draw, found = random.Random(seed), []
-    kinds = [each for each in ROUND if only in (None, each[0])]
-    while len(found) < count:
-        for kind, when in draw.sample(kinds, len(kinds)):
-            ranks = 2 if kind in REFUSED else draw.choice((2, 2, 3))
-            rank = 0 if kind == "disk" else 1 if kind in REFUSED else draw.randrange(ranks)
-            seconds = {"slow": draw.uniform(5, 10), "hold": 60.0}.get(kind, 0.0)
-            by_launch = kind in BY_LAUNCH and {"mpirun": False, "launch": True, "both": draw.random() < 0.5}[through]
-            found.append(Fault(kind, when, ranks, rank, draw.random(), seconds, by_launch))
-    return found[:count]
 
 
 @click.command(help=__doc__.partition("\n")[0])
@@ -312,7 +231,7 @@ def main(faults: int, seed: int, steps: int, through: str, only: Optional[str], 
 def show(number: int, outcome: Outcome) -> None:
     """One line of a fault, and its problems."""
     seconds = "" if outcome.seconds is None else f": the job ended after {outcome.seconds:.1f} s"
-    same = "; the same bits" if outcome.is_restarted and not outcome.problems else ""
+    same = "; the same bits" if outcome.is_compared and not outcome.problems else ""
     click.echo(f"{number:3d} {outcome.fault}{seconds}{same}")
     for line in outcome.besides:
         click.echo(f"      said besides: {line}")
@@ -327,7 +246,7 @@ def show_table(outcomes: Sequence[Outcome]) -> None:
         found = [outcome for outcome in outcomes if outcome.fault.kind == kind]
         seconds = [outcome.seconds for outcome in found if outcome.seconds is not None]
         times = f"{median(seconds):15.1f} {max(seconds):7.1f}" if seconds else f"{'–':>15} {'–':>7}"
-        same = sum(outcome.is_restarted and not outcome.problems for outcome in found)
+        same = sum(outcome.is_compared and not outcome.problems for outcome in found)
         if found:
             click.echo(f"{kind:10} {len(found):6d} {times} {same:13d} {sum(bool(o.problems) for o in found):6d}")
 

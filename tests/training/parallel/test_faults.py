@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.faults import ROUND, Fault, Faults, draw_faults, judged
+from tests.fault_kinds import ROUND, Fault, draw_faults, judged
+from tests.faults import Faults
 from tests.rank_jobs import errors_in, without_banners
 from tests.ranks import mpirun
 
@@ -19,7 +20,7 @@ def faults(tmp_path_factory):
 def test_a_job_with_a_fault_ends_says_why_and_goes_on_to_the_same_bits(faults, number, kind, when):
     outcome = faults.run(number, Fault(kind, when, 2, 1, 0.4, 0.0, False))
     assert outcome.problems == []
-    assert outcome.is_restarted == (kind != "setting")
+    assert outcome.is_compared == (kind != "setting")
 
 
 @pytest.mark.long
@@ -57,7 +58,7 @@ def test_notices_of_open_mpi_are_no_lines_of_a_rank():
 
 
 def test_what_a_job_must_say(monkeypatch):
-    monkeypatch.setattr("tests.faults.HERE", "b")
+    monkeypatch.setattr("tests.fault_kinds.HERE", "b")
     raised, killed = (Fault(kind, "step", 2, 1, 0.5, 0.0, False) for kind in ("raise", "kill"))
     line = "Error: rank 1 on b: RuntimeError: no luck in step 3."
     assert judged(f"{line}\nmore\n{ABORTED}", raised) == ([], ["more"])
