@@ -80,6 +80,9 @@ class FiniteGuard(Callback):
     def on_fit_end(self, trainer) -> None:
         self.examine_all()
 
+    def on_divergence(self, trainer) -> None:
+        self.examine_all()
+
     def examine_all(self) -> None:
         """Check all waiting steps now; called before a checkpoint is saved."""
         while self._waiting:

@@ -236,12 +236,20 @@ class Trainer:
             yield
         except DivergedError as error:
             own = error
-        reason, error = agreed(self.pair.ranks, self.stopping, own)
+        reason, error = agreed(self.pair.ranks, self.stopping, own, self._divergence_here)
         self._ends = reason is not None
         self.stopping = reason or self.stopping  # a signal during the agreement counts at the next one
         self._agreed = error
         if error is not None:
             raise error
+
+    def _divergence_here(self) -> Optional[DivergedError]:
+        """The divergence that a callback of this rank has not yet looked for."""
+        try:
+            self._tell("on_divergence")
+        except DivergedError as error:
+            return error
+        return None
 
     def _tell_everyone(self, hook: str) -> None:
         """Call `hook` of every callback, also after an error: it must not cost the checkpoint.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Callable, Optional
 
 from mxgan.errors import DivergedError, listed
 from mxgan.training.parallel.ranks import Ranks
@@ -10,14 +10,22 @@ from mxgan.training.parallel.ranks import Ranks
 __all__ = ["agreed"]
 
 
-def agreed(ranks: Ranks, stopping: Optional[str], error: Optional[DivergedError]) -> tuple:
+def agreed(
+    ranks: Ranks,
+    stopping: Optional[str],
+    error: Optional[DivergedError],
+    look: Callable[[], Optional[DivergedError]] = lambda: None,
+) -> tuple:
     """(reason to stop or None, DivergedError or None), the same on every rank.
 
     The reason is that of the lowest rank that has one. The error is the earliest in the order of a step; it names the
-    ranks that have it if others have not. All ranks must call this after the same round of callbacks.
+    ranks that have it if others have not. All ranks must call this after the same round of callbacks. `look` is called
+    on a rank without an error if another rank has one, and returns the error that this rank would have found later.
     """
     if ranks.size == 1 or not ranks.any(stopping is not None or error is not None):
         return stopping, error
+    if ranks.any(error is not None):
+        error = error or look()
     told = {"stopping": stopping, "error": None if error is None else _values(error), "host": ranks.host}
     everyone = ranks.gathered(told)
     reason = next((each["stopping"] for each in everyone if each["stopping"] is not None), None)
