@@ -206,7 +206,9 @@ def tell(current, page: Optional[Path]) -> None:
     logger.info(f"run folder: {folder.path}")
     if trainer.stopping and trainer.step < current.last_step:
         logger.info(f"Stopped by {trainer.stopping} after step {trainer.step}, and saved. Continue with:")
-        logger.info(f"  mxgan train --resume {shlex.quote(str(folder.path))}")
+        ranks = trainer.pair.ranks.size
+        launched = f"launch -n {ranks} -- " if ranks > 1 else ""
+        logger.info(f"  mxgan {launched}train --resume {shlex.quote(str(folder.path))}")
         sys.exit(exit_code_after(signal.Signals.__members__.get(trainer.stopping, signal.SIGINT)))
 
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mxgan.errors import RuntimeUnavailableError, first_line
+from mxgan.runtime.parents import end_with
 from mxgan.runtime.rank_limits import limited
 
 __all__ = ["World", "is_launched", "world"]
@@ -22,7 +23,8 @@ __all__ = ["World", "is_launched", "world"]
 logger = logging.getLogger(__name__)
 
 # Set for each rank: by Open MPI 5 and `srun --mpi=pmix`; by MPICH, Intel MPI and `srun --mpi=pmi2`; by Open MPI 4.
-_RANKS = ("PMIX_RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK")
+_RANK_OF_OPEN_MPI = "OMPI_COMM_WORLD_RANK"
+_RANKS = ("PMIX_RANK", "PMI_RANK", _RANK_OF_OPEN_MPI)
 # The number of ranks, where the launcher tells it. One rank trains as an ordinary process, also without mpi4py: a shell
 # of `srun --pty bash` is such a rank.
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS")
@@ -88,6 +90,8 @@ def _begun() -> World:
     everyone = mpi.COMM_WORLD
     if everyone.Get_size() == 1:
         return World()
+    if _RANK_OF_OPEN_MPI in os.environ:
+        end_with(os.getppid())  # mpirun, which leaves its ranks behind when it is killed
     machine = everyone.Split_type(mpi.COMM_TYPE_SHARED)
     return World(
         everyone.Get_rank(),

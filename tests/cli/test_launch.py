@@ -157,6 +157,7 @@ def test_a_signal_saves_the_run(launched, tmp_path):
     assert job.end() == 130
     assert [line for line in job.lines if line.startswith("Stopped by SIGINT after step ")]
     assert sum(line.startswith("Ending after this step") for line in job.lines) == 1
+    assert f"  mxgan launch -n 2 -- train --resume {tmp_path / 'run'}" in job.lines
     assert not any(line.startswith("Error") for line in job.lines)
     newest, faults = checkpoint_faults(tmp_path / "run")
     assert newest

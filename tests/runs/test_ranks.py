@@ -14,6 +14,7 @@ import pytest
 from mxgan.runs.config import recorded_config
 from mxgan.training.run_folder import RunFolder
 from tests.ranks import mpirun, run_ranks
+from tests.support import gone_within
 from tests.tiny_run import PATIENCE, checkpoint_faults, contents, environment, history, tiny_flags
 
 CODE = "from mxgan.cli import main; main(prog_name='mxgan')"
@@ -39,7 +40,7 @@ def test_one_rank_writes_the_run_and_tells_of_it(whole):
     assert checkpoint_faults(folder) == (6, [])
     lines = said.stdout.splitlines()
     assert sum(line.startswith("run folder: ") and "from step 0 to 6" in line for line in lines) == 1
-    assert any("2 ranks train together, with 4 images of each batch on each" in line for line in lines)
+    assert any("2 ranks train together, each with 4 images of a batch and 1 threads" in line for line in lines)
     assert said.stderr == ""
     assert json.loads((folder / "config.json").read_text())["versions"]["ranks"] == 2
     ends = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
@@ -131,6 +132,26 @@ pathlib.Path(sys.argv.pop(1), "pid-" + os.environ["OMPI_COMM_WORLD_RANK"]).write
 """
 
 
+PARTED = """
+import sys
+import mxgan
+from tests.support import Spoil, tiny_config
+ranks = mxgan.all_ranks()
+session = mxgan.start(tiny_config(steps=8, checkpoint_every=2, log_every=1), sys.argv[1], "none")
+if ranks.rank == 1:
+    session.trainer.callbacks.append(Spoil("generator", "g1_weight", 5, value=0.25))
+session.run()
+"""
+
+
+def test_ranks_that_part_are_found_before_the_next_save(tmp_path):
+    said = run_ranks(2, PARTED, tmp_path / "run")
+    assert said.returncode == 1
+    assert "after step 6 the ranks are no longer equal: rank 1 on" in said.stderr
+    assert "They were equal at step 4." in said.stderr
+    assert checkpoint_faults(tmp_path / "run") == (4, [])
+
+
 ROLLBACK = """
 import sys
 import mxgan
@@ -148,3 +169,24 @@ def test_a_rollback_takes_every_rank_back(tmp_path):
     assert sorted(line for line in said.stdout.splitlines() if line[:2] in ("0 ", "1 ")) == ["0 8 0.5", "1 8 0.5"]
     rollbacks = [line["rollbacks"] for line in history(tmp_path / "run") if "rollbacks" in line]
     assert [(each["to_step"], each["network"]) for (each,) in rollbacks] == [(4, "discriminator")]
+
+
+@pytest.mark.long
+def test_ranks_whose_mpirun_is_killed_save_and_end(tmp_path):
+    folder = tmp_path / "run"
+    flags = tiny_flags(100_000, log_every=1, checkpoint_every=100_000)
+    command = [mpirun(), "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-n", "2", sys.executable, "-c"]
+    command += [PIDS + CODE, str(tmp_path), "train", *flags, "--run-dir", str(folder)]
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL) as process:
+        try:
+            until = time.monotonic() + PATIENCE
+            while not (folder / "history.jsonl").exists() and time.monotonic() < until:
+                assert process.poll() is None
+                time.sleep(0.05)
+        finally:
+            process.kill()
+    for rank in (0, 1):
+        assert gone_within(60, int((tmp_path / f"pid-{rank}").read_text()))
+    step, faults = checkpoint_faults(folder)
+    assert faults == []
+    assert history(folder)[-1]["step"] == step
