@@ -157,6 +157,8 @@ class Faults:
         if fault.restarts:
             return ended - moment, self._end(job, fault.ranks)
         code, left = job.process.wait(PATIENCE), job.members()
+        if fault.kind == "disk" and code == 0:  # full only after the last save, if the run is whole
+            _need(bool(self._end(job, fault.ranks)))
         wrong = (code != CODES[fault.kind]) if fault.by_launch else (code == 0)
         problems = [f"its exit code is {code}"] * wrong + [f"{len(left)} other processes are left"] * bool(left)
         return ended - moment, problems

@@ -201,10 +201,10 @@ class MPIRanks(Ranks):
         own = np.ascontiguousarray(array.asnumpy(), np.float32)
         found = np.empty((self.size, *own.shape), np.float32)
         self.wait(self._own.Iallgather(own, found))
-        return mx.nd.array(found.reshape(-1, *own.shape[1:]))
+        return mx.nd.array(found.reshape(-1, *own.shape[1:]), ctx=array.context)
 
     def compress(self, compression: Optional[str]) -> None:
-        self._compression = compression
+        self._compression, self._exchange = compression, None  # and the traffic is that of a new run
 
     def exchange(self, gradients: list, statistics: list) -> None:
         if self._exchange is None:
