@@ -7,9 +7,10 @@
 Faults are drawn from the seed: a rank is killed (at its start, in training, in a save), stopped, raises an exception,
 has NaN, keeps Python's lock; rank 0 has a full disk; a rank has other data, other code, another setting (seed,
 --sync-batch-norm, --batch-size); the launcher gets SIGINT or SIGTERM; and a rank that is slow for some seconds, which
-is no fault. After each the job must end within 30 s, with the exit code of this fault, with one line that says which
-rank and why, and no process may be left; `mxgan launch` must have saved on a signal. (A job that it starts again has no
-exit code of its own.) The newest checkpoint must be whole, and the run, started again, must end in the bits of an undisturbed run of as many ranks. Ends with 1 where one did not.
+is no fault. After each the job must end within 30 s, with the exit code of this fault (one that `mxgan launch` starts
+again has none), with one line that says which rank and why; no process may be left; `mxgan launch` must have saved on a
+signal. The newest checkpoint must be whole, and the run, started again, must end in the bits of an undisturbed run of
+as many ranks. Ends with 1 where one did not.
 """
 
 from __future__ import annotations
