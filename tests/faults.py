@@ -233,6 +233,7 @@ def broken(folder: Path) -> list:
 @click.option("--keep", type=click.Path(path_type=Path), help="A new folder for the runs, which stay.")
 def main(faults: int, seed: int, steps: int, through: str, only: Optional[str], keep: Optional[Path]) -> None:
     began, outcomes = time.monotonic(), []
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which jobs would ignore, if a shell has begun this by &
     with tempfile.TemporaryDirectory() as scratch:
         test = Faults(keep or Path(scratch), steps)
         for number, fault in enumerate(draw_faults(faults, seed, through, only), 1):

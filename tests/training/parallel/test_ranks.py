@@ -29,6 +29,7 @@ def run(count: int, text: str, **variables):
 
 def told(result) -> list:
     """Where standard error names a rank and the reason: the line of a fault, or the end of rank 0's traceback."""
+    print(result.stderr)  # shown if the test fails
     return re.findall(r"^(?:Error: |mxgan\.errors\.RankError: )(.*)", result.stderr, re.MULTILINE)
 
 
