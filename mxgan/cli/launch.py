@@ -81,11 +81,12 @@ def _flags_of(command: tuple) -> list:
 
 def _launch(options: Options, dry_run: bool, debug: bool) -> int:
     from mxgan.runs.launching.hosts import check_hosts
-    from mxgan.runs.launching.mpirun import environment_of_ranks, find_mpirun, mpirun_command, program
+    from mxgan.runs.launching.mpirun import environment_of_ranks, find_mpirun, further_words, mpirun_command, program
     from mxgan.training.parallel.shares import share_of
     from mxgan.training.run_folder import RunFolder
 
     mpirun = find_mpirun(options)
+    further_words(options)  # an error now, and not after the check of the training
     if options.hosts:
         check_hosts(options.hosts, options.ranks)
     given = _parsed(options.flags)

@@ -14,6 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from mxgan.cli import main
+from mxgan.cli.launch import _run
+from mxgan.runs.launching.options import RESTARTED, Options
 from tests.launched import Launched
 from tests.processes import all_gone, wait_until
 from tests.ranks import mpirun
@@ -65,16 +67,17 @@ def _starts_ranks(pid: int) -> bool:
         (["--", "train"], "Missing option '-n'"),
         (["-n", "2", "--hosts", "/none", "--", "train"], "--hosts /none cannot be read (No such file or directory)"),
         (["-n", "2", "--mpirun", "/none", "--", "train"], "/none cannot be run (No such file or directory)"),
+        (["-n", "2", "--mpirun-option", "it's", "--", "train"], """--mpirun-option "it's" is not written as for a"""),
         (["-n", "2", "--", "train", "--bogus"], "No such option '--bogus'"),
         (["-n", "2", "--restarts", "1", "--", "train"], "--restarts 1 needs the run that a restart continues"),
         (["-n", "2", "--", "train", "--format", "yaml"], "--format yaml is of train --dry-run"),
         (
             ["-n", "3", "--", "train", "--batch-size", "8"],
-            "batch_size is 8, which 3 ranks cannot share evenly. Give a multiple of 3, such as 6 or 9",
+            "Give a multiple of 3, such as 6 or 9, or another",
         ),
         (
             ["-n", "9", "--", "train", "--batch-size", "8"],
-            "Give a multiple of 9, such as 9, or another number of ranks",
+            "Give a multiple of 9, such as 9, or another",
         ),
         (["-n", "2", "--", "train", "--recipe", "dcgam"], "did you mean 'dcgan'"),
     ],
@@ -94,23 +97,50 @@ def test_dry_runs(called):
     assert json.loads(found.stdout)["recipe"]["network"]["ngf"] == 8
 
 
-def test_the_launcher_loads_no_mxnet(tmp_path):
-    code = (
-        "import sys; import mxgan.cli.launch, mxgan.runs.launching.restarts, mxgan.runs.launching.mpirun; "
-        "sys.exit(bool({'mxnet', 'numpy'} & set(sys.modules)))"
-    )
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment()).returncode == 0
+def test_a_folder_that_was_there_is_no_run_to_restart(called, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    found = called("-n", "2", "--restarts", "1", "--", "train", "--run-dir", str(tmp_path))
+    assert found.exit_code == 1
+    assert found.stderr.startswith(f"Error: {tmp_path} exists and is not empty; nothing was changed.")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_the_launcher_loads_no_mxnet():
+    command = [sys.executable, "-X", "importtime", "-m", "mxgan", "launch", "-n", "2", "--dry-run", "--", "train"]
+    said = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True)
+    modules = {line.rpartition("|")[2].strip() for line in said.stderr.splitlines()}
+    assert "mxgan.runs.launching.mpirun" in modules
+    assert not {"mxnet", "numpy"} & modules
+
+
+def test_debug_is_for_the_job_too():
+    def command_of(flags, environment):
+        raise KeyError("a fault")
+
+    for debug, raised in ((True, KeyError), (False, SystemExit)):
+        with pytest.raises(raised):
+            _run(Options(2, []), None, command_of, debug)
+
+
+def test_a_restart_of_a_finished_run_is_its_end(trained_copy, tmp_path, monkeypatch):
+    run = trained_copy(2, tmp_path / "run").path
+    assert CliRunner().invoke(main, ["train", "--resume", str(run)]).exit_code == 2
+    monkeypatch.setenv(RESTARTED, "1")
+    again = CliRunner().invoke(main, ["train", "--resume", str(run)])
+    assert (again.exit_code, again.stderr) == (0, "")
+    assert "Nothing left to train" in again.stdout
 
 
 def test_a_signal_saves_the_run(training, tmp_path):
-    job = training(tmp_path / "run", steps=100_000)
+    job = training(tmp_path / "run", "--mpirun-option", "--timeout 600", steps=100_000)
     job.line("step 5 of")
     ranks = job.ranks()
     job.process.send_signal(signal.SIGINT)
     assert job.end()[0] == 130
     assert [line for line in job.lines if line.startswith("Stopped by SIGINT after step ")]
     assert sum(line.startswith("Ending after this step") for line in job.lines) == 1
-    assert f"  mxgan launch -n 2 -- train --resume {tmp_path / 'run'}" in job.lines
+    again = f"  mxgan launch -n 2 --mpirun-option '--timeout 600' -- train --resume {tmp_path / 'run'}"
+    assert [line for line in job.lines if " --resume " in line] == [again]
     assert not any(line.startswith("Error") for line in job.lines)
     newest, faults = checkpoint_faults(tmp_path / "run")
     assert newest
@@ -118,6 +148,7 @@ def test_a_signal_saves_the_run(training, tmp_path):
     assert all_gone(ranks)
 
 
+@pytest.mark.long
 def test_a_killed_rank_is_restarted_to_the_same_bits(training, tmp_path):
     job = training(tmp_path / "killed", "--restarts", "1", steps=40, checkpoint_every=10)
     job.line("step 15 of")
@@ -159,6 +190,21 @@ def test_a_signal_while_the_ranks_load(training, tmp_path):
     job.process.send_signal(signal.SIGTERM)
     assert job.end()[0] == 143
     assert job.lines[-1] == "Ended at once; everything since the last save is lost."
+
+
+@pytest.mark.long
+def test_a_host_that_does_not_answer(launched, tmp_path):
+    agent, hosts = tmp_path / "agent", tmp_path / "hosts"
+    agent.write_text("#!/bin/sh\necho no such host >&2\nexit 255\n")
+    agent.chmod(0o755)
+    hosts.write_text("localhost slots=1\nnosuchhost slots=1\n")
+    reach = ["--hosts", hosts, "--mpirun-option", f"--prtemca plm_ssh_agent {agent} --map-by node"]
+    job = launched([sys.executable, "-m", "mxgan", "launch", "-n", "2", *reach, "--", "train"])
+    code, out, err = job.end()
+    assert (code, out) == (255, b"")
+    told, error = err.splitlines()
+    assert told == "no such host"
+    assert error.startswith("Error: the host nosuchhost does not answer mpirun")
 
 
 def on_hosts(hosts, training, *words, steps: int):

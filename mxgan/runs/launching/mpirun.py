@@ -14,7 +14,7 @@ from pathlib import Path
 from mxgan.errors import ArgumentError, RuntimeUnavailableError, first_line
 from mxgan.runs.launching.options import LAUNCHED, RESTARTED, Options
 
-__all__ = ["environment_of_ranks", "find_mpirun", "is_one_machine", "mpirun_command", "program"]
+__all__ = ["environment_of_ranks", "find_mpirun", "further_words", "is_one_machine", "mpirun_command", "program"]
 
 INSTALL = "Install mpi4py and Open MPI: pip install '.[mpi]' in a clone of mxgan"
 PATIENCE = 60.0  # seconds in which mpirun must tell its version
@@ -68,7 +68,7 @@ def mpirun_command(mpirun: str, options: Options, ranks: Sequence[str], environm
     ----------
     environment : that of mpirun. Ranks on this machine have it; others get what begins with PASSED_ON.
     """
-    further = _further(options)
+    further = further_words(options)
     words = [mpirun, "-n", str(options.ranks)]
     if os.geteuid() == 0:
         words.append("--allow-run-as-root")  # Open MPI refuses root without it; the user has chosen root already
@@ -90,11 +90,11 @@ def mpirun_command(mpirun: str, options: Options, ranks: Sequence[str], environm
 
 def is_one_machine(options: Options) -> bool:
     """Whether the ranks can only be on this machine, and where they go is not decided by the user."""
-    decided = set(_further(options)) & {"--map-by", "--host", "-H", "--hostfile", "--machinefile", "--rankfile"}
+    decided = set(further_words(options)) & {"--map-by", "--host", "-H", "--hostfile", "--machinefile", "--rankfile"}
     return not (options.hosts or decided or any(name in os.environ for name in SCHEDULERS))
 
 
-def _further(options: Options) -> list:
+def further_words(options: Options) -> list:
     """The words of --mpirun-option; ArgumentError for what a shell would not take apart."""
     words = []
     for option in options.mpirun_options:

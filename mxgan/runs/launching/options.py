@@ -49,7 +49,7 @@ class Options(NamedTuple):
 
 
 def launched_command(ranks: int) -> str:
-    """The command that starts so many ranks, up to the words of the training; the user's own if that was mxgan launch."""
+    """The command that starts so many ranks, up to the words of the training; the user's own under mxgan launch."""
     return os.environ.get(LAUNCHED) or Options(ranks, []).command()
 
 
