@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import os
 import re
 import signal
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -28,13 +30,18 @@ KILLED = b"prterun noticed that process rank 1 with PID 7 on node n2 exited on\n
 MEMORY = "; the kernel does that too when memory runs out"
 
 
+def long(*values: object):
+    """Values of a parametrized test that takes long."""
+    return pytest.param(*values, marks=pytest.mark.long)
+
+
 @pytest.fixture
 def ranks(launched):
     """Makes a `Launched` of ranks that are stand-ins."""
 
-    def start(*words: str, count: int = 2, restarts: int = 0, run: object = "-", **variables: str) -> Launched:
+    def start(*words: str, count: int = 2, restarts: int = 0, run: object = "-", **options) -> Launched:
         command = [sys.executable, "-m", "tests.stand_ins", "launch", count, restarts, run, *words]
-        return launched(command, **variables)
+        return launched(command, **options)
 
     return start
 
@@ -61,6 +68,7 @@ def test_output_passes_as_it_is(ranks):
     assert err.count("-" * 74) == 4
 
 
+@pytest.mark.long
 def test_a_signal_to_a_rank_that_saves_is_no_fault(ranks, tmp_path):
     code, _, err = ranks("stopped", run=tmp_path, restarts=2).end()
     assert (code, err) == (143, "")
@@ -73,7 +81,7 @@ def test_a_signal_to_a_rank_that_saves_is_no_fault(ranks, tmp_path):
         (["second_ends", "5"], 5, "Error: rank 1 ended with exit code 5.\n"),
         (["error", "it is broken"], 1, "Error: it is broken\n"),
         (["second_kills_itself", "SIGKILL"], 137, f"Error: rank 1 on HOST was killed by SIGKILL (9){MEMORY}.\n"),
-        (["second_kills_itself", "SIGSEGV"], 139, "Error: rank 1 on HOST was killed by SIGSEGV (11).\n"),
+        long(["second_kills_itself", "SIGSEGV"], 139, "Error: rank 1 on HOST was killed by SIGSEGV (11).\n"),
     ],
 )
 def test_a_fault_is_one_line(words, code, text, ranks):
@@ -87,6 +95,7 @@ def without_place(text: str) -> str:
     return re.sub(r"on \S+( \(PID [0-9]+\))?", "on HOST", text)
 
 
+@pytest.mark.long
 def test_abort_is_one_line(ranks):
     pytest.importorskip("mpi4py")
     code, _, err = ranks("aborts", "3").end()
@@ -100,7 +109,7 @@ def test_more_ranks_than_cores(ranks):
     assert ranks("both", "0", count=count).end()[0] == 0
 
 
-@pytest.mark.parametrize("name, as_told", [("SIGINT", "SIGINT"), ("SIGTERM", "SIGTERM"), ("SIGHUP", "SIGTERM")])
+@pytest.mark.parametrize("name, as_told", [("SIGINT", "SIGINT"), long("SIGTERM", "SIGTERM"), ("SIGHUP", "SIGTERM")])
 def test_a_signal_lets_the_ranks_save(name, as_told, ranks):
     job = ranks("training", "60")
     processes, number = pids(job), signal.Signals[name]
@@ -123,16 +132,47 @@ def test_a_signal_before_the_ranks_handle_it_ends_them(ranks):
     assert err.splitlines()[1:] == ["Ended at once; everything since the last save is lost."]
 
 
-def test_a_second_signal_ends_the_deaf(ranks):
-    job = ranks("deaf", "60")
-    processes = pids(job)
+def test_a_training_that_is_busy_is_ended_by_a_second_signal_alone(ranks, tmp_path):
+    job = ranks("deaf", "60", str(tmp_path), STAND_IN_PATIENCE="0.2")
+    for _ in range(2):
+        job.line("run folder: ")  # of each rank, which has set its handlers
     job.process.send_signal(signal.SIGINT)
-    assert b"Ending after" in job.process.stderr.readline()
+    assert b"A second signal ends at once" in job.process.stderr.readline()
     time.sleep(1.2)  # within a second it counts as the same press
+    assert len(job.ranks()) == 2
     job.process.send_signal(signal.SIGINT)
-    code, _, err = job.end()
+    code, out, err = job.end()
     assert (code, err) == (130, "Ended at once; everything since the last save is lost.\n")
-    assert all_gone(processes)
+    assert b"saved" not in out
+    assert not job.members()
+
+
+def test_a_job_that_does_not_begin_is_ended_after_a_while(ranks):
+    job = ranks("deaf", "60", STAND_IN_PATIENCE="0.2")
+    pids(job)
+    job.process.send_signal(signal.SIGTERM)
+    code, _, err = job.end()
+    assert code == 143
+    assert "The job has not begun to train and not ended 0.2 s after SIGTERM." in err
+    assert not job.members()
+
+
+@pytest.mark.parametrize("merged", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_a_second_signal_ends_a_job_whose_output_waits_for_its_reader(merged, ranks):
+    job = ranks("floods", merged=merged)
+    held = [0, 0]
+
+    def is_full() -> bool:
+        time.sleep(0.3)
+        held.append(int.from_bytes(fcntl.ioctl(job.process.stdout, termios.FIONREAD, bytes(4)), sys.byteorder))
+        return 0 < held[-1] == held[-2] == held[-3]
+
+    wait_until(is_full)
+    job.process.send_signal(signal.SIGTERM)
+    time.sleep(1.2)
+    job.process.send_signal(signal.SIGTERM)
+    assert job.process.wait(PATIENCE) == 143
+    assert not job.members()
 
 
 def test_ranks_end_with_a_launcher_that_is_killed(ranks):
@@ -175,6 +215,7 @@ def test_restarts_continue_the_run(ranks, tmp_path):
     ]
 
 
+@pytest.mark.long
 def test_restarts_come_to_an_end(ranks, tmp_path):
     code, _, err = ranks("fails_until", "9", "saves", run=tmp_path, restarts=1).end()
     again = f"Continue with: mxgan launch -n 2 --restarts 1 -- train --resume {tmp_path}"
@@ -182,11 +223,19 @@ def test_restarts_come_to_an_end(ranks, tmp_path):
     assert without_place(err).splitlines()[-1] == f"Error: rank 1 on HOST was killed by SIGKILL (9){MEMORY}. {again}"
 
 
+@pytest.mark.long
 def test_no_restart_for_the_same_failure_without_a_checkpoint(ranks, tmp_path):
     code, _, err = ranks("fails_until", "9", "never", run=tmp_path, restarts=5).end()
     assert code == 137
     assert err.count("Restart ") == 1
     assert err.endswith("It is not started again: the same failure came twice without a new checkpoint.\n")
+
+
+def test_a_restart_of_a_job_without_a_folder_continues_nothing(ranks, tmp_path):
+    code, out, err = ranks("refused", run=tmp_path, restarts=1).end()
+    assert code == 1
+    assert err.count("Restart 1 of 1") == 1
+    assert 2 <= out.count(b"\n") == out.splitlines().count(f"flags: {tmp_path}".encode())
 
 
 def test_no_restart_of_a_call_that_is_refused(ranks, tmp_path):
@@ -236,10 +285,22 @@ This is usually due to a failure of the network.
     assert read(DASHES, text, DASHES) == (b"", "the host 10.77.0.2 cannot be reached any more")
 
 
+def test_a_host_that_does_not_answer_is_named():
+    text = b"A daemon failed to report back after being spawned.\n\n  Local host:    vm\n  Remote host:   n3\n"
+    lines = Lines()
+    assert lines.pass_on(b"mine\n" + DASHES + text + DASHES + DASHES + b"a table\n" + DASHES) + lines.rest() == (
+        b"mine\n" + DASHES + b"a table\n" + DASHES
+    )
+    assert lines.banners.failure.sentence().startswith("the host n3 does not answer mpirun")
+    assert lines.banners.failure.sentence().endswith("; try ssh n3 true")
+
+
 def test_other_blocks_stay():
     unknown = DASHES + b"There are not enough slots available in the system\n" + DASHES
     assert read(unknown, b"after\n") == (unknown + b"after\n", None)
     assert read(unknown, unknown, DASHES, KILLED, DASHES)[0] == unknown + unknown
+    assert read(unknown, b"\0after\n")[0] == unknown + b"after\n"
+    assert read(unknown, b"\0", unknown, b"\0")[0] == unknown + unknown
     assert read(DASHES, b"prterun noticed that", b" the end is missing\n")[0].endswith(b"the end is missing\n")
     table = DASHES + b"prterun detected\n" + b"a line\n" * 100 + DASHES
     assert read(table)[0] == table
@@ -249,6 +310,9 @@ def test_errors_of_several_ranks_are_told_once():
     lines = ErrorLines()
     assert lines.pass_on(b"Error: a\nb\nError: a\nError: c\n") == b"Error: a\nb\nError: c\n"
     assert lines.error == "Error: a"
+    after = ErrorLines()
+    assert after.pass_on(DASHES + b"a table\n" + DASHES + b"\0Error: a\n").endswith(b"-\nError: a\n")
+    assert after.error == "Error: a"
     assert lines.pass_on(b" 10%|#\r 20%|##\r") == b" 10%|#\r 20%|##\r"
     assert lines.pass_on(b"Ended at once; all is lost.\n")
     lines.stopping = True
