@@ -81,7 +81,7 @@ def test_a_folder_in_use_is_told_without_a_rank(whole):
     folder, _ = whole
     said = train(2, folder, 6, ema=0.9)
     assert said.returncode == 1
-    assert [line for line in said.stderr.splitlines() if "rror" in line][0].startswith(f"Error: {folder} exists and")
+    assert next(line for line in said.stderr.splitlines() if "rror" in line).startswith(f"Error: {folder} exists and")
 
 
 @pytest.mark.long
