@@ -59,7 +59,8 @@ class Session(NamedTuple):
 
     def _train_and_report(self) -> Optional[Path]:
         try:
-            self._train()
+            with self.trainer.pair.ranks.guarded():  # the time that other ranks wait for this report begins here
+                self._train()
         except Exception:
             final_report(self.folder, quick=True)
             raise
