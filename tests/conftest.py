@@ -12,6 +12,7 @@ import pytest
 
 from mxgan.runtime.cpus import usable_cpus
 from tests.browser import browser, visit  # noqa: F401 (fixtures)
+from tests.launched import hosts, launched  # noqa: F401
 
 MOST_PROCESSES = 4  # each imports all that the tests use: seconds, and up to 1 GB
 os.environ["MXGAN_REPORT"] = "0"  # no report at the end of each training; tests of the report take it away

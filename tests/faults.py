@@ -31,7 +31,7 @@ import click
 from mxgan.errors import MXGANError
 from mxgan.training.checkpoint import read_state
 from tests.fault_kinds import REFUSED, ROUND, TO_LAUNCHER, Fault, codes_of, draw_faults, judged, stopped_at
-from tests.rank_jobs import Job, alike, fill, room, unlike, without_banners
+from tests.rank_jobs import RankJob, alike, fill, room, unlike, without_banners
 from tests.tiny_run import PATIENCE, ROOT, checkpoint_faults, contents, differences, tiny_flags
 
 LIMIT = 30.0  # seconds from a fault to the end of the job
@@ -84,7 +84,7 @@ class Faults:
         if ranks not in self._whole:
             folder, began = self._folder / f"undisturbed-{ranks}" / "run", time.time()
             folder.parent.mkdir(parents=True)
-            job = Job(folder, alike(ranks, self._flags))
+            job = RankJob(folder, alike(ranks, self._flags))
             job.wait_until(job.trains)
             first = time.time()
             if job.finish() != 0:
@@ -95,7 +95,7 @@ class Faults:
     def _outcome(self, place: Path, fault: Fault) -> Outcome:
         folder, marker = place / "run", place / "marker"
         groups = unlike(place, fault.kind, self._flags) if fault.kind in REFUSED else alike(fault.ranks, self._flags)
-        job = Job(folder, groups, 1 if fault.by_launch else None, **self._variables(fault, marker))
+        job = RankJob(folder, groups, 1 if fault.by_launch else None, **self._variables(fault, marker))
         try:
             struck = self._strike(job, fault, marker)
             if fault.kind == "slow":
@@ -118,7 +118,7 @@ class Faults:
         text = json.dumps({**told, "seconds": fault.seconds, "marker": str(marker)})
         return {"MXGAN_TEST_FAULT": text, "PYTHONPATH": f"{ROOT / 'tests' / 'rank_fault'}:{ROOT}"}
 
-    def _strike(self, job: Job, fault: Fault, marker: Path) -> tuple:
+    def _strike(self, job: RankJob, fault: Fault, marker: Path) -> tuple:
         """Wait for the moment and have the fault; (its time, the processes that must end)."""
         if fault.when == "start":
             now = time.time()
@@ -137,7 +137,7 @@ class Faults:
             os.kill(chosen, SIGNALS[fault.kind])
         return now, processes
 
-    def _await(self, job: Job, fault: Fault) -> None:
+    def _await(self, job: RankJob, fault: Fault) -> None:
         """Wait for the moment of a fault from outside."""
         _, startup, training = self._undisturbed(fault.ranks)
         self._await_ranks(job, fault)
@@ -147,13 +147,13 @@ class Faults:
         _need(job.wait_until(job.trains) and job.sleep(fault.fraction * training * 0.7))
         _need(fault.when != "save" or (job.wait_until(job.saves) and job.sleep(fault.fraction * SAVE_SECONDS)))
 
-    def _await_ranks(self, job: Job, fault: Fault) -> None:
+    def _await_ranks(self, job: RankJob, fault: Fault) -> None:
         def begun() -> bool:
             return len(job.ranks()) == fault.ranks
 
         _need(job.wait_until(begun))
 
-    def _ended(self, job: Job, fault: Fault, struck: tuple) -> tuple:
+    def _ended(self, job: RankJob, fault: Fault, struck: tuple) -> tuple:
         """(seconds from the fault to the end of the job's processes or None, problems)."""
         moment, processes = struck
         ended = job.gone_after(processes, moment + LIMIT)
@@ -169,23 +169,23 @@ class Faults:
         problems += [f"{len(left)} other processes are left"] * bool(left)
         return ended - moment, problems + (_unsaved(job, fault) if fault.kind in TO_LAUNCHER else [])
 
-    def _refused(self, job: Job, outcome: Outcome) -> Outcome:
+    def _refused(self, job: RankJob, outcome: Outcome) -> Outcome:
         begun = job.trains() or job.folder.exists()
         return outcome._replace(problems=outcome.problems + ["it was not refused before the first step"] * begun)
 
-    def _continued(self, job: Job, outcome: Outcome) -> Outcome:
+    def _continued(self, job: RankJob, outcome: Outcome) -> Outcome:
         """Look at what is left; then start the run again, unless it was, until its end."""
         fault, problems, folder = outcome.fault, outcome.problems + broken(job.folder), job.folder
         (folder.parent / "filler").unlink(missing_ok=True)
         if not fault.restarts:
-            again = Job(folder, alike(fault.ranks, self._flags))
+            again = RankJob(folder, alike(fault.ranks, self._flags))
             try:
                 problems += self._end(again, fault.ranks)
             finally:
                 again.kill()
         return outcome._replace(problems=problems, is_compared=True)
 
-    def _end(self, job: Job, ranks: int) -> list:
+    def _end(self, job: RankJob, ranks: int) -> list:
         """Problems of a job that must end well, in the bits of the undisturbed run."""
         if job.finish() != 0:
             return [f"it ended with {job.process.returncode}: {job.output()[-300:]} {job.errors()[-2000:]}"]
@@ -200,12 +200,12 @@ def _need(happened: bool) -> None:
         raise Missed
 
 
-def _ending(job: Job, fault: Fault) -> set:
+def _ending(job: RankJob, fault: Fault) -> set:
     """The processes of the job that must end: all of them, or all but the launcher that starts it again."""
     return job.members() - ({job.process.pid} if fault.restarts else set())
 
 
-def _unsaved(job: Job, fault: Fault) -> list:
+def _unsaved(job: RankJob, fault: Fault) -> list:
     """What is wrong with the save of a training whose launcher got a signal; mpirun itself ends its ranks unsaved."""
     step, (newest, _) = stopped_at(job.output(), fault), checkpoint_faults(job.folder)
     if not fault.by_launch or (step is not None and step == newest):

@@ -1,161 +1,102 @@
-"""A launcher of ranks that are small programs in place of a training, and these programs.
-
-python -m tests.launched launch RANKS RESTARTS RUN WHAT [WORDS]...   as mxgan launch does; RUN may be -
-python -m tests.launched rank WHAT [WORDS]...                        one rank
-"""
+"""A launcher of ranks as a process of the test, and what it says; two hosts for its ranks."""
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-import time
-from pathlib import Path
+import secrets
+import subprocess
+from collections.abc import Iterator, Sequence
 
-from mxgan.runtime.signals import FORWARDED
+import pytest
 
-__all__ = ["all_gone"]
+from tests.namespaces import Hosts, NoHostsError, two_hosts
+from tests.processes import PATIENCE, processes_with, ranks_with
 
-RANK = int(os.environ.get("PMIX_RANK", 0))
+__all__ = ["Launched", "hosts", "launched"]
 
-
-def all_gone(pids: list) -> bool:
-    """Whether none of these processes runs any more."""
-    return not any(Path(f"/proc/{pid}/cwd").exists() for pid in pids)  # one that nobody has waited for has none
+TOKEN = "MXGAN_TEST_LAUNCH"  # in the environment of every process of a launcher
 
 
-def say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+class Launched:
+    """A launcher whose output can be read line by line while it runs.
+
+    Parameters
+    ----------
+    command : of the launcher.
+    merged : whether standard error comes with standard output.
+    variables : further environment variables.
+
+    Attributes
+    ----------
+    process : the launcher; its streams are bytes.
+    lines : the lines read by `line` and, at the end, the rest, as text.
+    """
+
+    def __init__(self, command: Sequence[object], merged: bool = False, **variables: str) -> None:
+        from tests.tiny_run import ROOT, environment  # not at the top: conftest imports this, and it imports MXNet
+
+        token = secrets.token_hex(8)
+        self._variable = f"{TOKEN}={token}"
+        self.process = subprocess.Popen(
+            list(map(str, command)),
+            cwd=ROOT,
+            env=environment(**{"MXGAN_REPORT": "0", TOKEN: token, **variables}),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if merged else subprocess.PIPE,
+        )
+        self.lines: list = []
+
+    def line(self, beginning: str) -> str:
+        """Read on until a line of standard output begins so; the line."""
+        for line in self.process.stdout:
+            self.lines.append(line.decode(errors="replace").rstrip("\n"))
+            if self.lines[-1].startswith(beginning):
+                return self.lines[-1]
+        raise AssertionError(f"no {beginning!r} in {self.lines}")
+
+    def ranks(self) -> list:
+        """The processes of the ranks that have begun, in their order."""
+        found = ranks_with(self._variable)
+        return [found[rank] for rank in sorted(found)]
+
+    def members(self) -> set:
+        """All processes of the job that have not ended, the launcher among them."""
+        return processes_with(self._variable)
+
+    def end(self) -> tuple:
+        """(exit code, the rest of standard output, standard error as text) when it has ended."""
+        out, err = self.process.communicate(timeout=PATIENCE)
+        self.lines += out.decode(errors="replace").splitlines()
+        return self.process.returncode, out, (err or b"").decode(errors="replace")
+
+    def errors(self) -> list:
+        """The lines so far that tell an error."""
+        return [line for line in self.lines if line.startswith("Error")]
 
 
-def warn(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+@pytest.fixture
+def launched() -> Iterator:
+    """Makes a `Launched`, and ends it after the test; without mpirun the test is skipped."""
+    from tests.ranks import mpirun
+
+    mpirun()
+    made = []
+
+    def start(*arguments, **options) -> Launched:
+        made.append(Launched(*arguments, **options))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.process.kill()
+        each.process.communicate()
 
 
-def both(code: str) -> None:
-    """End with this code."""
-    sys.exit(int(code))
-
-
-def second_kills_itself(name: str) -> None:
-    """Rank 1 is killed; the others sleep."""
-    say("begins")
-    if RANK == 1:
-        os.kill(os.getpid(), signal.Signals[name])
-    time.sleep(60)
-
-
-def second_ends(code: str) -> None:
-    if RANK == 1:
-        sys.exit(int(code))
-    time.sleep(60)
-
-
-def stopped() -> None:
-    """As a training whose rank, and not its launcher, has got a signal."""
-    say("Stopped by SIGTERM after step 9, and saved. Continue with:")
-    time.sleep(0.5)
-    sys.exit(143)
-
-
-def second_ends_never() -> None:
-    """No rank handles a signal."""
-    say("begins")
-    time.sleep(60)
-
-
-def error(text: str) -> None:
-    """Every rank tells the same error."""
-    warn(f"Error: {text}")
-    sys.exit(1)
-
-
-def aborts(code: str) -> None:
-    """Rank 1 calls MPI_Abort."""
-    from mpi4py import MPI
-
-    MPI.COMM_WORLD.Barrier()
-    if MPI.COMM_WORLD.rank == 1:
-        MPI.COMM_WORLD.Abort(int(code))
-    time.sleep(60)
-
-
-def lines(count: str) -> None:
-    """Rank 0 writes many lines, both write what is no text."""
-    for number in range(int(count) if RANK == 0 else 0):
-        sys.stdout.write(f"line {number}\n")
-    sys.stdout.flush()
-    os.write(1, f"rank {RANK}: ".encode() + b"\xff\xfe\x00 \r|\n")
-    os.write(2, b"-" * 74 + b"\na table of a rank\n" + b"-" * 74 + b"\nlast \xff")
-    say(f"stdin: {sys.stdin.read()!r}")
-
-
-def training(seconds: str) -> None:
-    """As a training does: it ends after a step on a signal, with its exit code."""
-    told = []
-    for number in FORWARDED:
-        signal.signal(number, lambda number, frame: told.append(FORWARDED[number]))
-    say(f"pid {os.getpid()}")
-    until = time.monotonic() + float(seconds)
-    while time.monotonic() < until and not told:
-        time.sleep(0.05)
-    if told:
-        warn("Ending after this step, to save.")
-        say(f"rank {RANK}: saved; stopped by {told[0].name}")
-        time.sleep(0.5)  # the first rank that ends with an error ends the others
-        sys.exit(128 + told[0])
-
-
-def deaf(seconds: str) -> None:
-    """No signal but SIGKILL ends it."""
-    for number in (*FORWARDED, *FORWARDED.values()):
-        signal.signal(number, signal.SIG_IGN)
-    say(f"pid {os.getpid()}")
-    time.sleep(float(seconds))
-
-
-def fails_until(times: str, saving: str) -> None:
-    """Rank 0 saves a checkpoint of each start, if it is to; rank 1 fails at the first starts."""
-    run = Path(sys.argv[-1])
-
-    def starts(rank: int) -> int:
-        path = run / f"starts-{rank}"
-        return len(path.read_text().splitlines()) if path.exists() else 0
-
-    if RANK == 0:
-        step = len(list(run.glob("checkpoints/*"))) if saving == "saves" else 0
-        (run / "checkpoints" / f"{step:06d}").mkdir(parents=True, exist_ok=True)
-        (run / "config.json").touch()
-        say(f"run folder: {run}; from step {step} to 9")
-    with (run / f"starts-{RANK}").open("a") as stream:
-        stream.write(" ".join(sys.argv[5:-1]) + "\n")
-    while RANK == 1 and starts(0) < starts(1):
-        time.sleep(0.01)  # rank 0 saves first
-    if RANK == 1 and starts(1) <= int(times):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def launch(ranks: str, restarts: str, run: str, *words: str) -> None:
-    """The machinery of mxgan launch, on ranks of this program."""
-    from mxgan.cli import launch as command
-    from mxgan.cli.streams import leave
-    from mxgan.runs.launching.mpirun import environment_of_ranks, find_mpirun, mpirun_command
-    from mxgan.runs.launching.options import Options
-
-    run = None if run == "-" else run
-    options, environment = Options(int(ranks), [], restarts=int(restarts)), environment_of_ranks()
-    program = [sys.executable, "-m", "tests.launched", "rank", *words]
-
-    def command_of(flags: list) -> list:
-        return mpirun_command(find_mpirun(options), options, [*program, *flags, *([run] if run else [])], environment)
-
-    leave(command._run(options, run, command_of, environment))
-
-
-if __name__ == "__main__":
-    if sys.argv[1] == "launch":
-        launch(*sys.argv[2:])
-    else:
-        what, words = globals()[sys.argv[2]], sys.argv[3:]
-        what(*words[: what.__code__.co_argcount])
+@pytest.fixture
+def hosts(tmp_path) -> Iterator[Hosts]:
+    """Two hosts with a link of 1 Gbit/s; where they cannot be made the test is skipped with the reason."""
+    try:
+        with two_hosts(tmp_path) as made:
+            yield made
+    except NoHostsError as error:
+        pytest.skip(str(error))

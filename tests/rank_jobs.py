@@ -20,10 +20,11 @@ from typing import Optional
 import numpy as np
 
 from tests.data.picture_files import chunk
+from tests.processes import processes_with, ranks_with
 from tests.ranks import mpirun
 from tests.tiny_run import ROOT, Training, environment, half_written
 
-__all__ = ["Job", "alike", "errors_in", "fill", "room", "unlike", "without_banners"]
+__all__ = ["RankJob", "alike", "errors_in", "fill", "room", "unlike", "without_banners"]
 
 TOKEN = "MXGAN_FAULT_JOB"  # in the environment of every process of a job
 DASHES = "-" * 20
@@ -35,7 +36,7 @@ DIFFERENT = {  # flags of rank 0, and of rank 1
 }
 
 
-class Job(Training):
+class RankJob(Training):
     """Ranks of `mxgan train --resume auto` on `folder`, by mpirun, or by `mxgan launch` with restarts.
 
     Parameters
@@ -70,16 +71,11 @@ class Job(Training):
 
     def members(self) -> set:
         """The processes of this job that have not ended."""
-        return {pid for pid, variables in _processes() if f"{TOKEN}={self.token}" in variables}
+        return processes_with(f"{TOKEN}={self.token}")
 
     def ranks(self) -> dict:
         """{rank: its process}, as far as they have begun."""
-        found: dict = {}
-        for pid, variables in sorted(_processes(), reverse=True):  # a child of a rank has a higher number, mostly
-            number = next((each[10:] for each in variables if each.startswith("PMIX_RANK=")), None)
-            if number is not None and f"{TOKEN}={self.token}" in variables:
-                found[int(number)] = pid
-        return found
+        return ranks_with(f"{TOKEN}={self.token}")
 
     def gone_after(self, processes: set, until: float) -> Optional[float]:
         """The time at which these processes have ended; None if one of them has not, at the time `until`."""
@@ -98,16 +94,6 @@ class Job(Training):
                 continue
         self.process.kill()
         self.process.wait()
-
-
-def _processes():
-    """(its number, its environment as a list) of each process that may be looked at; one that has ended has none."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                yield int(entry.name), (entry / "environ").read_bytes().decode(errors="replace").split("\0")
-            except (OSError, ProcessLookupError):
-                continue
 
 
 def _training(folder: Path, flags: Sequence[str]) -> list:
@@ -146,12 +132,12 @@ def errors_in(errors: str) -> list:
 
 
 def alike(ranks: int, flags: Sequence[str]) -> list:
-    """The groups of a `Job` whose ranks are alike."""
+    """The groups of a `RankJob` whose ranks are alike."""
     return [(ranks, ROOT, flags)]
 
 
 def unlike(folder: Path, what: str, flags: Sequence[str]) -> list:
-    """The groups of a `Job` of two ranks that differ in "data", "code", or the flags of DIFFERENT."""
+    """The groups of a `RankJob` of two ranks that differ in "data", "code", or the flags of DIFFERENT."""
     if what in DIFFERENT:
         return [(1, ROOT, [*flags, *others]) for others in DIFFERENT[what]]
     places = [folder / name for name in "ab"]
@@ -197,7 +183,7 @@ def room(place: Path, is_small: bool) -> Iterator[tuple]:
             subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
-def fill(file: Path, job: Job, until: float) -> None:
+def fill(file: Path, job: RankJob, until: float) -> None:
     """Keep the disk of this file full, whatever a job deletes there, until the job has ended or it is so late."""
     size = 1 << 20
     with file.open("wb", buffering=0) as filler:

@@ -30,13 +30,13 @@ from mxgan.cli.serve import serve
 from mxgan.cli.streams import Group, say
 from mxgan.cli.summary import summary
 from mxgan.cli.sweep import sweep
-from mxgan.cli.terminal import readable_errors, show_log, show_nothing, stop_on_signals
+from mxgan.cli.terminal import UNSAVED, readable_errors, show_log, show_nothing, stop_on_signals
 from mxgan.cli.unknown_flags import TrainingCommand
 from mxgan.errors import ArgumentError, RunFinishedError, exit_code_after
+from mxgan.runs.launching.options import launched_command, was_restarted
 
 __all__ = ["example", "main"]
 
-UNSAVED = "everything since the last save is lost"
 logger = logging.getLogger(__name__)  # the messages of training; it may outlive its standard output
 
 
@@ -141,7 +141,7 @@ def _trained(flags: dict, defaults: Optional[dict], ranks) -> tuple:
             "auto": lambda: start_or_resume(config, run_dir, display, allow_changes=allow_changes),
         }.get(again, lambda: resume(again, config, display=display, allow_changes=allow_changes))()
     except RunFinishedError as error:
-        if again != "auto" and ranks.is_first:
+        if again != "auto" and ranks.is_first and not was_restarted():  # what failed may have been after the last step
             raise
         logger.info("Nothing left to train: %s", error)
         return None, None
@@ -207,8 +207,8 @@ def tell(current, page: Optional[Path]) -> None:
     if trainer.stopping and trainer.step < current.last_step:
         logger.info(f"Stopped by {trainer.stopping} after step {trainer.step}, and saved. Continue with:")
         ranks = trainer.pair.ranks.size
-        launched = f"launch -n {ranks} -- " if ranks > 1 else ""
-        logger.info(f"  mxgan {launched}train --resume {shlex.quote(str(folder.path))}")
+        program = f"{launched_command(ranks)} --" if ranks > 1 else "mxgan"
+        logger.info(f"  {program} train --resume {shlex.quote(str(folder.path))}")
         sys.exit(exit_code_after(signal.Signals.__members__.get(trainer.stopping, signal.SIGINT)))
 
 

@@ -6,20 +6,20 @@ import json
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Optional
 
 import click
 
 from mxgan.cli.flags import debug_option, training_options
-from mxgan.cli.streams import leave, say, warn
-from mxgan.cli.terminal import readable_errors, stop_on_signals
+from mxgan.cli.streams import drop_unread, leave, say, warn
+from mxgan.cli.terminal import UNSAVED, readable_errors, stop_on_signals
 from mxgan.cli.unknown_flags import TrainingCommand
 from mxgan.errors import ArgumentError
 from mxgan.runs.launching.options import Options
 
 __all__ = ["launch"]
-
-UNSAVED = "everything since the last save is lost"
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
@@ -38,7 +38,7 @@ UNSAVED = "everything since the last save is lost"
     default=0,
     metavar="N",
     show_default=True,
-    help="Start again, to continue the run, at most N times after a failure.",
+    help="Start again, to continue the run, at most N times after a failure. Needs train --run-dir or --resume.",
 )
 @click.option(
     "--mpirun",
@@ -63,7 +63,7 @@ def launch(dry_run: bool, debug: bool, command: tuple, **given) -> None:
     """  # fmt: skip
     with readable_errors(debug, lost="nothing has begun"):
         options = Options(flags=_flags_of(command), **given)
-        code = _launch(options, dry_run)
+        code = _launch(options, dry_run, debug)
     leave(code)
 
 
@@ -79,11 +79,14 @@ def _flags_of(command: tuple) -> list:
     return list(command[1:])
 
 
-def _launch(options: Options, dry_run: bool) -> int:
+def _launch(options: Options, dry_run: bool, debug: bool) -> int:
     from mxgan.runs.launching.hosts import check_hosts
-    from mxgan.runs.launching.mpirun import environment_of_ranks, find_mpirun, mpirun_command, program
+    from mxgan.runs.launching.mpirun import environment_of_ranks, find_mpirun, further_words, mpirun_command, program
+    from mxgan.training.parallel.shares import share_of
+    from mxgan.training.run_folder import RunFolder
 
     mpirun = find_mpirun(options)
+    further_words(options)  # an error now, and not after the check of the training
     if options.hosts:
         check_hosts(options.hosts, options.ranks)
     given = _parsed(options.flags)
@@ -97,17 +100,18 @@ def _launch(options: Options, dry_run: bool) -> int:
     if given["dry_run"]:
         say(configuration.rstrip())
         return 0
-    _check_batch(json.loads(configuration)["recipe"]["batch_size"], options.ranks)
-    environment = environment_of_ranks()
+    share_of(json.loads(configuration)["recipe"]["batch_size"], options.ranks)
+    if given["run_dir"] and not given["resume"]:
+        RunFolder.refuse_used(Path(given["run_dir"]))  # as train does; and no restart may continue what was there
 
-    def command_of(flags: list) -> list:
+    def command_of(flags: list, environment: dict) -> list:
         return mpirun_command(mpirun, options, [*program(), "train", *flags], environment)
 
     if dry_run:
-        say(shlex.join(command_of(options.flags)))
+        say(shlex.join(command_of(options.flags, environment_of_ranks(options))))
         return 0
     _warn_of_shared_cores(options)
-    return _run(options, run, command_of, environment)
+    return _run(options, run, command_of, debug)
 
 
 def _parsed(flags: list) -> dict:
@@ -140,16 +144,6 @@ def _checked(flags: list) -> str:
     return done.stdout
 
 
-def _check_batch(batch_size: int, ranks: int) -> None:
-    if batch_size % ranks == 0:
-        return
-    fitting = [size for size in (batch_size // ranks * ranks, -(-batch_size // ranks) * ranks) if size]
-    raise ArgumentError(
-        f"a batch of {batch_size} images cannot be shared evenly among {ranks} ranks. Give --batch-size "
-        f"{' or '.join(map(str, fitting))}, or another -n."
-    )
-
-
 def _warn_of_shared_cores(options: Options) -> None:
     from mxgan.runs.launching.mpirun import is_one_machine
     from mxgan.runtime.cpus import usable_cpus
@@ -158,15 +152,22 @@ def _warn_of_shared_cores(options: Options) -> None:
         warn(f"{options.ranks} ranks share {usable_cpus()} CPUs: each waits for the others' turns.")
 
 
-def _run(options: Options, run: Optional[str], command_of, environment: dict) -> int:
+def _run(options: Options, run: Optional[str], command_of: Callable, debug: bool) -> int:
+    """Run the job, with its restarts; `command_of` has the command for flags of the training and an environment."""
     from mxgan.runs.launching.job import Job
+    from mxgan.runs.launching.mpirun import environment_of_ranks
     from mxgan.runs.launching.restarts import Launch
 
     out, err = sys.stdout.buffer, sys.stderr.buffer
 
-    def job_of(flags: list) -> Job:
-        return Job(command_of(flags), environment, out, err, warn)
+    def job_of(flags: list, restarts: int) -> Job:
+        environment = environment_of_ranks(options, restarts)
+        return Job(command_of(flags, environment), environment, out, err, warn)
 
     launched = Launch(options, run, job_of, warn)
-    with readable_errors(debug=False, heeded=(), lost=UNSAVED), stop_on_signals(launched):
-        return launched.run()
+    with readable_errors(debug, heeded=(), lost=UNSAVED), stop_on_signals(launched):
+        try:
+            return launched.run()
+        except KeyboardInterrupt:
+            drop_unread()
+            raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import os
 import re
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +20,7 @@ from mxgan.errors import MXGANError, OutputError, first_line
 from mxgan.runtime.mpi import leave_to_first
 from mxgan.runtime.streams import open_standard_files
 
-__all__ = ["Command", "Group", "leave", "nowhere", "prepare_streams", "printable", "say", "warn"]
+__all__ = ["Command", "Group", "drop_unread", "leave", "nowhere", "prepare_streams", "printable", "say", "warn"]
 
 _ANY_TEXT = "mxgan.any_text"  # the name of a handler of errors, as "backslashreplace" is one
 # What moves a terminal's cursor, colours it, ends a line, or turns the direction of the text around.
@@ -67,6 +68,17 @@ class Command(_Prepared):
 
 class Group(_Prepared, click.Group):
     """A program of several commands."""
+
+
+def drop_unread() -> None:
+    """Lead standard output and standard error nowhere if a write would now wait for their reader.
+
+    For the end at once of a command whose reader has stopped, as `less` does: its last words would wait for ever.
+    """
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        with suppress(OSError, ValueError):  # it is closed, or no file
+            if not select.select([], [stream], [], 0)[1]:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def prepare_streams() -> None:

@@ -12,12 +12,21 @@ import click
 
 from mxgan.cli.messages import in_words, laid_out
 from mxgan.cli.streams import leave, nowhere, printable, warn
-from mxgan.errors import ArgumentError, DivergedError, RankError, RanksPartedError, exit_code_after
+from mxgan.errors import (
+    ArgumentError,
+    DisplayError,
+    DivergedError,
+    RankError,
+    RanksPartedError,
+    RunFolderError,
+    exit_code_after,
+)
 from mxgan.runtime.mpi import is_launched, leave_to_first, world
 from mxgan.runtime.signals import ENDING, FORWARDED, handled
 
-__all__ = ["readable_errors", "show_log", "stop_on_signals"]
+__all__ = ["UNSAVED", "readable_errors", "show_log", "show_nothing", "stop_on_signals"]
 
+UNSAVED = "everything since the last save is lost"  # by a command that trains and is ended at once
 SAME_PRESS = 1.0  # seconds after a first Ctrl-C in which a second one is ignored
 
 
@@ -71,7 +80,11 @@ def _is_of_several() -> bool:
 def _rank_of(error: Exception) -> str:
     """The rank, for an error that one of several has and that does not say so; nothing in an ordinary process."""
     alike = (ArgumentError, DivergedError, RankError, RanksPartedError)  # on all ranks, or with a rank in their text
-    if isinstance(error, alike) or not _is_of_several():
+    of_first = (
+        RunFolderError,
+        DisplayError,
+    )  # of the call, and known to rank 0 alone, which has the folder and windows
+    if isinstance(error, (*alike, *of_first)) or not _is_of_several():
         return ""
     return f"rank {world().rank} on {world().host}: "
 

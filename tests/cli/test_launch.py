@@ -8,31 +8,26 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from mxgan.cli import main
-from mxgan.errors import RuntimeUnavailableError
-from mxgan.runs.launching.mpirun import find_mpirun
-from mxgan.runs.launching.options import Options
-from tests.launched import all_gone
-from tests.namespaces import NoHostsError, two_hosts
+from mxgan.cli.launch import _run
+from mxgan.runs.launching.options import RESTARTED, Options
+from tests.launched import Launched
+from tests.processes import all_gone, wait_until
+from tests.ranks import mpirun
 from tests.tiny_run import checkpoint_faults, contents, differences, environment, tiny_flags
 
 ROOT = Path(__file__).resolve().parents[2]
-LIMIT = 120.0  # seconds for a job of seconds
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(autouse=True)
 def mpi():
-    """mpirun; without it all of this is skipped."""
-    try:
-        return find_mpirun(Options(2, []))
-    except RuntimeUnavailableError as error:
-        pytest.skip(str(error))
+    """Without mpirun all of this is skipped."""
+    mpirun()
 
 
 @pytest.fixture
@@ -42,71 +37,25 @@ def called(monkeypatch):
     return lambda *words: CliRunner().invoke(main, ["launch", *words])
 
 
-class Launched:
-    """A process of mxgan launch with two ranks; what it writes on both streams comes by `line`."""
+@pytest.fixture
+def training(launched):
+    """Makes a `Launched` of a tiny training by two ranks."""
 
-    def __init__(self, folder: Path, *words: str, steps: int, within=list, **flags) -> None:
-        trained = [*tiny_flags(steps, log_every=5, **flags), "--run-dir", str(folder)]
-        self.process = subprocess.Popen(
-            within([sys.executable, "-m", "mxgan", "launch", "-n", "2", *words, "--", "train", *trained]),
-            cwd=ROOT,
-            env=environment(MXGAN_REPORT="0"),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.lines: list = []
+    def start(folder: Path, *words: str, steps: int, within=list, **flags) -> Launched:
+        trained = [*tiny_flags(steps, log_every=5, **flags), "--run-dir", folder]
+        command = [sys.executable, "-m", "mxgan", "launch", "-n", "2", *words, "--", "train", *trained]
+        return launched(within(command), merged=True)
 
-    def line(self, beginning: str) -> None:
-        """Read on until a line begins so."""
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip("\n"))
-            if line.startswith(beginning):
-                return
-        raise AssertionError(f"no {beginning!r} in {self.lines}")
-
-    def ranks(self) -> list:
-        """The ids of the ranks, in their order."""
-        mpirun = _children(self.process.pid)[0]
-        found = {_environment_of(pid)["PMIX_RANK"]: pid for pid in _children(mpirun)}
-        return [found[rank] for rank in sorted(found)]
-
-    def end(self) -> int:
-        """The exit code when it has ended."""
-        self.lines += self.process.communicate(timeout=LIMIT)[0].splitlines()
-        return self.process.returncode
-
-
-def _children(pid: int) -> list:
-    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return start
 
 
 def _starts_ranks(pid: int) -> bool:
     """Whether the first child of a process is the mpirun of a training."""
     try:
-        child = Path(f"/proc/{_children(pid)[0]}")
+        child = Path("/proc", Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
         return "prterun" in os.readlink(child / "exe") and b"train" in (child / "cmdline").read_bytes()
     except (OSError, IndexError):  # there is none, or it has ended meanwhile
         return False
-
-
-def _environment_of(pid: int) -> dict:
-    words = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace").split("\0")
-    return dict(word.split("=", 1) for word in words if "=" in word)
-
-
-@pytest.fixture
-def launched(mpi):
-    made = []
-
-    def start(*words, **flags) -> Launched:
-        made.append(Launched(*words, **flags))
-        return made[-1]
-
-    yield start
-    for each in made:
-        each.process.kill()
-        each.process.communicate()
 
 
 @pytest.mark.parametrize(
@@ -118,11 +67,18 @@ def launched(mpi):
         (["--", "train"], "Missing option '-n'"),
         (["-n", "2", "--hosts", "/none", "--", "train"], "--hosts /none cannot be read (No such file or directory)"),
         (["-n", "2", "--mpirun", "/none", "--", "train"], "/none cannot be run (No such file or directory)"),
+        (["-n", "2", "--mpirun-option", "it's", "--", "train"], """--mpirun-option "it's" is not written as for a"""),
         (["-n", "2", "--", "train", "--bogus"], "No such option '--bogus'"),
         (["-n", "2", "--restarts", "1", "--", "train"], "--restarts 1 needs the run that a restart continues"),
         (["-n", "2", "--", "train", "--format", "yaml"], "--format yaml is of train --dry-run"),
-        (["-n", "3", "--", "train", "--batch-size", "8"], "Give --batch-size 6 or 9, or another -n"),
-        (["-n", "9", "--", "train", "--batch-size", "8"], "Give --batch-size 9, or another -n"),
+        (
+            ["-n", "3", "--", "train", "--batch-size", "8"],
+            "Give a multiple of 3, such as 6 or 9, or another",
+        ),
+        (
+            ["-n", "9", "--", "train", "--batch-size", "8"],
+            "Give a multiple of 9, such as 9, or another",
+        ),
         (["-n", "2", "--", "train", "--recipe", "dcgam"], "did you mean 'dcgan'"),
     ],
 )
@@ -141,23 +97,50 @@ def test_dry_runs(called):
     assert json.loads(found.stdout)["recipe"]["network"]["ngf"] == 8
 
 
-def test_the_launcher_loads_no_mxnet(tmp_path):
-    code = (
-        "import sys; import mxgan.cli.launch, mxgan.runs.launching.restarts, mxgan.runs.launching.mpirun; "
-        "sys.exit(bool({'mxnet', 'numpy'} & set(sys.modules)))"
-    )
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment()).returncode == 0
+def test_a_folder_that_was_there_is_no_run_to_restart(called, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    found = called("-n", "2", "--restarts", "1", "--", "train", "--run-dir", str(tmp_path))
+    assert found.exit_code == 1
+    assert found.stderr.startswith(f"Error: {tmp_path} exists and is not empty; nothing was changed.")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_a_signal_saves_the_run(launched, tmp_path):
-    job = launched(tmp_path / "run", steps=100_000)
+def test_the_launcher_loads_no_mxnet():
+    command = [sys.executable, "-X", "importtime", "-m", "mxgan", "launch", "-n", "2", "--dry-run", "--", "train"]
+    said = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True)
+    modules = {line.rpartition("|")[2].strip() for line in said.stderr.splitlines()}
+    assert "mxgan.runs.launching.mpirun" in modules
+    assert not {"mxnet", "numpy"} & modules
+
+
+def test_debug_is_for_the_job_too():
+    def command_of(flags, environment):
+        raise KeyError("a fault")
+
+    for debug, raised in ((True, KeyError), (False, SystemExit)):
+        with pytest.raises(raised):
+            _run(Options(2, []), None, command_of, debug)
+
+
+def test_a_restart_of_a_finished_run_is_its_end(trained_copy, tmp_path, monkeypatch):
+    run = trained_copy(2, tmp_path / "run").path
+    assert CliRunner().invoke(main, ["train", "--resume", str(run)]).exit_code == 2
+    monkeypatch.setenv(RESTARTED, "1")
+    again = CliRunner().invoke(main, ["train", "--resume", str(run)])
+    assert (again.exit_code, again.stderr) == (0, "")
+    assert "Nothing left to train" in again.stdout
+
+
+def test_a_signal_saves_the_run(training, tmp_path):
+    job = training(tmp_path / "run", "--mpirun-option", "--timeout 600", steps=100_000)
     job.line("step 5 of")
     ranks = job.ranks()
     job.process.send_signal(signal.SIGINT)
-    assert job.end() == 130
+    assert job.end()[0] == 130
     assert [line for line in job.lines if line.startswith("Stopped by SIGINT after step ")]
     assert sum(line.startswith("Ending after this step") for line in job.lines) == 1
-    assert f"  mxgan launch -n 2 -- train --resume {tmp_path / 'run'}" in job.lines
+    again = f"  mxgan launch -n 2 --mpirun-option '--timeout 600' -- train --resume {tmp_path / 'run'}"
+    assert [line for line in job.lines if " --resume " in line] == [again]
     assert not any(line.startswith("Error") for line in job.lines)
     newest, faults = checkpoint_faults(tmp_path / "run")
     assert newest
@@ -165,86 +148,79 @@ def test_a_signal_saves_the_run(launched, tmp_path):
     assert all_gone(ranks)
 
 
-def test_a_killed_rank_is_restarted_to_the_same_bits(launched, tmp_path):
-    job = launched(tmp_path / "killed", "--restarts", "1", steps=40, checkpoint_every=10)
+@pytest.mark.long
+def test_a_killed_rank_is_restarted_to_the_same_bits(training, tmp_path):
+    job = training(tmp_path / "killed", "--restarts", "1", steps=40, checkpoint_every=10)
     job.line("step 15 of")
     rank = job.ranks()[1]
     os.kill(rank, signal.SIGKILL)
     job.line("Restart 1 of 1: ")
-    errors = [line for line in job.lines if line.startswith("Error")]
+    errors = job.errors()
     assert len(errors) == 1
     assert re.match(rf"Error: rank 1 on \S+ \(PID {rank}\) was killed by SIGKILL \(9\)", errors[0])
-    assert job.end() == 0, job.lines
-    whole = launched(tmp_path / "whole", steps=40, checkpoint_every=10)
-    assert whole.end() == 0, whole.lines
+    assert job.end()[0] == 0, job.lines
+    whole = training(tmp_path / "whole", steps=40, checkpoint_every=10)
+    assert whole.end()[0] == 0, whole.lines
     assert not differences(contents(tmp_path / "killed"), contents(tmp_path / "whole"))
 
 
 @pytest.mark.long
-def test_an_error_of_all_ranks_is_one_line(launched, tmp_path):
-    job = launched(tmp_path / "run", steps=9, dataset="folder", data_dir=tmp_path / "none")
-    assert job.end() == 1
+def test_an_error_of_all_ranks_is_one_line(training, tmp_path):
+    job = training(tmp_path / "run", steps=9, dataset="folder", data_dir=tmp_path / "none")
+    assert job.end()[0] == 1
     assert [line for line in job.lines if "Error" in line] == job.lines
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("rank", [0, 1])
-def test_a_stopped_rank_ends_the_job(rank, launched, tmp_path):
-    job = launched(tmp_path / "run", steps=100_000)
+def test_a_stopped_rank_ends_the_job(rank, training, tmp_path):
+    job = training(tmp_path / "run", steps=100_000)
     job.line("step 5 of")
     os.kill(job.ranks()[rank], signal.SIGSTOP)
-    assert job.end() == 1
-    errors = [line for line in job.lines if line.startswith("Error")]
+    assert job.end()[0] == 1
+    errors = job.errors()
     assert len(errors) == 1
     assert re.match(rf"Error: rank {rank} on \S+: no sign of life", errors[0])
 
 
 @pytest.mark.long
-def test_a_signal_while_the_ranks_load(launched, tmp_path):
-    job = launched(tmp_path / "run", steps=100_000)
-    until = time.monotonic() + LIMIT
-    while not _starts_ranks(job.process.pid):
-        assert time.monotonic() < until
+def test_a_signal_while_the_ranks_load(training, tmp_path):
+    job = training(tmp_path / "run", steps=100_000)
+    wait_until(lambda: _starts_ranks(job.process.pid))
     job.process.send_signal(signal.SIGTERM)
-    assert job.end() == 143
+    assert job.end()[0] == 143
     assert job.lines[-1] == "Ended at once; everything since the last save is lost."
 
 
-@pytest.fixture
-def hosts(tmp_path):
-    """Two hosts; where they cannot be made the test is skipped with the reason."""
-    try:
-        with two_hosts(tmp_path) as made:
-            yield made
-    except NoHostsError as error:
-        pytest.skip(str(error))
+@pytest.mark.long
+def test_a_host_that_does_not_answer(launched, tmp_path):
+    agent, hosts = tmp_path / "agent", tmp_path / "hosts"
+    agent.write_text("#!/bin/sh\necho no such host >&2\nexit 255\n")
+    agent.chmod(0o755)
+    hosts.write_text("localhost slots=1\nnosuchhost slots=1\n")
+    reach = ["--hosts", hosts, "--mpirun-option", f"--prtemca plm_ssh_agent {agent} --map-by node"]
+    job = launched([sys.executable, "-m", "mxgan", "launch", "-n", "2", *reach, "--", "train"])
+    code, out, err = job.end()
+    assert (code, out) == (255, b"")
+    told, error = err.splitlines()
+    assert told == "no such host"
+    assert error.startswith("Error: the host nosuchhost does not answer mpirun")
 
 
-def on_hosts(hosts, launched, *words, steps: int):
+def on_hosts(hosts, training, *words, steps: int):
     """A job with a rank on each of two hosts, whose launcher is on the first."""
     reach = ["--mpirun-option", f"--prtemca plm_ssh_agent {hosts.agent}", "--hosts", str(hosts.hostfile)]
-    return launched(hosts.own / "run", *reach, *words, steps=steps, checkpoint_every=10, within=hosts.on_first)
-
-
-def ranks_on(namespace: str) -> list:
-    """The ids of the processes in a namespace that are ranks."""
-    pids = subprocess.run(["ip", "netns", "pids", namespace], capture_output=True, text=True, check=True).stdout
-    return [
-        int(pid)
-        for pid in pids.split()
-        if Path(f"/proc/{pid}/cmdline").read_bytes().count(b"\0train\0") == 1
-        and b"python" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
-    ]
+    return training(hosts.own / "run", *reach, *words, steps=steps, checkpoint_every=10, within=hosts.on_first)
 
 
 @pytest.mark.long
-def test_a_rank_killed_on_another_host(hosts, launched):
-    job = on_hosts(hosts, launched, "--restarts", "1", steps=40)
+def test_a_rank_killed_on_another_host(hosts, training):
+    job = on_hosts(hosts, training, "--restarts", "1", steps=40)
     job.line("step 15 of")
-    (rank,) = ranks_on(hosts.namespaces[1])
+    rank = job.ranks()[1]
     os.kill(rank, signal.SIGKILL)
-    assert job.end() == 0, job.lines
-    errors = [line for line in job.lines if line.startswith("Error")]
+    assert job.end()[0] == 0, job.lines
+    errors = job.errors()
     assert len(errors) == 1
     # mpirun knows that it was killed; rank 0, that its connection is closed, may end the job before that.
     killed = rf"Error: rank 1 on host2 \(PID {rank}\) was killed by SIGKILL"
@@ -254,22 +230,19 @@ def test_a_rank_killed_on_another_host(hosts, launched):
 
 
 @pytest.mark.long
-def test_two_hosts_are_left_when_the_launcher_is_killed(hosts, launched):
-    job = on_hosts(hosts, launched, steps=100_000)
+def test_two_hosts_are_left_when_the_launcher_is_killed(hosts, training):
+    job = on_hosts(hosts, training, steps=100_000)
     job.line("step 15 of")
     job.process.kill()
-    until = time.monotonic() + LIMIT
-    while hosts.pids():
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    wait_until(lambda: not hosts.pids())
 
 
 @pytest.mark.long
-def test_a_signal_reaches_both_hosts(hosts, launched):
-    job = on_hosts(hosts, launched, steps=100_000)
+def test_a_signal_reaches_both_hosts(hosts, training):
+    job = on_hosts(hosts, training, steps=100_000)
     job.line("step 15 of")
     job.process.send_signal(signal.SIGTERM)
-    assert job.end() == 143
+    assert job.end()[0] == 143
     assert [line for line in job.lines if line.startswith("Stopped by SIGTERM after step ")]
     assert not [line for line in job.lines if "Error" in line]
     assert hosts.pids() == []

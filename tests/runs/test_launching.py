@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import os
 import re
 import signal
-import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -21,76 +22,42 @@ from mxgan.runs.launching.mpirun import find_mpirun, mpirun_command
 from mxgan.runs.launching.options import Options
 from mxgan.runs.launching.output import ErrorLines, Lines
 from mxgan.runs.launching.sessions import processes_of
-from tests.launched import all_gone
+from tests.launched import Launched
+from tests.processes import PATIENCE, all_gone, wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
-LIMIT = 60.0  # seconds for what must come
 DASHES = b"-" * 74 + b"\n"
 KILLED = b"prterun noticed that process rank 1 with PID 7 on node n2 exited on\nsignal 9 (Killed).\n"
 MEMORY = "; the kernel does that too when memory runs out"
 
 
-@pytest.fixture(scope="module")
-def mpi():
-    """The path of mpirun."""
-    try:
-        return find_mpirun(Options(2, []))
-    except RuntimeUnavailableError as error:
-        pytest.skip(str(error))
-
-
-class Launched:
-    """A launcher of `python -m tests.launched` whose ranks run `words`; call `close` at the end."""
-
-    def __init__(self, *words: str, ranks: int = 2, restarts: int = 0, run: object = "-") -> None:
-        command = [sys.executable, "-m", "tests.launched", "launch", str(ranks), str(restarts), str(run), *words]
-        self.process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
-
-    def pids(self, count: int = 2) -> list:
-        """The ids that the ranks have written."""
-        return [int(self.process.stdout.readline().split()[1]) for _ in range(count)]
-
-    def mpirun(self) -> int:
-        """The id of mpirun, which is that of its session too."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return int(children[0])
-
-    def end(self) -> tuple:
-        """(exit code, standard output, standard error) when it has ended."""
-        out, err = self.process.communicate(timeout=LIMIT)
-        return self.process.returncode, out, err.decode(errors="replace")
+def long(*values: object):
+    """Values of a parametrized test that takes long."""
+    return pytest.param(*values, marks=pytest.mark.long)
 
 
 @pytest.fixture
-def launched(mpi):
-    made = []
+def ranks(launched):
+    """Makes a `Launched` of ranks that are stand-ins."""
 
-    def start(*words: str, **options) -> Launched:
-        made.append(Launched(*words, **options))
-        return made[-1]
+    def start(*words: str, count: int = 2, restarts: int = 0, run: object = "-", **options) -> Launched:
+        command = [sys.executable, "-m", "tests.stand_ins", "launch", count, restarts, run, *words]
+        return launched(command, **options)
 
-    yield start
-    for each in made:
-        each.process.kill()
-        each.process.communicate()
+    return start
 
 
-def wait_for(happened) -> None:
-    until = time.monotonic() + LIMIT
-    while not happened():
-        assert time.monotonic() < until
-        time.sleep(0.02)
+def pids(job: Launched, count: int = 2) -> list:
+    """The ids that the ranks have written."""
+    return [int(job.line("pid ").split()[1]) for _ in range(count)]
 
 
-def test_output_passes_as_it_is(launched):
-    code, out, err = launched("lines", "20000").end()
+def mpirun_of(job: Launched) -> int:
+    """The id of mpirun, which is that of its session too."""
+    return int(Path(f"/proc/{job.process.pid}/task/{job.process.pid}/children").read_text().split()[0])
+
+
+def test_output_passes_as_it_is(ranks):
+    code, out, err = ranks("lines", "20000").end()
     assert code == 0
     lines = out.split(b"\n")
     assert [line for line in lines if line.startswith(b"line ")] == [b"line %d" % number for number in range(20000)]
@@ -101,8 +68,9 @@ def test_output_passes_as_it_is(launched):
     assert err.count("-" * 74) == 4
 
 
-def test_a_signal_to_a_rank_that_saves_is_no_fault(launched, tmp_path):
-    code, _, err = launched("stopped", run=tmp_path, restarts=2).end()
+@pytest.mark.long
+def test_a_signal_to_a_rank_that_saves_is_no_fault(ranks, tmp_path):
+    code, _, err = ranks("stopped", run=tmp_path, restarts=2).end()
     assert (code, err) == (143, "")
 
 
@@ -113,11 +81,11 @@ def test_a_signal_to_a_rank_that_saves_is_no_fault(launched, tmp_path):
         (["second_ends", "5"], 5, "Error: rank 1 ended with exit code 5.\n"),
         (["error", "it is broken"], 1, "Error: it is broken\n"),
         (["second_kills_itself", "SIGKILL"], 137, f"Error: rank 1 on HOST was killed by SIGKILL (9){MEMORY}.\n"),
-        (["second_kills_itself", "SIGSEGV"], 139, "Error: rank 1 on HOST was killed by SIGSEGV (11).\n"),
+        long(["second_kills_itself", "SIGSEGV"], 139, "Error: rank 1 on HOST was killed by SIGSEGV (11).\n"),
     ],
 )
-def test_a_fault_is_one_line(words, code, text, launched):
-    found, _, err = launched(*words).end()
+def test_a_fault_is_one_line(words, code, text, ranks):
+    found, _, err = ranks(*words).end()
     assert found == code
     assert without_place(err) == text
 
@@ -127,23 +95,24 @@ def without_place(text: str) -> str:
     return re.sub(r"on \S+( \(PID [0-9]+\))?", "on HOST", text)
 
 
-def test_abort_is_one_line(launched):
+@pytest.mark.long
+def test_abort_is_one_line(ranks):
     pytest.importorskip("mpi4py")
-    code, _, err = launched("aborts", "3").end()
+    code, _, err = ranks("aborts", "3").end()
     assert (code, without_place(err)) == (3, "Error: rank 1 on HOST ended the job by MPI_Abort, with code 3.\n")
 
 
-def test_more_ranks_than_cores(launched):
-    ranks = 2 * len(os.sched_getaffinity(0)) + 1
-    if ranks > 9:
-        pytest.skip(f"{ranks} processes are too many")
-    assert launched("both", "0", ranks=ranks).end()[0] == 0
+def test_more_ranks_than_cores(ranks):
+    count = 2 * len(os.sched_getaffinity(0)) + 1
+    if count > 9:
+        pytest.skip(f"{count} processes are too many")
+    assert ranks("both", "0", count=count).end()[0] == 0
 
 
-@pytest.mark.parametrize("name, as_told", [("SIGINT", "SIGINT"), ("SIGTERM", "SIGTERM"), ("SIGHUP", "SIGTERM")])
-def test_a_signal_lets_the_ranks_save(name, as_told, launched):
-    job = launched("training", "60")
-    pids, number = job.pids(), signal.Signals[name]
+@pytest.mark.parametrize("name, as_told", [("SIGINT", "SIGINT"), long("SIGTERM", "SIGTERM"), ("SIGHUP", "SIGTERM")])
+def test_a_signal_lets_the_ranks_save(name, as_told, ranks):
+    job = ranks("training", "60")
+    processes, number = pids(job), signal.Signals[name]
     job.process.send_signal(number)
     code, out, err = job.end()
     assert code == 128 + number
@@ -151,11 +120,11 @@ def test_a_signal_lets_the_ranks_save(name, as_told, launched):
     assert err.splitlines() == [
         "Ending after this step, to save. A second signal ends at once, and loses what is not saved."
     ]
-    assert all_gone(pids)
+    assert all_gone(processes)
 
 
-def test_a_signal_before_the_ranks_handle_it_ends_them(launched):
-    job = launched("second_ends_never")
+def test_a_signal_before_the_ranks_handle_it_ends_them(ranks):
+    job = ranks("second_ends_never")
     job.process.stdout.readline()
     job.process.send_signal(signal.SIGTERM)
     code, _, err = job.end()
@@ -163,49 +132,80 @@ def test_a_signal_before_the_ranks_handle_it_ends_them(launched):
     assert err.splitlines()[1:] == ["Ended at once; everything since the last save is lost."]
 
 
-def test_a_second_signal_ends_the_deaf(launched):
-    job = launched("deaf", "60")
-    pids = job.pids()
+def test_a_training_that_is_busy_is_ended_by_a_second_signal_alone(ranks, tmp_path):
+    job = ranks("deaf", "60", str(tmp_path), STAND_IN_PATIENCE="0.2")
+    for _ in range(2):
+        job.line("run folder: ")  # of each rank, which has set its handlers
     job.process.send_signal(signal.SIGINT)
-    assert b"Ending after" in job.process.stderr.readline()
+    assert b"A second signal ends at once" in job.process.stderr.readline()
     time.sleep(1.2)  # within a second it counts as the same press
+    assert len(job.ranks()) == 2
     job.process.send_signal(signal.SIGINT)
-    code, _, err = job.end()
+    code, out, err = job.end()
     assert (code, err) == (130, "Ended at once; everything since the last save is lost.\n")
-    assert all_gone(pids)
+    assert b"saved" not in out
+    assert not job.members()
 
 
-def test_ranks_end_with_a_launcher_that_is_killed(launched):
-    job = launched("deaf", "60")
-    pids, session = job.pids(), job.mpirun()
+def test_a_job_that_does_not_begin_is_ended_after_a_while(ranks):
+    job = ranks("deaf", "60", STAND_IN_PATIENCE="0.2")
+    pids(job)
+    job.process.send_signal(signal.SIGTERM)
+    code, _, err = job.end()
+    assert code == 143
+    assert "The job has not begun to train and not ended 0.2 s after SIGTERM." in err
+    assert not job.members()
+
+
+@pytest.mark.parametrize("merged", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_a_second_signal_ends_a_job_whose_output_waits_for_its_reader(merged, ranks):
+    job = ranks("floods", merged=merged)
+    held = [0, 0]
+
+    def is_full() -> bool:
+        time.sleep(0.3)
+        held.append(int.from_bytes(fcntl.ioctl(job.process.stdout, termios.FIONREAD, bytes(4)), sys.byteorder))
+        return 0 < held[-1] == held[-2] == held[-3]
+
+    wait_until(is_full)
+    job.process.send_signal(signal.SIGTERM)
+    time.sleep(1.2)
+    job.process.send_signal(signal.SIGTERM)
+    assert job.process.wait(PATIENCE) == 143
+    assert not job.members()
+
+
+def test_ranks_end_with_a_launcher_that_is_killed(ranks):
+    job = ranks("deaf", "60")
+    processes, session = pids(job), mpirun_of(job)
     job.process.kill()
-    wait_for(lambda: all_gone([*pids, session]))
+    wait_until(lambda: all_gone([*processes, session]))
 
 
-def test_ranks_end_with_an_mpirun_that_is_killed(launched):
-    job = launched("deaf", "60")
-    pids, session = job.pids(), job.mpirun()
-    assert set(pids) <= set(processes_of(session))
+def test_ranks_end_with_an_mpirun_that_is_killed(ranks):
+    job = ranks("deaf", "60")
+    processes, session = pids(job), mpirun_of(job)
+    assert set(processes) <= set(processes_of(session))
     os.kill(session, signal.SIGKILL)
     code, _, err = job.end()
     assert (code, err) == (137, f"Error: mpirun was killed by SIGKILL (9){MEMORY}.\n")
-    assert all_gone(pids)
+    assert all_gone(processes)
 
 
-def test_output_that_nobody_reads_any_more(launched):
-    job = launched("lines", "20000")
+def test_output_that_nobody_reads_any_more(ranks):
+    job = ranks("lines", "20000")
     job.process.stdout.readline()
     job.process.stdout.close()
-    assert job.process.wait(LIMIT) == 0
+    assert job.process.wait(PATIENCE) == 0
     err = job.process.stderr.read().decode(errors="replace")
     assert err.count("Standard output cannot be written (Broken pipe); the training continues.") == 1
 
 
-def test_restarts_continue_the_run(launched, tmp_path):
-    code, out, err = launched("fails_until", "2", "saves", run=tmp_path, restarts=3).end()
+def test_restarts_continue_the_run(ranks, tmp_path):
+    code, out, err = ranks("fails_until", "2", "saves", run=tmp_path, restarts=3).end()
     assert code == 0
     assert out.decode().splitlines() == [f"run folder: {tmp_path}; from step {step} to 9" for step in range(3)]
-    assert (tmp_path / "starts-1").read_text().splitlines() == ["", "--resume auto", "--resume auto"]
+    assert (tmp_path / "starts-1").read_text().splitlines() == ["first", "--resume auto 1", "--resume auto 2"]
     killed = f"Error: rank 1 on HOST was killed by SIGKILL (9){MEMORY}."
     assert without_place(err).splitlines() == [
         killed,
@@ -215,22 +215,31 @@ def test_restarts_continue_the_run(launched, tmp_path):
     ]
 
 
-def test_restarts_come_to_an_end(launched, tmp_path):
-    code, _, err = launched("fails_until", "9", "saves", run=tmp_path, restarts=1).end()
+@pytest.mark.long
+def test_restarts_come_to_an_end(ranks, tmp_path):
+    code, _, err = ranks("fails_until", "9", "saves", run=tmp_path, restarts=1).end()
     again = f"Continue with: mxgan launch -n 2 --restarts 1 -- train --resume {tmp_path}"
     assert code == 137
     assert without_place(err).splitlines()[-1] == f"Error: rank 1 on HOST was killed by SIGKILL (9){MEMORY}. {again}"
 
 
-def test_no_restart_for_the_same_failure_without_a_checkpoint(launched, tmp_path):
-    code, _, err = launched("fails_until", "9", "never", run=tmp_path, restarts=5).end()
+@pytest.mark.long
+def test_no_restart_for_the_same_failure_without_a_checkpoint(ranks, tmp_path):
+    code, _, err = ranks("fails_until", "9", "never", run=tmp_path, restarts=5).end()
     assert code == 137
     assert err.count("Restart ") == 1
     assert err.endswith("It is not started again: the same failure came twice without a new checkpoint.\n")
 
 
-def test_no_restart_of_a_call_that_is_refused(launched, tmp_path):
-    code, _, err = launched("both", "2", run=tmp_path, restarts=5).end()
+def test_a_restart_of_a_job_without_a_folder_continues_nothing(ranks, tmp_path):
+    code, out, err = ranks("refused", run=tmp_path, restarts=1).end()
+    assert code == 1
+    assert err.count("Restart 1 of 1") == 1
+    assert 2 <= out.count(b"\n") == out.splitlines().count(f"flags: {tmp_path}".encode())
+
+
+def test_no_restart_of_a_call_that_is_refused(ranks, tmp_path):
+    code, _, err = ranks("both", "2", run=tmp_path, restarts=5).end()
     assert code == 2
     assert re.fullmatch("Error: rank [01] ended with exit code 2[.]\n", err)
 
@@ -276,10 +285,22 @@ This is usually due to a failure of the network.
     assert read(DASHES, text, DASHES) == (b"", "the host 10.77.0.2 cannot be reached any more")
 
 
+def test_a_host_that_does_not_answer_is_named():
+    text = b"A daemon failed to report back after being spawned.\n\n  Local host:    vm\n  Remote host:   n3\n"
+    lines = Lines()
+    assert lines.pass_on(b"mine\n" + DASHES + text + DASHES + DASHES + b"a table\n" + DASHES) + lines.rest() == (
+        b"mine\n" + DASHES + b"a table\n" + DASHES
+    )
+    assert lines.banners.failure.sentence().startswith("the host n3 does not answer mpirun")
+    assert lines.banners.failure.sentence().endswith("; try ssh n3 true")
+
+
 def test_other_blocks_stay():
     unknown = DASHES + b"There are not enough slots available in the system\n" + DASHES
     assert read(unknown, b"after\n") == (unknown + b"after\n", None)
     assert read(unknown, unknown, DASHES, KILLED, DASHES)[0] == unknown + unknown
+    assert read(unknown, b"\0after\n")[0] == unknown + b"after\n"
+    assert read(unknown, b"\0", unknown, b"\0")[0] == unknown + unknown
     assert read(DASHES, b"prterun noticed that", b" the end is missing\n")[0].endswith(b"the end is missing\n")
     table = DASHES + b"prterun detected\n" + b"a line\n" * 100 + DASHES
     assert read(table)[0] == table
@@ -289,6 +310,9 @@ def test_errors_of_several_ranks_are_told_once():
     lines = ErrorLines()
     assert lines.pass_on(b"Error: a\nb\nError: a\nError: c\n") == b"Error: a\nb\nError: c\n"
     assert lines.error == "Error: a"
+    after = ErrorLines()
+    assert after.pass_on(DASHES + b"a table\n" + DASHES + b"\0Error: a\n").endswith(b"-\nError: a\n")
+    assert after.error == "Error: a"
     assert lines.pass_on(b" 10%|#\r 20%|##\r") == b" 10%|#\r 20%|##\r"
     assert lines.pass_on(b"Ended at once; all is lost.\n")
     lines.stopping = True
@@ -362,7 +386,10 @@ def test_mpirun_that_is_missing(monkeypatch, tmp_path):
     pytest.importorskip("mpi4py")
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RuntimeUnavailableError, match=r'in PATH. pip install "mxgan\[mpi\]"'):
+    with pytest.raises(
+        RuntimeUnavailableError,
+        match=r"in PATH. Install mpi4py and Open MPI: pip install '\.\[mpi\]' in a clone of mxgan",
+    ):
         find_mpirun(Options(2, []))
     with pytest.raises(ArgumentError, match="no_mpirun cannot be run"):
         find_mpirun(Options(2, [], mpirun=str(tmp_path / "no_mpirun")))

@@ -77,6 +77,14 @@ def test_a_finished_run_is_told_once(whole):
 
 
 @pytest.mark.long
+def test_a_folder_in_use_is_told_without_a_rank(whole):
+    folder, _ = whole
+    said = train(2, folder, 6, ema=0.9)
+    assert said.returncode == 1
+    assert next(line for line in said.stderr.splitlines() if "rror" in line).startswith(f"Error: {folder} exists and")
+
+
+@pytest.mark.long
 def test_resume_auto_of_a_finished_run_does_nothing(whole):
     folder, _ = whole
     said = train(2, folder, 6, "--resume", "auto", checkpoint_every=3, ema=0.9)
@@ -87,7 +95,11 @@ def test_resume_auto_of_a_finished_run_does_nothing(whole):
 @pytest.mark.parametrize(
     "flags, code, words",
     [
-        ({"batch_size": 7}, 2, "batch_size is 7, which 2 ranks cannot share evenly; give a multiple of 2, such as 8."),
+        (
+            {"batch_size": 7},
+            2,
+            "batch_size is 7, which 2 ranks cannot share evenly. Give a multiple of 2, such as 6",
+        ),
         pytest.param({"dataset": "folder", "data_dir": "/nowhere"}, 1, "/nowhere", marks=pytest.mark.long),
         pytest.param({"recipe": "dcgam"}, 2, "unknown recipe 'dcgam'; did you mean", marks=pytest.mark.long),
     ],
@@ -122,6 +134,7 @@ def test_a_signal_to_one_rank_ends_all_after_the_same_step_and_saves(tmp_path):
     step, faults = checkpoint_faults(folder)
     assert faults == []
     assert f"Stopped by SIGTERM after step {step}, and saved." in out
+    assert f"\n  mxgan launch -n 2 -- train --resume {folder}\n" in out
     assert history(folder)[-1]["step"] == step
 
 

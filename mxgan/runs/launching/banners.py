@@ -1,4 +1,4 @@
-"""What mpirun tells on standard error of a rank that failed, read and turned into one sentence.
+"""What mpirun tells of a rank or a host that failed, read and turned into one sentence.
 
 Open MPI 5 and its launcher PRRTE write blocks between lines of dashes. Those of a rank that failed are read and not
 passed on, since several of them come for one fault; all others are passed on as they are.
@@ -12,10 +12,10 @@ from typing import NamedTuple, Optional
 
 __all__ = ["Banners", "Failure", "signal_in_words"]
 
-_DASHES = re.compile(rb"[\s\0]*-{50,}\s*")  # PRRTE writes a zero byte after a block
+_DASHES = re.compile(rb"[\s\0]*-{50,}\s*")  # PRRTE writes a zero byte after a block on standard error
 _BEGIN = re.compile(
     rb"(prterun|mpirun|mpiexec|prte) (noticed|detected|has exited)|MPI_ABORT was invoked|Primary job  ?terminated"
-    rb"|PR[RT]+E has lost communication|An MPI communication peer process"
+    rb"|PR[RT]+E has lost communication|A daemon failed to report back|An MPI communication peer process"
 )
 # Single lines that come with such blocks, or mean nothing.
 _NOISE = re.compile(
@@ -34,6 +34,7 @@ _ENDED = re.compile(
 _LEFT = re.compile(rf"{_PROGRAM} has exited due to process rank (\d+) with PID \d+ on node (\S+) (calling|exiting)")
 _ABORT = re.compile(r"MPI_ABORT was invoked on rank (\d+) .*?Errorcode: (\d+)")
 _PEER = re.compile(r"communication peer process has unexpectedly disconnected.* Peer host: (\S+)")
+_UNREACHED = re.compile(r"A daemon failed to report back.* Remote host: (\S+)")
 _LOST = re.compile(r"has lost communication with a remote daemon.*Remote daemon: \S+ on node (\S+)")
 
 
@@ -56,7 +57,7 @@ class Failure(NamedTuple):
 
 
 class Banners:
-    """The lines of standard error, one after another.
+    """The lines of standard error, or of standard output before a rank begins, one after another.
 
     Attributes
     ----------
@@ -78,9 +79,9 @@ class Banners:
         self._held.append(line)
         if _DASHES.fullmatch(line):
             if len(self._held) == 2:  # the end of one block that was not known, and the begin of another
-                self._held = [line]
+                before, self._held = self._held[0], [line.lstrip(b"\0")]
                 self.passed_on = True
-                return line
+                return before
             return self._ended()
         if len(self._held) == 2 and not _BEGIN.match(line.lstrip()):
             self.passed_on = True
@@ -122,8 +123,9 @@ class Banners:
             self.failure = self.failure._replace(who=found.who)  # MPI_ABORT tells no host; the block after it does
 
     def _released(self) -> bytes:
-        held, self._held = b"".join(self._held), []
-        return held
+        """What is held, without the zero byte after the block that may have ended in its first line."""
+        first, rest, self._held = self._held[:1], b"".join(self._held[1:]), []
+        return b"".join(first) + rest.lstrip(b"\0")
 
 
 def _failure_in(text: str) -> Optional[tuple]:
@@ -132,7 +134,7 @@ def _failure_in(text: str) -> Optional[tuple]:
     A rank that is gone is the cause. That others cannot reach it, and that one of these ends the job, follows from it.
     """
     killed, ended, left = _KILLED.search(text), _ENDED.search(text), _LEFT.search(text)
-    abort, lost, peer = _ABORT.search(text), _LOST.search(text), _PEER.search(text)
+    abort, lost, peer, unreached = (each.search(text) for each in (_ABORT, _LOST, _PEER, _UNREACHED))
     if killed:
         rank, pid, host, number = killed.groups()
         return 4, Failure(
@@ -140,6 +142,9 @@ def _failure_in(text: str) -> Optional[tuple]:
         )
     if ended:
         return 4, Failure(f"rank {ended[1]}", f"ended with exit code {ended[2]}", int(ended[1]))
+    if unreached:
+        how = "does not answer mpirun: ssh fails, Open MPI is missing there, or a firewall stands between"
+        return 3, Failure(f"the host {unreached[1]}", f"{how}; try ssh {unreached[1]} true")
     if lost:
         return 3, Failure(f"the host {lost[1]}", "cannot be reached any more")
     if peer:

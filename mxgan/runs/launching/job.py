@@ -19,7 +19,7 @@ from mxgan.runtime.parents import program_of
 __all__ = ["Ending", "Job"]
 
 LOOK = 0.05  # seconds between two looks at mpirun
-PATIENCE = 25.0  # seconds in which a job must have saved and ended after a signal
+PATIENCE = 25.0  # seconds in which a job that has not begun to train must have ended after a signal
 AFTER_FAILURE = 8.0  # seconds in which mpirun must have ended after it has told that a rank failed
 MORE_PATIENCE = 5.0  # seconds in which mpirun must have ended its ranks after SIGTERM
 LAST_LINES = 10.0  # seconds in which the output must come to its end after the job
@@ -72,18 +72,32 @@ class Job:
         self._lines, self._errors = Lines(), ErrorLines()
         self._mpirun: Optional[int] = None  # its process, as long as its id is not free again
         self._has_failed = False  # by what mpirun has told
+        self._forwarded_early = False  # a signal of the user before the training has begun
         self._end_by = float("inf")
 
     def stop(self, name: str) -> None:
-        """Let the ranks save and end; for a handler of signals. mpirun forwards what stands for it: FORWARDED."""
+        """Let the ranks save and end; for a handler of signals. mpirun forwards what stands for it: FORWARDED.
+
+        A training takes as long as its step, evaluation or save; ranks that hang are ended by their own watch. A job
+        that has not begun to train has nothing to save, and little time.
+        """
         self.stopping = name
         self._errors.stopping = True
-        self._end_by = time.monotonic() + PATIENCE
+        if self._lines.run is None:
+            self._forwarded_early = True
+            self._end_by = time.monotonic() + PATIENCE
+        self._forward()
+
+    def _forward(self) -> None:
         if self._mpirun is not None:
-            os.kill(self._mpirun, signal.SIGUSR1 if name == "SIGINT" else signal.SIGUSR2)
+            os.kill(self._mpirun, signal.SIGUSR1 if self.stopping == "SIGINT" else signal.SIGUSR2)
 
     def run(self) -> Ending:
-        """Run the job to its end. On any exception, as KeyboardInterrupt of a second signal, it is ended at once."""
+        """Run the job to its end.
+
+        On any exception, as KeyboardInterrupt of a second signal, it is ended at once, and its output is no longer
+        passed on.
+        """
         process = subprocess.Popen(
             program_of(self._command),
             stdin=subprocess.DEVNULL,
@@ -101,6 +115,8 @@ class Job:
             try:
                 self._wait(readable)
             except BaseException:
+                out.mute()
+                err.mute()
                 self._end(readable)
                 raise
             finally:
@@ -117,14 +133,21 @@ class Job:
             self.stop(self.stopping)
         while not self._has_ended():
             if time.monotonic() > self._end_by:
-                if self.stopping:
-                    self._tell(f"The job has not ended {PATIENCE:g} s after {self.stopping}.")
+                if self._forwarded_early and not self._has_failed:
+                    self._tell(f"The job has not begun to train and not ended {PATIENCE:g} s after {self.stopping}.")
                 self._end(readable)
                 return
-            if self._errors.banners.failure and not self._has_failed:
+            if self._forwarded_early and self._lines.run:
+                self._forwarded_early = False
+                self._end_by = self._end_by if self._has_failed else float("inf")
+                self._forward()  # mpirun may have had no ranks when the first one came
+            if self._failure() and not self._has_failed:
                 self._has_failed = True  # mpirun may still wait for hosts that it cannot reach any more
                 self._end_by = min(self._end_by, time.monotonic() + AFTER_FAILURE)
             _pass_on(readable, LOOK)
+
+    def _failure(self) -> Optional[Failure]:
+        return self._errors.banners.failure or self._lines.banners.failure
 
     def _has_ended(self) -> bool:
         """Whether mpirun has ended; its id is not free yet, since nobody has waited for it."""
@@ -144,17 +167,17 @@ class Job:
         self._tell(f"Standard output cannot be written ({reason}); the training continues.")
 
     def _ending(self, code: int) -> Ending:
-        banners = self._errors.banners
-        if banners.failure and not self.stopping:
+        failure = self._failure()
+        if failure and not self.stopping:
             code = max(code, 1)  # 0: mpirun has lost a host; below 0: it was ended here
         killed = code < 0
         return Ending(
             exit_code_after(-code) if killed else code,
             -code if killed else None,
-            banners.failure,
+            failure,
             self._errors.error,
             self._lines.run,
-            banners.passed_on,
+            self._errors.banners.passed_on,
             self._lines.stopped,
         )
 

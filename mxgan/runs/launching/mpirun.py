@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mxgan.errors import ArgumentError, RuntimeUnavailableError, first_line
-from mxgan.runs.launching.options import Options
+from mxgan.runs.launching.options import LAUNCHED, RESTARTED, Options
 
-__all__ = ["environment_of_ranks", "find_mpirun", "is_one_machine", "mpirun_command", "program"]
+__all__ = ["environment_of_ranks", "find_mpirun", "further_words", "is_one_machine", "mpirun_command", "program"]
 
-INSTALL = 'pip install "mxgan[mpi]", which brings mpi4py and Open MPI'
+INSTALL = "Install mpi4py and Open MPI: pip install '.[mpi]' in a clone of mxgan"
 PATIENCE = 60.0  # seconds in which mpirun must tell its version
 # Variables by which a scheduler names the hosts that it has allotted; Open MPI reads them.
 SCHEDULERS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
@@ -68,7 +68,7 @@ def mpirun_command(mpirun: str, options: Options, ranks: Sequence[str], environm
     ----------
     environment : that of mpirun. Ranks on this machine have it; others get what begins with PASSED_ON.
     """
-    further = [word for option in options.mpirun_options for word in shlex.split(option)]
+    further = further_words(options)
     words = [mpirun, "-n", str(options.ranks)]
     if os.geteuid() == 0:
         words.append("--allow-run-as-root")  # Open MPI refuses root without it; the user has chosen root already
@@ -90,14 +90,32 @@ def mpirun_command(mpirun: str, options: Options, ranks: Sequence[str], environm
 
 def is_one_machine(options: Options) -> bool:
     """Whether the ranks can only be on this machine, and where they go is not decided by the user."""
-    given = {word for option in options.mpirun_options for word in shlex.split(option)}
-    decided = given & {"--map-by", "--host", "-H", "--hostfile", "--machinefile", "--rankfile"}
+    decided = set(further_words(options)) & {"--map-by", "--host", "-H", "--hostfile", "--machinefile", "--rankfile"}
     return not (options.hosts or decided or any(name in os.environ for name in SCHEDULERS))
 
 
-def environment_of_ranks() -> dict:
-    """The environment of mpirun and of the ranks: this one, with output that is not held back."""
-    return {**os.environ, "PYTHONUNBUFFERED": "1"}
+def further_words(options: Options) -> list:
+    """The words of --mpirun-option; ArgumentError for what a shell would not take apart."""
+    words = []
+    for option in options.mpirun_options:
+        try:
+            words += shlex.split(option)
+        except ValueError as error:
+            raise ArgumentError(
+                f"--mpirun-option {option!r} is not written as for a shell ({first_line(error)}). Close each quotation "
+                "in it, or put a backslash before the quotation mark."
+            ) from error
+    return words
+
+
+def environment_of_ranks(options: Options, restarts: int = 0) -> dict:
+    """The environment of mpirun and of the ranks: this one, with output that is not held back, and see options.py.
+
+    `restarts` is how often the job has been started again.
+    """
+    inherited = {name: value for name, value in os.environ.items() if name != RESTARTED}
+    restarted = {RESTARTED: str(restarts)} if restarts else {}
+    return {**inherited, "PYTHONUNBUFFERED": "1", LAUNCHED: options.command(), **restarted}
 
 
 def program() -> list:

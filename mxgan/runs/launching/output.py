@@ -23,23 +23,29 @@ class Lines:
     Attributes
     ----------
     run : the run folder that the training has told; None before. stopped : whether it has told that it was stopped.
+    banners : what mpirun has told here, which it does before it starts the ranks: that a host does not answer.
     """
 
     def __init__(self) -> None:
+        self.banners = Banners()
         self.run: Optional[str] = None
         self.stopped = False
 
     def pass_on(self, lines: bytes) -> bytes:
-        """What is to be shown after these lines: all of them."""
+        """What is to be shown after these lines: all of those of the ranks."""
         self.stopped = self.stopped or bool(_STOPPED.search(lines))
-        found = None if self.run else _RUN.search(lines)
+        if self.run:
+            return lines
+        found = _RUN.search(lines)
+        shown = b"".join(map(self.banners.pass_on, _LINE.findall(lines) or [lines]))
         if found:
             self.run = os.fsdecode(found[1])
-        return lines
+            shown += self.banners.rest()
+        return shown
 
     def rest(self) -> bytes:
-        """What is still held back, at the end: nothing."""
-        return b""
+        """What is still held back, at the end."""
+        return self.banners.rest()
 
 
 class ErrorLines:
@@ -68,11 +74,12 @@ class ErrorLines:
     def _one(self, line: bytes) -> bytes:
         if self.stopping and line.startswith((b"Ending after this step", b"Ended at once")):
             return b""
-        if line.startswith(b"Error: "):
-            if line in self._errors:  # several ranks have the same one
+        told = line.lstrip(b"\0")  # that of a block before it
+        if told.startswith(b"Error: "):
+            if told in self._errors:  # several ranks have the same one
                 return b""
-            self._errors.add(line)
-            self.error = self.error or line.decode("utf-8", "replace").strip()
+            self._errors.add(told)
+            self.error = self.error or told.decode("utf-8", "replace").strip()
         return self.banners.pass_on(line)
 
 
@@ -81,7 +88,7 @@ class Passed:
 
     Parameters
     ----------
-    lines : `Lines` or `ErrorLines`. stream : a binary stream.
+    lines : `Lines` or `ErrorLines`. stream : an open file of the system; what it holds back is written first.
     failed : called once with the reason when the stream takes no more; the pipe is then read on, so that the job does
         not wait for it.
     """
@@ -109,12 +116,17 @@ class Passed:
         self._held = b""
         self.pipe.close()
 
+    def mute(self) -> None:
+        """Pass nothing on any more: whoever reads the stream may have stopped, and a write would wait for that."""
+        self._open = False
+
     def _write(self, text: bytes) -> None:
         if not text or not self._open:
             return
         try:
-            self._stream.write(text)
             self._stream.flush()
+            while text:  # not by the stream: what a signal keeps from being written would wait in it for the end
+                text = text[os.write(self._stream.fileno(), text) :]
         except (OSError, ValueError) as error:  # a closed pipe, a full disk; ValueError: it was closed
             self._open = False
             self._failed(getattr(error, "strerror", None) or "it is closed")

@@ -32,7 +32,7 @@ class Launch:
     ----------
     options : what the user has given.
     run : the run folder, as far as the flags of the training name it.
-    job_of : the flags of a training → its `Job`.
+    job_of : the flags of a training, and the number of restarts before it → its `Job`.
     tell : gets lines for the user.
 
     Attributes
@@ -55,7 +55,7 @@ class Launch:
         """Run the job, and again as often as it may be restarted; the exit code."""
         flags, before = list(self._options.flags), None
         for restarts in range(self._options.restarts + 1):
-            ending = self._once(flags)
+            ending = self._once(flags, restarts)
             if self.stopping:
                 return self._stopped(ending)
             if ending.code == 0 or (ending.stopped and not ending.error):
@@ -69,11 +69,11 @@ class Launch:
             if not again:
                 return ending.code
             self._tell(f"Restart {restarts + 1} of {self._options.restarts}: {self._place(fault.checkpoint)}")
-            flags, before = self._again(flags), fault
+            flags, before = _again(flags, ending), fault
         return ending.code
 
-    def _once(self, flags: list) -> Ending:
-        self._job = self._job_of(flags)
+    def _once(self, flags: list, restarts: int) -> Ending:
+        self._job = self._job_of(flags, restarts)
         if self.stopping:  # the signal came between two jobs
             return Ending(exit_code_after(signal.Signals[self.stopping]))
         ending = self._job.run()
@@ -87,11 +87,6 @@ class Launch:
         if ending.code not in map(exit_code_after, FORWARDED.values()):
             self._tell("Ended at once; everything since the last save is lost.")
         return exit_code_after(signal.Signals[self.stopping])
-
-    def _again(self, flags: list) -> list:
-        """The flags that continue the run of these flags."""
-        resumes = any(flag == "--resume" or flag.startswith("--resume=") for flag in flags)
-        return flags if resumes else [*flags, "--resume", "auto"]
 
     def _checkpoint(self) -> Optional[int]:
         """The step of the run's newest checkpoint; None without one."""
@@ -111,6 +106,16 @@ class Launch:
             remedy = f" Continue with: {self._options.again(self._run)}"
         above = " What it says is above." if ending.explained and ending.failure is None else ""
         self._tell(f"Error: {_text(ending, pid=True)}.{above}{remedy}")
+
+
+def _again(flags: list, ending: Ending) -> list:
+    """The flags that continue the run of these flags.
+
+    A job that has told an error before it told its run folder may have no run there, and must not continue another's.
+    """
+    resumes = any(flag == "--resume" or flag.startswith("--resume=") for flag in flags)
+    has_run = ending.run or not ending.error  # it told the folder, or was killed
+    return [*flags, "--resume", "auto"] if has_run and not resumes else flags
 
 
 def _text(ending: Ending, pid: bool = False) -> str:

@@ -15,7 +15,6 @@ from typing import Any, Optional
 import numpy as np
 
 from mxgan.errors import (
-    ArgumentError,
     DivergedError,
     MXGANError,
     RankError,
@@ -27,6 +26,7 @@ from mxgan.errors import (
 )
 from mxgan.runtime.mpi import World, world
 from mxgan.runtime.rank_limits import limited
+from mxgan.training.parallel.shares import share_of
 from mxgan.training.parallel.watch import Watch
 
 __all__ = ["ALONE", "MPIRanks", "Ranks", "all_ranks"]
@@ -142,13 +142,7 @@ class MPIRanks(Ranks):
         return self._communicators[user]
 
     def rows(self, batch_size: int) -> slice:
-        share, rest = divmod(batch_size, self.size)
-        if rest or not share:
-            near = max(1, round(batch_size / self.size)) * self.size
-            raise ArgumentError(
-                f"batch_size is {batch_size}, which {self.size} ranks cannot share evenly; give a multiple of "
-                f"{self.size}, such as {near}."
-            )
+        share = share_of(batch_size, self.size)
         return slice(self.rank * share, (self.rank + 1) * share)
 
     def wait(self, request) -> None:

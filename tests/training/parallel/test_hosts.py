@@ -5,28 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.namespaces import NoHostsError, two_hosts
+from tests.processes import wait_until
 from tests.ranks import mpirun, run_ranks
 from tests.support import gone_within
 from tests.tiny_run import checkpoint_faults, contents, differences, environment, history, tiny_flags
 
 PATIENCE = 120.0
 TRAIN = "import runpy, sys; sys.argv[0] = 'mxgan'; runpy.run_module('mxgan', run_name='__main__')"
-
-
-@pytest.fixture
-def hosts(tmp_path):
-    """Two hosts with a link of 1 Gbit/s; where they cannot be made the test is skipped with the reason."""
-    try:
-        with two_hosts(tmp_path) as made:
-            yield made
-    except NoHostsError as error:
-        pytest.skip(str(error))
 
 
 def command_on(hosts, flags: list) -> list:
@@ -90,13 +80,6 @@ def test_a_cable_that_is_pulled_ends_the_job_on_both_hosts(hosts, tmp_path):
     assert [("host2" in line) for line in errors] == [True], errors
     newest, faults = checkpoint_faults(run)
     assert (newest >= 100, faults) == (True, [])
-
-
-def wait_until(happened) -> None:
-    until = time.monotonic() + PATIENCE
-    while not happened():
-        assert time.monotonic() < until
-        time.sleep(0.1)
 
 
 def test_hosts_have_names_disks_and_a_link_of_their_own(hosts):
