@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from tests.rank_jobs import errors_in
 from tests.ranks import run_ranks
 
 TRAIN = """
@@ -55,5 +56,4 @@ def test_an_error_is_told_once_though_the_exit_takes_long():
     """
     result = run_ranks(2, text)
     assert result.returncode == 1
-    lines = [line.lstrip(" \0") for line in result.stderr.splitlines() if line.lstrip(" \0").startswith("Error")]
-    assert lines == [f"Error: rank 0 on {socket.gethostname()}: OSError: no room"]
+    assert errors_in(result.stderr) == [f"Error: rank 0 on {socket.gethostname()}: OSError: no room"]
