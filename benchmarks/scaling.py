@@ -87,8 +87,12 @@ def measure(widths: Sequence[int], size: int, rates: Sequence[float], rounds: in
         for compression in (None, "bf16"):
             for place in map(Place, (None, *rates)):
                 settings = {"width": width, "size": size, "compression": compression, "rounds": rounds}
-                with nullcontext() if place.gbit is None else tempfile.TemporaryDirectory() as folder:
-                    told = measured_together(place, settings, Path(folder or "."))
+                try:
+                    with nullcontext() if place.gbit is None else tempfile.TemporaryDirectory() as folder:
+                        told = measured_together(place, settings, Path(folder or "."))
+                except NoHostsError as error:
+                    click.echo(f"{place.name} is left out: {error}.", err=True)
+                    continue
                 found["together"].append({"width": width, "compression": compression, "gbit": place.gbit, **told})
     return found
 
@@ -168,10 +172,7 @@ def main(rounds, widths, size, rates, output, again, plot, page, busy) -> None:
     elif busy_cpus() > LOAD_ALLOWED and not busy:
         raise click.ClickException("other programs are running. Wait, or give --busy.")
     else:
-        try:
-            found = {"machine": describe(), "size": size, **measure(widths, size, rates, rounds)}
-        except NoHostsError as error:
-            raise click.ClickException(f"{error}.") from error
+        found = {"machine": describe(), "size": size, **measure(widths, size, rates, rounds)}
         Path(output).write_text(json.dumps(found, indent=1) + "\n")
     width = found["together"][0]["width"]
     model = works(found, width)

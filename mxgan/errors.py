@@ -148,12 +148,24 @@ class DivergedError(MXGANError):
     layer : the parameter or output that is not finite; if there are several, the one nearest the loss.
     what : the values that are not finite, in a few words.
     remedy : the checkpoint to go back to, if one is left, and what to do.
+    order : the place of these values in the order in which a step computes them, from 0.
+    where : the ranks on which they are not finite, if they are finite on others: "on rank 1 (HOST)".
     """
 
-    def __init__(self, step: Optional[int], network: str, layer: str, what: str, remedy: str = "") -> None:
+    def __init__(
+        self,
+        step: Optional[int],
+        network: str,
+        layer: str,
+        what: str,
+        remedy: str = "",
+        order: int = 0,
+        where: str = "",
+    ) -> None:
         self.step, self.network, self.layer, self.what = step, network, layer, what
+        self.order, self.where = order, where
         when = f"in step {step}" if step else "before the first step"
-        super().__init__(f"training has diverged: {when} {what} not finite.", remedy)
+        super().__init__(f"training has diverged: {when} {what} not finite{f' {where}' if where else ''}.", remedy)
 
 
 class RankError(MXGANError):

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import random
 import re
+import signal
 import socket
 from typing import NamedTuple, Optional
 
 from tests.rank_jobs import errors_in, without_banners
 
-__all__ = ["REFUSED", "ROUND", "TO_LAUNCHER", "Fault", "draw_faults", "judged"]
+__all__ = ["REFUSED", "ROUND", "TO_LAUNCHER", "Fault", "codes_of", "draw_faults", "judged", "stopped_at"]
 
-# One round of 20: (kind, when).
+# One round of 22: (kind, when).
 ROUND = (
     ("kill", "startup"), ("kill", "training"), ("kill", "save"), ("kill", "save"),
     ("stop", "startup"), ("stop", "training"), ("stop", "save"),
     ("raise", "step"), ("raise", "step"), ("nan", "step"), ("nan", "step"), ("hold", "step"),
     ("slow", "step"), ("slow", "step"), ("disk", "training"),
     ("interrupt", "training"), ("terminate", "training"),
-    ("data", "start"), ("code", "start"), ("setting", "start"),
+    ("data", "start"), ("code", "start"), ("setting", "start"), ("norm", "start"), ("batch", "start"),
 )  # fmt: skip
-REFUSED = ("data", "code", "setting")
+REFUSED = ("data", "code", "setting", "norm", "batch")
 BY_LAUNCH = ("kill", "stop", "raise", "hold", "interrupt", "terminate")
 TO_LAUNCHER = ("interrupt", "terminate")
 HERE = socket.gethostname()
@@ -29,12 +30,16 @@ SAID = {
     "stop": r"rank {rank} on {host}: no sign of life for 15 s",
     "hold": r"rank {rank} on {host}: no sign of life for 15 s",
     "raise": r"rank {rank} on {host}: .*no luck in step",
-    "nan": r"training has diverged: in step",
+    "nan": r"training has diverged: in step .* on rank {rank} \({host}\)",
     "disk": r"rank 0 on {host}: .*(No space left|disk full|File too large)",
-    "data": r"rank 1 on {host} .*rank 0 on {host}|rank 0 on {host} .*rank 1 on {host}",
-    "code": r"rank 1 on {host} .*rank 0 on {host}|rank 0 on {host} .*rank 1 on {host}",
-    "setting": r"rank 1 on {host} .*seed.*rank 0 on {host}|rank 0 on {host} .*seed.*rank 1 on {host}",
+    "data": r"rank 1 on {host} has .*rank 0 on {host}",
+    "code": r"rank 1 on {host} has code .*rank 0 on {host}",
+    "setting": r"rank 1 on {host} has seed 2, and rank 0 on {host} has 1",
+    "norm": r"rank 1 on {host} has sync_batch_norm True, and rank 0 on {host} has False",
+    "batch": r"rank 1 on {host} has recipe\.batch_size 24, and rank 0 on {host} has 12",
 }
+KILLED = 128 + signal.SIGKILL
+CODES = {"kill": KILLED, "interrupt": 130, "terminate": 143, **dict.fromkeys(REFUSED, 2)}  # of others 1
 
 # Before a rank has begun, only another one may be there to say that it waits.
 SAID_AT_BEGIN = (
@@ -64,7 +69,7 @@ class Fault(NamedTuple):
 
 
 def draw_faults(count: int, seed: int, through: str = "both", only: Optional[str] = None) -> list:
-    """The faults to come, in an order and at times drawn from the seed; each round of 20 has each kind as often."""
+    """The faults to come, in an order and at times drawn from the seed; each round of 22 has each kind as often."""
     draw, found = random.Random(seed), []
     kinds = [each for each in ROUND if only in (None, each[0])]
     while len(found) < count:
@@ -75,6 +80,22 @@ def draw_faults(count: int, seed: int, through: str = "both", only: Optional[str
             by_launch = kind in BY_LAUNCH and {"mpirun": False, "launch": True, "both": draw.random() < 0.5}[through]
             found.append(Fault(kind, when, ranks, rank, draw.random(), seconds, by_launch))
     return found[:count]
+
+
+def codes_of(fault: Fault) -> set:
+    """The exit codes that a job may have after this fault, if it is not started again."""
+    if fault.kind in TO_LAUNCHER and not fault.by_launch:
+        return {1}  # mpirun's own after a signal
+    if (fault.kind, fault.when) == ("stop", "startup"):  # a rank that waits for MPI to begin is killed
+        return {1, KILLED}
+    return {CODES.get(fault.kind, 1)}
+
+
+def stopped_at(output: str, fault: Fault) -> Optional[int]:
+    """The step after which a job has saved on a signal to its launcher, by what it said; None if it did not say so."""
+    name = {"interrupt": "SIGINT", "terminate": "SIGTERM"}[fault.kind]
+    found = re.search(rf"^Stopped by {name} after step ([0-9]+), and saved", output, re.MULTILINE)
+    return int(found[1]) if found else None
 
 
 def judged(errors: str, fault: Fault) -> tuple:

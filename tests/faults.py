@@ -5,10 +5,12 @@
     python -m tests.faults [--faults 60] [--seed 0] [--steps 80] [--through mpirun|launch|both] [--only KIND]
 
 Faults are drawn from the seed: a rank is killed (at its start, in training, in a save), stopped, raises an exception,
-has NaN, keeps Python's lock; rank 0 has a full disk; a rank has other data, other code, another setting; the launcher
-gets SIGINT or SIGTERM; and a rank that is slow for some seconds, which is no fault. After each the job must end within
-30 s, with one line that says which rank and why, and no process may be left; the newest checkpoint must be whole, and
-the run, started again, must end in the bits of an undisturbed run of as many ranks. Ends with 1 where one did not.
+has NaN, keeps Python's lock; rank 0 has a full disk; a rank has other data, other code, another setting (seed,
+--sync-batch-norm, --batch-size); the launcher gets SIGINT or SIGTERM; and a rank that is slow for some seconds, which
+is no fault. After each the job must end within 30 s, with the exit code of this fault (one that `mxgan launch` starts
+again has none), with one line that says which rank and why; no process may be left; `mxgan launch` must have saved on a
+signal. The newest checkpoint must be whole, and the run, started again, must end in the bits of an undisturbed run of
+as many ranks. Ends with 1 where one did not.
 """
 
 from __future__ import annotations
@@ -28,14 +30,14 @@ import click
 
 from mxgan.errors import MXGANError
 from mxgan.training.checkpoint import read_state
-from tests.fault_kinds import REFUSED, ROUND, TO_LAUNCHER, Fault, draw_faults, judged
+from tests.fault_kinds import REFUSED, ROUND, TO_LAUNCHER, Fault, codes_of, draw_faults, judged, stopped_at
 from tests.rank_jobs import RankJob, alike, fill, room, unlike, without_banners
 from tests.tiny_run import PATIENCE, ROOT, checkpoint_faults, contents, differences, tiny_flags
 
 LIMIT = 30.0  # seconds from a fault to the end of the job
 EVERY = {"log_every": 5, "sample_every": 40, "checkpoint_every": 5, "keep": 3, "batch_size": 12}
 SAVE_SECONDS = 0.01  # of the network here, about
-CODES = {"interrupt": 130, "terminate": 143}  # of mxgan launch
+BEGIN = "20"  # seconds for which a rank may wait for one that is stopped before it has begun
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "interrupt": signal.SIGINT, "terminate": signal.SIGTERM}
 INSIDE = {"raise": "raise", "nan": "nan", "hold": "hold", "slow": "sleep", "disk": "disk"}  # kind → that of rank_fault/
 
@@ -106,7 +108,9 @@ class Faults:
         return self._refused(job, outcome) if fault.kind in REFUSED else self._continued(job, outcome)
 
     def _variables(self, fault: Fault, marker: Path) -> dict:
-        """The environment that has the fault happen inside a rank."""
+        """The environment that has the fault happen inside a rank, or that makes it one in time."""
+        if fault.when == "startup":
+            return {"MXGAN_RANK_BEGIN": BEGIN}
         if fault.when != "step":
             return {}
         told = {"kind": INSIDE[fault.kind], "rank": fault.rank, "step": int(fault.fraction * (self._steps - 1))}
@@ -157,9 +161,11 @@ class Faults:
         if fault.restarts:
             return ended - moment, self._end(job, fault.ranks)
         code, left = job.process.wait(PATIENCE), job.members()
-        wrong = (code != CODES[fault.kind]) if fault.by_launch else (code == 0)
-        problems = [f"its exit code is {code}"] * wrong + [f"{len(left)} other processes are left"] * bool(left)
-        return ended - moment, problems
+        if fault.kind == "disk" and code == 0:  # full only after the last save, if the run is whole
+            _need(bool(self._end(job, fault.ranks)))
+        problems = [f"its exit code is {code}, and not of {codes_of(fault)}"] * (code not in codes_of(fault))
+        problems += [f"{len(left)} other processes are left"] * bool(left)
+        return ended - moment, problems + (_unsaved(job, fault) if fault.kind in TO_LAUNCHER else [])
 
     def _refused(self, job: RankJob, outcome: Outcome) -> Outcome:
         begun = job.trains() or job.folder.exists()
@@ -195,6 +201,14 @@ def _need(happened: bool) -> None:
 def _ending(job: RankJob, fault: Fault) -> set:
     """The processes of the job that must end: all of them, or all but the launcher that starts it again."""
     return job.members() - ({job.process.pid} if fault.restarts else set())
+
+
+def _unsaved(job: RankJob, fault: Fault) -> list:
+    """What is wrong with the save of a training whose launcher got a signal; mpirun itself ends its ranks unsaved."""
+    step, (newest, _) = stopped_at(job.output(), fault), checkpoint_faults(job.folder)
+    if not fault.by_launch or (step is not None and step == newest):
+        return []
+    return [f"it saved after step {step} by its own words, and its newest checkpoint is of step {newest}"]
 
 
 def broken(folder: Path) -> list:

@@ -29,6 +29,11 @@ __all__ = ["RankJob", "alike", "errors_in", "fill", "room", "unlike", "without_b
 TOKEN = "MXGAN_FAULT_JOB"  # in the environment of every process of a job
 DASHES = "-" * 20
 SMALL_DISK = "32m"
+DIFFERENT = {  # flags of rank 0, and of rank 1
+    "setting": (["--seed", "1"], ["--seed", "2"]),
+    "norm": ([], ["--sync-batch-norm"]),
+    "batch": ([], ["--batch-size", "24"]),
+}
 
 
 class RankJob(Training):
@@ -132,9 +137,9 @@ def alike(ranks: int, flags: Sequence[str]) -> list:
 
 
 def unlike(folder: Path, what: str, flags: Sequence[str]) -> list:
-    """The groups of a `RankJob` of two ranks that differ in "data", "code" or a "setting"."""
-    if what == "setting":
-        return [(1, ROOT, [*flags, "--seed", "1"]), (1, ROOT, [*flags, "--seed", "2"])]
+    """The groups of a `RankJob` of two ranks that differ in "data", "code", or the flags of DIFFERENT."""
+    if what in DIFFERENT:
+        return [(1, ROOT, [*flags, *others]) for others in DIFFERENT[what]]
     places = [folder / name for name in "ab"]
     for number, place in enumerate(places):
         place.mkdir()

@@ -62,7 +62,8 @@ class FiniteGuard(Callback):
     later, when they are ready. With every optimiser of MXNet, a gradient that is not finite makes its weight not
     finite in the same step. If several parameters of a network are bad, the error names the one nearest to the loss,
     because bad gradients spread from there towards the input. BatchNorm's moving statistics are checked too. MXNet's
-    engine does not know when they are written, so the error may name the following step for them.
+    engine does not know when they are written, so the error may name the following step for them. On several ranks,
+    each checks its own part of the batch.
     """
 
     def __init__(self, folder: RunFolder) -> None:
@@ -72,11 +73,14 @@ class FiniteGuard(Callback):
         self._look(trainer, None)
 
     def on_step_end(self, trainer, batch, result) -> None:
-        self._look(trainer, result)
+        self._look(trainer, result if trainer.pair.ranks.size == 1 else trainer.own_result)
         while self._waiting[0][0] < trainer.step - STEPS_IN_FLIGHT:
             self._examine(*self._waiting.popleft())
 
     def on_fit_end(self, trainer) -> None:
+        self.examine_all()
+
+    def on_divergence(self, trainer) -> None:
         self.examine_all()
 
     def examine_all(self) -> None:
@@ -99,13 +103,14 @@ class FiniteGuard(Callback):
         if not bad:
             return
         self._waiting.clear()
-        first = bad[0]
+        first, remedy = bad[0], self._folder.last_good()
+        order = looked.index(first)
         if first.what:
-            raise DivergedError(step, first.network, first.layer, first.what, self._folder.last_good())
+            raise DivergedError(step, first.network, first.layer, first.what, remedy, order)
         same = [watched for watched in bad if watched.network == first.network and not watched.what]
         name, others = same[-1].layer, f", and {len(same) - 1} of its other parameters, are"
         what = f"{name!r} of the {first.network}{others if len(same) > 1 else ' is'}"
-        raise DivergedError(step, first.network, name, what, self._folder.last_good())
+        raise DivergedError(step, first.network, name, what, remedy, order)
 
 
 def _of_result(result, fields: dict) -> list:

@@ -10,12 +10,14 @@ import os
 import re
 import select
 import sys
-from contextlib import suppress
-from typing import Any, NoReturn, TextIO
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn, Optional, TextIO
 
 import click
 
 from mxgan.errors import MXGANError, OutputError, first_line
+from mxgan.runtime.mpi import leave_to_first
 from mxgan.runtime.streams import open_standard_files
 
 __all__ = ["Command", "Group", "drop_unread", "leave", "nowhere", "prepare_streams", "printable", "say", "warn"]
@@ -39,6 +41,25 @@ class _Prepared(click.Command):
                 raise  # an error of the command, with --debug
             warn(f"Error: {_unwritable(error)}")
             return leave(1)
+
+    def make_context(self, *args: Any, parent: Optional[click.Context] = None, **settings: Any) -> click.Context:
+        with _told_by_first(parent):
+            return super().make_context(*args, parent=parent, **settings)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _told_by_first(ctx.parent):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _told_by_first(parent: Optional[click.Context]) -> Iterator[None]:
+    """A usage error in the block, which all ranks of a job have, is told by the first one; see `leave_to_first`."""
+    try:
+        yield
+    except click.ClickException as error:
+        if parent is None:  # else a block of the group is around this one
+            leave_to_first(error.exit_code)
+        raise
 
 
 class Command(_Prepared):

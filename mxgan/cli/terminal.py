@@ -21,7 +21,7 @@ from mxgan.errors import (
     RunFolderError,
     exit_code_after,
 )
-from mxgan.runtime.mpi import world
+from mxgan.runtime.mpi import is_launched, leave_to_first, world
 from mxgan.runtime.signals import ENDING, FORWARDED, handled
 
 __all__ = ["UNSAVED", "readable_errors", "show_log", "show_nothing", "stop_on_signals"]
@@ -49,16 +49,27 @@ def readable_errors(debug: bool, heeded: tuple = ENDING[1:], lost: str = "nothin
         with handled(heeded, _end):
             yield
     except KeyboardInterrupt as ending:
-        if not _is_of_several():  # else the launcher of MPI ends the job, for a reason that one line tells already
+        if not is_launched():  # else the launcher of MPI ends the job, for a reason that one line tells already
             warn(f"Ended at once; {lost}.")
         leave(exit_code_after(getattr(ending, "number", signal.SIGINT)))
     except Exception as error:
         if debug or isinstance(error, (click.ClickException, BrokenPipeError)):
             raise  # click ends quietly on a closed pipe, as of `| head`
-        fact, remedy = in_words(error)
-        fact = _rank_of(error) + fact
-        warn(laid_out(f"Error: {fact}", remedy))
-        leave(getattr(error, "exit_code", 1))
+        code = getattr(error, "exit_code", 1)
+        if _may_tell(code):
+            fact, remedy = in_words(error)
+            warn(laid_out(f"Error: {_rank_of(error)}{fact}", remedy))
+        leave(code)
+
+
+def _may_tell(code: int) -> bool:
+    """Whether this process tells its error; of several ranks, one of them tells it once."""
+    if not _is_of_several():
+        leave_to_first(code)
+        return True
+    from mxgan.training.parallel.ranks import all_ranks  # here: `mxgan launch` loads no NumPy
+
+    return not all_ranks.cache_info().currsize or all_ranks().take_line()
 
 
 def _is_of_several() -> bool:

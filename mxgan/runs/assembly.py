@@ -102,7 +102,7 @@ def assemble_trainer(
     recipe, network, pair = config.recipe, config.recipe.network, parts.pair
     guard = FiniteGuard(folder)
     own = _all_callbacks(config, folder, stamp, parts, guard, callbacks) if pair.ranks.is_first else [guard]
-    comparison = [EqualRanks(config.compare_every)] if pair.ranks.size > 1 else []
+    comparison = [EqualRanks(config.compare_every, config.checkpoint_every)] if pair.ranks.size > 1 else []
     classes, distribution = network.generator_classes, recipe.latent_distribution
     trainer = Trainer(
         pair,

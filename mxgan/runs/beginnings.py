@@ -13,7 +13,7 @@ from mxgan.runs.assembly import Parts, assemble_trainer, open_parts
 from mxgan.runs.changes import check_settings, end_of, finished_at, warn_of_another_end, warn_of_other_bits
 from mxgan.runs.config import RunConfig
 from mxgan.runs.data import data_record
-from mxgan.runs.ranks import check_ranks
+from mxgan.runs.ranks import check_data_of_ranks, check_settings_of_ranks
 from mxgan.runtime.config import to_dict
 from mxgan.runtime.files import FolderLock, write_whole
 from mxgan.training.checkpoint import put_into, read_checkpoint
@@ -48,8 +48,9 @@ class Begun(NamedTuple):
 def begin_new(config: RunConfig, place: RunFolder, stamp: str, around: Surroundings) -> Begun:
     """A new run, in its new folder; `stamp` is the time in the names of its files."""
     ranks = all_ranks()
+    check_settings_of_ranks(ranks, config)
     parts = open_parts(config, place, around.display, around.progress, ranks=ranks)
-    check_ranks(ranks, config, parts.sources.images, parts.pair)
+    check_data_of_ranks(ranks, config, parts)
     folder = RunFolder.create(place.path)
     lock = FolderLock(folder.path)
     try:
@@ -97,8 +98,9 @@ def begin_again(
         folder.make(folder.samples)  # the user may have deleted the pictures
         record = folder.read_config()
         newest, state = _saved(folder, config)
+        check_settings_of_ranks(ranks, config)
         parts = open_parts(config, folder, around.display, around.progress, state, ranks)
-        check_ranks(ranks, config, parts.sources.images, parts.pair)
+        check_data_of_ranks(ranks, config, parts)
         if not allow_changes:
             folder.check_data(data_record(parts.sources.images))
         trainer = assemble_trainer(config, folder, record["stamp"], parts, around.callbacks)
@@ -107,6 +109,7 @@ def begin_again(
             saved = saved_on_all(ranks, read_checkpoint(newest, state))
             trainer.restore(put_into(parts.pair, saved))
             warn_of_another_end(before, config)
+            _warn_of_other_statistics(before, config)
             warn_of_other_bits(state["versions"])
         else:
             folder.check_never_saved(config.checkpoint_every)
@@ -119,6 +122,12 @@ def begin_again(
     except BaseException:
         lock.release()
         raise
+
+
+def _warn_of_other_statistics(before: RunConfig, config: RunConfig) -> None:
+    if all_ranks().size > 1 and before.sync_batch_norm != config.sync_batch_norm:
+        whole = "whole batch" if config.sync_batch_norm else "part of each rank"
+        logger.warning("From here on, BatchNorm takes the statistics of the %s (sync_batch_norm).", whole)
 
 
 def _changes(record: dict, before: RunConfig, config: RunConfig, changed: dict, step: int) -> dict:
@@ -155,8 +164,9 @@ def join(config: RunConfig, folder: RunFolder, stamp: Optional[str] = None) -> B
         finished, stamp, is_resumed = ranks.from_first(None)
         if finished:
             raise RunFinishedError(finished)
+    check_settings_of_ranks(ranks, config)
     parts = open_parts(config, folder, "none", False, ranks=ranks)
-    check_ranks(ranks, config, parts.sources.images, parts.pair)
+    check_data_of_ranks(ranks, config, parts)
     trainer = assemble_trainer(config, folder, stamp, parts)
     if is_resumed:
         trainer.restore(put_into(parts.pair, saved_on_all(ranks, None)))

@@ -40,6 +40,7 @@ ON_NAN = ("stop", "rollback")
 MAY_CHANGE = (
     "steps", "epochs", "data_dir", "labels", "gpu", "log_every", "sample_every", "checkpoint_every", "evaluate_every",
     "keep", "keep_best", "on_nan", "diagnose", "monitor", "show_every", "tensorboard", "compare_every",
+    "sync_batch_norm",
 )  # fmt: skip
 DATA_SETTINGS = ("dataset", "data_dir", "limit", "split", "most_broken", "background", "labels")
 _FORMAT = re.compile(r"\{[^{}]*:[^}]*([0-9]{4}|\{)")  # in a pattern: a width above 999, or one from a setting

@@ -43,7 +43,6 @@ def build_pair(config, end: Optional[int] = None, ranks: Ranks = ALONE) -> Adver
         _check_memory(
             recipe, discriminator, generator_head, score if penalty else None, recipe.batch_size // ranks.size
         )
-    ranks.compress(config.gradient_compression)
     pair = AdversarialPair(
         network.generator(),
         discriminator,

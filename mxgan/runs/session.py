@@ -21,7 +21,6 @@ from mxgan.runs.ranks import log_traffic, recorded_on_all
 from mxgan.runtime.files import FolderLock
 from mxgan.training.callback import Callback
 from mxgan.training.parallel.ranks import all_ranks
-from mxgan.training.parallel.shared_batch_norm import own_errors
 from mxgan.training.run_folder import RunFolder
 from mxgan.training.trainer import Trainer
 
@@ -60,17 +59,17 @@ class Session(NamedTuple):
 
     def _train_and_report(self) -> Optional[Path]:
         try:
-            self._train()
+            with self.trainer.pair.ranks.guarded():  # the time that other ranks wait for this report begins here
+                self._train()
         except Exception:
             final_report(self.folder, quick=True)
             raise
         return final_report(self.folder, quick=self.trainer.stopping is not None)
 
     def _fit(self) -> None:
-        first, began = self.trainer.step, time.perf_counter()
-        with own_errors():  # a rank that is lost in the middle of a pass
-            self.trainer.fit(steps=self.config.steps, epochs=self.config.epochs)
-        log_traffic(self.trainer.pair.ranks, self.trainer.step - first, time.perf_counter() - began)
+        began = time.perf_counter()
+        self.trainer.fit(steps=self.config.steps, epochs=self.config.epochs)
+        log_traffic(self.trainer.pair, time.perf_counter() - began)
 
     def _train(self) -> None:
         try:
@@ -97,7 +96,8 @@ def start(
     display : "auto", "window" or "none"; see `mxgan.pictures.windows.Display`.
     progress : whether to draw progress bars; None: if standard error is a terminal, and in a notebook. Where no bar can
         be drawn, the log has plain lines; see `mxgan.runtime.progress`.
-    callbacks : your own, called after the callbacks of the run and before a checkpoint is saved. See `mxgan.Callback`.
+    callbacks : your own, called after the callbacks of the run and before a checkpoint is saved; of several ranks, on
+        rank 0 alone. See `mxgan.Callback`.
 
     Raises
     ------

@@ -75,13 +75,13 @@ def threads() -> Threads:
                     f"{variable}={text!r}: MXNet takes one whole number from 1 to 9999. Set one, or unset it."
                 )
             return Threads(int(text), f"{variable} is set")
-    cpus, quota, sharers = _all_cpus(), _cgroup_quota(), world().sharers
-    shared = f", which {sharers} ranks share" if sharers > 1 else ""
-    if quota is not None and math.ceil(quota) < cpus:
-        count, reason = math.ceil(quota), f"the control group allows {quota:g} of {cpus} CPUs"
-    else:
-        count, reason = cpus, f"this process may run on {cpus} CPU{'s' * (cpus != 1)}"
-    return Threads(max(1, count // sharers), reason + shared)
+    cpus, quota, place = _all_cpus(), _cgroup_quota(), world()
+    count, reason = cpus // place.sharers, f"this process may run on {cpus} CPU{'s' * (cpus != 1)}"
+    shared = f", which {place.sharers} ranks share" if place.sharers > 1 else ""
+    if quota is not None and math.ceil(quota) // place.local_size < count:
+        count, reason = math.ceil(quota) // place.local_size, f"the control group allows {quota:g} of {cpus} CPUs"
+        shared = f", which {place.local_size} ranks share" if place.local_size > 1 else ""
+    return Threads(max(1, count), reason + shared)
 
 
 def usable_cpus() -> int:

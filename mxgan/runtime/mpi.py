@@ -11,14 +11,16 @@ import importlib
 import logging
 import os
 import socket
+import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mxgan.errors import RuntimeUnavailableError, first_line
 from mxgan.runtime.parents import end_with
 from mxgan.runtime.rank_limits import limited
+from mxgan.runtime.signals import ENDING, handled
 
-__all__ = ["World", "is_launched", "world"]
+__all__ = ["World", "is_launched", "leave_to_first", "world"]
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +33,7 @@ _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS")
 # Messages up to this size go both ways of a TCP connection at once; Open MPI's default, 64 kB, sends longer ones in one
 # direction at a time. On a link of 1 Gbit/s a sum of 24 MB then takes 201 ms and not 230 ms; the wire needs 192 ms.
 _EAGER_LIMIT = ("OMPI_MCA_btl_tcp_eager_limit", "1100000")
+FIRST_TELLS = 8.0  # seconds by which rank 0 may begin later than another rank, and still tell an error for all
 _MOST_CPUS = 8192  # bits of the CPU sets that the ranks of one machine compare
 
 
@@ -72,9 +75,29 @@ def world() -> World:
     if not is_launched():
         _warn_of_tasks_without_mpi()
         return World()
-    rank = next(int(os.environ[name]) for name in _RANKS if name in os.environ)
-    with limited(rank, socket.gethostname(), "begin"):
+    with limited(_launched_rank(), socket.gethostname(), "begin"):
         return _begun()
+
+
+def _launched_rank() -> int:
+    """This rank's number, as the launcher has told it; 0 for a process that no launcher has started."""
+    return next((int(os.environ[name]) for name in _RANKS if name in os.environ), 0) if is_launched() else 0
+
+
+def leave_to_first(code: int) -> None:
+    """Wait whether rank 0 tells the error that this rank has before MPI has begun, and ends the job by its exit.
+
+    All ranks have the same command and the same environment as a rule, so all of them find the same wrong flag, and
+    cannot ask each other yet. If this process is still there after FIRST_TELLS seconds, the error is its own, and it
+    must tell it. Rank 0, and a process that no launcher has started, do not wait.
+
+    Parameters
+    ----------
+    code : the exit code of this process, if the launcher ends it meanwhile.
+    """
+    if _launched_rank() > 0:
+        with handled(ENDING, lambda *_: os._exit(code)):
+            time.sleep(FIRST_TELLS)
 
 
 def _begun() -> World:

@@ -17,64 +17,78 @@ from contextlib import contextmanager
 
 __all__ = ["limited", "rank_silence"]
 
-SILENCE = "MXGAN_RANK_SILENCE"
-DEFAULT_SILENCE, LEAST_SILENCE, MOST_SILENCE = 15.0, 3.0, 3600.0
-LONGER = 5.0  # seconds more than a silence for a begin or an end
+SILENCE, BEGIN = "MXGAN_RANK_SILENCE", "MXGAN_RANK_BEGIN"
+DEFAULTS = {SILENCE: 15.0, BEGIN: 600.0}
+LEAST, MOST = 3.0, 86400.0
+LONGER = 5.0  # seconds more than a silence for an end, and for a stop in a begin or an end
+LOOK = 1.0  # seconds between two looks whether the rank is stopped
 TURN, MOST_TURNS = 2.0, 3  # a rank that waits speaks later than one that is stopped, and than the ranks before it
 
 
 def rank_silence() -> float:
     """Seconds without a sign of life after which a rank has a fault: MXGAN_RANK_SILENCE, or 15.
 
-    Raises ArgumentError for a value that is no number from 3 to 3600.
+    Raises ArgumentError for a value that is no number from 3 to 86400.
     """
-    text = os.environ.get(SILENCE, "").strip()
+    return _seconds_of(SILENCE)
+
+
+def _seconds_of(variable: str) -> float:
+    text = os.environ.get(variable, "").strip()
     try:
-        seconds = float(text) if text else DEFAULT_SILENCE
+        seconds = float(text) if text else DEFAULTS[variable]
     except ValueError:
         seconds = math.nan
-    if not LEAST_SILENCE <= seconds <= MOST_SILENCE:
+    if not LEAST <= seconds <= MOST:
         from mxgan.errors import ArgumentError, shown  # here: the program below imports nothing of mxgan
 
         raise ArgumentError(
-            f"the environment variable {SILENCE} is {shown(text)}; give seconds from {LEAST_SILENCE:g} to "
-            f"{MOST_SILENCE:g}, or leave it out for {DEFAULT_SILENCE:g}."
+            f"the environment variable {variable} is {shown(text)}; give seconds from {LEAST:g} to {MOST:g}, or leave "
+            f"it out for {DEFAULTS[variable]:g}."
         )
     return seconds
+
+
+_ELSEWHERE = "one of them is stopped, or its machine or the network is down or slow"
+_REASONS = {
+    "begin": f"{_ELSEWHERE}, or it does something else before mxgan.start, or has ended. A longer time is {BEGIN}",
+    "end": f"{_ELSEWHERE}. A longer time is {SILENCE}",
+}
 
 
 @contextmanager
 def limited(rank: int, host: str, act: str) -> Iterator[None]:
     """A block in which this rank waits for all others; if they are too late, one line says so, and the rank is killed.
 
-    Then the launcher ends the job. The limit is `rank_silence` and 5 s.
+    Then the launcher ends the job. At the begin the limit is MXGAN_RANK_BEGIN, or 10 minutes: another rank may prepare
+    its data first. At the end it is `rank_silence` and 5 s, and so it always is for a rank that is itself stopped.
 
     Parameters
     ----------
     rank, host : this rank's number, and its machine, for that line.
     act : what the ranks do in the block: "begin" or "end".
     """
-    seconds = rank_silence() + LONGER
-    command = [sys.executable, "-I", "-S", __file__, str(seconds), str(rank), host, act]
+    stopped = rank_silence() + LONGER
+    waits = _seconds_of(BEGIN) if act == "begin" else stopped
+    command = [sys.executable, "-I", "-S", __file__, str(stopped), str(waits), str(rank), host, act]
     # At the end its pipe is closed, and it ends; so it does when this process ends in any way.
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL):
         yield
 
 
-def _watch(seconds: float, rank: int, host: str, act: str) -> None:
-    """The program: wait until the parent closes the pipe, or the limit is over."""
-    parent = os.getppid()
-    if _closed_within(seconds):
-        return
-    if _is_stopped(parent):
+def _watch(most_stopped: float, most: float, rank: int, host: str, act: str) -> None:
+    """The program: wait until the parent closes the pipe, or a limit is over."""
+    parent, until = os.getppid(), most + TURN * (1 + min(rank, MOST_TURNS))
+    passed = stopped = 0.0  # counted by looks: a job that is stopped as a whole loses no time
+    while stopped < most_stopped and passed < until:
+        if _closed_within(LOOK):
+            return
+        passed += LOOK
+        stopped = stopped + LOOK if _is_stopped(parent) else 0.0
+    if stopped:
         text = f"it is stopped, and did not {act}."
-    elif _closed_within(TURN * (1 + min(rank, MOST_TURNS))):
-        return
     else:
-        text = (
-            f"it waits for the other ranks to {act}, for {seconds:g} s now; one of them is stopped, or its machine or "
-            f"the network is down or slow. A longer time is {SILENCE}=SECONDS."
-        )
+        text = f"it waits for the other ranks to {act}, for {most:g} s now; {_REASONS[act]}=SECONDS."
     os.write(2, f"Error: rank {rank} on {host}: {text}\n".encode("utf-8", "replace"))
     os.kill(parent, signal.SIGKILL)
 
@@ -95,4 +109,4 @@ def _is_stopped(process: int) -> bool:
 if __name__ == "__main__":
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # meant for the rank, with which it ends
         signal.signal(number, signal.SIG_IGN)
-    _watch(float(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
+    _watch(float(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:])

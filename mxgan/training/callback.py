@@ -55,6 +55,9 @@ class Callback:
     def on_fit_end(self, trainer) -> None:
         """Called when `fit` has reached its end or was stopped; not after an error."""
 
+    def on_divergence(self, trainer) -> None:
+        """Called if another of several ranks has diverged: raise a DivergedError if this rank has diverged too."""
+
     def close(self, trainer) -> None:
         """Called at the very end, also after an error: release files, windows and other resources."""
 

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Callable, Optional
 
-from mxgan.errors import ArgumentError, DivergedError
+from mxgan.errors import ArgumentError, DivergedError, RanksPartedError
 from mxgan.runtime import mx
 from mxgan.runtime.draws import rng_for
 from mxgan.training.batches import StepBatches
 from mxgan.training.callback import Callback, check_callbacks, names_in_package
 from mxgan.training.pair import AdversarialPair
 from mxgan.training.parallel.agreement import agreed
+from mxgan.training.parallel.shared_batch_norm import own_errors
 from mxgan.training.schedule import InstanceNoise
 from mxgan.training.step import StepResult
 
@@ -38,7 +39,8 @@ class Trainer:
         Latents that it draws by mx.random are the same too, because the trainer seeds MXNet in each step.
     labelled : iterator over labelled images, for a pair that takes labelled batches; `seek(epoch, batch)` as for data.
     noise : instance noise as a function of the step.
-    callbacks : objects of `Callback`, called in this order; callbacks with `told_last` come after all others.
+    callbacks : objects of `Callback`, called in this order; callbacks with `told_last` come after all others. With a
+        pair over several ranks, each rank calls its own, and the ranks wait for each other after each round of calls.
     seed : the seed and the step decide every draw of the run.
 
     Attributes
@@ -73,6 +75,7 @@ class Trainer:
         self._restored_from: Optional[Mapping] = None  # state of the checkpoint that this trainer continues from
         self._restored: list = []
         self._ends = False  # whether all ranks have agreed to stop
+        self._agreed: Optional[DivergedError] = None  # the divergence that all ranks know of
         # Every rank draws the same numbers and takes its own part. Numbers that a layer draws are for its rank alone.
         self._stream = f"mxnet of rank {pair.ranks.rank}" if pair.drawing_layers and pair.ranks.rank else "mxnet"
 
@@ -138,8 +141,9 @@ class Trainer:
                 for callback in self.callbacks:
                     begun.append(callback)
                     callback.on_fit_begin(self)
-            while not self._fitted(steps, epochs):
-                pass
+            with own_errors():  # a rank that is lost in the middle of a pass
+                while not self._fitted(steps, epochs):
+                    pass
         except BaseException:
             self._close(begun)
             raise
@@ -166,7 +170,7 @@ class Trainer:
             with self._agreement():
                 self._tell_everyone("on_fit_end")
         except DivergedError as error:
-            if self.recover is None:
+            if self.recover is None or (self.pair.ranks.size > 1 and error is not self._agreed):
                 raise
             self.recover(error)
             return False
@@ -195,10 +199,17 @@ class Trainer:
         mx.random.seed(int(rng_for(self._stream, self.seed, self.step).integers(2**31)))
         latents, labelled = self._batches.latents_of(self.step), self._batches.labelled_of(self.step)
         result = self.pair.step(latents, batches, noise=self.noise.sigma_at(self.step), labelled=labelled)
-        if self._last is not None:  # at most two steps at a time, or the engine's queue would grow without limit
+        # A single process has at most two steps at a time, or the engine's queue would grow without limit; several
+        # ranks wait for each step's gradients.
+        if self._last is not None:
             self._last.generator_prediction.wait_to_read()
         self._last = result
         return result.of_whole_batch(self.pair.ranks)
+
+    @property
+    def own_result(self) -> Optional[StepResult]:
+        """The last step's result over this rank's part of the batch; None before the first step."""
+        return self._last
 
     @property
     def ends_epoch(self) -> bool:
@@ -225,19 +236,31 @@ class Trainer:
             yield
         except DivergedError as error:
             own = error
-        reason, error = agreed(self.pair.ranks, self.stopping, own)
+        reason, error = agreed(self.pair.ranks, self.stopping, own, self._divergence_here)
         self._ends = reason is not None
         self.stopping = reason or self.stopping  # a signal during the agreement counts at the next one
+        self._agreed = error
         if error is not None:
             raise error
 
+    def _divergence_here(self) -> Optional[DivergedError]:
+        """The divergence that a callback of this rank has not yet looked for."""
+        try:
+            self._tell("on_divergence")
+        except DivergedError as error:
+            return error
+        return None
+
     def _tell_everyone(self, hook: str) -> None:
-        """Call `hook` of every callback, also after an error: it must not cost the checkpoint. Divergence must."""
+        """Call `hook` of every callback, also after an error: it must not cost the checkpoint.
+
+        Divergence must, and ranks that are no longer equal.
+        """
         failed = None
         for callback in self.callbacks:
             try:
                 getattr(callback, hook)(self)
-            except DivergedError:
+            except (DivergedError, RanksPartedError):
                 raise
             except Exception as error:
                 failed = failed or error

@@ -40,7 +40,7 @@ def test_one_rank_writes_the_run_and_tells_of_it(whole):
     assert checkpoint_faults(folder) == (6, [])
     lines = said.stdout.splitlines()
     assert sum(line.startswith("run folder: ") and "from step 0 to 6" in line for line in lines) == 1
-    assert any("2 ranks train together, with 4 images of each batch on each" in line for line in lines)
+    assert any("2 ranks train together, each with 4 images of a batch and 1 threads" in line for line in lines)
     assert said.stderr == ""
     assert json.loads((folder / "config.json").read_text())["versions"]["ranks"] == 2
     ends = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
@@ -143,6 +143,26 @@ PIDS = """
 import os, pathlib, sys
 pathlib.Path(sys.argv.pop(1), "pid-" + os.environ["OMPI_COMM_WORLD_RANK"]).write_text(str(os.getpid()))
 """
+
+
+PARTED = """
+import sys
+import mxgan
+from tests.support import Spoil, tiny_config
+ranks = mxgan.all_ranks()
+session = mxgan.start(tiny_config(steps=8, checkpoint_every=2, log_every=1), sys.argv[1], "none")
+if ranks.rank == 1:
+    session.trainer.callbacks.append(Spoil("generator", "g1_weight", 5, value=0.25))
+session.run()
+"""
+
+
+def test_ranks_that_part_are_found_before_the_next_save(tmp_path):
+    said = run_ranks(2, PARTED, tmp_path / "run")
+    assert said.returncode == 1
+    assert "after step 6 the ranks are no longer equal: rank 1 on" in said.stderr
+    assert "They were equal at step 4." in said.stderr
+    assert checkpoint_faults(tmp_path / "run") == (4, [])
 
 
 ROLLBACK = """

@@ -16,9 +16,9 @@ import sys, time
 from mxgan.runtime import rank_limits
 
 rank_limits.LONGER = 0.0
-with rank_limits.limited(1, "b", "begin"):
+with rank_limits.limited(1, "b", sys.argv[1]):
     print("inside", flush=True)
-    time.sleep(float(sys.argv[1]))
+    time.sleep(float(sys.argv[2]))
 print("well")
 """
 
@@ -30,27 +30,43 @@ def test_the_length_of_silence_is_a_setting(monkeypatch):
     assert rank_silence() == 40.5
 
 
-@pytest.mark.parametrize("value", ["soon", "2", "nan", "inf", "-5", "3601"])
+@pytest.mark.parametrize("value", ["soon", "2", "nan", "inf", "-5", "86401"])
 def test_a_length_of_silence_that_is_none_is_refused(monkeypatch, value):
     monkeypatch.setenv("MXGAN_RANK_SILENCE", value)
-    with pytest.raises(ArgumentError, match=f"MXGAN_RANK_SILENCE is '{value}'; give seconds from 3 to 3600, or leave"):
+    with pytest.raises(ArgumentError, match=f"MXGAN_RANK_SILENCE is '{value}'; give seconds from 3 to 86400, or leave"):
         rank_silence()
 
 
-def waits(seconds: float) -> subprocess.Popen:
-    """A process that is in the block for so long; its limit is 3 s, and 4 s more for its turn."""
-    command = [sys.executable, "-c", WAITS, str(seconds)]
-    variables = environment(MXGAN_RANK_SILENCE="3")
+def waits(seconds: float, act: str = "begin", begin: int = 600) -> subprocess.Popen:
+    """A process that is in the block for so long; silence lasts 3 s, and a rank's turn 4 s more."""
+    command = [sys.executable, "-c", WAITS, act, str(seconds)]
+    variables = environment(MXGAN_RANK_SILENCE="3", MXGAN_RANK_BEGIN=str(begin))
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables)
 
 
-def test_a_rank_that_waits_too_long_says_so_and_is_killed():
-    out, err = (process := waits(120)).communicate(timeout=60)
+@pytest.mark.parametrize(
+    "act, begin, reason",
+    [
+        ("end", 600, "slow. A longer time is MXGAN_RANK_SILENCE"),
+        (
+            "begin",
+            4,
+            "slow, or it does something else before mxgan.start, or has ended. A longer time is MXGAN_RANK_BEGIN",
+        ),
+    ],
+)
+def test_a_rank_that_waits_too_long_says_so_and_is_killed(act, begin, reason):
+    out, err = (process := waits(120, act, begin)).communicate(timeout=60)
     assert (process.returncode, out) == (-signal.SIGKILL, "inside\n")
     assert err == (
-        "Error: rank 1 on b: it waits for the other ranks to begin, for 3 s now; one of them is stopped, or its "
-        "machine or the network is down or slow. A longer time is MXGAN_RANK_SILENCE=SECONDS.\n"
+        f"Error: rank 1 on b: it waits for the other ranks to {act}, for {3 if act == 'end' else begin} s "
+        f"now; one of them is stopped, or its machine or the network is down or {reason}=SECONDS.\n"
     )
+
+
+def test_another_rank_may_begin_much_later_than_a_silence_lasts():
+    assert (process := waits(9)).communicate(timeout=60) == ("inside\nwell\n", "")
+    assert process.returncode == 0
 
 
 def test_a_rank_that_is_stopped_is_told_to_be_so_and_before_those_that_wait():

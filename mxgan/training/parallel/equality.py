@@ -13,7 +13,9 @@ import logging
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
+
+import numpy as np
 
 from mxgan.errors import RanksDifferError, RanksPartedError, counted, listed, shown
 from mxgan.runtime import mx
@@ -31,11 +33,12 @@ _SHORT = 12  # digits of a sha256 in a message
 _STRICT, _SILENT = ("mxgan", "mxnet", "wheel"), ("platform",)
 
 
-def check_equal(ranks: Ranks, pair, step: int) -> None:
+def check_equal(ranks: Ranks, pair, step: int, equal_at: Optional[int] = None) -> None:
     """Compare the training state of all ranks; every rank must call this after the same step.
 
-    The ranks send one digest of 16 bytes, and the digest of each array only if those differ. It takes the time of one
-    reading of the state's memory by crc32.
+    `equal_at` is the last step after which they were equal, for the message. A state with NaN or infinity has diverged,
+    and counts as equal: NaN has many forms. The ranks send one digest of 16 bytes, and the digest of each array only if
+    those differ. It takes the time of one reading of the state's memory by crc32.
 
     Raises
     ------
@@ -45,8 +48,8 @@ def check_equal(ranks: Ranks, pair, step: int) -> None:
         return
     own = digests_of(pair)
     whole = hashlib.blake2b(json.dumps(own).encode(), digest_size=16).hexdigest()
-    if len(set(ranks.gathered(whole))) > 1:
-        raise _parted(ranks.gathered({"host": ranks.host, "digests": own}), step)
+    if len(set(ranks.gathered(whole))) > 1 and not ranks.any(_has_diverged(pair)):
+        raise _parted(ranks.gathered({"host": ranks.host, "digests": own}), step, equal_at)
 
 
 def digests_of(pair) -> dict:
@@ -76,10 +79,17 @@ def _contents(pair) -> Iterator[tuple]:
     yield "the learning rates' scale, or the average's count", json.dumps(numbers).encode()
 
 
-def _parted(everyone: list, step: int) -> RanksPartedError:
+def _has_diverged(pair) -> bool:
+    return not all(
+        np.isfinite(read_array(array)).all() for half in pair.halves() for array in pair.parameters(half).values()
+    )
+
+
+def _parted(everyone: list, step: int, equal_at: Optional[int]) -> RanksPartedError:
     first = everyone[0]["digests"]
     other = {
-        rank: [name for name in first if each["digests"].get(name) != first[name]] for rank, each in enumerate(everyone)
+        rank: [name for name in {**first, **each["digests"]} if each["digests"].get(name) != first.get(name)]
+        for rank, each in enumerate(everyone)
     }
     parted = [f"rank {rank} on {everyone[rank]['host']}" for rank, names in other.items() if names]
     names = next(names for names in other.values() if names)
@@ -88,8 +98,14 @@ def _parted(everyone: list, step: int) -> RanksPartedError:
         f"{f'after step {step}' if step else 'before the first step'} the ranks are no longer equal: "
         f"{listed(parted)} {'differ' if len(parted) > 1 else 'differs'} from rank 0 on {everyone[0]['host']}, first in "
         f"{names[0]}{more}. "
-        "Continue from the last checkpoint with --resume; if it comes again, test that machine's memory."
+        f"{_remedy(equal_at)}; if it comes again, test that machine's memory."
     )
+
+
+def _remedy(equal_at: Optional[int]) -> str:
+    if equal_at is None:
+        return "Continue from the last checkpoint with --resume"
+    return f"They were equal at step {equal_at}. Delete later checkpoints, and continue with --resume"
 
 
 def check_same_start(ranks: Ranks, facts: Mapping) -> None:

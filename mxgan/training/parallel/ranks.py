@@ -14,7 +14,16 @@ from typing import Any, Optional
 
 import numpy as np
 
-from mxgan.errors import MXGANError, RankError, RunFinishedError, exit_code_after, first_line
+from mxgan.errors import (
+    DivergedError,
+    MXGANError,
+    RankError,
+    RanksDifferError,
+    RanksPartedError,
+    RunFinishedError,
+    exit_code_after,
+    first_line,
+)
 from mxgan.runtime.mpi import World, world
 from mxgan.runtime.rank_limits import limited
 from mxgan.training.parallel.shares import share_of
@@ -23,6 +32,7 @@ from mxgan.training.parallel.watch import Watch
 __all__ = ["ALONE", "MPIRanks", "Ranks", "all_ranks"]
 
 LEAST_NAP, MOST_NAP = 2e-5, 2e-3  # seconds between two looks at a request; longer waits look less often
+SHARED = (DivergedError, RanksDifferError, RanksPartedError)  # raised on all ranks together, after an agreement
 
 
 class Ranks:
@@ -90,6 +100,10 @@ class Ranks:
         """An exception in the block ends the job on every rank; see `MPIRanks`."""
         yield
 
+    def take_line(self) -> bool:
+        """Whether the caller is the first to ask for the one line of a fault on standard error, and may print it."""
+        return True
+
 
 ALONE = Ranks()
 
@@ -98,7 +112,7 @@ class MPIRanks(Ranks):
     """One of several ranks, over MPI.
 
     Values go as JSON and as the bytes of arrays, never as pickles. While a rank waits, it looks for faults of others:
-    see watch.py.
+    see watch.py. An exception that nobody catches is a fault, too.
 
     Parameters
     ----------
@@ -115,12 +129,16 @@ class MPIRanks(Ranks):
             self._own = self.communicator("ranks")
             self.watch = Watch(self.communicator("watch"), self.rank, self.size, self.gathered(self.host))
         self._failed: Optional[int] = None  # the exit code after a fault
+        self._line: Optional[str] = None  # what is to be told of it at the exit
+        self._show, sys.excepthook = sys.excepthook, self._uncaught
         atexit.register(self._leave)
 
     def communicator(self, user: str):
         """The communicator of one user; collectives on two of them never mix. All ranks ask in the same order."""
         if user not in self._communicators:
-            self._communicators[user] = self._everyone.Dup()
+            made, request = self._everyone.Idup()
+            self.wait(request)
+            self._communicators[user] = made
         return self._communicators[user]
 
     def rows(self, batch_size: int) -> slice:
@@ -131,10 +149,11 @@ class MPIRanks(Ranks):
         """Wait for a request of MPI; RankError if another rank has a fault."""
         began, nap = time.monotonic(), LEAST_NAP
         while not request.Test():
+            waited = time.monotonic() - began
             if self.watch is not None:
-                self.watch.check()
+                self.watch.check(waited)
             time.sleep(nap)
-            nap = min(MOST_NAP, max(LEAST_NAP, (time.monotonic() - began) / 50))
+            nap = min(MOST_NAP, max(LEAST_NAP, waited / 50))
 
     def barrier(self) -> None:
         self.wait(self._own.Ibarrier())
@@ -176,10 +195,10 @@ class MPIRanks(Ranks):
         own = np.ascontiguousarray(array.asnumpy(), np.float32)
         found = np.empty((self.size, *own.shape), np.float32)
         self.wait(self._own.Iallgather(own, found))
-        return mx.nd.array(found.reshape(-1, *own.shape[1:]))
+        return mx.nd.array(found.reshape(-1, *own.shape[1:]), ctx=array.context)
 
     def compress(self, compression: Optional[str]) -> None:
-        self._compression = compression
+        self._compression, self._exchange = compression, None  # and the traffic is that of a new run
 
     def exchange(self, gradients: list, statistics: list) -> None:
         if self._exchange is None:
@@ -206,24 +225,43 @@ class MPIRanks(Ranks):
         """An exception in the block ends the job on every rank.
 
         On rank 0 it goes on as usual, and the job ends when the process does, with the exception's exit code. Another
-        rank tells rank 0, and is ended by it. A run that is at its end already is no fault: every rank finds the same.
+        rank tells rank 0, and is ended by it; of an error that all ranks share, rank 0 knows already. A run that is at
+        its end already is no fault: every rank finds the same.
         """
         try:
             yield
         except RunFinishedError:
             raise
         except BaseException as error:
-            # Of the signal that has ended this command.
-            number = getattr(error, "number", signal.SIGINT if isinstance(error, KeyboardInterrupt) else None)
-            self._failed = getattr(error, "exit_code", 1) if number is None else exit_code_after(number)
-            if not isinstance(error, RankError):
-                self.watch.report(_in_words(error), self._failed)
+            self._fail(error)
             raise
+
+    def take_line(self) -> bool:
+        return self.watch.take_line()
+
+    def _fail(self, error: BaseException) -> None:
+        """Tell an error of this rank; only rank 0 returns from here."""
+        # Of the signal that has ended this command.
+        number = getattr(error, "number", signal.SIGINT if isinstance(error, KeyboardInterrupt) else None)
+        self._failed = getattr(error, "exit_code", 1) if number is None else exit_code_after(number)
+        if not isinstance(error, RankError):
+            self.watch.report(_in_words(error), self._failed, isinstance(error, SHARED))
+
+    def _uncaught(self, kind, error: BaseException, trace) -> None:
+        """The hook for exceptions of the main thread that nobody has caught: outside `guarded` they are faults too.
+
+        Without this the rank would come to its end in order, and the others would wait for it.
+        """
+        self._show(kind, error, trace)
+        if self._failed is None and not isinstance(error, RunFinishedError):
+            self._fail(error)
+            if not isinstance(error, RankError):  # it names a rank, unlike other tracebacks
+                self._line = self.watch.fault.line
 
     def _leave(self) -> None:
         """At the exit of the process: wait for the others, or end the job after a fault."""
         if self._failed is not None:
-            self.watch.end_job(self._failed)
+            self.watch.end_job(self._failed, self._line)
         try:
             self.watch.close()
         except RankError as error:

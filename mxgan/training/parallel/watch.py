@@ -1,8 +1,8 @@
 """`Watch`: signs of life and messages of faults between rank 0 and the others, and the end of a job after a fault.
 
 Every rank sends a sign of life to rank 0 each second, and rank 0 to every rank, from a thread of its own. Thus a long
-computation of the main thread is no fault, and a process that is stopped, or whose machine is gone, is one. A process
-that has ended is noticed by the launcher of MPI itself.
+computation of the main thread is no fault, and a process that is stopped, or whose machine is gone, is one. So is a
+rank whose program ends in order while others wait for it. A process that has died is noticed by the launcher of MPI.
 """
 
 from __future__ import annotations
@@ -26,27 +26,38 @@ BEAT = 1.0  # seconds between two signs of life
 LOOK = 0.1  # seconds between two looks at what has come
 LONGEST_LOOK = 1.0  # more seconds between two looks count as this many: this process was stopped, or had no CPU
 GRACE = 8.0  # seconds from a fault in which the main thread of rank 0 may end the job by itself
+OWN = 2.5  # times as long for a fault of rank 0 itself, before which there was no silence: it writes its report
+SHARED_GRACE = 60.0  # seconds in which rank 0 must have ended the job for an error that all ranks have
+MOST_ALONE = 10.0  # seconds for which a rank waits for one whose program has ended
 TURN, MOST_TURNS = 2.0, 6  # seconds by which each rank waits longer than the rank before it, so that one of them speaks
 PATIENCE = 5  # whole seconds in which the end of a job must be under way
 
 _TAG = 1
 _LONGEST = 2000  # bytes of a message: MPI sends these at once, whatever the receiver does
-_LIFE, _FAULT, _FAREWELL = b"L", b"F", b"B"
+# _END: the main thread is at its end; with what is wrong if others still wait for it. _FAREWELL: the last message.
+_LIFE, _FAULT, _END, _FAREWELL = b"L", b"F", b"E", b"B"
+_ENDED = "its program has ended, and other ranks wait for it. Let all ranks make the same calls of mxgan."
 
 
 class Fault(NamedTuple):
-    """What is wrong with a rank; `code` is the exit code of the job."""
+    """What is wrong with a rank, or with all of them; `code` is the exit code of the job."""
 
     rank: int
     host: str
     text: str
     code: int = 1
     remedy: str = ""
+    is_shared: bool = False
 
     @property
     def error(self) -> RankError:
         """It as an exception."""
         return RankError(self.rank, self.host, self.text, self.code, self.remedy)
+
+    @property
+    def line(self) -> str:
+        """It for standard error."""
+        return f"Error: {self.text if self.is_shared else self.error}"
 
 
 class _Peer:
@@ -54,7 +65,9 @@ class _Peer:
 
     def __init__(self, rank: int) -> None:
         self.rank, self.silent, self.unsent, self.request = rank, 0.0, deque(), None
-        self.told_farewell = self.said_farewell = False
+        self.told_end = self.told_farewell = self.said_farewell = False
+        self.end: Optional[Fault] = None  # when its main thread is at its end: what is wrong if others wait for it
+        self.since_end = 0.0
         self.problem = ""  # of MPI with this peer; no fault yet: so it is, too, while the launcher ends the job
 
     @property
@@ -77,7 +90,8 @@ class Watch:
     rank, size : this rank's number, and the number of ranks, at least 2.
     hosts : the name of each rank's machine.
     silence : seconds without a sign of life after which a rank has a fault; None: `rank_silence()`.
-    grace : seconds from a fault in which the main thread of rank 0 may end the job; then this thread does.
+    grace : seconds from a fault of another rank in which the main thread of rank 0 may end the job; then this thread
+        does. After a fault of rank 0 itself it is OWN times as long.
 
     Attributes
     ----------
@@ -107,12 +121,24 @@ class Watch:
         self._thread = threading.Thread(target=self._run, name="mxgan watch of ranks", daemon=True)
         self._thread.start()
 
-    def check(self) -> None:
-        """Raise RankError if rank 0 knows of a fault; cheap, to be called whenever the main thread waits."""
+    def check(self, waited: float = 0.0) -> None:
+        """Raise RankError if rank 0 knows of a fault; cheap, to be called whenever the main thread waits.
+
+        Parameters
+        ----------
+        waited : seconds for which the main thread has waited for others by now. If that is long, and one of them has
+            come to its end that long ago, this is a fault: rank 0 raises it, another rank ends the job.
+        """
+        least = MOST_ALONE + self._turn()
+        for peer in self._peers if waited >= least else ():
+            if peer.end is not None and peer.since_end >= least:
+                self._learn(peer.end)
+                if self.rank != 0:
+                    self.end_job(peer.end.code, peer.end.line)
         if self.fault is not None:
             raise self.fault.error
 
-    def report(self, text: str, code: int = 1) -> None:
+    def report(self, text: str, code: int = 1, is_shared: bool = False) -> None:
         """Tell that this rank has a fault.
 
         Another rank than rank 0 waits here to be ended by rank 0; if that takes too long, it ends the job itself. On
@@ -122,17 +148,20 @@ class Watch:
         ----------
         text : what is wrong, in one line; without the rank.
         code : the exit code of the job, 1 … 255.
+        is_shared : whether every rank has the same error. Then rank 0 tells its own, and has SHARED_GRACE to end the
+            job; the fault is this rank's only if rank 0 waits for it, and thus does not have the error.
         """
-        fault = Fault(self.rank, self.hosts[self.rank], _one_line(text), code)
+        fault = Fault(self.rank, self.hosts[self.rank], _one_line(text), code, is_shared=is_shared)
         if self.rank == 0:
             self._learn(fault)
             return
         with handled(ENDING, lambda *_: os._exit(code)):  # the launcher ends this rank: its line is told by rank 0
             if self._thread.is_alive():
-                self._peers[0].unsent.append(_FAULT + bytes([code]) + fault.text.encode("utf-8", "replace"))
+                self._peers[0].told_end = True
+                self._peers[0].unsent.append(_told(_END if is_shared else _FAULT, fault))
                 self._woken.set()
-                time.sleep(self.grace + 2 * TURN + self._turn())
-            self.end_job(code, f"Error: {fault.error}")
+                time.sleep((SHARED_GRACE if is_shared else self.grace + 2 * TURN) + self._turn())
+            self.end_job(code, fault.line)
 
     def take_line(self) -> bool:
         """Whether the caller is the first to ask for the one line on standard error; only then it may print it.
@@ -189,6 +218,7 @@ class Watch:
             self._since_beat = 0.0
         for peer in self._peers:
             peer.silent += passed
+            peer.since_end += 0.0 if peer.end is None else passed
             try:
                 self._receive(peer)
                 self._send(peer, beats)
@@ -202,11 +232,18 @@ class Watch:
             self._communicator.Recv(message, source=peer.rank, tag=_TAG)
             peer.silent, kind = 0.0, bytes(message[:1])
             peer.said_farewell |= kind == _FAREWELL
-            if kind == _FAULT:
+            if kind in (_FAULT, _END):
                 text = bytes(message[2:]).rstrip(b"\0").decode("utf-8", "replace")
-                self._learn(Fault(peer.rank, self.hosts[peer.rank], _one_line(text), message[1]))
+                fault = Fault(peer.rank, self.hosts[peer.rank], _one_line(text), message[1])
+                if kind == _FAULT:
+                    self._learn(fault)
+                else:
+                    peer.end = fault
 
     def _send(self, peer: _Peer, beats: bool) -> None:
+        if self._closing and not peer.told_end:
+            peer.told_end = True
+            peer.unsent.append(_told(_END, Fault(self.rank, self.hosts[self.rank], _ENDED)))
         if self._closing and not peer.told_farewell and self._may_leave():
             peer.told_farewell = True
             peer.unsent.append(_FAREWELL)
@@ -227,8 +264,8 @@ class Watch:
                 self._lost(peer)
         if self.fault is not None:
             self._since_fault += passed
-            if self._since_fault >= self.grace:
-                self.end_job(self.fault.code, f"Error: {self.fault.error}")
+            if self._since_fault >= self.grace * (OWN if self.fault.rank == 0 else 1):
+                self.end_job(self.fault.code, self.fault.line)
 
     def _lost(self, peer: _Peer) -> None:
         text = peer.problem or (
@@ -237,7 +274,7 @@ class Watch:
         fault = Fault(peer.rank, self.hosts[peer.rank], text, remedy="Continue the run with --resume.")
         self._learn(fault)
         if self.rank != 0:
-            self.end_job(fault.code, f"Error: {fault.error}")
+            self.end_job(fault.code, fault.line)
 
     def _learn(self, fault: Fault) -> None:
         if self.fault is None and self.rank == 0:
@@ -246,6 +283,11 @@ class Watch:
     def _turn(self) -> float:
         """Seconds by which this rank lets others go first."""
         return TURN * min(max(self.rank - 1, 0), MOST_TURNS)
+
+
+def _told(kind: bytes, fault: Fault) -> bytes:
+    """The message of a fault of this rank."""
+    return kind + bytes([fault.code]) + fault.text.encode("utf-8", "replace")
 
 
 def _one_line(text: str) -> str:

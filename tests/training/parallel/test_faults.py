@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.fault_kinds import ROUND, Fault, draw_faults, judged
+from tests.fault_kinds import ROUND, Fault, codes_of, draw_faults, judged, stopped_at
 from tests.faults import Faults
 from tests.rank_jobs import errors_in, without_banners
 from tests.ranks import mpirun
@@ -31,12 +31,20 @@ def test_each_kind_of_fault(faults, number):
 
 
 def test_the_faults_to_come_are_decided_by_the_seed_and_each_round_has_all_kinds():
-    drawn = draw_faults(60, seed=0)
-    assert drawn == draw_faults(60, seed=0) != draw_faults(60, seed=1)
+    drawn = draw_faults(3 * len(ROUND), seed=0)
+    assert drawn == draw_faults(3 * len(ROUND), seed=0) != draw_faults(3 * len(ROUND), seed=1)
     assert sorted((each.kind, each.when) for each in drawn) == sorted(ROUND * 3)
     assert not any(each.by_launch for each in draw_faults(60, 0, "mpirun"))
     assert {each.rank for each in drawn if each.ranks == 3} == {0, 1, 2}
     assert {each.kind for each in draw_faults(5, 0, only="disk")} == {"disk"}
+
+
+def test_the_exit_code_tells_the_kind_and_a_signal_to_the_launcher_is_told_with_its_step():
+    kinds = ("raise", "kill", "terminate", "norm")
+    raised, killed, ended, differs = (Fault(kind, "", 2, 1, 0.5, 0.0, True) for kind in kinds)
+    assert [codes_of(each) for each in (raised, killed, ended, differs)] == [{1}, {137}, {143}, {2}]
+    assert stopped_at("step 7\nStopped by SIGTERM after step 12, and saved. Continue with:\n", ended) == 12
+    assert stopped_at("Stopped by SIGINT after step 12, and saved.\n", ended) is None
 
 
 ABORTED = f"""{"-" * 74}

@@ -70,29 +70,17 @@ until_a_fault(each) if rank == 0 else time.sleep(120)
 
 
 @pytest.mark.long
-def test_where_the_first_rank_does_nothing_its_watch_ends_the_job():
-    text = """
+@pytest.mark.parametrize("who", [0, 1])
+def test_where_the_first_rank_does_nothing_its_watch_ends_the_job(who):
+    text = f"""
 each = watch(grace=2.0)
-if rank == 1:
-    each.report("ValueError: x.")
-time.sleep(120)
-"""
-    result = ranks(2, text)
-    assert result.returncode == 1
-    assert errors(result) == ["Error: rank 1 on host1: ValueError: x."]
-
-
-@pytest.mark.long
-def test_a_fault_of_the_first_rank_itself_ends_the_job():
-    text = """
-each = watch(grace=2.0)
-if rank == 0:
+if rank == {who}:
     each.report("ValueError: x.", 2)
 time.sleep(120)
 """
     result = ranks(2, text)
     assert result.returncode == 2
-    assert errors(result) == ["Error: rank 0 on host0: ValueError: x."]
+    assert errors(result) == [f"Error: rank {who} on host{who}: ValueError: x."]
 
 
 @pytest.mark.parametrize("waits", ["until_a_fault(each)", "each.close()"])
