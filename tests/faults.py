@@ -37,6 +37,7 @@ from tests.tiny_run import PATIENCE, ROOT, checkpoint_faults, contents, differen
 LIMIT = 30.0  # seconds from a fault to the end of the job
 EVERY = {"log_every": 5, "sample_every": 40, "checkpoint_every": 5, "keep": 3, "batch_size": 12}
 SAVE_SECONDS = 0.01  # of the network here, about
+WAITS_AT_END = "it waits for the other ranks to end"
 BEGIN = "20"  # seconds for which a rank may wait for one that is stopped before it has begun
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "interrupt": signal.SIGINT, "terminate": signal.SIGTERM}
 INSIDE = {"raise": "raise", "nan": "nan", "hold": "hold", "slow": "sleep", "disk": "disk"}  # kind → that of rank_fault/
@@ -158,6 +159,7 @@ class Faults:
         ended = job.gone_after(processes, moment + LIMIT)
         if ended is None:
             return None, [f"{len(processes & job.members())} of {len(processes)} processes are there after {LIMIT:g} s"]
+        _need(fault.kind != "stop" or WAITS_AT_END not in job.errors())  # said when all ranks have trained to the end
         if fault.restarts:
             return ended - moment, self._end(job, fault.ranks)
         code, left = job.process.wait(PATIENCE), job.members()
@@ -231,6 +233,7 @@ def broken(folder: Path) -> list:
 @click.option("--keep", type=click.Path(path_type=Path), help="A new folder for the runs, which stay.")
 def main(faults: int, seed: int, steps: int, through: str, only: Optional[str], keep: Optional[Path]) -> None:
     began, outcomes = time.monotonic(), []
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which jobs would ignore, if a shell has begun this by &
     with tempfile.TemporaryDirectory() as scratch:
         test = Faults(keep or Path(scratch), steps)
         for number, fault in enumerate(draw_faults(faults, seed, through, only), 1):

@@ -122,7 +122,7 @@ def without_banners(errors: str) -> list:
         if line.startswith(DASHES):
             inside = not inside
         elif line.strip(" \0") and not inside:
-            found.append(line)
+            found.append(line.lstrip(" \0"))  # mpirun ends a notice with a zero
     return found
 
 

@@ -8,6 +8,7 @@ each update, so parameters, optimisers and the average stay equal on all ranks. 
     ranks.py              `Ranks`: what the processes of a run say to each other; `ALONE` for a single process
     shares.py             the rows of a batch for each rank
     watch.py              `Watch`: signs of life of each rank, and the end of a job after a fault
+    faults.py             `Fault`: what is wrong with a rank, and the messages that tell it
     host_arrays.py        NumPy views of MXNet's arrays
     exchange.py           `Exchange`: sums of gradients and means of statistics, in buckets
     buckets.py            the buckets, and the two calls of MPI for each

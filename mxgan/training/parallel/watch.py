@@ -14,13 +14,24 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple, NoReturn, Optional
+from typing import NoReturn, Optional
 
-from mxgan.errors import RankError, first_line
+from mxgan.errors import first_line
 from mxgan.runtime.rank_limits import rank_silence
 from mxgan.runtime.signals import ENDING, handled
+from mxgan.training.parallel.faults import (
+    END,
+    FAREWELL,
+    FAULT,
+    LIFE,
+    LONGEST,
+    Fault,
+    fault_in,
+    message_of,
+    one_line,
+)
 
-__all__ = ["Fault", "Watch"]
+__all__ = ["Watch"]
 
 BEAT = 1.0  # seconds between two signs of life
 LOOK = 0.1  # seconds between two looks at what has come
@@ -33,31 +44,7 @@ TURN, MOST_TURNS = 2.0, 6  # seconds by which each rank waits longer than the ra
 PATIENCE = 5  # whole seconds in which the end of a job must be under way
 
 _TAG = 1
-_LONGEST = 2000  # bytes of a message: MPI sends these at once, whatever the receiver does
-# _END: the main thread is at its end; with what is wrong if others still wait for it. _FAREWELL: the last message.
-_LIFE, _FAULT, _END, _FAREWELL = b"L", b"F", b"E", b"B"
 _ENDED = "its program has ended, and other ranks wait for it. Let all ranks make the same calls of mxgan."
-
-
-class Fault(NamedTuple):
-    """What is wrong with a rank, or with all of them; `code` is the exit code of the job."""
-
-    rank: int
-    host: str
-    text: str
-    code: int = 1
-    remedy: str = ""
-    is_shared: bool = False
-
-    @property
-    def error(self) -> RankError:
-        """It as an exception."""
-        return RankError(self.rank, self.host, self.text, self.code, self.remedy)
-
-    @property
-    def line(self) -> str:
-        """It for standard error."""
-        return f"Error: {self.text if self.is_shared else self.error}"
 
 
 class _Peer:
@@ -151,14 +138,14 @@ class Watch:
         is_shared : whether every rank has the same error. Then rank 0 tells its own, and has SHARED_GRACE to end the
             job; the fault is this rank's only if rank 0 waits for it, and thus does not have the error.
         """
-        fault = Fault(self.rank, self.hosts[self.rank], _one_line(text), code, is_shared=is_shared)
+        fault = Fault(self.rank, self.hosts[self.rank], one_line(text), code, is_shared=is_shared)
         if self.rank == 0:
             self._learn(fault)
             return
         with handled(ENDING, lambda *_: os._exit(code)):  # the launcher ends this rank: its line is told by rank 0
             if self._thread.is_alive():
                 self._peers[0].told_end = True
-                self._peers[0].unsent.append(_told(_END if is_shared else _FAULT, fault))
+                self._peers[0].unsent.append(message_of(END if is_shared else FAULT, fault))
                 self._woken.set()
                 time.sleep((SHARED_GRACE if is_shared else self.grace + 2 * TURN) + self._turn())
             self.end_job(code, fault.line)
@@ -177,7 +164,7 @@ class Watch:
         signal.alarm(PATIENCE)  # ends this process where the launcher, or who reads the output, is stopped
         if line is not None and self.take_line():
             # Not by sys.stderr, which the main thread may have locked.
-            os.write(2, f"{_one_line(line)}\n".encode("utf-8", "replace"))
+            os.write(2, f"{one_line(line)}\n".encode("utf-8", "replace"))
         for stream in filter(None, (sys.stdout, sys.stderr)):
             try:
                 stream.flush()
@@ -228,14 +215,13 @@ class Watch:
 
     def _receive(self, peer: _Peer) -> None:
         while self._communicator.Iprobe(source=peer.rank, tag=_TAG):
-            message = bytearray(_LONGEST)  # a shorter message leaves zeros at its end
+            message = bytearray(LONGEST)  # a shorter message leaves zeros at its end
             self._communicator.Recv(message, source=peer.rank, tag=_TAG)
             peer.silent, kind = 0.0, bytes(message[:1])
-            peer.said_farewell |= kind == _FAREWELL
-            if kind in (_FAULT, _END):
-                text = bytes(message[2:]).rstrip(b"\0").decode("utf-8", "replace")
-                fault = Fault(peer.rank, self.hosts[peer.rank], _one_line(text), message[1])
-                if kind == _FAULT:
+            peer.said_farewell |= kind == FAREWELL
+            if kind in (FAULT, END):
+                fault = fault_in(bytes(message), peer.rank, self.hosts[peer.rank])
+                if kind == FAULT:
                     self._learn(fault)
                 else:
                     peer.end = fault
@@ -243,16 +229,16 @@ class Watch:
     def _send(self, peer: _Peer, beats: bool) -> None:
         if self._closing and not peer.told_end:
             peer.told_end = True
-            peer.unsent.append(_told(_END, Fault(self.rank, self.hosts[self.rank], _ENDED)))
+            peer.unsent.append(message_of(END, Fault(self.rank, self.hosts[self.rank], _ENDED)))
         if self._closing and not peer.told_farewell and self._may_leave():
             peer.told_farewell = True
-            peer.unsent.append(_FAREWELL)
+            peer.unsent.append(FAREWELL)
         if beats and not peer.unsent and not (peer.told_farewell and peer.said_farewell):
-            peer.unsent.append(_LIFE)
+            peer.unsent.append(LIFE)
         if peer.request is not None and peer.request.Test():
             peer.request = None
         if peer.request is None and peer.unsent:
-            peer.request = self._communicator.Isend(peer.unsent.popleft()[:_LONGEST], dest=peer.rank, tag=_TAG)
+            peer.request = self._communicator.Isend(peer.unsent.popleft(), dest=peer.rank, tag=_TAG)
 
     def _may_leave(self) -> bool:
         """Rank 0 goes last, so that everyone is watched until all are there."""
@@ -283,13 +269,3 @@ class Watch:
     def _turn(self) -> float:
         """Seconds by which this rank lets others go first."""
         return TURN * min(max(self.rank - 1, 0), MOST_TURNS)
-
-
-def _told(kind: bytes, fault: Fault) -> bytes:
-    """The message of a fault of this rank."""
-    return kind + bytes([fault.code]) + fault.text.encode("utf-8", "replace")
-
-
-def _one_line(text: str) -> str:
-    """The text on one line, without codes for a terminal."""
-    return "".join(letter if letter.isprintable() else "�" for letter in " ".join(text.split()))

@@ -60,7 +60,7 @@ signal 9 (Killed).
 
 
 def test_notices_of_open_mpi_are_no_lines_of_a_rank():
-    errors = f"one\n{ABORTED} \0\nError: two\nError three\n"
+    errors = f"one\n{ABORTED} \0\n \0Error: two\nError three\n"
     assert without_banners(errors) == ["one", "Error: two", "Error three"]
     assert errors_in(errors) == ["Error: two", "Error three"]
 

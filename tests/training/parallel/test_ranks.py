@@ -28,8 +28,8 @@ def run(count: int, text: str, **variables):
 
 
 def told(result) -> list:
-    """Where standard error names a rank and the reason: the line of a fault, or the end of rank 0's traceback."""
-    return re.findall(r"^(?:Error: |mxgan\.errors\.RankError: )(.*)", result.stderr, re.MULTILINE)
+    """What standard error says of a fault: its line, after a notice of mpirun and a zero, or rank 0's traceback."""
+    return re.findall(r"^[ \0]*(?:Error: |mxgan\.errors\.RankError: )(.*)", result.stderr, re.MULTILINE)
 
 
 @pytest.mark.parametrize("who", [0, 1])
