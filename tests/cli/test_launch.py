@@ -75,11 +75,7 @@ def _starts_ranks(pid: int) -> bool:
             ["-n", "3", "--", "train", "--batch-size", "8"],
             "Give a multiple of 3, such as 6 or 9, or another",
         ),
-        (
-            ["-n", "9", "--", "train", "--batch-size", "8"],
-            "Give a multiple of 9, such as 9, or another",
-        ),
-        (["-n", "2", "--", "train", "--recipe", "dcgam"], "did you mean 'dcgan'"),
+        pytest.param(["-n", "2", "--", "train", "--recipe", "dcgam"], "did you mean 'dcgan'", marks=pytest.mark.long),
     ],
 )
 def test_it_refuses_before_anything_starts(words, told, called):
@@ -89,10 +85,8 @@ def test_it_refuses_before_anything_starts(words, told, called):
     assert found.stdout == ""
 
 
-def test_dry_runs(called):
-    found = called("-n", "2", "--dry-run", "--", "train", "--ngf", "8")
-    assert found.exit_code == 0
-    assert re.match(r"\S*mpirun -n 2 .*--bind-to none .* train --ngf 8\n$", found.stdout)
+@pytest.mark.long
+def test_a_dry_run_of_the_training(called):
     found = called("-n", "2", "--", "train", "--ngf", "8", "--dry-run")
     assert json.loads(found.stdout)["recipe"]["network"]["ngf"] == 8
 
@@ -105,9 +99,11 @@ def test_a_folder_that_was_there_is_no_run_to_restart(called, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_the_launcher_loads_no_mxnet():
+def test_a_dry_run_loads_no_mxnet():
     command = [sys.executable, "-X", "importtime", "-m", "mxgan", "launch", "-n", "2", "--dry-run", "--", "train"]
+    command += ["--ngf", "8"]
     said = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True)
+    assert re.match(r"\S*mpirun -n 2 .*--bind-to none .* train --ngf 8\n$", said.stdout)
     modules = {line.rpartition("|")[2].strip() for line in said.stderr.splitlines()}
     assert "mxgan.runs.launching.mpirun" in modules
     assert not {"mxnet", "numpy"} & modules

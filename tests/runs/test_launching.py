@@ -102,6 +102,7 @@ def test_abort_is_one_line(ranks):
     assert (code, without_place(err)) == (3, "Error: rank 1 on HOST ended the job by MPI_Abort, with code 3.\n")
 
 
+@pytest.mark.long
 def test_more_ranks_than_cores(ranks):
     count = 2 * len(os.sched_getaffinity(0)) + 1
     if count > 9:
@@ -109,7 +110,7 @@ def test_more_ranks_than_cores(ranks):
     assert ranks("both", "0", count=count).end()[0] == 0
 
 
-@pytest.mark.parametrize("name, as_told", [("SIGINT", "SIGINT"), long("SIGTERM", "SIGTERM"), ("SIGHUP", "SIGTERM")])
+@pytest.mark.parametrize("name, as_told", [("SIGINT", "SIGINT"), long("SIGTERM", "SIGTERM"), long("SIGHUP", "SIGTERM")])
 def test_a_signal_lets_the_ranks_save(name, as_told, ranks):
     job = ranks("training", "60")
     processes, number = pids(job), signal.Signals[name]
