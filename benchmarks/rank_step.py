@@ -24,7 +24,7 @@ class Steps:
 
     def __init__(self, width: int, part: int, size: int = 64, compression=None) -> None:
         from benchmarks.ours import _inputs, _pair
-        from mxgan.training.parallel.ranks import all_ranks
+        from mxgan.training.parallel.mpi_ranks import all_ranks
 
         self.ranks = all_ranks()
         self.ranks.compress(compression)

@@ -50,7 +50,7 @@ _HOME = {
     "Session": "mxgan.runs.session",
     "StepResult": "mxgan.training.step",
     "Trainer": "mxgan.training.trainer",
-    "all_ranks": "mxgan.training.parallel.ranks",
+    "all_ranks": "mxgan.training.parallel.mpi_ranks",
     "evaluate": "mxgan.runs.evaluate",
     "export_model": "mxgan.runs.export",
     "facc": "mxgan.training.metrics",

@@ -102,7 +102,7 @@ def example(description: str, recipe: str, dataset: str, data_flag: Optional[str
 
 
 def _train(flags: dict, defaults: Optional[dict] = None) -> None:
-    from mxgan.training.parallel.ranks import all_ranks
+    from mxgan.training.parallel.mpi_ranks import all_ranks
 
     ranks = all_ranks()
     if ranks.is_first:

@@ -67,7 +67,7 @@ def _may_tell(code: int) -> bool:
     if not _is_of_several():
         leave_to_first(code)
         return True
-    from mxgan.training.parallel.ranks import all_ranks  # here: `mxgan launch` loads no NumPy
+    from mxgan.training.parallel.mpi_ranks import all_ranks  # here: `mxgan launch` loads no NumPy
 
     return not all_ranks.cache_info().currsize or all_ranks().take_line()
 

@@ -18,7 +18,7 @@ from mxgan.runtime.config import to_dict
 from mxgan.runtime.files import FolderLock, write_whole
 from mxgan.training.checkpoint import put_into, read_checkpoint
 from mxgan.training.checkpoint_files import read_state
-from mxgan.training.parallel.ranks import all_ranks
+from mxgan.training.parallel.mpi_ranks import all_ranks
 from mxgan.training.parallel.sharing import saved_on_all
 from mxgan.training.run_folder import RunFolder
 from mxgan.training.trainer import Trainer

@@ -20,7 +20,7 @@ from mxgan.runs.final_report import final_report
 from mxgan.runs.ranks import log_traffic, recorded_on_all
 from mxgan.runtime.files import FolderLock
 from mxgan.training.callback import Callback
-from mxgan.training.parallel.ranks import all_ranks
+from mxgan.training.parallel.mpi_ranks import all_ranks
 from mxgan.training.run_folder import RunFolder
 from mxgan.training.trainer import Trainer
 

@@ -44,7 +44,7 @@ def test_an_error_is_told_once_though_the_exit_takes_long():
     text = """
     import atexit, time
     from mxgan.cli.terminal import readable_errors
-    from mxgan.training.parallel.ranks import all_ranks
+    from mxgan.training.parallel.mpi_ranks import all_ranks
 
     ranks = all_ranks()
     ranks.watch.grace = 0.5  # seconds; the watch ends the job before the exit is at its end

@@ -6,6 +6,7 @@ each update, so parameters, optimisers and the average stay equal on all ranks. 
 ::
 
     ranks.py              `Ranks`: what the processes of a run say to each other; `ALONE` for a single process
+    mpi_ranks.py          `MPIRanks`: several of them, over MPI; `all_ranks`
     shares.py             the rows of a batch for each rank
     watch.py              `Watch`: signs of life of each rank, and the end of a job after a fault
     faults.py             `Fault`: what is wrong with a rank, and the messages that tell it

@@ -16,7 +16,7 @@ from mxgan.errors import MXGANError
 from mxgan.runtime.mpi import world
 from mxgan.training.parallel.equality import check_equal, check_same_start
 from mxgan.training.parallel.host_arrays import host_view
-from mxgan.training.parallel.ranks import MPIRanks
+from mxgan.training.parallel.mpi_ranks import MPIRanks
 from tests.support import make_pair, train
 
 FACTS = {

@@ -15,7 +15,7 @@ from mxgan.objectives.penalties import make_penalty
 from mxgan.objectives.spectral import spectral_normalize
 from mxgan.runtime import mx
 from mxgan.training.metrics import AdversarialMetrics
-from mxgan.training.parallel.ranks import all_ranks
+from mxgan.training.parallel.mpi_ranks import all_ranks
 from mxgan.training.schedule import InstanceNoise
 
 STEPS, BATCH, CLASSES, SIDE = 20, 12, 3, 8

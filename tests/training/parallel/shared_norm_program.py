@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mxgan.runtime import mx
-from mxgan.training.parallel.ranks import all_ranks
+from mxgan.training.parallel.mpi_ranks import all_ranks
 from mxgan.training.parallel.shared_batch_norm import own_errors, totals_over, with_shared_batch_norm
 
 STEPS, WHOLE = 3, 12

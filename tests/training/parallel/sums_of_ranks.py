@@ -15,7 +15,7 @@ from mxgan.errors import ArgumentError
 from mxgan.runtime import mx
 from mxgan.runtime.mpi import world
 from mxgan.training.parallel.exchange import Exchange
-from mxgan.training.parallel.ranks import MPIRanks
+from mxgan.training.parallel.mpi_ranks import MPIRanks
 
 # case → (shapes of the gradients, of the statistics, bytes of a bucket)
 CASES = {

@@ -27,7 +27,7 @@ def test_a_job_with_a_fault_ends_says_why_and_goes_on_to_the_same_bits(faults, n
 
 
 @pytest.mark.long  # python -m tests.faults runs all kinds
-@pytest.mark.parametrize("number, kind", enumerate(["stop", "disk", "nan", "terminate", "norm"], 10))
+@pytest.mark.parametrize("number, kind", list(enumerate(["stop", "disk", "nan", "terminate", "norm"], 10)))
 def test_more_kinds_of_fault(faults, number, kind):
     (fault,) = draw_faults(1, seed=3, only=kind)
     outcome = faults.run(number, fault)

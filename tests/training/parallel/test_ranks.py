@@ -12,7 +12,7 @@ BEGIN = """
 import sys, time
 from mxgan.errors import DivergedError
 from mxgan.training.parallel import watch
-from mxgan.training.parallel.ranks import all_ranks
+from mxgan.training.parallel.mpi_ranks import all_ranks
 
 ranks = all_ranks()
 

@@ -150,7 +150,7 @@ print("well")
 @pytest.mark.long
 def test_a_rank_that_is_stopped_after_its_farewell_does_not_keep_the_others():
     text = """
-from mxgan.training.parallel.ranks import all_ranks
+from mxgan.training.parallel.mpi_ranks import all_ranks
 
 watch, whole = all_ranks().watch, Watch.close
 
