@@ -60,6 +60,7 @@ def examine(data_dir: Union[str, Path, None] = None) -> list[Finding]:
         "OpenCV": _opencv,
         "Display": _display,
         "Graphviz": _graphviz,
+        "MPI": _mpi,
         "Digits": _digits,
         "Disk": _disk,
     }
@@ -190,6 +191,17 @@ def _graphviz():
         "no program 'dot': graphs of networks are not drawn",
         "On Debian or Ubuntu: apt-get install graphviz.",
     )
+
+
+def _mpi():
+    from mxgan.runs.launching.mpirun import INSTALL
+
+    version, program = runtime.version_of("mpi4py"), shutil.which(str(Path(sys.executable).parent / "mpirun"))
+    program = program or shutil.which("mpirun")
+    if version and program:
+        return "ok", f"mpi4py {version}, {program}"
+    missing = " and ".join(["mpi4py"] * (not version) + ["mpirun"] * (not program))
+    return "note", f"no {missing}: a training is one process", f"{INSTALL}."
 
 
 def _unseen():

@@ -8,8 +8,10 @@ import json
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
@@ -199,11 +201,14 @@ class MPIRanks(Ranks):
 
 
 def _in_words(error: BaseException) -> str:
-    """An error on one line, with the name of its class if it is none of mxgan."""
+    """An error on one line: of one that is none of mxgan, its class, its text and the line of code that raised it."""
     if isinstance(error, KeyboardInterrupt):
         return f"ended by {signal.Signals(getattr(error, 'number', signal.SIGINT)).name}."
-    own = isinstance(error, MXGANError)
-    return " ".join(str(error).split()) if own else f"{type(error).__name__}: {first_line(error)}."
+    if isinstance(error, MXGANError):
+        return " ".join(str(error).split())
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {first_line(error)}{place}."
 
 
 @functools.cache
