@@ -27,8 +27,8 @@ class Steps:
         from mxgan.training.parallel.mpi_ranks import all_ranks
 
         self.ranks = all_ranks()
-        self.ranks.compress(compression)
         self._pair = _pair(part * self.ranks.size, 3, width, size, ranks=self.ranks)
+        self.ranks.compress(compression)
         self._inputs, self._exchange = _inputs(self._pair), self.ranks.exchange
         self._exchanged: list = []
         self.ranks.exchange = self._keep
