@@ -18,7 +18,7 @@ from mxgan.cli.doctor import Finding, examine, render
 ROOT = Path(__file__).resolve().parents[2]
 TOPICS = [
     *("Python", "NumPy", "MXNet", "Threads", "GPU", "OpenCV"),
-    *("Display", "Graphviz", "Digits", "Disk", "MNIST", "Cache"),
+    *("Display", "Graphviz", "MPI", "Digits", "Disk", "MNIST", "Cache"),
 ]
 REPORT = "from mxgan.cli.doctor import examine, render; print(render(examine()))"
 

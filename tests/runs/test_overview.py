@@ -36,7 +36,7 @@ def test_a_training_that_is_stopped_continued_and_finished(tmp_path):
     mxgan.start(tiny_config(steps=16), folder, "none", callbacks=[look, StopAt(13)]).run()
     during, stopped = look.seen, overview(folder)
     assert (during.state, during.step, during.last_step) == ("training", 8, 16)  # the last line of the history
-    assert during.eta_seconds > 0
+    assert during.eta_seconds >= 0  # rounded: a fast machine needs less than a tenth of a second
     assert (stopped.state, stopped.reason, stopped.step, stopped.eta_seconds) == ("stopped", "test", 13, None)
     mxgan.resume(folder, display="none").run()
     finished = overview(folder)

@@ -14,6 +14,7 @@ import pytest
 from mxgan import runtime
 from mxgan.errors import ArgumentError, RuntimeUnavailableError
 from mxgan.runtime import cpus, nvidia
+from mxgan.runtime.mpi import World
 
 ROOT = Path(__file__).resolve().parents[2]
 LINUX = sys.platform == "linux"
@@ -319,9 +320,21 @@ def test_threads_follow_affinity():
 
 @pytest.mark.parametrize("quota, count", [(0.5, 1), (1.0, 1), (2.2, 3), (7.0, 7), (8.0, 8), (64.0, 8), (None, 8)])
 def test_threads_follow_the_control_group(undecided, quota, count):
-    undecided.setattr(cpus, "usable_cpus", lambda: 8)
+    undecided.setattr(cpus, "_all_cpus", lambda: 8)
     undecided.setattr(cpus, "_cgroup_quota", lambda: quota)
     assert runtime.threads().count == count
+
+
+@pytest.mark.parametrize(
+    "sharers, local_size, quota, count",
+    [(1, 1, None, 16), (4, 4, None, 4), (1, 4, None, 16), (1, 4, 8.0, 2), (4, 4, 64.0, 4), (32, 32, None, 1)],
+)
+def test_ranks_share_the_cpus_and_the_quota(undecided, sharers, local_size, quota, count):
+    undecided.setattr(cpus, "_all_cpus", lambda: 16)
+    undecided.setattr(cpus, "_cgroup_quota", lambda: quota)
+    undecided.setattr(cpus, "world", lambda: World(size=local_size, local_size=local_size, sharers=sharers))
+    assert runtime.threads().count == count
+    assert cpus.usable_cpus() == max(1, 16 // sharers)
 
 
 def control_group(root, line, **files):
