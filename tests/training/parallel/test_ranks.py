@@ -43,7 +43,7 @@ together()
 """
     result = run(3, text)
     assert result.returncode == 1
-    assert told(result) == [f"rank {who} on {HERE}: ValueError: no luck."]
+    assert told(result) == [f"rank {who} on {HERE}: ValueError: no luck (<string>, line 17)."]
     assert result.stderr.count("\nValueError: no luck\n") == 1
 
 
