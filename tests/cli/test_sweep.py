@@ -149,7 +149,7 @@ def test_bad_calls_end_in_words(tmp_path):
 
 @pytest.mark.long
 def test_a_sweep_that_is_interrupted_again_and_again_ends_in_the_bits_of_undisturbed_runs(tmp_path):
-    file = write(tmp_path, 120, "seed: [0, 1, 2]")
+    file = write(tmp_path, 600, "seed: [0, 1, 2]")
     for ending, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)):
         before = len(events(tmp_path / "runs" / "seed-0"))
         sweep = Sweep(file, "--jobs", "2")

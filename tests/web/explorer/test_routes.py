@@ -387,7 +387,7 @@ def test_a_trained_generator_draws_the_class_that_is_chosen(tmp_path, cache):
     recipe = mxgan.RECIPES["cgan"]
     network = replace(recipe.network, image_size=32, nc=1, ngf=16, ndf=16)
     recipe = replace(recipe, network=network, batch_size=32, ema=0.99)
-    config = mxgan.RunConfig(recipe=recipe, dataset="digits", steps=1000, checkpoint_every=1000, sample_every=1000)
+    config = mxgan.RunConfig(recipe=recipe, dataset="digits", steps=1500, checkpoint_every=1500, sample_every=1500)
     mxgan.start(config, tmp_path / "runs" / "cgan", "none", progress=False).run()
     judge = kept_classifier(labelled_data("digits", None, progress=False), progress=False)
     with served(tmp_path / "runs") as site:
