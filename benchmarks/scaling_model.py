@@ -19,9 +19,9 @@ MACHINES = 2, 4, 8, 16, 32, 64
 BANDWIDTHS = 1, 10, 25, 100  # Gbit/s
 LATENCIES = 50e-6, 1e-3  # seconds, one way
 BATCH = 64
-# Messages of a step that wait for the one before: for each of two exchanges the chunks and their sums, the predictions
-# of three batches, and the agreement to go on.
-ROUNDS = 2 * 2 + 3 + 1
+# Messages of a step that wait for the one before: for each of two exchanges the chunks and their sums, the predictions,
+# and the agreement to go on.
+ROUNDS = 2 * 2 + 1 + 1
 
 
 class Work(NamedTuple):

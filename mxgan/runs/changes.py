@@ -166,9 +166,23 @@ def finished_at(folder: RunFolder, config: RunConfig, state: Mapping) -> Optiona
 def warn_of_other_bits(before: Mapping) -> None:
     """Log the versions and machine features that have changed since the checkpoint, if the bits depend on them."""
     before, now = {"ranks": 1, **before}, {"ranks": 1, **json.loads(json.dumps(runtime.versions()))}
-    other = [f"{key} {before.get(key)} then, {now[key]} now" for key in BITS_DEPEND_ON if before.get(key) != now[key]]
+    pairs = {key: (before.get(key), now[key]) for key in BITS_DEPEND_ON}
+    other = [
+        f"{key} {_in_brief(then)} then, {_in_brief(here)} now"
+        for key, (then, here) in pairs.items()
+        if _deciding(then) != _deciding(here)
+    ]
     if other:
         logger.warning("The bits may differ from those of an uninterrupted run: %s.", "; ".join(other))
+
+
+def _deciding(value):
+    """What of a value decides the bits: of the threads their number, and not the reason for it."""
+    return value.get("count") if isinstance(value, Mapping) else value
+
+
+def _in_brief(value):
+    return f"{value.get('count')} ({value.get('reason')})" if isinstance(value, Mapping) else value
 
 
 def warn_of_another_end(before: RunConfig, config: RunConfig) -> None:

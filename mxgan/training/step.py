@@ -57,9 +57,12 @@ class StepResult(NamedTuple):
         """The same step with the predictions, penalties and classes of all ranks, (N, …); the images stay a part."""
         if ranks.size == 1:
             return self
-        whole = {name: ranks.whole(getattr(self, name)) for name in _PREDICTIONS if getattr(self, name) is not None}
-        classified = {kind: Classified(*map(ranks.whole, each)) for kind, each in self.classified.items()}
-        return self._replace(**whole, classified=classified)
+        names = [name for name in _PREDICTIONS if getattr(self, name) is not None]
+        own = [getattr(self, name) for name in names] + [array for each in self.classified.values() for array in each]
+        whole = iter(ranks.whole(own))
+        predictions = {name: next(whole) for name in names}
+        classified = {kind: Classified(next(whole), next(whole)) for kind in self.classified}
+        return self._replace(**predictions, classified=classified)
 
 
 def noisy(pair, images, sigma: float):

@@ -229,8 +229,10 @@ def test_a_rank_killed_on_another_host(hosts, training):
 def test_two_hosts_are_left_when_the_launcher_is_killed(hosts, training):
     job = on_hosts(hosts, training, steps=100_000)
     job.line("step 15 of")
+    assert hosts.pids() != []
     job.process.kill()
     wait_until(lambda: not hosts.pids())
+    assert hosts.pids() == []
 
 
 @pytest.mark.long

@@ -282,7 +282,18 @@ def test_other_threads_are_warned_of(tmp_path, caplog, trained_copy):
     with caplog.at_level("WARNING"):
         mxgan.resume(tmp_path / "run", steps=3, display="none", progress=False).run()
     (message,) = [r.getMessage() for r in caplog.records if "bits may differ" in r.getMessage()]
-    assert "a larger machine" in message
+    assert "threads 64 (a larger machine) then, " in message
+
+
+def test_another_reason_for_as_many_threads_is_no_change(tmp_path, caplog, trained_copy):
+    trained_copy(2, tmp_path / "run")
+    path = tmp_path / "run" / "checkpoints" / "000002" / "state.json"
+    record = json.loads(path.read_text())
+    record["versions"]["threads"]["reason"] = "another one"
+    path.write_text(json.dumps(record))
+    with caplog.at_level("WARNING"):
+        mxgan.resume(tmp_path / "run", steps=3, display="none", progress=False).run()
+    assert "bits may differ" not in caplog.text
 
 
 def test_resuming_on_other_data_is_refused(tmp_path, trained_copy):

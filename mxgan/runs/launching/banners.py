@@ -1,4 +1,4 @@
-"""What mpirun tells of a rank or a host that failed, read and turned into one sentence.
+"""Notices of mpirun about a rank or a host that failed, each turned into one sentence.
 
 Open MPI 5 and its launcher PRRTE write blocks between lines of dashes. Those of a rank that failed are read and not
 passed on, since several of them come for one fault; all others are passed on as they are.

@@ -1,4 +1,4 @@
-"""What the user gives to `mxgan launch`, and how it is written again."""
+"""`Options`: the options of `mxgan launch`, and the command that gives them again."""
 
 from __future__ import annotations
 

@@ -119,13 +119,17 @@ class MPIRanks(Ranks):
             self.wait(self._own.Ibcast(found[name].reshape(-1).view(np.uint8), root=0))
         return found
 
-    def whole(self, array):
+    def whole(self, arrays: list) -> list:
         from mxgan.runtime import mx
 
-        own = np.ascontiguousarray(array.asnumpy(), np.float32)
-        found = np.empty((self.size, *own.shape), np.float32)
+        own = np.concatenate([array.asnumpy().ravel() for array in arrays], dtype=np.float32)  # one message for all
+        found = np.empty((self.size, own.size), np.float32)
         self.wait(self._own.Iallgather(own, found))
-        return mx.nd.array(found.reshape(-1, *own.shape[1:]), ctx=array.context)
+        columns = np.split(found, np.cumsum([array.size for array in arrays])[:-1], axis=1)
+        return [
+            mx.nd.array(values.reshape(-1, *array.shape[1:]), ctx=array.context)
+            for array, values in zip(arrays, columns)
+        ]
 
     def compress(self, compression: Optional[str]) -> None:
         self._compression, self._exchange = compression, None  # and the traffic is that of a new run

@@ -53,9 +53,9 @@ class Ranks:
         """{name: NumPy array} of rank 0, on every rank; the others give None."""
         return arrays
 
-    def whole(self, array):
-        """An NDArray (n, …) of each rank as one (N, …), in the order of the ranks, on every rank; float32."""
-        return array
+    def whole(self, arrays: list) -> list:
+        """NDArrays (n, …) of each rank as NDArrays (N, …), in the order of the ranks, on every rank; float32."""
+        return arrays
 
     def compress(self, compression: Optional[str]) -> None:
         """Choose the compression of gradients, before the first `exchange`: None or "bf16"."""

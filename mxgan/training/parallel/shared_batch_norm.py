@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -71,6 +72,7 @@ def with_shared_batch_norm(symbol, total_of: Callable):
     ------
     ArgumentError : a BatchNorm with output_mean_var, or another operator that has BatchNorm in it.
     """
+    vars(mx.operator)["print"] = _say  # by which MXNet tells the traceback of an error in an operator
     return _Shared(symbol, total_of).symbol()
 
 
@@ -246,10 +248,12 @@ def _remembered() -> Iterator[None]:
         raise
 
 
-def _to_log(text: str) -> None:
-    logger.debug("%s", text)
+def _say(text: str) -> None:
+    """Send a traceback that MXNet prints to the log if the error is one of these operators.
 
-
-# MXNet prints the traceback of each error in an operator to standard output. The error itself is raised in the thread
-# that waits for the pass.
-vars(mx.operator)["print"] = _to_log
+    That error itself is raised in the thread that waits for the pass. Those of other operators are printed as ever.
+    """
+    if _failures:
+        logger.debug("%s", text)
+    else:
+        sys.stdout.write(f"{text}\n")

@@ -10,6 +10,8 @@ from mxgan.training.parallel.ranks import Ranks
 
 __all__ = ["saved_on_all"]
 
+_KINDS = ("arguments", "statistics")
+
 
 def saved_on_all(ranks: Ranks, saved: Optional[Saved]) -> Saved:
     """The `Saved` of rank 0, on every rank, which thereby needs no access to the run folder; the others give None."""
@@ -34,9 +36,6 @@ def saved_on_all(ranks: Ranks, saved: Optional[Saved]) -> Saved:
         owner, kind, name = path.split("/", 2)
         places[f"{owner}/{kind}"][name] = mx.nd.array(array, dtype=array.dtype)
     return Saved(folder, state, parameters, optimizers, average if averaged else None)
-
-
-_KINDS = ("arguments", "statistics")
 
 
 def _flat(saved: Saved):

@@ -73,7 +73,7 @@ def after(before: Callable, total_of: Callable) -> Callable:
 
 def whole_of(ranks, name: str, part):
     """The whole batch's array from the ranks' parts: their rows, the sum of their gradients, or what all have."""
-    every = ranks.whole(mx.nd.array(part)).asnumpy()
+    every = ranks.whole([mx.nd.array(part)])[0].asnumpy()
     if name.startswith(("output", "inference")) or name in ("gradient data", "argument data"):
         return every
     parts = every.reshape(ranks.size, *part.shape)
