@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.optional import missing, needed
 
-__all__ = ["Visit", "browser", "visit"]
+__all__ = ["Visit", "browser", "until", "visit", "wait_for"]
 
 ARGUMENTS = (
     "--no-sandbox",
@@ -24,6 +25,21 @@ ARGUMENTS = (
     "--disable-sync",
     "--disable-dev-shm-usage",  # a container has 64 MB of shared memory
 )
+
+
+def wait_for(condition, seconds: float = 20) -> bool:
+    """Whether a condition becomes true in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def until(page, condition: str) -> None:
+    """Wait until a JavaScript condition is true. Playwright's own way is `eval` in the page, which the pages forbid."""
+    assert wait_for(lambda: page.evaluate(condition)), condition
 
 
 class Visit:

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 from typing import NamedTuple, Optional
 
@@ -24,7 +23,7 @@ from PIL import Image
 from mxgan.runtime.config import to_dict
 from tests.support import tiny_config
 
-__all__ = ["Answer", "Here", "Server", "add_picture", "add_steps", "make_run", "serving", "wait_for"]
+__all__ = ["Answer", "Here", "Server", "add_picture", "add_steps", "make_run", "serving"]
 
 ROOT = Path(__file__).resolve().parents[2]
 STAMP = "2026_01_02-03_04"
@@ -176,13 +175,3 @@ def add_picture(folder: Path, name: str, seed: int = 0, size: int = 32) -> Path:
     pixels = np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(folder / "samples" / name)
     return folder / "samples" / name
-
-
-def wait_for(condition, seconds: float = 20) -> bool:
-    """Whether a condition becomes true in time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.1)
-    return True

@@ -9,7 +9,8 @@ import shutil
 import pytest
 
 from mxgan.pictures.report.words import size
-from tests.web.serving import add_picture, add_steps, make_run, wait_for
+from tests.browser import until, wait_for
+from tests.web.serving import add_picture, add_steps, make_run
 
 SCRIPT = '"><script>window.hit=1</script><img src=x onerror="window.hit=1">\u202e'
 EVIL = "<script>window.hit=1<!script><img src=x onerror=window.hit=1>'\"#%&\u2028"  # a name of a folder: without /
@@ -53,15 +54,12 @@ def watched(visit, server):
     return start
 
 
-def until(page, condition: str, asking: bool = False) -> None:
-    """Wait until a condition is true. Playwright's own way is `eval` inside the page, which the pages forbid.
-
-    `asking` makes the page ask the server at once and again, so that a test need not wait for its own questions.
-    """
+def until_asked(page, condition: str) -> None:
+    """`until`, where the page asks the server at once and again, so that a test need not wait for its own questions."""
     looks = itertools.count(1)
 
     def found() -> bool:
-        if asking and next(looks) % 5 == 0:  # twice a second: with many questions pages are told to ask less often
+        if next(looks) % 5 == 0:  # twice a second: with many questions pages are told to ask less often
             page.evaluate(ASK)
         return page.evaluate(condition)
 
@@ -95,7 +93,7 @@ def test_a_run_goes_on_without_a_reload(watched, runs):
     page.keyboard.press("Home")
     add_steps(runs / "live", 8)
     add_picture(runs / "live", "gout-000008.png", 8)
-    until(page, "mxgan.charts.figures.values().next().value.chart.x.at(-1) === 8", asking=True)
+    until_asked(page, "mxgan.charts.figures.values().next().value.chart.x.at(-1) === 8")
     assert page.get_attribute(".player img", "src").endswith("gout-000001.png")
     assert page.get_attribute(".player input[type=range]", "max") == "3"
     assert page.evaluate("window.same") == 1
@@ -109,11 +107,11 @@ def test_details_stay_open_and_the_page_says_when_the_run_or_the_server_is_gone(
     page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
     opened = page.locator("details[open]").count()
     add_steps(runs / "short", 9)
-    until(page, "mxgan.charts.figures.values().next().value.chart.x.at(-1) === 9", asking=True)
+    until_asked(page, "mxgan.charts.figures.values().next().value.chart.x.at(-1) === 9")
     assert page.locator("details[open]").count() == opened > 2
     assert page.locator(".copying").count() == page.locator("[data-copy]").count() > 0
     shutil.rmtree(runs / "short")
-    until(page, "document.querySelector('[data-told]').textContent.includes('There is no such run.')", asking=True)
+    until_asked(page, "document.querySelector('[data-told]').textContent.includes('There is no such run.')")
     assert page.inner_text("[data-pulse]") == "not live"
     page.route("**/api/**", lambda route: route.abort())
     page.evaluate("mxgan.live.run.ask()")
@@ -128,13 +126,13 @@ def test_what_the_reader_uses_stays_until_he_leaves_it(watched, runs):
     for kind in ("gout", "diff"):
         add_picture(run, f"{kind}-000002.png")
     add_steps(run, 1)
-    until(page, "document.querySelectorAll('.kinds button').length === 2 && mxgan.charts.figures.size > 0", asking=True)
+    until_asked(page, "document.querySelectorAll('.kinds button').length === 2 && mxgan.charts.figures.size > 0")
     assert page.locator("[data-no-charts]").count() == 0
     page.focus(".kinds button:nth-child(2)")
     page.evaluate("getSelection().selectAllChildren(document.querySelector('.facts'))")
     add_steps(run, 2)
     add_picture(run, "gout-000003.png")
-    until(page, "mxgan.charts.figures.values().next().value.chart.x.at(-1) === 2", asking=True)
+    until_asked(page, "mxgan.charts.figures.values().next().value.chart.x.at(-1) === 2")
     assert page.evaluate("document.activeElement === document.querySelector('.kinds button:nth-child(2)')")
     assert "1 of 100" in page.inner_text(".facts")
     page.evaluate("getSelection().removeAllRanges()")
@@ -153,11 +151,11 @@ def test_a_small_picture_that_fails_is_asked_for_again_at_the_next_change(watche
     until(page, f"{state}.querySelector('.frame').classList.contains('none')")
     assert row.locator("img").get_attribute("alt") == "Latest picture of failing, step 4"
     add_steps(run, 7)
-    until(page, f"{state}.textContent.includes('step 7')", asking=True)
+    until_asked(page, f"{state}.textContent.includes('step 7')")
     assert "none" in row.locator(".frame").get_attribute("class")
     add_picture(run, "gout-000004.png")
     add_steps(run, 8)
-    until(page, f"{state}.querySelector('img').naturalWidth > 0", asking=True)
+    until_asked(page, f"{state}.querySelector('img').naturalWidth > 0")
     assert "none" not in row.locator(".frame").get_attribute("class")
 
 

@@ -17,8 +17,9 @@ import pytest
 from mxgan.web import connections
 from mxgan.web.addresses import listen, resolved
 from mxgan.web.server import server_of
+from tests.browser import wait_for
 from tests.web.hostile import attacks
-from tests.web.serving import Here, make_run, wait_for
+from tests.web.serving import Here, make_run
 
 SECRET, OUTSIDE = b"the secret beside the folder", b"name of a run outside"
 ALLOWED = {200, 204, 303, 304, 400, 403, 404, 405, 409, 413, 414, 421, 422, 431, 503}

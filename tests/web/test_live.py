@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from mxgan.web.site import Pace
-from tests.web.serving import ROOT, Server, serving, wait_for
+from tests.browser import wait_for
+from tests.web.serving import ROOT, Server, serving
 
 VIEWERS, SECONDS = 20, 30.0
 A_SECOND = 4.0  # questions that are answered in a second, see `Pace`

@@ -11,7 +11,8 @@ from urllib.parse import urljoin
 
 import pytest
 
-from tests.web.serving import add_picture, add_steps, make_run, wait_for
+from tests.browser import wait_for
+from tests.web.serving import add_picture, add_steps, make_run
 
 PAGES = ("/", "/run/a/", "/run/group%2Fc/", "/run/group/c/", "/compare?run=a&run=b", "/api/runs", "/api/run/a")
 
