@@ -131,7 +131,7 @@ def test_pictures_are_kept_mixed_shown_again_and_removed(explore):
     opened.page.get_by_role("button", name="Show picture 2").click()
     assert opened.settled("checkpoint=16&weights=raw&seed=1") == second
     opened.page.get_by_role("button", name="Remove picture 1").press("Enter")
-    assert opened.address(keep=["1"])
+    assert opened.address(keep=["1,1"])
     assert opened.page.locator("[data-kept] li").count() == 1
     assert opened.find("mix").is_hidden()
     for _ in range(11):
