@@ -10,15 +10,15 @@ from typing import Callable, Optional, Union
 import numpy as np
 
 from mxgan.data import ImageArrayIter
-from mxgan.errors import ArgumentError, listed
-from mxgan.evaluation.classifier import LabelledData, labelled_data
+from mxgan.errors import ArgumentError
+from mxgan.evaluation.classifier import LabelledData
 from mxgan.evaluation.classifier_cache import kept_classifier
 from mxgan.evaluation.evaluate import Networks, gather, measured_side, needs_of
-from mxgan.evaluation.features import FeatureNetwork
 from mxgan.evaluation.metrics import METRICS, NEEDS
 from mxgan.evaluation.onnx_features import OnnxFeatures
 from mxgan.evaluation.reference import Reference, image_chunks
 from mxgan.runs.data import data_record, held_out_split, open_images, trained_split
+from mxgan.runs.judging import CLASSIFIED, labels_known, planned_judge, why_untrained
 from mxgan.runtime.progress import tracked
 
 __all__ = ["PlannedReference", "open_reference", "plan_reference"]
@@ -27,7 +27,6 @@ logger = logging.getLogger(__name__)
 
 NO_INCEPTION = f"needs --inception FILE.onnx: {NEEDS['inception'].remedy}"
 FEW = "needs at least"  # so many images: the user may have more
-CLASSIFIED = {"features", "probabilities"}
 UNTOLD = ("fid", "class_agreement")  # few runs can measure them, so there is no message that they are left out
 
 
@@ -93,9 +92,9 @@ def plan_reference(
     data = open_images(config, progress, seed=seed, split=trained_split(config))
     if check is not None:
         check(data_record(data))
-    judge = _judge(config, data, wanted, classifier, progress)
+    judge = planned_judge(config, data, wanted, classifier, progress)
     looking = OnnxFeatures(inception) if inception is not None else None
-    known = _labels_known(data, judge)
+    known = labels_known(data, judge)
     reasons = _reasons(config, data, Networks(judge, looking), wanted, known)
     chosen = [name for name in wanted if name not in reasons]
     if reasons and (names is not None or not chosen):
@@ -122,7 +121,7 @@ def _refuse_without_inception(names: Sequence[str]) -> None:
             raise ArgumentError(f"{name} {NO_INCEPTION}.")
 
 
-def _reasons(config, data, networks: Networks, wanted: Sequence[str], labels_known: bool) -> dict:
+def _reasons(config, data, networks: Networks, wanted: Sequence[str], known: bool) -> dict:
     """{metric: reason why it cannot be measured, with the remedy} among the wanted metrics, in their order."""
     classes, trained_on = config.recipe.network.generator_classes, trained_split(config) or "all"
     without = ", ".join(name for name, row in METRICS.items() if row.needs == ("images",))
@@ -130,12 +129,12 @@ def _reasons(config, data, networks: Networks, wanted: Sequence[str], labels_kno
     if networks.classifier is None:
         lacking = dict.fromkeys(
             CLASSIFIED,
-            f"needs a classifier, and the data set {config.dataset!r} {_why_untrained(data)}; give a trained one "
+            f"needs a classifier, and the data set {config.dataset!r} {why_untrained(data)}; give a trained one "
             f"(--classifier FOLDER), or choose metrics that need none: {without}",
         )
     if networks.inception is None:
         lacking["inception"] = NO_INCEPTION
-    if not (labels_known and classes == data.num_classes):
+    if not (known and classes == data.num_classes):
         lacking["labels"] = (
             "needs a generator that takes classes, and a classifier of the same classes; the network "
             f"{config.recipe.network.name!r} takes {classes or 'no'} classes. Leave it out, or give another classifier"
@@ -191,39 +190,3 @@ def _protocol(config, data, count: int, networks: Networks) -> dict:
         "classifier": networks.classifier.describe() if networks.classifier else None,
         "inception": networks.inception.describe() if networks.inception else None,
     }
-
-
-def _labels_known(data, judge) -> bool:
-    """Whether the data's labels and the classifier, trained or not, have the same class names in the same order."""
-    if judge is None or not data.num_classes:
-        return False
-    known = data.class_titles
-    found = judge.train.class_titles if isinstance(judge, LabelledData) else judge.class_names
-    if known != found:
-        logger.warning(
-            "The classifier knows %s, and the data have %s: the data's own labels are not used.",
-            _listed(found),
-            _listed(known),
-        )
-    return known == found
-
-
-def _listed(names: list) -> str:
-    return f"{len(names)} classes ({listed(names, 3)})"
-
-
-def _why_untrained(data) -> str:
-    """Why no classifier is trained on these data; "" if one is."""
-    if (data.num_classes or 0) < 2:
-        return "has no classes to train one on"
-    return "" if isinstance(data, ImageArrayIter) else "is read from the disk, and one is trained on images in memory"
-
-
-def _judge(config, data, wanted: Sequence[str], folder, progress) -> Union[FeatureNetwork, LabelledData, None]:
-    """The given classifier, or the data to train one on; None if no metric needs one, or the data train none."""
-    if folder is not None:
-        return FeatureNetwork.load(folder)
-    if not needs_of(wanted) & CLASSIFIED or _why_untrained(data):
-        return None
-    own = {"most_broken": config.most_broken, "background": config.background, "labels": config.labels}
-    return labelled_data(config.dataset, config.data_dir, progress=progress, **own)
