@@ -12,8 +12,10 @@ import click
 from scipy.stats import spearmanr
 
 import mxgan
-from mxgan.evaluation.classifier import ClassifierTraining, labelled_data, train_classifier
+from mxgan.evaluation.classifier import train_classifier
 from mxgan.evaluation.features import FeatureNetwork
+from mxgan.evaluation.judge_data import labelled_data
+from mxgan.evaluation.judge_settings import ClassifierTraining
 from mxgan.runtime.config import override
 
 METRICS = ("frechet", "kernel", "classifier_score", "label_kl")

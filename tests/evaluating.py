@@ -7,9 +7,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from mxgan.evaluation.classifier import ClassifierTraining, labelled_data, train_classifier
+from mxgan.evaluation.classifier import train_classifier
 from mxgan.evaluation.classifier_cache import _kept_under
 from mxgan.evaluation.features import FeatureNetwork
+from mxgan.evaluation.judge_data import labelled_data
+from mxgan.evaluation.judge_settings import ClassifierTraining
 
 QUICK = ClassifierTraining(least_steps=150)
 

@@ -54,7 +54,7 @@ class _MetricOption(click.Option):
     "--classifier",
     type=click.Path(),
     metavar="FOLDER",
-    help="A trained classifier; without it: the data set's own, trained once and kept in the user's cache.",
+    help="A trained judge; without it: the data set's own, trained once and kept in the user's cache.",
 )
 @click.option("--inception", type=click.Path(), metavar="FILE.onnx", help="The Inception network, for fid.")
 @click.option(
@@ -107,7 +107,14 @@ def evaluate(
 @background_option
 @click.option("--output", type=click.Path(), metavar="FOLDER", required=True, help="A new folder for the classifier.")
 @overwrite_option
-@click.option("--epochs", type=click.IntRange(min=1), help="Without it: 4 epochs, and at least 600 steps.")
+@click.option(
+    "--architecture",
+    metavar="auto|lenet|residual|rotation",
+    default="auto",
+    show_default=True,
+    help="auto: lenet for grey images, residual for coloured ones, rotation for images without classes.",
+)
+@click.option("--epochs", type=click.IntRange(min=1), help="Without it: as `mxgan evaluate` trains it.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Decides every draw.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def train_classifier(
@@ -117,23 +124,29 @@ def train_classifier(
     background: Optional[str],
     output: str,
     overwrite: bool,
+    architecture: str,
     epochs: Optional[int],
     seed: int,
     debug: bool,
 ) -> None:
-    """Train and test the LeNet classifier for the metrics, on a data set with classes."""
+    """Train and test a judge: the network whose features and classes the metrics use."""
     show_log(err=True)
     with readable_errors(debug):
         from mxgan.cli.outputs import check_folder
-        from mxgan.evaluation.classifier import ClassifierTraining, labelled_data
         from mxgan.evaluation.classifier import train_classifier as trained
         from mxgan.evaluation.features import CLASSIFIER_FILES
+        from mxgan.evaluation.judge_data import labelled_data, own_architecture
+        from mxgan.evaluation.judge_settings import training_of
+        from mxgan.evaluation.judge_words import judge_in_words
 
         check_folder(Path(output), overwrite, CLASSIFIER_FILES)
-        training = ClassifierTraining(seed=seed, **({"epochs": epochs, "least_steps": 1} if epochs else {}))
-        data = labelled_data(dataset, data_dir, training, labels=labels, background=background)
-        network = trained(data, training)
+        given = {"labels": labels, "background": background}
+        if architecture == "auto":
+            architecture = own_architecture(dataset, data_dir, **given)
+        training = training_of(architecture, seed=seed, **({"epochs": epochs, "least_steps": 1} if epochs else {}))
+        network = trained(labelled_data(dataset, data_dir, training, **given))
         network.save(output, overwrite)
         record = {"accuracy": network.record["accuracy"], "test_images": network.record["test_images"]}
         say(json.dumps({**record, "fingerprint": network.fingerprint}))
+        say(judge_in_words(network.describe()))
         say(f"classifier: {output}")

@@ -1,192 +1,112 @@
-"""Training of the classifier that measures samples, on the labelled images of a data set."""
+"""Training of a judge, the network that measures samples, on the images of a data set."""
 
 from __future__ import annotations
 
 import itertools
-import math
-import sys
+import logging
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Callable, NamedTuple, Optional
+from typing import Callable, Optional
 
 import numpy as np
 
-from mxgan.data import data_sets_with, open_dataset
 from mxgan.data.images import ImageArrayIter
-from mxgan.errors import ArgumentError
 from mxgan.evaluation.features import FeatureNetwork
-from mxgan.evaluation.lenet import LeNet
+from mxgan.evaluation.judge_data import LabelledData
+from mxgan.evaluation.judge_settings import ClassifierTraining
+from mxgan.evaluation.judge_test import LEAST_IMAGES, TEST_IMAGES, judge_test
+from mxgan.evaluation.rotation import in_all_turns
 from mxgan.runtime import mx, versions
-from mxgan.runtime.config import FLOAT32_MAX, to_dict, whole_number
 from mxgan.runtime.draws import rng_for
 from mxgan.runtime.progress import Progress
-from mxgan.training.optimizers import OptimizerConfig, init_optimizer, scale_learning_rate
+from mxgan.training.optimizers import init_optimizer, scale_learning_rate
 
-__all__ = ["ClassifierTraining", "LabelledData", "accuracy", "labelled_data", "train_classifier"]
+__all__ = ["accuracy", "add_test", "train_classifier"]
 
-HELD_BACK = 6  # one image in 6 is a test image, if the data set has no test split
-_OTHERS = (
-    "Use mnist, digits or a folder with one subfolder for each class or a labels file, or leave out the metrics that "
-    "need a classifier."
-)
-LEAST_RATE = 1e-6  # the optimiser needs a learning rate above 0
+logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class ClassifierTraining:
-    """Training settings of a classifier: Adam, whose rate falls linearly to 0, on randomly shifted images.
-
-    Parameters
-    ----------
-    image_size : side of the grey input images, 28 or 32.
-    batch_size : number of images in a step.
-    epochs, least_steps : number of epochs; more epochs if these have fewer than `least_steps` steps.
-    most_steps : the training ends after this many steps, in the middle of an epoch too; None: no bound.
-    learning_rate : learning rate of the first step.
-    shift : each image is shifted by up to this number of pixels along each axis, with its edge pixels repeated.
-    seed : the seed and the step number determine every random draw.
-    """
-
-    image_size: int = 32
-    batch_size: int = 64
-    epochs: int = 4
-    least_steps: int = 600
-    learning_rate: float = 2e-3
-    shift: int = 2
-    seed: int = 0
-    most_steps: Optional[int] = None
-
-    def __post_init__(self) -> None:
-        LeNet(image_size=self.image_size)
-        for name in ("batch_size", "epochs", "least_steps"):
-            whole_number(name, getattr(self, name), maximum=10**6)
-        if self.most_steps is not None:
-            whole_number("most_steps", self.most_steps)
-        whole_number("shift", self.shift, minimum=0, maximum=self.image_size // 2)
-        whole_number("seed", self.seed, minimum=0)
-        if not 0 < self.learning_rate <= FLOAT32_MAX:
-            raise ArgumentError(f"learning_rate is {self.learning_rate!r}; give a number above 0.")
-
-    def epochs_on(self, data) -> int:
-        """The number of epochs for these images, begun or whole."""
-        return math.ceil(self.steps_on(data) / data.batches_per_epoch)
-
-    def steps_on(self, data) -> int:
-        """The number of steps for these images."""
-        epochs = max(self.epochs, math.ceil(self.least_steps / data.batches_per_epoch))
-        return min(epochs * data.batches_per_epoch, self.most_steps or sys.maxsize)
-
-    def as_json(self) -> dict:
-        """These settings as JSON values. A training without a bound has no entry for it, as before there was one."""
-        return {name: value for name, value in to_dict(self).items() if (name, value) != ("most_steps", None)}
-
-
-class LabelledData(NamedTuple):
-    """Training and test images of a classifier: two iterators over grey images, and the name of the data set."""
-
-    train: ImageArrayIter
-    test: ImageArrayIter
-    name: str
-
-    def describe(self) -> dict:
-        """JSON values that identify these data."""
-        halves = {"train": self.train.fingerprint, "test": self.test.fingerprint}
-        names = {"class_names": list(self.train.class_names)} if self.train.class_names else {}
-        return {"name": self.name, "classes": self.train.num_classes, **names, **halves}
-
-
-def labelled_data(
-    dataset: str,
-    data_dir=None,
-    training: ClassifierTraining = ClassifierTraining(),
-    progress: Optional[bool] = None,
-    **settings,
-) -> LabelledData:
-    """The labelled images of a data set: its training and test split, or 5 of 6 images and the rest if it has no split.
-
-    `settings` are settings of `open_dataset`, such as most_broken. Raises ArgumentError for fewer than 2 classes,
-    and for a .rec file.
-    """
-
-    def opened(**more):
-        size = {"image_size": training.image_size, "channels": 1, "batch_size": training.batch_size}
-        return open_dataset(
-            dataset, data_dir=data_dir, seed=training.seed, progress=progress, **size, **settings, **more
-        )
-
-    if dataset in data_sets_with("split"):
-        found = LabelledData(opened(split="train"), opened(split="test", shuffle=False), dataset)
-    else:
-        whole = opened()
-        if not isinstance(whole, ImageArrayIter):
-            raise ArgumentError(
-                f"a classifier is trained on images in memory, and the data set {dataset!r} is read from the disk. "
-                f"{_OTHERS}"
-            )
-        found = LabelledData(*_parts(whole, training), dataset) if whole.num_classes else LabelledData(*[whole] * 2, "")
-    for half in (found.train, found.test):
-        if (half.num_classes or 0) < 2:
-            known = "none" if half.num_classes is None else str(half.num_classes)
-            raise ArgumentError(
-                f"a classifier needs images of at least 2 classes, but the data set {dataset!r} has {known}. {_OTHERS}"
-            )
-    return found
-
-
-def _parts(whole: ImageArrayIter, training: ClassifierTraining) -> tuple:
-    """(training images, test images) of one array, drawn from the seed."""
-    order = rng_for("held back", training.seed, 0).permutation(whole.num_images)
-    held = max(1, whole.num_images // HELD_BACK)
-    parts = {False: np.sort(order[held:]), True: np.sort(order[:held])}
-    if not len(parts[False]):
-        raise ArgumentError(f"{whole.name} has {whole.num_images} images, too few to train a classifier on.")
-    return tuple(
-        ImageArrayIter(
-            whole.images[rows],
-            whole.labels[rows],
-            batch_size=training.batch_size,
-            image_size=training.image_size,
-            channels=1,
-            seed=training.seed,
-            shuffle=not held_back,
-            class_names=whole.class_names or tuple(map(str, range(whole.num_classes))),
-            name=whole.name,
-        )
-        for held_back, rows in parts.items()
-    )
+WARM = 3  # steps before the time is taken: the first are slower
+TIMED = 10  # steps from which the time of the whole training is told
+WORTH_TELLING = 20  # seconds
 
 
 def train_classifier(
-    data: LabelledData, training: ClassifierTraining = ClassifierTraining(), progress: Optional[bool] = None
+    data: LabelledData, training: Optional[ClassifierTraining] = None, progress: Optional[bool] = None
 ) -> FeatureNetwork:
-    """A LeNet trained on the data, with its accuracy on the test images in its `record`.
+    """A judge trained on the data, with its accuracy on the test images and what it can see in its `record`.
 
     The same data and settings give the same bits on the same machine with the same number of threads. This sets the
-    seed of MXNet's own random numbers.
+    seed of MXNet's own random numbers. After the first steps the log says about how long the training takes.
+
+    Parameters
+    ----------
+    training : the settings; None: those of the data. The architecture is theirs too.
     """
-    network = LeNet(classes=data.train.num_classes, image_size=training.image_size)
-    module = mx.mod.Module(network.symbol(), ("data",), ("softmax_label",))
-    module.bind(data.train.provide_data, [("softmax_label", (training.batch_size,))])
-    mx.random.seed(int(rng_for("classifier", training.seed, 0).integers(2**31)))
-    module.init_params(mx.init.Xavier())
-    init_optimizer(module, OptimizerConfig("adam", training.learning_rate, {}))
+    training, began = training or data.training, time.perf_counter()
+    network = training.network(data.train.num_classes)
     steps = training.steps_on(data.train)
-    with Progress(progress, "classifier", steps, "step") as bar:
-        for step, batch in enumerate(_batches(data.train, steps)):
-            scale_learning_rate(module, max(training.learning_rate * (1 - step / steps), LEAST_RATE), 1.0)
-            module.forward_backward(mx.io.DataBatch([_moved(batch.data[0], training, step)], batch.label))
-            module.update()
-            bar.update()
-    trained = FeatureNetwork(network, _scaled(FeatureNetwork(network, module.get_params()), data.test))
+    parameters = _trained(network, data.train, training, steps, progress)
+    trained = FeatureNetwork(network, _scaled(FeatureNetwork(network, parameters), data.test))
     trained.record.update(
-        accuracy=accuracy(lambda images: trained.features_and_probabilities(images.asnumpy()).probabilities, data.test),
+        accuracy=_accuracy_of(trained, data.test),
         test_images=data.test.num_images,
-        class_names=data.train.class_titles,
         data=data.describe(),
         training={**training.as_json(), "steps": steps},
         versions=versions(),
     )
+    if network.knows_classes:
+        trained.record["class_names"] = data.train.class_titles
+    add_test(trained, data)
+    trained.record["seconds"] = round(time.perf_counter() - began, 1)
     return trained
+
+
+def add_test(network: FeatureNetwork, data: LabelledData) -> bool:
+    """Add the `judge_test` by the test images to the record of a judge; False if they are too few for one."""
+    if data.test.num_images < LEAST_IMAGES:
+        return False
+    network.record.update(judge_test(network, *data.shown(TEST_IMAGES)).as_json())
+    return True
+
+
+def _trained(network, data: ImageArrayIter, training: ClassifierTraining, steps: int, progress) -> tuple:
+    """(arg_params, aux_params) after all steps."""
+    module = mx.mod.Module(network.symbol(), ("data",), ("softmax_label",), fixed_param_names=list(training.fixed))
+    module.bind([("data", (training.rows, *network.image_shape))], [("softmax_label", (training.rows,))])
+    mx.random.seed(int(rng_for("classifier", training.seed, 0).integers(2**31)))
+    module.init_params(training.initializer())
+    init_optimizer(module, training.optimizer())
+    clock = _Clock(steps)
+    with Progress(progress, "classifier", steps, "step") as bar:
+        for step, batch in enumerate(_batches(data, steps)):
+            scale_learning_rate(module, training.rate(step, steps), 1.0)
+            images, labels = map(mx.nd.array, training.batch(batch, step))
+            module.forward_backward(mx.io.DataBatch([images], [labels]))
+            module.update()
+            clock.told(step)
+            bar.update()
+    mx.nd.waitall()  # BatchNorm's moving statistics are written without the engine knowing
+    return module.get_params()
+
+
+class _Clock:
+    """Says after the first steps about how long all of them take."""
+
+    def __init__(self, steps: int) -> None:
+        self._steps, self._began = steps, 0.0
+
+    def told(self, step: int) -> None:
+        """Log the time of the whole training, once, after a few steps."""
+        if step not in (WARM, WARM + TIMED):
+            return
+        mx.nd.waitall()
+        if step == WARM:
+            self._began = time.perf_counter()
+            return
+        left = (time.perf_counter() - self._began) / TIMED * (self._steps - step)
+        if left > WORTH_TELLING:
+            taken = f"{left / 60:.0f} minutes" if left > 90 else f"{left:.0f} seconds"
+            logger.info("The training of the judge takes about %s on this machine, once: it is kept.", taken)
 
 
 def _batches(data: ImageArrayIter, count: int) -> Iterator:
@@ -198,15 +118,6 @@ def _batches(data: ImageArrayIter, count: int) -> Iterator:
             count -= 1
             if not count:
                 return
-
-
-def _moved(images, training: ClassifierTraining, step: int):
-    """Images (N, 1, S, S), each shifted by up to `shift` pixels; (seed, step) determines the shifts."""
-    size, most = training.image_size, training.shift
-    padded = np.pad(images.asnumpy(), ((0, 0), (0, 0), (most, most), (most, most)), mode="edge")
-    places = rng_for("shift", training.seed, step).integers(2 * most + 1, size=(len(padded), 2))
-    moved = [image[:, top : top + size, left : left + size] for image, (top, left) in zip(padded, places)]
-    return mx.nd.array(np.stack(moved))
 
 
 def _scaled(network: FeatureNetwork, data) -> tuple:
@@ -222,9 +133,19 @@ def _scaled(network: FeatureNetwork, data) -> tuple:
     ]
     size = float(np.sqrt(np.mean(np.square(np.concatenate(features), dtype=np.float64)))) or 1.0
     arguments, auxiliary = network.parameters
-    # The ReLU between the two layers keeps the scale.
-    factors = {"fc2_weight": 1 / size, "fc2_bias": 1 / size, "fc3_weight": size}
-    return {name: value * factors.get(name, 1.0) for name, value in arguments.items()}, auxiliary
+    return network.network.rescaled(arguments, size), auxiliary
+
+
+def _accuracy_of(network: FeatureNetwork, data: ImageArrayIter) -> float:
+    """The share of test images whose class is found; of a rotation judge: of images in each turn whose turn is."""
+    if network.network.knows_classes:
+        return accuracy(lambda images: network.class_shares(images.asnumpy()), data)
+    data.seek(0)
+    right = 0
+    for batch in data:
+        images, turns = in_all_turns(batch.data[0].asnumpy()[: data.batch_size - batch.pad])
+        right += int((network.class_shares(images).argmax(axis=1) == turns).sum())
+    return right / (4 * data.num_images)
 
 
 def accuracy(probabilities_of: Callable, data) -> float:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Optional
 
 from mxgan.errors import OutputError
-from mxgan.evaluation.classifier import ClassifierTraining, LabelledData, train_classifier
+from mxgan.evaluation.classifier import add_test, train_classifier
 from mxgan.evaluation.features import FeatureNetwork
-from mxgan.evaluation.lenet import LeNet
+from mxgan.evaluation.judge_data import LabelledData
+from mxgan.evaluation.judge_settings import ClassifierTraining
+from mxgan.evaluation.judge_words import judge_in_words
 from mxgan.runtime.cache import cache_folder, recall
 from mxgan.runtime.config import to_dict
 from mxgan.runtime.files import remove_folder
@@ -24,26 +27,28 @@ __all__ = ["classifier_while_training", "kept_classifier"]
 
 logger = logging.getLogger(__name__)
 
-QUICK_STEPS = 1000
 _VERSION = 1  # raise it when the same data and settings would give another classifier
 
 
 def kept_classifier(
-    data: LabelledData, training: ClassifierTraining = ClassifierTraining(), progress: Optional[bool] = None
+    data: LabelledData, training: Optional[ClassifierTraining] = None, progress: Optional[bool] = None
 ) -> FeatureNetwork:
-    """The classifier of these data and settings from the user's cache; trained and saved there if it is missing.
+    """The judge of these data and settings from the user's cache; trained and saved there if it is missing.
 
-    A damaged classifier is trained again. If the cache is not writable, the classifier is trained each time.
+    The settings are those of the data if `training` is None. A judge that an earlier version has kept without a
+    `judge_test` is tested. A damaged one is trained again. If the cache is not writable, it is trained each time.
     """
+    training = training or data.training
     folder = _kept_under(data, training)
     found = _recalled(folder)
     if found is None:
-        steps = training.steps_on(data.train)
-        logger.info("Training a classifier on %s for %d steps, to be kept in %s", data.name, steps, folder)
+        steps, what = training.steps_on(data.train), training.network(data.train.num_classes).title
+        logger.info("Training a %s on %s for %d steps, once: it is kept in %s", what, data.name, steps, folder)
         found = train_classifier(data, training, progress)
-        figures = (100 * found.record["accuracy"], found.record["test_images"])
-        logger.info("The classifier is right on %.2f %% of %d test images.", *figures)
+        logger.info("%s.", judge_in_words(found.describe()))
         _keep(found, folder)
+    elif "judge_test" not in found.record and add_test(found, data):
+        _keep(found, folder, overwrite=True)
     return found
 
 
@@ -61,7 +66,8 @@ def classifier_while_training(
     steps : for a run that continues, the number of steps that its classifier was trained for, so that it gets the same
         one; 0 if that is unknown: the full training. None: the run has no measurement yet.
     """
-    full, quick = ClassifierTraining(), ClassifierTraining(most_steps=QUICK_STEPS)
+    full = data.training
+    quick = replace(full, most_steps=full.quick_steps)
     most, fewer = full.steps_on(data.train), quick.steps_on(data.train)
     is_quick = _recalled(_kept_under(data, full)) is None if steps is None else steps == fewer
     if most == fewer or not is_quick:
@@ -76,7 +82,7 @@ def classifier_while_training(
 
 
 def _kept_under(data: LabelledData, training: ClassifierTraining) -> Path:
-    network = LeNet(classes=data.train.num_classes, image_size=training.image_size)
+    network = training.network(data.train.num_classes)
     asked = {"version": _VERSION, "data": data.describe(), "training": training.as_json(), "network": to_dict(network)}
     name = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
     return cache_folder("classifiers", f"{data.name}-{name}")
@@ -86,9 +92,11 @@ def _recalled(folder: Path) -> Optional[FeatureNetwork]:
     return recall(folder, FeatureNetwork.load, "the classifier is trained again")
 
 
-def _keep(network: FeatureNetwork, folder: Path) -> None:
+def _keep(network: FeatureNetwork, folder: Path, overwrite: bool = False) -> None:
     try:
-        if folder.exists() and _recalled(folder) is None:  # damaged; another process may have saved a good one
+        if overwrite:
+            network.save(folder, overwrite=True)
+        elif folder.exists() and _recalled(folder) is None:  # damaged; another process may have saved a good one
             remove_folder(folder)
         if not folder.exists():
             network.save(folder)

@@ -16,6 +16,7 @@ import numpy as np
 from mxgan.errors import ArgumentError, listed, lookup
 from mxgan.evaluation.bundle import Bundle, Score, Settings
 from mxgan.evaluation.features import BATCH, FeatureNetwork, resized
+from mxgan.evaluation.judge_words import judge_in_words
 from mxgan.evaluation.metrics import METRICS, measure
 from mxgan.evaluation.onnx_features import OnnxFeatures
 from mxgan.runtime.image_size import ImageSize, normal_size
@@ -135,7 +136,8 @@ def measured_side(sides: Sequence[int]) -> ImageSize:
 def _looked_at(images: np.ndarray, networks: Networks, needs: set) -> dict:
     made: dict = {}
     if networks.classifier is not None and needs & {"features", "probabilities"}:
-        made.update(networks.classifier.features_and_probabilities(images)._asdict())
+        seen = networks.classifier.features_and_probabilities(images)._asdict()
+        made.update({name: rows for name, rows in seen.items() if rows is not None})
     if networks.inception is not None and "inception" in needs:
         made["inception"] = networks.inception.features(images)
     return made
@@ -208,7 +210,7 @@ class Evaluation:
         return f" ({listed(known[number] if known else number for number in classes)})" if classes else ""
 
     def describe(self) -> str:
-        """The protocol in one line."""
+        """The protocol in one line, and what its judge can see in a second one."""
         told, real = self.protocol, self.protocol["reference"]
         split = f", split {real['split']}" if real["split"] else ""
         looking = [
@@ -216,9 +218,11 @@ class Evaluation:
             for name in ("classifier", "inception")
             if real[name] is not None
         ]
+        judge = "" if real["classifier"] is None else f"\n{judge_in_words(real['classifier'])}"
         return (
             f"step {told['checkpoint']} ({told['weights']} weights), {told['samples']:,} samples against "
             f"{real['images']:,} images of {real['dataset']}{split}; {', '.join([*looking, ''])}seed {told['seed']}"
+            f"{judge}"
         )
 
 

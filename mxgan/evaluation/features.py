@@ -1,11 +1,12 @@
-"""`FeatureNetwork`: a trained LeNet that gives features, in which distances are measured, and class probabilities.
+"""`FeatureNetwork`: a trained judge that gives features, in which distances are measured, and class probabilities.
 
 classifier.py trains it. `FeatureNetwork.save` writes it as a folder::
 
     network.params     its parameters
     classifier.json    its settings, the sha256 of its parameters, its training data and accuracy
 
-`FeatureNetwork.load` builds the symbol from the settings; it reads no symbol file.
+`FeatureNetwork.load` builds the symbol from the settings; it reads no symbol file. The settings of an architecture but
+LeNet carry its name, a key of ARCHITECTURES.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple, Union
+from types import MappingProxyType
+from typing import NamedTuple, Optional, Union
 
 import numpy as np
 
-from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, OutputError
+from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, OutputError, lookup
 from mxgan.evaluation.arrays import check_images
 from mxgan.evaluation.lenet import LeNet
+from mxgan.evaluation.residual_classifier import ResidualClassifier
+from mxgan.evaluation.rotation import RotationNetwork
 from mxgan.graphs.params_files import load_params, save_params
 from mxgan.graphs.shapes import check_parameters, parameter_shapes
 from mxgan.runtime import cv2, mx
@@ -30,6 +34,7 @@ from mxgan.runtime.files import new_folder, read_json, write_whole
 from mxgan.runtime.image_size import ImageSize, height_and_width
 
 __all__ = [
+    "ARCHITECTURES",
     "BATCH",
     "CLASSIFIER_FILES",
     "PADDING",
@@ -47,12 +52,18 @@ FORMAT = 1
 BATCH = 200  # batch size of the networks; see `full_batches`
 CLASSIFIER_FILES = _PARAMS, _RECORD = "network.params", "classifier.json"
 
+_OLDEST = "lenet"  # folders of the time when it was the only one have no name
+ARCHITECTURES = MappingProxyType({_OLDEST: LeNet, "residual": ResidualClassifier, "rotation": RotationNetwork})
+
 
 class Seen(NamedTuple):
-    """The outputs of a `FeatureNetwork` for N images: features (N, D) ≥ 0 and probabilities (N, K), float32."""
+    """The outputs of a `FeatureNetwork` for N images: features (N, D) ≥ 0 and probabilities (N, K), float32.
+
+    The probabilities are None if the network knows no classes.
+    """
 
     features: np.ndarray
-    probabilities: np.ndarray
+    probabilities: Optional[np.ndarray]
 
 
 def resized(images: np.ndarray, size: ImageSize) -> np.ndarray:
@@ -87,13 +98,14 @@ def reduced(images: np.ndarray, size: ImageSize) -> np.ndarray:
 
 
 class FeatureNetwork:
-    """A trained LeNet, bound for inference.
+    """A trained judge, bound for inference.
 
     Parameters
     ----------
-    network : the settings of the LeNet.
+    network : its settings, of a class in ARCHITECTURES.
     parameters : (arg_params, aux_params), name → NDArray.
-    record : JSON values about its training: `accuracy`, `test_images` (their number), `data`, `training`.
+    record : JSON values about its training: `accuracy`, `test_images` (their number), `data`, `training`, and what the
+        `judge_test` has found: `sees`, `blind_to`.
 
     Attributes
     ----------
@@ -104,7 +116,7 @@ class FeatureNetwork:
     CheckpointError : the parameters belong to another network.
     """
 
-    def __init__(self, network: LeNet, parameters: tuple, record: Mapping = {}) -> None:
+    def __init__(self, network, parameters: tuple, record: Mapping = {}) -> None:
         symbol, shape = network.symbol(), (BATCH, *network.image_shape)
         for wanted, given in zip(parameter_shapes(symbol, {"data": shape, "softmax_label": (BATCH,)}), parameters):
             check_parameters("classifier", wanted, given)
@@ -116,9 +128,14 @@ class FeatureNetwork:
         self._module.init_params(arg_params=parameters[0], aux_params=parameters[1])
 
     @property
+    def architecture(self) -> str:
+        """The key of its class in ARCHITECTURES."""
+        return next(name for name, row in ARCHITECTURES.items() if row is type(self.network))
+
+    @property
     def classes(self) -> int:
-        """The number of classes."""
-        return self.network.classes
+        """The number of classes; 0 if it knows none."""
+        return self.network.classes if self.network.knows_classes else 0
 
     @property
     def class_names(self) -> list:
@@ -129,14 +146,31 @@ class FeatureNetwork:
     def features_and_probabilities(self, images: np.ndarray) -> Seen:
         """The features and probabilities of images (N, C, H, W) in [-1, 1], of any size and number of channels.
 
-        `reduced` makes them grey and resizes them. The last bits of a row may depend on its place in its batch of BATCH
-        images, but not on the other images. Raises ShapeError and ArgumentError for invalid images.
+        They are resized; for a network that sees no colour, `reduced` makes them grey, and for one that does, grey
+        images are repeated. The last bits of a row may depend on its place in its batch of BATCH images, but not on the
+        other images. Raises ShapeError and ArgumentError for invalid images.
         """
-        grey = reduced(images, self.network.image_size)
+        features, shares = self._outputs(images)
+        return Seen(features, shares if self.network.knows_classes else None)
+
+    def class_shares(self, images: np.ndarray) -> np.ndarray:
+        """The probabilities (N, K) of what the network was trained to tell: classes, or turns of an image."""
+        return self._outputs(images)[1]
+
+    def _outputs(self, images: np.ndarray) -> tuple:
         parts = [
-            [output.asnumpy()[:count] for output in self._forward(rows)] for rows, count in full_batches(grey, BATCH)
+            [output.asnumpy()[:count] for output in self._forward(rows)]
+            for rows, count in full_batches(self._as_input(images), BATCH)
         ]
-        return Seen(*map(np.concatenate, zip(*parts)))
+        return tuple(map(np.concatenate, zip(*parts)))
+
+    def _as_input(self, images: np.ndarray) -> np.ndarray:
+        channels, size = self.network.image_shape[0], self.network.image_size
+        images = check_images("images", images)
+        if channels == images.shape[1]:
+            return resized(images, size)
+        grey = reduced(images, size)
+        return np.repeat(grey, channels, axis=1) if channels > 1 else grey
 
     def _forward(self, rows: np.ndarray) -> list:
         self._module.forward(mx.io.DataBatch([mx.nd.array(rows)], None), is_train=False)
@@ -144,7 +178,9 @@ class FeatureNetwork:
 
     def describe(self) -> dict:
         """JSON values for a protocol: the network, its fingerprint, and the record of its training."""
-        return {**self.record, "network": "LeNet", **to_dict(self.network), "fingerprint": self.fingerprint}
+        settings = {name: value for name, value in to_dict(self.network).items() if name != "name"}
+        named = {"architecture": self.architecture, "network": self.network.title}
+        return {**self.record, **named, **settings, "fingerprint": self.fingerprint}
 
     def save(self, folder: Union[str, Path], overwrite: bool = False) -> None:
         """Write a new folder, completely or not at all; in place of an empty one, or with `overwrite` of any.
@@ -187,7 +223,8 @@ class FeatureNetwork:
                 folder / _RECORD, f"has the class_names {names!r:.80}, which is not a list of strings"
             )
         try:
-            network = from_dict(LeNet, found["network"], "network")
+            row = lookup("architecture of a judge", found["network"].get("name", _OLDEST), ARCHITECTURES)
+            network = from_dict(row, found["network"], "network")
         except ArgumentError as error:
             raise CorruptFileError(folder / _RECORD, f"does not fit this version of mxgan: {error}") from error
         made = cls(network, load_params(folder / _PARAMS), found["record"])

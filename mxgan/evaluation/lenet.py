@@ -5,7 +5,9 @@ It is not in NETWORKS because it is not a GAN.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from mxgan.errors import ArgumentError
 from mxgan.runtime import mx
@@ -33,6 +35,9 @@ class LeNet:
     Source: LeCun et al. 1998, section II.B (LeNet-5: 6 and 16 filters, 120 and 84 units); the pooling, the rectifiers
     and the softmax are those of later practice.
     """
+
+    title: ClassVar[str] = "LeNet"
+    knows_classes: ClassVar[bool] = True
 
     classes: int = 10
     image_size: int = 32
@@ -77,3 +82,9 @@ class LeNet:
         # The features are an output without gradient.
         told = mx.sym.BlockGrad(features, name="told")
         return mx.sym.Group([told, mx.sym.SoftmaxOutput(logits, name="softmax")])
+
+    def rescaled(self, arguments: Mapping, size: float) -> dict:
+        """The parameters with features divided by `size`; the probabilities do not change."""
+        # The ReLU between the two layers keeps the scale.
+        factors = {"fc2_weight": 1 / size, "fc2_bias": 1 / size, "fc3_weight": size}
+        return {name: value * factors.get(name, 1.0) for name, value in arguments.items()}

@@ -1,22 +1,82 @@
-"""The judge of a run's samples: which feature network is used or trained for its data, and why none can be."""
+"""The judge of a run's samples: which feature network is used or trained for its data, and what it cannot measure."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Union
+from types import MappingProxyType
+from typing import Optional, Union
 
-from mxgan.data import ImageArrayIter
 from mxgan.errors import listed
-from mxgan.evaluation.classifier import LabelledData, labelled_data
 from mxgan.evaluation.evaluate import needs_of
 from mxgan.evaluation.features import FeatureNetwork
+from mxgan.evaluation.judge_data import FEWEST, LabelledData, architecture_for, labelled_data
+from mxgan.evaluation.judge_settings import training_of
+from mxgan.evaluation.metrics import METRICS
 
-__all__ = ["labels_known", "planned_judge", "why_untrained"]
+__all__ = ["labels_known", "misleading", "planned_judge", "without_judge"]
 
 logger = logging.getLogger(__name__)
 
+FEW = 500  # images under which a rotation judge has seen too little to be called sound
 CLASSIFIED = {"features", "probabilities"}
+
+# The held-out accuracy under which a metric misleads. docs/judges.md has the trials.
+LEAST_ACCURACY = MappingProxyType({"missing_classes": 0.95, "class_agreement": 0.7})
+
+
+def _has_classes(data) -> bool:
+    return (data.num_classes or 0) >= 2
+
+
+def planned_judge(
+    config, data, wanted: Sequence[str], folder, progress: Optional[bool]
+) -> Union[FeatureNetwork, LabelledData, None]:
+    """The given judge, or the data to train one on; None if no metric needs one, or the data train none."""
+    if folder is not None:
+        return FeatureNetwork.load(folder)
+    architecture = architecture_for(data)
+    if architecture is None or not needs_of(wanted) & (CLASSIFIED if _has_classes(data) else {"features"}):
+        return None
+    if architecture == "rotation" and data.num_images < FEW:
+        logger.warning(
+            "%s has %d images without classes, fewer than %d: their judge sees little, and its figures order only "
+            "samples that differ much. Give the images classes, or a judge of more images (--classifier FOLDER).",
+            data.name,
+            data.num_images,
+            FEW,
+        )
+    own = {"most_broken": config.most_broken, "background": config.background, "labels": config.labels}
+    return labelled_data(config.dataset, config.data_dir, training_of(architecture), progress, **own)
+
+
+def without_judge(config, data, judge: Union[FeatureNetwork, LabelledData, None]) -> dict:
+    """{need of a metric: reason why this judge, or that there is none, leaves it without}."""
+    if judge is None and _has_classes(data):
+        return {}  # no wanted metric needs one
+    if judge is not None and (judge.training.needs_classes if isinstance(judge, LabelledData) else judge.classes):
+        return {}
+    why = f"needs a classifier, and the data set {config.dataset!r} has no classes to train one on"
+    remedy = "give a trained one (--classifier FOLDER), or choose metrics that need none:"
+    if judge is None and architecture_for(data) is None:
+        known = ", ".join(name for name, row in METRICS.items() if row.needs == ("images",))
+        few = f"and fewer than the {FEWEST} images for a judge without classes"
+        return dict.fromkeys(CLASSIFIED, f"{why}, {few}; {remedy} {known}")
+    known = ", ".join(name for name, row in METRICS.items() if set(row.needs) <= {"images", "features"})
+    return {"probabilities": f"{why}; {remedy} {known}"}
+
+
+def misleading(judge: Optional[FeatureNetwork], names: Sequence[str]) -> dict:
+    """{metric: reason} of those for which a trained judge is right too rarely. One of unknown accuracy is trusted."""
+    share = None if judge is None or not judge.classes else judge.record.get("accuracy")
+    if share is None:
+        return {}
+    return {
+        name: f"misleads with a classifier that is right on {100 * share:.1f} % of its test images; it needs "
+        f"{100 * LEAST_ACCURACY[name]:.0f} %; give a better one (--classifier FOLDER), or leave it out"
+        for name in names
+        if share < LEAST_ACCURACY.get(name, 0)
+    }
 
 
 def labels_known(data, judge) -> bool:
@@ -24,8 +84,10 @@ def labels_known(data, judge) -> bool:
     if judge is None or not data.num_classes:
         return False
     known = data.class_titles
-    found = judge.train.class_titles if isinstance(judge, LabelledData) else judge.class_names
-    if known != found:
+    if isinstance(judge, LabelledData):
+        return judge.training.needs_classes and known == judge.train.class_titles
+    found = judge.class_names
+    if known != found and found:
         logger.warning(
             "The classifier knows %s, and the data have %s: the data's own labels are not used.",
             _listed(found),
@@ -36,20 +98,3 @@ def labels_known(data, judge) -> bool:
 
 def _listed(names: list) -> str:
     return f"{len(names)} classes ({listed(names, 3)})"
-
-
-def why_untrained(data) -> str:
-    """Why no classifier is trained on these data; "" if one is."""
-    if (data.num_classes or 0) < 2:
-        return "has no classes to train one on"
-    return "" if isinstance(data, ImageArrayIter) else "is read from the disk, and one is trained on images in memory"
-
-
-def planned_judge(config, data, wanted: Sequence[str], folder, progress) -> Union[FeatureNetwork, LabelledData, None]:
-    """The given classifier, or the data to train one on; None if no metric needs one, or the data train none."""
-    if folder is not None:
-        return FeatureNetwork.load(folder)
-    if not needs_of(wanted) & CLASSIFIED or why_untrained(data):
-        return None
-    own = {"most_broken": config.most_broken, "background": config.background, "labels": config.labels}
-    return labelled_data(config.dataset, config.data_dir, progress=progress, **own)

@@ -11,14 +11,14 @@ import numpy as np
 
 from mxgan.data import ImageArrayIter
 from mxgan.errors import ArgumentError
-from mxgan.evaluation.classifier import LabelledData
 from mxgan.evaluation.classifier_cache import kept_classifier
 from mxgan.evaluation.evaluate import Networks, gather, measured_side, needs_of
+from mxgan.evaluation.judge_data import LabelledData
 from mxgan.evaluation.metrics import METRICS, NEEDS
 from mxgan.evaluation.onnx_features import OnnxFeatures
 from mxgan.evaluation.reference import Reference, image_chunks
 from mxgan.runs.data import data_record, held_out_split, open_images, trained_split
-from mxgan.runs.judging import CLASSIFIED, labels_known, planned_judge, why_untrained
+from mxgan.runs.judging import labels_known, misleading, planned_judge, without_judge
 from mxgan.runtime.progress import tracked
 
 __all__ = ["PlannedReference", "open_reference", "plan_reference"]
@@ -35,7 +35,7 @@ class PlannedReference:
 
     Attributes
     ----------
-    names : the metrics to measure.
+    names : the metrics to measure. Opened, it may lack some that the trained judge cannot measure well.
     """
 
     def __init__(self, names: list, make: Callable) -> None:
@@ -45,6 +45,7 @@ class PlannedReference:
         """The reference; the first call may train a classifier."""
         if self._made is None:
             self._made, self._make = self._make(), None  # what it was made of is not kept in memory
+            self.names = self._made.names
         return self._made
 
 
@@ -96,22 +97,33 @@ def plan_reference(
     looking = OnnxFeatures(inception) if inception is not None else None
     known = labels_known(data, judge)
     reasons = _reasons(config, data, Networks(judge, looking), wanted, known)
-    chosen = [name for name in wanted if name not in reasons]
-    if reasons and (names is not None or not chosen):
-        name, reason = next(iter(reasons.items()))
-        raise ArgumentError(f"{name} {reason}.")
-    _log_left_out(reasons)
+    chosen = _without(reasons, wanted, names)
     count = min(count, data.num_images)
 
     def make() -> Reference:
         own = isinstance(judge, LabelledData)
         networks = Networks(trained(judge, progress=progress) if own else judge, looking)
+        kept_names = _without(misleading(networks.classifier, chosen), chosen, names)
         chunks = ((images, labels if known else None) for images, labels in image_chunks(data, count))
         shown = tracked(progress, chunks, "real images", count)
-        bundle = gather(shown, count, networks, chosen, None if kept is None else min(kept, count))
-        return Reference(bundle, networks, chosen, _protocol(config, data, count, networks), _class_counts(data, count))
+        bundle = gather(shown, count, networks, kept_names, None if kept is None else min(kept, count))
+        protocol, counts = _protocol(config, data, count, networks), _class_counts(data, count)
+        return Reference(bundle, networks, kept_names, protocol, counts)
 
     return PlannedReference(chosen, make)
+
+
+def _without(reasons: Mapping[str, str], wanted: Sequence[str], asked: Optional[Sequence[str]]) -> list:
+    """The wanted metrics without those that have a reason, which are logged.
+
+    Raises ArgumentError if one of those was `asked` for, or nothing is left.
+    """
+    chosen = [name for name in wanted if name not in reasons]
+    if reasons and (asked is not None or not chosen):
+        name, reason = next(iter(reasons.items()))
+        raise ArgumentError(f"{name} {reason}.")
+    _log_left_out(reasons)
+    return chosen
 
 
 def _refuse_without_inception(names: Sequence[str]) -> None:
@@ -124,14 +136,7 @@ def _refuse_without_inception(names: Sequence[str]) -> None:
 def _reasons(config, data, networks: Networks, wanted: Sequence[str], known: bool) -> dict:
     """{metric: reason why it cannot be measured, with the remedy} among the wanted metrics, in their order."""
     classes, trained_on = config.recipe.network.generator_classes, trained_split(config) or "all"
-    without = ", ".join(name for name, row in METRICS.items() if row.needs == ("images",))
-    lacking = {}  # {need of a metric: reason}
-    if networks.classifier is None:
-        lacking = dict.fromkeys(
-            CLASSIFIED,
-            f"needs a classifier, and the data set {config.dataset!r} {why_untrained(data)}; give a trained one "
-            f"(--classifier FOLDER), or choose metrics that need none: {without}",
-        )
+    lacking = without_judge(config, data, networks.classifier)  # {need of a metric: reason}
     if networks.inception is None:
         lacking["inception"] = NO_INCEPTION
     if not (known and classes == data.num_classes):

@@ -12,8 +12,10 @@ import pytest
 from mxgan.data import load_digits, pack_folder
 from mxgan.errors import ArgumentError
 from mxgan.evaluation import classifier_cache
-from mxgan.evaluation.classifier import ClassifierTraining, accuracy, labelled_data, train_classifier
+from mxgan.evaluation.classifier import accuracy, train_classifier
 from mxgan.evaluation.classifier_cache import _kept_under, kept_classifier
+from mxgan.evaluation.judge_data import labelled_data
+from mxgan.evaluation.judge_settings import ClassifierTraining
 from tests.evaluating import QUICK, quick_classifier
 
 SHORT = ClassifierTraining(least_steps=4, epochs=1, batch_size=64)

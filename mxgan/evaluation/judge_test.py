@@ -1,0 +1,131 @@
+"""Test of a judge: changes of real images, at five levels each, that its Fréchet distance must put into order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+import numpy as np
+
+from mxgan.errors import ArgumentError
+from mxgan.evaluation.arrays import check_images
+from mxgan.evaluation.changes import CHANGES, COLOUR, DROPPED, changed, kept_rows
+from mxgan.evaluation.features import FeatureNetwork
+from mxgan.evaluation.frechet import FeatureStatistics, frechet_distance
+from mxgan.runtime.draws import rng_for
+
+__all__ = ["LEAST_IMAGES", "TEST_IMAGES", "JudgeTest", "judge_test"]
+
+TEST_IMAGES = 2000  # half of them are the reference
+LEAST_IMAGES = 20
+SPLITS = 10  # draws of real against real
+CLEAR = 3.0  # standard deviations of real against real that a change must exceed at its strongest
+
+
+@dataclass(frozen=True)
+class JudgeTest:
+    """What a judge sees.
+
+    Attributes
+    ----------
+    real : mean and standard deviation of the Fréchet distances of real images from other real images.
+    values : {change: the distances of the unchanged images and of the five levels, weakest first}.
+    reals : {change: (mean, standard deviation) of real against real with as many images as the change has}.
+    images : the number of images on each side.
+    untestable : changes that these images do not allow.
+    """
+
+    real: tuple
+    values: dict
+    reals: dict
+    images: int
+    untestable: tuple = ()
+
+    def sees(self, change: str) -> bool:
+        """Whether the distances rise from level to level, and the last is clearly above real against real."""
+        found, (mean, spread) = self.values[change], self.reals[change]
+        rises = all(first < second for first, second in zip(found, found[1:]))
+        return rises and found[-1] > mean + CLEAR * spread
+
+    def seen_from(self, change: str) -> Optional[int]:
+        """The weakest level, from 1, whose distance is clearly above real against real; None if no level's is."""
+        mean, spread = self.reals[change]
+        clear = (level for level, value in enumerate(self.values[change][1:], 1) if value > mean + CLEAR * spread)
+        return next(clear, None)
+
+    def as_json(self) -> dict:
+        """The record: `sees`, `blind_to` and `untestable`, lists of changes; `judge_test`, the distances."""
+        return {
+            "sees": [name for name in self.values if self.sees(name)],
+            "blind_to": [name for name in self.values if not self.sees(name)],
+            "untestable": list(self.untestable),
+            "seen_from": {name: self.seen_from(name) for name in self.values if self.sees(name)},
+            "judge_test": {
+                "images": self.images,
+                "real": [float(f"{value:.4g}") for value in self.real],
+                **{name: [float(f"{value:.4g}") for value in found] for name, found in self.values.items()},
+            },
+        }
+
+
+def judge_test(
+    network: FeatureNetwork, images: np.ndarray, labels: Optional[np.ndarray] = None, seed: int = 0
+) -> JudgeTest:
+    """Test a judge on real images that it was not trained on: half are the reference, the other half is changed.
+
+    The same images are changed at all levels, so the distances of the levels differ by the change alone. For dropped
+    classes, the same number of images is left at each level.
+
+    Parameters
+    ----------
+    network : the judge.
+    images : (N, C, S, S) in [-1, 1], N ≥ 20. Grey images leave out the changes of colour.
+    labels : (N,) the classes of the images; None: images with an extreme colour or brightness are dropped instead of
+        classes.
+    seed : decides the halves and the noise.
+
+    Raises
+    ------
+    ArgumentError : there are fewer images.
+    """
+    images = check_images("images", images)
+    if len(images) < LEAST_IMAGES:
+        raise ArgumentError(f"{len(images)} images are too few to test a judge; give at least {LEAST_IMAGES}.")
+    order = rng_for("judge test", seed, 0).permutation(len(images))
+    half = len(images) // 2
+    first, second = order[:half], order[half : 2 * half]
+    grey = bool((images == images[:, :1]).all())
+    own = network.features_and_probabilities(images).features
+    reference = FeatureStatistics.of(own[first])
+    whole, values, reals = _real_against_real(own, half, half, seed), {}, {}
+    for name in CHANGES:
+        if name == DROPPED:
+            rows = kept_rows(images[second], None if labels is None else labels[second], seed)
+            count = min(map(len, rows))
+            values[name] = [_of_some(reference, own[second[kept]], count, seed) for kept in rows]
+            reals[name] = _real_against_real(own, half, count, seed)
+        elif not (grey and name in COLOUR):
+            seen = (network.features_and_probabilities(each).features for each in changed(name, images[second], seed))
+            values[name] = [_distance(reference, each) for each in (own[second], *seen)]
+            reals[name] = whole
+    return JudgeTest(whole, values, reals, half, tuple(sorted(COLOUR)) if grey else ())
+
+
+def _distance(reference: FeatureStatistics, features: np.ndarray) -> float:
+    return frechet_distance(reference, FeatureStatistics.of(features))
+
+
+def _of_some(reference: FeatureStatistics, features: np.ndarray, count: int, seed: int) -> float:
+    """The mean distance of `count` of these features, over some draws: it depends on the number of images."""
+    draws = (rng_for("judge test rows", seed, each).permutation(len(features))[:count] for each in range(SPLITS))
+    return float(np.mean([_distance(reference, features[rows]) for rows in draws]))
+
+
+def _real_against_real(features: np.ndarray, reference: int, count: int, seed: int) -> tuple:
+    """(mean, standard deviation) of the distances of `count` real images from `reference` others, over some draws."""
+    found = []
+    for split in range(SPLITS):
+        order = rng_for("judge test halves", seed, split).permutation(len(features))
+        first, second = order[:reference], order[reference : reference + count]
+        found.append(_distance(FeatureStatistics.of(features[first]), features[second]))
+    return float(np.mean(found)), float(np.std(found, ddof=1))
