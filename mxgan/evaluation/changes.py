@@ -19,7 +19,7 @@ CHANGES = MappingProxyType(
     {
         "blur": (0.5, 0.75, 1.0, 1.5, 2.0),  # standard deviation of a Gaussian, in pixels of a 32×32 image
         "noise": (0.05, 0.1, 0.2, 0.3, 0.4),  # standard deviation, of values in [-1, 1]
-        "hue": (36.0, 72.0, 108.0, 144.0, 180.0),  # degrees around the grey axis
+        "hue": (10.0, 20.0, 40.0, 60.0, 90.0),  # degrees around the grey axis
         "grey": (0.2, 0.4, 0.6, 0.8, 1.0),  # share of the colour that is taken away
         DROPPED: (0.1, 0.2, 0.4, 0.6, 0.8),  # share of the classes
     }
@@ -48,13 +48,13 @@ def kept_rows(images: np.ndarray, labels: Optional[np.ndarray], seed: int = 0) -
     """The row numbers of the images that stay: first all images, then those that are left at each level of DROPPED.
 
     Without labels the images are put into an order by the first principal component of their 4×4 thumbnails, which is
-    mostly brightness, and ten parts of them are the classes.
+    mostly brightness, and ten parts of them are the classes. Fewer than ten classes have fewer levels.
     """
     classes = _parts_by_look(images) if labels is None else np.asarray(labels).astype(np.int64)
     known = np.unique(classes)
     order = known if labels is None else rng_for("judge test classes", seed, 0).permutation(known)
-    left = [order] + [order[min(len(known) - 1, max(1, round(share * len(known)))) :] for share in CHANGES[DROPPED]]
-    return [np.flatnonzero(np.isin(classes, each)) for each in left]
+    gone = {min(len(known) - 1, max(1, round(share * len(known)))) for share in CHANGES[DROPPED]}
+    return [np.flatnonzero(np.isin(classes, order[count:])) for count in sorted({0, *gone})]
 
 
 def _parts_by_look(images: np.ndarray) -> np.ndarray:

@@ -159,8 +159,8 @@ def own_architecture(dataset: str, data_dir=None, **settings) -> str:
     found = architecture_for(data)
     if found is None:
         raise ArgumentError(
-            f"a classifier needs images of at least 2 classes, and a judge without classes {FEWEST} images, but the data "
-            f"set {dataset!r} has no 2 classes and {data.num_images} images. {_OTHERS}"
+            f"a classifier needs images of at least 2 classes, and a judge without classes {FEWEST} images, but the "
+            f"data set {dataset!r} has no 2 classes and {data.num_images} images. {_OTHERS}"
         )
     return found
 

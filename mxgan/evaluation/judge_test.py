@@ -19,7 +19,7 @@ __all__ = ["LEAST_IMAGES", "TEST_IMAGES", "JudgeTest", "judge_test"]
 TEST_IMAGES = 2000  # half of them are the reference
 LEAST_IMAGES = 20
 SPLITS = 10  # draws of real against real
-CLEAR = 3.0  # standard deviations of real against real that a change must exceed at its strongest
+CLEAR = 3.0  # standard deviations of real against real by which a change must raise the distance
 
 
 @dataclass(frozen=True)
@@ -30,36 +30,42 @@ class JudgeTest:
     ----------
     real : mean and standard deviation of the Fréchet distances of real images from other real images.
     values : {change: the distances of the unchanged images and of the five levels, weakest first}.
-    reals : {change: (mean, standard deviation) of real against real with as many images as the change has}.
+    spreads : {change: standard deviation of real against real, with as many images as the change leaves}.
     images : the number of images on each side.
     untestable : changes that these images do not allow.
     """
 
     real: tuple
     values: dict
-    reals: dict
+    spreads: dict
     images: int
     untestable: tuple = ()
 
     def sees(self, change: str) -> bool:
-        """Whether the distances rise from level to level, and the last is clearly above real against real."""
-        found, (mean, spread) = self.values[change], self.reals[change]
-        rises = all(first < second for first, second in zip(found, found[1:]))
-        return rises and found[-1] > mean + CLEAR * spread
+        """Whether the distances rise from level to level, and the last is clearly above that of unchanged images.
+
+        A fall by less than the spread of real against real is none.
+        """
+        found, spread = self.values[change], self.spreads[change]
+        rises = all(first < second + spread for first, second in zip(found, found[1:]))
+        return rises and found[-1] > found[0] + CLEAR * spread
 
     def seen_from(self, change: str) -> Optional[int]:
-        """The weakest level, from 1, whose distance is clearly above real against real; None if no level's is."""
-        mean, spread = self.reals[change]
-        clear = (level for level, value in enumerate(self.values[change][1:], 1) if value > mean + CLEAR * spread)
+        """The weakest level, from 1, whose distance is clearly above that of unchanged images; None if none is."""
+        found, spread = self.values[change], self.spreads[change]
+        clear = (level for level, value in enumerate(found) if value > found[0] + CLEAR * spread)
         return next(clear, None)
 
     def as_json(self) -> dict:
-        """The record: `sees`, `blind_to` and `untestable`, lists of changes; `judge_test`, the distances."""
+        """The record: `sees`, `blind_to` and `untestable`, lists of changes; `judge_test`, the distances.
+
+        A change that raises the distance, but not from level to level, is in `blind_to` with its level in `seen_from`.
+        """
         return {
             "sees": [name for name in self.values if self.sees(name)],
             "blind_to": [name for name in self.values if not self.sees(name)],
             "untestable": list(self.untestable),
-            "seen_from": {name: self.seen_from(name) for name in self.values if self.sees(name)},
+            "seen_from": {name: self.seen_from(name) for name in self.values},
             "judge_test": {
                 "images": self.images,
                 "real": [float(f"{value:.4g}") for value in self.real],
@@ -97,18 +103,18 @@ def judge_test(
     grey = bool((images == images[:, :1]).all())
     own = network.features_and_probabilities(images).features
     reference = FeatureStatistics.of(own[first])
-    whole, values, reals = _real_against_real(own, half, half, seed), {}, {}
+    whole, values, spreads = _real_against_real(own, half, half, seed), {}, {}
     for name in CHANGES:
         if name == DROPPED:
             rows = kept_rows(images[second], None if labels is None else labels[second], seed)
             count = min(map(len, rows))
             values[name] = [_of_some(reference, own[second[kept]], count, seed) for kept in rows]
-            reals[name] = _real_against_real(own, half, count, seed)
+            spreads[name] = _real_against_real(own, half, count, seed)[1]
         elif not (grey and name in COLOUR):
             seen = (network.features_and_probabilities(each).features for each in changed(name, images[second], seed))
             values[name] = [_distance(reference, each) for each in (own[second], *seen)]
-            reals[name] = whole
-    return JudgeTest(whole, values, reals, half, tuple(sorted(COLOUR)) if grey else ())
+            spreads[name] = whole[1]
+    return JudgeTest(whole, values, spreads, half, tuple(sorted(COLOUR)) if grey else ())
 
 
 def _distance(reference: FeatureStatistics, features: np.ndarray) -> float:

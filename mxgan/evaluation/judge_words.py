@@ -24,8 +24,11 @@ def judge_in_words(known: Mapping) -> str:
         parts.append(UNTESTED)
     if known.get("sees"):
         parts.append(f"sees {listed(known['sees'], 9)}")
-    if known.get("blind_to"):
-        parts.append(f"cannot see: {listed(known['blind_to'], 9)}")
+    levels = known.get("seen_from") or {}
+    for words, ordered in (("cannot see", False), ("sees without order", True)):
+        names = [name for name in known.get("blind_to") or [] if bool(levels.get(name)) == ordered]
+        if names:
+            parts.append(f"{words}: {listed(names, 9)}")
     if title == "LeNet":
         parts.append(f"sees no {GREY}")
     return "; ".join(parts)

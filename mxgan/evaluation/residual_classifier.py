@@ -15,7 +15,7 @@ from mxgan.runtime.config import whole_number
 
 __all__ = ["ResidualClassifier"]
 
-LEAST_SIDE = 4  # pixels of the last level
+LEAST_SIDE = 2  # pixels of the last level
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class ResidualClassifier:
     Parameters
     ----------
     classes : the number of classes, at least 2.
-    image_size : side of the RGB images: divisible by 2 for each level, with at least 4 pixels at the end.
+    image_size : side of the RGB images: divisible by 2 for each level, with at least 2 pixels at the end.
     stem : width of the first convolution.
     widths : width of each level; each level halves the side. The last is the number of features.
     smoothing : the part of a label's weight that training gives to all other classes, from 0 to below 1.

@@ -15,9 +15,10 @@ from mxgan.evaluation import classifier_cache
 from mxgan.evaluation.classifier import accuracy, train_classifier
 from mxgan.evaluation.classifier_cache import _kept_under, kept_classifier
 from mxgan.evaluation.judge_data import labelled_data
-from mxgan.evaluation.judge_settings import ClassifierTraining
+from mxgan.evaluation.judge_settings import ClassifierTraining, ResidualTraining
 from tests.evaluating import QUICK, quick_classifier
 
+TINY = ResidualTraining(epochs=1, least_steps=1, most_steps=12, batch_size=16)
 SHORT = ClassifierTraining(least_steps=4, epochs=1, batch_size=64)
 
 
@@ -86,11 +87,24 @@ def test_of_data_without_splits_a_sixth_is_held_back(folder_of_two_classes, tmp_
     assert train_classifier(data, training).record["accuracy"] == 1.0
 
 
-def test_data_without_classes_are_refused(folder_of_two_classes, tmp_path):
-    pack_folder(folder_of_two_classes, tmp_path / "two.rec", resize=256)
-    message = "is trained on images in memory, and the data set 'recordio' is read from the disk. Use mnist, digits or"
-    with pytest.raises(ArgumentError, match=message):
-        labelled_data("recordio", tmp_path / "two.rec")
+def test_data_without_classes_are_refused(folder_of_two_classes):
+    message = (
+        "a classifier needs images of at least 2 classes, but the data set 'folder' has none. Use mnist, digits or"
+    )
+    for flat in (folder_of_two_classes / "dark",):
+        with pytest.raises(ArgumentError, match=message):
+            labelled_data("folder", flat)
+
+
+def test_of_a_record_file_the_first_images_are_read_once(folder_of_two_classes, tmp_path):
+    pack_folder(folder_of_two_classes, tmp_path / "two.rec", resize=32)
+    data = labelled_data(
+        "recordio", tmp_path / "two.rec", replace(TINY, batch_size=7), min_crop_size=20, max_crop_size=20
+    )
+    assert (data.train.num_images, data.test.num_images, data.train.num_classes) == (40, 8, 2)
+    bright = np.concatenate([half.images.mean(axis=(1, 2, 3)) for half in (data.train, data.test)]) > 120
+    labels = np.concatenate([half.labels for half in (data.train, data.test)])
+    np.testing.assert_array_equal(bright, labels == 1)
 
 
 @pytest.mark.parametrize(

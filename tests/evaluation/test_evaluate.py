@@ -187,7 +187,8 @@ def test_the_table_has_a_line_for_each_metric():
         "class_agreement  1               max",
     ]
     assert made.describe() == (
-        "step 7 (raw weights), 1,000 samples against 50 images of mnist, split train; classifier abababababab, seed 3"
+        "step 7 (raw weights), 1,000 samples against 50 images of mnist, split train; classifier abababababab, seed 3\n"
+        "judge: a network, of unknown accuracy; not known what it can see"
     )
 
 

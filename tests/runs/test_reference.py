@@ -110,8 +110,9 @@ def test_the_reference_has_the_runs_images_and_what_the_classifier_makes_of_them
     np.testing.assert_array_equal(found.bundle.labels, data.labels[data.order(0)[:120]])
     assert found.protocol["classifier"]["fingerprint"] == quick_classifier().fingerprint
     assert found.protocol["images"] == 120
-    # Of the embedded digits all are trained on, no Inception was given, and this generator takes no classes.
-    assert set(METRICS) - set(found.names) == {"fid", "copies", "class_agreement"}
+    # Of the embedded digits all are trained on, no Inception was given, this generator takes no classes, and the quick
+    # classifier is wrong too often to miss a class.
+    assert set(METRICS) - set(found.names) == {"fid", "copies", "class_agreement", "missing_classes"}
 
 
 def test_a_conditional_generator_is_asked_for_its_classes():
@@ -135,7 +136,8 @@ def test_data_without_classes_have_the_metrics_of_images(records, dataset):
     assert found.names == ["swd", "ms_ssim"]
     assert (found.protocol["images"], found.bundle.images.shape) == (4, (4, 3, 16, 16))
     message = (
-        f"frechet needs a classifier, and the data set '{dataset}' has no classes to train one on; give a trained one "
+        f"frechet needs a classifier, and the data set '{dataset}' has no classes to train one on, and fewer than the "
+        "100 images for a judge without classes; give a trained one "
         r"\(--classifier FOLDER\), or choose metrics that need none: swd, ms_ssim, "
     )
     with pytest.raises(ArgumentError, match=message):
