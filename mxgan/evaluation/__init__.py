@@ -22,10 +22,17 @@ The files in reading order::
     divergences.py          KL, JS and Wasserstein distance; the optimal discriminator
     classifier_scores.py    classifier score, label histogram, missing classes
 
-    lenet.py                LeNet, the classifier's symbol
-    features.py             FeatureNetwork: a trained LeNet that gives features and probabilities
-    classifier.py           training of the LeNet on a data set
-    classifier_cache.py     trained classifiers in the user's cache
+    lenet.py                LeNet, the judge of grey images
+    residual_classifier.py  the judge of coloured images
+    rotation.py             the judge of images without classes
+    features.py             FeatureNetwork: a trained judge that gives features and probabilities
+    judge_settings.py       the training settings of each judge, with their draws
+    judge_data.py           the images that a judge is trained and tested on
+    changes.py              changes of real images, in five levels
+    judge_test.py           which of these changes a judge sees
+    judge_words.py          a judge in one line
+    classifier.py           training of a judge on a data set
+    classifier_cache.py     trained judges in the user's cache
     onnx_features.py        features of a user's ONNX file, such as Inception
 
     evaluate.py             chunks of images → bundles → scores with their protocol

@@ -14,6 +14,7 @@ from mxgan.errors import ArgumentError
 from mxgan.evaluation import classifier_cache
 from mxgan.evaluation.classifier import accuracy, train_classifier
 from mxgan.evaluation.classifier_cache import _kept_under, kept_classifier
+from mxgan.evaluation.features import FeatureNetwork
 from mxgan.evaluation.judge_data import labelled_data
 from mxgan.evaluation.judge_settings import ClassifierTraining, ResidualTraining
 from tests.evaluating import QUICK, quick_classifier
@@ -140,6 +141,27 @@ def test_it_is_trained_once_and_then_kept(cache, monkeypatch):
     other = replace(SHORT, seed=5)
     with pytest.raises(AssertionError, match="it was trained again"):
         kept_classifier(few_digits(other), other)
+
+
+def test_one_of_an_earlier_version_is_tested_and_kept_again(cache, monkeypatch):
+    data = labelled_data("digits", training=SHORT)
+    first, place = kept_classifier(data, SHORT), _kept_under(data, SHORT)
+    tested = dict(first.record)
+    for name in ("sees", "blind_to", "untestable", "seen_from", "judge_test"):
+        first.record.pop(name)
+    first.save(place, overwrite=True)
+    monkeypatch.setattr(classifier_cache, "train_classifier", never)
+    assert kept_classifier(data, SHORT).record == tested
+    assert FeatureNetwork.load(place).record == tested
+
+
+@pytest.mark.long
+def test_photographs_in_colour_are_told_apart_and_their_colours_are_seen(mxgan_data):
+    """The judge of the user's cache; without one it is trained, for about eight minutes on two cores."""
+    network = kept_classifier(labelled_data("folder", mxgan_data / "cifar10_train.zip", ResidualTraining()))
+    assert network.record["test_images"] == 8333
+    assert network.record["accuracy"] > 0.85
+    assert {"blur", "noise", "hue", "grey", "dropped classes"} <= set(network.record["sees"])
 
 
 def test_a_damaged_one_is_trained_again(cache, caplog):

@@ -312,6 +312,7 @@ def test_the_command_prints_a_table_and_writes_json(run, tmp_path):
     assert head.split() == ["metric", "value", "±", "error", "best"]
     assert [row.split()[0] for row in rows[:2]] == ["label_kl", "frechet"]
     assert "step 8 (raw weights), 100 samples against 100 images of digits, split train; classifier" in found.output
+    assert "judge: LeNet, right on 9" in found.output
     assert found.output.rstrip().endswith(
         f"written: {run / 'evaluation' / '000008-100.json'} and {tmp_path / 'figures.json'}"
     )

@@ -1,0 +1,112 @@
+"""Which judge a run's data get, and which metrics a judge leaves out, with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from mxgan.data import open_dataset
+from mxgan.errors import ArgumentError
+from mxgan.evaluation.features import FeatureNetwork
+from mxgan.evaluation.judge_data import FEWEST, architecture_for, own_architecture
+from mxgan.evaluation.judge_settings import RotationTraining
+from mxgan.runs import judging
+from mxgan.runs.judging import misleading
+from mxgan.runs.reference import open_reference, plan_reference
+from tests.cli.test_commands import mxgan as command
+from tests.evaluating import cache_with_classifier, quick_classifier
+from tests.support import tiny_config
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path):
+    with cache_with_classifier(tmp_path / "cache") as place:
+        yield place
+
+
+def folder_of(path, count: int, classes=("",), channels: int = 3):
+    """`count` photographs-like images in each class: smooth noise, brighter at the top."""
+    for number, name in enumerate(classes):
+        (path / name).mkdir(parents=True, exist_ok=True)
+        for i in range(count):
+            draws = np.random.default_rng([number, i])
+            rough = draws.uniform(0, 200, (4, 4, channels)) + np.linspace(55, 0, 4)[:, None, None]
+            pixels = cv2.resize(rough.astype(np.uint8), (16, 16)).reshape(16, 16, channels)
+            cv2.imwrite(str(path / name / f"{i}.png"), pixels)
+    return path
+
+
+def opened(folder):
+    return open_dataset("folder", data_dir=folder, batch_size=4, image_size=16)
+
+
+def test_the_data_decide_the_architecture(tmp_path):
+    assert architecture_for(open_dataset("digits", batch_size=4)) == "lenet"  # grey, repeated three times
+    assert architecture_for(opened(folder_of(tmp_path / "grey", 3, ("a", "b"), channels=1))) == "lenet"
+    assert architecture_for(opened(folder_of(tmp_path / "two", 3, ("a", "b")))) == "residual"
+    many = folder_of(tmp_path / "many", FEWEST)
+    assert architecture_for(opened(many)) == own_architecture("folder", many) == "rotation"
+    assert architecture_for(opened(folder_of(tmp_path / "one", FEWEST, ("ship",)))) == "rotation"
+    few = folder_of(tmp_path / "few", FEWEST - 1)
+    assert architecture_for(opened(few)) is None
+    with pytest.raises(ArgumentError, match="a judge without classes 100 images, but the data set 'folder' has no 2"):
+        own_architecture("folder", few)
+
+
+def test_images_without_classes_have_the_metrics_of_features(tmp_path, monkeypatch, caplog):
+    small = RotationTraining(image_size=16, shift=1, epochs=1, least_steps=4, most_steps=4, batch_size=8)
+    monkeypatch.setattr(judging, "training_of", {"rotation": small}.__getitem__)
+    config = replace(tiny_config(steps=1), dataset="folder", data_dir=str(folder_of(tmp_path / "in", FEWEST)))
+    found = open_reference(config, ["swd", "frechet", "coverage", "label_kl", "missing_classes"], count=100)
+    assert found.names == ["swd", "frechet", "coverage"]
+    assert found.protocol["classifier"]["architecture"] == "rotation"
+    assert found.bundle.features.shape == (100, 128)
+    assert found.bundle.probabilities is None
+    assert "has 100 images without classes, fewer than 500: their judge sees little" in caplog.text
+    message = "label_kl needs a classifier, and the data set 'folder' has no classes to train one on; give a trained"
+    with pytest.raises(ArgumentError, match=message):
+        plan_reference(config, [], ["frechet", "label_kl"], count=100)
+    with pytest.raises(ArgumentError, match=message):
+        plan_reference(config, [], ["label_kl"], count=100)
+
+
+def judge_with(**record) -> FeatureNetwork:
+    known = quick_classifier()
+    return FeatureNetwork(known.network, known.parameters, {**known.record, **record})
+
+
+def test_a_judge_that_is_often_wrong_misleads():
+    names = ["frechet", "missing_classes", "class_agreement"]
+    assert set(misleading(judge_with(accuracy=0.64), names)) == {"missing_classes", "class_agreement"}
+    assert set(misleading(judge_with(accuracy=0.87), names)) == {"missing_classes"}
+    assert misleading(judge_with(accuracy=0.99), names) == {}
+    assert misleading(None, names) == {}
+    unknown = judge_with()
+    del unknown.record["accuracy"]
+    assert misleading(unknown, names) == {}
+
+
+def test_what_misleads_is_left_out_or_refused(tmp_path, caplog):
+    judge_with(accuracy=0.64).save(tmp_path / "weak")
+    caplog.set_level("INFO", "mxgan")
+    names = ["label_kl", "missing_classes"]
+    planned = plan_reference(tiny_config(steps=1), names, count=20, classifier=tmp_path / "weak")
+    assert planned.open().names == planned.names == ["label_kl"]
+    assert "Left out: missing_classes: misleads with a classifier that is right on 64.0 % of its test" in caplog.text
+    with pytest.raises(ArgumentError, match=r"64.0 % of its test images; it needs 9\d %; give a better one"):
+        open_reference(tiny_config(steps=1), [], ["missing_classes"], count=20, classifier=tmp_path / "weak")
+
+
+def test_a_judge_of_images_without_classes_is_trained_by_hand(tmp_path):
+    data = ("--dataset", "folder", "--data-dir", folder_of(tmp_path / "in", FEWEST), "--epochs", 1)
+    made = command("train-classifier", *data, "--output", tmp_path / "judge")
+    assert made.exit_code == 0, made.output
+    assert "judge: rotation judge, right on " in made.output
+    assert "of 16 held-out images, each in four turns" in made.output
+    assert FeatureNetwork.load(tmp_path / "judge").architecture == "rotation"
+    wrong = command("train-classifier", *data, "--architecture", "resnet", "--output", tmp_path / "no")
+    assert wrong.exit_code == 2
+    assert "unknown architecture of a judge 'resnet'" in wrong.output
