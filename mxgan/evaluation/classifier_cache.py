@@ -43,7 +43,7 @@ def kept_classifier(
     found = _recalled(folder)
     if found is None:
         steps, what = training.steps_on(data.train), training.network(data.train.num_classes).title
-        logger.info("Training a %s on %s for %d steps, once: it is kept in %s", what, data.name, steps, folder)
+        logger.info("Training a judge (%s) on %s for %d steps, once: it is kept in %s", what, data.name, steps, folder)
         found = train_classifier(data, training, progress)
         logger.info("%s.", judge_in_words(found.describe()))
         _keep(found, folder)

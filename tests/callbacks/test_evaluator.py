@@ -15,8 +15,9 @@ from mxgan.callbacks.evaluator import IMAGES, SAMPLES, Evaluator, classifier_ste
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError
 from mxgan.evaluation import classifier_cache, evaluate
 from mxgan.evaluation.bundle import Settings
-from mxgan.evaluation.classifier import ClassifierTraining, labelled_data
 from mxgan.evaluation.evaluate import evaluated, gather
+from mxgan.evaluation.judge_data import labelled_data
+from mxgan.evaluation.judge_settings import ClassifierTraining
 from mxgan.evaluation.reference import sample_chunks
 from mxgan.runs.load import load_sampler
 from mxgan.training.checkpoint_choice import best_step
@@ -307,7 +308,7 @@ def test_a_divergence_at_an_evaluated_step_is_the_guards_to_tell(tmp_path, recip
 def empty_cache(tmp_path, monkeypatch):
     """A cache without a classifier; the quick one is trained for 20 steps."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(classifier_cache, "QUICK_STEPS", 20)
+    monkeypatch.setattr(ClassifierTraining, "quick_steps", 20)
 
 
 class AtMessage(logging.Handler):
@@ -333,10 +334,10 @@ def at_message(text, function):
 
 def test_the_run_has_its_folder_before_its_classifier_is_trained(empty_cache, tmp_path, caplog):
     seen = []
-    with at_message("Training a classifier", lambda: seen.extend(path.name for path in (tmp_path / "run").iterdir())):
+    with at_message("Training a judge", lambda: seen.extend(path.name for path in (tmp_path / "run").iterdir())):
         mxgan.start(config(steps=2), tmp_path / "run", display="none").lock.release()
     assert {"config.json", "samples", "checkpoints"} <= set(seen)
-    begins = (f"run folder: {tmp_path / 'run'};", "The measurements", "Training a classifier", "The classifier is")
+    begins = (f"run folder: {tmp_path / 'run'};", "The measurements", "Training a judge (LeNet)", "judge: LeNet")
     told = [text for text in caplog.messages if text.startswith(begins)]
     assert all(text.startswith(begin) for text, begin in zip(told, begins))
     assert len(told) == 4
@@ -347,7 +348,7 @@ def test_a_classifier_that_is_not_finished_leaves_no_folder(empty_cache, tmp_pat
     def stop():
         raise KeyboardInterrupt
 
-    with at_message("Training a classifier", stop), pytest.raises(KeyboardInterrupt):
+    with at_message("Training a judge", stop), pytest.raises(KeyboardInterrupt):
         mxgan.start(config(steps=2), tmp_path / "run", display="none")
     assert not (tmp_path / "run").exists()
     mxgan.start(config(steps=2), tmp_path / "run", display="none").lock.release()
@@ -356,7 +357,7 @@ def test_a_classifier_that_is_not_finished_leaves_no_folder(empty_cache, tmp_pat
 def test_what_can_be_refused_is_refused_before_a_classifier_is_trained(empty_cache, tmp_path, caplog):
     with caplog.at_level(logging.INFO, "mxgan"), pytest.raises(ArgumentError, match="'frechett'"):
         mxgan.start(config(steps=2, keep_best="frechett:min"), tmp_path / "run", display="none")
-    assert "Training a classifier" not in caplog.text
+    assert "Training a judge" not in caplog.text
     assert not (tmp_path / "run").exists()
 
 

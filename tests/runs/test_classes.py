@@ -12,6 +12,8 @@ import mxgan
 from mxgan.cli import main
 from mxgan.data import load_digits
 from mxgan.errors import ArgumentError, CorruptFileError
+from mxgan.evaluation.judge_settings import ClassifierTraining
+from mxgan.runs import judging
 from mxgan.runs.data import open_images, open_sources
 from mxgan.runs.evaluate import evaluate
 from mxgan.runs.load import load_sampler
@@ -173,8 +175,11 @@ def test_a_rec_file_with_classes_and_a_resumed_run_is_the_same_run(photos, tmp_p
         np.testing.assert_array_equal(value, expected[key], err_msg=key)
 
 
-def test_a_rec_file_is_evaluated_by_metrics_of_images(photos, tmp_path):
+def test_a_rec_file_is_evaluated_by_a_judge_of_its_first_images(photos, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    short = ClassifierTraining(epochs=1, least_steps=4, most_steps=4, batch_size=8)
+    monkeypatch.setattr(judging, "training_of", {"lenet": short}.__getitem__)
     trained(small("cgan", 3, 4, **on(photos, "recordio")), tmp_path / "run")
-    assert list(evaluate(tmp_path / "run", samples=100).results) == ["swd", "ms_ssim", "birthday"]
-    with pytest.raises(ArgumentError, match="frechet needs a classifier, and the data set 'recordio' is read from the"):
-        evaluate(tmp_path / "run", metrics=["frechet"], samples=100)
+    found = evaluate(tmp_path / "run", metrics=["swd", "frechet", "label_kl"], samples=100)
+    assert list(found.results) == ["swd", "frechet", "label_kl"]
+    assert found.protocol["reference"]["classifier"]["class_names"] == ["4", "7", "9"]

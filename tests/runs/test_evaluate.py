@@ -146,9 +146,20 @@ def test_all_that_the_data_allow_is_measured(tmp_path):
     settings = replace(small("cgan", steps=2), split="train")
     found = evaluate(trained(settings, tmp_path / "run"), samples=200)
     assert list(found.results) == [
-        "swd", "ms_ssim", "frechet", "kernel", "precision", "recall", "density", "coverage", "classifier_score",
-        "label_kl", "missing_classes", "class_agreement", "copies", "birthday",
-    ]  # fmt: skip
+        "swd",
+        "ms_ssim",
+        "frechet",
+        "kernel",
+        "precision",
+        "recall",
+        "density",
+        "coverage",
+        "classifier_score",
+        "label_kl",
+        "class_agreement",
+        "copies",
+        "birthday",
+    ]  # fmt: skip  not missing_classes: the quick classifier is wrong too often
     assert len(found.results["class_agreement"].details["by_class"]) == 10
     assert json.loads(found.as_json())["results"]["kernel"]["standard_error"] > 0
 
