@@ -103,12 +103,12 @@ def _given(command):
 @_given
 def table(folders: tuple, dataset: str, data_dir: str) -> None:
     """Fréchet distances of changed test images in the features of the judges in FOLDERS."""
-    images, labels = _held_out(dataset, data_dir)
+    images, labels = _held_out(dataset, data_dir, TEST_IMAGES)
     click.echo("| Judge | Change | unchanged | level 1 | 2 | 3 | 4 | 5 | seen from | in order |")
     click.echo("| --- | --- |" + " ---: |" * 6 + " --- | --- |")
     for folder in folders:
         network = FeatureNetwork.load(folder)
-        found = judge_test(network, images[:TEST_IMAGES], labels[:TEST_IMAGES] if network.classes else None)
+        found = judge_test(network, images, labels if network.classes else None)
         mean, spread = found.real
         click.echo(f"| {_title(network)} | real against real | {mean:.3g} ± {spread:.2g} |" + " |" * 7)
         for name, values in found.values.items():
@@ -122,7 +122,7 @@ def table(folders: tuple, dataset: str, data_dir: str) -> None:
 @_given
 def absent(folders: tuple, dataset: str, data_dir: str) -> None:
     """What missing_classes and class_agreement say of real images, some of whose classes are absent."""
-    images, labels = _held_out(dataset, data_dir)
+    images, labels = _held_out(dataset, data_dir, HELD_OUT)
     head = " | ".join(f"{count} absent" for count in ABSENT)
     click.echo(f"| Judge | right | lowest class | false alarms | found of {head} |")
     click.echo("| --- |" + " ---: |" * (3 + len(ABSENT)))
@@ -149,11 +149,10 @@ def _found_absent(seen: np.ndarray, labels: np.ndarray, count: int) -> tuple:
     return float(np.mean(found)), float(np.mean(wrong))
 
 
-def _held_out(dataset: str, data_dir: str) -> tuple:
-    """(images, labels) that the data set's own judge is tested on, in colour."""
+def _held_out(dataset: str, data_dir: str, most: int) -> tuple:
+    """(images, labels) that the data set's own judge is tested on, in colour if they have colour."""
     training = ResidualTraining() if dataset == "folder" else ClassifierTraining()
-    images, labels = labelled_data(dataset, data_dir, training).shown(HELD_OUT)
-    return images, labels
+    return labelled_data(dataset, data_dir, training).shown(most)
 
 
 def _title(network: FeatureNetwork) -> str:

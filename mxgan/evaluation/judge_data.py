@@ -44,12 +44,16 @@ class LabelledData(NamedTuple):
         return {"name": self.name, "classes": self.train.num_classes, **names, **halves}
 
     def shown(self, most: int) -> tuple:
-        """(images (n, C, S, S), labels or None) of the first `most` test images, in colour whatever the judge sees."""
-        images, labels = self.test.images[:most], self.test.labels
+        """(images (n, C, S, S), labels or None) of `most` test images, evenly spread: folders come class by class.
+
+        They are in colour if these data were read in colour, whatever the judge sees.
+        """
+        rows = np.linspace(0, self.test.num_images - 1, min(most, self.test.num_images)).round().astype(np.int64)
+        images, labels = self.test.images[rows], self.test.labels
         channels = 1 if images.ndim == 3 else 3
         size = {"batch_size": len(images), "image_size": self.training.image_size, "channels": channels}
         batch = next(ImageArrayIter(images, shuffle=False, **size))
-        return batch.data[0].asnumpy(), None if labels is None else labels[:most]
+        return batch.data[0].asnumpy(), None if labels is None else labels[rows]
 
 
 def labelled_data(

@@ -83,6 +83,8 @@ def test_of_data_without_splits_a_sixth_is_held_back(folder_of_two_classes, tmp_
     training = ClassifierTraining(least_steps=30, batch_size=16)
     data = labelled_data("folder", folder_of_two_classes, training)
     assert (data.train.num_images, data.test.num_images, data.train.num_classes) == (40, 8, 2)
+    images, labels = data.shown(4)  # spread over the classes, which come one after the other
+    assert (images.shape, sorted(labels)) == ((4, 1, 32, 32), [0, 0, 1, 1])
     rows = {image.tobytes() for half in (data.train, data.test) for image in half.images}
     assert len(rows) == 48  # no image is in both
     assert train_classifier(data, training).record["accuracy"] == 1.0
