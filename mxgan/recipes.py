@@ -11,8 +11,8 @@ from mxgan.training.schedule import InstanceNoise, Schedule
 __all__ = ["OF_IMPORTS", "RECIPES", "get_recipe"]
 
 BALANCED = {"real_label": 0.9, "instance_noise": InstanceNoise(0.3)}  # keeps D from winning
-# An average of G's weights, which pictures and samples show: Karras et al. 2018, appendix A; Yazici et al. 2019. Recipes
-# whose point is to be as published have none.
+# An average of G's weights, which pictures and samples show: Karras et al. 2018, appendix A; Yazici et al. 2019.
+# Recipes whose point is to be as published have none.
 AVERAGED = {"ema": 0.999}
 MNIST_SIZED = {"nc": 1, "image_size": 32, "ngf": 32, "ndf": 32}
 

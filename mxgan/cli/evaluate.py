@@ -64,6 +64,15 @@ class _MetricOption(click.Option):
     show_default=True,
     help="For swd: as in Karras et al. 2018, or as in MMGeneration's published scores.",
 )
+@click.option(
+    "--against",
+    type=click.Path(),
+    metavar="FOLDER|ZIP",
+    help="Other real images to measure against, as not trained on.",
+)
+@click.option(
+    "--held-out", type=click.Path(), metavar="FOLDER|ZIP", help="For copies: images that the run was not trained on."
+)
 @click.option("--dataset", metavar="NAME", help="For a run that was imported without data: the real images.")
 @click.option("--data-dir", type=click.Path(), help="Present folder of the data.")
 @click.option("--labels", metavar="FILE", help="Present labels file of the data.")

@@ -25,8 +25,9 @@ def recorded_training(folder: RunFolder, trainer, last_step: int) -> Iterator[No
     """Record in events.jsonl that the training inside the block begins, and how it ends.
 
     Each line is a JSON object with `event`, `time` (seconds since 1970) and `step`. "begin" also has `last_step`, the
-    weights that `pictures` show ("average" or "raw") and the process (`process_identity`); "end" has `how`: "finished", "stopped" (by a signal or a callback) or "failed",
-    and `reason` for the last two. A process that is killed writes no "end".
+    weights that `pictures` show ("average" or "raw") and the process (`process_identity`); "end" has `how`: "finished",
+    "stopped" (by a signal or a callback) or "failed", and `reason` for the last two. A process that is killed writes no
+    "end".
 
     Raises OutputError if the begin cannot be written; an end that cannot be written is a warning.
     """
