@@ -11,7 +11,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from mxgan.data import DATASETS, UNKNOWN, ImageArrayIter, data_sets_with, labelled_subset, open_dataset
-from mxgan.errors import ArgumentError, listed
+from mxgan.errors import ArgumentError, DatasetNotFoundError, listed
 from mxgan.runs.config import DATA_SETTINGS
 from mxgan.runtime.draws import rng_for
 from mxgan.training.parallel.ranks import ALONE, Ranks
@@ -64,7 +64,7 @@ def _parts(config, data) -> tuple:
     order = rng_for("held out", config.seed, 0).permutation(data.num_images)
     note = {"held_out": config.held_out, "seed": config.seed}
     rows = np.sort(order[kept:]), np.sort(order[:kept])
-    return tuple(data.part(each, {**note, "kept_back": side}) for side, each in enumerate(rows))
+    return data.part(rows[0], note), data.part(rows[1], {**note, "kept_back": True})
 
 
 def held_out_images(config, progress: Optional[bool] = None, folder=None, **settings):
@@ -82,7 +82,12 @@ def held_out_images(config, progress: Optional[bool] = None, folder=None, **sett
 
 
 def config_of_set(config, folder):
-    """The configuration of a run as if it had been trained on all images of another folder or zip archive."""
+    """The configuration of a run as if it had been trained on all images of another folder or zip archive.
+
+    Raises DatasetNotFoundError if that does not exist.
+    """
+    if not os.path.exists(folder):
+        raise DatasetNotFoundError(f"{folder} does not exist.", "Give a folder or a zip archive of images.")
     own = {"most_broken": config.most_broken, "background": config.background}
     place = {"dataset": "folder", "data_dir": os.path.abspath(folder)}
     return replace(config, **{**dict.fromkeys(DATA_SETTINGS), **own, **place})

@@ -140,7 +140,8 @@ def images_in_words(fingerprint: Mapping, shape: Any) -> str:
     >>> images_in_words({"name": "digits", "sha256": "0123456789abcdef"}, [1, 32, 32])
     'digits 0123456789ab, 1×32×32'
     """
-    data = " ".join(filter(None, (text(fingerprint.get("name"), 100), text(fingerprint.get("sha256"))[:12])))
+    part = f"({count:,} of them)" if (count := step_of(mapping(fingerprint.get("part")).get("images"))) else ""
+    data = " ".join(filter(None, (text(fingerprint.get("name"), 100), text(fingerprint.get("sha256"))[:12], part)))
     sides = [step_of(each) for each in shape] if isinstance(shape, (list, tuple)) and len(shape) == 3 else [None]
     return ", ".join(filter(None, (data, "" if None in sides else "×".join(map(str, sides)))))
 
