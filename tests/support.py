@@ -99,6 +99,11 @@ def tiny_config(**settings) -> mxgan.RunConfig:
     return mxgan.RunConfig(recipe=recipe, dataset="digits", **settings)
 
 
+def without_average(config: mxgan.RunConfig) -> mxgan.RunConfig:
+    """The same run whose pictures and samples show G's own weights."""
+    return replace(config, recipe=replace(config.recipe, ema=None))
+
+
 class Spoil(mxgan.Callback):
     """After step `step` writes `value` into one element of a parameter, `times` times in all."""
 

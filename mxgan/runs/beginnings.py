@@ -10,8 +10,8 @@ from typing import NamedTuple, Optional
 from mxgan import runtime
 from mxgan.errors import RunFinishedError, RunFolderError
 from mxgan.runs.assembly import Parts, assemble_trainer, open_parts
-from mxgan.runs.changes import HAS_AVERAGE, check_settings, end_of, finished_at, warn_of_another_end, warn_of_other_bits
-from mxgan.runs.config import RunConfig
+from mxgan.runs.changes import check_settings, end_of, finished_at, warn_of_another_end, warn_of_other_bits
+from mxgan.runs.config import HAS_AVERAGE, RunConfig
 from mxgan.runs.data import data_record
 from mxgan.runs.ranks import check_data_of_ranks, check_settings_of_ranks
 from mxgan.runtime.config import to_dict

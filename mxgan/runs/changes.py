@@ -16,6 +16,7 @@ from mxgan.errors import ArgumentError, CheckpointError, MXGANError
 from mxgan.recipes import RECIPES
 from mxgan.runs.config import (
     DATA_SETTINGS,
+    HAS_AVERAGE,
     MAY_CHANGE,
     RunConfig,
     recorded_config,
@@ -28,7 +29,6 @@ from mxgan.training.idle_settings import is_idle
 from mxgan.training.run_folder import RunFolder, is_run
 
 __all__ = [
-    "HAS_AVERAGE",
     "as_begun",
     "check_imported",
     "check_same_end",
@@ -46,8 +46,6 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 BITS_DEPEND_ON = ("mxnet", "wheel", "threads", "cpu_features", "ranks")
-
-HAS_AVERAGE = "average_by_default"  # in config.json: the run was begun when recipes had an average (ema) by default
 
 
 def as_begun(folder: RunFolder, before: RunConfig, wanted: RunConfig) -> RunConfig:

@@ -25,6 +25,7 @@ from mxgan.training.run_folder import BEST, RunFolder
 __all__ = [
     "DATA_SETTINGS",
     "DEFAULT_RECIPE",
+    "HAS_AVERAGE",
     "MAY_CHANGE",
     "RunConfig",
     "config_of_record",
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 DEFAULT_RECIPE = "dcgan"
+HAS_AVERAGE = "average_by_default"  # in config.json: the run was begun when recipes had an average (ema) by default
 ON_NAN = ("stop", "rollback")
 
 # Settings that may change when a run is resumed; it stays the same run.

@@ -19,12 +19,9 @@ from mxgan.runs.load import load_sampler
 from mxgan.runs.view import run_view
 from mxgan.runtime.config import override
 from tests.support import StopAt, tiny_config
+from tests.support import without_average as without
 
 PUBLISHED = {"dcgan-original", "mlp-gan", "mlp-gan-64", "cbr-gan", "encoder-decoder-gan"}
-
-
-def without(config):
-    return replace(config, recipe=replace(config.recipe, ema=None))
 
 
 def command(*arguments):
