@@ -48,7 +48,7 @@ class _MetricOption(click.Option):
     "--ema/--raw",
     "averaged",
     default=None,
-    help="For a run with --ema: the average of G's weights (the default), or the weights themselves.",
+    help="The average of G's weights (the default, where the run has one), or the weights themselves.",
 )
 @click.option(
     "--classifier",
