@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +14,13 @@ import mxgan
 from mxgan.cli import main
 from mxgan.data import load_digits
 from mxgan.errors import ArgumentError, DatasetNotFoundError
+from mxgan.runs.config import recorded_config
 from mxgan.runs.evaluate import evaluate, save_evaluation
 from mxgan.runs.overview import overview
+from mxgan.runs.reference import plan_reference
 from mxgan.runs.scores import kept_scores
 from mxgan.runtime import cv2
+from mxgan.training.run_folder import RunFolder
 from tests.evaluating import cache_with_classifier, quick_classifier
 from tests.support import tiny_config
 from tests.test_recipes import small
@@ -98,9 +103,7 @@ def test_classes_are_known_by_their_names(conditional, tmp_path):
     assert found.protocol["classes_asked_for"] == "in the shares of the reference"
     real = evaluate(conditional, metrics=["label_kl"], samples=100)
     assert found.results["label_kl"].value != real.results["label_kl"].value
-    from mxgan.runs.reference import plan_reference
-
-    config = mxgan.runs.config.recorded_config(mxgan.training.run_folder.RunFolder(conditional))
+    config = recorded_config(RunFolder(conditional))
     planned = plan_reference(config, ["label_kl"], count=60, against=other, classes=list("0123456789"))
     np.testing.assert_array_equal(planned.open().class_counts, [0, 0, 0, 30, 0, 0, 0, 30, 0, 0])
 
@@ -152,9 +155,15 @@ def test_a_run_without_data_is_measured_against_a_folder(run, tmp_path):
     other = folder_of(tmp_path / "two", [3, 7], count=20)
     record = json.loads((run / "config.json").read_text())
     lost = tmp_path / "lost"
-    import shutil
-
     shutil.copytree(run, lost)
     record["run"] = {**record["run"], "dataset": "folder", "data_dir": str(tmp_path / "gone"), "labels": None}
     (lost / "config.json").write_text(json.dumps(record))
     assert evaluate(lost, metrics=["swd"], samples=100, against=other).results["swd"].value > 0
+
+
+def test_a_run_on_images_without_classes_is_judged_by_the_others(tmp_path):
+    """A classifier of the other images is planned, since its own train none; planned only, so nothing is trained."""
+    own = folder_of(tmp_path / "own", range(10), names=lambda label: "", count=4)
+    other = folder_of(tmp_path / "two", [3, 7], count=20)
+    config = replace(tiny_config(steps=1), dataset="folder", data_dir=str(own))
+    assert plan_reference(config, ["swd", "frechet"], count=20, against=other).names == ["swd", "frechet"]

@@ -16,6 +16,7 @@ from mxgan.pictures.grid import image_grid, save_png
 from mxgan.recipes import RECIPES
 from mxgan.runs.drawn import AVERAGE, OWN, weights_of_pictures
 from mxgan.runs.load import load_sampler
+from mxgan.runs.sweep import Variant, place_all
 from mxgan.runs.view import run_view
 from mxgan.runtime.config import override
 from tests.support import StopAt, tiny_config
@@ -152,3 +153,10 @@ def test_a_run_of_this_version_without_an_average_is_another_run(tmp_path):
     mxgan.start(without(config), tmp_path / "run", "none", callbacks=[StopAt(1)]).run()
     with pytest.raises(ArgumentError, match="recipe.ema: null in the run, 0.999 asked for"):
         mxgan.start_or_resume(config, tmp_path / "run", "none")
+
+
+def test_a_sweep_goes_on_with_the_runs_of_an_older_version(tmp_path):
+    config = tiny_config(steps=3)
+    begun_by_an_older_version(config, tmp_path / "seed-0")
+    (place,) = place_all([Variant("seed-0", config)], tmp_path)
+    assert (place.path, place.state) == (tmp_path / "seed-0", "begun")
