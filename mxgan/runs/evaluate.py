@@ -12,19 +12,18 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Optional, Union
 
-import numpy as np
-
 from mxgan.data import UNKNOWN
 from mxgan.errors import ArgumentError, OutputError
-from mxgan.evaluation.bundle import Bundle, Settings
+from mxgan.evaluation.bundle import Settings
 from mxgan.evaluation.evaluate import COPIES, Evaluation, check_names, evaluated, gather
-from mxgan.evaluation.features import PADDING, RESIZING, reduced
+from mxgan.evaluation.features import PADDING, RESIZING
 from mxgan.evaluation.metrics import METRICS
-from mxgan.evaluation.reference import Reference, image_chunks, sample_chunks
+from mxgan.evaluation.reference import Reference, sample_chunks
 from mxgan.evaluation.swd import check_pyramid
 from mxgan.graphs.params_files import load_params
 from mxgan.runs.config import RunConfig, recorded_config
-from mxgan.runs.data import held_out_images, held_out_split, open_images, trained_split
+from mxgan.runs.copies import COPY_SIZE, copies_bundles, held_out_record
+from mxgan.runs.data import held_out_images
 from mxgan.runs.reference import open_reference
 from mxgan.runs.scores import is_record
 from mxgan.runtime import versions
@@ -42,8 +41,6 @@ logger = logging.getLogger(__name__)
 
 SAMPLES = 10_000
 LEAST_SAMPLES = 100  # with fewer samples, most scores mean nothing
-COPY_SIZE = 32  # pixels a side of the images in the search for copies; smaller images keep their size
-MOST_TRAINING_IMAGES = 60_000  # in the search for copies
 _UNSAFE = re.compile(r"[^\w.-]+")  # in the name of a file
 HASH = re.compile(r"-[0-9a-f]{8}")  # the hash of a protocol, at the end of a file's name
 
@@ -125,16 +122,8 @@ def evaluate(
     results = _measured(config, sampler, reference, samples, settings, progress, unseen)
     protocol = _protocol(config, chosen, file, samples, settings, reference)
     if unseen is not None:
-        protocol["held_out"] = _held_out_record(config, unseen, held_out)
+        protocol["held_out"] = held_out_record(config, unseen, held_out)
     return Evaluation(results, protocol)
-
-
-def _held_out_record(config: RunConfig, unseen, given: Union[str, Path, None]):
-    """JSON values on the images that the run was not trained on: a split by its name, others by their fingerprint."""
-    if given is None and config.held_out is None:
-        return held_out_split(config)
-    name = {} if given is None else {"given": Path(os.path.abspath(given)).name}
-    return {**name, **unseen.fingerprint}
 
 
 def _default(inception) -> list:
@@ -166,7 +155,7 @@ def _measured(
     names = reference.names
     chunks = sample_chunks(sampler, samples, settings.seed, reference.class_counts)
     made = gather(tracked(progress, chunks, "samples", samples), samples, reference.networks, names)
-    copies = None if unseen is None else _copies(config, sampler, reference, settings, progress, unseen)
+    copies = None if unseen is None else copies_bundles(config, sampler, reference, settings, progress, unseen)
     with Progress(progress, "measuring", len(names), "metric", timed=False) as shown:
 
         def begin(name: str) -> None:
@@ -201,27 +190,6 @@ def _asked_for(config: RunConfig, reference: Reference) -> Optional[str]:
     if not config.recipe.network.generator_classes:
         return None
     return "all equally" if reference.class_counts is None else "in the shares of the reference"
-
-
-def _copies(
-    config: RunConfig, sampler: Sampler, reference: Reference, settings: Settings, progress: Optional[bool], unseen
-) -> tuple:
-    """(reference, samples) for the metric `copies`: small grey images, so that all training images fit in memory."""
-    size = min(COPY_SIZE, *config.recipe.network.image_shape[1:])
-
-    def real(data, most: int, what: str) -> np.ndarray:
-        count = min(most, data.num_images)
-        return _small(tracked(progress, image_chunks(data, count), what, count), size)
-
-    trained_on = open_images(config, progress, seed=settings.seed, split=trained_split(config))
-    train = real(trained_on, MOST_TRAINING_IMAGES, "training images")
-    held_out = real(unseen, settings.copy_images, "images not trained on")
-    samples = _small(sample_chunks(sampler, settings.copy_images, settings.seed, reference.class_counts), size)
-    return Bundle(images=train, held_out=held_out), Bundle(images=samples)
-
-
-def _small(chunks, size: int) -> np.ndarray:
-    return np.concatenate([reduced(images, size) for images, _ in chunks])
 
 
 def save_evaluation(run: Union[str, Path], evaluation: Evaluation) -> Path:
