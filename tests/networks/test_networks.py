@@ -17,6 +17,7 @@ from mxgan.networks import (
     AuxiliaryDCGAN,
     ConditionalDCGAN,
     EncoderDecoder,
+    Residual,
     SemiSupervisedDCGAN,
     Symbols,
 )
@@ -44,6 +45,10 @@ SMALL = {
     "cbr": CBR(width=1),
     "cbr, grey": CBR(width=1, nc=1),
     "encoder-decoder": EncoderDecoder(capacity=2, image_size=32),
+    "residual": Residual(ngf=4, ndf=4, latent_size=10),
+    "residual, grey, 48": Residual(ngf=2, ndf=2, nc=1, image_size=48),
+    "residual, 64": Residual(ngf=2, ndf=4, image_size=64),
+    "residual, 128": Residual(ngf=2, ndf=4, image_size=128),
     "conditional-dcgan": ConditionalDCGAN(**TINY, classes=3, fix_gamma=False),
     "auxiliary-dcgan": AuxiliaryDCGAN(**TINY, classes=3, fix_gamma=False),
     "semi-supervised-dcgan": SemiSupervisedDCGAN(**TINY, classes=3, fix_gamma=False, minibatch_kernels=5),
