@@ -34,7 +34,7 @@ def pooled_convolution(data, name: str, in_channels: int, num_filter: int):
     of the 3×3 weight: of what a 2×2 window sees that moves over the weight and one zero around it. The parameters are
     `NAME_weight` (num_filter, in_channels, 3, 3) and `NAME_bias` (num_filter,).
     """
-    weight = mx.sym.Variable(f"{name}_weight", shape=(num_filter, in_channels, 3, 3))
+    weight = _weight(name, in_channels, num_filter)
     return mx.sym.Convolution(
         data,
         weight=_windows(weight, f"{name}_windows", "avg"),  # (num_filter, in_channels, 4, 4)
@@ -45,6 +45,11 @@ def pooled_convolution(data, name: str, in_channels: int, num_filter: int):
         num_filter=num_filter,
         name=name,
     )
+
+
+def _weight(name: str, in_channels: int, num_filter: int):
+    """`NAME_weight` with its shape and type, which MXNet infers neither through Pooling nor through reverse."""
+    return mx.sym.Variable(f"{name}_weight", shape=(num_filter, in_channels, 3, 3), dtype="float32")
 
 
 def _windows(weight, name: str, kind: str):
@@ -60,7 +65,7 @@ def upsampled_convolution(data, name: str, in_channels: int, num_filter: int, si
     beside each other. A border of one pixel, which only the padding has made, is cut off. The parameters are
     `NAME_weight` (num_filter, in_channels, 3, 3) and `NAME_bias` (num_filter,).
     """
-    weight = mx.sym.Variable(f"{name}_weight", shape=(num_filter, in_channels, 3, 3))
+    weight = _weight(name, in_channels, num_filter)
     bias = mx.sym.Variable(f"{name}_bias", shape=(num_filter,))
     four = mx.sym.Convolution(
         data,
