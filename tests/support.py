@@ -26,6 +26,7 @@ SMALLER = {
     "cbr": {"width": 1},
     "encoder-decoder": {"capacity": 2},
     "residual": {"ngf": 4, "ndf": 4, "latent_size": 10},
+    "residual-projection": {"ngf": 4, "ndf": 4, "latent_size": 10},
 }
 
 

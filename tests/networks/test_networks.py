@@ -18,6 +18,7 @@ from mxgan.networks import (
     ConditionalDCGAN,
     EncoderDecoder,
     Residual,
+    ResidualProjection,
     SemiSupervisedDCGAN,
     Symbols,
 )
@@ -49,6 +50,9 @@ SMALL = {
     "residual, grey, 48": Residual(ngf=2, ndf=2, nc=1, image_size=48),
     "residual, 64": Residual(ngf=2, ndf=4, image_size=64),
     "residual, 128": Residual(ngf=2, ndf=4, image_size=128),
+    "residual, attention": Residual(ngf=8, ndf=8, attention=16),
+    "residual-projection": ResidualProjection(ngf=4, ndf=4, classes=3),
+    "residual-projection, attention, 64": ResidualProjection(ngf=4, ndf=4, classes=3, image_size=64, attention=32),
     "conditional-dcgan": ConditionalDCGAN(**TINY, classes=3, fix_gamma=False),
     "auxiliary-dcgan": AuxiliaryDCGAN(**TINY, classes=3, fix_gamma=False),
     "semi-supervised-dcgan": SemiSupervisedDCGAN(**TINY, classes=3, fix_gamma=False, minibatch_kernels=5),

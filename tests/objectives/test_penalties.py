@@ -8,6 +8,7 @@ import pytest
 
 import mxgan
 from mxgan.errors import ArgumentError, ShapeError
+from mxgan.networks import NETWORKS
 from mxgan.objectives.bound_penalty import BoundPenalty
 from mxgan.objectives.penalties import PENALTIES, GradientPenalty, WeightClip, make_penalty
 from mxgan.objectives.spectral import spectral_normalize
@@ -71,6 +72,12 @@ def discriminating_critic():
     return dense(mx.sym.concat(features, near, dim=1), "d3", 1)
 
 
+def residual(network):
+    """SNGAN's discriminator, normalised as it is trained."""
+    return spectral_normalize(network.discriminator(), network.images(N))
+
+
+PHOTOGRAPHS = {"data": (N, 3, 32, 32)}
 IMAGES, POINTS = {"data": (N, 3, 6, 6)}, {"data": (N, 2)}
 WITH_CLASS = {**IMAGES, "class_label": (N,)}
 LARGE = {"data": (N, 3, 16, 16)}
@@ -87,6 +94,12 @@ CRITICS = {
     "smooth-mlp": (dense(mx.sym.Activation(dense(data, "d1", 8), act_type="softrelu"), "d2", 1), POINTS),
     "linear": (dense(data, "d1", 1), POINTS),
     "spectral": (spectral_normalize(dcgan("none"), LARGE), LARGE),
+    "sngan": (residual(NETWORKS["residual"](ndf=3)), PHOTOGRAPHS),
+    "sngan-attention": (residual(NETWORKS["residual"](ndf=3, attention=8)), PHOTOGRAPHS),
+    "sngan-projection": (
+        residual(NETWORKS["residual-projection"](ndf=3, classes=3)),
+        {**PHOTOGRAPHS, "class_label": (N,)},
+    ),
     "spectral-mlp": (spectral_normalize(dense(mx.sym.tanh(dense(data, "d1", 8)), "d2", 1), POINTS), POINTS),
 }
 KINDS = {
@@ -211,6 +224,7 @@ class InFloat64:
         """MXNet's own operators, except for those that round to float32 or take nothing else."""
         replaced = {
             "BlockGrad": self.hold,
+            "Embedding": lambda x, weight: mx.sym.Embedding(x, weight, **{**given, "dtype": "float64"}),
             "InstanceNorm": lambda x, gamma, beta: instance_norm(x, gamma, beta, given["eps"]),
             "LeakyReLU": lambda x: mx.sym.maximum(x, 0) + given["slope"] * mx.sym.minimum(x, 0),
             "one_hot": lambda x: mx.sym.one_hot(x, dtype="float64", **given),
