@@ -138,10 +138,11 @@ class Residual(Network):
     def generator(self):
         """`rand` (N, latent_size) → image (N, nc, size, size) in [-1, 1]; g1, blocks g2 …, and the last layer."""
         side, (channels, *further) = self.size.start, self.generator_channels
+        norm = self._norm()
         layer = mx.sym.FullyConnected(mx.sym.Variable("rand"), name="g1", num_hidden=channels * side**2)
         layer = mx.sym.Reshape(layer, shape=(-1, channels, side, side), name="g1_image")
         for i, wider in enumerate(further, 2):
-            layer = generator_block(layer, f"g{i}", channels, wider, side, self._norm)
+            layer = generator_block(layer, f"g{i}", channels, wider, side, norm)
             channels, side = wider, 2 * side
             if side == self.attention:
                 layer = self_attention(layer, f"g{i}_attention", channels, side)
@@ -153,8 +154,9 @@ class Residual(Network):
     def _last_norm(self, data, name: str):
         return mx.sym.BatchNorm(data, name=name, fix_gamma=False, eps=self.eps)
 
-    def _norm(self, data, name: str, channels: int, side: int):
-        return self._last_norm(data, name)
+    def _norm(self):
+        """The norm of the generator's blocks, for generator_block."""
+        return lambda data, name, channels, side: self._last_norm(data, name)
 
     def discriminator(self):
         """`data` (N, nc, size, size) → raw score (N, 1); blocks d1 …, and the last layer."""
@@ -178,7 +180,7 @@ class Residual(Network):
         layer = mx.sym.Activation(layer, name=f"{self._last}_act", act_type="relu")
         # A mean times the number of pixels: MXNet's sum over axes is three times slower on a CPU.
         mean = mx.sym.Pooling(layer, kernel=(1, 1), global_pool=True, pool_type="avg", name=f"{self._last}_mean")
-        return mx.sym.Flatten(mean) * sides[-1] ** 2
+        return mx.sym._internal._mul_scalar(mx.sym.Flatten(mean), scalar=sides[-1] ** 2, name=f"{self._last}_sum")
 
     def _score(self, features):
         return mx.sym.FullyConnected(features, name=self._last, num_hidden=1, no_bias=not self.size.bias)
@@ -229,13 +231,14 @@ class ResidualProjection(Residual):
         super().__post_init__()
         check_sizes(self, "classes")
 
-    def _norm(self, data, name: str, channels: int, side: int):
-        return class_norm(data, name, channels, side, self.classes, self.eps)
+    def _norm(self):
+        hot = mx.sym.one_hot(mx.sym.Variable("class_label"), depth=self.classes)
+        return lambda data, name, channels, side: class_norm(data, hot, name, channels, side, self.classes, self.eps)
 
     def _score(self, features):
         width = self.discriminator_channels[-1]
         weight = mx.sym.Variable(f"{self._last}_class_weight", shape=(self.classes, width), dtype="float32")
-        fitting = features * class_embedding(weight, self.classes, width)
+        fitting = features * class_embedding(weight, f"{self._last}_class", self.classes, width)
         return super()._score(features) + mx.sym.sum(fitting, axis=1, keepdims=True)
 
     @classmethod

@@ -299,8 +299,11 @@ def in_torch(name, given):
     def pooling(x):
         return x.mean((2, 3), keepdim=True) if given.get("global_pool") else f.avg_pool2d(x, *window)
 
-    def flat(x, weight, bias):
+    def flat(x, weight, bias=None):
         return f.linear(x.flatten(1), weight, bias)
+
+    def batch_dot(a, b):
+        return (a.mT if given.get("transpose_a") else a) @ (b.mT if given.get("transpose_b") else b)
 
     def spread(x):
         sizes = dict(zip(given["axis"], given["size"]))
@@ -308,10 +311,11 @@ def in_torch(name, given):
 
     window = given.get("kernel"), given.get("stride", (1, 1)), given.get("pad", (0, 0))
     table = {
-        "Activation": {"softrelu": f.softplus, "tanh": torch.tanh}.get(given.get("act_type")),
+        "Activation": {"relu": f.relu, "softrelu": f.softplus, "tanh": torch.tanh}.get(given.get("act_type")),
         "BlockGrad": lambda x: x.detach(),
         "Concat": lambda *parts: torch.cat(parts, given.get("dim", 1)),
-        "Convolution": lambda x, weight, bias: f.conv2d(x, weight, bias, *window[1:]),
+        "Convolution": lambda x, weight, bias=None: f.conv2d(x, weight, bias, *window[1:]),
+        "Embedding": lambda x, weight: weight[x.long()],
         "Flatten": lambda x: x.flatten(1),
         "FullyConnected": flat,
         "InstanceNorm": lambda x, gamma, beta: f.instance_norm(x, weight=gamma, bias=beta, eps=given["eps"]),
@@ -322,6 +326,7 @@ def in_torch(name, given):
         "Reshape": reshape,
         "_mul_scalar": lambda x: x * given["scalar"],
         "abs": torch.abs,
+        "batch_dot": batch_dot,
         "broadcast_axis": spread,
         "broadcast_sub": torch.sub,
         "dot": lambda a, b: a @ (b.T if given.get("transpose_b") else b),
@@ -332,6 +337,7 @@ def in_torch(name, given):
         "negative": torch.neg,
         "one_hot": lambda x: f.one_hot(x.long(), given["depth"]).double(),
         "reciprocal": torch.reciprocal,
+        "softmax": lambda x: x.softmax(given["axis"]),
         "sum": lambda x: x.sum(given["axis"], keepdim=given.get("keepdims", False)),
         "tanh": torch.tanh,
     }
