@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from mxgan.errors import lookup
-from mxgan.networks import CBR, DCGAN, MLP, AuxiliaryDCGAN, ConditionalDCGAN, EncoderDecoder, SemiSupervisedDCGAN
+from mxgan.networks import (
+    CBR,
+    DCGAN,
+    MLP,
+    AuxiliaryDCGAN,
+    ConditionalDCGAN,
+    EncoderDecoder,
+    Residual,
+    ResidualProjection,
+    SemiSupervisedDCGAN,
+)
+from mxgan.training.learning_rates import LearningRateSchedule
 from mxgan.training.optimizers import OptimizerConfig
 from mxgan.training.recipe import Recipe
 from mxgan.training.schedule import InstanceNoise, Schedule
@@ -15,6 +26,20 @@ BALANCED = {"real_label": 0.9, "instance_noise": InstanceNoise(0.3)}  # keeps D 
 # Recipes whose point is to be as published have none.
 AVERAGED = {"ema": 0.999}
 MNIST_SIZED = {"nc": 1, "image_size": 32, "ngf": 32, "ndf": 32}
+
+
+def sngan(network) -> dict:
+    """The published training of SNGAN's residual networks on CIFAR-10, with an average of G's weights."""
+    return {
+        "network": network,
+        "objective": "hinge_loss",
+        "spectral_norm": True,
+        **both(OptimizerConfig("adam", 2e-4, {"beta1": 0.0, "beta2": 0.9, "wd": 0.0}, LearningRateSchedule("linear"))),
+        "initializer": "residual",
+        "schedule": Schedule(discriminator_updates=5, fresh_fakes=True),
+        "ema": 0.999,
+        "run_defaults": {"epochs": 20, "sample_every": 500},
+    }
 
 
 def both(optimizer: OptimizerConfig) -> dict:
@@ -125,6 +150,20 @@ RECIPES = {
         objective="hinge_loss",
         spectral_norm=True,
         **AVERAGED,
+    ),
+    "sngan": Recipe(
+        summary="residual networks for photographs, hinge loss, spectral normalisation; a CPU needs narrower ones: "
+        "--ngf 64 --ndf 64 --set schedule.discriminator_updates=1",
+        source="Miyato et al. 2018, table 3 and section 4.2: Adam (2e-4, 0, 0.9), five updates of D, linear decay; "
+        "there G learns from batches of 128, for 50,000 steps, and no average is taken",
+        **sngan(Residual()),
+    ),
+    "sngan-projection": Recipe(
+        summary="sngan with classes: G draws the class that is asked for, D judges how image and class fit; a CPU "
+        "needs --ngf 64 --ndf 64 --set schedule.discriminator_updates=1",
+        source="Miyato and Koyama 2018, section 4, with the networks and settings of Miyato et al. 2018 on CIFAR-10 "
+        "(sn_cifar10.yml of the authors); there G learns from batches of 128, and no average is taken",
+        **sngan(ResidualProjection()),
     ),
     "cgan": Recipe(
         summary="G and D take the class as an input: G draws the digit that is asked for",

@@ -25,6 +25,8 @@ SMALLER = {
     "mlp": {"image_size": 16},
     "cbr": {"width": 1},
     "encoder-decoder": {"capacity": 2},
+    "residual": {"ngf": 4, "ndf": 4, "latent_size": 10},
+    "residual-projection": {"ngf": 4, "ndf": 4, "latent_size": 10},
 }
 
 
