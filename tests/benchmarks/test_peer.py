@@ -55,8 +55,12 @@ def test_a_step_trains_d_on_real_and_fake_images_and_then_g():
     of_d.step()
     entropy(again.discriminator(fake), torch.ones(BATCH)).backward()
     of_g.step()
+    found = weights_of(peer)
     for name, value in weights_of(again).items():
-        np.testing.assert_allclose(weights_of(peer)[name], value, rtol=1e-4, atol=2e-6, err_msg=name)
+        apart = np.abs(found[name] - value)
+        # Adam's first step is the learning rate with the sign of the gradient, whose rounding decides it near 0.
+        assert np.mean(apart > 2e-6) < 1e-3, name
+        assert apart.max() <= 2.1 * 2e-4, name
 
 
 def test_a_training_in_parts_is_that_without_a_stop(tmp_path):
