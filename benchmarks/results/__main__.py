@@ -186,7 +186,7 @@ def _draw(jobs: dict, places: Places, folder: Path) -> None:
     if "wgan-gp" in jobs:
         pictures.draw_estimate(jobs["wgan-gp"], folder / "results-wgan-gp.png")
     for name, job in jobs.items():
-        if job.plan.suite in ("published", "cifar"):
+        if not job.plan.few:
             pictures.draw_grid(job, folder / f"results-{name}.png")
     for few in dict.fromkeys(job.plan.few for job in jobs.values() if job.plan.few):
         own = [job for job in jobs.values() if job.plan.few == few]

@@ -74,37 +74,44 @@ def _evaluated(job: Job, weights: str, flags: list, places: Places, threads: Opt
     if job.plan.few:
         others = few_of(job, places) / OTHERS
         words += ["--against", others, "--held-out", others]
-    if _read(target, job) is None:
+    if _read(target, job, places) is None:
         ran([*words, "--output", target, "--overwrite"], job.folder.with_name(f"{job.folder.name}.log"), threads)
-    return _read(target, job)
+    return _read(target, job, places)
 
 
 def _file(job: Job, weights: str) -> Path:
     return job.folder.with_name(f"{job.folder.name}-{weights}.json")
 
 
-def _read(target: Path, job: Job) -> Optional[dict]:
-    """The figures in a file; None if there are none of this number of samples."""
+def _read(target: Path, job: Job, places: Places) -> Optional[dict]:
+    """The figures in a file; None if there are none of this number of samples, or they are of another judge."""
     found = json.loads(target.read_text()) if target.exists() else None
-    return found if found and found["protocol"]["samples"] == job.plan.samples else None
+    if found is None or found["protocol"]["samples"] != job.plan.samples:
+        return None
+    return found if SUITES[job.plan.suite].data != "photographs" or _is_of_judge(found, places) else None
+
+
+def _is_of_judge(figures: dict, places: Places) -> bool:
+    record = json.loads((judge_folder(places) / "classifier.json").read_text())
+    return figures["protocol"]["reference"]["classifier"]["fingerprint"] == record["sha256"]
 
 
 def _peer_judged(job: Job, statistics: str, places: Places) -> dict:
     """The figures of the peer's samples with these statistics of BatchNorm."""
     target = _file(job, statistics)
-    if _read(target, job) is None:
+    if _read(target, job, places) is None:
         with np.load(job.folder / SAMPLES) as file:
             images = file[statistics]
         told = {"run": job.folder.name, "weights": statistics}
         found = judged_arrays(array_chunks(images), len(images), _photographs(places), judge_folder(places), told)
         write_whole(target, found.as_json() + "\n")
-    return _read(target, job)
+    return _read(target, job, places)
 
 
 def real_figures(count: int, places: Places) -> dict:
     """The figures of `count` photographs as if they were samples, or of all that are left over by the reference."""
     target, config = places.output / f"photographs-{count}.json", _photographs(places)
-    if not target.exists():
+    if not (target.exists() and _is_of_judge(json.loads(target.read_text()), places)):
         data = open_images(config, seed=SEED)
         both = min(2 * count, data.num_images)
         chunks, told = _after(image_chunks(data, both), count), {"run": "photographs", "weights": "real"}

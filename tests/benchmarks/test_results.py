@@ -14,12 +14,13 @@ from click.testing import CliRunner
 import mxgan
 from benchmarks.results import judging
 from benchmarks.results.__main__ import main
-from benchmarks.results.jobs import Places, ran
+from benchmarks.results.jobs import Places, jobs_of, ran
 from benchmarks.results.judging import array_chunks, judged_arrays
 from benchmarks.results.plans import PLANS, plan_named
 from mxgan.evaluation.evaluate import COPIES
 from mxgan.evaluation.reference import sample_chunks
 from mxgan.runs.config import recorded_config
+from mxgan.runtime import cv2
 from mxgan.training.run_folder import RunFolder
 
 SAMPLES = 100
@@ -145,6 +146,39 @@ def test_ours_and_the_peer_are_trained_for_a_time_and_judged_alike(photographs, 
     assert "| PyTorch's DCGAN | 1 |" in text
     assert "| other photographs | 1 |  | 32 |" in text
     assert command(*words) == rows
+
+
+@pytest.mark.long
+def test_few_photographs_are_judged_against_the_others_of_their_class(photographs, plan):
+    small = {"length": 0.01, "flags": "--nc 3 --image-size 32 --ngf 4 --ndf 4", "samples": SAMPLES}
+    plan("ship-100-few", **small)
+    plan("ship-100-dcgan", **small)
+    rows = command("--suite", "few", "--photographs", photographs.photographs, "--output", photographs.output)
+    assert [(row["recipe"], row["weights"]) for row in rows if row["suite"] == "few"] == [
+        ("few", "raw"),
+        ("few", "ema"),
+        ("dcgan", "raw"),
+        ("dcgan", "ema"),
+    ]
+    for row in (row for row in rows if row["suite"] == "few"):
+        reference = row["evaluation"]["protocol"]["reference"]
+        assert (reference["against"], reference["images"]) == ("others", 40)
+        assert 0 <= row["evaluation"]["results"]["copies"]["value"] <= 1
+    beside = cv2.imread(str(photographs.output / "pictures" / "results-ship-100.png"))
+    assert beside.shape == (270, 3 * 270 + 2 * 12, 3)
+    assert "## Few photographs" in (photographs.output / "results.md").read_text()
+
+
+@pytest.mark.long
+def test_figures_of_another_judge_are_made_anew(photographs, tmp_path):
+    figures = {"protocol": {"samples": SAMPLES, "reference": {"classifier": {"fingerprint": "another"}}}}
+    (tmp_path / "a.json").write_text(json.dumps(figures))
+    job = jobs_of([plan_named("cifar-dcgan")._replace(samples=SAMPLES)], photographs)[0]
+    assert judging._read(tmp_path / "a.json", job, photographs) is None
+    record = json.loads((photographs.output / "judge" / "classifier.json").read_text())
+    figures["protocol"]["reference"]["classifier"]["fingerprint"] = record["sha256"]
+    (tmp_path / "a.json").write_text(json.dumps(figures))
+    assert judging._read(tmp_path / "a.json", job, photographs) == figures
 
 
 @pytest.mark.long
