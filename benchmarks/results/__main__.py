@@ -172,7 +172,7 @@ def _write_page(record: Path, places: Places) -> None:
 def _first_jobs(rows: Sequence[dict], places: Places) -> dict:
     """{name: job} of the first seed of the longest run of each plan."""
     plans, found = {plan.name: plan for plan in PLANS}, {}
-    for row in rows:
+    for row in (row for row in rows if row["name"] in plans):  # a plan may have gone since
         job = Job(plans[row["name"]], row["seed"], row["length"], places.output / row["folder"])
         if job.folder.is_dir() and (row["name"] not in found or job.length > found[row["name"]].length):
             found[row["name"]] = job

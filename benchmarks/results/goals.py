@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Callable, NamedTuple, Optional
 
-from benchmarks.results.plans import PLANS, plan_named
+from benchmarks.results.plans import PLANS
 from benchmarks.results.tables import values_of
 
 __all__ = ["GOALS", "Goal", "as_markdown"]
@@ -21,10 +21,11 @@ class Goal(NamedTuple):
 def _lengths(rows: Sequence[dict], name: str) -> list:
     """The rows of a plan's own samples at its full length; of a timed one at the longest time that there is."""
     own = [row for row in rows if row["name"] == name and row["weights"] != "real"]
-    if own and plan_named(name).is_timed:
-        longest = max(row["length"] for row in own)
-        return [row for row in own if row["length"] == longest]
-    return [row for row in own if row["length"] == plan_named(name).length]
+    plan = next((plan for plan in PLANS if plan.name == name), None)
+    if plan is None or not own:
+        return []
+    length = max(row["length"] for row in own) if plan.is_timed else plan.length
+    return [row for row in own if row["length"] == length]
 
 
 def _best(rows: Sequence[dict], name: str, metric: str, better=min, **wanted) -> Optional[float]:
