@@ -14,7 +14,7 @@ In reading order::
     machine.py       CPU, threads, versions, load
     report.py        tables, JSON, plot
     __main__.py      the command `python -m benchmarks`
-    results.py       sample quality: trains and measures every recipe, `python -m benchmarks.results`
+    results/         sample quality: trains and judges every recipe, `python -m benchmarks.results`
 
 `mxgan` imports nothing from here.
 """

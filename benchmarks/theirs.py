@@ -14,10 +14,10 @@ from typing import Callable
 
 from benchmarks.worker import Unit
 
-__all__ = ["critic_step", "onnx_sampling", "sampling", "training_step"]
+__all__ = ["adams", "critic_step", "networks", "onnx_sampling", "sampling", "training_step"]
 
 
-def _networks(nc: int, width: int, size: int, critic: bool = False) -> tuple:
+def networks(nc: int, width: int, size: int, critic: bool = False) -> tuple:
     """(generator, discriminator) of `size`, a power of two; the critic has no BatchNorm."""
     from torch import nn
 
@@ -39,18 +39,19 @@ def _networks(nc: int, width: int, size: int, critic: bool = False) -> tuple:
     return nn.Sequential(*generator), nn.Sequential(*discriminator)
 
 
-def _prepared(networks, channels_last: bool, compiled: bool) -> tuple:
+def _prepared(pair, channels_last: bool, compiled: bool) -> tuple:
     import torch
 
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    networks = [network.to(memory_format=layout) for network in networks]
-    return tuple(torch.compile(network, dynamic=False) if compiled else network for network in networks), layout
+    pair = [network.to(memory_format=layout) for network in pair]
+    return tuple(torch.compile(network, dynamic=False) if compiled else network for network in pair), layout
 
 
-def _adams(networks, rate: float, betas: tuple, fused: bool) -> list:
+def adams(pair, rate: float, betas: tuple, fused: bool) -> list:
+    """An Adam for each network of a pair."""
     import torch
 
-    return [torch.optim.Adam(network.parameters(), lr=rate, betas=betas, fused=fused) for network in networks]
+    return [torch.optim.Adam(network.parameters(), lr=rate, betas=betas, fused=fused) for network in pair]
 
 
 def _inputs(batch: int, nc: int, size: int, layout, batches: int = 4) -> Iterator[tuple]:
@@ -92,8 +93,8 @@ def training_step(
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits as entropy
 
-    (generator, discriminator), layout = _prepared(_networks(nc, width, size), channels_last, compiled)
-    of_generator, of_discriminator = _adams((generator, discriminator), 2e-4, (0.5, 0.999), fused)
+    (generator, discriminator), layout = _prepared(networks(nc, width, size), channels_last, compiled)
+    of_generator, of_discriminator = adams((generator, discriminator), 2e-4, (0.5, 0.999), fused)
     ones, zeros = torch.ones(batch), torch.zeros(batch)
 
     def precision():
@@ -124,8 +125,8 @@ def critic_step(batch=64, nc=3, width=64, size=64, steps=3, channels_last=False,
     """`steps` steps of a WGAN-GP critic; the penalty uses double backward, as in the authors' code."""
     import torch
 
-    (generator, critic), layout = _prepared(_networks(nc, width, size, critic=True), channels_last, compiled=False)
-    (of_critic,) = _adams((critic,), 1e-4, (0.0, 0.9), fused)
+    (generator, critic), layout = _prepared(networks(nc, width, size, critic=True), channels_last, compiled=False)
+    (of_critic,) = adams((critic,), 1e-4, (0.0, 0.9), fused)
 
     def step(latents, real) -> None:
         with torch.no_grad():
@@ -146,7 +147,7 @@ def sampling(batch=64, nc=3, width=64, size=64, batches=8, channels_last=False, 
     import numpy as np
     import torch
 
-    generator = _networks(nc, width, size)[0].eval()
+    generator = networks(nc, width, size)[0].eval()
     ((generator,), _) = _prepared([generator], channels_last, compiled)
     latents = np.random.default_rng(0).standard_normal((batch, 100, 1, 1), dtype=np.float32)
 
@@ -166,7 +167,7 @@ def onnx_sampling(batch=64, nc=3, width=64, size=64, batches=8) -> Unit:
     import onnxruntime
     import torch
 
-    generator, written = _networks(nc, width, size)[0].eval(), io.BytesIO()
+    generator, written = networks(nc, width, size)[0].eval(), io.BytesIO()
     torch.onnx.export(generator, (torch.randn(batch, 100, 1, 1),), written, input_names=["rand"], dynamo=False)
     session = onnxruntime.InferenceSession(written.getvalue(), providers=["CPUExecutionProvider"])
     latents = np.random.default_rng(0).standard_normal((batch, 100, 1, 1), dtype=np.float32)

@@ -25,6 +25,8 @@ SMALLER = {
     "mlp": {"image_size": 16},
     "cbr": {"width": 1},
     "encoder-decoder": {"capacity": 2},
+    "residual": {"ngf": 4, "ndf": 4, "latent_size": 10},
+    "residual-projection": {"ngf": 4, "ndf": 4, "latent_size": 10},
 }
 
 
@@ -97,6 +99,11 @@ def tiny_config(**settings) -> mxgan.RunConfig:
     )
     settings = {"log_every": 4, "sample_every": 8, "checkpoint_every": 8, **settings}
     return mxgan.RunConfig(recipe=recipe, dataset="digits", **settings)
+
+
+def without_average(config: mxgan.RunConfig) -> mxgan.RunConfig:
+    """The same run whose pictures and samples show G's own weights."""
+    return replace(config, recipe=replace(config.recipe, ema=None))
 
 
 class Spoil(mxgan.Callback):

@@ -37,6 +37,7 @@ OF_A_RECIPE = {  # program → what makes its networks small
     "mlp_gan_64.py": ["--set", "image_size=16"],
     "cbr_gan.py": ["--set", "width=1"],
     "encoder_decoder_gan.py": ["--set", "capacity=2"],
+    **{name: ["--ngf", "4", "--ndf", "4", "--set", "nc=1"] for name in ("sngan_cifar.py", "sngan_projection.py")},
     **{
         f"{name}.py": ["--ngf", "4", "--ndf", "4", "--set", "image_size=16"]
         for name in ("wgan", "wgan_gp", "lsgan", "hinge", "cgan", "acgan", "ssgan")

@@ -97,7 +97,7 @@ def program(path: str):
 
 BENCHMARKS = {  # after python -m: its module
     "benchmarks": "benchmarks.__main__",
-    "benchmarks.results": "benchmarks.results",
+    "benchmarks.results": "benchmarks.results.__main__",
     "benchmarks.judges": "benchmarks.judges",
     "benchmarks.serve": "benchmarks.serve",
     "benchmarks.explorer": "benchmarks.explorer",

@@ -197,10 +197,13 @@ def print_config(config, form: Optional[str] = None) -> None:
 
 def tell(current, page: Optional[Path]) -> None:
     """Print the last lines: picture, report and run folder, and the command to continue if the run was stopped."""
+    from mxgan.runs.drawn import weights_in_words
+
     trainer, folder = current.trainer, current.folder
     picture = folder.latest_picture()
     if picture:
         logger.info(f"picture: {picture}")
+        logger.info(f"pictures and samples show: {weights_in_words(current.config.recipe.ema)}")
     if page:
         logger.info(f"report: {page}")
     logger.info(f"run folder: {folder.path}")

@@ -48,7 +48,7 @@ class _MetricOption(click.Option):
     "--ema/--raw",
     "averaged",
     default=None,
-    help="For a run with --ema: the average of G's weights (the default), or the weights themselves.",
+    help="The average of G's weights (the default, where the run has one), or the weights themselves.",
 )
 @click.option(
     "--classifier",
@@ -63,6 +63,15 @@ class _MetricOption(click.Option):
     default="mirrored",
     show_default=True,
     help="For swd: as in Karras et al. 2018, or as in MMGeneration's published scores.",
+)
+@click.option(
+    "--against",
+    type=click.Path(),
+    metavar="FOLDER|ZIP",
+    help="Other real images to measure against, as not trained on.",
+)
+@click.option(
+    "--held-out", type=click.Path(), metavar="FOLDER|ZIP", help="For copies: images that the run was not trained on."
 )
 @click.option("--dataset", metavar="NAME", help="For a run that was imported without data: the real images.")
 @click.option("--data-dir", type=click.Path(), help="Present folder of the data.")
@@ -114,7 +123,7 @@ def evaluate(
     show_default=True,
     help="auto: lenet for grey images, residual for coloured ones, rotation for images without classes.",
 )
-@click.option("--epochs", type=click.IntRange(min=1), help="Without it: as `mxgan evaluate` trains it.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Without it: the judge of `mxgan evaluate`, kept too.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Decides every draw.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def train_classifier(
@@ -134,6 +143,7 @@ def train_classifier(
     with readable_errors(debug):
         from mxgan.cli.outputs import check_folder
         from mxgan.evaluation.classifier import train_classifier as trained
+        from mxgan.evaluation.classifier_cache import kept_classifier
         from mxgan.evaluation.features import CLASSIFIER_FILES
         from mxgan.evaluation.judge_data import labelled_data, own_architecture
         from mxgan.evaluation.judge_settings import training_of
@@ -144,7 +154,8 @@ def train_classifier(
         if architecture == "auto":
             architecture = own_architecture(dataset, data_dir, **given)
         training = training_of(architecture, seed=seed, **({"epochs": epochs, "least_steps": 1} if epochs else {}))
-        network = trained(labelled_data(dataset, data_dir, training, **given))
+        data = labelled_data(dataset, data_dir, training, **given)
+        network = trained(data) if epochs else kept_classifier(data)
         network.save(output, overwrite)
         record = {"accuracy": network.record["accuracy"], "test_images": network.record["test_images"]}
         say(json.dumps({**record, "fingerprint": network.fingerprint}))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import click
 
 from mxgan.cli.settings import Flag, check_widths, key_and_value, refuse_flags
-from mxgan.cli.values import Interval, Size
+from mxgan.cli.values import Decay, Interval, Size
 from mxgan.runs.flag_settings import SETTING_OF_FLAG
 from mxgan.training.idle_settings import is_default
 
@@ -41,7 +41,8 @@ _OPTIONS = (
     click.option("--beta1", type=float, help="Adam's first decay rate, of both networks."),
     click.option("--precision", type=click.Choice(["float32", "bfloat16"]),
                  help="bfloat16: faster, on a CPU with AVX512_BF16."),
-    click.option("--ema", type=float, metavar="DECAY", help="Also keep an average of G's weights, as 0.999."),
+    click.option("--ema", type=Decay(), metavar="DECAY|none",
+                 help="Decay of the average of G's weights, which pictures and samples show: 0.999; none: no average."),
     click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Decides every draw of the run."),
     click.option("--gpu", metavar="0,1", help="GPUs to train on; without it: the CPU."),
     click.option("--run-dir", type=click.Path(), help="A new folder for everything the run writes."),

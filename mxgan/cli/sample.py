@@ -27,7 +27,7 @@ _OF_RUN = (
     click.option("--checkpoint", metavar="STEP|latest|best", default="latest", show_default=True,
                  help="For a run folder."),
     click.option("--ema/--raw", "averaged", default=None,
-                 help="For a run with --ema: the average of G's weights (the default), or the weights themselves."),
+                 help="The average of G's weights (the default, where the run has one), or the weights themselves."),
 )  # fmt: skip
 _OF_FILE = (
     click.option("--symbol", metavar="FILE.json", type=click.Path(),

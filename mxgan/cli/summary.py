@@ -34,15 +34,17 @@ def summary(
     overwrite: bool,
     debug: bool,
 ) -> None:
-    """Print the layers of a recipe's two networks with shapes and parameters; --graph draws them."""
+    """Print the layers of a recipe's two networks with shapes and parameters, and which weights pictures show."""
     with readable_errors(debug):
         from mxgan.cli.outputs import check_file, make_folder
         from mxgan.graphs.layers import summary as table
         from mxgan.pictures.network_graph import render_graph
+        from mxgan.runs.drawn import weights_in_words
 
         if bool(symbol) != bool(shapes) or (symbol and settings):
             raise ArgumentError("--symbol needs --shape and excludes --set. Give --symbol and --shape, or a --recipe.")
-        networks = _network_of_file(symbol, shapes) if symbol else _networks_of_recipe(recipe, settings)
+        chosen = None if symbol else resolve({"recipe": recipe, "settings": settings}, {}).recipe
+        networks = _network_of_file(symbol, shapes) if symbol else _networks_of_recipe(chosen)
         targets = {name: Path(graph) / f"{name}.png" for name in networks} if graph else {}
         for target in targets.values():
             check_file(target, overwrite)
@@ -51,11 +53,12 @@ def summary(
             say(f"{name}\n{table(network, inputs)}\n")
             if graph:
                 say(f"drawn: {render_graph(network, targets[name], inputs, name)}\n")
+        if not symbol:
+            say(f"pictures and samples show: {weights_in_words(chosen.ema)}")
 
 
-def _networks_of_recipe(recipe: str, settings: tuple) -> dict:
+def _networks_of_recipe(chosen) -> dict:
     """{half: (symbol, {input: shape})}."""
-    chosen = resolve({"recipe": recipe, "settings": settings}, {}).recipe
     network, batch = chosen.network, (chosen.batch_size,)
     halves = {
         "generator": (network.generator(), {"rand": batch + network.latent_shape}),

@@ -9,7 +9,7 @@ import click
 
 from mxgan.errors import ArgumentError
 
-__all__ = ["Interval", "Size", "shape_of", "sizes_of"]
+__all__ = ["Decay", "Interval", "Size", "shape_of", "sizes_of"]
 
 
 class Interval(click.ParamType):
@@ -26,6 +26,20 @@ class Interval(click.ParamType):
             return Every.parse(self.name, number, minutes=self.name.endswith("min")).value
         except ArgumentError:
             self.fail(f"{value!r} is none of {self.name}, where N is a number above 0.", param, ctx)
+
+
+class Decay(click.ParamType):
+    """The decay of an average, a number; or the word none, which becomes "null" as --set takes it."""
+
+    name = "DECAY|none"
+
+    def convert(self, value, param, ctx):
+        if str(value).lower() in ("none", "null"):
+            return "null"
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"{value!r} is no number, and not none.", param, ctx)
 
 
 class Size(click.ParamType):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Optional
 
 import numpy as np
@@ -107,8 +108,29 @@ class ImageArrayIter(EpochIter):
         self.images, self._given_labels = images, labels
         self.labels = labels if classes is None else classes.numbers(labels)
         self.shuffle, self.name, self.origin = shuffle, name, origin
-        self._known_digest = digest
+        self._known_digest, self._part = digest, None
         self._order_of: tuple = (None, None)
+
+    def part(self, rows: np.ndarray, note: Mapping) -> ImageArrayIter:
+        """These rows alone, with the classes of all, and with no copy of the images.
+
+        The fingerprint stays that of all images; `note`, JSON values, stands in it beside as "part".
+        """
+        part = copy.copy(self)
+        part._known_digest, part._part = self._digest, {"of": self.num_images, **note}
+        part.images, part.num_images, part._order_of = ImageRows(self.images, rows), len(rows), (None, None)
+        if self.labels is not None:
+            part.labels, part._given_labels = self.labels[rows], self._given_labels[rows]
+        part.seek(0)
+        return part
+
+    def in_classes(self, names: Sequence[str]) -> ImageArrayIter:
+        """The same images, whose classes are numbered as in `names`; each of their names must be among these."""
+        renumbered = copy.copy(self)
+        numbers = np.array([list(names).index(title) for title in self.class_titles])
+        renumbered.labels = numbers[self.labels.astype(np.int64)]
+        renumbered.class_names, renumbered._num_classes = tuple(names), len(names)
+        return renumbered
 
     @property
     def num_classes(self) -> Optional[int]:
@@ -170,10 +192,30 @@ class ImageArrayIter(EpochIter):
     @property
     def fingerprint(self) -> dict:
         """Name, count, and the sha256 of shape, pixels and labels as they were read (before resizing)."""
-        return {"name": self.name, "count": self.num_images, "sha256": self._digest}
+        if self._part is None:
+            return {"name": self.name, "count": self.num_images, "sha256": self._digest}
+        note = {name: value for name, value in self._part.items() if name != "of"}
+        part = {"images": self.num_images, **note}
+        return {"name": self.name, "count": self._part["of"], "sha256": self._digest, "part": part}
 
     def _origin(self) -> str:
-        return f" ({self.origin})" if self.origin else ""
+        part = "" if self._part is None else f"a part of {self._part['of']:,} images"
+        told = ", ".join(filter(None, (part, self.origin)))
+        return f" ({told})" if told else ""
+
+
+class ImageRows:
+    """Rows of an array of images, which are read from it when they are asked for."""
+
+    def __init__(self, images: np.ndarray, rows: np.ndarray) -> None:
+        self._images, self._rows = images, rows
+        self.shape, self.dtype = (len(rows), *images.shape[1:]), images.dtype
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, places) -> np.ndarray:
+        return self._images[self._rows[places]]
 
 
 def _check_arrays(images: np.ndarray, labels: Optional[np.ndarray]) -> None:

@@ -8,10 +8,14 @@ import numpy as np
 from scipy import linalg
 
 from mxgan.errors import ArgumentError, ShapeError
-from mxgan.evaluation.arrays import check_features
+from mxgan.evaluation.arrays import check_features, same_features
 from mxgan.evaluation.bundle import Bundle, Score, Settings
+from mxgan.evaluation.frechet_error import frechet_error
+from mxgan.evaluation.resampling import halves
 
 __all__ = ["FeatureStatistics", "frechet_distance", "measure_fid", "measure_frechet"]
+
+LEAST_HALVED = 4  # real images, so that each half has a covariance
 
 
 class FeatureStatistics:
@@ -86,7 +90,7 @@ def frechet_distance(a: FeatureStatistics, b: FeatureStatistics) -> float:
     The trace of (C_a^½ C_b C_a^½)^½ is the sum of the singular values of C_a^½ C_b^½. The roots C_a^½ and C_b^½ come
     from the eigenvectors of both matrices. This is exact for singular covariances (fewer images than features, or a
     feature that is always 0), where a general matrix root fails or becomes complex. The distance is biased upwards for
-    few images, so compare equal numbers of images.
+    few images, by about 1/N, so compare equal numbers of images.
 
     Returns
     -------
@@ -109,16 +113,24 @@ def frechet_distance(a: FeatureStatistics, b: FeatureStatistics) -> float:
 
 def measure_frechet(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
     """The row `frechet` of METRICS."""
-    return {"frechet": _score(reference.features, samples.features)}
+    return {"frechet": _score(reference.features, samples.features, settings.seed)}
 
 
 def measure_fid(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
     """The row `fid` of METRICS."""
-    return {"fid": _score(reference.inception, samples.inception)}
+    return {"fid": _score(reference.inception, samples.inception, settings.seed)}
 
 
-def _score(real: np.ndarray, fake: np.ndarray) -> Score:
-    return Score(frechet_distance(FeatureStatistics.of(real), FeatureStatistics.of(fake)))
+def _score(real: np.ndarray, fake: np.ndarray, seed: int) -> Score:
+    """The distance, its error, and the distance of two halves of the real images from each other, if there are two."""
+    real, fake = same_features(("real", "fake"), real, fake, least=2)
+    value = frechet_distance(FeatureStatistics.of(real), FeatureStatistics.of(fake))
+    details: dict = {"standard_error": frechet_error(real, fake)}
+    if len(real) >= LEAST_HALVED:
+        (half,) = halves(len(real), seed, 1, "frechet")
+        parts = (FeatureStatistics.of(real[half == side]) for side in (0, 1))
+        details.update(real=frechet_distance(*parts), real_images=len(real) // 2)
+    return Score(value, details)
 
 
 def _root_factor(covariance: np.ndarray) -> np.ndarray:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 import numpy as np
 
 from mxgan.errors import ArgumentError
 from mxgan.evaluation.arrays import same_features, some_rows
 from mxgan.evaluation.bundle import Bundle, Score, Settings
+from mxgan.evaluation.manifold_halves import ManifoldHalves, Neighbours, reach
 from mxgan.runtime.config import whole_number
 
 __all__ = ["manifold_scores", "measure_manifold"]
@@ -38,6 +41,27 @@ def manifold_scores(real, fake, *, precision_neighbours: int = 3, coverage_neigh
     Source: Kynkäänniemi et al. 2019, "Improved precision and recall metric for assessing generative models", eq. 1, 2;
     Naeem et al. 2020, "Reliable fidelity and diversity metrics for generative models", section 3.
     """
+    return _scores(real, fake, precision_neighbours, coverage_neighbours)[0]
+
+
+def measure_manifold(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
+    """The rows `precision`, `recall`, `density` and `coverage` of METRICS, with errors and what real images get.
+
+    Both come from halves of the images: `real` is the score of one half of the real images against the other half, the
+    mean of many; `real_images` is the number of images in a half. They are left out if a half has too few.
+    """
+    most = whole_number("manifold_rows", settings.manifold_rows, 2)
+    values, details = _scores(
+        *(some_rows(side.features, most, settings.seed, "manifold") for side in (reference, samples)),
+        settings.precision_neighbours,
+        settings.coverage_neighbours,
+        settings.seed,
+    )
+    return {name: Score(value, details.get(name, {})) for name, value in values.items()}
+
+
+def _scores(real, fake, precision_neighbours: int, coverage_neighbours: int, seed: Optional[int] = None) -> tuple:
+    """({name: score}, {name: details}); the details are empty without a seed."""
     real, fake = same_features(("real", "fake"), real, fake, least=2)
     ks = [
         whole_number(name, value, 1)
@@ -53,22 +77,24 @@ def manifold_scores(real, fake, *, precision_neighbours: int = 3, coverage_neigh
         )
     middle = real.mean(axis=0)  # distances do not change, and lose no digits to an offset
     real, fake = real - middle, fake - middle
-    return _compare(real, fake, _radii(real, ks), _radii(fake, ks)[0], ks[1])
+    nearest = [_nearest(side, reach(ks, len(side))) for side in (real, fake)]
+    halved = None
+    if seed is not None and min(len(real), len(fake)) // 2 > max(ks):
+        halved = ManifoldHalves(*nearest, ks, seed)
+    radii = [[side.squared[:, k - 1] for k in ks] for side in nearest]
+    values = _compare(real, fake, radii[0], radii[1][0], ks[1], halved)
+    return values, halved.details() if halved else {}
 
 
-def measure_manifold(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
-    """The rows `precision`, `recall`, `density` and `coverage` of METRICS."""
-    most = whole_number("manifold_rows", settings.manifold_rows, 2)
-    found = manifold_scores(
-        *(some_rows(side.features, most, settings.seed, "manifold") for side in (reference, samples)),
-        precision_neighbours=settings.precision_neighbours,
-        coverage_neighbours=settings.coverage_neighbours,
-    )
-    return {name: Score(value) for name, value in found.items()}
-
-
-def _compare(real: np.ndarray, fake: np.ndarray, real_radii: list, fake_radii: np.ndarray, k: int) -> dict:
-    """The scores, from the squared distances of all reals to all fakes."""
+def _compare(
+    real: np.ndarray,
+    fake: np.ndarray,
+    real_radii: list,
+    fake_radii: np.ndarray,
+    k: int,
+    halved: Optional[ManifoldHalves],
+) -> dict:
+    """The scores, from the squared distances of all reals to all fakes, which `halved` sees too."""
     precise = np.zeros(len(fake), dtype=bool)
     recalled = covered = inside = 0
     for start, squared in _squared_distances(real, fake):
@@ -78,6 +104,8 @@ def _compare(real: np.ndarray, fake: np.ndarray, real_radii: list, fake_radii: n
         in_ball = squared <= real_radii[1][rows, None]
         inside += in_ball.sum()
         covered += in_ball.any(axis=1).sum()
+        if halved is not None:
+            halved.see(start, squared)
     return {
         "precision": float(precise.mean()),
         "recall": float(recalled / len(real)),
@@ -86,16 +114,18 @@ def _compare(real: np.ndarray, fake: np.ndarray, real_radii: list, fake_radii: n
     }
 
 
-def _radii(points: np.ndarray, ks: list) -> list:
-    """The squared distance of each point to its k-th nearest other point: (N,) for each k."""
-    radii = [np.empty(len(points)) for _ in ks]
+def _nearest(points: np.ndarray, count: int) -> Neighbours:
+    """The `count` nearest other points of each point."""
+    found = Neighbours(np.empty((len(points), count)), np.empty((len(points), count), dtype=np.int32))
     for start, squared in _squared_distances(points, points):
         rows = np.arange(len(squared))
         squared[rows, start + rows] = np.inf  # itself
-        nearest = np.partition(squared, [k - 1 for k in ks], axis=1)
-        for k, each in zip(ks, radii):
-            each[start : start + len(squared)] = nearest[:, k - 1]
-    return radii
+        nearest = np.argpartition(squared, count - 1, axis=1)[:, :count]
+        distances = np.take_along_axis(squared, nearest, axis=1)
+        order = np.argsort(distances, axis=1, kind="stable")
+        for kept, values in zip(found, (distances, nearest)):
+            kept[start : start + len(rows)] = np.take_along_axis(values, order, axis=1)
+    return found
 
 
 def _squared_distances(a: np.ndarray, b: np.ndarray):

@@ -1,7 +1,7 @@
 """`plain`: a network in the layers of its publication, with parameters alone as weights.
 
-The package writes some layers as faster products of the same parameters (networks/blocks.py), and computes some weights
-in the graph (objectives/spectral.py). Other programs want neither.
+The package writes some layers as faster products of the same parameters (networks/blocks.py, residual_blocks.py,
+class_norm.py), and computes some weights in the graph (objectives/spectral.py). Other programs want neither.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from mxgan.export.computing import bound
 from mxgan.export.model import Model
 from mxgan.export.published import Published, shapes_of
+from mxgan.export.unmerged import Unmerged
 from mxgan.graphs.heads import WithoutHeads
 from mxgan.runtime import mx
 from mxgan.runtime.rewriting import Rewriting, output_places
@@ -37,6 +38,7 @@ def plain(model: Model, *, grey_as_deconvolution: bool = True) -> Model:
     taken = {*symbol.list_arguments()}  # a head's label is gone
     inputs = {name: shape for name, shape in model.inputs.items() if name in taken}
     model = replace(model, symbol=symbol, inputs=inputs)
+    model = replace(model, symbol=Unmerged(model).symbol())
     model = _with_constants(model, views=False)
     model = replace(model, symbol=Published(model, grey_as_deconvolution).symbol())
     return _with_constants(model, views=True) if grey_as_deconvolution else _used(model)

@@ -125,11 +125,13 @@ class _Writer:
             self._express(layer, value, text, self._names[value])
 
     def _construct(self, attribute: str, constructor: str) -> None:
-        """A line that makes a module; a norm stands in the line of the layer before it."""
-        if self._modules and "Norm" in constructor and " = nn." in self._modules[-1]:
+        """A line that makes a module; a norm, or a layer of the same block, stands in the line of the layer before."""
+        if self._modules and " = nn." in self._modules[-1]:
             names, _, made = self._modules[-1].partition(" = ")
             both = f"{names}, {attribute} = {made}, {constructor}"
-            if "Norm" not in made and len(both) <= _LONGEST_PAIR:
+            block, _, rest = attribute.partition("_")  # g2_conv1 is of the block g2
+            fits = ("Norm" in constructor and "Norm" not in made) or (rest and names.startswith(f"{block}_"))
+            if fits and len(both) <= _LONGEST_PAIR:
                 self._modules[-1] = both
                 return
         self._modules.append(f"{attribute} = {constructor}")

@@ -9,6 +9,10 @@ In reading order::
     mlp.py                fully connected layers, 28×28 or 64×64
     cbr.py                nine convolutions in each network, 32×32
     encoder_decoder.py    5×5 convolutions as in Keras, 64×64
+    residual_blocks.py    residual blocks, with convolutions merged with pooling and enlarging
+    class_norm.py         BatchNorm by class
+    attention.py          self-attention over a feature map
+    residual.py           SNGAN's residual networks, at 32, 48, 64 and 128 pixels
     recognition.py        the network of a .params file, found by parameter names and shapes
     from_torch.py         the DCGAN of a state_dict of PyTorch, found by shapes
     from_symbols.py       networks of other programs, as symbols
@@ -25,6 +29,7 @@ from mxgan.networks.dcgan import DCGAN, make_dcgan_sym
 from mxgan.networks.encoder_decoder import EncoderDecoder
 from mxgan.networks.from_symbols import Symbols
 from mxgan.networks.mlp import MLP
+from mxgan.networks.residual import Residual, ResidualProjection
 
 __all__ = [
     "CBR",
@@ -34,13 +39,19 @@ __all__ = [
     "AuxiliaryDCGAN",
     "ConditionalDCGAN",
     "EncoderDecoder",
+    "Residual",
+    "ResidualProjection",
     "SemiSupervisedDCGAN",
     "Symbols",
     "get_network",
     "make_dcgan_sym",
 ]
 
-_ROWS = (DCGAN, MLP, CBR, EncoderDecoder, ConditionalDCGAN, AuxiliaryDCGAN, SemiSupervisedDCGAN, Symbols)
+_ROWS = (
+    *(DCGAN, MLP, CBR, EncoderDecoder),
+    *(ConditionalDCGAN, AuxiliaryDCGAN, SemiSupervisedDCGAN),
+    *(Residual, ResidualProjection, Symbols),
+)
 NETWORKS = {row.name: row for row in _ROWS}
 
 

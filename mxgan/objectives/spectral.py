@@ -16,13 +16,16 @@ from mxgan.runtime import mx
 
 __all__ = ["spectral_normalize", "state_names", "with_states"]
 
-_NORMALISED = ("Convolution", "FullyConnected")
+_NORMALISED = ("Convolution", "Embedding", "FullyConnected")
+# What makes a weight of a Variable in networks/: Flatten, which keeps the singular values, in `blocks.to_vector`; and
+# Pooling in `residual_blocks.pooled_convolution`: there the published layer has the 3×3 weight, which is normalised.
+_VIEWS = ("Flatten", "Pooling")
 _EPSILON = 1e-24  # under the root, so that ‖x‖ is at least 1e-12 as in torch.nn.functional.normalize
 _STATE, _NEXT = "_u", "_u_next"
 
 
 def spectral_normalize(score, inputs: Mapping[str, tuple]):
-    """`score` with the weight W of each Convolution and FullyConnected layer replaced by W / σ(W).
+    """`score` with the weight W of each Convolution, FullyConnected and Embedding layer replaced by W / σ(W).
 
     Parameters
     ----------
@@ -34,8 +37,9 @@ def spectral_normalize(score, inputs: Mapping[str, tuple]):
     A symbol with the same outputs, layers and parameters, and one more Variable for each normalised weight:
     `NAME_weight` (O, …) has `NAME_u` (1, O), which every initializer draws from Normal(0, 1). Hold these Variables
     fixed (`fixed_param_names`); `state_names` lists them. A second call changes nothing, and a weight that layers
-    share is normalised once. Two kinds of weights are not normalised: weights that are not Variables themselves, and
-    weights of a Deconvolution (MXNet 1.9.1 crashes if its weight is computed).
+    share is normalised once. A weight in the form of `blocks.to_vector` or `residual_blocks.pooled_convolution` is
+    normalised as the Variable that it is made of. Two kinds of weights are not normalised: other weights that are not
+    Variables themselves, and weights of a Deconvolution (MXNet 1.9.1 crashes if its weight is computed).
 
     Raises
     ------
@@ -58,15 +62,15 @@ def spectral_normalize(score, inputs: Mapping[str, tuple]):
 
 def _weights(nodes: list) -> list:
     """The names of the weights to normalise, each once, in the order of the layers."""
-    found = [_unflattened(nodes, n.inputs[1][0]) for n in nodes if n.operator in _NORMALISED]
+    found = [_variable(nodes, n.inputs[1][0]) for n in nodes if n.operator in _NORMALISED]
     held = {nodes[n.inputs[1][0]].name for n in nodes if n.operator == "Deconvolution"}
     return list(dict.fromkeys(w.name for w in found if w.operator == "null" and w.name not in held))
 
 
-def _unflattened(nodes: list, number: int):
-    """The node, or the input of a Flatten node (see `blocks.to_vector`), which has the same singular values."""
+def _variable(nodes: list, number: int):
+    """The node, or the input of a node of _VIEWS."""
     node = nodes[number]
-    return nodes[node.inputs[0][0]] if node.operator == "Flatten" else node
+    return nodes[node.inputs[0][0]] if node.operator in _VIEWS else node
 
 
 def _normalised(name: str, shape: tuple, attributes: Mapping):

@@ -6,25 +6,30 @@ import json
 import logging
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Optional, Union
 
 from mxgan import runtime
 from mxgan.data import UNKNOWN
 from mxgan.errors import ArgumentError, CheckpointError, MXGANError
+from mxgan.recipes import RECIPES
 from mxgan.runs.config import (
     DATA_SETTINGS,
+    HAS_AVERAGE,
     MAY_CHANGE,
     RunConfig,
     recorded_config,
     with_labels_of,
 )
+from mxgan.runs.published import published_name
 from mxgan.runtime.config import setting_paths, to_dict
 from mxgan.training.checkpoint_files import NO_DISCRIMINATOR
 from mxgan.training.idle_settings import is_idle
 from mxgan.training.run_folder import RunFolder, is_run
 
 __all__ = [
+    "as_begun",
     "check_imported",
     "check_same_end",
     "check_settings",
@@ -41,6 +46,15 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 BITS_DEPEND_ON = ("mxnet", "wheel", "threads", "cpu_features", "ranks")
+
+
+def as_begun(folder: RunFolder, before: RunConfig, wanted: RunConfig) -> RunConfig:
+    """The settings wanted; where only the recipe's default gives an average, a run from before it goes on without."""
+    published = RECIPES.get(published_name(to_dict(wanted.recipe)) or "")
+    is_default_average = published is not None and wanted.recipe.ema == published.ema
+    if before.recipe.ema is not None or not is_default_average or folder.read_config().get(HAS_AVERAGE):
+        return wanted
+    return replace(wanted, recipe=replace(wanted.recipe, ema=None))
 
 
 def differences(before: RunConfig, wanted: RunConfig) -> dict:
@@ -91,7 +105,8 @@ def find_run(wanted: RunConfig, run_dir: Union[str, Path, None]) -> Optional[Pat
             continue
         folder = RunFolder(path)
         try:
-            same = is_same(recorded_config(folder), wanted)
+            before = recorded_config(folder)
+            same = is_same(before, as_begun(folder, before, wanted))
         except MXGANError as error:
             logger.warning("%s cannot be read and is skipped: %s", path, error)
             continue

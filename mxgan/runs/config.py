@@ -15,7 +15,7 @@ from mxgan.data.background import parse_background
 from mxgan.data.image_labels import CLASS_FOLDERS
 from mxgan.errors import ArgumentError, CorruptFileError, lookup
 from mxgan.recipes import RECIPES
-from mxgan.runtime.config import check_switch, from_dict, to_dict
+from mxgan.runtime.config import check_switch, from_dict, is_number, to_dict
 from mxgan.runtime.paths import checked_path
 from mxgan.training.every import Every
 from mxgan.training.parallel.compression import check_compression
@@ -25,6 +25,7 @@ from mxgan.training.run_folder import BEST, RunFolder
 __all__ = [
     "DATA_SETTINGS",
     "DEFAULT_RECIPE",
+    "HAS_AVERAGE",
     "MAY_CHANGE",
     "RunConfig",
     "config_of_record",
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 DEFAULT_RECIPE = "dcgan"
+HAS_AVERAGE = "average_by_default"  # in config.json: the run was begun when recipes had an average (ema) by default
 ON_NAN = ("stop", "rollback")
 
 # Settings that may change when a run is resumed; it stays the same run.
@@ -42,7 +44,7 @@ MAY_CHANGE = (
     "keep", "keep_best", "on_nan", "diagnose", "monitor", "show_every", "tensorboard", "compare_every",
     "sync_batch_norm",
 )  # fmt: skip
-DATA_SETTINGS = ("dataset", "data_dir", "limit", "split", "most_broken", "background", "labels")
+DATA_SETTINGS = ("dataset", "data_dir", "limit", "split", "most_broken", "background", "labels", "held_out")
 _FORMAT = re.compile(r"\{[^{}]*:[^}]*([0-9]{4}|\{)")  # in a pattern: a width above 999, or one from a setting
 LONGEST_NAME = 200  # bytes; file systems allow 255, and the time is appended
 
@@ -56,6 +58,8 @@ class RunConfig:
     recipe : all hyper-parameters.
     dataset, data_dir, limit, split, most_broken, background, labels : see `mxgan.data.open_dataset`; None: the data
         set's own default. The data set "unknown" is that of a run that was imported without data.
+    held_out : share of the images, above 0 and below 1, that is kept back from training, drawn by the seed: `evaluate`
+        needs such images for `copies`. Not for recordio; None: no part.
     steps, epochs : the end of the run; give exactly one of both.
     seed : the seed and the step decide every draw.
     gpu : "0", "0,1", or None for the CPU.
@@ -85,6 +89,7 @@ class RunConfig:
     most_broken: Optional[float] = None
     background: Optional[str] = None
     labels: Optional[str] = None
+    held_out: Optional[float] = None
     steps: Optional[int] = None
     epochs: Optional[int] = None
     seed: int = 0
@@ -124,6 +129,10 @@ class RunConfig:
         if self.keep_best is not None and not BEST.fullmatch(self.keep_best):
             raise ArgumentError(f"keep_best is {self.keep_best!r}; give METRIC:min or METRIC:max, or null for none.")
         parse_background(self.background)
+        if self.held_out is not None and not is_number(self.held_out, lambda share: 0 < share < 1):
+            raise ArgumentError(
+                f"held_out is {self.held_out!r}; give a share above 0 and below 1, such as 0.1, or null for none."
+            )
         lookup("on_nan", self.on_nan, ON_NAN)
         check_compression(self.gradient_compression)
         for name in ("diagnose", "tensorboard", "sync_batch_norm"):

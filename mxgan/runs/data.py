@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
+from dataclasses import replace
 from typing import NamedTuple, Optional
 
 import numpy as np
 
-from mxgan.data import DATASETS, UNKNOWN, data_sets_with, labelled_subset, open_dataset
-from mxgan.errors import ArgumentError, listed
+from mxgan.data import DATASETS, UNKNOWN, ImageArrayIter, data_sets_with, labelled_subset, open_dataset
+from mxgan.errors import ArgumentError, DatasetNotFoundError, listed
+from mxgan.runs.config import DATA_SETTINGS
+from mxgan.runtime.draws import rng_for
 from mxgan.training.parallel.ranks import ALONE, Ranks
 
-__all__ = ["Sources", "data_record", "held_out_split", "last_step", "open_images", "open_sources", "trained_split"]
+__all__ = [
+    "Sources",
+    "config_of_set",
+    "data_record",
+    "held_out_images",
+    "held_out_split",
+    "last_step",
+    "open_images",
+    "open_sources",
+    "trained_part",
+    "trained_split",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -20,8 +35,65 @@ logger = logging.getLogger(__name__)
 def open_images(config, progress: Optional[bool] = None, **settings):
     """The training images of a run, in the size of its networks; `settings` of `open_dataset` override the run's own.
 
-    Raises MXGANError if the images are missing.
+    With another split these are all of its images. Raises MXGANError if the images are missing.
     """
+    data = _all_images(config, progress, **settings)
+    is_trained_on = settings.get("split", config.split) in (None, trained_split(config))
+    return trained_part(config, data) if is_trained_on else data
+
+
+def trained_part(config, data):
+    """Of all images of a run, those that it is trained on: not those that `held_out` keeps back."""
+    return data if config.held_out is None else _parts(config, data)[0]
+
+
+def _parts(config, data) -> tuple:
+    """(training images, images kept back); the run's seed draws them, whatever the seed of the iterator is."""
+    if not isinstance(data, ImageArrayIter):
+        raise ArgumentError(
+            f"held_out is {config.held_out:g}, and the data set {config.dataset!r} is read from the disk, in an order "
+            "that MXNet draws: no part of it can be kept back. Leave it out, and put other images into a folder for "
+            "`mxgan evaluate RUN --held-out FOLDER`."
+        )
+    kept = round(config.held_out * data.num_images)
+    if not 0 < kept < data.num_images:
+        raise ArgumentError(
+            f"held_out is {config.held_out:g}, which is {kept} of the {data.num_images} images of {data.name}; give a "
+            "share that leaves images both for training and to be kept back."
+        )
+    order = rng_for("held out", config.seed, 0).permutation(data.num_images)
+    note = {"held_out": config.held_out, "seed": config.seed}
+    rows = np.sort(order[kept:]), np.sort(order[:kept])
+    return data.part(rows[0], note), data.part(rows[1], {**note, "kept_back": True})
+
+
+def held_out_images(config, progress: Optional[bool] = None, folder=None, **settings):
+    """Images that a run was not trained on, in the size of its networks; None if none are known.
+
+    They are those of `folder`, a folder or a zip archive of images; else the part that the run has kept back
+    (`held_out`); else those of the data set's other split. `settings` of `open_dataset` override the run's own.
+    """
+    if folder is not None:
+        return open_images(config_of_set(config, folder), progress, **settings)
+    if config.held_out is not None:
+        return _parts(config, _all_images(config, progress, **{"split": trained_split(config), **settings}))[1]
+    split = held_out_split(config)
+    return None if split is None else open_images(config, progress, **{"limit": None, **settings, "split": split})
+
+
+def config_of_set(config, folder):
+    """The configuration of a run as if it had been trained on all images of another folder or zip archive.
+
+    Raises DatasetNotFoundError if that does not exist.
+    """
+    if not os.path.exists(folder):
+        raise DatasetNotFoundError(f"{folder} does not exist.", "Give a folder or a zip archive of images.")
+    own = {"most_broken": config.most_broken, "background": config.background}
+    place = {"dataset": "folder", "data_dir": os.path.abspath(folder)}
+    return replace(config, **{**dict.fromkeys(DATA_SETTINGS), **own, **place})
+
+
+def _all_images(config, progress: Optional[bool], **settings):
     if config.dataset == UNKNOWN:
         raise ArgumentError(
             "this run was imported without data, and its data set is not known. Give the data: --dataset NAME and, for "

@@ -12,19 +12,18 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Optional, Union
 
-import numpy as np
-
 from mxgan.data import UNKNOWN
 from mxgan.errors import ArgumentError, OutputError
-from mxgan.evaluation.bundle import Bundle, Settings
+from mxgan.evaluation.bundle import Settings
 from mxgan.evaluation.evaluate import COPIES, Evaluation, check_names, evaluated, gather
-from mxgan.evaluation.features import PADDING, RESIZING, reduced
+from mxgan.evaluation.features import PADDING, RESIZING
 from mxgan.evaluation.metrics import METRICS
-from mxgan.evaluation.reference import Reference, image_chunks, sample_chunks
+from mxgan.evaluation.reference import Reference, sample_chunks
 from mxgan.evaluation.swd import check_pyramid
 from mxgan.graphs.params_files import load_params
 from mxgan.runs.config import RunConfig, recorded_config
-from mxgan.runs.data import held_out_split, open_images, trained_split
+from mxgan.runs.copies import COPY_SIZE, copies_bundles, held_out_record
+from mxgan.runs.data import held_out_images
 from mxgan.runs.reference import open_reference
 from mxgan.runs.scores import is_record
 from mxgan.runtime import versions
@@ -42,8 +41,7 @@ logger = logging.getLogger(__name__)
 
 SAMPLES = 10_000
 LEAST_SAMPLES = 100  # with fewer samples, most scores mean nothing
-COPY_SIZE = 32  # pixels a side of the images in the search for copies; smaller images keep their size
-MOST_TRAINING_IMAGES = 60_000  # in the search for copies
+_UNSAFE = re.compile(r"[^\w.-]+")  # in the name of a file
 HASH = re.compile(r"-[0-9a-f]{8}")  # the hash of a protocol, at the end of a file's name
 
 
@@ -62,11 +60,14 @@ def evaluate(
     labels: Union[str, Path, None] = None,
     progress: Optional[bool] = None,
     dataset: Optional[str] = None,
+    against: Union[str, Path, None] = None,
+    held_out: Union[str, Path, None] = None,
 ) -> Evaluation:
-    """Measure samples of a run's checkpoint against the images that the run was trained on.
+    """Measure samples of a run's checkpoint against the images that the run was trained on, or against others.
 
     As many real images as samples are used, drawn by the seed from the training images, or all if there are fewer. For
-    `copies`, the images that the run was not trained on come from the data set's other split.
+    `copies`, the images that the run was not trained on are those of `held_out`, else the part that the run has kept
+    back (`RunConfig.held_out`), else the data set's other split.
 
     Parameters
     ----------
@@ -83,6 +84,10 @@ def evaluate(
     pyramid : the pyramid of `swd`, a key of `mxgan.evaluation.swd.PYRAMIDS`.
     data_dir, labels : the present folder and labels file of the data; None: those in the run's settings.
     dataset : only for a run that was imported without data: the images to measure against.
+    against : a folder or zip archive of other real images, which are the reference: such as photographs that were not
+        trained on, or of one class. Their classes are their subfolders or labels file. The classifier stays that of
+        the run's own data, if these have one. Scores against other images are kept in files of their own.
+    held_out : a folder or zip archive of images that the run was not trained on, for `copies`.
 
     Raises
     ------
@@ -101,12 +106,24 @@ def evaluate(
     chosen = chosen_checkpoint(folder, config.keep_best, checkpoint)
     file = generator_file(chosen, averaged)
     given = {"classifier": classifier, "inception": inception, "check": folder.check_data, "progress": progress}
-    logger.info("Reading the data set %s", config.dataset)
-    reference = open_reference(config, _default(inception), names, count=samples, seed=seed, **given)
+    if held_out is not None and COPIES not in (names or METRICS):
+        raise ArgumentError("held_out (--held-out) is for the metric copies, which is not measured. Leave it out.")
+    logger.info("Reading %s", config.dataset if against is None else against)
+    others = {"against": against, "classes": folder.read_config()["data"].get("classes") or ()} if against else {}
+    if held_out is not None:  # an error now, and not after a classifier is trained
+        held_out_images(config, progress, held_out)
+        others["held_out"] = True
+    reference = open_reference(config, _default(inception), names, count=samples, seed=seed, **given, **others)
     logger.info("Drawing %s samples of step %d, and %s", f"{samples:,}", int(chosen.name), ", ".join(reference.names))
     sampler = Sampler.of_recipe(config.recipe, load_params(file))
-    results = _measured(config, sampler, reference, samples, settings, progress)
-    return Evaluation(results, _protocol(config, chosen, file, samples, settings, reference))
+    unseen = None
+    if COPIES in reference.names:
+        unseen = held_out_images(config, progress, held_out, seed=settings.seed)
+    results = _measured(config, sampler, reference, samples, settings, progress, unseen)
+    protocol = _protocol(config, chosen, file, samples, settings, reference)
+    if unseen is not None:
+        protocol["held_out"] = held_out_record(config, unseen, held_out)
+    return Evaluation(results, protocol)
 
 
 def _default(inception) -> list:
@@ -133,12 +150,12 @@ def _with_places(config: RunConfig, data_dir: Union[str, Path, None], labels: Un
 
 
 def _measured(
-    config: RunConfig, sampler: Sampler, reference: Reference, samples: int, settings: Settings, progress
+    config: RunConfig, sampler: Sampler, reference: Reference, samples: int, settings: Settings, progress, unseen
 ) -> dict:
     names = reference.names
     chunks = sample_chunks(sampler, samples, settings.seed, reference.class_counts)
     made = gather(tracked(progress, chunks, "samples", samples), samples, reference.networks, names)
-    copies = _copies(config, sampler, reference, settings, progress) if COPIES in names else None
+    copies = None if unseen is None else copies_bundles(config, sampler, reference, settings, progress, unseen)
     with Progress(progress, "measuring", len(names), "metric", timed=False) as shown:
 
         def begin(name: str) -> None:
@@ -152,7 +169,6 @@ def _measured(
 def _protocol(
     config: RunConfig, chosen: Path, file: Path, samples: int, settings: Settings, reference: Reference
 ) -> dict:
-    held_out = {"held_out": held_out_split(config)} if COPIES in reference.names else {}
     _, height, width = config.recipe.network.image_shape
     resizing = RESIZING if height == width else f"{RESIZING}; {PADDING}"
     return {
@@ -160,43 +176,28 @@ def _protocol(
         "checkpoint": int(chosen.name),
         "weights": "raw" if file == parameter_file(chosen, "generator") else "average",
         "generator_sha256": sha256_of(file),
-        "classes_asked_for": "in the shares of the reference" if config.recipe.network.generator_classes else None,
+        "classes_asked_for": _asked_for(config, reference),
         "samples": samples,
         "seed": settings.seed,
         "reference": reference.protocol,
         "resizing": {"classifier": resizing, "copies": f"{resizing}; to at most {COPY_SIZE} pixels a side"},
         "settings": asdict(settings),
         "versions": versions(),
-        **held_out,
     }
 
 
-def _copies(
-    config: RunConfig, sampler: Sampler, reference: Reference, settings: Settings, progress: Optional[bool]
-) -> tuple:
-    """(reference, samples) for the metric `copies`: small grey images, so that all training images fit in memory."""
-    size = min(COPY_SIZE, *config.recipe.network.image_shape[1:])
-
-    def real(split: str, limit: Optional[int], most: int) -> np.ndarray:
-        data = open_images(config, progress, seed=settings.seed, split=split, limit=limit)
-        count = min(most, data.num_images)
-        return _small(tracked(progress, image_chunks(data, count), f"images of {split}", count), size)
-
-    train = real(trained_split(config), config.limit, MOST_TRAINING_IMAGES)
-    held_out = real(held_out_split(config), None, settings.copy_images)
-    samples = _small(sample_chunks(sampler, settings.copy_images, settings.seed, reference.class_counts), size)
-    return Bundle(images=train, held_out=held_out), Bundle(images=samples)
-
-
-def _small(chunks, size: int) -> np.ndarray:
-    return np.concatenate([reduced(images, size) for images, _ in chunks])
+def _asked_for(config: RunConfig, reference: Reference) -> Optional[str]:
+    if not config.recipe.network.generator_classes:
+        return None
+    return "all equally" if reference.class_counts is None else "in the shares of the reference"
 
 
 def save_evaluation(run: Union[str, Path], evaluation: Evaluation) -> Path:
     """Write an evaluation to RUN/evaluation/STEP.json; returns the file.
 
     The name lists the settings that differ from the defaults: STEP-ema.json for the generator's average,
-    STEP-500-seed3-padded.json for 500 samples, seed 3 and the pyramid "padded". If the file has metrics by the same
+    STEP-500-seed3-padded.json for 500 samples, seed 3 and the pyramid "padded", STEP-against-ships.json for the images
+    of a folder ships. If the file has metrics by the same
     protocol, they stay, and metrics that were measured again are replaced. If the protocol differs in something else,
     such as the classifier, the name ends in the hash of the protocol.
 
@@ -233,13 +234,14 @@ def _place_of(protocol: dict, folder: Path) -> tuple:
 
 
 def _name(protocol: dict) -> str:
-    settings = protocol["settings"]
+    settings, against = protocol["settings"], protocol["reference"].get("against")
     parts = [
         f"{protocol['checkpoint']:06d}",
         "ema" if protocol["weights"] == "average" else "",
         str(protocol["samples"]) if protocol["samples"] != SAMPLES else "",
         f"seed{settings['seed']}" if settings["seed"] != Settings.seed else "",
         settings["pyramid"] if settings["pyramid"] != Settings.pyramid else "",
+        f"against-{_UNSAFE.sub('_', against)[:60]}" if against else "",
     ]
     return "-".join(filter(None, parts))
 

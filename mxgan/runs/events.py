@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mxgan.errors import OutputError, first_line
+from mxgan.runs.drawn import PICTURED
 from mxgan.runtime.line_file import LineFile
 from mxgan.training.run_folder import RunFolder
 
@@ -23,14 +24,17 @@ logger = logging.getLogger(__name__)
 def recorded_training(folder: RunFolder, trainer, last_step: int) -> Iterator[None]:
     """Record in events.jsonl that the training inside the block begins, and how it ends.
 
-    Each line is a JSON object with `event`, `time` (seconds since 1970) and `step`. "begin" also has `last_step` and
-    the process (`process_identity`); "end" has `how`: "finished", "stopped" (by a signal or a callback) or "failed",
-    and `reason` for the last two. A process that is killed writes no "end".
+    Each line is a JSON object with `event`, `time` (seconds since 1970) and `step`. "begin" also has `last_step`, the
+    weights that `pictures` show ("average" or "raw") and the process (`process_identity`); "end" has `how`: "finished",
+    "stopped" (by a signal or a callback) or "failed", and `reason` for the last two. A process that is killed writes no
+    "end".
 
     Raises OutputError if the begin cannot be written; an end that cannot be written is a warning.
     """
     lines = LineFile(folder.events_path)
-    _append(lines, event="begin", step=trainer.step, last_step=last_step, **process_identity(os.getpid()))
+    weights = {PICTURED: "raw" if trainer.pair.average is None else "average"}
+    process = process_identity(os.getpid())
+    _append(lines, event="begin", step=trainer.step, last_step=last_step, **weights, **process)
     outcome = {"how": "failed", "reason": "the process ended"}
     try:
         yield

@@ -8,7 +8,7 @@ from mxgan.data.folder import open_kept_folder
 from mxgan.data.mnist import find_mnist
 from mxgan.errors import ArgumentError, DatasetNotFoundError
 from mxgan.runs.config import RunConfig, recorded_config
-from mxgan.runs.data import data_record, open_images, trained_split
+from mxgan.runs.data import data_record, open_images, trained_part, trained_split
 from mxgan.runtime.inside import refuse_links
 from mxgan.training.run_folder import RunFolder
 
@@ -50,7 +50,7 @@ def own_images(folder: RunFolder, config: RunConfig, **settings):
         channels, *image_size = config.recipe.network.image_shape
         own = {"batch_size": config.recipe.batch_size, "seed": config.seed, "limit": config.limit}
         own.update(image_size=image_size, channels=channels, data_dir=config.data_dir)
-        data = open_kept_folder(recorded, **{**own, **settings})
+        data = trained_part(config, open_kept_folder(recorded, **{**own, **settings}))
     else:
         data = open_images(config, progress=False, **{"split": split, **settings})
     folder.check_data(data_record(data))

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Callable, Optional, Union
 
 import numpy as np
 
-from mxgan.data import ImageArrayIter
-from mxgan.errors import ArgumentError
+from mxgan.data import UNKNOWN, ImageArrayIter
+from mxgan.errors import ArgumentError, listed
 from mxgan.evaluation.classifier_cache import kept_classifier
 from mxgan.evaluation.evaluate import Networks, gather, measured_side, needs_of
 from mxgan.evaluation.judge_data import LabelledData
 from mxgan.evaluation.metrics import METRICS, NEEDS
 from mxgan.evaluation.onnx_features import OnnxFeatures
 from mxgan.evaluation.reference import Reference, image_chunks
-from mxgan.runs.data import data_record, held_out_split, open_images, trained_split
-from mxgan.runs.judging import labels_known, misleading, planned_judge, without_judge
+from mxgan.runs.data import config_of_set, data_record, held_out_split, open_images, trained_split
+from mxgan.runs.judging import CLASSIFIED, labels_known, misleading, planned_judge, without_judge
 from mxgan.runtime.progress import tracked
 
 __all__ = ["PlannedReference", "open_reference", "plan_reference"]
@@ -67,6 +68,9 @@ def plan_reference(
     check: Optional[Callable] = None,
     trained: Callable = kept_classifier,
     progress: Optional[bool] = None,
+    against: Union[str, Path, None] = None,
+    classes: Sequence[str] = (),
+    held_out: bool = False,
 ) -> PlannedReference:
     """The reference of a run's metrics from `count` images of its data set, or from all if there are fewer.
 
@@ -81,6 +85,10 @@ def plan_reference(
     inception : an ONNX file; None: no `fid`.
     check : called with the `data_record` of the data before anything is trained or measured; it may raise.
     trained : gives the classifier of labelled data, ``trained(data, progress=…)``.
+    against : a folder or zip archive of images, which are the reference instead of the training images. The classifier
+        is that of the run's own data, if these train one.
+    classes : with `against`, the names of the classes that the run was trained on, if they are known.
+    held_out : whether images are given that the run was not trained on, for `copies`.
 
     Raises
     ------
@@ -90,25 +98,31 @@ def plan_reference(
     wanted = list(default if names is None else names)
     if inception is None:
         _refuse_without_inception(names or ())
-    data = open_images(config, progress, seed=seed, split=trained_split(config))
-    if check is not None:
-        check(data_record(data))
-    judge = planned_judge(config, data, wanted, classifier, progress)
+    own = data = judge = None
+    if against is None or _is_judged_by_own(config, wanted, classifier):
+        own = data = open_images(config, progress, seed=seed, split=trained_split(config))
+        if check is not None:
+            check(data_record(own))
+        judge = planned_judge(config, own, wanted, classifier, progress)
+    if against is not None:
+        other = config_of_set(config, against)
+        data = _in_own_classes(config, open_images(other, progress, seed=seed), against, classes)
+        judge = planned_judge(other, data, wanted, classifier, progress) if judge is None else judge
     looking = OnnxFeatures(inception) if inception is not None else None
     known = labels_known(data, judge)
-    reasons = _reasons(config, data, Networks(judge, looking), wanted, known)
+    reasons = _reasons(config, data, Networks(judge, looking), wanted, known, held_out)
     chosen = _without(reasons, wanted, names)
     count = min(count, data.num_images)
 
     def make() -> Reference:
-        own = isinstance(judge, LabelledData)
-        networks = Networks(trained(judge, progress=progress) if own else judge, looking)
-        kept_names = _without(misleading(networks.classifier, chosen), chosen, names)
+        is_trained = not isinstance(judge, LabelledData)
+        networks = Networks(judge if is_trained else trained(judge, progress=progress), looking)
+        measured = _without(misleading(networks.classifier, chosen), chosen, names)
         chunks = ((images, labels if known else None) for images, labels in image_chunks(data, count))
         shown = tracked(progress, chunks, "real images", count)
-        bundle = gather(shown, count, networks, kept_names, None if kept is None else min(kept, count))
-        protocol, counts = _protocol(config, data, count, networks), _class_counts(data, count)
-        return Reference(bundle, networks, kept_names, protocol, counts)
+        bundle = gather(shown, count, networks, measured, None if kept is None else min(kept, count))
+        protocol = _protocol(config, data, count, networks, against)
+        return Reference(bundle, networks, measured, protocol, _class_counts(data, count))
 
     return PlannedReference(chosen, make)
 
@@ -133,7 +147,33 @@ def _refuse_without_inception(names: Sequence[str]) -> None:
             raise ArgumentError(f"{name} {NO_INCEPTION}.")
 
 
-def _reasons(config, data, networks: Networks, wanted: Sequence[str], known: bool) -> dict:
+def _is_judged_by_own(config, wanted: Sequence[str], classifier) -> bool:
+    """Whether the classifier of the run's own data is needed, and these are known."""
+    return classifier is None and config.dataset != UNKNOWN and bool(needs_of(wanted) & CLASSIFIED)
+
+
+def _in_own_classes(config, data, against, classes: Sequence[str]):
+    """Images of another set with the class numbers of the run.
+
+    Where the names of their classes are others: ArgumentError for a generator that takes classes, since it would be
+    asked for the wrong ones; for another generator the images stay as they are, and nothing asks for their classes.
+    """
+    if not data.num_classes or (not config.recipe.network.generator_classes and not classes):
+        return data
+    known = list(classes) or [str(number) for number in range(config.recipe.network.generator_classes)]
+    unknown = [title for title in data.class_titles if title not in known]
+    if not unknown:
+        return data.in_classes(known)
+    if config.recipe.network.generator_classes:
+        raise ArgumentError(
+            f"{against} has the classes {listed(data.class_titles, 3)}, and the run was trained on "
+            f"{listed(known, 3)}: {listed(unknown, 3)} is not one of them. Name the subfolders as the run's classes, "
+            "or put the images into one folder without subfolders."
+        )
+    return data
+
+
+def _reasons(config, data, networks: Networks, wanted: Sequence[str], known: bool, held_out: bool = False) -> dict:
     """{metric: reason why it cannot be measured, with the remedy} among the wanted metrics, in their order."""
     classes, trained_on = config.recipe.network.generator_classes, trained_split(config) or "all"
     lacking = without_judge(config, data, networks.classifier)  # {need of a metric: reason}
@@ -144,10 +184,11 @@ def _reasons(config, data, networks: Networks, wanted: Sequence[str], known: boo
             "needs a generator that takes classes, and a classifier of the same classes; the network "
             f"{config.recipe.network.name!r} takes {classes or 'no'} classes. Leave it out, or give another classifier"
         )
-    if held_out_split(config) is None:
+    if not held_out and config.held_out is None and held_out_split(config) is None:
         lacking["held_out"] = (
             f"needs images that the run was not trained on, and the run was trained on {trained_on} of the data set "
-            f"{config.dataset!r}; leave it out, or train on a data set with two splits, with --set split=train"
+            f"{config.dataset!r}; leave it out, give such images (--held-out FOLDER), or keep a part back from "
+            "training, with --set held_out=0.1"
         )
     found = {}
     for name in wanted:
@@ -184,10 +225,12 @@ def _class_counts(data, count: int) -> Optional[np.ndarray]:
     return np.bincount(data.labels[data.order(0)[:count]].astype(np.int64), minlength=data.num_classes)
 
 
-def _protocol(config, data, count: int, networks: Networks) -> dict:
+def _protocol(config, data, count: int, networks: Networks, against=None) -> dict:
+    name = None if against is None else Path(os.path.abspath(against)).name
     return {
-        "dataset": config.dataset,
-        "split": trained_split(config),
+        "dataset": name or config.dataset,
+        "split": trained_split(config) if name is None else None,
+        **({} if name is None else {"against": name}),
         "fingerprint": data.fingerprint,
         "images": count,
         "image_shape": list(config.recipe.network.image_shape),

@@ -106,6 +106,7 @@ def _of_record(record: Mapping, source: str) -> Iterator[dict]:
             "samples": step_of(protocol.get("samples")),
             "classifier": _judge_of(name, real),
             "data": data,
+            "against": text(real.get("against"), 200),
             "source": source,
             "protocol": known,
         }
@@ -139,7 +140,8 @@ def images_in_words(fingerprint: Mapping, shape: Any) -> str:
     >>> images_in_words({"name": "digits", "sha256": "0123456789abcdef"}, [1, 32, 32])
     'digits 0123456789ab, 1×32×32'
     """
-    data = " ".join(filter(None, (text(fingerprint.get("name"), 100), text(fingerprint.get("sha256"))[:12])))
+    part = f"({count:,} of them)" if (count := step_of(mapping(fingerprint.get("part")).get("images"))) else ""
+    data = " ".join(filter(None, (text(fingerprint.get("name"), 100), text(fingerprint.get("sha256"))[:12], part)))
     sides = [step_of(each) for each in shape] if isinstance(shape, (list, tuple)) and len(shape) == 3 else [None]
     return ", ".join(filter(None, (data, "" if None in sides else "×".join(map(str, sides)))))
 
@@ -183,6 +185,7 @@ def _of_row(name: str, row: Mapping, data: str) -> dict:
         "samples": step_of(row.get("samples")),
         "classifier": _judge_of(metric, row),
         "data": data,
+        "against": "",
         "source": "evaluation.jsonl",
         "protocol": [[key, _in_words(value)] for key, value in _flat(plain(told)) if value is not None],
     }
@@ -198,12 +201,15 @@ def best_score(evaluation: Sequence[dict], kept: Sequence[dict], wanted: Optiona
     The metric is that of `wanted`, (metric, "min" or "max"), or else the first of MAIN_METRICS that there is, of the
     average of the weights rather than of the weights. Scores of `mxgan evaluate` count if evaluation.jsonl has none.
     Only values of the same number of samples and the same classifier are compared: in evaluation.jsonl those that are
-    like the newest one, of `mxgan evaluate` those like the one with the most samples.
+    like the newest one, of `mxgan evaluate` those like the one with the most samples. Scores against images other than
+    the run's own do not count.
     """
     metrics = [(f"{prefix}{name}", ABOUT[name]["better"]) for name in MAIN_METRICS for prefix in (AVERAGED, "")]
     evaluation = rows_by_step(list(evaluation))
     for metric, better in [wanted] if wanted else metrics:
-        found = _of_metric(evaluation, metric) or [each for each in kept if _name_of(each) == metric]
+        found = _of_metric(evaluation, metric) or [
+            each for each in kept if _name_of(each) == metric and not each.get("against")
+        ]
         found = [each for each in found if each["value"] is not None]
         if found:
             like = max(found, key=lambda each: (each["samples"] or 0, each["step"] or 0))

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, Optional, Union
 
 from mxgan.errors import ArgumentError, lookup
 from mxgan.runs.beginnings import Surroundings, begin_again, begin_new, join
-from mxgan.runs.changes import check_imported, check_same_end, find_run
-from mxgan.runs.config import RunConfig, with_labels_of
+from mxgan.runs.changes import as_begun, check_imported, check_same_end, find_run
+from mxgan.runs.config import RunConfig, recorded_config, with_labels_of
 from mxgan.runs.data import last_step
 from mxgan.runs.events import recorded_training
 from mxgan.runs.final_report import final_report
@@ -198,11 +198,14 @@ def start_or_resume(
         )
     ranks = all_ranks()
     with ranks.guarded():
-        run = ranks.from_first(_found(config, run_dir) if ranks.is_first else None)
+        run, averaged = ranks.from_first(_found(config, run_dir, allow_changes) if ranks.is_first else None)
     surroundings = {"display": display, "progress": progress, "callbacks": callbacks}
     if run is None:
         logger.info("There is no run with these settings and this end yet; a new run starts.")
         return start(config, run_dir, **surroundings)
+    if not averaged and config.recipe.ema is not None:
+        logger.info("The run is from before its recipe had an average of G's weights (ema); it goes on without one.")
+        config = replace(config, recipe=replace(config.recipe, ema=None))
     if not allow_changes and ranks.is_first:
         with ranks.guarded():
             check_same_end(run, config)
@@ -210,6 +213,10 @@ def start_or_resume(
     return resume(run, config, allow_changes=allow_changes, **surroundings)
 
 
-def _found(config: RunConfig, run_dir: Union[str, Path, None]) -> Optional[str]:
+def _found(config: RunConfig, run_dir: Union[str, Path, None], allow_changes: bool) -> tuple:
+    """(path of the run that continues, or None; whether it has the average that `config` has, if it has one)."""
     run = find_run(config, run_dir)
-    return None if run is None else str(run)
+    if run is None or allow_changes:
+        return None if run is None else str(run), True
+    folder = RunFolder.open(run)
+    return str(run), as_begun(folder, recorded_config(folder), config) == config

@@ -19,7 +19,7 @@ from mxgan.errors import (
     lookup,
     shown,
 )
-from mxgan.runs.changes import differences, end_of, ends_of, finished_at, is_same
+from mxgan.runs.changes import as_begun, differences, end_of, ends_of, finished_at, is_same
 from mxgan.runs.config import DATA_SETTINGS, RunConfig, recorded_config
 from mxgan.runs.config_files import FileSettings, base_config
 from mxgan.runs.data import open_sources
@@ -184,7 +184,8 @@ def _is_equal(path: Path, config: RunConfig, variant: Variant) -> bool:
 
 
 def _is_its_run(path: Path, config: RunConfig, variant: Variant) -> bool:
-    return is_same(config, variant.config) and end_of(variant.config) in ends_of(RunFolder(path))
+    wanted = as_begun(RunFolder(path), config, variant.config)
+    return is_same(config, wanted) and end_of(wanted) in ends_of(RunFolder(path))
 
 
 def _state(path: Path, config: RunConfig) -> str:

@@ -4,7 +4,8 @@ Its keys are always there, and empty if there is nothing:
 
     overview : `mxgan.runs.overview.Overview` as a dict. title : of the page.
     charts : see `mxgan.pictures.report.curves.curves`. marks : see `mxgan.pictures.report.marks.marks`.
-    pictures : [{title, label, frames: [{step, file, alt}]}], `file` relative to the run.
+    pictures : [{title, label, frames: [{step, file, alt}]}], `file` relative to the run. The label of generated images
+        says which weights they show.
     scores : [{metric, title, value, error, better, unit, summary, step, weights, samples, classifier, data, source,
         protocol: [[name, text]]}], the newest of evaluation.jsonl and all of evaluation/*.json. `classifier` is "" for
         a metric of images alone; `data` says which real images they are.
@@ -35,6 +36,7 @@ from mxgan.pictures.report.marks import changes_in, marks
 from mxgan.pictures.report.values import in_utf_8, mapping, plain, text
 from mxgan.runs.command import command_of
 from mxgan.runs.config import RunConfig, config_of_record
+from mxgan.runs.drawn import weights_of_pictures
 from mxgan.runs.facts import recipe_differences
 from mxgan.runs.overview import overview_of, read_run
 from mxgan.runs.scores import ABOUT, images_in_words, newest_scores
@@ -57,6 +59,8 @@ PICTURES = {
     "scores": ("Images with the discriminator's scores", "Generated and real images with their scores at step {step}"),
     "losses": ("Losses", "Curves of the losses up to step {step}"),
 }
+
+SHOW_WEIGHTS = ("gout", "strip")  # the others show what D gets in training
 
 
 def run_view(path: Union[str, Path], pictures: bool = True) -> dict:
@@ -82,7 +86,7 @@ def run_view(path: Union[str, Path], pictures: bool = True) -> dict:
         "title": seen.name,
         "charts": curves(history.rows, evaluation.rows, ABOUT),
         "marks": marks(history.rows, events.rows, record.get("changes")),
-        "pictures": _pictures(folder) if pictures else [],
+        "pictures": _pictures(folder, events.rows) if pictures else [],
         "scores": [*newest_scores(evaluation.rows, data), *run.kept],
         **_settings(record, meaning.config, seen.recipe),
         "changes": changes_in(record.get("changes")),
@@ -133,13 +137,15 @@ def _command(record: Mapping, meaning: _Meaning) -> tuple:
     return meaning.command, meaning.unable or (said if changed and meaning.command else "")
 
 
-def _pictures(folder: RunFolder) -> list:
+def _pictures(folder: RunFolder, events: Sequence[dict]) -> list:
     """All pictures but those whose names UTF-8 does not have: no page could name their files."""
     found = []
     for title, files in folder.all_pictures().items():
         if title != in_utf_8(title) or len(found) == MOST_TITLES:
             continue
         label, alt = PICTURES.get(title, (title, f"{title} at step {{step}}"))
+        if title in SHOW_WEIGHTS:
+            label = f"{label}; {weights_of_pictures(events, list(files))}"
         frames = [
             {"step": step, "file": f"samples/{files[step].name}", "alt": alt.replace("{step}", str(step))}
             for step in _thinned(list(files))

@@ -1,4 +1,4 @@
-"""Initialisers for `Module.init_params`: the default distributions of DCGAN, PyTorch and Keras.
+"""Initialisers for `Module.init_params`: the distributions of DCGAN, PyTorch, Keras and SNGAN.
 
 All of them start BatchNorm at gamma 1 and beta 0. Every draw comes from mx.random, so its seed decides the result.
 """
@@ -48,6 +48,18 @@ class GlorotUniform(mx.init.Initializer):
         _fill_uniform(arr, math.sqrt(6 / ((outputs + inputs) * math.prod(kernel))))
 
 
+class ResidualUniform(GlorotUniform):
+    """SNGAN's: as `GlorotUniform`, and √2 times as wide for the 3×3 convolutions of residual blocks (`…_conv1_weight`).
+
+    Source: pfnet-research/sngan_projection, gen_models/resblocks.py and dis_models/resblocks.py.
+    """
+
+    def _init_weight(self, name, arr) -> None:
+        super()._init_weight(name, arr)
+        if name.endswith(("_conv1_weight", "_conv2_weight")):
+            arr *= math.sqrt(2)
+
+
 def _fill_uniform(arr, bound: float) -> None:
     mx.random.uniform(-bound, bound, arr.shape, out=arr)
 
@@ -57,6 +69,7 @@ INITIALIZERS = {
     "normal": lambda sigma, shapes: mx.init.Normal(sigma),
     "torch": lambda sigma, shapes: TorchUniform(shapes),
     "glorot": lambda sigma, shapes: GlorotUniform(),
+    "residual": lambda sigma, shapes: ResidualUniform(),
 }
 
 
@@ -65,8 +78,8 @@ def get_initializer(name: str, sigma: float, shapes: Mapping[str, tuple]):
 
     Parameters
     ----------
-    name : "normal": weights from N(0, sigma²), biases 0 (Radford et al. 2016, section 3); "torch" and "glorot":
-        see `TorchUniform` and `GlorotUniform`.
+    name : "normal": weights from N(0, sigma²), biases 0 (Radford et al. 2016, section 3); "torch", "glorot"
+        and "residual": see `TorchUniform`, `GlorotUniform` and `ResidualUniform`.
     sigma : standard deviation of "normal"; the others do not read it.
     shapes : {parameter: shape} of everything that will be initialised, for "torch".
     """

@@ -114,8 +114,8 @@ class Sampler(Drawing):
         return kept
 
     def copy_from(self, pair) -> None:
-        """Copy the current parameters of the pair's generator."""
-        self.set_params(*pair.get_params()[0])
+        """Copy the current parameters of the pair's generator: their average (`ema`) if the pair keeps one."""
+        self.set_params(*pair.generator_params())
 
     def sample(
         self,

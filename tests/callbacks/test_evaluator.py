@@ -24,7 +24,7 @@ from mxgan.training.checkpoint_choice import best_step
 from mxgan.training.checkpoint_files import read_state
 from tests.callbacks.test_finite_guard import session_of
 from tests.evaluating import cache_with_classifier, quick_classifier
-from tests.support import Spoil, assert_same, params_of, tiny_config
+from tests.support import Spoil, assert_same, params_of, tiny_config, without_average
 from tests.test_recipes import small
 
 NAMES = ["swd", "frechet", "kernel", "classifier_score", "label_kl"]
@@ -37,7 +37,8 @@ def cache(tmp_path_factory):
 
 
 def config(**settings):
-    return tiny_config(**{"evaluate_every": 10, "checkpoint_every": 10, "sample_every": 1000, **settings})
+    settings = {"evaluate_every": 10, "checkpoint_every": 10, "sample_every": 1000, **settings}
+    return without_average(tiny_config(**settings))
 
 
 def run(settings, folder):

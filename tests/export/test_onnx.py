@@ -53,6 +53,11 @@ def assert_agrees(proto, model, batches=(1, 7, 64), tolerance: float = 1e-5, alo
             np.testing.assert_allclose(found, expected, atol=tolerance * max(1.0, np.abs(expected).max()), rtol=0)
 
 
+def tolerance_of(variant: str) -> float:
+    """A network of more layers keeps more rounding: convolutions of residual ones are merged here, and not there."""
+    return 5e-5 if "sngan" in variant else 1e-5
+
+
 def operators(proto) -> list:
     return [node.op_type for node in proto.graph.node]
 
@@ -61,7 +66,8 @@ def operators(proto) -> list:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_onnxruntime_agrees(variant, half):
     model = model_of(variant, half)
-    assert_agrees(onnx_model(plain(model)), model, alone=variant != "minibatch discrimination")
+    alone = variant != "minibatch discrimination"
+    assert_agrees(onnx_model(plain(model)), model, tolerance=tolerance_of(variant), alone=alone)
 
 
 @pytest.mark.long
@@ -69,7 +75,7 @@ def test_onnxruntime_agrees(variant, half):
 @pytest.mark.parametrize("variant", mxgan.RECIPES)
 def test_onnxruntime_agrees_at_the_size_of_each_recipe(variant, half):
     model = model_of(variant, half, small=False)
-    assert_agrees(onnx_model(plain(model)), model, (1, 7))
+    assert_agrees(onnx_model(plain(model)), model, (1, 7), tolerance_of(variant))
 
 
 @pytest.mark.parametrize("half", HALVES)

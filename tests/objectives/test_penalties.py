@@ -8,6 +8,7 @@ import pytest
 
 import mxgan
 from mxgan.errors import ArgumentError, ShapeError
+from mxgan.networks import NETWORKS
 from mxgan.objectives.bound_penalty import BoundPenalty
 from mxgan.objectives.penalties import PENALTIES, GradientPenalty, WeightClip, make_penalty
 from mxgan.objectives.spectral import spectral_normalize
@@ -71,6 +72,12 @@ def discriminating_critic():
     return dense(mx.sym.concat(features, near, dim=1), "d3", 1)
 
 
+def residual(network):
+    """SNGAN's discriminator, normalised as it is trained."""
+    return spectral_normalize(network.discriminator(), network.images(N))
+
+
+PHOTOGRAPHS = {"data": (N, 3, 32, 32)}
 IMAGES, POINTS = {"data": (N, 3, 6, 6)}, {"data": (N, 2)}
 WITH_CLASS = {**IMAGES, "class_label": (N,)}
 LARGE = {"data": (N, 3, 16, 16)}
@@ -87,6 +94,12 @@ CRITICS = {
     "smooth-mlp": (dense(mx.sym.Activation(dense(data, "d1", 8), act_type="softrelu"), "d2", 1), POINTS),
     "linear": (dense(data, "d1", 1), POINTS),
     "spectral": (spectral_normalize(dcgan("none"), LARGE), LARGE),
+    "sngan": (residual(NETWORKS["residual"](ndf=3)), PHOTOGRAPHS),
+    "sngan-attention": (residual(NETWORKS["residual"](ndf=3, attention=8)), PHOTOGRAPHS),
+    "sngan-projection": (
+        residual(NETWORKS["residual-projection"](ndf=3, classes=3)),
+        {**PHOTOGRAPHS, "class_label": (N,)},
+    ),
     "spectral-mlp": (spectral_normalize(dense(mx.sym.tanh(dense(data, "d1", 8)), "d2", 1), POINTS), POINTS),
 }
 KINDS = {
@@ -211,6 +224,7 @@ class InFloat64:
         """MXNet's own operators, except for those that round to float32 or take nothing else."""
         replaced = {
             "BlockGrad": self.hold,
+            "Embedding": lambda x, weight: mx.sym.Embedding(x, weight, **{**given, "dtype": "float64"}),
             "InstanceNorm": lambda x, gamma, beta: instance_norm(x, gamma, beta, given["eps"]),
             "LeakyReLU": lambda x: mx.sym.maximum(x, 0) + given["slope"] * mx.sym.minimum(x, 0),
             "one_hot": lambda x: mx.sym.one_hot(x, dtype="float64", **given),
@@ -285,8 +299,11 @@ def in_torch(name, given):
     def pooling(x):
         return x.mean((2, 3), keepdim=True) if given.get("global_pool") else f.avg_pool2d(x, *window)
 
-    def flat(x, weight, bias):
+    def flat(x, weight, bias=None):
         return f.linear(x.flatten(1), weight, bias)
+
+    def batch_dot(a, b):
+        return (a.mT if given.get("transpose_a") else a) @ (b.mT if given.get("transpose_b") else b)
 
     def spread(x):
         sizes = dict(zip(given["axis"], given["size"]))
@@ -294,10 +311,11 @@ def in_torch(name, given):
 
     window = given.get("kernel"), given.get("stride", (1, 1)), given.get("pad", (0, 0))
     table = {
-        "Activation": {"softrelu": f.softplus, "tanh": torch.tanh}.get(given.get("act_type")),
+        "Activation": {"relu": f.relu, "softrelu": f.softplus, "tanh": torch.tanh}.get(given.get("act_type")),
         "BlockGrad": lambda x: x.detach(),
         "Concat": lambda *parts: torch.cat(parts, given.get("dim", 1)),
-        "Convolution": lambda x, weight, bias: f.conv2d(x, weight, bias, *window[1:]),
+        "Convolution": lambda x, weight, bias=None: f.conv2d(x, weight, bias, *window[1:]),
+        "Embedding": lambda x, weight: weight[x.long()],
         "Flatten": lambda x: x.flatten(1),
         "FullyConnected": flat,
         "InstanceNorm": lambda x, gamma, beta: f.instance_norm(x, weight=gamma, bias=beta, eps=given["eps"]),
@@ -308,6 +326,7 @@ def in_torch(name, given):
         "Reshape": reshape,
         "_mul_scalar": lambda x: x * given["scalar"],
         "abs": torch.abs,
+        "batch_dot": batch_dot,
         "broadcast_axis": spread,
         "broadcast_sub": torch.sub,
         "dot": lambda a, b: a @ (b.T if given.get("transpose_b") else b),
@@ -318,6 +337,7 @@ def in_torch(name, given):
         "negative": torch.neg,
         "one_hot": lambda x: f.one_hot(x.long(), given["depth"]).double(),
         "reciprocal": torch.reciprocal,
+        "softmax": lambda x: x.softmax(given["axis"]),
         "sum": lambda x: x.sum(given["axis"], keepdim=given.get("keepdims", False)),
         "tanh": torch.tanh,
     }

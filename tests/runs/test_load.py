@@ -33,7 +33,7 @@ def test_a_run_and_its_own_file_draw_the_same_bits(kind, tmp_path):
     changes = dict(CHANGES[kind])
     recipe = replace(config.recipe, network=changes.pop("network", config.recipe.network))
     channels = {"nc": 3} if kind == "perceptrons" else {}
-    config = replace(config, recipe=override(recipe, {**changes, **channels}))
+    config = replace(config, recipe=override(recipe, {"ema": None, **changes, **channels}))
     mxgan.start(config, tmp_path / "run", "none", progress=False).run()
     half = "E" if kind == "average" else "G"
     (file,) = RunFolder(tmp_path / "run").latest_checkpoint().glob(f"*_{half}_*.params")
@@ -228,7 +228,7 @@ def file_of(run):
 
 
 def test_a_checkpoint_s_file_draws_with_its_run_s_distribution(uniform_run, tmp_path, caplog):
-    file, expected = file_of(uniform_run), mxgan.load_sampler(uniform_run).draw(4)
+    file, expected = file_of(uniform_run), mxgan.load_sampler(uniform_run, averaged=False).draw(4)
     link = tmp_path / "link"
     link.symlink_to(uniform_run)
     (tmp_path / "file.params").symlink_to(file)
@@ -245,7 +245,7 @@ def test_a_checkpoint_s_file_draws_with_its_run_s_distribution(uniform_run, tmp_
 
 
 def test_a_file_away_from_its_run_is_said_to_be_assumed_normal(uniform_run, tmp_path, caplog):
-    expected = mxgan.load_sampler(uniform_run).draw(4)
+    expected = mxgan.load_sampler(uniform_run, averaged=False).draw(4)
     copied = shutil.copytree(file_of(uniform_run).parent, tmp_path / "copied")
     (copy,) = copied.glob("*_G_*.params")
     alone = shutil.copy(copy, tmp_path / "alone.params")
@@ -264,7 +264,8 @@ def test_a_file_away_from_its_run_is_said_to_be_assumed_normal(uniform_run, tmp_
 
 
 def test_a_run_s_config_that_is_broken_is_not_needed(uniform_run, tmp_path):
-    run, expected = shutil.copytree(uniform_run, tmp_path / "run"), mxgan.load_sampler(uniform_run).draw(2)
+    run = shutil.copytree(uniform_run, tmp_path / "run")
+    expected = mxgan.load_sampler(uniform_run, averaged=False).draw(2)
     (run / "config.json").write_text("{")
     with pytest.raises(
         CheckpointError, match=r"whose config.json cannot be read, .* --distribution normal or uniform \("

@@ -25,7 +25,7 @@ from tests.test_recipes import small
 def trained(folder, recipe="dcgan", steps=1, **settings):
     config = tiny_config(steps=steps, checkpoint_every=1, sample_every=100)
     config = small(recipe, steps=steps) if recipe != "dcgan" else config
-    config = replace(config, recipe=override(config.recipe, settings))
+    config = replace(config, recipe=override(config.recipe, {"ema": None, **settings}))
     mxgan.start(config, folder, "none", progress=False).run()
     return folder
 

@@ -49,7 +49,7 @@ def test_a_training_ends_with_its_report_and_a_resume_writes_it_again(tmp_path, 
     page = tmp_path / "run/report.html"
     lines = [line.partition(": ")[0] for line in said.splitlines()]
     assert code == 0
-    assert lines[lines.index("picture") + 1] == "report"
+    assert lines[lines.index("picture") + 1 :][:2] == ["pictures and samples show", "report"]
     assert f"report: {page}" in said
     view = view_of(page)
     assert (view["overview"]["state"], view["nearest"]["step"]) == ("finished", 2)
@@ -266,7 +266,7 @@ def test_nearest_images_are_those_of_a_plain_search(trained_copy, tmp_path):
     small, own = reduced(real, 16).reshape(len(real), -1), reduced(samples, 16).reshape(12, -1)
     distances = np.linalg.norm(own[:, None].astype(float) - small[None], axis=2).min(axis=1)
     assert [pair["distance"] for pair in found["pairs"]] == pytest.approx(sorted(distances), rel=1e-5)
-    assert (found["problem"], found["step"], found["weights"], found["side"]) == ("", 8, "raw", 16)
+    assert (found["problem"], found["step"], found["weights"], found["side"]) == ("", 8, "average", 16)
     assert (found["searched"], found["images"]) == (len(real), len(real))
     order = np.random.default_rng(0).permutation(len(real))[:100]
     others = np.linalg.norm(small[order][:, None].astype(float) - small[None], axis=2)

@@ -223,7 +223,7 @@ def test_samples_are_of_the_average_or_of_the_generator(run, tmp_path):
 
 
 def test_the_average_of_a_run_without_one(tmp_path):
-    session = trained(tiny_config(steps=2), tmp_path / "run")
+    session = trained(with_ema(None, steps=2), tmp_path / "run")
     assert not list(session.folder.checkpoint(2).glob("*_E_*"))
     assert "average" not in read_state(session.folder.checkpoint(2))
     with pytest.raises(ArgumentError, match="000002 has no average of the generator: the run was trained without ema"):
@@ -247,7 +247,7 @@ def test_the_parameters_to_evaluate():
 
 def test_begun_later_and_given_up(run, tmp_path, caplog):
     """A checkpoint without an average, as every older one is, and one whose average is no longer wanted."""
-    trained(tiny_config(steps=8), tmp_path / "later")
+    trained(with_ema(None, steps=8), tmp_path / "later")
     later = mxgan.resume(tmp_path / "later", with_ema(steps=12), display="none", progress=False, allow_changes=True)
     assert any("has no average of the generator; it begins with" in line.getMessage() for line in caplog.records)
     assert later.trainer.pair.average.updates == 0
@@ -255,7 +255,7 @@ def test_begun_later_and_given_up(run, tmp_path, caplog):
     later.run()
     assert read_state(later.folder.checkpoint(12))["average"] == {"updates": 4}
     folder, _, _ = copied(run, tmp_path)
-    without = mxgan.resume(folder, tiny_config(steps=10), display="none", progress=False, allow_changes=True)
+    without = mxgan.resume(folder, with_ema(None, steps=10), display="none", progress=False, allow_changes=True)
     without.run()
     assert average_file(without.folder.checkpoint(10), read_state(without.folder.checkpoint(10))) is None
 
@@ -320,5 +320,5 @@ def test_the_flag(tmp_path):
     found = CliRunner().invoke(main, ["train", "--ema", "1", "--steps", "1", "--dry-run"])
     assert found.exit_code == 2
     assert "ema is 1.0; give the decay" in found.output
-    plain = CliRunner().invoke(main, ["train", "--steps", "1", "--dry-run"])
+    plain = CliRunner().invoke(main, ["train", "--recipe", "dcgan-original", "--steps", "1", "--dry-run"])
     assert json.loads(plain.output)["recipe"]["ema"] is None

@@ -9,7 +9,7 @@ In reading order::
 
     point.py            Point: the argument of every rule
     functions.py        rules for functions of one number, such as tanh
-    normalisation.py    rules for LayerNorm, InstanceNorm and L2Normalization
+    normalisation.py    rules for LayerNorm, InstanceNorm, L2Normalization and softmax
     rules.py            RULES: one rule for each operator, including the two files above
     walk.py             linearize: applies the rules to a network, node by node
 

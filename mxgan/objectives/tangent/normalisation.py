@@ -1,4 +1,4 @@
-"""Tangents of normalisations within one sample: LayerNorm, InstanceNorm, L2Normalization.
+"""Tangents of normalisations within one sample: LayerNorm, InstanceNorm, L2Normalization, softmax.
 
 All work on rows (R, K); each row is normalised by itself. Sums and broadcasts are written as products with a row of
 ones: on a CPU, MXNet's reductions and the gradients of its broadcasts are ten times slower.
@@ -90,6 +90,18 @@ def l2_normalised(point: Point):
     return back((tangent - y * rows.spread(rows.sum(y * tangent))) * rows.spread(scale), point, axis)
 
 
+def softmax(point: Point):
+    """y = exp(x) / Σ exp(x) along one axis, with temperature 1: y · (t − Σ(y t)) with the tangent t of x."""
+    for setting in ("temperature", "use_length"):
+        if point.get(setting, None) not in (None, False, 1):
+            raise point.refusal(setting, point.get(setting, None), ("none",))
+    shape, axis = point.shapes[0], point.get("axis", -1)
+    length, axis = shape[axis], -1 if axis in (-1, len(shape) - 1) else axis
+    y, tangent = (rows_of(value, axis, length) for value in (point.outputs[0], point.tangents[0]))
+    rows = Rows(y, length)
+    return back(y * (tangent - rows.spread(rows.sum(y * tangent))), point, axis)
+
+
 def rows_of(value, axis: int, length: int):
     """`value` as rows (R, length) along `axis`."""
     return mx.sym.Reshape(mx.sym.swapaxes(value, dim1=axis, dim2=-1) if axis != -1 else value, shape=(-1, length))
@@ -104,4 +116,9 @@ def back(rows, point: Point, axis: int):
     return mx.sym.swapaxes(mx.sym.Reshape(rows, shape=(-1, *shape[1:])), dim1=axis, dim2=-1)
 
 
-NORMALISATIONS = {"InstanceNorm": instance_norm, "L2Normalization": l2_normalised, "LayerNorm": layer_norm}
+NORMALISATIONS = {
+    "InstanceNorm": instance_norm,
+    "L2Normalization": l2_normalised,
+    "LayerNorm": layer_norm,
+    "softmax": softmax,
+}

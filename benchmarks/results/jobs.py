@@ -1,0 +1,144 @@
+"""The runs of a plan: their folders, their training in a process of its own, and the time that it took."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+import click
+
+from benchmarks.machine import LOAD_ALLOWED, busy_cpus
+from benchmarks.results.photographs import CHOSEN, few_folders
+from benchmarks.results.plans import SUITES, Plan
+from mxgan.runtime.files import write_whole
+
+__all__ = ["Job", "Places", "data_words", "few_of", "jobs_of", "ran", "trained"]
+
+ROOT = Path(__file__).resolve().parents[2]
+# A timed run is saved every five minutes, and by the clock alone; two checkpoints of the newest are enough.
+TIMED = "--checkpoint-every 5min --keep 2 --sample-every 1000 --log-every 100"
+
+
+class Places(NamedTuple):
+    """Where things are: the output folder; the folder of MNIST, None: as `mxgan train` finds it; the archive."""
+
+    output: Path
+    mnist: Optional[Path]
+    photographs: Optional[Path]
+
+
+class Job(NamedTuple):
+    """One run of a plan: its seed, its length in the plan's unit, its folder."""
+
+    plan: Plan
+    seed: int
+    length: float
+    folder: Path
+
+    @property
+    def time_file(self) -> Path:
+        """The file beside the folder with the time of its training."""
+        return self.folder.with_name(f"{self.folder.name}.time.json")
+
+
+def jobs_of(
+    plans: Sequence[Plan],
+    places: Places,
+    share: float = 1.0,
+    seeds: Sequence[int] = (),
+    minutes: Optional[float] = None,
+) -> list:
+    """The jobs of these plans: `share` of their length, with their own seeds unless some are given.
+
+    `minutes` replaces the time of the timed ones.
+    """
+    found = []
+    for plan in plans:
+        length = share * (minutes if plan.is_timed and minutes is not None else plan.length)
+        length = length if plan.is_timed else max(1, round(length))
+        for seed in dict.fromkeys(seeds or plan.seeds):
+            found.append(Job(plan, seed, length, places.output / f"{plan.name}-{seed}-{length:g}{plan.unit}"))
+    return found
+
+
+def ran(arguments: Sequence, log: Path, threads: Optional[int] = None, module: str = "mxgan") -> None:
+    """Run `python -m MODULE …`, its output at the end of a log file; ClickException with the log's path if it fails.
+
+    `threads` bounds the threads of MXNet; None: as it chooses.
+    """
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": path, **({"OMP_NUM_THREADS": str(threads)} if threads else {})}
+    words = [str(each) for each in arguments]
+    with log.open("a") as stream:
+        command = [sys.executable, "-m", module, *words]
+        found = subprocess.run(command, env=environment, stdout=stream, stderr=subprocess.STDOUT, check=False)
+    if found.returncode:
+        raise click.ClickException(f"{module} {' '.join(words)} ended with {found.returncode}: see {log}")
+
+
+def trained(job: Job, places: Places, threads: Optional[int] = None) -> dict:
+    """Train a job to its end, or go on with it; the content of its time file, with "seconds" and "finished"."""
+    known = json.loads(job.time_file.read_text()) if job.time_file.exists() else {}
+    if not known.get("finished"):
+        known = (_trained_for_a_time if job.plan.is_timed else _trained_to_an_end)(job, places, threads, known)
+        write_whole(job.time_file, json.dumps(known) + "\n")
+    return known
+
+
+def _trained_to_an_end(job: Job, places: Places, threads: Optional[int], known: dict) -> dict:
+    """`mxgan train … --resume auto`; its wall time is summed over its parts."""
+    words = [*_words(job, places), f"--{job.plan.unit}", job.length]
+    if job.plan.unit == "steps":
+        words += ["--sample-every", max(1, job.length // 10)]
+    spent, began, finished = known.get("seconds", 0.0), time.monotonic(), False
+    try:
+        ran(["train", *words, "--display", "none", "--run-dir", job.folder, "--resume", "auto"], _log(job), threads)
+        finished = True
+    finally:
+        known = {"seconds": spent + time.monotonic() - began, "finished": finished}
+        write_whole(job.time_file, json.dumps(known) + "\n")
+    return known
+
+
+def _trained_for_a_time(job: Job, places: Places, threads: Optional[int], known: dict) -> dict:
+    """The program of the budget or of the peer, alone on the machine; both write the time file."""
+    busy = max(busy_cpus(), known.get("busy_cpus", 0.0))
+    if busy > LOAD_ALLOWED:
+        click.echo(f"{job.folder.name}: its time is a wall time, and others keep {busy:.2f} CPUs busy.", err=True)
+    seconds = ["--run-dir", job.folder, "--seconds", 60 * job.length]
+    if job.plan.recipe is None:
+        words = ["--archive", places.photographs, *seconds, "--samples", job.plan.samples, "--seed", job.seed]
+        ran([*words, *job.plan.flags.split()], _log(job), threads, "benchmarks.results.peer")
+    else:
+        words = [*seconds, "--", *_words(job, places), *TIMED.split()]
+        ran(words, _log(job), threads, "benchmarks.results.budget")
+    return {**json.loads(job.time_file.read_text()), "busy_cpus": round(busy, 2)}
+
+
+def _words(job: Job, places: Places) -> list:
+    """The flags of `mxgan train` that say what is trained on what; the plan's own come last and win."""
+    return ["--recipe", job.plan.recipe, *data_words(job, places), "--seed", job.seed, *job.plan.flags.split()]
+
+
+def data_words(job: Job, places: Places) -> list:
+    """The flags for the data; the folders of a few photographs are made, if they are missing."""
+    if SUITES[job.plan.suite].data == "mnist":
+        return ["--dataset", "mnist", *(["--data-dir", places.mnist] if places.mnist else [])]
+    return ["--dataset", "folder", "--data-dir", few_of(job, places) / CHOSEN if job.plan.few else places.photographs]
+
+
+def few_of(job: Job, places: Places) -> Path:
+    """The folder with the chosen photographs of a job and the others of their class."""
+    few = job.plan.few
+    folder = places.output / "photographs" / f"{few.title}-{few.count}-{job.seed}"
+    return few_folders(places.photographs, few.title, few.count, job.seed, folder)
+
+
+def _log(job: Job) -> Path:
+    return job.folder.with_name(f"{job.folder.name}.log")

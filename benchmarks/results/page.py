@@ -1,0 +1,91 @@
+"""docs/results.md, made of the rows: tables, goals and pictures, with how it was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.results import goals
+from benchmarks.results.plans import SUITES
+from benchmarks.results.tables import tables
+
+__all__ = ["page"]
+
+HEAD = """# Results
+
+This page is made by `python -m benchmarks.results --suite all`, from nothing; stopped, the same command continues. It
+writes results.md and the folder pictures. No checkpoint and no picture is chosen: the last checkpoint of each run is
+measured, and the pictures are of fixed seeds. What is not reached stands here as such.
+
+One seed: value ± sampling error, where the metric has one. Several seeds: mean ± standard deviation. "average" is the
+average of G's weights (`--ema`). In brackets: what real images get. [What the metrics are](evaluation.md#metrics).
+"""
+
+HOW = {
+    "mnist": """One channel and width 32 where a recipe has a width, but for README's own command. 16,384 samples of
+`dcgan` and `dcgan-original`, the number of the only published figure of a DCGAN on MNIST at 64×64 (MMGeneration: SWD
+11.32 and MS-SSIM 0.1395, to be compared with the column "padded"); 10,000 of the others. "digits right" is, of `cgan`
+and `acgan`, the share of samples that show the digit asked for; of `ssgan`, the share of test images that D puts into
+their class.""",
+    "published": """The settings, the width and the number of epochs of the authors, on MNIST; `cbr-gan` on 900 images.
+They are measured against the images that they were trained on.""",
+    "cifar": """Each run was trained for the same wall time, alone on the machine, one after the other. The clock of
+both sides runs from the first step to the last, with reading batches, pictures and saving; decoding the archive into
+memory comes before it on both sides. PyTorch's example is written after its published settings: 64×64, width 64,
+latents of 100, Adam 2·10⁻⁴ and 0.5, batches of 64. Its images are resized and cut as it does, but only once. 10,000
+samples of each are judged against 10,000 of the training images, all at 32×32: a larger sample is brought to it by
+area. "other photographs" are 10,000 more photographs, judged as if they were samples. PyTorch's G is sampled in two
+ways: with the moving averages of BatchNorm, and with the statistics of batches of 64, as the example draws its
+pictures. The better one counts. "class as asked" is the share of the samples that the judge puts into the class asked
+for.""",
+    "few": """Some photographs of one class of CIFAR-10, drawn by the seed, and nothing else. The samples are judged
+against the *other* photographs of that class, which no run has seen. `copies`: ½ is perfect, 1 is a copy of a training
+image.""",
+}
+
+PICTURES = {
+    "mnist": (("results-mnist", "Ten images of each run, first seed, in the order of the table"),
+              ("results-wgan-gp", "`wgan-gp`: the critic's estimate and the Fréchet distance")),
+    "published": (("results-cbr-gan-published", "`cbr-gan` after 200 epochs"),
+                  ("results-mlp-gan-published", "`mlp-gan` after 200 epochs")),
+    "cifar": (("results-cifar-sngan", "`sngan`"),
+              ("results-cifar-sngan-projection", "`sngan-projection`, a row for each class"),
+              ("results-cifar-dcgan", "`dcgan`"), ("results-cifar-wgan-gp", "`wgan-gp`"),
+              ("results-cifar-pytorch", "PyTorch's DCGAN example, 64×64")),
+    "few": tuple((f"results-{title}-{count}", f"{count} photographs of the class {title}: 64 of them, `few`, `dcgan`")
+                 for title in ("ship", "horse") for count in (100, 500)),
+}  # fmt: skip
+
+
+def page(rows: Sequence[dict], machine: Mapping, folder: Path) -> str:
+    """The page in Markdown; it has the suites with rows, and the pictures that are in `folder`/pictures."""
+    parts = [HEAD, f"Measured on: {_conditions(machine)}.\n"]
+    reached = goals.as_markdown(rows)
+    if reached:
+        parts.append(f"## Goals\n\n{reached}")
+    for name, suite in SUITES.items():
+        if any(row["suite"] == name for row in rows):
+            parts += [
+                f"## {suite.title}\n\n{HOW[name]}\n",
+                tables(rows, name),
+                *_busy(rows, name),
+                *_shown(name, folder),
+            ]
+    return "\n".join(parts)
+
+
+def _conditions(machine: Mapping) -> str:
+    names = ("mxgan", "mxnet", "numpy", "python", "torch")
+    versions = ", ".join(f"{name} {machine[name]}" for name in names if machine.get(name))
+    return f"{machine['cpu']}, {machine['cpus']} CPUs; {versions}"
+
+
+def _busy(rows: Sequence[dict], suite: str) -> list:
+    """A warning if other programs were busy while a timed run of this suite began."""
+    busy = max((row.get("busy_cpus") or 0.0 for row in rows if row["suite"] == suite), default=0.0)
+    return [f"While these runs began, other programs kept up to {busy:.2f} CPUs busy.\n"] if busy > 0 else []
+
+
+def _shown(suite: str, folder: Path) -> list:
+    known = [(f"pictures/{name}.png", text) for name, text in PICTURES[suite]]
+    return [f"![{text}]({path})\n\n*{text}.*\n" for path, text in known if (folder / path).is_file()]

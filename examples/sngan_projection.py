@@ -1,0 +1,16 @@
+"""SNGAN with classes: one folder of photographs for each class; G draws the class that is asked for.
+
+python examples/sngan_projection.py --data-dir cifar10_train.zip
+mxgan sample runs/… --class ship
+
+The widths are those of examples/sngan_cifar.py.
+"""
+
+from mxgan.cli import example
+
+NARROW = ("ngf=64", "ndf=64", "schedule.discriminator_updates=1")
+
+main = example("Train SNGAN with classes.", recipe="sngan-projection", dataset="folder", settings=NARROW)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""Plans, tables, goals and the page of results, from made figures; no run is trained here."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from benchmarks.results import goals
+from benchmarks.results.__main__ import chosen_plans, main
+from benchmarks.results.jobs import Places, jobs_of
+from benchmarks.results.page import HOW, PICTURES, page
+from benchmarks.results.plans import PLANS, SUITES, UNITS, plan_named
+from benchmarks.results.tables import COLUMNS, joined, table, tables
+from mxgan.recipes import RECIPES
+
+MACHINE = {"cpu": "a CPU", "cpus": 2, "mxgan": "0.1.0"}
+
+
+def row(name="dcgan", seed=0, weights="raw", minutes=12.4, **results):
+    plan = plan_named(name)
+    protocol = {"reference": {"image_shape": [1, 64, 64]}}
+    found = {metric: score if isinstance(score, dict) else {"value": score} for metric, score in results.items()}
+    told = {"name": name, "suite": plan.suite, "recipe": plan.recipe, "length": plan.length, "unit": plan.unit}
+    told.update(seed=seed, weights=weights, minutes=minutes, steps=6000, folder=f"{name}-{seed}", busy_cpus=None)
+    return {**told, "evaluation": {"results": found, "protocol": protocol}}
+
+
+def test_every_recipe_has_a_plan_and_every_plan_is_whole():
+    assert {plan.recipe for plan in PLANS} >= set(RECIPES)
+    assert len({plan.name for plan in PLANS}) == len(PLANS)
+    for plan in PLANS:
+        assert plan.suite in SUITES
+        assert plan.unit in UNITS
+    assert all(set(suite.columns) <= set(COLUMNS) for suite in SUITES.values())
+    assert set(HOW) == set(PICTURES) == set(SUITES)
+
+
+def test_the_table_says_what_is_there_and_nothing_else():
+    scores = {"swd": 8.5, "swd_padded": 11.25, "ms_ssim": {"value": 0.14, "reference": 0.156}, "frechet": None}
+    head, rule, line = table([row(weights="ema", **scores)]).splitlines()
+    assert head.count("|") == rule.count("|") == line.count("|") == 4 + 7
+    assert line == "| `dcgan` | 1 | 6,000 | 64 | average | 8.50 | 11.25 | 0.1400 (0.1560) | not finite | 12 |"
+
+
+def test_a_single_seed_comes_with_its_sampling_error_and_the_real_value():
+    agreement = {"value": 0.5, "standard_error": 0.005, "real": 0.86}
+    line = table([row("cifar-sngan-projection", frechet=2.0, class_agreement=agreement)]).splitlines()[2]
+    assert line.endswith("| 2.00 | 0.500 ± 0.005 (0.860) | 12 |")
+
+
+def test_several_seeds_come_with_their_mean_and_spread():
+    rows = [row(seed=0, swd=5.0, frechet=1.0), row("hinge", swd=9.0, frechet=9.0), row(seed=1, swd=6.0, frechet=None)]
+    rows = joined([row(seed=2, swd=7.0, frechet=1.0)], rows)
+    whole, _, each = tables(rows, "mnist").split("\n\n")
+    assert [line.split(" | ")[:6] for line in whole.splitlines()[2:]] == [
+        ["| `dcgan`", "3", "6,000", "64", "G's own", "6.00 ± 1.00"],
+        ["| `hinge`", "1", "6,000", "64", "G's own", "9.00"],
+    ]
+    assert "not finite" in whole.splitlines()[2]
+    assert [line.split(" | ")[1] for line in each.splitlines()[2:]] == ["0", "1", "2"]
+
+
+def test_rows_of_a_later_command_replace_their_own_and_no_others():
+    earlier = [row("hinge", swd=1.0), row(seed=1, swd=2.0), row(seed=0, swd=3.0)]
+    found = joined([row(seed=1, swd=4.0)], earlier)
+    assert [(each["name"], each["seed"], each["evaluation"]["results"]["swd"]["value"]) for each in found] == [
+        ("dcgan", 0, 3.0),
+        ("dcgan", 1, 4.0),
+        ("hinge", 0, 1.0),
+    ]
+
+
+def found_of(text: str, rows) -> tuple:
+    return next(goal for goal in goals.GOALS if text in goal.text).found(rows)
+
+
+def test_goals_are_told_from_the_rows_and_only_with_them():
+    assert goals.as_markdown([]) == ""
+    seeds = [row("ssgan", seed=seed, right=0.97) for seed in range(3)]
+    assert found_of("ssgan", seeds) == ("97.00 %, 97.00 %, 97.00 %", True)
+    assert found_of("ssgan", [*seeds[:2], row("ssgan", seed=2, right=0.96)])[1] is False
+    assert found_of("ssgan", seeds[:2])[1] is False  # three seeds are wanted
+    assert found_of("README", [row("headline", weights="ema", swd=9.0, missing_classes=1)])[1] is False
+    assert found_of("README", [row("headline", weights="ema", swd=9.0, missing_classes=0)])[1] is True
+    assert found_of("README", [row("headline", weights="raw", swd=9.0, missing_classes=0)]) is None
+
+
+def test_the_better_samples_of_the_peer_count():
+    ours = row("cifar-sngan", weights="ema", frechet=2.0)
+    peer = [row("cifar-pytorch", weights="batch", frechet=5.0), row("cifar-pytorch", weights="moving", frechet=3.9)]
+    real = row("cifar-pytorch", weights="real", frechet=0.1)
+    assert found_of("PyTorch", [ours, peer[0], real])[1] is True
+    assert found_of("PyTorch", [ours, *peer, real]) == (
+        "Fréchet 2.00 against 3.90 of PyTorch's DCGAN: 0.51 of it",
+        False,
+    )
+
+
+def test_the_page_has_what_was_measured_and_the_pictures_that_exist(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "results-ship-100.png").write_bytes(b"")
+    rows = [row("ship-100-few", weights="ema", frechet=1.0), row("ship-100-dcgan", frechet=2.5)]
+    rows[1]["busy_cpus"] = 0.5
+    text = page(rows, MACHINE, tmp_path)
+    assert "## Few photographs" in text
+    assert "## MNIST" not in text
+    assert "| `few` on ship 100: at most half the Fréchet distance of `dcgan` | Fréchet 1.00 against 2.50" in text
+    assert "pictures/results-ship-100.png" in text
+    assert "results-ship-500" not in text
+    assert "kept up to 0.50 CPUs busy" in text
+    assert max(map(len, (line for line in text.splitlines() if line[:1] not in "|!*"))) <= 120
+
+
+def test_shares_seeds_and_minutes_make_other_folders(tmp_path):
+    places, plans = Places(tmp_path, None, None), [plan_named("dcgan"), plan_named("ship-100-few")]
+    names = [job.folder.name for job in jobs_of(plans, places)]
+    assert names == ["dcgan-0-6000steps", "dcgan-1-6000steps", "dcgan-2-6000steps", "ship-100-few-0-45minutes"]
+    names = [job.folder.name for job in jobs_of(plans, places, share=0.001, seeds=[7], minutes=10)]
+    assert names == ["dcgan-7-6steps", "ship-100-few-7-0.01minutes"]
+
+
+def test_plans_are_chosen_by_suite_recipe_and_name():
+    assert chosen_plans(["mnist"], ["dcgan"]) == [plan_named("headline"), plan_named("dcgan")]
+    assert chosen_plans(["cifar", "few"], ["cifar-pytorch"]) == [plan_named("cifar-pytorch")]
+    assert chosen_plans(["all"], ["all"]) == PLANS
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--recipe", "dcgann"], "no plan for dcgann; there are dcgan, headline"),
+        (["--suite", "cifar"], "cifar10_train.zip does not exist; name the archive"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.setenv("MXGAN_DATA", str(tmp_path))
+    found = CliRunner().invoke(main, [*arguments, "--output", str(tmp_path / "results")])
+    assert found.exit_code == 1
+    assert message in found.output
+    assert not (tmp_path / "results").exists()
+
+
+def test_the_list_names_every_run_and_trains_nothing(tmp_path):
+    found = CliRunner().invoke(main, ["--suite", "all", "--list", "--output", str(tmp_path / "results")])
+    assert found.exit_code == 0, found.output
+    assert len(found.output.splitlines()) == sum(len(plan.seeds) for plan in PLANS)
+    assert not (tmp_path / "results").exists()
