@@ -14,8 +14,10 @@ from mxgan.evaluation.features import FeatureNetwork
 from mxgan.evaluation.frechet import FeatureStatistics, frechet_distance
 from mxgan.runtime.draws import rng_for
 
-__all__ = ["LEAST_IMAGES", "TEST_IMAGES", "JudgeTest", "judge_test"]
+__all__ = ["FOUND", "LEAST_IMAGES", "TEST_IMAGES", "JudgeTest", "judge_test"]
 
+# In the record of a judge: what earlier versions did not write, and what the time of day decides.
+FOUND = ("sees", "blind_to", "untestable", "seen_from", "judge_test", "seconds", "architecture")
 TEST_IMAGES = 2000  # half of them are the reference
 LEAST_IMAGES = 20
 SPLITS = 10  # draws of real against real

@@ -17,6 +17,7 @@ from mxgan.errors import ArgumentError, OutputError
 from mxgan.evaluation.bundle import Settings
 from mxgan.evaluation.evaluate import COPIES, Evaluation, check_names, evaluated, gather
 from mxgan.evaluation.features import PADDING, RESIZING
+from mxgan.evaluation.judge_test import FOUND
 from mxgan.evaluation.metrics import METRICS
 from mxgan.evaluation.reference import Reference, sample_chunks
 from mxgan.evaluation.swd import check_pyramid
@@ -247,8 +248,21 @@ def _name(protocol: dict) -> str:
 
 
 def _same_protocol(first: dict, second: dict) -> bool:
-    """Whether two protocols agree; an entry that only some metrics use, such as a classifier, may be missing in one."""
+    """Whether two protocols agree; an entry that only some metrics use, such as a classifier, may be missing in one.
+
+    What a judge was found to see does not count: one that an earlier version has trained is tested later.
+    """
+    first, second = _untested(first), _untested(second)
     return _united(first, second) == _united(second, first)
+
+
+def _untested(protocol: dict) -> dict:
+    """The protocol without what `FeatureNetwork.describe` says beside the network, its training and its accuracy."""
+    reference = protocol.get("reference")
+    if not isinstance(reference, dict) or not isinstance(reference.get("classifier"), dict):
+        return protocol
+    judge = {name: value for name, value in reference["classifier"].items() if name not in FOUND}
+    return {**protocol, "reference": {**reference, "classifier": judge}}
 
 
 def _united(first: dict, second: dict) -> dict:

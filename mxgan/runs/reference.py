@@ -117,7 +117,9 @@ def plan_reference(
     def make() -> Reference:
         is_trained = not isinstance(judge, LabelledData)
         networks = Networks(judge if is_trained else trained(judge, progress=progress), looking)
-        measured = _without(misleading(networks.classifier, chosen), chosen, names)
+        # A run in training is followed by what judge it has: its figures are compared with each other alone.
+        weak = misleading(networks.classifier, chosen) if trained is kept_classifier else {}
+        measured = _without(weak, chosen, names)
         chunks = ((images, labels if known else None) for images, labels in image_chunks(data, count))
         shown = tracked(progress, chunks, "real images", count)
         bundle = gather(shown, count, networks, measured, None if kept is None else min(kept, count))

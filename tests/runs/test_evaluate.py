@@ -23,6 +23,7 @@ from mxgan.evaluation.copies import copy_test
 from mxgan.evaluation.evaluate import Evaluation
 from mxgan.evaluation.features import reduced
 from mxgan.evaluation.frechet import FeatureStatistics, frechet_distance
+from mxgan.evaluation.judge_test import FOUND
 from mxgan.evaluation.metrics import METRICS
 from mxgan.evaluation.reference import image_chunks, sample_chunks
 from mxgan.runs.config import recorded_config
@@ -258,6 +259,19 @@ def test_metrics_of_another_protocol_come_into_one_file(copy):
     assert len(set(others)) == 1
     assert list(json.loads(others[0].read_text())["results"]) == ["frechet", "swd", "kernel"]
     assert list(json.loads(first.read_text())["results"]) == ["frechet"]
+
+
+def test_a_judge_that_was_tested_later_is_the_same_judge(copy):
+    """Earlier versions kept judges without a test; their figures and later ones stay in one file."""
+    made = [evaluate(copy, metrics=[name], samples=100) for name in ("frechet", "kernel")]
+    reference = made[0].protocol["reference"]
+    untested = {name: value for name, value in reference["classifier"].items() if name not in FOUND}
+    before = {**made[0].protocol, "reference": {**reference, "classifier": untested}}
+    files = [save_evaluation(copy, Evaluation(made[0].results, before)), save_evaluation(copy, made[1])]
+    assert len(set(files)) == 1
+    record = json.loads(files[0].read_text())
+    assert list(record["results"]) == ["frechet", "kernel"]
+    assert record["protocol"]["reference"]["classifier"]["judge_test"]
 
 
 @pytest.mark.long
