@@ -30,7 +30,7 @@ def small(name: str, **settings) -> mxgan.RunConfig:
     return mxgan.RunConfig(recipe=recipe, log_every=1, sample_every=5, checkpoint_every=6, **settings)
 
 
-@pytest.fixture(scope="module", params=long_but(sorted(mxgan.RECIPES), "acgan", "wgan-gp"))
+@pytest.fixture(scope="module", params=long_but(sorted(mxgan.RECIPES), "acgan", "few", "wgan-gp"))
 def whole_run(request, tmp_path_factory):
     """(name of a recipe, its session after ten steps, never stopped)."""
     return request.param, trained(small(request.param, steps=STEPS), tmp_path_factory.mktemp("runs") / "whole")
@@ -112,6 +112,9 @@ def test_the_published_numbers():
     assert (penalized.penalty_weight, penalized.schedule.discriminator_updates) == (10.0, 5)
     adam = penalized.discriminator_optimizer
     assert (adam.learning_rate, adam.settings["beta1"], adam.settings["beta2"]) == (1e-4, 0.0, 0.9)
+    few = recipes["few"]
+    assert (few.augment, few.mirror, few.ema) == (("colour", "translation", "cutout"), True, 0.999)
+    assert few.augment_target is None
     assert recipes["ssgan"].labelled_per_class * recipes["ssgan"].network.classes == 100
 
 
@@ -137,6 +140,10 @@ def test_the_published_numbers():
         ("ssgan", {"dataset": "folder"}, "which the data set 'folder' does not have; mnist and digits have one"),
         ("cgan", {"limit": 3}, "the data set 'digits' with limit 3 has no image of the classes "),
         ("dcgan", {"penalty": "r3"}, "unknown penalty 'r3'. Known: gradient_penalty, r1"),
+        ("dcgan", {"augment": ["color"]}, "unknown augmentation 'color'; did you mean 'colour'"),
+        ("dcgan", {"augment_target": 0.6}, "there is no augmentation to adapt; add --augment colour,"),
+        ("wgan", {"augment": ["cutout"], "augment_target": 0.6}, "take one of gan, least_squares, hinge_loss."),
+        ("mlp-gan", {"mirror": "yes"}, "mirror is 'yes'"),
         ("dcgan", {"pictures": ["gird"]}, "unknown picture 'gird'; did you mean 'grids'"),
         ("dcgan", {"initializer": "nomal"}, "unknown initializer 'nomal'"),
         ("dcgan", {"weight_clip": -1.0}, "weight_clip is -1.0"),

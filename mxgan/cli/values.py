@@ -1,4 +1,4 @@
-"""Values of flags that are more than a word or a number: intervals, sizes of images, shapes."""
+"""Values of flags that are more than a word or a number: intervals, names, sizes of images, shapes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from mxgan.errors import ArgumentError
 
-__all__ = ["Interval", "Size", "shape_of", "sizes_of"]
+__all__ = ["Interval", "Names", "Size", "shape_of", "sizes_of"]
 
 
 class Interval(click.ParamType):
@@ -26,6 +26,17 @@ class Interval(click.ParamType):
             return Every.parse(self.name, number, minutes=self.name.endswith("min")).value
         except ArgumentError:
             self.fail(f"{value!r} is none of {self.name}, where N is a number above 0.", param, ctx)
+
+
+class Names(click.ParamType):
+    """Names with commas between them, as a tuple; the word none is no name."""
+
+    name = "NAME,...|none"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, (list, tuple)):
+            return tuple(value)
+        return () if value == "none" else tuple(name.strip() for name in value.split(","))
 
 
 class Size(click.ParamType):
