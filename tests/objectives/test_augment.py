@@ -24,6 +24,11 @@ def uniform(shape, seed=1):
     return mx.nd.array(rng_for("test", seed, 0).random(shape, dtype=np.float32))
 
 
+def split(augmenter, values) -> dict:
+    """{name: its numbers (N, k)}."""
+    return {name: values["augment"].asnumpy()[:, place] for name, place in augmenter.places.items()}
+
+
 def images_of(shape, seed=2):
     return np.tanh(rng_for("images", seed, 0).standard_normal((N, *shape))).astype(np.float32)
 
@@ -56,7 +61,7 @@ def test_values_and_gradients_are_pytorchs(names, shape):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     augmenter, images = Augmenter(names, shape), images_of(shape)
     values, pull = augmenter.draw(uniform, N), images_of(shape, seed=3)
-    numbers = {name: values[f"augment_{name}"].asnumpy() for name in names}
+    numbers = split(augmenter, values)
     made, gradient = through(augmenter, images, values, pull)
     expected, expected_gradient = changed(torch, images, numbers, pull)
     np.testing.assert_allclose(made, expected, rtol=0, atol=1e-5)
@@ -74,7 +79,7 @@ def test_each_extreme_of_the_numbers_is_pytorchs(shape):
         values = augmenter.draw(lambda wanted, drawn=drawn: drawn, len(corners))
         pull = images[::-1].copy()
         made, gradient = through(augmenter, images, values, pull)
-        expected = changed(torch, images, {name: values[f"augment_{name}"].asnumpy()}, pull)
+        expected = changed(torch, images, split(augmenter, values), pull)
         np.testing.assert_array_equal(made, expected[0].astype(np.float32))
         np.testing.assert_array_equal(gradient, expected[1].astype(np.float32))
 
@@ -116,7 +121,8 @@ def test_the_tangent_goes_through_all_changes():
 
 def test_the_published_ranges():
     many, sides = 20_000, (64, 32)
-    drawn = {name: row.draw(uniform((many, row.numbers)), sides).asnumpy() for name, row in AUGMENTATIONS.items()}
+    augmenter = Augmenter(ALL, (3, *sides))
+    drawn = split(augmenter, augmenter.draw(uniform, many))
     low, high = drawn["colour"].min(axis=0), drawn["colour"].max(axis=0)
     np.testing.assert_allclose(low, (-0.5, 0, 0.5), atol=1e-3)
     np.testing.assert_allclose(high, (0.5, 2, 1.5), atol=1e-3)
@@ -129,23 +135,22 @@ def test_the_published_ranges():
 
 
 def test_a_uniform_number_of_one_stays_in_range():
-    for name, row in AUGMENTATIONS.items():
-        last = row.draw(mx.nd.ones((1, row.numbers)), (16, 16)).asnumpy()
-        near = row.draw(mx.nd.full((1, row.numbers), 0.9999999), (16, 16)).asnumpy()
-        np.testing.assert_allclose(last, near, atol=1e-6, err_msg=name)
+    augmenter = Augmenter(ALL, (3, 16, 16))
+    last, near = (augmenter.draw(lambda shape, u=u: mx.nd.full(shape, u), 1)["augment"] for u in (1, 0.9999999))
+    np.testing.assert_allclose(last.asnumpy(), near.asnumpy(), atol=1e-6)
 
 
 def test_the_probability_chooses_samples_of_each_change():
     augmenter, many = Augmenter(ALL, (3, 16, 16)), 4000
     augmenter.probability = 0.3
-    values, neutral = augmenter.draw(uniform, many), augmenter.neutral(many)
-    chosen = [(values[name].asnumpy() != neutral[name].asnumpy()).any(axis=1) for name in augmenter.inputs]
+    values, neutral = split(augmenter, augmenter.draw(uniform, many)), split(augmenter, augmenter.neutral(many))
+    chosen = [(values[name] != neutral[name]).any(axis=1) for name in ALL]
     for each in chosen[::2]:  # a shift is (0, 0) now and then
         assert each.mean() == pytest.approx(0.3, abs=0.03)
     assert (chosen[0] & chosen[2]).mean() == pytest.approx(0.09, abs=0.02)
     augmenter.probability = 0.0
-    for name, value in augmenter.draw(uniform, many).items():
-        np.testing.assert_array_equal(value.asnumpy(), neutral[name].asnumpy())
+    for name, value in split(augmenter, augmenter.draw(uniform, many)).items():
+        np.testing.assert_array_equal(value, neutral[name])
 
 
 def test_without_a_change_the_symbol_is_the_same():

@@ -122,7 +122,7 @@ def test_each_judged_batch_has_other_changes_and_the_seed_decides_them():
     for _ in range(2):
         mx.random.seed(11)
         pair.step([latents] * 3, [images] * 2)
-    values = [each["augment_colour"].asnumpy() for each in drawn]
+    values = [each["augment"].asnumpy() for each in drawn]
     assert len(values) == 2 * (2 + 2 + 1)
     assert len({value.tobytes() for value in values[:5]}) == 5
     for first, second in zip(values[:5], values[5:]):
@@ -170,10 +170,10 @@ def test_bfloat16_passes_take_the_changes():
 
 def test_an_input_of_the_same_name_is_refused():
     data, label = mx.sym.Variable("data"), mx.sym.Variable("label")
-    score = mx.sym.FullyConnected(mx.sym.concat(mx.sym.Flatten(data), mx.sym.Variable("augment_cutout")), num_hidden=1)
+    score = mx.sym.FullyConnected(mx.sym.concat(mx.sym.Flatten(data), mx.sym.Variable("augment")), num_hidden=1)
     image = mx.sym.Reshape(mx.sym.FullyConnected(mx.sym.Variable("rand"), num_hidden=16), shape=(-1, 1, 4, 4))
-    with pytest.raises(ArgumentError, match="an input 'augment_cutout', which is one of the augmentations; rename it"):
+    with pytest.raises(ArgumentError, match="an input 'augment', which is one of the augmentations; rename it"):
         mxgan.AdversarialPair(
             image, mx.sym.LogisticRegressionOutput(score, label), latent_shape=(3,), image_shape=(1, 4, 4),
-            batch_size=2, augment=("cutout",), conditions={"augment_cutout": (2,)},
+            batch_size=2, augment=("cutout",), conditions={"augment": (2,)},
         )  # fmt: skip
