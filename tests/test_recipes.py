@@ -167,6 +167,29 @@ def test_what_does_not_fit_is_said_before_a_folder_is_made(name, settings, words
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    "name", long_but(["wgan-gp", "cgan", "acgan", "ssgan", "mlp-gan", "encoder-decoder-gan"], "wgan-gp", "acgan")
+)
+def test_augmentations_and_mirrored_images_are_an_option_of_any_recipe(name, tmp_path):
+    config = override(
+        small(name, steps=4), {"recipe.augment": ("colour", "translation", "cutout"), "recipe.mirror": True}
+    )
+    session = trained(config, tmp_path / "run")
+    first, last = params_of(build_pair(config)), params_of(session.trainer.pair)
+    assert all(np.isfinite(value).all() for value in last.values())
+    assert all((first[key] != last[key]).any() for key in last if key.endswith("weight"))
+    images = mxgan.load_sampler(tmp_path / "run").draw(3, seed=1)
+    assert images.shape == (3, *config.recipe.network.image_shape)
+
+
+def test_a_recipe_of_an_earlier_version_has_no_augmentations():
+    record = to_dict(mxgan.RECIPES["few"])
+    for name in ("augment", "augment_target", "mirror"):
+        del record[name]
+    recipe = from_dict(Recipe, json.loads(json.dumps(record)))
+    assert (recipe.augment, recipe.augment_target, recipe.mirror) == ((), None, False)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["dcgan", "mlp-gan", "cgan", "acgan", "ssgan", "encoder-decoder-gan"])
 def test_spectral_norm_is_an_option_of_any_recipe(name, tmp_path):
