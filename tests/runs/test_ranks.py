@@ -65,7 +65,7 @@ def test_adaptive_augmentations_are_the_same_on_all_ranks_and_resumed(tmp_path):
     assert len({line["augment_probability"] for line in history(tmp_path / "whole")}) > 1
     folder = tmp_path / "halves"
     assert train(2, folder, 7, *more, **flags).returncode == 0
-    again = train(2, folder, 14, resume=folder)
+    again = train(2, folder, 14, *more, resume=folder, **flags)
     assert again.returncode == 0, again.stderr
     found, expected = contents(folder), contents(tmp_path / "whole")
     assert [name for name in differences(found, expected) if not name.endswith("000007.png")] == []
