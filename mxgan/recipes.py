@@ -165,6 +165,17 @@ RECIPES = {
         "(sn_cifar10.yml of the authors); there G learns from batches of 128, and no average is taken",
         **sngan(ResidualProjection()),
     ),
+    "few": Recipe(
+        summary="for 50 to 1,000 photographs: D sees each image changed at random, mirrored, and G is averaged",
+        source="Zhao et al. 2020 (DiffAugment: colour, translation, cutout; mirrored images as in its 100-shot sets), "
+        "with the hinge loss and spectral normalisation of Miyato et al. 2018, on DCGAN's networks",
+        network=DCGAN(discriminator_norm="none", fix_gamma=False),
+        objective="hinge_loss",
+        spectral_norm=True,
+        augment=("colour", "translation", "cutout"),
+        mirror=True,
+        ema=0.999,
+    ),
     "cgan": Recipe(
         summary="G and D take the class as an input: G draws the digit that is asked for",
         source="Mirza and Osindero 2014, on DCGAN's networks at 32×32, with instance noise and label smoothing",

@@ -42,6 +42,7 @@ OF_A_RECIPE = {  # program → what makes its networks small
         f"{name}.py": ["--ngf", "4", "--ndf", "4", "--set", "image_size=16"]
         for name in ("wgan", "wgan_gp", "lsgan", "hinge", "cgan", "acgan", "ssgan")
     },
+    "few_photographs.py": ["--ngf", "4", "--ndf", "4", "--set", "image_size=16"],
 }
 BY_THE_PAIR = {  # program → words that it prints
     "generator_first.py": "step 100: D(x) 0.",

@@ -38,7 +38,7 @@ def _with_own_end(optimizer):
     return replace(optimizer, schedule=replace(optimizer.schedule, steps=2 * STEPS))
 
 
-@pytest.fixture(scope="module", params=long_but(sorted(mxgan.RECIPES), "acgan", "wgan-gp"))
+@pytest.fixture(scope="module", params=long_but(sorted(mxgan.RECIPES), "acgan", "few", "wgan-gp"))
 def whole_run(request, tmp_path_factory):
     """(name of a recipe, its session after ten steps, never stopped)."""
     return request.param, trained(small(request.param, steps=STEPS), tmp_path_factory.mktemp("runs") / "whole")
@@ -120,6 +120,9 @@ def test_the_published_numbers():
     assert (penalized.penalty_weight, penalized.schedule.discriminator_updates) == (10.0, 5)
     adam = penalized.discriminator_optimizer
     assert (adam.learning_rate, adam.settings["beta1"], adam.settings["beta2"]) == (1e-4, 0.0, 0.9)
+    few = recipes["few"]
+    assert (few.augment, few.mirror, few.ema) == (("colour", "translation", "cutout"), True, 0.999)
+    assert few.augment_target is None
     assert recipes["ssgan"].labelled_per_class * recipes["ssgan"].network.classes == 100
 
 
@@ -145,6 +148,10 @@ def test_the_published_numbers():
         ("ssgan", {"dataset": "folder"}, "which the data set 'folder' does not have; mnist and digits have one"),
         ("cgan", {"limit": 3}, "the data set 'digits' with limit 3 has no image of the classes "),
         ("dcgan", {"penalty": "r3"}, "unknown penalty 'r3'. Known: gradient_penalty, r1"),
+        ("dcgan", {"augment": ["color"]}, "unknown augmentation 'color'; did you mean 'colour'"),
+        ("dcgan", {"augment_target": 0.6}, "there is no augmentation to adapt; add --augment colour,"),
+        ("wgan", {"augment": ["cutout"], "augment_target": 0.6}, "take one of gan, least_squares, hinge_loss."),
+        ("mlp-gan", {"mirror": "yes"}, "mirror is 'yes'"),
         ("dcgan", {"pictures": ["gird"]}, "unknown picture 'gird'; did you mean 'grids'"),
         ("dcgan", {"initializer": "nomal"}, "unknown initializer 'nomal'"),
         ("dcgan", {"weight_clip": -1.0}, "weight_clip is -1.0"),
@@ -166,6 +173,29 @@ def test_what_does_not_fit_is_said_before_a_folder_is_made(name, settings, words
         start()
     assert words in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "name", long_but(["wgan-gp", "cgan", "acgan", "ssgan", "mlp-gan", "encoder-decoder-gan"], "wgan-gp", "acgan")
+)
+def test_augmentations_and_mirrored_images_are_an_option_of_any_recipe(name, tmp_path):
+    config = override(
+        small(name, steps=4), {"recipe.augment": ("colour", "translation", "cutout"), "recipe.mirror": True}
+    )
+    session = trained(config, tmp_path / "run")
+    first, last = params_of(build_pair(config)), params_of(session.trainer.pair)
+    assert all(np.isfinite(value).all() for value in last.values())
+    assert all((first[key] != last[key]).any() for key in last if key.endswith("weight"))
+    images = mxgan.load_sampler(tmp_path / "run").draw(3, seed=1)
+    assert images.shape == (3, *config.recipe.network.image_shape)
+
+
+def test_a_recipe_of_an_earlier_version_has_no_augmentations():
+    record = to_dict(mxgan.RECIPES["few"])
+    for name in ("augment", "augment_target", "mirror"):
+        del record[name]
+    recipe = from_dict(Recipe, json.loads(json.dumps(record)))
+    assert (recipe.augment, recipe.augment_target, recipe.mirror) == ((), None, False)
 
 
 @pytest.mark.long

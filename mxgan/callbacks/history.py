@@ -80,6 +80,7 @@ class Logger(Callback):
             "images_per_second": round(self._steps_timed * images_per_step(trainer.pair) / seconds, 2),
             **self.metrics.values(),
             **_scheduled_rates(trainer.pair),
+            **_adapted(trainer.pair.augmenter),
         }
         logger.info("%s", self.metrics.line(trainer.epoch, trainer.iteration))
         found = [diagnosis.conclude(trainer.step, self.latest) for diagnosis in self._diagnoses if whole]
@@ -117,6 +118,13 @@ def _scheduled_rates(pair) -> dict:
     if not pair.is_scheduled:
         return {}
     return {f"learning_rate_{half[0]}": rate for half, rate in pair.learning_rates().items()}
+
+
+def _adapted(augmenter) -> dict:
+    """The probability of the augmentations from this step on, and D's mean sign that led to it, if it is adapted."""
+    if not augmenter.adaptive:
+        return {}
+    return {"augment_probability": augmenter.probability, "augment_sign": augmenter.sign}
 
 
 def images_per_step(pair) -> int:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import click
 
 from mxgan.cli.settings import Flag, check_widths, key_and_value, refuse_flags
-from mxgan.cli.values import Decay, Interval, Size
+from mxgan.cli.values import Decay, Interval, Names, Size
 from mxgan.runs.flag_settings import SETTING_OF_FLAG
 from mxgan.training.idle_settings import is_default
 
@@ -43,6 +43,8 @@ _OPTIONS = (
                  help="bfloat16: faster, on a CPU with AVX512_BF16."),
     click.option("--ema", type=Decay(), metavar="DECAY|none",
                  help="Decay of the average of G's weights, which pictures and samples show: 0.999; none: no average."),
+    click.option("--augment", type=Names(), help="Random changes of the images before D: colour,translation,cutout; "
+                 "none turns them off."),
     click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Decides every draw of the run."),
     click.option("--gpu", metavar="0,1", help="GPUs to train on; without it: the CPU."),
     click.option("--run-dir", type=click.Path(), help="A new folder for everything the run writes."),

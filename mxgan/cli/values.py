@@ -1,4 +1,4 @@
-"""Values of flags that are more than a word or a number: intervals, sizes of images, shapes."""
+"""Values of flags that are more than a word or a number: intervals, names, sizes of images, shapes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from mxgan.errors import ArgumentError
 
-__all__ = ["Decay", "Interval", "Size", "shape_of", "sizes_of"]
+__all__ = ["Decay", "Interval", "Names", "Size", "shape_of", "sizes_of"]
 
 
 class Interval(click.ParamType):
@@ -40,6 +40,17 @@ class Decay(click.ParamType):
             return float(value)
         except ValueError:
             self.fail(f"{value!r} is no number, and not none.", param, ctx)
+
+
+class Names(click.ParamType):
+    """Names with commas between them, as a tuple; the word none is no name."""
+
+    name = "NAME,...|none"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, (list, tuple)):
+            return tuple(value)
+        return () if value == "none" else tuple(name.strip() for name in value.split(","))
 
 
 class Size(click.ParamType):

@@ -112,6 +112,7 @@ def open_dataset(
     limit: Optional[int] = None,
     sampling: str = "shuffle",
     epoch_batches: Optional[int] = None,
+    mirror: bool = False,
     **settings,
 ) -> EpochIter:
     """Open a data set by its name.
@@ -119,7 +120,7 @@ def open_dataset(
     Parameters
     ----------
     name : a key of `DATASETS`.
-    batch_size, seed, last_batch : see `EpochIter`.
+    batch_size, seed, last_batch, mirror : see `EpochIter`.
     image_size : height and width of the images in the batches, in pixels: a whole number, or (height, width). Nothing
         is stretched: of an image with another aspect ratio the middle is taken, or a crop of this ratio (recordio).
     channels : 3 (RGB; grey is repeated) or 1 (grey).
@@ -155,6 +156,7 @@ def open_dataset(
         data_dir=data_dir,
         last_batch=last_batch,
         progress=progress,
+        mirror=mirror,
         **settings,
     )
 

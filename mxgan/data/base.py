@@ -9,7 +9,8 @@ import numpy as np
 
 from mxgan.errors import ArgumentError, lookup
 from mxgan.runtime import mx
-from mxgan.runtime.config import whole_number
+from mxgan.runtime.config import check_switch, whole_number
+from mxgan.runtime.draws import rng_for
 from mxgan.runtime.image_size import height_and_width
 
 __all__ = ["LAST_BATCH", "SAMPLING", "EpochIter", "checked_shape", "content_digest"]
@@ -51,6 +52,8 @@ class EpochIter(mx.io.DataIter):
     sampling : "shuffle" gives each image once per epoch; "replacement" draws every row of every batch from all
         images, so each batch is full, `pad` is 0, and an epoch repeats some images and misses others.
     epoch_batches : batches in an epoch, 1 … 100,000, only with "replacement"; None means the number with "shuffle".
+    mirror : whether each image is mirrored, left and right exchanged, with the probability ½; (seed, epoch) and the
+        place in the epoch decide.
 
     Notes
     -----
@@ -73,12 +76,16 @@ class EpochIter(mx.io.DataIter):
         last_batch="pad",
         sampling="shuffle",
         epoch_batches=None,
+        mirror=False,
     ) -> None:
         super().__init__(whole_number("batch_size", batch_size))
         shape = checked_shape(data_shape)
         self.seed = whole_number("seed", seed, minimum=0, maximum=2**63 - 1)
         self.last_batch, self.num_images = last_batch, num_images
         self.sampling, self.epoch_batches = sampling, epoch_batches
+        self.mirror = mirror
+        check_switch("mirror", mirror)
+        self._mirrored_of: tuple = (None, None)
         self._check_epoch()
         self.provide_data = [mx.io.DataDesc("data", (self.batch_size, *shape))]
         label_shape = (self.batch_size,) if label_width == 1 else (self.batch_size, label_width)
@@ -134,6 +141,15 @@ class EpochIter(mx.io.DataIter):
         epoch = whole_number("epoch", epoch, minimum=0)
         self.cursor = whole_number("batch", batch, minimum=0, maximum=self.batches_per_epoch)
         self.epoch = epoch
+
+    def mirrored(self, epoch: int, batch: int) -> np.ndarray:
+        """Which images of a batch are mirrored: bool (batch_size,)."""
+        if not self.mirror:
+            return np.zeros(self.batch_size, bool)
+        if self._mirrored_of[0] != epoch:
+            draws = rng_for("mirror", self.seed, epoch).random((self.batches_per_epoch, self.batch_size), np.float32)
+            self._mirrored_of = (epoch, draws < 0.5)
+        return self._mirrored_of[1][batch]
 
     def reset(self) -> None:
         """Go back to the start of the current epoch."""

@@ -40,8 +40,8 @@ class ImageArrayIter(EpochIter):
     ----------
     images : uint8, (N, height, width) grey or (N, height, width, 3) RGB. Kept by reference, never written to.
     labels : (N,) numbers, or None.
-    batch_size, seed, last_batch, sampling, epoch_batches : as in `EpochIter`. The last batch is filled up from the
-        beginning of its epoch.
+    batch_size, seed, last_batch, sampling, epoch_batches, mirror : as in `EpochIter`. The last batch is filled up
+        from the beginning of its epoch.
     image_size : size of the images in the batches, a whole number or (height, width). Of images with another aspect
         ratio the `middle` is cut out; OpenCV resizes the bytes bilinearly.
     channels : 3 repeats a grey image, 1 turns RGB into grey.
@@ -81,6 +81,7 @@ class ImageArrayIter(EpochIter):
         last_batch: str = "pad",
         sampling: str = "shuffle",
         epoch_batches: Optional[int] = None,
+        mirror: bool = False,
         limit: Optional[int] = None,
         class_names: Sequence[str] = (),
         classes: Optional[Classes] = None,
@@ -102,6 +103,7 @@ class ImageArrayIter(EpochIter):
             last_batch=last_batch,
             sampling=sampling,
             epoch_batches=epoch_batches,
+            mirror=mirror,
         )
         if sampling == "replacement" and not shuffle:
             raise ArgumentError("shuffle is False, but sampling 'replacement' has no order to keep; give one of them.")
@@ -163,7 +165,11 @@ class ImageArrayIter(EpochIter):
         rows = order[np.arange(start, start + self.batch_size) % len(order)]
         labels = [] if self.labels is None else [mx.nd.array(self.labels[rows], dtype=np.float32)]
         pad = max(0, start + self.batch_size - len(order))
-        pixels, channels = mx.nd.array(self._pixels(rows)), self.provide_data[0].shape[1]
+        pixels, channels = self._pixels(rows), self.provide_data[0].shape[1]
+        if self.mirror:
+            flipped = self.mirrored(epoch, batch)
+            pixels[flipped] = pixels[flipped, :, :, ::-1]
+        pixels = mx.nd.array(pixels)
         if pixels.shape[1] != channels:  # grey: repeated on the device, which takes a third of the time
             pixels = mx.nd.broadcast_axis(pixels, axis=1, size=channels)
         return self._batch(pixels, labels, pad, rows)

@@ -41,7 +41,8 @@ class ImagenetIter(EpochIter):
         machine's cores, and very large images are decoded with fewer threads. The images do not depend on it.
     rand_crop : True cuts a square of `min_crop_size` … `max_crop_size` pixels from a random place and scales it;
         False takes the central `max_crop_size` pixels.
-    rand_mirror : whether half of the images are mirrored left to right.
+    rand_mirror : whether half of the images are mirrored left to right by MXNet; `mirror`, as in `EpochIter`, comes
+        after it.
     classes : True: batches carry the class number (N,) of each record's first label, 0 … K - 1; the classes are the
         first labels that occur, in increasing order, if they are whole numbers from 0. False: the labels as they are
         in the file, (N,) or (N, label_width); the first one alone if their number varies.
@@ -73,6 +74,7 @@ class ImagenetIter(EpochIter):
         resize: Optional[int] = None,
         classes: bool = False,
         last_batch: str = "pad",
+        mirror: bool = False,
         progress: Optional[bool] = False,
     ) -> None:
         self.threads = usable_cpus() if threads is None else whole_number("threads", threads, maximum=256)
@@ -94,6 +96,7 @@ class ImagenetIter(EpochIter):
             label_width=self._labels.width,
             seed=seed,
             last_batch=last_batch,
+            mirror=mirror,
         )
         if not self.resize:
             _check_sizes(self.path, self.file, most)
@@ -182,16 +185,21 @@ class ImagenetIter(EpochIter):
                 f"MXNet could not read {self.path}, which the scan found without a fault: {reason[0]}"
             ) from error
         self._inner_position = (epoch, batch + 1)
-        return self._own(inner)
+        return self._own(inner, self.mirrored(epoch, batch))
 
-    def _own(self, inner):
-        """A copy of the inner batch (MXNet reuses its memory four batches later), repeated up to the full size."""
+    def _own(self, inner, mirrored: np.ndarray):
+        """A copy of the inner batch (MXNet reuses its memory four batches later), repeated up to the full size.
+
+        Those of the images that are `mirrored`, (batch_size,), are.
+        """
         squares, labels, pad = inner.data[0].copy(), self._labels.of_batch(inner.label[0].copy()), inner.pad
         images = _middle(squares, *self.provide_data[0].shape[2:])
         count = images.shape[0]
         if count < self.batch_size:
             rows = mx.nd.array(np.arange(self.batch_size) % count)
             images, labels, pad = images.take(rows), [each.take(rows) for each in labels], self.batch_size - count
+        if mirrored.any():
+            images = mx.nd.where(mx.nd.array(mirrored), mx.nd.flip(images, axis=3), images)
         return self._batch(images, labels, pad)
 
     @property

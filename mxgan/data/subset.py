@@ -56,5 +56,5 @@ def _name_of(data: ImageArrayIter, label: int) -> str:
 
 def _settings_of(data: ImageArrayIter) -> dict:
     _, channels, *image_size = data.provide_data[0].shape
-    same = ("seed", "shuffle", "sampling", "epoch_batches", "class_names", "name")
+    same = ("seed", "shuffle", "sampling", "epoch_batches", "mirror", "class_names", "name")
     return {"image_size": image_size, "channels": channels, **{name: getattr(data, name) for name in same}}

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Callable, NamedTuple, Optional
 
+from mxgan.callbacks.adaptive_augmentation import AdaptiveAugmentation
 from mxgan.callbacks.checkpointer import Checkpointer
 from mxgan.callbacks.diagnosis import DIAGNOSES
 from mxgan.callbacks.equal_ranks import EqualRanks
@@ -97,12 +98,16 @@ def assemble_trainer(
 ) -> Trainer:
     """A trainer of the parts, with the callbacks that write the run folder; the user's own come before the last.
 
-    On a rank that is not the first, its only callbacks are the comparison of the ranks and the check for NaN.
+    On a rank that is not the first, its only callbacks are the comparison of the ranks, the adaptive augmentation and
+    the check for NaN.
     """
     recipe, network, pair = config.recipe, config.recipe.network, parts.pair
     guard = FiniteGuard(folder)
     own = _all_callbacks(config, folder, stamp, parts, guard, callbacks) if pair.ranks.is_first else [guard]
     comparison = [EqualRanks(config.compare_every, config.checkpoint_every)] if pair.ranks.size > 1 else []
+    adaptive = []
+    if recipe.augment_target is not None:  # on every rank, since each applies the probability
+        adaptive.append(AdaptiveAugmentation(pair.augmenter, recipe.augment_target, recipe.objective))
     classes, distribution = network.generator_classes, recipe.latent_distribution
     trainer = Trainer(
         pair,
@@ -110,7 +115,7 @@ def assemble_trainer(
         latents=RandIter(recipe.batch_size, network.latent_shape, config.seed, classes, distribution),
         labelled=parts.sources.labelled,
         noise=recipe.instance_noise,
-        callbacks=[*comparison, *own],
+        callbacks=[*comparison, *adaptive, *own],
         seed=config.seed,
     )
     if config.on_nan == "rollback":

@@ -152,7 +152,7 @@ def open_sources(config, progress: Optional[bool] = None, ranks: Ranks = ALONE) 
 
 def _opened(config, progress: Optional[bool], part: int) -> Sources:
     recipe = config.recipe
-    settings = {"sampling": recipe.sampling}
+    settings = {"sampling": recipe.sampling, "mirror": recipe.mirror}
     if recipe.steps_per_epoch:
         settings["epoch_batches"] = recipe.steps_per_epoch * recipe.schedule.real_batches
     if not recipe.labelled_per_class:

@@ -13,6 +13,7 @@ SETTING_OF_FLAG = {
     "image_size": "recipe.network.image_size",
     "precision": "recipe.precision",
     "ema": "recipe.ema",
+    "augment": "recipe.augment",
     **{
         name: name
         for name in (

@@ -60,6 +60,7 @@ def build_pair(config, end: Optional[int] = None, ranks: Ranks = ALONE) -> Adver
         ema=recipe.ema,
         ranks=ranks,
         sync_batch_norm=config.sync_batch_norm,
+        augment=recipe.augment,
     )
     initializer = get_initializer(recipe.initializer, recipe.initial_sigma, pair.parameter_shapes())
     pair.init_params(initializer, config.seed)

@@ -102,7 +102,8 @@ class PairActions(BoundPair):
         if self.penalty_points == "between":
             shape = (self.batch_size,) + (1,) * len(self.image_shape)
             epsilon = self.part_of_draw(functools.partial(mx.nd.random.uniform, 0, 1, ctx=real.context), shape)
-        return self._penalty.add_gradients(real, fake, classes, epsilon, conditions=self._named(conditions))
+        further = {**self._named(conditions), **self._drawn_augmentations()}
+        return self._penalty.add_gradients(real, fake, classes, epsilon, conditions=further)
 
     def update_discriminator(self) -> None:
         """One optimiser step of D with the gradients accumulated so far; clips D's weights if `weight_clip` is set."""
@@ -143,21 +144,32 @@ class PairActions(BoundPair):
         return critic.get_outputs()[0].copy(), input_gradients[0]
 
     def classify(self, images, conditions: Mapping = _NONE):
-        """D's class probabilities (N, K) of a batch; BatchNorm uses its moving statistics. Changes nothing."""
+        """D's class probabilities (N, K) of a batch as it is; BatchNorm uses its moving statistics. Changes nothing."""
         if not self._classifies:
             raise ArgumentError("this discriminator does not classify; it has no class logits.")
-        batch = self._judged("discriminator", images, REAL, None, conditions)
+        batch = self._judged("discriminator", images, REAL, None, conditions, changed=False)
         self.discriminator_passes.forward(batch, is_train=False)
         return self.discriminator_passes.get_outputs()[1].copy()
 
-    def _judged(self, network: str, images, label, classes, conditions: Mapping, idle: Sequence = ()):
-        """The batch of "discriminator" or "head"; classes None means unknown classes to a D that predicts them."""
+    def _judged(
+        self, network: str, images, label, classes, conditions: Mapping, idle: Sequence = (), changed: bool = True
+    ):
+        """The batch of "discriminator" or "head", with new numbers of the augmentations if it is to be `changed`.
+
+        Classes None means unknown classes to a D that predicts them.
+        """
         if classes is None and self._classifies:
             classes = self._constant(IGNORED_CLASS)
         label = checked_label(label, self.batch_size)
         label = self._constant(label) if isinstance(label, float) else label
         given = {"data": images, "label": label, "class_label": classes, **self._named(conditions)}
+        given.update(self._drawn_augmentations() if changed else self.augmenter.neutral(self.batch_size))
         return self._batch(network, given, idle)
+
+    def _drawn_augmentations(self) -> dict:
+        """{input: NDArray} of new random changes of this rank's images, as one process draws those of the batch."""
+        draw = functools.partial(mx.nd.random.uniform, 0, 1)
+        return self.augmenter.draw(functools.partial(self.part_of_draw, draw), self.batch_size)
 
     def _named(self, conditions: Optional[Mapping]) -> Mapping:
         return given_conditions(conditions, self.conditions)

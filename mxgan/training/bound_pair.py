@@ -23,6 +23,7 @@ from mxgan.graphs.coupling import coupled_layers, drawing_layers
 from mxgan.graphs.idle_biases import with_idle_biases
 from mxgan.graphs.losses import check_losses, check_predictions
 from mxgan.graphs.shapes import check_pair, check_parameters, parameter_shapes
+from mxgan.objectives.augment.augmenter import Augmenter
 from mxgan.objectives.spectral import state_names, with_states
 from mxgan.runtime import mx
 from mxgan.runtime.computable import check_computable
@@ -50,6 +51,7 @@ class BoundPair:
         conditions: Mapping,
         ranks: Ranks,
         sync_batch_norm: bool,
+        augment: Sequence[str] = (),
     ) -> None:
         self._shares_batch_norm = sync_batch_norm and ranks.size > 1
         self.contexts, self.precision, self.ranks = device_list(contexts), precision, ranks
@@ -68,12 +70,18 @@ class BoundPair:
             check_losses(owner, symbol, first=1 if symbol is generator else 0)
             if on_cpu:
                 check_computable(owner, symbol)
+        self._head, self._idle = with_idle_biases(with_states(generator_head), self._inputs["head"])
+        held = [name for name in generator_head.list_arguments() if name not in self._inputs["head"]]
+        _check_shared(held, discriminator)
+        check_predictions(discriminator, generator_head, self._inputs["discriminator"], self._inputs["head"])
+        self.augmenter = Augmenter(augment, self.image_shape)
+        self._take_augmentations(discriminator, generator_head)
         self._states = state_names(discriminator)
         self._symbols = {"generator": generator, "discriminator": with_states(discriminator)}
         self._symbol_json: dict = {}
         self._shared, self._idle_zeros = False, []
         self.generator = self._module(generator, "generator")
-        self.discriminator = self._module(with_states(discriminator), "discriminator", list(self._states))
+        self.discriminator = self._module(self._symbols["discriminator"], "discriminator", list(self._states))
         self.coupled_layers = self.drawing_layers = ()
         if ranks.size > 1:
             bound = (self.generator.symbol, self.discriminator.symbol)
@@ -81,13 +89,12 @@ class BoundPair:
             self.drawing_layers = tuple(name for symbol in bound for name in drawing_layers(symbol))
         # A half's Module runs its passes; in bfloat16, executors that are bound when the parameters exist.
         self.generator_passes, self.discriminator_passes = self.generator, self.discriminator
-        self._head, self._idle = with_idle_biases(with_states(generator_head), self._inputs["head"])
-        held = [name for name in generator_head.list_arguments() if name not in self._inputs["head"]]
-        _check_shared(held, discriminator)
-        check_predictions(discriminator, generator_head, self._inputs["discriminator"], self._inputs["head"])
         self.critic_for_inputs = self._module(self._head, "head", held, self._idle)
         networks = {**self._symbols, "head": self._head} if precision != "float32" else {}
-        self._low = {name: in_bfloat16(self._over_ranks(symbol, name)) for name, symbol in networks.items()}
+        self._low = {
+            name: in_bfloat16(self._over_ranks(self._augmented(symbol, name), name))
+            for name, symbol in networks.items()
+        }
         self._bind(self.generator, "generator")
         self._bind(self.discriminator, "discriminator")
 
@@ -112,11 +119,25 @@ class BoundPair:
             "head": taken_inputs(generator_head, known),
         }
 
+    def _take_augmentations(self, *networks) -> None:
+        """Give D's networks the numbers of the augmentations as further inputs."""
+        taken = {name for symbol in networks for name in symbol.list_arguments()}
+        for name, shape in self.augmenter.inputs.items():
+            if name in taken:
+                raise ArgumentError(f"a network has an input {name!r}, which is one of the augmentations; rename it.")
+            for network in ("discriminator", "head"):
+                self._inputs[network][name] = (self.batch_size, *shape)
+
     def _module(self, symbol, network: str, fixed: Optional[list] = None, idle: Sequence = ()):
         data, *labels = [*self._inputs[network], *idle]
+        symbol = self._augmented(symbol, network)
         if self.precision == "float32":
             symbol = self._over_ranks(symbol, network)
         return mx.mod.Module(symbol, (data,), labels or None, context=self.contexts, fixed_param_names=fixed or None)
+
+    def _augmented(self, symbol, network: str):
+        """The symbol that runs the passes: D's judges images that are changed at random; the saved one does not."""
+        return symbol if network == "generator" else self.augmenter.before(symbol)
 
     def _over_ranks(self, symbol, network: str):
         """The symbol that runs the passes: with the statistics of the whole batch, if the ranks share them."""
@@ -173,7 +194,8 @@ class BoundPair:
         return {**self._parameter_shapes("generator")[0], **self._parameter_shapes("discriminator")[0]}
 
     def _parameter_shapes(self, half: str) -> tuple:
-        return parameter_shapes(self._symbols[half], self._inputs[half])
+        inputs = {name: shape for name, shape in self._inputs[half].items() if name not in self.augmenter.inputs}
+        return parameter_shapes(self._symbols[half], inputs)
 
     def _share_parameters(self) -> None:
         """Bind the executors that use the discriminator's own arrays, as soon as it has parameters."""

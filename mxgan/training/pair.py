@@ -65,9 +65,13 @@ class AdversarialPair(PairActions):
         `batch_size` is then that of this process, and `whole_batch_size` that of all.
     sync_batch_norm : whether BatchNorm in training has the statistics of the whole batch over all ranks, as in one
         process; False: those of each rank's part, and the moving statistics are the ranks' mean.
+    augment : rows of AUGMENTATIONS, in their order: random changes T of every image that D judges in training, real or
+        generated, after the instance noise; new ones, drawn by mx.random, for each batch. G's gradient goes through T.
+        A penalty is on the gradient of D(T(x)) at x (Karras et al. 2020, StyleGAN2-ADA). The saved symbol is D alone.
 
     Attributes
     ----------
+    augmenter : the `Augmenter` of `augment`, with the probability of the changes.
     coupled_layers, drawing_layers : on several ranks, the names of layers whose result depends on the other samples of
         this rank's part of a batch, and of layers that draw random numbers; else empty.
 
@@ -104,6 +108,7 @@ class AdversarialPair(PairActions):
         conditions: Mapping = MappingProxyType({}),
         ranks: Ranks = ALONE,
         sync_batch_norm: bool = False,
+        augment: Sequence[str] = (),
     ) -> None:
         check_real_label(real_label)
         check_decay(ema)
@@ -116,9 +121,8 @@ class AdversarialPair(PairActions):
             )
         head = discriminator if generator_head is None else generator_head
         shapes = (latent_shape, image_shape, batch_size)
-        super().__init__(
-            generator, discriminator, head, *shapes, contexts, precision, conditions, ranks, sync_batch_norm
-        )
+        settings = (contexts, precision, conditions, ranks, sync_batch_norm, augment)
+        super().__init__(generator, discriminator, head, *shapes, *settings)
         self.real_label, self.schedule = real_label, schedule
         self.labelled, self.weight_clip = labelled, weight_clip
         self._penalty_of = penalty
@@ -133,7 +137,7 @@ class AdversarialPair(PairActions):
         if self._penalty is None and self._penalty_of is not None:
             config, score = self._penalty_of
             shapes = {name: shape for name, shape in self._inputs["discriminator"].items() if name != "label"}
-            self._penalty = BoundPenalty(config, score, self.discriminator, shapes)
+            self._penalty = BoundPenalty(config, self.augmenter.before(score), self.discriminator, shapes)
         self._clip()
 
     def init_params(self, initializer, seed: int = 0) -> None:

@@ -10,6 +10,8 @@ from mxgan.data.base import SAMPLING
 from mxgan.errors import ArgumentError, lookup
 from mxgan.networks import DCGAN, get_network
 from mxgan.networks.base import Network
+from mxgan.objectives.augment.adaptive import check_adaptive
+from mxgan.objectives.augment.table import check_augmentations
 from mxgan.objectives.heads import get_objective
 from mxgan.objectives.penalties import check_clip, make_penalty
 from mxgan.runtime.config import check_switch, fits_float32, from_dict, to_dict, whole_number
@@ -48,6 +50,10 @@ class Recipe:
     weight_clip : bound of D's weights; None: no bound.
     precision : "float32", or "bfloat16" for the passes on a CPU that supports it; see precision.py.
     ema : decay of an average of G's weights, above 0 and below 1; None: no average. See averaging.py.
+    augment : rows of AUGMENTATIONS: random changes of every image that D judges in training; see objectives/augment.
+    augment_target : the mean of sign(D) on real images at which the augmentations' probability is held, above 0 and
+        below 1; None: the probability is 1. See callbacks/adaptive_augmentation.py.
+    mirror : whether each real image is mirrored, left and right exchanged, with the probability ½.
     labelled_per_class : for a D that classifies, the number of labelled images of each class; 0: all images.
     sampling : "shuffle" each epoch, or draw every batch with "replacement".
     steps_per_epoch : with replacement, the number of steps in an epoch; None: decided by the number of images.
@@ -77,6 +83,9 @@ class Recipe:
     weight_clip: Optional[float] = None
     precision: str = "float32"
     ema: Optional[float] = None
+    augment: Tuple[str, ...] = ()  # noqa: UP006
+    augment_target: Optional[float] = None
+    mirror: bool = False
     labelled_per_class: int = 0
     sampling: str = "shuffle"
     steps_per_epoch: Optional[int] = None
@@ -99,6 +108,10 @@ class Recipe:
         if self.weight_clip is not None:
             check_clip(self.weight_clip)
         check_decay(self.ema)
+        check_switch("mirror", self.mirror)
+        check_augmentations(self.augment)
+        if self.augment_target is not None:
+            check_adaptive(self.augment, self.augment_target, self.objective)
         self._check_labels()
         self._check_penalty()
         self._check_epoch()

@@ -110,6 +110,27 @@ def test_lr_keeps_the_ratio_between_the_networks():
     assert changed.discriminator_optimizer.learning_rate == pytest.approx(2.5e-4)
 
 
+@pytest.mark.parametrize(
+    "flags, found",
+    [
+        (["--augment", "colour,translation,cutout"], ["colour", "translation", "cutout"]),
+        (["--augment", "cutout, colour"], ["cutout", "colour"]),
+        (["--recipe", "few"], ["colour", "translation", "cutout"]),
+        (["--recipe", "few", "--augment", "none"], []),
+        (["--set", 'augment=["cutout"]'], ["cutout"]),
+        ([], []),
+    ],
+)
+def test_augmentations_by_their_names(flags, found):
+    assert dry_run(*flags)["recipe"]["augment"] == found
+
+
+def test_an_augmentation_that_is_not_there():
+    result = mxgan("train", "--dry-run", "--augment", "color,cutout")
+    assert result.exit_code == 2
+    assert "unknown augmentation 'color'; did you mean 'colour'? Known: colour, translation, cutout." in result.output
+
+
 def test_another_optimiser_is_reached_from_the_command_line(tmp_path):
     settings = ["--set", "generator_optimizer.name=sgd", "--set", 'generator_optimizer.settings={"momentum": 0.9}']
     result = mxgan("train", *TINY, *settings, "--steps", 1, "--display", "none", "--run-dir", tmp_path / "run")

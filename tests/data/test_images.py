@@ -302,3 +302,33 @@ def test_seek_out_of_range(epoch, batch):
 def test_arrays_of_other_shapes_and_types(images, labels):
     with pytest.raises(ShapeError, match=r"give (uint8 of shape|\(10,\))"):
         make(images, labels)
+
+
+def test_half_of_the_images_are_mirrored_by_seed_epoch_and_place():
+    plain, mirrored = make(batch_size=4), make(batch_size=4, mirror=True)
+    seen = []
+    for epoch in range(40):
+        plain.seek(epoch)
+        mirrored.seek(epoch)
+        for number, (one, other) in enumerate(zip(plain, mirrored)):
+            one, other, flips = one.data[0].asnumpy(), other.data[0].asnumpy(), mirrored.mirrored(epoch, number)
+            np.testing.assert_array_equal(other[~flips], one[~flips])
+            np.testing.assert_array_equal(other[flips], one[flips][..., ::-1])
+            assert (one != one[..., ::-1]).any()
+            seen.append(flips)
+    assert np.mean(seen) == pytest.approx(0.5, abs=0.08)
+    assert len({flips.tobytes() for flips in seen}) > 4
+    again = make(batch_size=4, mirror=True)
+    again.seek(39, 1)
+    mirrored.seek(39, 1)
+    np.testing.assert_array_equal(pixels(again), pixels(mirrored))
+
+
+def test_images_that_are_asked_for_by_row_are_not_mirrored():
+    rows = np.arange(5)
+    np.testing.assert_array_equal(make(mirror=True).pixels(rows), make().pixels(rows))
+
+
+def test_mirror_is_true_or_false():
+    with pytest.raises(ArgumentError, match="mirror is 'yes'"):
+        make(mirror="yes")

@@ -356,3 +356,28 @@ def test_real_photographs(mxgan_data, tmp_path):
     report.output.write_bytes(report.output.read_bytes()[:-4])
     with pytest.raises(CorruptFileError, match="more than the file has"):
         open_dataset("recordio", batch_size=64, data_dir=report.output)
+
+
+def test_half_of_the_images_are_mirrored_by_seed_epoch_and_place(write_records):
+    path = write_records(10)
+    settings = {"seed": 5, "rand_mirror": False, "rand_crop": False}
+    plain, mirrored = (
+        ImagenetIter(path, 3, (3, 16, 16), **settings),
+        ImagenetIter(path, 3, (3, 16, 16), mirror=True, **settings),
+    )
+    seen = []
+    for epoch in range(3):
+        plain.seek(epoch)
+        mirrored.seek(epoch)
+        for number, (one, other) in enumerate(zip(plain, mirrored)):
+            flips = mirrored.mirrored(epoch, number)
+            expected = np.where(flips[:, None, None, None], pixels(one)[..., ::-1], pixels(one))
+            np.testing.assert_array_equal(pixels(other), expected)
+            seen.append(flips)
+    assert 0 < np.mean(seen) < 1
+    wanted = mirrored.mirrored(1, 2)
+    mirrored.seek(1, 2)
+    again = ImagenetIter(path, 3, (3, 16, 16), mirror=True, **settings)
+    again.seek(1, 2)
+    np.testing.assert_array_equal(pixels(again.next()), pixels(mirrored.next()))
+    np.testing.assert_array_equal(again.mirrored(1, 2), wanted)

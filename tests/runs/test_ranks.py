@@ -15,7 +15,7 @@ from mxgan.runs.config import recorded_config
 from mxgan.training.run_folder import RunFolder
 from tests.ranks import mpirun, run_ranks
 from tests.support import gone_within
-from tests.tiny_run import PATIENCE, checkpoint_faults, contents, environment, history, tiny_flags
+from tests.tiny_run import PATIENCE, checkpoint_faults, contents, differences, environment, history, tiny_flags
 
 CODE = "from mxgan.cli import main; main(prog_name='mxgan')"
 
@@ -54,6 +54,21 @@ def test_a_resumed_run_of_as_many_ranks_has_the_same_bits(whole, tmp_path):
     assert again.returncode == 0, again.stderr
     assert "The bits may differ" not in again.stdout
     assert contents(folder) == contents(whole[0])
+
+
+@pytest.mark.long
+def test_adaptive_augmentations_are_the_same_on_all_ranks_and_resumed(tmp_path):
+    flags = {"recipe": "few", "checkpoint_every": 7, "sample_every": 14}
+    more = ("--set", "augment_target=0.5", "--set", "compare_every=1")
+    whole = train(2, tmp_path / "whole", 14, *more, **flags)
+    assert whole.returncode == 0, whole.stderr
+    assert len({line["augment_probability"] for line in history(tmp_path / "whole")}) > 1
+    folder = tmp_path / "halves"
+    assert train(2, folder, 7, *more, **flags).returncode == 0
+    again = train(2, folder, 14, *more, resume=folder, **flags)
+    assert again.returncode == 0, again.stderr
+    found, expected = contents(folder), contents(tmp_path / "whole")
+    assert [name for name in differences(found, expected) if not name.endswith("000007.png")] == []
 
 
 def test_another_number_of_ranks_goes_on_and_says_that_the_bits_differ(whole, tmp_path):

@@ -79,6 +79,12 @@ CURVES = {
         {"learning_rate_g": "G", "learning_rate_d": "D"},
         "Learning rates of the optimisers, as the schedule sets them.",
     ),
+    "augmentation": Curve(
+        "Adaptive augmentation",
+        "",
+        {"augment_probability": "probability", "augment_sign": "mean sign of D(x)"},
+        "Probability of each augmentation, and the mean sign of D on real images that it follows.",
+    ),
     "mae": Curve(
         "Absolute error of the discriminator",
         "",

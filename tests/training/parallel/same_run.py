@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 import mxgan
+from mxgan.callbacks.adaptive_augmentation import AdaptiveAugmentation
 from mxgan.callbacks.history import Logger
 from mxgan.objectives.heads import get_objective, with_heads
 from mxgan.objectives.penalties import make_penalty
@@ -34,6 +35,14 @@ class Case(NamedTuple):
     schedule: dict = {}  # noqa: RUF012 - never written to
     pair: dict = {}  # noqa: RUF012
     optimizer: str = "adam"
+    adaptive: bool = False
+
+
+class Fast(AdaptiveAugmentation):
+    """The probability begins at ½."""
+
+    def on_fit_begin(self, trainer) -> None:
+        trainer.pair.augmenter.probability = 0.5
 
 
 CASES = {
@@ -43,6 +52,15 @@ CASES = {
     "r1": Case(penalty=("r1", 10.0)),
     "conditional": Case("hinge_loss", conditional=True, schedule={"separate_updates": True, "fresh_fakes": True}),
     "conditional penalty": Case("wasserstein", ("gradient_penalty", 10.0), conditional=True),
+    "augmented": Case(
+        "hinge_loss",
+        ("r1", 10.0),
+        spectral=True,
+        noise=0.1,
+        schedule={"discriminator_updates": 2, "fresh_fakes": True},
+        pair={"augment": ("colour", "translation", "cutout")},
+        adaptive=True,
+    ),
     "classifier": Case(classifies=True, schedule={"mean_of_losses": True}),
     "spectral": Case("hinge_loss", spectral=True, schedule={"generator_updates": 2}),
     "clipped": Case("wasserstein", pair={"weight_clip": 0.05}, optimizer="rmsprop"),
@@ -126,7 +144,10 @@ def made_by(name: str, ranks) -> tuple:
     drawn = CLASSES if classes is not None else 0
     latents = mxgan.RandIter(BATCH, (6, 1, 1), seed=1, classes=drawn)
     log = Logger(every=STEPS, metrics=AdversarialMetrics(get_objective(case.objective)))
-    trainer = mxgan.Trainer(pair, data, latents=latents, noise=InstanceNoise(case.noise), callbacks=[log], seed=1)
+    callbacks: list = [log]
+    if case.adaptive:
+        callbacks.append(Fast(pair.augmenter, 0.1, case.objective))
+    trainer = mxgan.Trainer(pair, data, latents=latents, noise=InstanceNoise(case.noise), callbacks=callbacks, seed=1)
     trainer.fit(steps=STEPS)
     arrays = {}
     for half, groups in zip("gd", pair.get_params()):
@@ -137,6 +158,8 @@ def made_by(name: str, ranks) -> tuple:
     if pair.average is not None:
         averages = {key: value.asnumpy() for group in pair.average.get_params() for key, value in group.items()}
         arrays.update({f"average {key}": value for key, value in averages.items()})
+    if pair.augmenter.adaptive:
+        arrays["augment probability"] = np.array([pair.augmenter.probability, pair.augmenter.sign])
     return arrays, {key: value for key, value in log.latest_whole.items() if value is not None}
 
 
