@@ -182,8 +182,6 @@ class Residual(Network):
         mean = mx.sym.Pooling(layer, kernel=(1, 1), global_pool=True, pool_type="avg", name=f"{self._last}_mean")
         flat = mx.sym.Flatten(mean, name=f"{self._last}_flat")
         return mx.sym._internal._mul_scalar(flat, scalar=sides[-1] ** 2, name=f"{self._last}_sum")
-            mx.sym.Flatten(mean, name=f"{self._last}_flat"), scalar=sides[-1] ** 2, name=f"{self._last}_sum"
-        )
 
     def _score(self, features):
         return mx.sym.FullyConnected(features, name=self._last, num_hidden=1, no_bias=not self.size.bias)
