@@ -1,7 +1,7 @@
 """`Unmerged`: residual networks in the layers of their publication, not in those that compute the same faster.
 
-networks/residual_blocks.py merges convolutions with pooling and enlarging, and networks/class_norm.py writes broadcasts
-as products. Each is found by comparing the graph with what these modules build.
+networks/residual_blocks.py merges convolutions with pooling and enlarging; class_norm.py and attention.py there write
+broadcasts as products. Each is found by comparing the graph with what these modules build.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Optional
 from mxgan.export.model import Model
 from mxgan.export.published import shapes_of
 from mxgan.graphs.heads import WithoutHeads
+from mxgan.networks.attention import scaled
 from mxgan.networks.class_norm import class_embedding, class_norm
 from mxgan.networks.residual_blocks import pooled_convolution, upsampled_convolution
 from mxgan.runtime import mx
@@ -31,7 +32,7 @@ class Unmerged(Rewriting):
     def __init__(self, model: Model) -> None:
         super().__init__(model.symbol)
         self._shapes = shapes_of(model)
-        self._rules = {"Convolution": self._pooled, "Reshape": self._by_class, "slice": self._upsampled}
+        self._rules = {"Convolution": self._pooled, "Reshape": self._product, "slice": self._upsampled}
 
     def node(self, number: int, node: dict, inputs: list) -> int:
         rule = self._rules.get(node["op"])
@@ -75,8 +76,20 @@ class Unmerged(Rewriting):
         larger = mx.sym.UpSampling(mx.sym.Variable(_DATA), scale=2, sample_type="nearest", name=f"{name}_larger")
         return merged, _convolution(larger, name, name, outside)
 
+    def _product(self, number: int, name: str):
+        """The same for class_norm and for the scale of self_attention, which end in a Reshape."""
+        return self._by_class(number, name) or self._scaled(number)
+
+    def _scaled(self, number: int):
+        if self._path(number, "Reshape", "dot", "Reshape") is None:
+            return None
+        factor, _ = self.old[self.old[number]["inputs"][0][0]]["inputs"][1][:2]
+        if self.old[factor]["op"] != "Reshape" or self._shape(factor, 0) != (1, 1, 1, 1):
+            return None
+        data, gamma = mx.sym.Variable(_DATA), mx.sym.Variable("gamma")
+        return scaled(data, gamma, self._shape(number)[1:]), mx.sym.broadcast_mul(data, gamma)
+
     def _by_class(self, number: int, name: str):
-        """The same for class_norm, which ends in a Reshape."""
         norm = self._path(number, "Reshape", "elemwise_add", "elemwise_mul", "Reshape")
         zeros = None if norm is None or self.old[norm]["op"] != "BatchNorm" else self.old[norm]["inputs"][2][0]
         cut = None if zeros is None else self._path(zeros, "Reshape", "zeros_like")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mxgan.runtime import mx
 
-__all__ = ["self_attention"]
+__all__ = ["scaled", "self_attention"]
 
 
 def self_attention(data, name: str, channels: int, side: int):
@@ -18,7 +18,7 @@ def self_attention(data, name: str, channels: int, side: int):
     memory for β is N · side⁴ numbers: 4 MB for each image at 32×32, 64 MB at 64×64.
 
     The parameters are `NAME_key_weight` (f), `NAME_query_weight` (g) and `NAME_value_weight` (h), each
-    (channels / 8, channels, 1, 1), `NAME_out_weight` (v) (channels, channels / 8, 1, 1), and `NAME_gamma` (1, 1).
+    (channels / 8, channels, 1, 1), `NAME_out_weight` (v) (channels, channels / 8, 1, 1), and `NAME_gamma` (1, 1, 1, 1).
 
     Source: Zhang et al. 2019, "Self-Attention Generative Adversarial Networks", equations 1 to 3, with k = 8. The
     authors' program differs: there h has channels / 2 filters, and maxima over 2×2 pixels come before the softmax.
@@ -33,10 +33,14 @@ def self_attention(data, name: str, channels: int, side: int):
     shares = mx.sym.softmax(fits, axis=-1, name=f"{name}_shares")
     seen = mx.sym.batch_dot(rows("value"), shares, transpose_b=True, name=f"{name}_seen")  # (N, inner, j)
     out = _convolution(mx.sym.Reshape(seen, shape=(-1, inner, side, side)), f"{name}_out", channels)
-    gamma = mx.sym.Variable(f"{name}_gamma", shape=(1, 1), init=mx.init.Zero())
-    # A matrix product, because the gradient of a broadcast is far slower.
-    scaled = mx.sym.dot(mx.sym.Reshape(out, shape=(-1, 1)), gamma)
-    return mx.sym.elemwise_add(data, mx.sym.Reshape(scaled, shape=(-1, channels, side, side)), name=name)
+    gamma = mx.sym.Variable(f"{name}_gamma", shape=(1, 1, 1, 1), init=mx.init.Zero())
+    return mx.sym.elemwise_add(data, scaled(out, gamma, (channels, side, side)), name=name)
+
+
+def scaled(data, gamma, shape: tuple):
+    """γ (1, 1, 1, 1) times (N, *shape), as a matrix product, because the gradient of a broadcast is far slower."""
+    column, factor = mx.sym.Reshape(data, shape=(-1, 1)), mx.sym.Reshape(gamma, shape=(1, 1))
+    return mx.sym.Reshape(mx.sym.dot(column, factor), shape=(-1, *shape))
 
 
 def _convolution(data, name: str, num_filter: int):

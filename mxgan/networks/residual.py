@@ -180,7 +180,8 @@ class Residual(Network):
         layer = mx.sym.Activation(layer, name=f"{self._last}_act", act_type="relu")
         # A mean times the number of pixels: MXNet's sum over axes is three times slower on a CPU.
         mean = mx.sym.Pooling(layer, kernel=(1, 1), global_pool=True, pool_type="avg", name=f"{self._last}_mean")
-        return mx.sym._internal._mul_scalar(mx.sym.Flatten(mean), scalar=sides[-1] ** 2, name=f"{self._last}_sum")
+        flat = mx.sym.Flatten(mean, name=f"{self._last}_flat")
+        return mx.sym._internal._mul_scalar(flat, scalar=sides[-1] ** 2, name=f"{self._last}_sum")
 
     def _score(self, features):
         return mx.sym.FullyConnected(features, name=self._last, num_hidden=1, no_bias=not self.size.bias)

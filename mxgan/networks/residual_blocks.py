@@ -70,24 +70,26 @@ def upsampled_convolution(data, name: str, in_channels: int, num_filter: int, si
     four = mx.sym.Convolution(
         data,
         weight=_phases(weight, name, in_channels, num_filter),
-        bias=mx.sym.Concat(bias, bias, bias, bias, dim=0),
+        bias=mx.sym.Concat(bias, bias, bias, bias, dim=0, name=f"{name}_biases"),
         kernel=(2, 2),
         pad=(1, 1),
         num_filter=4 * num_filter,
         name=f"{name}_phases",
     )  # (N, odd row and odd column first · num_filter, side + 1, side + 1)
-    apart = mx.sym.Reshape(four, shape=(-1, 2, 2, num_filter, side + 1, side + 1))
-    beside = mx.sym.transpose(apart, axes=(0, 3, 4, 1, 5, 2))
-    image = mx.sym.Reshape(beside, shape=(-1, num_filter, 2 * side + 2, 2 * side + 2))
+    apart = mx.sym.Reshape(four, shape=(-1, 2, 2, num_filter, side + 1, side + 1), name=f"{name}_apart")
+    beside = mx.sym.transpose(apart, axes=(0, 3, 4, 1, 5, 2), name=f"{name}_beside")
+    image = mx.sym.Reshape(beside, shape=(-1, num_filter, 2 * side + 2, 2 * side + 2), name=f"{name}_bordered")
     return mx.sym.slice(image, begin=(None, None, 1, 1), end=(None, None, -1, -1), name=name)
 
 
 def _phases(weight, name: str, in_channels: int, num_filter: int):
     """(O, I, 3, 3) → (4 · O, I, 2, 2): the filters of odd rows and columns, odd and even, even and odd, even ones."""
     sums = _windows(weight, f"{name}_windows", "sum")
-    split = mx.sym.Reshape(sums, shape=(-1, 2, 2, 2, 2))  # (O · I, row's tap, parity, column's tap, parity)
-    first = mx.sym.reverse(mx.sym.transpose(split, axes=(2, 4, 0, 1, 3)), axis=(0, 1))
-    return mx.sym.Reshape(first, shape=(4 * num_filter, in_channels, 2, 2))
+    # (O · I, row's tap, row's parity, column's tap, column's parity)
+    split = mx.sym.Reshape(sums, shape=(-1, 2, 2, 2, 2), name=f"{name}_taps")
+    first = mx.sym.transpose(split, axes=(2, 4, 0, 1, 3), name=f"{name}_parities")
+    odd_first = mx.sym.reverse(first, axis=(0, 1), name=f"{name}_odd_first")
+    return mx.sym.Reshape(odd_first, shape=(4 * num_filter, in_channels, 2, 2), name=f"{name}_filters")
 
 
 def relu(data, name: str):
@@ -112,7 +114,8 @@ def generator_block(data, name: str, in_channels: int, num_filter: int, side: in
     layer = upsampled_convolution(layer, f"{name}_conv1", in_channels, num_filter, side)
     layer = relu(norm(layer, f"{name}_bn2", num_filter, 2 * side), f"{name}_act2")
     layer = convolution(layer, f"{name}_conv2", num_filter)
-    short = mx.sym.UpSampling(convolution(data, f"{name}_short", num_filter, 1), scale=2, sample_type="nearest")
+    short = convolution(data, f"{name}_short", num_filter, 1)
+    short = mx.sym.UpSampling(short, scale=2, sample_type="nearest", name=f"{name}_larger")
     return mx.sym.elemwise_add(layer, short, name=name)
 
 

@@ -14,6 +14,7 @@ from mxgan.networks.attention import self_attention
 from mxgan.networks.residual_blocks import pooled_convolution, upsampled_convolution
 from mxgan.objectives.spectral import spectral_normalize, state_names
 from mxgan.runtime import mx
+from mxgan.training.parallel.shared_batch_norm import with_shared_batch_norm
 from tests.networks.helpers import count, drawn, run
 
 Residual, ResidualProjection = NETWORKS["residual"], NETWORKS["residual-projection"]
@@ -263,3 +264,16 @@ def test_settings_that_no_network_has(settings, words):
     with pytest.raises(ArgumentError) as caught:
         Residual(**settings)
     assert words in str(caught.value)
+
+
+def test_a_norm_by_class_is_the_same_over_the_ranks_of_one():
+    """Data-parallel runs replace each BatchNorm, also one whose scale and shift are no parameters."""
+    network = ResidualProjection(ngf=4, classes=3)
+    symbol, inputs = network.generator(), network.generator_inputs(4)
+    latents = np.random.default_rng(0).standard_normal((4, 128)).astype("f")
+    values = {**drawn(symbol, inputs), "rand": latents, "class_label": np.array([0, 1, 2, 1], "f")}
+    shared = with_shared_batch_norm(symbol, lambda layer: lambda sums: None)
+    (found, mine, _), (expected, theirs, _) = (run(each, values) for each in (shared, symbol))
+    np.testing.assert_allclose(found[0], expected[0], atol=1e-5)
+    for key in ("g2_bn1_gamma", "g4_bn2_beta", "g1_weight"):
+        np.testing.assert_allclose(mine[key], theirs[key], atol=1e-4 * np.abs(theirs[key]).max(), err_msg=key)

@@ -74,7 +74,7 @@ class Attention(nn.Module):
         inner = max(1, channels // 8)
         self.key, self.query, self.value = (nn.Conv2d(channels, inner, 1, bias=False) for _ in range(3))
         self.out = nn.Conv2d(inner, channels, 1, bias=False)
-        self.gamma = nn.Parameter(torch.empty(1, 1))
+        self.gamma = nn.Parameter(torch.empty(1, 1, 1, 1))
 
     def forward(self, x):
         f, g, h = (layer(x).flatten(2) for layer in (self.key, self.query, self.value))
