@@ -26,6 +26,8 @@
     imported_run.py     the folder of a run that is imported
     importing.py    import_model: a run of a network that another program has trained
     evaluate.py     evaluate: metrics of a checkpoint's samples
+    copies.py       the images in its search for copies
+    drawn.py        which weights pictures show, in words
     overview.py     overview: one run as a row of a table; state.py: training, finished, stopped, failed, died
     view.py         run_view: everything that a page shows of a run; scores.py, command.py: parts of it
     comparison.py   compare: settings and scores that differ between runs

@@ -109,7 +109,7 @@ def evaluate(
     given = {"classifier": classifier, "inception": inception, "check": folder.check_data, "progress": progress}
     if held_out is not None and COPIES not in (names or METRICS):
         raise ArgumentError("held_out (--held-out) is for the metric copies, which is not measured. Leave it out.")
-    logger.info("Reading %s", config.dataset if against is None else against)
+    logger.info("Reading %s", f"the data set {config.dataset}" if against is None else against)
     others = {"against": against, "classes": folder.read_config()["data"].get("classes") or ()} if against else {}
     if held_out is not None:  # an error now, and not after a classifier is trained
         held_out_images(config, progress, held_out)

@@ -123,7 +123,7 @@ def _meaning(run: str) -> _Meaning:
     except MXGANError as error:
         return _Meaning(misfit=f"config.json does not fit this version of mxgan: {text(str(error), 500)}")
     try:
-        return _Meaning(config, command=command_of(config))
+        return _Meaning(config, command=in_utf_8(command_of(config)))
     except ArgumentError as error:
         return _Meaning(config, unable=text(str(error), 500))
 

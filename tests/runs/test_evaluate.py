@@ -394,7 +394,7 @@ def test_a_log_tells_every_phase(run):
 def test_a_terminal_has_a_bar_for_every_phase(run):
     with terminal_as("stderr") as seen:
         evaluate(run, metrics=["swd", "copies"], samples=100)
-    for title in ("real images", "samples", "images of train", "images of test", "measuring"):
+    for title in ("real images", "samples", "training images", "images not trained on", "measuring"):
         assert re.search(rf"{title}: 100%\|█+\|", seen()), title
     assert "copies" in seen()
 

@@ -200,7 +200,8 @@ def test_other_data_are_refused_before_a_classifier_is_trained(cache):
         ("fid", "fid needs --inception FILE.onnx: FID is defined for Inception's features only: give an"),
         ("class_agreement", "class_agreement needs a generator that takes classes, .* the network 'dcgan' takes no"),
         ("copies", "copies needs images that the run was not trained on, and the run was trained on all of the data "
-                   "set 'digits'; leave it out, or train on a data set with two splits, with --set split=train"),
+                   r"set 'digits'; leave it out, give such images \(--held-out FOLDER\), or keep a part back from "
+                   "training, with --set held_out=0.1"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_measured_is_refused_in_words(name, message):

@@ -191,7 +191,7 @@ def test_pages_of_other_sites_get_no_data(site, path):
 
 
 def test_weights_that_are_not_named_are_no_other_generator(site):
-    for query in ("", "weights=raw", "checkpoint=8"):
+    for query in ("", "weights=average", "checkpoint=8"):
         assert site.ask("mine", "image", query).status == 200
     assert len(site.studio._generators) == 1
 
