@@ -43,8 +43,8 @@ def classifier_score(probabilities, splits: int = 10) -> ClassifierScore:
 
     The score is high if each sample clearly belongs to one class and all classes are equally frequent. It does not
     measure similarity to the data or variety within a class. It rises with N, because few samples of a split say little
-    of the shares of the classes; so compare equal numbers of samples. Only with the Inception network is it called Inception
-    score.
+    of the shares of the classes; so compare equal numbers of samples. Only with the Inception network is it called
+    Inception score.
 
     Raises ShapeError and ArgumentError for invalid probabilities.
 

@@ -45,6 +45,29 @@ def test_it_is_the_plain_loops(digits, name, edges, blow_up, height, width):
     assert list(found) == ["32", "16"]
 
 
+@pytest.mark.parametrize(
+    "name, side, levels",
+    [
+        ("padded", 64, ["64", "32", "16"]),
+        ("padded", 128, ["128", "64", "32", "16"]),
+        ("padded", 256, ["256", "128", "64", "32"]),
+        ("mirrored", 256, ["256", "128", "64", "32", "16"]),
+    ],
+)
+def test_the_padded_pyramid_has_four_levels_as_mmgenerations(name, side, levels):
+    real, fake = noise(0, 3, size=side), noise(1, 3, size=side)
+    found = sliced_wasserstein(real, fake, patches_per_image=2, directions=2, pyramid=name)
+    assert list(found) == [*levels, "mean"]
+
+
+def test_the_coarsest_level_is_the_rest_and_no_difference():
+    """Of 256 pixels and four levels it is the one of 32: light that is even in each image shows there alone."""
+    even = np.linspace(-0.9, 0.9, 40, dtype=np.float32)[:, None, None, None]
+    real, fake = (np.broadcast_to(rows, (40, 1, 256, 256)) for rows in (even, even**3))
+    found = sliced_wasserstein(real, fake, patches_per_image=2, directions=4, pyramid="padded")
+    assert found["32"] > 10
+
+
 def test_the_pyramid_is_opencvs(digits):
     down, up = swd._steps(32, "mirrored")
     for image in digits[:5, 0]:
