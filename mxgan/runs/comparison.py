@@ -23,8 +23,8 @@ def compare(runs: Sequence[Union[str, Path, Mapping]]) -> dict:
             run has no such setting, and `missing` lists the positions of these runs. "recipe" is the published one.
         scores : [{metric, title, weights, samples, classifier, data, better, unit, summary, values, errors, steps,
             best, apart}], the newest value of each run and its standard error, None where a run has none. Values in one
-            row can be compared; `best` is the position of the best one, None if that is not known. `apart` says in words by what the row
-            is kept apart from others of the same metric; "" for the only one.
+            row can be compared; `best` is the position of the best one, None if that is not known. `apart` says in
+            words by what the row is kept apart from others of the same metric; "" for the only one.
     """
     views = [run if isinstance(run, Mapping) else run_view(run, pictures=False) for run in runs]
     keys = ("name", "path", "recipe", "state", "step")
