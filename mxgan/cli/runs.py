@@ -132,7 +132,7 @@ def _compare(paths: Sequence[Path], as_json: bool) -> None:
         return
     names = run_labels(views)
     settings = [[row["name"], *_values(row)] for row in found["settings"]]
-    scores = [[_measured(row), *map(_number, row["values"])] for row in found["scores"]]
+    scores = [[_measured(row), *map(_number, row["values"], row["errors"])] for row in found["scores"]]
     tables = (
         _rows(["setting", *names], settings, "There are no settings in which the runs differ."),
         _rows(["score", *names], scores, "There are no scores."),
@@ -160,5 +160,5 @@ def _measured(row: dict) -> str:
     return f"{row['metric']} ({told})" if told else row["metric"]
 
 
-def _number(value: Optional[float]) -> str:
-    return "" if value is None else f"{value:.5g}"
+def _number(value: Optional[float], error: Optional[float]) -> str:
+    return "" if value is None else f"{value:.5g}{'' if error is None else f' ± {error:.2g}'}"

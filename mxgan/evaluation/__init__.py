@@ -13,14 +13,18 @@ The files in reading order::
     bundle.py               Bundle, Settings, Score: the arguments and the result of a metric
     metrics.py              METRICS, one row for each metric; measure computes some of them
 
+    resampling.py           standard errors, from influences and from halves of the images
+
     swd.py                  sliced Wasserstein distance of image patches
+    swd_patches.py          the patches of a level; swd_halves.py: the error of the distance
     ms_ssim.py              similarity of samples to each other
     copies.py               nearest training images, copy test, birthday estimate
-    frechet.py              Fréchet distance of two Gaussians
+    frechet.py              Fréchet distance of two Gaussians; frechet_error.py: its error
     kernel_distance.py      squared MMD, unbiased
-    manifold.py             precision, recall, density, coverage
+    manifold.py             precision, recall, density, coverage; manifold_halves.py: their errors
     divergences.py          KL, JS and Wasserstein distance; the optimal discriminator
     classifier_scores.py    classifier score, label histogram, missing classes
+    classifier_rows.py      the rows of METRICS for these, with their errors
 
     lenet.py                LeNet, the judge of grey images
     residual_classifier.py  the judge of coloured images

@@ -1,4 +1,4 @@
-"""Scores from class probabilities: classifier score, label histogram and its divergence, missing classes, agreement."""
+"""Scores from class probabilities: classifier score, label histogram and its divergence, missing classes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from scipy.special import rel_entr
 
 from mxgan.errors import ArgumentError, ShapeError
 from mxgan.evaluation.arrays import check_labels, check_probabilities, distribution, numbers
-from mxgan.evaluation.bundle import Bundle, Score, Settings
 from mxgan.evaluation.divergences import kl_divergence
 from mxgan.runtime.config import is_number, whole_number
 
@@ -19,8 +18,6 @@ __all__ = [
     "classifier_score",
     "label_divergence",
     "label_histogram",
-    "measure_classifier_score",
-    "measure_labels",
     "missing_classes",
 ]
 
@@ -45,8 +42,9 @@ def classifier_score(probabilities, splits: int = 10) -> ClassifierScore:
     splits : number of parts, in the order of the rows; their sizes differ by 1 at most.
 
     The score is high if each sample clearly belongs to one class and all classes are equally frequent. It does not
-    measure similarity to the data or variety within a class. Only with the Inception network is it called Inception
-    score.
+    measure similarity to the data or variety within a class. It rises with N, because few samples of a split say little
+    of the shares of the classes; so compare equal numbers of samples. Only with the Inception network is it called
+    Inception score.
 
     Raises ShapeError and ArgumentError for invalid probabilities.
 
@@ -112,39 +110,6 @@ def missing_classes(histogram, reference=None, threshold: float = 0.1) -> list:
     if not is_number(threshold, lambda share: 0 < share <= 1):
         raise ArgumentError(f"threshold is {threshold!r}; give a share over 0 and at most 1.")
     return np.flatnonzero(histogram < threshold * reference).tolist()
-
-
-def measure_classifier_score(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
-    """The row `classifier_score` of METRICS."""
-    mean, std, error = classifier_score(samples.probabilities, settings.splits)
-    return {"classifier_score": Score(mean, {"std": std, **({} if error is None else {"standard_error": error})})}
-
-
-def measure_labels(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
-    """The rows `label_kl` and `missing_classes` of METRICS.
-
-    The reference histogram is that of the data's labels. Without labels it is that of the classes that the network
-    predicts for the real images; without these predictions it is 1/K for each class.
-    """
-    histogram = label_histogram(samples.probabilities)
-    classes = len(histogram)
-    truth = reference.probabilities if reference.labels is None else reference.labels
-    real = np.full(classes, 1 / classes) if truth is None else label_histogram(truth, classes)
-    missing = missing_classes(histogram, real, settings.missing_share)
-    details = {"histogram": histogram.tolist(), "reference": real.tolist(), "uniform": label_divergence(histogram)}
-    return {
-        "label_kl": Score(label_divergence(histogram, real), details),
-        "missing_classes": Score(float(len(missing)), {"classes": missing, "share": settings.missing_share}),
-    }
-
-
-def measure_agreement(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
-    """The row `class_agreement` of METRICS, with its binomial standard error and the agreement for each class."""
-    right = samples.probabilities.argmax(axis=1) == samples.labels
-    share = float(right.mean())
-    by_class = [float(right[samples.labels == label].mean()) for label in np.unique(samples.labels)]
-    details = {"standard_error": math.sqrt(share * (1 - share) / len(right)), "by_class": by_class}
-    return {"class_agreement": Score(share, details)}
 
 
 def _same_classes(histogram, reference) -> tuple:

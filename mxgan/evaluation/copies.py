@@ -10,6 +10,7 @@ import numpy as np
 from mxgan.errors import ArgumentError
 from mxgan.evaluation.arrays import check_images, draws, same_images, some_rows
 from mxgan.evaluation.bundle import Bundle, Score, Settings
+from mxgan.evaluation.resampling import influence_error
 from mxgan.runtime.config import is_number, whole_number
 
 __all__ = [
@@ -37,10 +38,13 @@ class CopyTest(NamedTuple):
     share : probability that a sample is nearer than a held-out image; a tie counts ½. It is ½ if both have the same
         distribution of distances, 1 for copies.
     p_value : probability of at least this share if both have the same distribution (one-sided).
+    standard_error : of the share, over new samples and held-out images, with the same training images (DeLong et al.
+        1988, "Comparing the areas under two or more correlated receiver operating characteristic curves").
     """
 
     share: float
     p_value: float
+    standard_error: float
 
 
 class BirthdayEstimate(NamedTuple):
@@ -140,11 +144,15 @@ def measure_copies(reference: Bundle, samples: Bundle, settings: Settings) -> di
     held_out = some_rows(reference.held_out, most, seed, "held_out")
     found = copy_test(reference.images, held_out, some_rows(samples.images, most, seed, "copies"))
     counts = {"training_images": len(reference.images), "held_out_images": len(held_out)}
-    return {"copies": Score(found.share, {"p_value": found.p_value, **counts})}
+    details = {"standard_error": found.standard_error, "p_value": found.p_value, **counts}
+    return {"copies": Score(found.share, details)}
 
 
 def measure_birthday(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
-    """The row `birthday` of METRICS."""
+    """The row `birthday` of METRICS. It has no standard error: the estimate is an order of magnitude.
+
+    Duplicates come in groups, and the threshold is itself a small share of the real images; compare with `reference`.
+    """
     count = min(
         whole_number("birthday_images", settings.birthday_images, 2), len(reference.images), len(samples.images)
     )
@@ -187,9 +195,18 @@ def _rank_test(samples: np.ndarray, held_out: np.ndarray) -> CopyTest:
     from scipy.stats import mannwhitneyu  # imported here for the same reason
 
     if np.ptp(np.concatenate([samples, held_out])) == 0:
-        return CopyTest(0.5, 0.5)  # all distances are equal: the test would divide by 0
+        return CopyTest(0.5, 0.5, 0.0)  # all distances are equal: the test would divide by 0
     found = mannwhitneyu(samples, held_out, alternative="less", method="asymptotic", use_continuity=False)
-    return CopyTest(float(1 - found.statistic / (len(samples) * len(held_out))), float(found.pvalue))
+    share = float(1 - found.statistic / (len(samples) * len(held_out)))
+    error = influence_error(_share_below(held_out, samples), _share_below(samples, held_out))
+    return CopyTest(share, float(found.pvalue), error)
+
+
+def _share_below(distances: np.ndarray, limits: np.ndarray) -> np.ndarray:
+    """The share of the distances that are below each limit, (len(limits),); an equal one counts ½."""
+    ordered = np.sort(distances)
+    places = [np.searchsorted(ordered, limits, side=side) for side in ("left", "right")]
+    return sum(places) / (2 * len(distances))
 
 
 def _blocks(rows: np.ndarray):

@@ -232,9 +232,13 @@ def _trained_on(network: dict) -> str:
 
 
 def _best(name: str, score: Score) -> str:
-    """ "min" or "max"; if neither is best, the value of the data, if it is known."""
-    own = score.details.get("reference")
-    return METRICS[name].better or (f"{own:.5g} (data)" if isinstance(own, float) else "")
+    """ "min" or "max", and the value of the data where it is known, with its number of images where that matters."""
+    own, better = score.details.get("real", score.details.get("reference")), METRICS[name].better
+    if not isinstance(own, float):
+        return better or ""
+    count = score.details.get("real_images")
+    told = f"{own:.3g} (data{f', {count:,}' if count else ''})" if better else f"{own:.5g} (data)"
+    return f"{better}, {told}" if better else told
 
 
 def _finite(value):

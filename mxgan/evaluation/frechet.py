@@ -15,6 +15,7 @@ from mxgan.evaluation.resampling import halves
 
 __all__ = ["FeatureStatistics", "frechet_distance", "measure_fid", "measure_frechet"]
 
+SPLITS = 4  # of the real images into halves
 LEAST_HALVED = 4  # real images, so that each half has a covariance
 
 
@@ -122,14 +123,14 @@ def measure_fid(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
 
 
 def _score(real: np.ndarray, fake: np.ndarray, seed: int) -> Score:
-    """The distance, its error, and the distance of two halves of the real images from each other, if there are two."""
+    """The distance, its error, and the mean distance of two halves of the real images from each other."""
     real, fake = same_features(("real", "fake"), real, fake, least=2)
     value = frechet_distance(FeatureStatistics.of(real), FeatureStatistics.of(fake))
     details: dict = {"standard_error": frechet_error(real, fake)}
     if len(real) >= LEAST_HALVED:
-        (half,) = halves(len(real), seed, 1, "frechet")
-        parts = (FeatureStatistics.of(real[half == side]) for side in (0, 1))
-        details.update(real=frechet_distance(*parts), real_images=len(real) // 2)
+        splits = halves(len(real), seed, SPLITS, "frechet")
+        parts = ([FeatureStatistics.of(real[half == side]) for side in (0, 1)] for half in splits)
+        details.update(real=float(np.mean([frechet_distance(*pair) for pair in parts])), real_images=len(real) // 2)
     return Score(value, details)
 
 

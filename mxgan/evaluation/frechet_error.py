@@ -6,7 +6,7 @@ zᵀ(1 − T)z + 2 z·(shift of the means).
 
 Near 0 the distance is quadratic: half of Σ (difference of the covariances)²ₐᵦ / (λₐ + λᵦ) along the common axes, plus
 the squared shift. There it is the squared distance of the means of φ(z) = (z, z zᵀ) in that metric, with three parts:
-|φ(z)|² of each image with itself, which makes the bias of few images; φ(z)·φ(z′) of pairs; and the linear part. The
+|φ(z)|² of each image with itself, which makes the bias of few images; φ(z)·φ(w) of pairs; and the linear part. The
 influence has the first part twice and the second twice, the distance once.
 """
 
@@ -66,7 +66,7 @@ def _influence(rows: np.ndarray, here: tuple, there: tuple) -> np.ndarray:
 
 
 def _near_zero(sides: tuple, moments: list) -> tuple:
-    """([|φ|² (N,) of each side, but for a constant], mean of (φ·φ′)² over pairs) in the metric of the common axes."""
+    """([|φ|² (N,) of each side, but for a constant], mean of (φ(z)·φ(w))² over pairs), along the common axes."""
     counts = [len(side) for side in sides]
     common = sum(count * covariance for count, (_, covariance) in zip(counts, moments)) / sum(counts)
     values, vectors = linalg.eigh(common)

@@ -39,7 +39,7 @@ def kernel_distance(real, fake, *, subsets: int = 100, subset_size: int = 1000, 
         MMD of all features, from its linear and its degenerate part as they are estimated in the subsets, plus that of
         the mean over a limited number of subsets. It is right near a distance of 0 too, where the linear part vanishes.
 
-    For two equal arrays the value is below 0 (by about the mean of k(x, x) − k(x, x′), over m), and means nothing:
+    For two equal arrays the value is below 0 (by about the mean of k(x, x) − k(x, y), over m), and means nothing:
     features that are in both sets count in the term between the sets alone.
 
     Raises ShapeError and ArgumentError for invalid features or numbers out of range.

@@ -18,7 +18,7 @@ from typing import Callable, NamedTuple, Optional
 
 from mxgan.errors import ArgumentError, lookup
 from mxgan.evaluation.bundle import Bundle, Settings
-from mxgan.evaluation.classifier_scores import measure_agreement, measure_classifier_score, measure_labels
+from mxgan.evaluation.classifier_rows import measure_agreement, measure_classifier_score, measure_labels
 from mxgan.evaluation.copies import measure_birthday, measure_copies
 from mxgan.evaluation.frechet import measure_fid, measure_frechet
 from mxgan.evaluation.kernel_distance import measure_kernel
@@ -116,7 +116,8 @@ METRICS = {
         measure_kernel,
         ("features",),
         "min",
-        "squared kernel distance of the features, unbiased: around 0 (below it too) for perfect samples",
+        "squared kernel distance of the features, unbiased: around 0 (below it too) for perfect samples; means nothing "
+        "for a set against itself",
         "Bińkowski et al. 2018",
         least=4,
     ),
@@ -124,7 +125,7 @@ METRICS = {
         measure_manifold,
         ("features",),
         "max",
-        "share of samples that lie on the data's manifold",
+        "share of samples that lie on the data's manifold; best is that of real images, and some blur raises it",
         "Kynkäänniemi et al. 2019, eq. 1 and 2",
         least=_MANIFOLD,
     ),
@@ -140,7 +141,8 @@ METRICS = {
         measure_manifold,
         ("features",),
         "max",
-        "how many real neighbourhoods a sample lies in, over k; near 1 for perfect samples, more in dense places",
+        "how many real neighbourhoods a sample lies in, over k; near 1 for perfect samples, more in dense places; some "
+        "blur raises it",
         "Naeem et al. 2020, section 3",
         least=_MANIFOLD,
     ),
@@ -156,14 +158,15 @@ METRICS = {
         measure_classifier_score,
         ("probabilities",),
         "max",
-        "exp of the mean KL of a sample's classes from all samples' classes: from 1 to the number of classes",
+        "exp of the mean KL of a sample's classes from all samples' classes: from 1 to the number of classes; it rises "
+        "with the number of samples",
         "Salimans et al. 2016, section 4, with another network",
     ),
     "label_kl": Metric(
         measure_labels,
         ("probabilities",),
         "min",
-        "KL of the samples' label histogram from the data's, in nats; 0 is perfect",
+        "KL of the samples' predicted label histogram from that of the data, in nats; 0 is perfect",
         "Kullback & Leibler 1951",
         unit="nats",
     ),
@@ -178,7 +181,8 @@ METRICS = {
         measure_agreement,
         ("probabilities", "labels"),
         "max",
-        "share of a conditional generator's samples that the classifier puts into the class asked for; 1 is perfect",
+        "share of a conditional generator's samples that the classifier puts into the class asked for; best is that "
+        "of real images",
         "as the label accuracy of Odena et al. 2017, section 4.3",
         least=1,
     ),

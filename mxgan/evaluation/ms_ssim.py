@@ -9,6 +9,7 @@ import numpy as np
 from mxgan.errors import ShapeError
 from mxgan.evaluation.arrays import as_bytes_range, check_images, draws, same_images
 from mxgan.evaluation.bundle import Bundle, Score, Settings
+from mxgan.evaluation.resampling import influence_error
 from mxgan.runtime.config import whole_number
 
 __all__ = ["measure_ms_ssim", "ms_ssim", "sample_diversity"]
@@ -59,21 +60,31 @@ def sample_diversity(images, *, pairs: Optional[int] = None, seed: int = 0) -> f
     Source: Odena, Olah & Shlens 2017, "Conditional image synthesis with auxiliary classifier GANs", section 4.2 (for
     each class alone); Karras et al. 2018, section 6.1 (over all images).
     """
+    return float(_of_pairs(images, pairs, seed).mean())
+
+
+def measure_ms_ssim(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
+    """The row `ms_ssim` of METRICS. No image is in two pairs, so that the errors are those of means.
+
+    Details: `reference`, the value of the real images; both standard errors (none for a single pair).
+    """
+    real, made = (_of_pairs(side.images, None, settings.seed) for side in (reference, samples))
+    errors = {
+        name: influence_error(values)
+        for name, values in (("standard_error", made), ("reference_error", real))
+        if len(values) > 1
+    }
+    return {"ms_ssim": Score(float(made.mean()), {"reference": float(real.mean()), **errors})}
+
+
+def _of_pairs(images, pairs: Optional[int], seed: int) -> np.ndarray:
+    """The similarity of each random pair, see `sample_diversity`."""
     images = check_images("images", images, least=2)
     _check_sides(images)
     first, second = _pairs(len(images), pairs, draws("pairs", seed))
     chunk = max(1, CHUNK_PIXELS // images[0].size)
-    total = 0.0
-    for start in range(0, len(first), chunk):
-        rows = slice(start, start + chunk)
-        total += _similarity(images[first[rows]], images[second[rows]]).sum()
-    return float(total / len(first))
-
-
-def measure_ms_ssim(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
-    """The row `ms_ssim` of METRICS."""
-    real = sample_diversity(reference.images, seed=settings.seed)
-    return {"ms_ssim": Score(sample_diversity(samples.images, seed=settings.seed), {"reference": real})}
+    rows = [slice(start, start + chunk) for start in range(0, len(first), chunk)]
+    return np.concatenate([_similarity(images[first[some]], images[second[some]]) for some in rows])
 
 
 def _pairs(count: int, pairs: Optional[int], rng: np.random.Generator) -> tuple:

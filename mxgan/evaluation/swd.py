@@ -11,39 +11,45 @@ Patches are not stored. They are taken again for each block of directions, which
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple, Optional
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from mxgan.errors import ArgumentError, ShapeError, lookup
 from mxgan.evaluation.arrays import draws, same_images, some_rows
 from mxgan.evaluation.bundle import Bundle, Score, Settings
+from mxgan.evaluation.swd_halves import level_spread, mean_details
+from mxgan.evaluation.swd_patches import Patches, resample
 from mxgan.runtime.config import whole_number
 from mxgan.runtime.memory import check_room
 
 __all__ = ["PYRAMIDS", "check_pyramid", "measure_swd", "sliced_wasserstein"]
 
+LEAST_HALVED = 4  # images, for an error: two in each half
 SMALLEST = 16  # side of the coarsest level, in pixels
 BINOMIAL = np.array([1, 4, 6, 4, 1]) / 16
-CHUNK_NUMBERS = 2**21  # number of patch pixels held at a time
 BLOCK_NUMBERS = 52 * 2**21  # number of projections held at a time, for each set: 416 MiB
-LEAST_CONTRAST = 1e-5  # a level with a smaller standard deviation has no contrast; one step of a byte is 8e-3
 
 
 class Pyramid(NamedTuple):
-    """The rules of a pyramid. edges : pixels beyond the image. blow_up : upsampling of one pixel to four."""
+    """The rules of a pyramid.
+
+    edges : pixels beyond the image. blow_up : upsampling of one pixel to four. levels : the largest number of levels;
+    None: down to SMALLEST.
+    """
 
     edges: str
     blow_up: str
+    levels: Optional[int] = None
 
 
 PYRAMIDS = {
     # Karras et al. 2018, like OpenCV's pyrDown and pyrUp inside the image: mirrored edges, zeros between the pixels.
     "mirrored": Pyramid("mirror", "zeros"),
     # MMGeneration, the source of the only published result of a DCGAN on MNIST: zeros (middle grey) beyond the edges,
-    # each pixel repeated four times.
-    "padded": Pyramid("zero", "repeat"),
+    # each pixel repeated four times, and no more than four levels: 256 pixels go down to 32, not to 16.
+    "padded": Pyramid("zero", "repeat", 4),
 }
 
 
@@ -75,7 +81,7 @@ def sliced_wasserstein(
     patches_per_image : number of patches of each image at each level.
     patch_size : side of the patches, odd, at most 15.
     directions : number of unit vectors, uniform on the sphere (published as 4 × 128).
-    pyramid : a key of `PYRAMIDS`. Values of different pyramids are not comparable.
+    pyramid : a key of `PYRAMIDS`. Values of different pyramids are not comparable. "padded" has four levels at most.
 
     Returns
     -------
@@ -87,6 +93,40 @@ def sliced_wasserstein(
     Source: Karras et al. 2018, "Progressive growing of GANs", section 5. One difference: the patches have the same
     positions in both sets, so that the distance of a set to itself is 0.
     """
+    vectors, levels = _levels(real, fake, seed, patches_per_image, patch_size, directions, pyramid)
+    found = {name: 1e3 * _distance(*pair, vectors) for name, pair in levels}
+    return {**found, "mean": float(np.mean(list(found.values())))}
+
+
+def measure_swd(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
+    """The row `swd` of METRICS. If one side has more images, a random part as large as the other side is used.
+
+    Details: the value of each level; the standard error of the mean; `real`, the mean for one half of the real images
+    against the other half, and `real_images`, the number of images in a half. No error and no `real` of 3 images.
+    """
+    count = min(len(reference.images), len(samples.images))
+    real, fake = (some_rows(side.images, count, settings.seed, "swd") for side in (reference, samples))
+    vectors, levels = _levels(real, fake, settings.seed, pyramid=settings.pyramid)
+    found, spreads = {}, []
+    for name, pair in levels:
+        found[name] = 1e3 * _distance(*pair, vectors)
+        if count >= LEAST_HALVED:
+            spreads.append(level_spread(*pair, vectors, settings.seed))
+    more = {**mean_details(spreads, len(vectors)), "real_images": count // 2} if spreads else {}
+    details = {**found, **more, "pyramid": settings.pyramid, "images": count}
+    return {"swd": Score(float(np.mean(list(found.values()))), details)}
+
+
+def _levels(
+    real,
+    fake,
+    seed: int,
+    patches_per_image: int = 128,
+    patch_size: int = 7,
+    directions: int = 512,
+    pyramid: str = "mirrored",
+) -> tuple:
+    """(directions, iterator of (name, (patches of real, of fake)) for each level), once the arguments are checked."""
     real, fake = same_images(("real", "fake"), real, fake, least=2)
     _check_sizes(real, fake, patch_size)
     whole_number("patches_per_image", patches_per_image)
@@ -95,23 +135,18 @@ def sliced_wasserstein(
         max(1, min(len(vectors), BLOCK_NUMBERS // (len(real) * patches_per_image))) * len(real) * patches_per_image
     )
     check_room(f"projections of {len(real):,} images", 2 * real.itemsize * projected, "Give fewer, or leave swd out.")
-    found = {}
-    for size in _sizes(min(real.shape[2:])):
-        sides = real.shape[2:]
-        places = _places(seed, sides, patch_size, (len(real), patches_per_image))
-        steps = [_steps(side, pyramid) for side in sides] if size // 2 >= SMALLEST else None
-        found[str(size)] = 1e3 * _distance(*(_Patches(s, steps, places, patch_size) for s in (real, fake)), vectors)
-        if steps:  # else this is the coarsest level, the rest
-            real, fake = (_resample(images, *(down for down, _ in steps)) for images in (real, fake))
-    return {**found, "mean": float(np.mean(list(found.values())))}
+    sizes = _sizes(min(real.shape[2:]), PYRAMIDS[check_pyramid(pyramid)].levels)
 
+    def each(real: np.ndarray, fake: np.ndarray) -> Iterator[tuple]:
+        for size in sizes:
+            sides = real.shape[2:]
+            places = _places(seed, sides, patch_size, (len(real), patches_per_image))
+            steps = [_steps(side, pyramid) for side in sides] if size != sizes[-1] else None  # else: the rest
+            yield str(size), tuple(Patches(side, steps, places, patch_size) for side in (real, fake))
+            if steps:
+                real, fake = (resample(images, *(down for down, _ in steps)) for images in (real, fake))
 
-def measure_swd(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
-    """The row `swd` of METRICS. If one side has more images, a random part as large as the other side is used."""
-    count = min(len(reference.images), len(samples.images))
-    real, fake = (some_rows(side.images, count, settings.seed, "swd") for side in (reference, samples))
-    found = sliced_wasserstein(real, fake, seed=settings.seed, pyramid=settings.pyramid)
-    return {"swd": Score(found.pop("mean"), {**found, "pyramid": settings.pyramid, "images": count})}
+    return vectors, each(real, fake)
 
 
 def _check_sizes(real: np.ndarray, fake: np.ndarray, patch_size: int) -> None:
@@ -142,9 +177,9 @@ def _places(seed: int, sides: tuple, patch_size: int, shape: tuple) -> tuple:
     return tuple(draws("patches", seed, min(sides)).integers(0, ends, (2, *shape), dtype=np.int16))
 
 
-def _sizes(side: int) -> list:
-    """The shorter sides of the levels: side, side / 2, … down to SMALLEST."""
-    return [side >> halvings for halvings in range(side.bit_length()) if side >> halvings >= SMALLEST]
+def _sizes(side: int, most: Optional[int]) -> list:
+    """The shorter sides of the levels: side, side / 2, … down to SMALLEST, or of the first `most` levels."""
+    return [side >> halvings for halvings in range(side.bit_length()) if side >> halvings >= SMALLEST][:most]
 
 
 def _steps(size: int, name: str) -> tuple:
@@ -162,60 +197,7 @@ def _steps(size: int, name: str) -> tuple:
     return blur[::2].astype(np.float32), spread.astype(np.float32)
 
 
-def _resample(images: np.ndarray, of_rows: np.ndarray, of_columns: np.ndarray) -> np.ndarray:
-    """Each image X as R X Cᵀ."""
-    return of_rows @ images @ of_columns.T
-
-
-class _Patches:
-    """The patches of one set at one level, taken from a few images at a time."""
-
-    def __init__(self, images: np.ndarray, steps: Optional[list], places: tuple, patch_size: int) -> None:
-        self._images, self._steps, self._places, self._patch_size = images, steps, places, patch_size
-        self.count = places[0].size
-        self._mean, self._std = self._statistics()
-
-    def __iter__(self):
-        """All patches in chunks: (slice of their positions, patches (n, C, patch_size²))."""
-        channels, per_image = self._images.shape[1], self._places[0].shape[1]
-        chunk = max(1, CHUNK_NUMBERS // (per_image * channels * self._patch_size**2))
-        for start in range(0, len(self._images), chunk):
-            level = self._images[start : start + chunk]
-            if self._steps:
-                down, up = zip(*self._steps)
-                level = level - _resample(_resample(level, *down), *up)
-            windows = sliding_window_view(level, (self._patch_size, self._patch_size), axis=(2, 3))
-            rows, columns = (each[start : start + chunk] for each in self._places)
-            patches = windows[np.arange(len(level))[:, None], :, rows, columns]  # (images, per_image, C, 7, 7)
-            patches = patches.reshape(len(level) * per_image, channels, -1)
-            yield slice(start * per_image, start * per_image + len(patches)), patches
-
-    def _statistics(self) -> tuple:
-        """Mean and standard deviation (C,) over all pixels of all patches."""
-        total = squares = 0.0
-        for _, patches in self:
-            total = total + patches.sum(axis=(0, 2), dtype=np.float64)
-            squares = squares + np.einsum("ncp,ncp->c", patches, patches, dtype=np.float64)
-        pixels = self.count * self._patch_size**2
-        mean = total / pixels
-        return mean, np.sqrt(np.maximum(squares / pixels - mean**2, 0))
-
-    def project(self, vectors: np.ndarray) -> np.ndarray:
-        """The projections of the normalised patches on each vector, sorted: (len(vectors), count), float32."""
-        by_channel = vectors.reshape(len(vectors), len(self._mean), -1)
-        flat = self._std < LEAST_CONTRAST
-        scale = np.where(flat, 0, 1 / np.where(flat, 1, self._std))
-        scaled = (by_channel * scale[:, None]).astype(np.float32)
-        shift = (scaled.sum(axis=2) @ self._mean).astype(np.float32)[:, None]
-        scaled = scaled.reshape(len(vectors), -1)
-        projected = np.empty((len(vectors), self.count), dtype=np.float32)
-        for columns, patches in self:
-            projected[:, columns] = scaled @ patches.reshape(len(patches), -1).T - shift
-        projected.sort(axis=1)
-        return projected
-
-
-def _distance(real: _Patches, fake: _Patches, vectors: np.ndarray) -> float:
+def _distance(real: Patches, fake: Patches, vectors: np.ndarray) -> float:
     """The mean of the Wasserstein distances along all vectors."""
     block = max(1, BLOCK_NUMBERS // real.count)
     total = 0.0

@@ -21,10 +21,10 @@ def compare(runs: Sequence[Union[str, Path, Mapping]]) -> dict:
         runs : [{name, path, recipe, state, step}], in the given order.
         settings : [{name, values, missing}], the settings that are not the same in all runs; a value is None where a
             run has no such setting, and `missing` lists the positions of these runs. "recipe" is the published one.
-        scores : [{metric, title, weights, samples, classifier, data, better, unit, summary, values, steps, best,
-            apart}], the newest value of each run, None where a run has none. Values in one row can be compared;
-            `best` is the position of the best one, None if that is not known. `apart` says in words by what the row
-            is kept apart from others of the same metric; "" for the only one.
+        scores : [{metric, title, weights, samples, classifier, data, better, unit, summary, values, errors, steps,
+            best, apart}], the newest value of each run and its standard error, None where a run has none. Values in one
+            row can be compared; `best` is the position of the best one, None if that is not known. `apart` says in
+            words by what the row is kept apart from others of the same metric; "" for the only one.
     """
     views = [run if isinstance(run, Mapping) else run_view(run, pictures=False) for run in runs]
     keys = ("name", "path", "recipe", "state", "step")
@@ -87,6 +87,7 @@ def _row(found: Mapping, count: int) -> dict:
     return {
         **{key: some[key] for key in (*_ALIKE, "title", "better", "unit", "summary")},
         "values": values,
+        "errors": [found[index]["error"] if index in found else None for index in range(count)],
         "steps": [found[index]["step"] if index in found else None for index in range(count)],
         "best": choose(known, key=values.__getitem__) if choose and len(known) > 1 else None,
     }

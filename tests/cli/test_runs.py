@@ -16,7 +16,7 @@ from mxgan.cli import main
 from mxgan.cli.tables import Table, human_duration, human_size
 from mxgan.runs.events import process_identity
 from mxgan.runs.overview import overview
-from tests.made_run import made_run, row
+from tests.made_run import made_evaluation, made_run, row
 from tests.support import tiny_config
 from tests.tiny_run import ROOT, environment
 
@@ -104,10 +104,20 @@ def test_what_differs_between_two_runs(folder):
     ]  # fmt: skip
     found = json.loads(run_mxgan("runs", folder, "--diff", "older", "later", "--json").stdout)
     assert [each["name"] for each in found["settings"]] == ["seed"]
+    assert [each["errors"] for each in found["scores"]] == [[None, None]]
     same = run_mxgan("runs", folder, "--diff", "later", "later").stdout
     assert same.startswith("There are no settings in which the runs differ.\n")
     missing = run_mxgan("runs", folder, "--diff", "later", "nothing")
     assert (missing.exit_code, "nothing is not a folder" in missing.stderr) == (1, True)
+
+
+def test_scores_that_differ_have_their_errors(folder):
+    for name, value in (("older", 12.5), ("later", 13.5)):
+        if name == "later":
+            made_run(folder / name)
+        made_evaluation(folder / name, "000100.json", value)
+    found = run_mxgan("runs", folder, "--diff", "older", "later").stdout
+    assert found.splitlines()[-1].split() == ["frechet", "(10000", "samples)", "12.5", "±", "0.25", "13.5", "±", "0.25"]
 
 
 @pytest.mark.long

@@ -136,7 +136,12 @@ def test_class_agreement_is_the_share_of_samples_of_the_class_asked_for():
     ]
     assert score.value == 6 / 8
     assert score.details["by_class"] == [2 / 3, 2 / 3, 1.0]
-    assert score.details["standard_error"] == pytest.approx(math.sqrt(0.75 * 0.25 / 8))
+    within = [3 * 2 / 3 * 1 / 3, 3 * 2 / 3 * 1 / 3, 0]  # as many samples are asked of each class again
+    assert score.details["standard_error"] == pytest.approx(math.sqrt(sum(within)) / 8)
+    assert "real" not in score.details
+    real = Bundle(probabilities=np.eye(3)[[0, 1, 1, 2]], labels=np.array([0, 1, 2, 2]))
+    details = evaluated(["class_agreement"], real, Bundle(probabilities=probabilities, labels=asked), Settings())
+    assert details["class_agreement"].details["real"] == 0.75
     with pytest.raises(
         ArgumentError, match="class_agreement needs labels of the samples, and there are none; they are"
     ):
@@ -177,14 +182,14 @@ def test_the_table_has_a_line_for_each_metric():
         kernel=Score(0.25, {"standard_error": 0.0125}),
         ms_ssim=Score(0.125, {"reference": 0.25}),
         swd=Score(5.5),
-        class_agreement=Score(1.0),
+        class_agreement=Score(1.0, {"real": 0.875, "real_images": 1500}),
     )
     assert made.table().splitlines() == [
         "metric           value  ± error  best",
         "kernel           0.25   0.0125   min",
         "ms_ssim          0.125           0.25 (data)",
         "swd ×10³         5.5             min",
-        "class_agreement  1               max",
+        "class_agreement  1               max, 0.875 (data, 1,500)",
     ]
     assert made.describe() == (
         "step 7 (raw weights), 1,000 samples against 50 images of mnist, split train; classifier abababababab, seed 3\n"

@@ -119,8 +119,38 @@ def test_labels_are_compared_with_the_datas(sides):
     assert own.details["reference"] == [0.1] * 10
     assert own.value == own.details["uniform"]
     told = replace(reference, labels=samples.probabilities.argmax(axis=1))
-    assert measure(["label_kl"], told, samples)["label_kl"].value == 0
+    assert measure(["label_kl"], replace(told, probabilities=None), samples)["label_kl"].value == 0
     assert measure(["label_kl"], reference, samples)["label_kl"].details["reference"] != own.details["reference"]
+
+
+def test_labels_that_are_predicted_are_compared_with_predictions(sides):
+    """A set has 0 from itself, though the network puts all real images into a wrong class; the labels are a detail."""
+    reference = replace(sides[0], labels=(sides[0].probabilities.argmax(axis=1) + 1) % 10)
+    itself = measure(["label_kl", "missing_classes"], reference, reference)
+    details = itself["label_kl"].details
+    assert itself["label_kl"].value == 0
+    assert details["labels"] == np.roll(details["reference"], 1).tolist()
+    assert details["histogram"] == details["reference"]
+    assert itself["missing_classes"].details["real"] == itself["missing_classes"].value > 0  # the network is at fault
+
+
+NO_ERROR = {"birthday"}  # an order of magnitude
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_row_has_its_error(name, measured):
+    for found in measured:
+        error = found[name].details.get("standard_error")
+        assert (error is None) == (name in NO_ERROR or not math.isfinite(found[name].value))
+        assert error is None or (isinstance(error, float) and math.isfinite(error) and error >= 0)
+
+
+def test_rows_with_few_images_have_no_halves(sides):
+    """Six images are enough for the scores; three of a half have no fifth neighbour."""
+    few = tuple(Bundle(images=each.images[:6], features=each.features[:6]) for each in sides[:2])
+    found = measure(["precision", "coverage", "swd", "frechet"], *few, FAST)
+    assert found["precision"].details == found["coverage"].details == {}
+    assert found["swd"].details["real_images"] == found["frechet"].details["real_images"] == 3
 
 
 def test_sides_of_unequal_size(sides, digits):

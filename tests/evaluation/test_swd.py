@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from mxgan.errors import ArgumentError, ShapeError
-from mxgan.evaluation import swd
+from mxgan.evaluation import swd, swd_patches
 from mxgan.evaluation.arrays import draws
 from mxgan.evaluation.features import resized
 from mxgan.evaluation.swd import PYRAMIDS, sliced_wasserstein
@@ -45,6 +45,21 @@ def test_it_is_the_plain_loops(digits, name, edges, blow_up, height, width):
     assert list(found) == ["32", "16"]
 
 
+@pytest.mark.parametrize(
+    "name, side, levels",
+    [
+        ("padded", 64, ["64", "32", "16"]),
+        ("padded", 128, ["128", "64", "32", "16"]),
+        ("padded", 256, ["256", "128", "64", "32"]),
+        ("mirrored", 256, ["256", "128", "64", "32", "16"]),
+    ],
+)
+def test_the_padded_pyramid_has_four_levels_as_mmgenerations(name, side, levels):
+    real, fake = noise(0, 3, size=side), noise(1, 3, size=side)
+    found = sliced_wasserstein(real, fake, patches_per_image=2, directions=2, pyramid=name)
+    assert list(found) == [*levels, "mean"]
+
+
 def test_the_pyramid_is_opencvs(digits):
     down, up = swd._steps(32, "mirrored")
     for image in digits[:5, 0]:
@@ -58,7 +73,7 @@ def test_the_pyramid_is_opencvs(digits):
 def test_levels_add_up_to_the_image(digits, name):
     """A level that is blown up and added to the next finer one gives the image back, and even light is no detail."""
     down, up = swd._steps(32, name)
-    level = digits - swd._resample(swd._resample(digits, down, down), up, up)
+    level = digits - swd_patches.resample(swd_patches.resample(digits, down, down), up, up)
     np.testing.assert_allclose(level + up @ (down @ digits @ down.T) @ up.T, digits, atol=1e-6)
     even = up @ (down @ np.ones((32, 32)) @ down.T) @ up.T
     np.testing.assert_allclose(even[6:-6, 6:-6], 1, atol=1e-6)
@@ -125,7 +140,7 @@ def test_the_seed_decides_the_draws(digits):
 def test_blocks_and_chunks_change_nothing(digits, monkeypatch):
     a, b = digits[:50], noise(3, 50)
     whole = sliced_wasserstein(a, b, directions=20)
-    monkeypatch.setattr(swd, "CHUNK_NUMBERS", 7 * 128 * 49)
+    monkeypatch.setattr(swd_patches, "CHUNK_NUMBERS", 7 * 128 * 49)
     monkeypatch.setattr(swd, "BLOCK_NUMBERS", 3 * 50 * 128)
     assert sliced_wasserstein(a, b, directions=20) == pytest.approx(whole, rel=1e-5)
 
