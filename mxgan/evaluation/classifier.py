@@ -139,12 +139,12 @@ def _scaled(network: FeatureNetwork, data) -> tuple:
 def _accuracy_of(network: FeatureNetwork, data: ImageArrayIter) -> float:
     """The share of test images whose class is found; of a rotation judge: of images in each turn whose turn is."""
     if network.network.knows_classes:
-        return accuracy(lambda images: network.class_shares(images.asnumpy()), data)
+        return accuracy(lambda images: network.trained_shares(images.asnumpy()), data)
     data.seek(0)
     right = 0
     for batch in data:
         images, turns = in_all_turns(batch.data[0].asnumpy()[: data.batch_size - batch.pad])
-        right += int((network.class_shares(images).argmax(axis=1) == turns).sum())
+        right += int((network.trained_shares(images).argmax(axis=1) == turns).sum())
     return right / (4 * data.num_images)
 
 

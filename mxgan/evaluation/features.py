@@ -153,14 +153,20 @@ class FeatureNetwork:
         features, shares = self._outputs(images)
         return Seen(features, shares if self.network.knows_classes else None)
 
-    def class_shares(self, images: np.ndarray) -> np.ndarray:
+    def trained_shares(self, images: np.ndarray) -> np.ndarray:
         """The probabilities (N, K) of what the network was trained to tell: classes, or turns of an image."""
         return self._outputs(images)[1]
 
     def _outputs(self, images: np.ndarray) -> tuple:
+        rows = self._as_input(images)
+        found = self._of_rows(rows)
+        if not self.network.mirrors:
+            return found
+        return tuple((first + second) / 2 for first, second in zip(found, self._of_rows(rows[..., ::-1])))
+
+    def _of_rows(self, inputs: np.ndarray) -> tuple:
         parts = [
-            [output.asnumpy()[:count] for output in self._forward(rows)]
-            for rows, count in full_batches(self._as_input(images), BATCH)
+            [output.asnumpy()[:count] for output in self._forward(rows)] for rows, count in full_batches(inputs, BATCH)
         ]
         return tuple(map(np.concatenate, zip(*parts)))
 

@@ -38,6 +38,7 @@ class LeNet:
 
     title: ClassVar[str] = "LeNet"
     knows_classes: ClassVar[bool] = True
+    mirrors: ClassVar[bool] = False
 
     classes: int = 10
     image_size: int = 32

@@ -28,6 +28,7 @@ class RotationNetwork(ResidualClassifier):
     name: ClassVar[str] = "rotation"
     title: ClassVar[str] = "rotation judge"
     knows_classes: ClassVar[bool] = False
+    mirrors: ClassVar[bool] = False
 
     classes: int = TURNS
 

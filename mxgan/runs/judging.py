@@ -23,8 +23,8 @@ CLASSIFIED = {"features", "probabilities"}
 
 # The held-out accuracy under which a metric misleads, by the trials in docs/judges.md. An absent class gets on average
 # the share 1 - accuracy of its own share from errors, so it is not found from 10 % of errors on
-# (Settings.missing_share); at 5 % a class that attracts twice as many is found too. Under 80 % some class of real images
-# is mostly called another.
+# (Settings.missing_share); at 5 % a class that attracts twice as many is found too. Under 80 % most real images of some
+# class are called another.
 LEAST_ACCURACY = MappingProxyType({"missing_classes": 0.95, "class_agreement": 0.8})
 
 

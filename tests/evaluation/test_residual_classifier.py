@@ -43,14 +43,23 @@ def test_the_parameters_are_those_of_the_text():
 
 
 def test_the_classes_come_from_the_features():
-    network = with_weights()
-    seen = network.features_and_probabilities(images())
+    network, given = with_weights(), images()
+    seen = network.features_and_probabilities((given + given[..., ::-1]) / 2)  # images that are their own mirror image
     assert (seen.features.shape, seen.probabilities.shape) == ((5, 8), (5, 3))
     assert seen.features.min() >= 0
     arguments = {name: value.asnumpy() for name, value in network.parameters[0].items()}
     logits = seen.features @ arguments["classes_weight"].T + arguments["classes_bias"]
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(seen.probabilities, shares, rtol=1e-4)
+
+
+def test_an_image_and_its_mirror_image_are_the_same_to_a_judge():
+    network, given = with_weights(), images()
+    seen, mirrored = (network.features_and_probabilities(each) for each in (given, given[..., ::-1]))
+    for first, second in zip(seen, mirrored):
+        np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-6)
+    turner = with_weights(RotationNetwork(image_size=16, stem=4, widths=(4, 8)))
+    assert not np.allclose(*(turner.features_and_probabilities(each).features for each in (given, given[..., ::-1])))
 
 
 def test_scaled_features_change_no_probability():
@@ -88,7 +97,7 @@ def test_a_rotation_judge_knows_no_classes():
     seen = network.features_and_probabilities(images())
     assert seen.probabilities is None
     assert (network.classes, network.class_names) == (0, [])
-    assert network.class_shares(images()).shape == (5, 4)
+    assert network.trained_shares(images()).shape == (5, 4)
 
 
 def test_turns_are_quarters_against_the_clock():
