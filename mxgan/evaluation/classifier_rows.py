@@ -6,15 +6,14 @@ import math
 from typing import Optional
 
 import numpy as np
+from scipy.special import ndtr
 
 from mxgan.evaluation.arrays import check_probabilities
 from mxgan.evaluation.bundle import Bundle, Score, Settings
 from mxgan.evaluation.classifier_scores import classifier_score, label_divergence, label_histogram, missing_classes
-from mxgan.evaluation.resampling import curved_error, halves, halves_error
+from mxgan.evaluation.resampling import curved_error
 
 __all__ = ["measure_agreement", "measure_classifier_score", "measure_labels"]
-
-MISSING_REPEATS = 20  # pairs of halves of the samples
 
 
 def measure_classifier_score(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
@@ -109,24 +108,25 @@ def _divergence_details(histogram: np.ndarray, real: np.ndarray, counts: list) -
 
 
 def _missing(probabilities, truth: np.ndarray, predicted: Optional[np.ndarray], settings: Settings) -> Score:
-    """The score of missing_classes. Its error is that of the numbers in halves of the samples."""
-
-    def missing_in(histogram: np.ndarray) -> list:
-        return missing_classes(histogram, truth, settings.missing_share)
-
-    labels = np.argmax(probabilities, axis=1)
-    missing = missing_in(label_histogram(labels, len(truth)))
-    details: dict = {"classes": missing, "share": settings.missing_share}
-    if len(labels) > 1:
-        sides = halves(len(labels), settings.seed, MISSING_REPEATS, "missing classes")
-        counts = [
-            np.array([len(missing_in(label_histogram(labels[side == half], len(truth)))) for side in sides])
-            for half in (0, 1)
-        ]
-        details["standard_error"] = halves_error(*counts)
+    """The score of missing_classes, with its standard error and the number for the real images."""
+    histogram, share = label_histogram(probabilities), settings.missing_share
+    missing = missing_classes(histogram, truth, share)
+    details: dict = {"classes": missing, "share": share}
+    details["standard_error"] = _missing_error(histogram, truth * share, len(probabilities))
     if predicted is not None:
-        details["real"] = float(len(missing_in(predicted)))
+        details["real"] = float(len(missing_classes(predicted, truth, share)))
     return Score(float(len(missing)), details)
+
+
+def _missing_error(histogram: np.ndarray, least: np.ndarray, count: int) -> float:
+    """√(Σ p (1 − p)), where p is the chance that a class has a share below `least` in as many new samples.
+
+    A new share differs from the old one by √2 standard errors of a share: a chance that is not 0 or 1 near `least`.
+    """
+    known = histogram[least > 0]
+    smooth = (known * count + 0.5) / (count + 1)  # no class has exactly no chance
+    chance = ndtr((least[least > 0] - known) / np.sqrt(2 * smooth * (1 - smooth) / count))
+    return round(math.sqrt(np.sum(chance * (1 - chance))), 4)  # 1e-20 is 0
 
 
 def measure_agreement(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
