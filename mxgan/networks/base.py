@@ -32,6 +32,7 @@ class Network:
     classes : the number of classes of the data, 0 if the network needs none.
     conditional : whether the generator takes the class to draw, as a second input `class_label` (N,).
     classifies : whether the discriminator outputs class logits after its score.
+    normalises_every_weight : the argument `every_weight` of objectives/spectral.py, if the recipe normalises weights.
     width_settings : the fields that make the network wider, for error messages.
     assumed : the fields that change samples but that no parameter name or shape shows; recognition assumes them.
     """
@@ -41,6 +42,7 @@ class Network:
     classes = 0
     conditional = False
     classifies = False
+    normalises_every_weight = False
     width_settings = ()
     assumed = ()
 

@@ -93,6 +93,7 @@ class Residual(Network):
     recognised_by = "g1_weight, g2_conv1_weight, g2_short_weight, …"
     width_settings = ("ngf", "ndf")
     assumed = ("eps",)
+    normalises_every_weight = True
 
     ngf: Optional[int] = None
     ndf: Optional[int] = None

@@ -16,29 +16,33 @@ from mxgan.runtime import mx
 
 __all__ = ["spectral_normalize", "state_names", "with_states"]
 
-_NORMALISED = ("Convolution", "Embedding", "FullyConnected")
-# What makes a weight of a Variable in networks/: Flatten, which keeps the singular values, in `blocks.to_vector`; and
-# Pooling in `residual_blocks.pooled_convolution`: there the published layer has the 3×3 weight, which is normalised.
-_VIEWS = ("Flatten", "Pooling")
+# Layers whose weights are normalised, and what may make such a weight of a Variable: Flatten, which keeps the singular
+# values, in `blocks.to_vector`. Earlier versions had these alone, and their runs are resumed with the same states.
+_LAYERS, _VIEWS = ("Convolution", "FullyConnected"), ("Flatten",)
+# Beside them with `every_weight`: Embedding; and Pooling in `residual_blocks.pooled_convolution`: there the published
+# layer has the 3×3 weight, which is normalised.
+_ALL_LAYERS, _ALL_VIEWS = (*_LAYERS, "Embedding"), (*_VIEWS, "Pooling")
 _EPSILON = 1e-24  # under the root, so that ‖x‖ is at least 1e-12 as in torch.nn.functional.normalize
 _STATE, _NEXT = "_u", "_u_next"
 
 
-def spectral_normalize(score, inputs: Mapping[str, tuple]):
-    """`score` with the weight W of each Convolution, FullyConnected and Embedding layer replaced by W / σ(W).
+def spectral_normalize(score, inputs: Mapping[str, tuple], every_weight: bool = False):
+    """`score` with the weight W of each Convolution and FullyConnected layer replaced by W / σ(W).
 
     Parameters
     ----------
     score : any discriminator symbol, with one or several outputs, with or without its head.
     inputs : {input: shape}, batch included; labels may be omitted.
+    every_weight : whether the weights of Embedding layers and of `residual_blocks.pooled_convolution` are normalised
+        too, as the residual networks need it.
 
     Returns
     -------
     A symbol with the same outputs, layers and parameters, and one more Variable for each normalised weight:
     `NAME_weight` (O, …) has `NAME_u` (1, O), which every initializer draws from Normal(0, 1). Hold these Variables
     fixed (`fixed_param_names`); `state_names` lists them. A second call changes nothing, and a weight that layers
-    share is normalised once. A weight in the form of `blocks.to_vector` or `residual_blocks.pooled_convolution` is
-    normalised as the Variable that it is made of. Two kinds of weights are not normalised: other weights that are not
+    share is normalised once. A weight in the form of `blocks.to_vector`, and with `every_weight` of
+    `pooled_convolution`, is normalised as the Variable that it is made of. Two kinds of weights are not normalised: other weights that are not
     Variables themselves, and weights of a Deconvolution (MXNet 1.9.1 crashes if its weight is computed).
 
     Raises
@@ -54,23 +58,23 @@ def spectral_normalize(score, inputs: Mapping[str, tuple]):
     >>> critic = spectral_normalize(DCGAN().discriminator(), {"data": (64, 3, 64, 64)})
     """
     shapes, attributes = infer(score, inputs)[0], score.attr_dict()
-    replaced = {
-        name: _normalised(name, shapes[name], attributes.get(name, {})) for name in _weights(nodes_of(score, None))
-    }
+    names = _weights(nodes_of(score, None), every_weight)
+    replaced = {name: _normalised(name, shapes[name], attributes.get(name, {})) for name in names}
     return score(**replaced) if replaced else score
 
 
-def _weights(nodes: list) -> list:
+def _weights(nodes: list, every_weight: bool) -> list:
     """The names of the weights to normalise, each once, in the order of the layers."""
-    found = [_variable(nodes, n.inputs[1][0]) for n in nodes if n.operator in _NORMALISED]
+    layers, views = (_ALL_LAYERS, _ALL_VIEWS) if every_weight else (_LAYERS, _VIEWS)
+    found = [_variable(nodes, n.inputs[1][0], views) for n in nodes if n.operator in layers]
     held = {nodes[n.inputs[1][0]].name for n in nodes if n.operator == "Deconvolution"}
     return list(dict.fromkeys(w.name for w in found if w.operator == "null" and w.name not in held))
 
 
-def _variable(nodes: list, number: int):
-    """The node, or the input of a node of _VIEWS."""
+def _variable(nodes: list, number: int, views: tuple):
+    """The node, or the input of a node whose operator is among `views`."""
     node = nodes[number]
-    return nodes[node.inputs[0][0]] if node.operator in _VIEWS else node
+    return nodes[node.inputs[0][0]] if node.operator in views else node
 
 
 def _normalised(name: str, shape: tuple, attributes: Mapping):

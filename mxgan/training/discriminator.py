@@ -15,4 +15,5 @@ def discriminator_output(recipe: Recipe):
     if not recipe.spectral_norm:
         return output
     labels = {"class_label": (1,)} if "class_label" in output.list_arguments() else {}
-    return spectral_normalize(output, {"data": (1, *network.image_shape), **labels})
+    inputs = {"data": (1, *network.image_shape), **labels}
+    return spectral_normalize(output, inputs, network.normalises_every_weight)

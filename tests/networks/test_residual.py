@@ -204,16 +204,16 @@ def test_a_merged_convolution_is_the_two_that_it_stands_for(name):
 
 @pytest.mark.parametrize("network", [Residual(ndf=4, attention=16), ResidualProjection(ndf=4, classes=3)])
 def test_every_weight_of_the_discriminator_is_normalised(network):
-    symbol = spectral_normalize(network.discriminator(), network.images(2))
+    symbol = spectral_normalize(network.discriminator(), network.images(2), every_weight=True)
     weights = {name for name in symbol.list_arguments() if name.endswith("_weight")}
     assert {name.replace("_weight", "_u") for name in weights} == set(state_names(symbol))
     assert len(weights) == (15 if network.attention else 12)
-    assert spectral_normalize(symbol, network.images(2)).tojson() == symbol.tojson()
+    assert spectral_normalize(symbol, network.images(2), every_weight=True).tojson() == symbol.tojson()
 
 
 def test_scaling_every_weight_changes_no_score():
     network = ResidualProjection(ndf=4, classes=3)
-    symbol = spectral_normalize(network.discriminator(), network.images(2))
+    symbol = spectral_normalize(network.discriminator(), network.images(2), every_weight=True)
     values = drawn(symbol, network.images(2))
     values.update(data=np.tanh(np.random.default_rng(0).standard_normal((2, 3, 32, 32))), class_label=np.ones(2))
     (before,), _, _ = run(symbol, values)

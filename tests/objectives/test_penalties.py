@@ -74,7 +74,7 @@ def discriminating_critic():
 
 def residual(network):
     """SNGAN's discriminator, normalised as it is trained."""
-    return spectral_normalize(network.discriminator(), network.images(N))
+    return spectral_normalize(network.discriminator(), network.images(N), every_weight=True)
 
 
 PHOTOGRAPHS = {"data": (N, 3, 32, 32)}

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 
 import mxgan
+from mxgan.networks import ResidualProjection, Symbols
+from mxgan.networks.residual_blocks import pooled_convolution
 from mxgan.objectives.heads import get_objective
 from mxgan.objectives.spectral import spectral_normalize, state_names, with_states
 from mxgan.objectives.tangent.walk import linearize
 from mxgan.runtime import mx
+from mxgan.training.discriminator import discriminator_output
 
 SHAPES = {"data": (2, 3, 16, 16)}
 STATES = ["d1_u", "d2_u", "d3_u"]
@@ -170,6 +173,25 @@ def test_transposed_convolutions_and_weights_that_are_computed_are_left_alone():
     layer = mx.sym.Convolution(data, shared, name="d1", kernel=(3, 3), num_filter=4, no_bias=True)
     layer = mx.sym.Deconvolution(layer, shared, name="d2", kernel=(3, 3), num_filter=3)
     assert state_names(spectral_normalize(layer, SHAPES)) == {}
+
+
+def test_a_network_from_symbols_keeps_the_states_that_its_runs_have():
+    """Embeddings and pooled weights are normalised in the residual networks alone: an older run of another D goes on."""
+    rows = mx.sym.Embedding(mx.sym.var("class_label"), name="demb", input_dim=3, output_dim=4)
+    pooled = pooled_convolution(data, "d1", 3, 4)
+    layer = mx.sym.FullyConnected(mx.sym.Flatten(pooled), name="d2", num_hidden=4)
+    score = mx.sym.sum(layer * rows, axis=1, keepdims=True)
+    symbols = Symbols(dcgan_generator().tojson(), score.tojson(), image_size=16, latent=(100, 1, 1), classes=0)
+    found = discriminator_output(mxgan.Recipe("", "", network=symbols, spectral_norm=True))
+    assert list(state_names(found)) == ["d2_u"]
+    every = spectral_normalize(score, symbols.images(2), every_weight=True)
+    assert set(state_names(every)) == {"d1_u", "d2_u", "demb_u"}
+    residual = discriminator_output(mxgan.Recipe("", "", network=ResidualProjection(ndf=4), spectral_norm=True))
+    assert {"d1_conv2_u", "d5_class_u"} <= set(state_names(residual))
+
+
+def dcgan_generator():
+    return mxgan.DCGAN(ngf=4, image_size=16).generator()
 
 
 def test_the_tangent_holds_the_vectors_and_shares_the_normalised_weight():
