@@ -174,6 +174,8 @@ RECIPES = {
         augment=("colour", "translation", "cutout"),
         mirror=True,
         ema=0.999,
+        # In steps, because an epoch of 100 photographs has only two.
+        run_defaults={"steps": 5000, "sample_every": 500},
     ),
     "cgan": Recipe(
         summary="G and D take the class as an input: G draws the digit that is asked for",

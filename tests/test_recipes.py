@@ -123,6 +123,7 @@ def test_the_published_numbers():
     few = recipes["few"]
     assert (few.augment, few.mirror, few.ema) == (("colour", "translation", "cutout"), True, 0.999)
     assert few.augment_target is None
+    assert few.run_defaults["steps"] == 5000
     assert recipes["ssgan"].labelled_per_class * recipes["ssgan"].network.classes == 100
 
 

@@ -42,8 +42,9 @@ def spectral_normalize(score, inputs: Mapping[str, tuple], every_weight: bool = 
     `NAME_weight` (O, …) has `NAME_u` (1, O), which every initializer draws from Normal(0, 1). Hold these Variables
     fixed (`fixed_param_names`); `state_names` lists them. A second call changes nothing, and a weight that layers
     share is normalised once. A weight in the form of `blocks.to_vector`, and with `every_weight` of
-    `pooled_convolution`, is normalised as the Variable that it is made of. Two kinds of weights are not normalised: other weights that are not
-    Variables themselves, and weights of a Deconvolution (MXNet 1.9.1 crashes if its weight is computed).
+    `pooled_convolution`, is normalised as the Variable that it is made of. Two kinds of weights are not normalised:
+    other weights that are not Variables themselves, and weights of a Deconvolution (MXNet 1.9.1 crashes if its weight
+    is computed).
 
     Raises
     ------

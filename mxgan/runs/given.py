@@ -16,6 +16,7 @@ from mxgan.training.recipe import Recipe
 __all__ = ["SEVERAL", "changes_of_several", "default_config", "with_end", "with_full_paths"]
 
 EPOCHS = 100  # of a run whose end nobody gives
+_ENDS = ("steps", "epochs")  # a run has one of both
 _HALVES = ("generator", "discriminator")
 
 # A name that sets several settings at once → their paths.
@@ -26,13 +27,21 @@ SEVERAL = {
 
 
 def default_config(recipe: Recipe, defaults: Mapping[str, Any]) -> RunConfig:
-    """The configuration of a run of which only the recipe is given; `defaults` are those of an example program."""
-    return RunConfig(**{"epochs": EPOCHS, **recipe.run_defaults, **defaults, "recipe": recipe})
+    """The configuration of a run of which only the recipe is given; `defaults` are those of an example program.
+
+    The run ends where the program says, else where the recipe says, in steps or in epochs; else after EPOCHS.
+    """
+    values: dict = {"epochs": EPOCHS}
+    for more in (recipe.run_defaults, defaults):
+        if any(name in more for name in _ENDS):
+            values = {name: value for name, value in values.items() if name not in _ENDS}
+        values.update(more)
+    return RunConfig(**{**values, "recipe": recipe})
 
 
 def with_end(config: RunConfig, given: Mapping[str, Any]) -> RunConfig:
     """`config` with the end that is given as `steps` or `epochs`, which replaces both; without one, as it is."""
-    ends = {name: given[name] for name in ("steps", "epochs") if given.get(name) is not None}
+    ends = {name: given[name] for name in _ENDS if given.get(name) is not None}
     return replace(config, **{"steps": None, "epochs": None, **ends}) if ends else config
 
 

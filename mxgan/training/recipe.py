@@ -60,8 +60,8 @@ class Recipe:
     pictures : rows of PICTURES, drawn every `sample_every` steps.
     run_name : name of the run folder, with `{recipe.…}` and `{dataset}` filled in; None: the data set's name and the
         time.
-    run_defaults : settings of the run (epochs, limit, log_every, sample_every, show_every), as published if the source
-        gives them; flags override them, --set cannot change them.
+    run_defaults : settings of the run (steps or epochs, limit, log_every, sample_every, show_every), as published if
+        the source gives them; flags override them, --set cannot change them.
     """
 
     summary: str

@@ -176,7 +176,7 @@ def test_transposed_convolutions_and_weights_that_are_computed_are_left_alone():
 
 
 def test_a_network_from_symbols_keeps_the_states_that_its_runs_have():
-    """Embeddings and pooled weights are normalised in the residual networks alone: an older run of another D goes on."""
+    """Embeddings and pooled weights are normalised in residual networks alone: an older run of another D goes on."""
     rows = mx.sym.Embedding(mx.sym.var("class_label"), name="demb", input_dim=3, output_dim=4)
     pooled = pooled_convolution(data, "d1", 3, 4)
     layer = mx.sym.FullyConnected(mx.sym.Flatten(pooled), name="d2", num_hidden=4)

@@ -14,6 +14,7 @@ from mxgan.cli import main
 from mxgan.errors import ArgumentError
 from mxgan.runs.command import command_of
 from mxgan.runs.config import RunConfig
+from mxgan.runs.given import default_config
 from mxgan.runtime.config import override, to_dict
 from tests.support import tiny_config
 
@@ -46,7 +47,7 @@ def check(config: RunConfig) -> str:
 @pytest.mark.parametrize("name", mxgan.RECIPES)
 def test_every_recipe_as_it_is_and_with_everything_changed(name):
     recipe = mxgan.RECIPES[name]
-    usual = RunConfig(**{"epochs": 100, **recipe.run_defaults, "recipe": recipe})
+    usual = default_config(recipe, {})
     assert check(usual) == f"mxgan train --recipe {name}"
     check(override(replace(usual, epochs=None, steps=77), EVERYTHING))
 
