@@ -3,7 +3,7 @@
 python examples/sngan_projection.py --data-dir cifar10_train.zip
 mxgan sample runs/… --class ship
 
-The widths are those of examples/sngan_cifar.py.
+The widths are those of examples/sngan.py.
 """
 
 from mxgan.cli import example

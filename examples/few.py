@@ -1,7 +1,7 @@
 """A training with few photographs: D judges changed images, so that it does not learn the photographs by heart.
 
-python examples/few_photographs.py --data-dir FOLDER
-python examples/few_photographs.py --data-dir FOLDER --augment none      # shows the effect of the changes
+python examples/few.py --data-dir FOLDER
+python examples/few.py --data-dir FOLDER --augment none      # shows the effect of the changes
 """
 
 from mxgan.cli import example

@@ -1,7 +1,7 @@
 """SNGAN: residual networks, hinge loss and spectral normalisation, on photographs in folders.
 
-python examples/sngan_cifar.py --data-dir cifar10_train.zip
-python examples/sngan_cifar.py --data-dir photographs --set image_size=64    # 48, 64 and 128 as published, too
+python examples/sngan.py --data-dir cifar10_train.zip
+python examples/sngan.py --data-dir photographs --set image_size=64    # 48, 64 and 128 as published, too
 
 The widths here are about what two cores can train; --ngf 256 --ndf 128 --set schedule.discriminator_updates=5 are the
 published ones.
