@@ -61,10 +61,19 @@ def _parts(config, data) -> tuple:
             f"held_out is {config.held_out:g}, which is {kept} of the {data.num_images} images of {data.name}; give a "
             "share that leaves images both for training and to be kept back."
         )
-    order = rng_for("held out", config.seed, 0).permutation(data.num_images)
+    order = _each_class_at_end(rng_for("held out", config.seed, 0).permutation(data.num_images), data)
     note = {"held_out": config.held_out, "seed": config.seed}
     rows = np.sort(order[kept:]), np.sort(order[:kept])
     return data.part(rows[0], note), data.part(rows[1], {**note, "kept_back": True})
+
+
+def _each_class_at_end(order: np.ndarray, data) -> np.ndarray:
+    """`order` with the last image of each class moved to the end, so that the first ones take no class away."""
+    if data.num_classes is None:
+        return order
+    _, last = np.unique(data.labels[order][::-1], return_index=True)
+    moved = len(order) - 1 - last
+    return np.concatenate([np.delete(order, moved), order[np.sort(moved)]])
 
 
 def held_out_images(config, progress: Optional[bool] = None, folder=None, **settings):
@@ -215,11 +224,14 @@ def _check_every_class(config, data, wanted: int) -> None:
     missing = np.flatnonzero(data.class_counts == 0)
     if len(missing):
         names = [f"{label} ({data.class_names[label]!r})" if data.class_names else str(label) for label in missing]
-        limit = f" with limit {config.limit}" if config.limit else ""
+        given = {"limit": config.limit, "held_out": config.held_out}
+        told = " and ".join(f"{name} {value}" for name, value in given.items() if value)
+        place = repr(config.dataset) + (f" with {told}" if told else "")
+        remedy = "a smaller held_out, " if config.held_out else ""
         raise ArgumentError(
             f"the network {config.recipe.network.name!r} is for {wanted} classes, and the data set "
-            f"{config.dataset!r}{limit} has no image of the classes {', '.join(names)}; give a larger limit, or images "
-            "of every class."
+            f"{place} has no image of the classes {', '.join(names)}; give {remedy}a larger limit, or images of every "
+            "class."
         )
 
 

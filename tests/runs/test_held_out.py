@@ -72,6 +72,18 @@ def test_both_parts_are_all_images_and_no_image_is_in_both(kind, photographs, tm
     assert trained.fingerprint == {**own, "part": {"images": trained.num_images, "held_out": 0.1, "seed": 0}}
 
 
+def test_the_part_takes_no_class_away_from_training():
+    """With a limit of 60, a plain draw of 9 out of 10 leaves no image of some classes."""
+    config = replace(small("cgan", steps=1), limit=60, held_out=0.8)
+    sources = open_sources(config)
+    assert (sources.images.class_counts > 0).all()
+    assert (sources.images.num_images, held_out_images(config).num_images) == (12, 48)
+    with pytest.raises(ArgumentError) as caught:
+        open_sources(replace(config, held_out=0.9))
+    assert "'digits' with limit 60 and held_out 0.9 has no image of the classes" in str(caught.value)
+    assert "; give a smaller held_out, a larger limit, or images of every class." in str(caught.value)
+
+
 def test_the_labels_go_with_the_images():
     whole = open_images(tiny_config(steps=1))
     labels = {
