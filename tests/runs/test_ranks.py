@@ -13,7 +13,7 @@ import pytest
 
 from mxgan.runs.config import recorded_config
 from mxgan.training.run_folder import RunFolder
-from tests.ranks import mpirun, run_ranks
+from tests.ranks import mpirun, run_ranks, said_by
 from tests.support import gone_within
 from tests.tiny_run import PATIENCE, checkpoint_faults, contents, differences, environment, history, tiny_flags
 
@@ -69,6 +69,45 @@ def test_adaptive_augmentations_are_the_same_on_all_ranks_and_resumed(tmp_path):
     assert again.returncode == 0, again.stderr
     found, expected = contents(folder), contents(tmp_path / "whole")
     assert [name for name in differences(found, expected) if not name.endswith("000007.png")] == []
+
+
+ADAPTED = """
+    import hashlib, json, sys
+    from dataclasses import replace
+    import mxgan
+    from tests.support import params_of
+    from tests.test_recipes import small
+
+    folder, begins, steps = sys.argv[1], sys.argv[2] == "begin", int(sys.argv[3])
+    config = small("few", steps=steps)
+    config = replace(config, recipe=replace(config.recipe, augment_target=0.5))
+    if begins:
+        session = mxgan.start(config, folder, "none", progress=False)
+    else:
+        session = mxgan.resume(folder, steps=steps, display="none", progress=False)
+    session.run()
+    pair = session.trainer.pair
+    values = b"".join(value.tobytes() for _, value in sorted(params_of(pair).items()))
+    found = [pair.ranks.rank, pair.augmenter.probability, pair.augmenter.sign, hashlib.sha256(values).hexdigest()]
+    print(json.dumps(found))
+"""
+
+
+def adapted(folder, how: str, steps: int) -> list:
+    """[rank, probability, sign, hash of all parameters] of each of two ranks at the end of a training."""
+    return [json.loads(line) for line in said_by(run_ranks(2, ADAPTED, folder, how, steps)) if line.startswith("[")]
+
+
+@pytest.mark.long
+def test_each_rank_adapts_its_augmentations_and_goes_on_with_them(tmp_path):
+    """Stopped between two changes of the probability. The comparison of parameters does not see a rank without
+    adaptation, because the ranks' gradients are summed."""
+    whole = adapted(tmp_path / "whole", "begin", 14)
+    adapted(tmp_path / "halves", "begin", 6)
+    assert adapted(tmp_path / "halves", "resume", 14) == whole
+    assert [rank for rank, *_ in whole] == [0, 1]
+    assert whole[0][1:] == whole[1][1:]
+    assert 0 < whole[0][1] < 1
 
 
 def test_another_number_of_ranks_goes_on_and_says_that_the_bits_differ(whole, tmp_path):
