@@ -11,6 +11,7 @@
     optimizers.py       OptimizerConfig; the optimiser's state as arrays and numbers
     precision.py        passes in bfloat16
     inputs.py           devices, inputs, batches and labels, checked
+    pair_symbols.py     PairSymbols: the symbols of a pair, checked, with their inputs
     bound_pair.py       BoundPair: the Modules and their parameters
     averaging.py        GeneratorAverage: the moving average of the generator's weights
     step.py             train_step: one step, as the schedule orders it

@@ -20,14 +20,10 @@ from typing import Callable, Optional
 
 from mxgan.errors import ArgumentError
 from mxgan.graphs.coupling import coupled_layers, drawing_layers
-from mxgan.graphs.idle_biases import with_idle_biases
-from mxgan.graphs.losses import check_losses, check_predictions
-from mxgan.graphs.shapes import check_pair, check_parameters, parameter_shapes
-from mxgan.objectives.augment.augmenter import Augmenter
-from mxgan.objectives.spectral import state_names, with_states
+from mxgan.graphs.shapes import check_parameters, parameter_shapes
 from mxgan.runtime import mx
-from mxgan.runtime.computable import check_computable
-from mxgan.training.inputs import check_array, check_conditions, device_list, generator_inputs, taken_inputs
+from mxgan.training.inputs import check_array, device_list
+from mxgan.training.pair_symbols import PairSymbols
 from mxgan.training.parallel.ranks import Ranks
 from mxgan.training.parallel.shared_batch_norm import totals_over, with_shared_batch_norm
 from mxgan.training.precision import LowPrecisionPasses, check_precision, in_bfloat16
@@ -61,42 +57,32 @@ class BoundPair:
         check_precision(precision, self.contexts)
         self.latent_shape = None if latent_shape is None else tuple(latent_shape)
         self.image_shape = tuple(image_shape)
-        self.conditions = check_conditions(conditions, generator, discriminator, generator_head)
-        self._inputs = self._inputs_of(generator, discriminator, generator_head)
-        check_pair(generator, discriminator, self._inputs["generator"], self._inputs["discriminator"])
         on_cpu = all(context.device_type != "gpu" for context in self.contexts)
-        networks = {"generator": generator, "discriminator": discriminator, "generator's head": generator_head}
-        for owner, symbol in networks.items():
-            check_losses(owner, symbol, first=1 if symbol is generator else 0)
-            if on_cpu:
-                check_computable(owner, symbol)
-        self._head, self._idle = with_idle_biases(with_states(generator_head), self._inputs["head"])
-        held = [name for name in generator_head.list_arguments() if name not in self._inputs["head"]]
-        _check_shared(held, discriminator)
-        check_predictions(discriminator, generator_head, self._inputs["discriminator"], self._inputs["head"])
-        self.augmenter = Augmenter(augment, self.image_shape)
-        self._take_augmentations(discriminator, generator_head)
-        self._states = state_names(discriminator)
-        self._symbols = {"generator": generator, "discriminator": with_states(discriminator)}
+        shapes = (self.latent_shape, self.image_shape, self.batch_size)
+        symbols = PairSymbols(generator, discriminator, generator_head, *shapes, conditions, augment, on_cpu)
+        self.conditions, self.augmenter, self._inputs = symbols.conditions, symbols.augmenter, symbols.inputs
+        self._states, self._idle, self._symbols = symbols.states, symbols.idle, symbols.saved
         self._symbol_json: dict = {}
         self._shared, self._idle_zeros = False, []
-        self.generator = self._module(generator, "generator")
-        self.discriminator = self._module(self._symbols["discriminator"], "discriminator", list(self._states))
+        trained = {network: symbols.judging(network) for network in self._inputs}
+        self._make_modules(trained, symbols.held)
+        self._bind(self.generator, "generator")
+        self._bind(self.discriminator, "discriminator")
+
+    def _make_modules(self, trained: Mapping, held: list) -> None:
+        """Modules, not bound, of the symbols {network: symbol}; in bfloat16 also the symbols of other executors."""
+        self.generator = self._module(trained["generator"], "generator")
+        self.discriminator = self._module(trained["discriminator"], "discriminator", list(self._states))
         self.coupled_layers = self.drawing_layers = ()
-        if ranks.size > 1:
+        if self.ranks.size > 1:
             bound = (self.generator.symbol, self.discriminator.symbol)
             self.coupled_layers = tuple(name for symbol in bound for name in coupled_layers(symbol))
             self.drawing_layers = tuple(name for symbol in bound for name in drawing_layers(symbol))
         # A half's Module runs its passes; in bfloat16, executors that are bound when the parameters exist.
         self.generator_passes, self.discriminator_passes = self.generator, self.discriminator
-        self.critic_for_inputs = self._module(self._head, "head", held, self._idle)
-        networks = {**self._symbols, "head": self._head} if precision != "float32" else {}
-        self._low = {
-            name: in_bfloat16(self._over_ranks(self._augmented(symbol, name), name))
-            for name, symbol in networks.items()
-        }
-        self._bind(self.generator, "generator")
-        self._bind(self.discriminator, "discriminator")
+        self.critic_for_inputs = self._module(trained["head"], "head", held, self._idle)
+        networks = trained if self.precision != "float32" else {}
+        self._low = {name: in_bfloat16(self._over_ranks(symbol, name)) for name, symbol in networks.items()}
 
     def _check_devices(self) -> None:
         if self.ranks.size > 1 and len(self.contexts) > 1:
@@ -108,36 +94,11 @@ class BoundPair:
                 f"batch_size {self.batch_size} is less than one image for each of {len(self.contexts)} devices."
             )
 
-    def _inputs_of(self, generator, discriminator, generator_head) -> dict:
-        """{network: {input: shape}}, batch included; MXNet takes the first input as data and the others as labels."""
-        batch = (self.batch_size,)
-        known = {"data": batch + self.image_shape, "label": batch, "class_label": batch}
-        known.update({name: batch + shape for name, shape in self.conditions.items()})
-        return {
-            "generator": generator_inputs(generator, self.latent_shape, self.conditions, self.batch_size),
-            "discriminator": taken_inputs(discriminator, known, needed=("data", "label")),
-            "head": taken_inputs(generator_head, known),
-        }
-
-    def _take_augmentations(self, *networks) -> None:
-        """Give D's networks the numbers of the augmentations as further inputs."""
-        taken = {name for symbol in networks for name in symbol.list_arguments()}
-        for name, shape in self.augmenter.inputs.items():
-            if name in taken:
-                raise ArgumentError(f"a network has an input {name!r}, which is one of the augmentations; rename it.")
-            for network in ("discriminator", "head"):
-                self._inputs[network][name] = (self.batch_size, *shape)
-
     def _module(self, symbol, network: str, fixed: Optional[list] = None, idle: Sequence = ()):
         data, *labels = [*self._inputs[network], *idle]
-        symbol = self._augmented(symbol, network)
         if self.precision == "float32":
             symbol = self._over_ranks(symbol, network)
         return mx.mod.Module(symbol, (data,), labels or None, context=self.contexts, fixed_param_names=fixed or None)
-
-    def _augmented(self, symbol, network: str):
-        """The symbol that runs the passes: D's judges images that are changed at random; the saved one does not."""
-        return symbol if network == "generator" else self.augmenter.before(symbol)
 
     def _over_ranks(self, symbol, network: str):
         """The symbol that runs the passes: with the statistics of the whole batch, if the ranks share them."""
@@ -280,16 +241,6 @@ class BoundPair:
                 made[output].copyto(executor.arg_dict[argument])
         if self._states:
             self.discriminator._params_dirty = True
-
-
-def _check_shared(held: list, discriminator) -> None:
-    """Raise ArgumentError if the generator's head has a parameter that the discriminator does not train."""
-    own = [name for name in held if name not in discriminator.list_arguments()]
-    if own:
-        raise ArgumentError(
-            f"generator_head has {', '.join(own[:4])}, which the discriminator does not have; it takes the "
-            "discriminator's parameters, and conditions=… are its other inputs."
-        )
 
 
 def _executors(module) -> list:

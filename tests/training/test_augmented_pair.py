@@ -168,10 +168,16 @@ def test_bfloat16_passes_take_the_changes():
     np.testing.assert_allclose(results[1], results[0], rtol=0, atol=0.02)
 
 
-def test_an_input_of_the_same_name_is_refused():
-    data, label = mx.sym.Variable("data"), mx.sym.Variable("label")
-    score = mx.sym.FullyConnected(mx.sym.concat(mx.sym.Flatten(data), mx.sym.Variable("augment")), num_hidden=1)
-    image = mx.sym.Reshape(mx.sym.FullyConnected(mx.sym.Variable("rand"), num_hidden=16), shape=(-1, 1, 4, 4))
+@pytest.mark.parametrize("half", ["generator", "discriminator"])
+def test_an_input_of_the_same_name_is_refused(half):
+    taken, label = mx.sym.Variable("augment"), mx.sym.Variable("label")
+    data, latent = mx.sym.Flatten(mx.sym.Variable("data")), mx.sym.Variable("rand")
+    if half == "generator":
+        latent = mx.sym.concat(latent, taken)
+    else:
+        data = mx.sym.concat(data, taken)
+    score = mx.sym.FullyConnected(data, num_hidden=1)
+    image = mx.sym.Reshape(mx.sym.FullyConnected(latent, num_hidden=16), shape=(-1, 1, 4, 4))
     with pytest.raises(ArgumentError, match="an input 'augment', which is one of the augmentations; rename it"):
         mxgan.AdversarialPair(
             image, mx.sym.LogisticRegressionOutput(score, label), latent_shape=(3,), image_shape=(1, 4, 4),
