@@ -52,6 +52,8 @@ KEEP_VALUES = {
     "make_loss", "reshape", "squeeze", "stop_gradient", "swapaxes", "transpose",
 }  # fmt: skip
 KINDS = ("trained", "fixed", "auxiliary")
+# Operators whose further inputs, after the first one, are weights.
+_WEIGHTED = {"Convolution", "Deconvolution", "Embedding", "FullyConnected", *_BATCH_NORMS}
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class LayerRow:
 
     `trained`, `fixed` and `auxiliary` are numbers of scalar values: parameters that the optimiser changes, gammas
     that `fix_gamma` holds at 1, and states (BatchNorm's moving mean and variance). A parameter that several layers
-    share counts only in the first of these layers.
+    share counts only in the first of these layers. One from which operators compute a layer's weight counts in that
+    layer, with its own size; these operators have no rows.
     """
 
     name: str
@@ -126,7 +129,7 @@ def times(shape: Shape) -> str:
 
 @dataclass
 class Node:
-    """A node of the graph in MXNet's JSON, with its output shapes; `row` is None for a parameter."""
+    """A node of the graph in MXNet's JSON, with its output shapes; `row` is None for a parameter or computed weight."""
 
     name: str
     operator: str
@@ -143,6 +146,7 @@ def stated_numbers(text: str) -> tuple:
 
 def nodes_of(symbol: mx.sym.Symbol, shapes: Optional[Mapping]) -> list:
     """All nodes of the graph in the order of computation; if `shapes` is None, `output_shapes` stay empty."""
+    graph = json.loads(symbol.tojson())
     nodes = [
         Node(
             entry["name"],
@@ -150,12 +154,12 @@ def nodes_of(symbol: mx.sym.Symbol, shapes: Optional[Mapping]) -> list:
             entry.get("attrs", {}),
             [tuple(source[:2]) for source in entry["inputs"]],
         )
-        for entry in json.loads(symbol.tojson())["nodes"]
+        for entry in graph["nodes"]
     ]
     if shapes is not None:
         _add_shapes(nodes, symbol, shapes)
     inputs = _first_inputs(nodes) if shapes is None else set(shapes)
-    _add_rows(nodes, inputs, set(symbol.list_auxiliary_states()))
+    _add_rows(nodes, inputs, set(symbol.list_auxiliary_states()), {number for number, *_ in graph["heads"]})
     return nodes
 
 
@@ -170,23 +174,47 @@ def _add_shapes(nodes: list, symbol: mx.sym.Symbol, shapes: Mapping) -> None:
         nodes[number].output_shapes += (shape,)
 
 
-def _add_rows(nodes: list, inputs: set, auxiliary: set) -> None:
+def _add_rows(nodes: list, inputs: set, auxiliary: set, outputs: set) -> None:
     labelled = [node for node in nodes if node.operator in _LABELLED and len(node.inputs) > 1]
     labels = {node.inputs[1][0] for node in labelled}
-    counted = set()
+    given = {i for i, node in enumerate(nodes) if node.operator == "null" and (node.name in inputs or i in labels)}
+    counted = set(given)
+    computed = dict.fromkeys(_computed_weights(nodes, given, outputs), 0)  # {place: size of its parameters}
     for index, node in enumerate(nodes):
         if node.operator == "null":
-            if node.name in inputs or index in labels:
+            if index in given:
                 node.row = LayerRow(node.name, "input", node.output_shapes)
-                counted.add(index)
             continue
         counts = dict.fromkeys(KINDS, 0)
         for position, (source, _) in enumerate(node.inputs):
-            if nodes[source].operator == "null" and source not in counted:
+            if source in computed:
+                counts["trained"] += computed[source]
+                computed[source] = 0
+            elif nodes[source].operator == "null" and source not in counted:
                 counted.add(source)
                 kind = "auxiliary" if nodes[source].name in auxiliary else _trained_or_fixed(node, position)
                 counts[kind] += _size(nodes[source])
-        node.row = LayerRow(node.name, node.operator, node.output_shapes, **counts)
+        if index in computed:
+            computed[index] = sum(counts.values())
+        else:
+            node.row = LayerRow(node.name, node.operator, node.output_shapes, **counts)
+
+
+def _computed_weights(nodes: list, inputs: set, outputs: set) -> set:
+    """The operators that compute the weights of layers from parameters, and nothing else; all as places in `nodes`."""
+    fixed, users = set(), [[] for _ in nodes]  # of each node: (its user, the place among the user's inputs)
+    for index, node in enumerate(nodes):
+        if index not in inputs and all(source in fixed for source, _ in node.inputs):
+            fixed.add(index)
+        for position, (source, _) in enumerate(node.inputs):
+            users[source].append((index, position))
+    found: set = set()
+    for index in reversed(range(len(nodes))):
+        if nodes[index].operator == "null" or index not in fixed - outputs or not users[index]:
+            continue
+        if all(user in found or (place and nodes[user].operator in _WEIGHTED) for user, place in users[index]):
+            found.add(index)
+    return found
 
 
 def _size(parameter: Node) -> int:

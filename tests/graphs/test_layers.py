@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from mxgan.errors import ArgumentError, ShapeError
 from mxgan.graphs.layers import LayerRow, layers, summary
+from mxgan.networks.residual_blocks import pooled_convolution, upsampled_convolution
 from mxgan.runtime import mx
 
 LATENTS = {"rand": (2, 5, 1, 1)}
@@ -84,6 +87,24 @@ def test_a_parameter_behind_another_operator_is_counted():
     scaled = mx.sym.Variable("w", shape=(4, 3)) * 2.0
     net = mx.sym.FullyConnected(mx.sym.Variable("data"), scaled, name="fc", num_hidden=4, no_bias=True)
     assert totals(layers(net, {"data": (2, 3)})) == (12, 0, 0)
+
+
+@pytest.mark.parametrize("merged", [pooled_convolution, partial(upsampled_convolution, side=6)])
+def test_a_computed_weight_counts_in_its_layer_with_its_own_size(merged):
+    rows = layers(merged(mx.sym.Variable("data"), "d1", 4, 5), {"data": (2, 4, 6, 6)})
+    assert [(row.operator, row.trained) for row in rows if row.trained] == [("Convolution", 5 * 4 * 3 * 3 + 5)]
+    assert {row.output_shape[0] for row in rows} == {2}  # no row of a weight
+
+
+def test_a_weight_that_is_also_an_output_or_data_keeps_its_row():
+    doubled = mx.sym.Variable("w", shape=(4, 3)) * 2.0
+    net = mx.sym.FullyConnected(mx.sym.Variable("data"), doubled, name="fc", num_hidden=4, no_bias=True)
+    of_output = layers(mx.sym.Group([net, doubled]), {"data": (2, 3)})
+    assert [row.trained for row in of_output] == [0, 12, 0]
+    start = mx.sym.tanh(mx.sym.Variable("start", shape=(1, 3)), name="t")  # a learned constant as data
+    net = mx.sym.FullyConnected(start, name="fc", num_hidden=2, no_bias=True)
+    rows = layers(mx.sym.broadcast_add(net, mx.sym.Variable("data")), {"data": (2, 2)})
+    assert [(row.name, row.trained) for row in rows if row.trained] == [("t", 3), ("fc", 6)]
 
 
 def test_an_operator_with_several_outputs_has_all_their_shapes():
