@@ -346,6 +346,11 @@ def test_batch_norm_is_refused_with_the_reason_and_the_remedy():
         (mx.sym.Deconvolution(x, kernel=(2, 2), num_filter=2), IMAGE, "Use UpSampling and Convolution instead"),
         (mx.sym.softmin(x, name="s"), MATRIX, "'s' is softmin, which has no rule for its tangent; known: Activation, "),
         (mx.sym.softmax(x, temperature=2.0), MATRIX, "is softmax with temperature=2.0, which has no tangent"),
+        *(
+            (mx.sym.softmax(x, axis=axis, name="s"), MATRIX, "'s' is softmax along axis 0, the batch, which mixes the")
+            for axis in (0, -2)
+        ),
+        (mx.sym.LayerNorm(x, axis=0, name="l"), MATRIX, "'l' is LayerNorm along axis 0, the batch, .* Take another ax"),
         (mx.sym.Pooling(x, kernel=(2, 2), name="p"), IMAGE, "'p' is Pooling with pool_type=max, .*; known: avg, sum"),
         (mx.sym.LeakyReLU(x, act_type="gelu"), MATRIX, "act_type=gelu, which has no tangent; known: leaky, elu"),
         (mx.sym.UpSampling(x, x, scale=2, sample_type="nearest"), IMAGE, "sample_type=nearest of 2 inputs"),

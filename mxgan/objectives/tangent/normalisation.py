@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 
-from mxgan.objectives.tangent.point import Point, check_parameters
+from mxgan.errors import ArgumentError
+from mxgan.objectives.tangent.point import MIXES_SAMPLES, Point, check_parameters
 from mxgan.runtime import mx
 
 __all__ = ["NORMALISATIONS"]
@@ -56,8 +57,7 @@ def standardised(x, tangent, length: int, eps: float) -> tuple:
 def layer_norm(point: Point):
     """LayerNorm along one axis, with one gamma for each position in a row."""
     check_parameters(point)
-    shape, axis = point.shapes[0], point.get("axis", -1)
-    length, axis = shape[axis], -1 if axis == len(shape) - 1 else axis
+    length, axis = _length_and_axis(point)
     x, tangent = (rows_of(value, axis, length) for value in (point.inputs[0], point.tangents[0]))
     across, scale = standardised(x, tangent, length, point.get("eps", 1e-5))
     # (R, 1) by (1, K): a matrix product, so that its gradients are matrix products too
@@ -95,11 +95,21 @@ def softmax(point: Point):
     for setting in ("temperature", "use_length"):
         if point.get(setting, None) not in (None, False, 1):
             raise point.refusal(setting, point.get(setting, None), ("none",))
-    shape, axis = point.shapes[0], point.get("axis", -1)
-    length, axis = shape[axis], -1 if axis in (-1, len(shape) - 1) else axis
+    length, axis = _length_and_axis(point)
     y, tangent = (rows_of(value, axis, length) for value in (point.outputs[0], point.tangents[0]))
     rows = Rows(y, length)
     return back(y * (tangent - rows.spread(rows.sum(y * tangent))), point, axis)
+
+
+def _length_and_axis(point: Point) -> tuple:
+    """(length, axis) of a normalisation along one axis, -1 for the last; ArgumentError if it is the batch."""
+    shape, axis = point.shapes[0], point.get("axis", -1)
+    if axis in (0, -len(shape)):
+        raise ArgumentError(
+            f"the layer {point.node.name!r} is {point.node.operator} along axis 0, the batch, which {MIXES_SAMPLES}. "
+            "Take another axis, or use no penalty."
+        )
+    return shape[axis], -1 if axis in (-1, len(shape) - 1) else axis
 
 
 def rows_of(value, axis: int, length: int):

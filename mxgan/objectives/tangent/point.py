@@ -10,7 +10,11 @@ from typing import Any, Optional
 from mxgan.errors import ArgumentError
 from mxgan.runtime import mx
 
-__all__ = ["Point", "check_parameters"]
+__all__ = ["MIXES_SAMPLES", "Point", "check_parameters"]
+
+MIXES_SAMPLES = (  # why there is no tangent
+    "mixes the samples of a batch, so that a gradient for each sample does not exist (Gulrajani et al. 2017, section 4)"
+)
 
 
 @dataclass(frozen=True)

@@ -8,20 +8,17 @@ from typing import Any, NamedTuple
 
 from mxgan.errors import ArgumentError
 from mxgan.graphs.layers import nodes_of
-from mxgan.objectives.tangent.point import Point
+from mxgan.objectives.tangent.point import MIXES_SAMPLES, Point
 from mxgan.objectives.tangent.rules import RULES
 from mxgan.runtime import mx
 
 __all__ = ["Linearization", "linearize"]
 
-_MIXES_SAMPLES = (
-    "mixes the samples of a batch, so that a gradient for each sample does not exist (Gulrajani et al. 2017, "
-    "section 4). Take a network with discriminator_norm=none or layer"
-)
+_NORM = f"{MIXES_SAMPLES}. Take a network with discriminator_norm=none or layer"
 _DRAWS_AGAIN = "draws other numbers in each pass, so that the penalty would be of another network. Leave it out"
 # Operators without tangent, and the reason: it tells the user more than the list of known operators.
 _REFUSED = {
-    **dict.fromkeys(("BatchNorm", "BatchNorm_v1", "_contrib_SyncBatchNorm"), _MIXES_SAMPLES),
+    **dict.fromkeys(("BatchNorm", "BatchNorm_v1", "_contrib_SyncBatchNorm"), _NORM),
     "Deconvolution": (
         "would share its weight with its tangent, which crashes MXNet 1.9.1. Use UpSampling and Convolution instead"
     ),
