@@ -1,6 +1,7 @@
 """Residual blocks of SNGAN as symbols, with convolutions merged with the pooling or enlarging beside them.
 
-Three identities save more than half of the multiplications. The parameters keep the published shapes::
+Three identities save more than half of the multiplications of the layers that they merge: 28 % of the generator's last
+block, and 39 % of the discriminator, at 32 pixels. The parameters keep the published shapes::
 
     3×3 convolution, then 2×2 mean       one 4×4 convolution of stride 2: 16 products for an output, not 36
     doubled pixels, then 3×3 convolution one 2×2 convolution with four filters for each: 4 products, not 9
@@ -92,7 +93,7 @@ def _phases(weight, name: str, in_channels: int, num_filter: int):
     return mx.sym.Reshape(odd_first, shape=(4 * num_filter, in_channels, 2, 2), name=f"{name}_filters")
 
 
-def relu(data, name: str):
+def _relu(data, name: str):
     """ReLU."""
     return mx.sym.Activation(data, name=name, act_type="relu")
 
@@ -110,9 +111,9 @@ def generator_block(data, name: str, in_channels: int, num_filter: int, side: in
 
     Source: Miyato et al. 2018, figure 4 (b) in the appendix; pfnet-research/sngan_projection, gen_models/resblocks.py.
     """
-    layer = relu(norm(data, f"{name}_bn1", in_channels, side), f"{name}_act1")
+    layer = _relu(norm(data, f"{name}_bn1", in_channels, side), f"{name}_act1")
     layer = upsampled_convolution(layer, f"{name}_conv1", in_channels, num_filter, side)
-    layer = relu(norm(layer, f"{name}_bn2", num_filter, 2 * side), f"{name}_act2")
+    layer = _relu(norm(layer, f"{name}_bn2", num_filter, 2 * side), f"{name}_act2")
     layer = convolution(layer, f"{name}_conv2", num_filter)
     short = convolution(data, f"{name}_short", num_filter, 1)
     short = mx.sym.UpSampling(short, scale=2, sample_type="nearest", name=f"{name}_larger")
@@ -127,7 +128,7 @@ def first_discriminator_block(data, name: str, in_channels: int, num_filter: int
 
     Source: pfnet-research/sngan_projection, dis_models/resblocks.py, OptimizedBlock.
     """
-    layer = relu(convolution(data, f"{name}_conv1", num_filter), f"{name}_act2")
+    layer = _relu(convolution(data, f"{name}_conv1", num_filter), f"{name}_act2")
     layer = pooled_convolution(layer, f"{name}_conv2", num_filter, num_filter)
     return mx.sym.elemwise_add(layer, convolution(_mean(data, name), f"{name}_short", num_filter, 1), name=name)
 
@@ -140,7 +141,7 @@ def discriminator_block(data, name: str, in_channels: int, num_filter: int, halv
 
     Source: Miyato et al. 2018, figure 4 (a) in the appendix; pfnet-research/sngan_projection, dis_models/resblocks.py.
     """
-    layer = relu(convolution(relu(data, f"{name}_act1"), f"{name}_conv1", in_channels), f"{name}_act2")
+    layer = _relu(convolution(_relu(data, f"{name}_act1"), f"{name}_conv1", in_channels), f"{name}_act2")
     if halves:
         layer = pooled_convolution(layer, f"{name}_conv2", in_channels, num_filter)
         data = _mean(data, name)

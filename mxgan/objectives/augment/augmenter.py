@@ -15,7 +15,7 @@ from mxgan.runtime import mx
 __all__ = ["Augmenter"]
 
 
-INPUT = "augment"  # of D's symbol in training: the random numbers of all changes, in their order
+_INPUT = "augment"  # of D's symbol in training: the random numbers of all changes, in their order
 
 
 class Augmenter:
@@ -50,7 +50,7 @@ class Augmenter:
             self.places[name] = slice(len(numbers), len(numbers) + len(own))
             numbers += own
         self._numbers = numbers
-        self.inputs = {INPUT: (len(numbers),)} if numbers else {}
+        self.inputs = {_INPUT: (len(numbers),)} if numbers else {}
         self.probability, self.adaptive, self.sign = 1.0, False, math.nan
         self._constants_of: tuple = (None, None)
 
@@ -58,7 +58,7 @@ class Augmenter:
         """D∘T for D's symbol, which takes the images as `data`; the same symbol if there is no change."""
         if not self.names:
             return symbol
-        data, values = mx.sym.Variable("data"), mx.sym.Variable(INPUT)
+        data, values = mx.sym.Variable("data"), mx.sym.Variable(_INPUT)
         for name, place in self.places.items():
             own = mx.sym.slice_axis(values, axis=1, begin=place.start, end=place.stop)
             data = AUGMENTATIONS[name].symbol(data, own, self._shape)
@@ -81,11 +81,11 @@ class Augmenter:
         if self.probability < 1:
             chosen = drawn.slice_axis(axis=1, begin=size, end=None) < self.probability  # (count, changes)
             values = mx.nd.where(mx.nd.dot(chosen, fixed.owners), values, fixed.neutral)
-        return {INPUT: values}
+        return {_INPUT: values}
 
     def neutral(self, count: int) -> dict:
         """{"augment": NDArray (count, K)} that changes nothing."""
-        return {INPUT: self._constants(count).neutral} if self.names else {}
+        return {_INPUT: self._constants(count).neutral} if self.names else {}
 
     def _constants(self, count: int) -> _Constants:
         if self._constants_of[0] != count:

@@ -11,7 +11,7 @@ from mxgan.objectives.augment.operators import colour, cutout, translation
 
 __all__ = ["AUGMENTATIONS", "Augmentation", "Number", "check_augmentations"]
 
-SHIFT = 1 / 8  # of the side: the most that `translation` moves an image
+_SHIFT = 1 / 8  # of the side: the most that `translation` moves an image
 
 
 class Number(NamedTuple):
@@ -40,18 +40,18 @@ class Augmentation:
     source: str
 
 
-def numbers_of_colour(sides: tuple) -> list:
+def _numbers_of_colour(sides: tuple) -> list:
     """Brightness, saturation, contrast."""
     return [Number(-0.5, 1), Number(0, 2), Number(0.5, 1)]
 
 
-def numbers_of_translation(sides: tuple) -> list:
+def _numbers_of_translation(sides: tuple) -> list:
     """Rows and columns: up to an eighth of the side, rounded, in each direction."""
-    most = [int(side * SHIFT + 0.5) for side in sides]
+    most = [int(side * _SHIFT + 0.5) for side in sides]
     return [Number(-each, 2 * each + 1, whole=True) for each in most]
 
 
-def numbers_of_cutout(sides: tuple) -> list:
+def _numbers_of_cutout(sides: tuple) -> list:
     """The first row and column: the middle lies anywhere in the image, and the rectangle may reach beyond it."""
     covered = [(side + 1) // 2 for side in sides]
     return [Number(-(each // 2), side + 1 - each % 2, whole=True) for each, side in zip(covered, sides)]
@@ -59,9 +59,10 @@ def numbers_of_cutout(sides: tuple) -> list:
 
 _SOURCE = "Zhao et al. 2020, section 3.3 (DiffAugment); numbers of its published code"
 AUGMENTATIONS = {
-    "colour": Augmentation(colour, numbers_of_colour, lambda sides: (0, 1, 1), _SOURCE),
-    "translation": Augmentation(translation, numbers_of_translation, lambda sides: (0, 0), _SOURCE),
-    "cutout": Augmentation(cutout, numbers_of_cutout, lambda sides: sides, _SOURCE),  # the first place beyond the image
+    "colour": Augmentation(colour, _numbers_of_colour, lambda sides: (0, 1, 1), _SOURCE),
+    "translation": Augmentation(translation, _numbers_of_translation, lambda sides: (0, 0), _SOURCE),
+    # what changes nothing: the first place beyond the image
+    "cutout": Augmentation(cutout, _numbers_of_cutout, lambda sides: sides, _SOURCE),
 }
 
 
