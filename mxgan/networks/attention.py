@@ -15,7 +15,8 @@ def self_attention(data, name: str, channels: int, side: int):
         β_ji = softmax over i of f(x_i)ᵀ g(x_j)        y_j = x_j + γ v(Σ_i β_ji h(x_i))
 
     f, g and h have channels / 8 filters, at least one. γ begins at 0, so that training begins without attention. The
-    memory for β is N · side⁴ numbers: 4 MB for each image at 32×32, 64 MB at 64×64.
+    memory for β is N · side⁴ numbers: 4 MB for each image at 32×32, 64 MB at 64×64. A training has two arrays of this
+    size, β and its gradient: for a batch of 64, 0.5 GB at 32×32 and 8 GB at 64×64 in each network.
 
     The parameters are `NAME_key_weight` (f), `NAME_query_weight` (g) and `NAME_value_weight` (h), each
     (channels / 8, channels, 1, 1), `NAME_out_weight` (v) (channels, channels / 8, 1, 1), and `NAME_gamma` (1, 1, 1, 1).

@@ -108,7 +108,7 @@ class Residual(Network):
         if self.image_size not in _SIZES:
             known = ", ".join(map(str, _SIZES))
             raise ArgumentError(f"image_size is {self.image_size}, and {self.title} network has {known}; give one.")
-        for field in ("ngf", "ndf"):
+        for field in ("ngf", "ndf", "attention"):
             if getattr(self, field) is not None:
                 whole_number(field, getattr(self, field))
         sides = sorted({*self.size.generator_sides()} & {*self.size.discriminator_sides()})

@@ -256,6 +256,7 @@ def test_norms_begin_as_the_plain_one_for_every_class():
         ({"image_size": 64, "attention": 64}, "at image_size 64: 8, 16, 32, or null for none"),
         ({"image_size": 128, "attention": 4}, "at image_size 128: 8, 16, 32, 64, or null"),
         ({"ngf": 0}, "ngf is 0"),
+        ({"attention": 8.0}, "attention is 8.0; give a whole number"),
         ({"nc": 2}, "nc is 2"),
         ({"eps": 0.0}, "eps is 0.0"),
     ],
