@@ -18,6 +18,7 @@ The files, in reading order::
     base.py            EpochIter, the base class of the image iterators
     classes.py         classes in labels
     images.py          ImageArrayIter: batches from an array of images
+    image_rows.py      ImageRows: some of the images of an array
     fitting.py         an image cut and scaled to one height and width
     latents.py         RandIter: batches of latents
     digits.py          the data set "digits"

@@ -13,6 +13,7 @@ import numpy as np
 from mxgan.data.base import EpochIter, content_digest
 from mxgan.data.classes import Classes, are_whole
 from mxgan.data.fitting import middle
+from mxgan.data.image_rows import ImageRows
 from mxgan.errors import ArgumentError, ShapeError
 from mxgan.runtime import cv2, mx
 from mxgan.runtime.config import whole_number
@@ -208,20 +209,6 @@ class ImageArrayIter(EpochIter):
         part = "" if self._part is None else f"a part of {self._part['of']:,} images"
         told = ", ".join(filter(None, (part, self.origin)))
         return f" ({told})" if told else ""
-
-
-class ImageRows:
-    """Rows of an array of images, which are read from it when they are asked for."""
-
-    def __init__(self, images: np.ndarray, rows: np.ndarray) -> None:
-        self._images, self._rows = images, rows
-        self.shape, self.dtype = (len(rows), *images.shape[1:]), images.dtype
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, places) -> np.ndarray:
-        return self._images[self._rows[places]]
 
 
 def _check_arrays(images: np.ndarray, labels: Optional[np.ndarray]) -> None:
