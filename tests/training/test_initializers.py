@@ -5,7 +5,7 @@ import pytest
 
 from mxgan.errors import ArgumentError
 from mxgan.graphs.shapes import parameter_shapes
-from mxgan.networks import DCGAN
+from mxgan.networks import DCGAN, Residual
 from mxgan.runtime import mx
 from mxgan.training.initializers import INITIALIZERS, get_initializer
 
@@ -63,6 +63,24 @@ def test_torch_agrees_with_torch():
         np.testing.assert_allclose(largest, layer.weight.abs().max().item(), rtol=2e-3)
         biases = np.abs([first_parameters("torch", seed)[f"{name}_bias"] for seed in range(8)])
         assert abs(biases.max() - layer.bias.abs().max().item()) < 0.2 * biases.max()
+
+
+def test_residual_draws_the_convolutions_of_blocks_wider_than_glorot_by_the_root_of_two():
+    network = Residual(ngf=16, ndf=16, latent_size=10)
+    for symbol, data, wide, plain in (
+        (network.generator(), ("rand", (2, 10)), ("g2_conv1", "g2_conv2"), ("g1", "g2_short", "g5")),
+        (network.discriminator(), ("data", (2, 3, 32, 32)), ("d2_conv1", "d2_conv2"), ("d2_short",)),
+    ):
+        module = mx.mod.Module(symbol, (data[0],), None)
+        module.bind([data])
+        mx.random.seed(0)
+        module.init_params(get_initializer("residual", 0.02, {}))
+        found = {key: value.asnumpy() for key, value in module.get_params()[0].items()}
+        for name in (*wide, *plain):
+            weight = found[f"{name}_weight"]
+            outputs, inputs, *kernel = weight.shape
+            bound = math.sqrt(6 / ((outputs + inputs) * math.prod(kernel)))
+            assert_uniform(weight, bound * math.sqrt(2) if name in wide else bound)
 
 
 @pytest.mark.parametrize("layer", FAN_IN)
