@@ -120,6 +120,20 @@ def test_the_published_numbers():
     assert (penalized.penalty_weight, penalized.schedule.discriminator_updates) == (10.0, 5)
     adam = penalized.discriminator_optimizer
     assert (adam.learning_rate, adam.settings["beta1"], adam.settings["beta2"]) == (1e-4, 0.0, 0.9)
+    for name in ("sngan", "sngan-projection"):  # Miyato et al. 2018, table 3 and section 4.2
+        sngan = recipes[name]
+        optimizers = sngan.generator_optimizer, sngan.discriminator_optimizer
+        assert {(each.name, each.learning_rate, each.schedule.shape) for each in optimizers} == {
+            ("adam", 2e-4, "linear")
+        }
+        assert all((each.settings["beta1"], each.settings["beta2"]) == (0.0, 0.9) for each in optimizers)
+        assert (sngan.objective, sngan.spectral_norm, sngan.batch_size) == ("hinge_loss", True, 64)
+        assert (sngan.schedule.discriminator_updates, sngan.schedule.fresh_fakes) == (5, True)
+        assert (sngan.initializer, sngan.run_defaults["epochs"]) == ("residual", 20)
+        network = sngan.network
+        assert (network.image_size, network.latent_size, network.eps) == (32, 128, 2e-5)
+        assert (set(network.generator_channels), set(network.discriminator_channels)) == ({256}, {128})
+    assert recipes["sngan-projection"].network.classes == 10
     few = recipes["few"]
     assert (few.augment, few.mirror, few.ema) == (("colour", "translation", "cutout"), True, 0.999)
     assert few.augment_target is None
@@ -259,6 +273,19 @@ def test_classes_without_an_image_are_named(tmp_path, monkeypatch):
     assert open_sources(config, progress=False).images.num_classes == 2
     with pytest.raises(ArgumentError, match=r"with limit 4 has no image of the classes 1 \('dogs'\); give a larger"):
         open_sources(replace(config, limit=4), progress=False)
+
+
+def test_lists_of_augmentations_and_pictures_become_tuples():
+    recipe = Recipe("", "", augment=["cutout", "colour"], pictures=["strip"])
+    assert (recipe.augment, recipe.pictures) == (("cutout", "colour"), ("strip",))
+    assert recipe == from_dict(Recipe, json.loads(json.dumps(to_dict(recipe))))
+
+
+@pytest.mark.parametrize("mirror", [True, False])
+def test_the_recipe_says_whether_the_training_images_are_mirrored(mirror):
+    config = small("ssgan", steps=1)
+    sources = open_sources(replace(config, recipe=replace(config.recipe, mirror=mirror)))
+    assert (sources.images.mirror, sources.labelled.mirror, sources.test.mirror) == (mirror, mirror, False)
 
 
 def test_the_weight_of_a_penalty_is_told_whether_or_not_it_is_the_usual_one():

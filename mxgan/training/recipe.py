@@ -110,6 +110,9 @@ class Recipe:
         check_decay(self.ema)
         check_switch("mirror", self.mirror)
         check_augmentations(self.augment)
+        for name in ("augment", "pictures"):  # a list is another value than the tuple that is read back from JSON
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.augment_target is not None:
             check_adaptive(self.augment, self.augment_target, self.objective)
         self._check_labels()
