@@ -96,6 +96,8 @@ ORACLES = {
     "projection, attention": (ResidualProjection, {"image_size": 48, "classes": 3, "attention": 12}),
 }
 
+SEED, SEEDS = 4, {("128", "g"): 6}  # of the draws; another one for the network with the most ReLUs
+
 
 def widths(size: int) -> dict:
     published = Residual(image_size=size).size
@@ -105,15 +107,17 @@ def widths(size: int) -> dict:
 @pytest.mark.parametrize("half", ["g", "d"])
 @pytest.mark.parametrize("name", ORACLES)
 def test_outputs_and_gradients_are_those_of_pytorch(name, half):
-    """In one of three draws, all within 1e-4: in float32, a ReLU near its kink may fall on the other side of it."""
+    """In float32 a ReLU whose input is nearly 0 may fall on the other side of its kink.
+
+    So the draws are fixed to some in which, as PyTorch computes it in float64, no such input is below 3e-6 times the
+    root mean square of its layer.
+    """
     pytest.importorskip("torch", reason="PyTorch is not installed")
     row, settings = ORACLES[name]
     network = row(**settings, **widths(settings["image_size"]))
     further = {key: settings[key] for key in ("nc", "classes", "attention") if key in settings}
-    found = []
-    while len(found) < 3 and (not found or max(found[-1].values()) > 1e-4):
-        found.append(errors(network, half, further, seed=len(found)))
-    assert min(max(each.values()) for each in found) <= 1e-4, found[-1]
+    found = errors(network, half, further, SEEDS.get((name, half), SEED))
+    assert max(found.values()) <= 1e-4, found
 
 
 def errors(network, half: str, further: dict, seed: int) -> dict:
