@@ -142,6 +142,7 @@ def train_classifier(
     show_log(err=True)
     with readable_errors(debug):
         from mxgan.cli.outputs import check_folder
+        from mxgan.evaluation.classifier import add_test
         from mxgan.evaluation.classifier import train_classifier as trained
         from mxgan.evaluation.classifier_cache import kept_classifier
         from mxgan.evaluation.features import CLASSIFIER_FILES
@@ -155,8 +156,10 @@ def train_classifier(
             architecture = own_architecture(dataset, data_dir, **given)
         training = training_of(architecture, seed=seed, **({"epochs": epochs, "least_steps": 1} if epochs else {}))
         data = labelled_data(dataset, data_dir, training, **given)
-        network = trained(data) if epochs else kept_classifier(data)
+        network = trained(data, tested=False) if epochs else kept_classifier(data)
         network.save(output, overwrite)
+        if epochs and add_test(network, data):  # saved before: a test may be stopped or fail
+            network.save(output, overwrite=True)
         record = {"accuracy": network.record["accuracy"], "test_images": network.record["test_images"]}
         say(json.dumps({**record, "fingerprint": network.fingerprint}))
         say(judge_in_words(network.describe()))
