@@ -123,7 +123,9 @@ def evaluate(
     show_default=True,
     help="auto: lenet for grey images, residual for coloured ones, rotation for images without classes.",
 )
-@click.option("--epochs", type=click.IntRange(min=1), help="Without it: the judge of `mxgan evaluate`, kept too.")
+@click.option(
+    "--epochs", type=click.IntRange(min=1), help="All of them. Without it: the judge of `mxgan evaluate`, kept too."
+)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Decides every draw.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def train_classifier(
@@ -147,14 +149,17 @@ def train_classifier(
         from mxgan.evaluation.classifier_cache import kept_classifier
         from mxgan.evaluation.features import CLASSIFIER_FILES
         from mxgan.evaluation.judge_data import labelled_data, own_architecture
-        from mxgan.evaluation.judge_settings import training_of
+        from mxgan.evaluation.judge_settings import training_of, training_of_epochs
         from mxgan.evaluation.judge_words import judge_in_words
 
         check_folder(Path(output), overwrite, CLASSIFIER_FILES)
         given = {"labels": labels, "background": background}
         if architecture == "auto":
             architecture = own_architecture(dataset, data_dir, **given)
-        training = training_of(architecture, seed=seed, **({"epochs": epochs, "least_steps": 1} if epochs else {}))
+        if epochs:
+            training = training_of_epochs(architecture, epochs, seed=seed)
+        else:
+            training = training_of(architecture, seed=seed)
         data = labelled_data(dataset, data_dir, training, **given)
         network = trained(data, tested=False) if epochs else kept_classifier(data)
         network.save(output, overwrite)

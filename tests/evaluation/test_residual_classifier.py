@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mxgan.data.images import ImageArrayIter
 from mxgan.errors import ArgumentError
 from mxgan.evaluation.features import FeatureNetwork
+from mxgan.evaluation.judge_settings import TRAININGS, training_of_epochs
 from mxgan.evaluation.residual_classifier import ResidualClassifier
 from mxgan.evaluation.rotation import RotationNetwork, in_all_turns
 from mxgan.graphs.shapes import parameter_shapes
@@ -98,6 +100,14 @@ def test_a_rotation_judge_knows_no_classes():
     assert seen.probabilities is None
     assert (network.classes, network.class_names) == (0, [])
     assert network.trained_shares(images()).shape == (5, 4)
+
+
+@pytest.mark.parametrize("architecture", TRAININGS)
+def test_a_training_of_some_epochs_is_not_cut_nor_lengthened(architecture):
+    data = ImageArrayIter(np.zeros((300, 32, 32), np.uint8), np.arange(300) % 2, batch_size=30)
+    for epochs in (1, 900):
+        assert training_of_epochs(architecture, epochs, seed=3).steps_on(data) == 10 * epochs
+    assert training_of_epochs(architecture, 2, seed=3).seed == 3
 
 
 def test_turns_are_quarters_against_the_clock():
