@@ -123,9 +123,7 @@ def evaluate(
     show_default=True,
     help="auto: lenet for grey images, residual for coloured ones, rotation for images without classes.",
 )
-@click.option(
-    "--epochs", type=click.IntRange(min=1), help="All of them. Without it: the judge of `mxgan evaluate`, kept too."
-)
+@click.option("--epochs", type=click.IntRange(min=1), help="Without it: the judge of `mxgan evaluate`, kept too.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Decides every draw.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def train_classifier(
