@@ -109,7 +109,8 @@ class FeatureNetwork:
 
     Attributes
     ----------
-    parameters : (arg_params, aux_params). fingerprint : the sha256 of their names, shapes and values.
+    parameters : (arg_params, aux_params).
+    fingerprint : the sha256 of their names, shapes and values; another if outputs are means over mirror images too.
 
     Raises
     ------
@@ -121,7 +122,8 @@ class FeatureNetwork:
         for wanted, given in zip(parameter_shapes(symbol, {"data": shape, "softmax_label": (BATCH,)}), parameters):
             check_parameters("classifier", wanted, given)
         self.network, self.record = network, dict(record)
-        self.fingerprint = _digest(parameters)
+        self._digest = _digest(parameters)
+        self.fingerprint = _of_mirrors(self._digest) if network.mirrors else self._digest
         self.parameters = parameters
         self._module = mx.mod.Module(symbol, ("data",), ("softmax_label",))
         self._module.bind([("data", shape)], [("softmax_label", (BATCH,))], for_training=False)
@@ -186,6 +188,8 @@ class FeatureNetwork:
         """JSON values for a protocol: the network, its fingerprint, and the record of its training."""
         settings = {name: value for name, value in to_dict(self.network).items() if name != "name"}
         named = {"architecture": self.architecture, "network": self.network.title}
+        if self.network.mirrors:  # the other architectures have no entry, as before there was one
+            named["mirrors"] = True
         return {**self.record, **named, **settings, "fingerprint": self.fingerprint}
 
     def save(self, folder: Union[str, Path], overwrite: bool = False) -> None:
@@ -197,7 +201,7 @@ class FeatureNetwork:
         replace = target.is_dir() and (overwrite or not any(target.iterdir()))
         if os.path.lexists(target) and not replace:
             raise OutputError(f"{target} exists; give the name of a new folder, or move it away.")
-        known = {"format": FORMAT, "network": to_dict(self.network), "sha256": self.fingerprint, "record": self.record}
+        known = {"format": FORMAT, "network": to_dict(self.network), "sha256": self._digest, "record": self.record}
         try:
             with new_folder(target, replace=replace) as beside:
                 save_params(beside / _PARAMS, *self.parameters)
@@ -234,7 +238,7 @@ class FeatureNetwork:
         except ArgumentError as error:
             raise CorruptFileError(folder / _RECORD, f"does not fit this version of mxgan: {error}") from error
         made = cls(network, load_params(folder / _PARAMS), found["record"])
-        if made.fingerprint != found["sha256"]:
+        if made._digest != found["sha256"]:
             raise CorruptFileError(folder / _PARAMS, "is not what was saved", remedy="Train the classifier again.")
         return made
 
@@ -258,3 +262,8 @@ def _digest(parameters: tuple) -> str:
             digest.update(f"{name} {value.shape}\n".encode())
             digest.update(np.ascontiguousarray(value.asnumpy(), "<f4"))
     return digest.hexdigest()
+
+
+def _of_mirrors(digest: str) -> str:
+    """The fingerprint of parameters whose outputs are means over images and mirror images: other features."""
+    return hashlib.sha256(f"mirrors {digest}".encode()).hexdigest()

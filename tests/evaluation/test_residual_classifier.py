@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from mxgan.data.images import ImageArrayIter
 from mxgan.errors import ArgumentError
-from mxgan.evaluation.features import FeatureNetwork
+from mxgan.evaluation.features import FeatureNetwork, _digest
 from mxgan.evaluation.judge_settings import TRAININGS, training_of_epochs
 from mxgan.evaluation.residual_classifier import ResidualClassifier
 from mxgan.evaluation.rotation import RotationNetwork, in_all_turns
@@ -62,6 +64,23 @@ def test_an_image_and_its_mirror_image_are_the_same_to_a_judge():
         np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-6)
     turner = with_weights(RotationNetwork(image_size=16, stem=4, widths=(4, 8)))
     assert not np.allclose(*(turner.features_and_probabilities(each).features for each in (given, given[..., ::-1])))
+
+
+def test_means_over_mirror_images_are_told_in_protocols(tmp_path):
+    class Straight(ResidualClassifier):
+        mirrors = False
+
+    network = with_weights()
+    straight = FeatureNetwork(Straight(classes=3, image_size=16, stem=4, widths=(4, 8)), network.parameters)
+    assert not np.allclose(*(each.features_and_probabilities(images()).features for each in (network, straight)))
+    assert network.describe()["mirrors"] is True
+    assert network.fingerprint != straight.fingerprint
+    network.save(tmp_path / "judge")  # the file has the sha256 of the parameters, as before
+    assert json.loads((tmp_path / "judge" / "classifier.json").read_text())["sha256"] == _digest(network.parameters)
+    assert FeatureNetwork.load(tmp_path / "judge").fingerprint == network.fingerprint
+    turner = with_weights(RotationNetwork(image_size=16, stem=4, widths=(4, 8)))
+    assert "mirrors" not in turner.describe()
+    assert turner.fingerprint == _digest(turner.parameters)
 
 
 def test_scaled_features_change_no_probability():
