@@ -23,6 +23,8 @@ class Bundle:
         generator was asked for.
     inception : (N, D), features of an Inception network, only for `fid`.
     held_out : (M, C, H, W), real images that the run was not trained on; only read from the reference.
+    accuracy : (share, number) of held-out images that the network puts into their class, where it was trained on the
+        images of the reference; only read from the reference.
     """
 
     images: Optional[np.ndarray] = None
@@ -31,6 +33,7 @@ class Bundle:
     labels: Optional[np.ndarray] = None
     inception: Optional[np.ndarray] = None
     held_out: Optional[np.ndarray] = None
+    accuracy: Optional[tuple] = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 The k-th nearest neighbour in a half is almost always among the 4k + 8 nearest in the whole set. So the scores of all
 halves come from one list of nearest neighbours for each side, and from the pairs that are near enough. These are few,
-unless the samples lie in most balls, as those of a collapsed generator can. Then whole blocks of distances are compared.
+unless the samples lie in most balls, as those of a collapsed generator can. Then blocks of distances are compared.
 """
 
 from __future__ import annotations

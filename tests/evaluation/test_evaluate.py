@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -142,6 +143,12 @@ def test_class_agreement_is_the_share_of_samples_of_the_class_asked_for():
     real = Bundle(probabilities=np.eye(3)[[0, 1, 1, 2]], labels=np.array([0, 1, 2, 2]))
     details = evaluated(["class_agreement"], real, Bundle(probabilities=probabilities, labels=asked), Settings())
     assert details["class_agreement"].details["real"] == 0.75
+    real = replace(real, accuracy=(0.625, 1600))  # of a network that was trained on these images
+    details = evaluated(["class_agreement"], real, Bundle(probabilities=probabilities, labels=asked), Settings())
+    assert (details["class_agreement"].details["real"], details["class_agreement"].details["real_images"]) == (
+        0.625,
+        1600,
+    )
     with pytest.raises(
         ArgumentError, match="class_agreement needs labels of the samples, and there are none; they are"
     ):
