@@ -25,6 +25,7 @@ class Bundle:
     held_out : (M, C, H, W), real images that the run was not trained on; only read from the reference.
     accuracy : (share, number) of held-out images that the network puts into their class, where it was trained on the
         images of the reference; only read from the reference.
+    mirrored : whether the run was trained on mirror images of these too, for `copies`; only read from the reference.
     """
 
     images: Optional[np.ndarray] = None
@@ -34,6 +35,7 @@ class Bundle:
     inception: Optional[np.ndarray] = None
     held_out: Optional[np.ndarray] = None
     accuracy: Optional[tuple] = None
+    mirrored: bool = False
 
 
 @dataclass(frozen=True)

@@ -77,13 +77,15 @@ def nearest(train, samples) -> tuple:
     return _nearest(_flat(train), _flat(samples))
 
 
-def copy_test(train, held_out, samples) -> CopyTest:
+def copy_test(train, held_out, samples, mirrored: bool = False) -> CopyTest:
     """Rank test: are samples nearer to the training images than held-out real images are?
 
     Parameters
     ----------
     train, held_out, samples : images (N, C, H, W) in [-1, 1]. The held-out images are real images of the same
         distribution that were not used in training.
+    mirrored : whether the mirror images (left and right exchanged) of the training images were trained on too. Then
+        they are searched too, for samples and held-out images alike.
 
     The test compares the distances to the nearest training image. A share near 1 means that samples are copies; a share
     far below ½ means that samples are farther from the training images than real images are. Blurred samples are nearer
@@ -99,7 +101,7 @@ def copy_test(train, held_out, samples) -> CopyTest:
     check_images("held_out", held_out, least=2)
     check_images("samples", samples, least=2)
     base = _flat(train)
-    return _rank_test(_nearest(base, _flat(samples))[1], _nearest(base, _flat(held_out))[1])
+    return _rank_test(*(_least(base, side, mirrored) for side in (samples, held_out)))
 
 
 def birthday_estimate(images, *, reference=None, threshold: Optional[float] = None, seed: int = 0) -> BirthdayEstimate:
@@ -142,9 +144,12 @@ def measure_copies(reference: Bundle, samples: Bundle, settings: Settings) -> di
     """The row `copies` of METRICS."""
     most, seed = whole_number("copy_images", settings.copy_images, 2), settings.seed
     held_out = some_rows(reference.held_out, most, seed, "held_out")
-    found = copy_test(reference.images, held_out, some_rows(samples.images, most, seed, "copies"))
+    rows = some_rows(samples.images, most, seed, "copies")
+    found = copy_test(reference.images, held_out, rows, reference.mirrored)
     counts = {"training_images": len(reference.images), "held_out_images": len(held_out)}
     details = {"standard_error": found.standard_error, "p_value": found.p_value, **counts}
+    if reference.mirrored:
+        details["mirrored"] = True
     return {"copies": Score(found.share, details)}
 
 
@@ -189,6 +194,15 @@ def _nearest(train: np.ndarray, samples: np.ndarray) -> tuple:
     indices = pairwise_distances_argmin(samples, train)  # a few at a time
     parts = [_exact(wanted, train[indices[start : start + len(wanted)]]) for start, wanted in _chunks(samples)]
     return indices, np.concatenate(parts)
+
+
+def _least(train: np.ndarray, images: np.ndarray, mirrored: bool) -> np.ndarray:
+    """The distance of each image to the nearest row of `train`; `mirrored`: or to the nearest mirror image of one.
+
+    An image is as far from a mirror image as its own mirror image is from the image.
+    """
+    views = (images, np.ascontiguousarray(images[..., ::-1])) if mirrored else (images,)
+    return np.minimum.reduce([_nearest(train, _flat(each))[1] for each in views])
 
 
 def _rank_test(samples: np.ndarray, held_out: np.ndarray) -> CopyTest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from mxgan.errors import ArgumentError, ShapeError
 from mxgan.evaluation import copies
+from mxgan.evaluation.bundle import Bundle, Settings
 from mxgan.evaluation.copies import birthday_estimate, copy_test, nearest
 
 
@@ -52,6 +54,22 @@ def test_real_images_are_no_copies(digits):
     found = copy_test(digits[:100], digits[100:200], digits[200:])
     assert found.share == pytest.approx(0.5, abs=0.12)
     assert 0.01 < found.p_value < 0.99
+
+
+def test_mirrored_copies_are_copies_if_the_run_was_trained_on_mirror_images(digits):
+    train, held_out, samples = digits[:100], digits[100:200], digits[:80, :, :, ::-1]
+    assert copy_test(train, held_out, samples).share < 0.9
+    found = copy_test(train, held_out, samples, mirrored=True)
+    assert found.share == 1
+    both = np.concatenate([train, train[..., ::-1]])
+    assert copy_test(both, held_out, digits[200:]) == copy_test(train, held_out, digits[200:], mirrored=True)
+    sides = Bundle(images=train, held_out=held_out, mirrored=True), Bundle(images=samples)
+    score = copies.measure_copies(*sides, Settings())["copies"]
+    assert (score.value, score.details["mirrored"]) == (1, True)
+    assert (
+        "mirrored"
+        not in copies.measure_copies(replace(sides[0], mirrored=False), sides[1], Settings())["copies"].details
+    )
 
 
 def test_it_is_the_rank_test_counted_out(digits):

@@ -97,6 +97,20 @@ def test_the_figures_are_those_of_the_functions(run):
     assert found.results["copies"].value == expected.share
 
 
+def test_a_run_of_mirrored_images_is_compared_with_mirror_images_too(tmp_path):
+    settings = tiny_config(steps=1, split="train")
+    settings = replace(settings, recipe=replace(settings.recipe, mirror=True))
+    found = evaluate(trained(settings, tmp_path / "run"), metrics=["copies"], samples=100).results["copies"]
+    sampler, data = load_sampler(tmp_path / "run"), open_images(settings)
+    images = images_of(image_chunks(data, 10**6))
+    sides = (
+        np.concatenate([images, images[..., ::-1]]),
+        images_of(image_chunks(open_images(settings, split="test"), 2000)),
+    )
+    expected = copy_test(*(reduced(each, 16) for each in (*sides, images_of(sample_chunks(sampler, 2000, 0)))))
+    assert (found.value, found.details["mirrored"]) == (pytest.approx(expected.share, abs=1e-9), True)
+
+
 def test_the_same_call_gives_the_same_figures_and_another_seed_others(run):
     first, again, other = (evaluate(run, metrics=["frechet"], samples=100, seed=seed) for seed in (1, 1, 2))
     assert first.as_json() == again.as_json()

@@ -115,6 +115,18 @@ def test_training_images_are_read_without_mxnet(site, monkeypatch):
     assert Neighbours(folder, config).nearest(np.zeros((1, 3, 16, 16), np.float32)).among > 1000
 
 
+def test_a_mirror_image_is_found_if_the_run_was_trained_on_them(site):
+    folder = RunFolder.open(site.folder / "mine")
+    config = recorded_config(folder)
+    searched = Neighbours(folder, config)
+    image = searched.nearest(np.zeros((1, 3, 16, 16), np.float32)).image
+    turned = image[..., ::-1].copy()
+    assert searched.nearest(image).distance < 0.1 < searched.nearest(turned).distance
+    found = Neighbours(folder, replace(config, recipe=replace(config.recipe, mirror=True))).nearest(turned)
+    assert found.distance < 0.1
+    np.testing.assert_array_equal(found.image, turned)
+
+
 def test_the_images_of_a_rec_file_are_refused_in_words(site):
     change(site.folder / "mine", dataset="recordio", data_dir="x.rec")
     assert "of a .rec file are not searched here" in site.nearest("mine", "")["error"]
