@@ -21,9 +21,10 @@ from benchmarks.results.photographs import OTHERS
 from benchmarks.results.plans import PUBLISHED, SUITES
 from mxgan.evaluation.bundle import Settings
 from mxgan.evaluation.evaluate import COPIES, Evaluation, evaluated, gather
-from mxgan.evaluation.features import FeatureNetwork, resized
+from mxgan.evaluation.features import FeatureNetwork
 from mxgan.evaluation.metrics import METRICS
 from mxgan.evaluation.reference import CHUNK, image_chunks
+from mxgan.evaluation.resizing import resized
 from mxgan.runs.config import RunConfig, recorded_config
 from mxgan.runs.data import open_images
 from mxgan.runs.reference import open_reference

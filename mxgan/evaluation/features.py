@@ -25,29 +25,23 @@ from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, Outpu
 from mxgan.evaluation.arrays import check_images
 from mxgan.evaluation.lenet import LeNet
 from mxgan.evaluation.residual_classifier import ResidualClassifier
+from mxgan.evaluation.resizing import reduced, resized
 from mxgan.evaluation.rotation import RotationNetwork
 from mxgan.graphs.params_files import load_params, save_params
 from mxgan.graphs.shapes import check_parameters, parameter_shapes
-from mxgan.runtime import cv2, mx
+from mxgan.runtime import mx
 from mxgan.runtime.config import from_dict, to_dict
 from mxgan.runtime.files import new_folder, read_json, write_whole
-from mxgan.runtime.image_size import ImageSize, height_and_width
 
 __all__ = [
     "ARCHITECTURES",
     "BATCH",
     "CLASSIFIER_FILES",
-    "PADDING",
-    "RESIZING",
     "FeatureNetwork",
     "Seen",
     "full_batches",
-    "reduced",
-    "resized",
 ]
 
-PADDING = "what another aspect ratio leaves over repeats the edge"
-RESIZING = "mean of the channels; OpenCV INTER_AREA to a smaller side, INTER_LINEAR to a larger one"
 FORMAT = 1
 BATCH = 200  # batch size of the networks; see `full_batches`
 CLASSIFIER_FILES = _PARAMS, _RECORD = "network.params", "classifier.json"
@@ -64,37 +58,6 @@ class Seen(NamedTuple):
 
     features: np.ndarray
     probabilities: Optional[np.ndarray]
-
-
-def resized(images: np.ndarray, size: ImageSize) -> np.ndarray:
-    """Images (N, C, H, W) in [-1, 1] resized to (N, C, h, w), float32: by area to shrink them, else bilinear.
-
-    The whole image is kept, and nothing is stretched: it is scaled until it fits into (h, w), the `size`, and what
-    another aspect ratio leaves over at two sides repeats the image's edge.
-
-    Raises ShapeError and ArgumentError for invalid images.
-    """
-    images = np.ascontiguousarray(check_images("images", images))
-    sides, target = images.shape[2:], height_and_width(size)
-    if sides == target:
-        return images
-    scale = min(wanted / side for wanted, side in zip(target, sides))
-    height, width = (max(1, round(side * scale)) for side in sides)
-    top, left = (target[0] - height) // 2, (target[1] - width) // 2
-    margins = (top, target[0] - height - top, left, target[1] - width - left)
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    made = np.empty((images.shape[0] * images.shape[1], *target), np.float32)
-    for plane, given in zip(made, images.reshape(-1, *sides)):
-        plane[...] = cv2.copyMakeBorder(
-            cv2.resize(given, (width, height), interpolation=method), *margins, cv2.BORDER_REPLICATE
-        )
-    return made.reshape(*images.shape[:2], *target)
-
-
-def reduced(images: np.ndarray, size: ImageSize) -> np.ndarray:
-    """Images (N, C, H, W) as grey images (N, 1, h, w): the mean of the channels, then `resized`."""
-    images = check_images("images", images)
-    return resized(images.mean(axis=1, keepdims=True, dtype=np.float32) if images.shape[1] > 1 else images, size)
 
 
 class FeatureNetwork:

@@ -9,8 +9,8 @@ from typing import Optional, Union
 import numpy as np
 
 from mxgan.evaluation.bundle import Bundle, Settings
-from mxgan.evaluation.features import reduced
 from mxgan.evaluation.reference import Reference, image_chunks, sample_chunks
+from mxgan.evaluation.resizing import reduced
 from mxgan.runs.config import RunConfig
 from mxgan.runs.data import held_out_split, open_images, trained_split
 from mxgan.runtime.progress import tracked

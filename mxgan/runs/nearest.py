@@ -12,8 +12,8 @@ import numpy as np
 from mxgan.data import ImageArrayIter
 from mxgan.errors import ArgumentError, MXGANError
 from mxgan.evaluation.copies import nearest
-from mxgan.evaluation.features import reduced
 from mxgan.evaluation.reference import image_chunks
+from mxgan.evaluation.resizing import reduced
 from mxgan.pictures.grid import image_grid
 from mxgan.pictures.report.grids import picture_uri
 from mxgan.runs.config import RunConfig

@@ -13,9 +13,10 @@ from sklearn.metrics import pairwise_distances
 from sklearn.neighbors import NearestNeighbors
 
 from mxgan.errors import ArgumentError, ShapeError
-from mxgan.evaluation import copies
+from mxgan.evaluation import birthday, copies, pixel_distances
+from mxgan.evaluation.birthday import birthday_estimate
 from mxgan.evaluation.bundle import Bundle, Settings
-from mxgan.evaluation.copies import birthday_estimate, copy_test, nearest
+from mxgan.evaluation.copies import copy_test, nearest
 
 
 def flat(images: np.ndarray) -> np.ndarray:
@@ -31,8 +32,8 @@ def noise(seed: int, count: int, size: int = 4) -> np.ndarray:
 
 @pytest.mark.parametrize("rows, numbers", [(2048, 2**23), (7, 2**23), (2048, 3 * 1024)])
 def test_nearest_is_scikit_learns(digits, monkeypatch, rows, numbers):
-    monkeypatch.setattr(copies, "CHUNK_ROWS", rows)
-    monkeypatch.setattr(copies, "CHUNK_NUMBERS", numbers)
+    monkeypatch.setattr(pixel_distances, "CHUNK_ROWS", rows)
+    monkeypatch.setattr(pixel_distances, "CHUNK_NUMBERS", numbers)
     train, samples = digits[:200], digits[200:]
     distances, indices = NearestNeighbors(n_neighbors=1).fit(flat(train)).kneighbors(flat(samples))
     found = nearest(train, samples)
@@ -150,17 +151,17 @@ def test_birthday_of_a_collapsed_generator():
     """All images are one: 4,498,500 pairs are not looked through, and two images are enough."""
     found = birthday_estimate(np.repeat(noise(0, 1), 3000, axis=0), threshold=0.0)
     assert found.batch == 2
-    assert copies.MOST_PAIRS < found.duplicates < 2 * copies.MOST_PAIRS
+    assert birthday.MOST_PAIRS < found.duplicates < 2 * birthday.MOST_PAIRS
 
 
 def test_birthday_does_not_hang_on_blocks(digits, monkeypatch):
     few = digits[np.arange(300) % 40]
     whole = birthday_estimate(few, threshold=0.5)
-    monkeypatch.setattr(copies, "BLOCK_ROWS", 11)
-    monkeypatch.setattr(copies, "CHUNK_ROWS", 13)
+    monkeypatch.setattr(birthday, "BLOCK_ROWS", 11)
+    monkeypatch.setattr(pixel_distances, "CHUNK_ROWS", 13)
     assert birthday_estimate(few, threshold=0.5)[3:] == whole[3:]
     others = NearestNeighbors(n_neighbors=1).fit(flat(digits)).kneighbors()[0][:, 0]
-    np.testing.assert_allclose(copies._nearest_others(flat(digits)), others, rtol=1e-9)
+    np.testing.assert_allclose(birthday._nearest_others(flat(digits)), others, rtol=1e-9)
 
 
 def test_bad_calls(digits):

@@ -21,11 +21,11 @@ from mxgan.cli import main
 from mxgan.errors import ArgumentError, OutputError
 from mxgan.evaluation.copies import copy_test
 from mxgan.evaluation.evaluate import Evaluation
-from mxgan.evaluation.features import reduced
 from mxgan.evaluation.frechet import FeatureStatistics, frechet_distance
 from mxgan.evaluation.judge_test import FOUND
 from mxgan.evaluation.metrics import METRICS
 from mxgan.evaluation.reference import image_chunks, sample_chunks
+from mxgan.evaluation.resizing import reduced
 from mxgan.runs.config import recorded_config
 from mxgan.runs.data import open_images
 from mxgan.runs.evaluate import evaluate, save_evaluation

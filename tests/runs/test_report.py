@@ -12,7 +12,7 @@ import pytest
 
 import mxgan
 from mxgan.errors import ArgumentError, DivergedError, RunFolderError
-from mxgan.evaluation.features import reduced
+from mxgan.evaluation.resizing import reduced
 from mxgan.runs.final_report import final_report, sweep_report
 from mxgan.runs.nearest import _search, nearest_images
 from mxgan.runtime import mx

@@ -9,7 +9,7 @@ import numpy as np
 
 from mxgan.data.images import ImageArrayIter, to_unit_range
 from mxgan.errors import ArgumentError, ShapeError
-from mxgan.evaluation.features import reduced
+from mxgan.evaluation.resizing import reduced
 from mxgan.runs.config import RunConfig
 from mxgan.runs.nearest import SIDE
 from mxgan.runs.own_images import own_images

@@ -15,8 +15,8 @@ from PIL import Image
 
 import mxgan
 from mxgan.data.folder import open_folder
-from mxgan.evaluation.features import reduced
 from mxgan.evaluation.reference import image_chunks
+from mxgan.evaluation.resizing import reduced
 from mxgan.runs.config import recorded_config
 from mxgan.runs.data import data_record
 from mxgan.runs.nearest import nearest_images
