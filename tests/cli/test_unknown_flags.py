@@ -58,7 +58,7 @@ def test_a_flag_that_is_one_setting_is_set_by_both(setting):
     [
         (
             ["--classes", "3"],
-            "write --set classes=3. It belongs to --recipe cgan or acgan or ssgan.",
+            "write --set classes=3. It belongs to --recipe sngan-projection or cgan or acgan or ssgan.",
         ),
         (["--latent-size=20"], "It is a setting: write --set latent_size=20."),
         (["--split", "test"], "write --set split=test."),
@@ -84,7 +84,7 @@ def test_every_setting_of_run_recipe_and_networks_is_a_flag_or_is_told():
     groups = {"network", "schedule", "instance_noise", "generator_optimizer", "discriminator_optimizer", "run_defaults"}
     told = settings_of_recipes()
     assert wanted - groups <= flags | set(told)
-    assert told["classes"].recipes == ["cgan", "acgan", "ssgan"]
+    assert told["classes"].recipes == ["sngan-projection", "cgan", "acgan", "ssgan"]
     assert told["latent_size"].recipes == []
 
 

@@ -42,7 +42,7 @@ def test_a_missing_parameter_is_named():
 
 @pytest.mark.parametrize("name", sorted(SMALLER))
 def test_the_last_features_are_what_the_last_layer_takes(name):
-    """A row of the one weight that they do not need has as many numbers as they have."""
+    """A row of a weight that they do not need has as many numbers as they have; a projection has a second such one."""
     network = NETWORKS[name](**SMALLER[name])
     score = network.discriminator()[0]
     features = last_features(score)
@@ -50,8 +50,9 @@ def test_the_last_features_are_what_the_last_layer_takes(name):
     known = {key: shape for key, shape in inputs.items() if key in features.list_arguments()}
     arguments, (shape,), _ = infer(features, known)
     every = infer(score, {key: value for key, value in inputs.items() if key in score.list_arguments()})[0]
-    (last,) = [key for key in every if key.endswith("_weight") and key not in arguments]
-    assert np.prod(every[last][1:]) == np.prod(shape[1:])
+    last = [key for key in every if key.endswith("_weight") and key not in arguments]
+    assert len(last) == (2 if name == "residual-projection" else 1)
+    assert {np.prod(every[key][1:]) for key in last} == {np.prod(shape[1:])}
 
 
 def test_a_score_without_a_layer_has_no_features():
