@@ -21,9 +21,10 @@ from benchmarks.results.photographs import OTHERS
 from benchmarks.results.plans import PUBLISHED, SUITES
 from mxgan.evaluation.bundle import Settings
 from mxgan.evaluation.evaluate import COPIES, Evaluation, evaluated, gather
-from mxgan.evaluation.features import resized
+from mxgan.evaluation.features import FeatureNetwork
 from mxgan.evaluation.metrics import METRICS
 from mxgan.evaluation.reference import CHUNK, image_chunks
+from mxgan.evaluation.resizing import resized
 from mxgan.runs.config import RunConfig, recorded_config
 from mxgan.runs.data import open_images
 from mxgan.runs.reference import open_reference
@@ -92,8 +93,8 @@ def _read(target: Path, job: Job, places: Places) -> Optional[dict]:
 
 
 def _is_of_judge(figures: dict, places: Places) -> bool:
-    record = json.loads((judge_folder(places) / "classifier.json").read_text())
-    return figures["protocol"]["reference"]["classifier"]["fingerprint"] == record["sha256"]
+    judge = FeatureNetwork.load(judge_folder(places))
+    return figures["protocol"]["reference"]["classifier"]["fingerprint"] == judge.fingerprint
 
 
 def _peer_judged(job: Job, statistics: str, places: Places) -> dict:

@@ -142,21 +142,27 @@ def train_classifier(
     show_log(err=True)
     with readable_errors(debug):
         from mxgan.cli.outputs import check_folder
+        from mxgan.evaluation.classifier import add_test
         from mxgan.evaluation.classifier import train_classifier as trained
         from mxgan.evaluation.classifier_cache import kept_classifier
         from mxgan.evaluation.features import CLASSIFIER_FILES
         from mxgan.evaluation.judge_data import labelled_data, own_architecture
-        from mxgan.evaluation.judge_settings import training_of
+        from mxgan.evaluation.judge_settings import training_of, training_of_epochs
         from mxgan.evaluation.judge_words import judge_in_words
 
         check_folder(Path(output), overwrite, CLASSIFIER_FILES)
         given = {"labels": labels, "background": background}
         if architecture == "auto":
             architecture = own_architecture(dataset, data_dir, **given)
-        training = training_of(architecture, seed=seed, **({"epochs": epochs, "least_steps": 1} if epochs else {}))
+        if epochs:
+            training = training_of_epochs(architecture, epochs, seed=seed)
+        else:
+            training = training_of(architecture, seed=seed)
         data = labelled_data(dataset, data_dir, training, **given)
-        network = trained(data) if epochs else kept_classifier(data)
+        network = trained(data, tested=False) if epochs else kept_classifier(data)
         network.save(output, overwrite)
+        if epochs and add_test(network, data):  # saved before: a test may be stopped or fail
+            network.save(output, overwrite=True)
         record = {"accuracy": network.record["accuracy"], "test_images": network.record["test_images"]}
         say(json.dumps({**record, "fingerprint": network.fingerprint}))
         say(judge_in_words(network.describe()))

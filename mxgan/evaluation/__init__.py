@@ -2,7 +2,7 @@
 
 The data flow::
 
-    images (N, C, H, W) in [-1, 1]      → swd.py, ms_ssim.py, copies.py
+    images (N, C, H, W) in [-1, 1]      → swd.py, ms_ssim.py, copies.py, birthday.py
        │ feature network
        ├─ features (N, D)               → frechet.py, kernel_distance.py, manifold.py
        └─ probabilities (N, K)          → classifier_scores.py
@@ -18,7 +18,8 @@ The files in reading order::
     swd.py                  sliced Wasserstein distance of image patches
     swd_patches.py          the patches of a level; swd_halves.py: the error of the distance
     ms_ssim.py              similarity of samples to each other
-    copies.py               nearest training images, copy test, birthday estimate
+    copies.py               nearest training images, copy test
+    birthday.py             birthday estimate; pixel_distances.py: what both searches share
     frechet.py              Fréchet distance of two Gaussians; frechet_error.py: its error
     kernel_distance.py      squared MMD, unbiased
     manifold.py             precision, recall, density, coverage; manifold_halves.py: their errors
@@ -26,6 +27,7 @@ The files in reading order::
     classifier_scores.py    classifier score, label histogram, missing classes
     classifier_rows.py      the rows of METRICS for these, with their errors
 
+    resizing.py             images of any size as a network or a metric takes them
     lenet.py                LeNet, the judge of grey images
     residual_classifier.py  the judge of coloured images
     rotation.py             the judge of images without classes
@@ -45,9 +47,10 @@ The files in reading order::
 
 from __future__ import annotations
 
+from mxgan.evaluation.birthday import birthday_estimate
 from mxgan.evaluation.bundle import Bundle, Score, Settings
 from mxgan.evaluation.classifier_scores import classifier_score, label_divergence, label_histogram, missing_classes
-from mxgan.evaluation.copies import birthday_estimate, copy_test, nearest
+from mxgan.evaluation.copies import copy_test, nearest
 from mxgan.evaluation.frechet import FeatureStatistics, frechet_distance
 from mxgan.evaluation.kernel_distance import KernelDistance, kernel_distance
 from mxgan.evaluation.manifold import manifold_scores

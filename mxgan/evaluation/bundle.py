@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Optional
 
 import numpy as np
 
-__all__ = ["Bundle", "Score", "Settings"]
+__all__ = ["Bundle", "Score", "Settings", "best_in_words"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,9 @@ class Bundle:
         generator was asked for.
     inception : (N, D), features of an Inception network, only for `fid`.
     held_out : (M, C, H, W), real images that the run was not trained on; only read from the reference.
+    accuracy : (share, number) of held-out images that the network puts into their class, where it was trained on the
+        images of the reference; only read from the reference.
+    mirrored : whether the run was trained on mirror images of these too, for `copies`; only read from the reference.
     """
 
     images: Optional[np.ndarray] = None
@@ -31,6 +35,8 @@ class Bundle:
     labels: Optional[np.ndarray] = None
     inception: Optional[np.ndarray] = None
     held_out: Optional[np.ndarray] = None
+    accuracy: Optional[tuple] = None
+    mirrored: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,3 +80,21 @@ class Score(NamedTuple):
 
     value: float
     details: dict = {}  # noqa: RUF012  never written to
+
+
+def best_in_words(better: Optional[str], details: Mapping) -> str:
+    """What is best: the direction, "min" or "max", and the value of the data, with its number of images, where known.
+
+    `details` are those of a Score, or a result in the JSON of an evaluation.
+
+    >>> best_in_words("min", {"real": 0.25, "real_images": 1500})
+    'min, 0.25 (data, 1,500)'
+    >>> best_in_words(None, {"reference": 0.1522})
+    '0.1522 (data)'
+    """
+    own, count = details.get("real", details.get("reference")), details.get("real_images")
+    if not isinstance(own, float):
+        return better or ""
+    if not better:
+        return f"{own:.5g} (data)"
+    return f"{better}, {own:.3g} (data{f', {count:,}' if isinstance(count, int) and count else ''})"

@@ -8,7 +8,7 @@ from typing import Optional
 
 import numpy as np
 
-from mxgan.evaluation.features import resized
+from mxgan.evaluation.resizing import resized
 from mxgan.runtime import cv2
 from mxgan.runtime.draws import rng_for
 

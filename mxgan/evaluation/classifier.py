@@ -11,6 +11,7 @@ from typing import Callable, Optional
 import numpy as np
 
 from mxgan.data.images import ImageArrayIter
+from mxgan.errors import MXGANError
 from mxgan.evaluation.features import FeatureNetwork
 from mxgan.evaluation.judge_data import LabelledData
 from mxgan.evaluation.judge_settings import ClassifierTraining
@@ -31,7 +32,10 @@ WORTH_TELLING = 20  # seconds
 
 
 def train_classifier(
-    data: LabelledData, training: Optional[ClassifierTraining] = None, progress: Optional[bool] = None
+    data: LabelledData,
+    training: Optional[ClassifierTraining] = None,
+    progress: Optional[bool] = None,
+    tested: bool = True,
 ) -> FeatureNetwork:
     """A judge trained on the data, with its accuracy on the test images and what it can see in its `record`.
 
@@ -41,6 +45,8 @@ def train_classifier(
     Parameters
     ----------
     training : the settings; None: those of the data. The architecture is theirs too.
+    tested : whether `add_test` tests it. Without, the caller can save it first: nothing in a test is worth the loss of
+        a training.
     """
     training, began = training or data.training, time.perf_counter()
     network = training.network(data.train.num_classes)
@@ -56,16 +62,25 @@ def train_classifier(
     )
     if network.knows_classes:
         trained.record["class_names"] = data.train.class_titles
-    add_test(trained, data)
     trained.record["seconds"] = round(time.perf_counter() - began, 1)
+    if tested:
+        add_test(trained, data)
     return trained
 
 
 def add_test(network: FeatureNetwork, data: LabelledData) -> bool:
-    """Add the `judge_test` by the test images to the record of a judge; False if they are too few for one."""
+    """Add the `judge_test` by the test images to the record of a judge; False if they are too few for one.
+
+    A test that fails is a warning: the judge measures without it, and the metrics say that it is not tested.
+    """
     if data.test.num_images < LEAST_IMAGES:
         return False
-    network.record.update(judge_test(network, *data.shown(TEST_IMAGES)).as_json())
+    try:
+        found = judge_test(network, *data.shown(TEST_IMAGES))
+    except (MXGANError, np.linalg.LinAlgError) as error:
+        logger.warning("The judge of %s could not be tested, so it is not known what it can see: %s", data.name, error)
+        return False
+    network.record.update(found.as_json())
     return True
 
 

@@ -44,12 +44,19 @@ def kept_classifier(
     if found is None:
         steps, what = training.steps_on(data.train), training.network(data.train.num_classes).title
         logger.info("Training a judge (%s) on %s for %d steps, once: it is kept in %s", what, data.name, steps, folder)
-        found = train_classifier(data, training, progress)
+        found = train_classifier(data, training, progress, tested=False)
+        _keep(found, folder)  # before its test, which may be stopped or fail
+        _add_test(found, data, folder)
         logger.info("%s.", judge_in_words(found.describe()))
-        _keep(found, folder)
-    elif "judge_test" not in found.record and add_test(found, data):
-        _keep(found, folder, overwrite=True)
+    elif "judge_test" not in found.record:
+        _add_test(found, data, folder)
     return found
+
+
+def _add_test(network: FeatureNetwork, data: LabelledData, folder: Path) -> None:
+    """Test a judge, and keep it with its test; one that could not be kept before is not kept."""
+    if add_test(network, data) and folder.exists():
+        _keep(network, folder, overwrite=True)
 
 
 def classifier_while_training(

@@ -133,7 +133,8 @@ def measure_agreement(reference: Bundle, samples: Bundle, settings: Settings) ->
     """The row `class_agreement` of METRICS.
 
     Details: its standard error, where as many samples are asked of each class again; the agreement for each class;
-    `real`, the share of the real images that the same network puts into the class of their label, if these are known.
+    `real`, the share of the real images that the same network puts into the class of their label, if these are known;
+    of a network that was trained on them, the share of the images that were held out, as samples are new to it too.
     """
     right, asked = samples.probabilities.argmax(axis=1) == samples.labels, np.asarray(samples.labels)
     by_class = [right[asked == label] for label in np.unique(asked)]
@@ -141,5 +142,6 @@ def measure_agreement(reference: Bundle, samples: Bundle, settings: Settings) ->
     details = {"standard_error": math.sqrt(variance), "by_class": [float(each.mean()) for each in by_class]}
     if reference.probabilities is not None and reference.labels is not None:
         known = np.asarray(reference.probabilities).argmax(axis=1) == reference.labels
-        details.update(real=float(known.mean()), real_images=len(known))
+        share, count = reference.accuracy or (known.mean(), len(known))
+        details.update(real=float(share), real_images=int(count))
     return {"class_agreement": Score(float(right.mean()), details)}

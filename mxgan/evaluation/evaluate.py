@@ -14,11 +14,12 @@ from typing import Callable, NamedTuple, Optional
 import numpy as np
 
 from mxgan.errors import ArgumentError, listed, lookup
-from mxgan.evaluation.bundle import Bundle, Score, Settings
-from mxgan.evaluation.features import BATCH, FeatureNetwork, resized
+from mxgan.evaluation.bundle import Bundle, Settings, best_in_words
+from mxgan.evaluation.features import BATCH, FeatureNetwork
 from mxgan.evaluation.judge_words import judge_in_words
 from mxgan.evaluation.metrics import METRICS, measure
 from mxgan.evaluation.onnx_features import OnnxFeatures
+from mxgan.evaluation.resizing import resized
 from mxgan.runtime.image_size import ImageSize, normal_size
 from mxgan.runtime.memory import check_room
 
@@ -199,7 +200,8 @@ class Evaluation:
             error = f"{score.details[ERROR]:.3g}" if ERROR in score.details else ""
             bound = "≥ " if score.details.get("at_least") else ""
             value = f"{bound}{score.value:.5g}{self._names_of(score.details.get('classes'))}"
-            rows.append((f"{name} {METRICS[name].unit}".strip(), value, error, _best(name, score)))
+            best = best_in_words(METRICS[name].better, score.details)
+            rows.append((f"{name} {METRICS[name].unit}".strip(), value, error, best))
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows]
         return "\n".join(lines)
@@ -229,16 +231,6 @@ class Evaluation:
 def _trained_on(network: dict) -> str:
     data = network.get("data")
     return f" (of {data['name']})" if isinstance(data, dict) and "name" in data else ""
-
-
-def _best(name: str, score: Score) -> str:
-    """ "min" or "max", and the value of the data where it is known, with its number of images where that matters."""
-    own, better = score.details.get("real", score.details.get("reference")), METRICS[name].better
-    if not isinstance(own, float):
-        return better or ""
-    count = score.details.get("real_images")
-    told = f"{own:.3g} (data{f', {count:,}' if count else ''})" if better else f"{own:.5g} (data)"
-    return f"{better}, {told}" if better else told
 
 
 def _finite(value):

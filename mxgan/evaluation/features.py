@@ -25,29 +25,23 @@ from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, Outpu
 from mxgan.evaluation.arrays import check_images
 from mxgan.evaluation.lenet import LeNet
 from mxgan.evaluation.residual_classifier import ResidualClassifier
+from mxgan.evaluation.resizing import reduced, resized
 from mxgan.evaluation.rotation import RotationNetwork
 from mxgan.graphs.params_files import load_params, save_params
 from mxgan.graphs.shapes import check_parameters, parameter_shapes
-from mxgan.runtime import cv2, mx
+from mxgan.runtime import mx
 from mxgan.runtime.config import from_dict, to_dict
 from mxgan.runtime.files import new_folder, read_json, write_whole
-from mxgan.runtime.image_size import ImageSize, height_and_width
 
 __all__ = [
     "ARCHITECTURES",
     "BATCH",
     "CLASSIFIER_FILES",
-    "PADDING",
-    "RESIZING",
     "FeatureNetwork",
     "Seen",
     "full_batches",
-    "reduced",
-    "resized",
 ]
 
-PADDING = "what another aspect ratio leaves over repeats the edge"
-RESIZING = "mean of the channels; OpenCV INTER_AREA to a smaller side, INTER_LINEAR to a larger one"
 FORMAT = 1
 BATCH = 200  # batch size of the networks; see `full_batches`
 CLASSIFIER_FILES = _PARAMS, _RECORD = "network.params", "classifier.json"
@@ -66,37 +60,6 @@ class Seen(NamedTuple):
     probabilities: Optional[np.ndarray]
 
 
-def resized(images: np.ndarray, size: ImageSize) -> np.ndarray:
-    """Images (N, C, H, W) in [-1, 1] resized to (N, C, h, w), float32: by area to shrink them, else bilinear.
-
-    The whole image is kept, and nothing is stretched: it is scaled until it fits into (h, w), the `size`, and what
-    another aspect ratio leaves over at two sides repeats the image's edge.
-
-    Raises ShapeError and ArgumentError for invalid images.
-    """
-    images = np.ascontiguousarray(check_images("images", images))
-    sides, target = images.shape[2:], height_and_width(size)
-    if sides == target:
-        return images
-    scale = min(wanted / side for wanted, side in zip(target, sides))
-    height, width = (max(1, round(side * scale)) for side in sides)
-    top, left = (target[0] - height) // 2, (target[1] - width) // 2
-    margins = (top, target[0] - height - top, left, target[1] - width - left)
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    made = np.empty((images.shape[0] * images.shape[1], *target), np.float32)
-    for plane, given in zip(made, images.reshape(-1, *sides)):
-        plane[...] = cv2.copyMakeBorder(
-            cv2.resize(given, (width, height), interpolation=method), *margins, cv2.BORDER_REPLICATE
-        )
-    return made.reshape(*images.shape[:2], *target)
-
-
-def reduced(images: np.ndarray, size: ImageSize) -> np.ndarray:
-    """Images (N, C, H, W) as grey images (N, 1, h, w): the mean of the channels, then `resized`."""
-    images = check_images("images", images)
-    return resized(images.mean(axis=1, keepdims=True, dtype=np.float32) if images.shape[1] > 1 else images, size)
-
-
 class FeatureNetwork:
     """A trained judge, bound for inference.
 
@@ -109,7 +72,8 @@ class FeatureNetwork:
 
     Attributes
     ----------
-    parameters : (arg_params, aux_params). fingerprint : the sha256 of their names, shapes and values.
+    parameters : (arg_params, aux_params).
+    fingerprint : the sha256 of their names, shapes and values; another if outputs are means over mirror images too.
 
     Raises
     ------
@@ -121,7 +85,8 @@ class FeatureNetwork:
         for wanted, given in zip(parameter_shapes(symbol, {"data": shape, "softmax_label": (BATCH,)}), parameters):
             check_parameters("classifier", wanted, given)
         self.network, self.record = network, dict(record)
-        self.fingerprint = _digest(parameters)
+        self._digest = _digest(parameters)
+        self.fingerprint = _of_mirrors(self._digest) if network.mirrors else self._digest
         self.parameters = parameters
         self._module = mx.mod.Module(symbol, ("data",), ("softmax_label",))
         self._module.bind([("data", shape)], [("softmax_label", (BATCH,))], for_training=False)
@@ -186,6 +151,8 @@ class FeatureNetwork:
         """JSON values for a protocol: the network, its fingerprint, and the record of its training."""
         settings = {name: value for name, value in to_dict(self.network).items() if name != "name"}
         named = {"architecture": self.architecture, "network": self.network.title}
+        if self.network.mirrors:  # the other architectures have no entry, as before there was one
+            named["mirrors"] = True
         return {**self.record, **named, **settings, "fingerprint": self.fingerprint}
 
     def save(self, folder: Union[str, Path], overwrite: bool = False) -> None:
@@ -197,7 +164,7 @@ class FeatureNetwork:
         replace = target.is_dir() and (overwrite or not any(target.iterdir()))
         if os.path.lexists(target) and not replace:
             raise OutputError(f"{target} exists; give the name of a new folder, or move it away.")
-        known = {"format": FORMAT, "network": to_dict(self.network), "sha256": self.fingerprint, "record": self.record}
+        known = {"format": FORMAT, "network": to_dict(self.network), "sha256": self._digest, "record": self.record}
         try:
             with new_folder(target, replace=replace) as beside:
                 save_params(beside / _PARAMS, *self.parameters)
@@ -234,7 +201,7 @@ class FeatureNetwork:
         except ArgumentError as error:
             raise CorruptFileError(folder / _RECORD, f"does not fit this version of mxgan: {error}") from error
         made = cls(network, load_params(folder / _PARAMS), found["record"])
-        if made.fingerprint != found["sha256"]:
+        if made._digest != found["sha256"]:
             raise CorruptFileError(folder / _PARAMS, "is not what was saved", remedy="Train the classifier again.")
         return made
 
@@ -258,3 +225,8 @@ def _digest(parameters: tuple) -> str:
             digest.update(f"{name} {value.shape}\n".encode())
             digest.update(np.ascontiguousarray(value.asnumpy(), "<f4"))
     return digest.hexdigest()
+
+
+def _of_mirrors(digest: str) -> str:
+    """The fingerprint of parameters whose outputs are means over images and mirror images: other features."""
+    return hashlib.sha256(f"mirrors {digest}".encode()).hexdigest()

@@ -48,7 +48,7 @@ class LabelledData(NamedTuple):
 
         They are in colour if these data were read in colour, whatever the judge sees.
         """
-        rows = np.linspace(0, self.test.num_images - 1, min(most, self.test.num_images)).round().astype(np.int64)
+        rows = _spread(self.test.num_images, most)
         images, labels = self.test.images[rows], self.test.labels
         channels = 1 if images.ndim == 3 else 3
         size = {"batch_size": len(images), "image_size": self.training.image_size, "channels": channels}
@@ -85,6 +85,11 @@ def labelled_data(
     for half in (found.train, found.test):
         _check_classes(half, dataset, training)
     return found
+
+
+def _spread(count: int, most: int) -> np.ndarray:
+    """The numbers of `most` of `count` images, evenly spread; of all, if there are not more."""
+    return np.linspace(0, count - 1, min(most, count)).round().astype(np.int64)
 
 
 def _check_classes(data, dataset: str, training: ClassifierTraining) -> None:
@@ -170,7 +175,9 @@ def own_architecture(dataset: str, data_dir=None, **settings) -> str:
 
 
 def _is_grey(data) -> bool:
-    """Whether the images of a data set have no colour: one channel, or three that are equal in its first images.
+    """Whether the images of a data set have no colour: one channel, or three that are equal in images from all over it.
+
+    Folders come class by class, and one class may be grey in colour files.
 
     Images that are read from the disk are not looked at: those with three channels count as coloured.
     """
@@ -178,5 +185,5 @@ def _is_grey(data) -> bool:
         return True
     if not isinstance(data, ImageArrayIter):
         return False
-    first = data.images[:LOOKED_AT]
-    return first.ndim == 3 or bool((first == first[..., :1]).all())
+    some = data.images[_spread(data.num_images, LOOKED_AT)]
+    return some.ndim == 3 or bool((some == some[..., :1]).all())

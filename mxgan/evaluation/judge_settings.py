@@ -22,7 +22,14 @@ from mxgan.runtime.config import FLOAT32_MAX, to_dict, whole_number
 from mxgan.runtime.draws import rng_for
 from mxgan.training.optimizers import OptimizerConfig
 
-__all__ = ["TRAININGS", "ClassifierTraining", "ResidualTraining", "RotationTraining", "training_of"]
+__all__ = [
+    "TRAININGS",
+    "ClassifierTraining",
+    "ResidualTraining",
+    "RotationTraining",
+    "training_of",
+    "training_of_epochs",
+]
 
 LEAST_RATE = 1e-6  # the optimiser needs a learning rate above 0
 
@@ -210,3 +217,8 @@ TRAININGS = MappingProxyType(
 def training_of(architecture: str, **settings) -> ClassifierTraining:
     """The training settings of an architecture, a key of TRAININGS; ArgumentError for an unknown name."""
     return lookup("architecture of a judge", architecture, TRAININGS)(**settings)
+
+
+def training_of_epochs(architecture: str, epochs: int, **settings) -> ClassifierTraining:
+    """As `training_of`, with a training of exactly these epochs, however few or many steps they have."""
+    return training_of(architecture, epochs=epochs, least_steps=1, most_steps=None, **settings)

@@ -20,6 +20,7 @@ __all__ = ["FOUND", "LEAST_IMAGES", "TEST_IMAGES", "JudgeTest", "judge_test"]
 FOUND = ("sees", "blind_to", "untestable", "seen_from", "judge_test", "seconds", "architecture")
 TEST_IMAGES = 2000  # half of them are the reference
 LEAST_IMAGES = 20
+LEAST_LEFT = 10  # images at a level of dropped classes: the covariance of fewer says nothing
 SPLITS = 10  # draws of real against real
 CLEAR = 3.0  # standard deviations of real against real by which a change must raise the distance
 
@@ -31,7 +32,8 @@ class JudgeTest:
     Attributes
     ----------
     real : mean and standard deviation of the Fréchet distances of real images from other real images.
-    values : {change: the distances of the unchanged images and of the five levels, weakest first}.
+    values : {change: the distances of the unchanged images and of the five levels, weakest first}; of dropped
+        classes there are fewer levels if there are few classes or images.
     spreads : {change: standard deviation of real against real, with as many images as the change leaves}.
     images : the number of images on each side.
     untestable : changes that these images do not allow.
@@ -82,7 +84,8 @@ def judge_test(
     """Test a judge on real images that it was not trained on: half are the reference, the other half is changed.
 
     The same images are changed at all levels, so the distances of the levels differ by the change alone. For dropped
-    classes, the same number of images is left at each level.
+    classes, the same number of images is left at each level; levels that leave fewer than 10 are not tested, and if
+    none leaves so many, the change is `untestable`.
 
     Parameters
     ----------
@@ -105,18 +108,24 @@ def judge_test(
     grey = bool((images == images[:, :1]).all())
     own = network.features_and_probabilities(images).features
     reference = FeatureStatistics.of(own[first])
-    whole, values, spreads = _real_against_real(own, half, half, seed), {}, {}
+    whole, values, spreads, untestable = _real_against_real(own, half, half, seed), {}, {}, []
     for name in CHANGES:
         if name == DROPPED:
             rows = kept_rows(images[second], None if labels is None else labels[second], seed)
+            rows = [kept for kept in rows if len(kept) >= LEAST_LEFT]
+            if len(rows) < 2:  # the first of them is all images
+                untestable.append(name)
+                continue
             count = min(map(len, rows))
             values[name] = [_of_some(reference, own[second[kept]], count, seed) for kept in rows]
             spreads[name] = _real_against_real(own, half, count, seed)[1]
-        elif not (grey and name in COLOUR):
+        elif grey and name in COLOUR:
+            untestable.append(name)
+        else:
             seen = (network.features_and_probabilities(each).features for each in changed(name, images[second], seed))
             values[name] = [_distance(reference, each) for each in (own[second], *seen)]
             spreads[name] = whole[1]
-    return JudgeTest(whole, values, spreads, half, tuple(sorted(COLOUR)) if grey else ())
+    return JudgeTest(whole, values, spreads, half, tuple(sorted(untestable)))
 
 
 def _distance(reference: FeatureStatistics, features: np.ndarray) -> float:

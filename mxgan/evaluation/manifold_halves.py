@@ -1,11 +1,13 @@
 """Errors of precision, recall, density and coverage, and what real images get, from random halves of the features.
 
 The k-th nearest neighbour in a half is almost always among the 4k + 8 nearest in the whole set. So the scores of all
-halves come from one list of nearest neighbours for each side, and from the pairs that are near enough.
+halves come from one list of nearest neighbours for each side, and from the pairs that are near enough. These are few,
+unless the samples lie in most balls, as those of a collapsed generator can. Then blocks of distances are compared.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ from mxgan.evaluation.resampling import halves, halves_error
 __all__ = ["ManifoldHalves", "Neighbours", "reach"]
 
 REPEATS = 40
+FEW_PAIRS = 1 / 16  # share of all pairs up to which a list of them is faster than whole blocks
 
 
 class Neighbours(NamedTuple):
@@ -50,19 +53,46 @@ class ManifoldHalves:
 
     def see(self, start: int, squared: np.ndarray) -> None:
         """Take the squared distances (n, M) of the real images from `start` on to all samples."""
-        i, j = np.nonzero(squared <= self._farthest[0][start : start + len(squared), None])
-        near, i = squared[i, j], i + start
+        near = squared <= self._farthest[0][start : start + len(squared), None]
+        if _are_few(near):
+            self._see_pairs_in_real(start, squared, near)
+        else:
+            for repeat, half, i, j, block in self._blocks(start, squared):
+                self._precise[repeat, j] |= (block <= self._real_radii[0][repeat, i, None]).any(axis=0)
+                balls = block <= self._real_radii[1][repeat, i, None]
+                self._covered[repeat, i] = balls.any(axis=1)
+                self._inside[repeat, half] += np.count_nonzero(balls)
+        near = squared <= self._farthest[1]
+        if _are_few(near):
+            self._see_pairs_in_fake(start, squared, near)
+        else:
+            for repeat, _, i, j, block in self._blocks(start, squared):
+                self._recalled[repeat, i] = (block <= self._fake_radii[repeat, j]).any(axis=1)
+
+    def _see_pairs_in_real(self, start: int, squared: np.ndarray, near: np.ndarray) -> None:
+        i, j = np.nonzero(near)
+        distances, i = squared[i, j], i + start
         for repeat in range(REPEATS):
             same = self._of_real[repeat, i] == self._of_fake[repeat, j]
-            self._precise[repeat, j[same & (near <= self._real_radii[0][repeat, i])]] = True
-            balls = i[same & (near <= self._real_radii[1][repeat, i])]
+            self._precise[repeat, j[same & (distances <= self._real_radii[0][repeat, i])]] = True
+            balls = i[same & (distances <= self._real_radii[1][repeat, i])]
             self._covered[repeat, balls] = True
             self._inside[repeat] += np.bincount(self._of_real[repeat, balls] + 1, minlength=3)[1:]
-        i, j = np.nonzero(squared <= self._farthest[1])
-        near, i = squared[i, j], i + start
+
+    def _see_pairs_in_fake(self, start: int, squared: np.ndarray, near: np.ndarray) -> None:
+        i, j = np.nonzero(near)
+        distances, i = squared[i, j], i + start
         for repeat in range(REPEATS):
             same = self._of_real[repeat, i] == self._of_fake[repeat, j]
-            self._recalled[repeat, i[same & (near <= self._fake_radii[repeat, j])]] = True
+            self._recalled[repeat, i[same & (distances <= self._fake_radii[repeat, j])]] = True
+
+    def _blocks(self, start: int, squared: np.ndarray) -> Iterator[tuple]:
+        """(repeat, half, numbers i of its real images and j of its samples, their squared distances) of each half."""
+        for repeat in range(REPEATS):
+            for half in (0, 1):
+                i = np.flatnonzero(self._of_real[repeat, start : start + len(squared)] == half)
+                j = np.flatnonzero(self._of_fake[repeat] == half)
+                yield repeat, half, i + start, j, squared[i].take(j, axis=1)
 
     def details(self) -> dict:
         """{score: {"standard_error", "real": what a half of the real images gets, "real_images": its size}}."""
@@ -91,6 +121,10 @@ class ManifoldHalves:
             seen[repeat] = precise / images, inside[1].sum() / (self._k * images), inside[1].any(axis=1).sum() / images
         precision, density, coverage = map(float, seen.mean(axis=0))
         return {"precision": precision, "recall": precision, "density": density, "coverage": coverage}
+
+
+def _are_few(near: np.ndarray) -> bool:
+    return np.count_nonzero(near) <= FEW_PAIRS * near.size
 
 
 def _radii_in_halves(nearest: Neighbours, sides: np.ndarray, k: int) -> np.ndarray:

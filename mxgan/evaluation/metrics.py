@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from typing import Callable, NamedTuple, Optional
 
 from mxgan.errors import ArgumentError, lookup
+from mxgan.evaluation.birthday import measure_birthday
 from mxgan.evaluation.bundle import Bundle, Settings
 from mxgan.evaluation.classifier_rows import measure_agreement, measure_classifier_score, measure_labels
-from mxgan.evaluation.copies import measure_birthday, measure_copies
+from mxgan.evaluation.copies import measure_copies
 from mxgan.evaluation.frechet import measure_fid, measure_frechet
 from mxgan.evaluation.kernel_distance import measure_kernel
 from mxgan.evaluation.manifold import measure_manifold

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from mxgan.evaluation.bundle import best_in_words
 from mxgan.export.model import NORMALISATION, Model
 from mxgan.graphs.shapes import infer
 
@@ -128,13 +129,8 @@ def _score(name: str, result: Mapping) -> tuple:
     shown = f"≥ {shown}" if result.get("at_least") else shown
     shown += f" ± {error:.2g}" if isinstance(error, (int, float)) else ""
     meaning = str(result.get("summary", "")).replace("`", "")
-    return tuple(map(inline, (f"{name} {result.get('unit', '')}".strip(), shown, _best(result), meaning)))
-
-
-def _best(result: Mapping) -> str:
-    """ "min" or "max"; if neither is best, the value of the data."""
-    own = result.get("reference")
-    return result.get("better") or (f"{own:.5g} (data)" if isinstance(own, float) else "")
+    best = best_in_words(result.get("better"), result)
+    return tuple(map(inline, (f"{name} {result.get('unit', '')}".strip(), shown, best, meaning)))
 
 
 def _protocol(told: Mapping) -> str:

@@ -9,8 +9,8 @@ from typing import Optional, Union
 import numpy as np
 
 from mxgan.evaluation.bundle import Bundle, Settings
-from mxgan.evaluation.features import reduced
 from mxgan.evaluation.reference import Reference, image_chunks, sample_chunks
+from mxgan.evaluation.resizing import reduced
 from mxgan.runs.config import RunConfig
 from mxgan.runs.data import held_out_split, open_images, trained_split
 from mxgan.runtime.progress import tracked
@@ -33,7 +33,10 @@ def held_out_record(config: RunConfig, unseen, given: Union[str, Path, None]):
 def copies_bundles(
     config: RunConfig, sampler: Sampler, reference: Reference, settings: Settings, progress: Optional[bool], unseen
 ) -> tuple:
-    """(reference, samples) for the metric `copies`: small grey images, so that all training images fit in memory."""
+    """(reference, samples) for the metric `copies`: small grey images, so that all training images fit in memory.
+
+    If the recipe mirrors its images, the reference says so: a copy of a mirror image is a copy.
+    """
     size = min(COPY_SIZE, *config.recipe.network.image_shape[1:])
 
     def real(data, most: int, what: str) -> np.ndarray:
@@ -44,7 +47,7 @@ def copies_bundles(
     train = real(trained_on, MOST_TRAINING_IMAGES, "training images")
     held_out = real(unseen, settings.copy_images, "images not trained on")
     samples = _small(sample_chunks(sampler, settings.copy_images, settings.seed, reference.class_counts), size)
-    return Bundle(images=train, held_out=held_out), Bundle(images=samples)
+    return Bundle(images=train, held_out=held_out, mirrored=config.recipe.mirror), Bundle(images=samples)
 
 
 def _small(chunks, size: int) -> np.ndarray:

@@ -16,10 +16,10 @@ from mxgan.data import UNKNOWN
 from mxgan.errors import ArgumentError, OutputError
 from mxgan.evaluation.bundle import Settings
 from mxgan.evaluation.evaluate import COPIES, Evaluation, check_names, evaluated, gather
-from mxgan.evaluation.features import PADDING, RESIZING
 from mxgan.evaluation.judge_test import FOUND
 from mxgan.evaluation.metrics import METRICS
 from mxgan.evaluation.reference import Reference, sample_chunks
+from mxgan.evaluation.resizing import PADDING, RESIZING
 from mxgan.evaluation.swd import check_pyramid
 from mxgan.graphs.params_files import load_params
 from mxgan.runs.config import RunConfig, recorded_config

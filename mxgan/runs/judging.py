@@ -14,7 +14,7 @@ from mxgan.evaluation.judge_data import FEWEST, LabelledData, architecture_for, 
 from mxgan.evaluation.judge_settings import training_of
 from mxgan.evaluation.metrics import METRICS
 
-__all__ = ["labels_known", "misleading", "planned_judge", "without_judge"]
+__all__ = ["held_out_accuracy", "labels_known", "misleading", "planned_judge", "without_judge"]
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +49,34 @@ def planned_judge(
             data.num_images,
             FEW,
         )
+    return _labelled(config, training_of(architecture), progress)
+
+
+def _labelled(config, training, progress: Optional[bool]) -> LabelledData:
     own = {"most_broken": config.most_broken, "background": config.background, "labels": config.labels}
-    return labelled_data(config.dataset, config.data_dir, training_of(architecture), progress, **own)
+    return labelled_data(config.dataset, config.data_dir, training, progress, **own)
+
+
+def held_out_accuracy(
+    config, judge: FeatureNetwork, trained_on: Optional[LabelledData], progress: Optional[bool]
+) -> Optional[tuple]:
+    """(share, number) of the held-out images that a judge is right on, if it was trained on the data set of `config`.
+
+    None for a judge of other data: all images of this data set are new to it.
+
+    Parameters
+    ----------
+    trained_on : what it was trained on, if it is not a judge that was given. The record of a given one has the sha256
+        of its images; the data set is read as it would be for the training of such a judge.
+    """
+    known = judge.record.get("accuracy"), judge.record.get("test_images")
+    if None in known or not isinstance(judge.record.get("data"), dict):
+        return None
+    if trained_on is None and judge.record["data"].get("name") == config.dataset:
+        settings = judge.record.get("training", {})
+        asked = {name: settings[name] for name in ("seed", "image_size") if isinstance(settings.get(name), int)}
+        trained_on = _labelled(config, training_of(judge.architecture, **asked), progress)
+    return known if trained_on is not None and trained_on.describe() == judge.record["data"] else None
 
 
 def without_judge(config, data, judge: Union[FeatureNetwork, LabelledData, None]) -> dict:

@@ -12,8 +12,8 @@ import numpy as np
 from mxgan.data import ImageArrayIter
 from mxgan.errors import ArgumentError, MXGANError
 from mxgan.evaluation.copies import nearest
-from mxgan.evaluation.features import reduced
 from mxgan.evaluation.reference import image_chunks
+from mxgan.evaluation.resizing import reduced
 from mxgan.pictures.grid import image_grid
 from mxgan.pictures.report.grids import picture_uri
 from mxgan.runs.config import RunConfig
@@ -65,7 +65,8 @@ def _found(folder: RunFolder, config: RunConfig) -> dict:
     classes = sampler.classes_of(SAMPLES)
     samples = sampler.sample(sampler.latents(SAMPLES, config.seed, STREAM), classes)
     side = min(SIDE, *samples.shape[2:])
-    search = _search(samples, (images for images, _ in image_chunks(data, _searched(data, samples))), side)
+    chunks = (images for images, _ in image_chunks(data, _searched(data, samples)))
+    search = _search(samples, chunks, side, config.recipe.mirror)
     names = sampler.class_names or tuple(map(str, range(sampler.classes)))
     return {
         "problem": "",
@@ -108,21 +109,26 @@ class _Search(NamedTuple):
     usual: Optional[float]
 
 
-def _search(samples: np.ndarray, chunks: Iterator, side: int) -> _Search:
-    """Search all chunks for the image nearest to each sample, and to each of the first COMPARED images another one."""
+def _search(samples: np.ndarray, chunks: Iterator, side: int, mirrored: bool) -> _Search:
+    """Search all chunks for the image nearest to each sample, and to each of the first COMPARED images another one.
+
+    `mirrored`: the run was trained on mirror images too, so these are searched like images.
+    """
     small = reduced(samples, side)
     found, distances = np.empty_like(samples), np.full(len(samples), np.inf)
     probes, own, count = small[:0], np.empty(0), 0
     for images in chunks:
-        some = reduced(images, side)
         if not count:  # half of them, if there are no more than these
-            probes = some[: min(COMPARED, max(1, len(some) // 2))]
-            own = nearest(some[len(probes) :], probes)[1] if len(some) > 1 else np.full(1, np.inf)
-        places, near = nearest(some, np.concatenate([small, probes]))
-        is_nearer = near[: len(small)] < distances
-        found[is_nearer] = images[places[: len(small)][is_nearer]]
-        distances = np.minimum(distances, near[: len(small)])
-        own = np.minimum(own, near[len(small) :]) if count else own
+            probes = reduced(images[: min(COMPARED, max(1, len(images) // 2))], side)
+            own = np.full(len(probes), np.inf)
+        for view in (images, images[..., ::-1])[: 1 + mirrored]:
+            some = reduced(view, side)
+            places, near = nearest(some, small)
+            is_nearer = near < distances
+            found[is_nearer] = view[places[is_nearer]]
+            distances = np.minimum(distances, near)
+            others = some if count else some[len(probes) :]
+            own = np.minimum(own, nearest(others, probes)[1]) if len(others) else own
         count += len(images)
     usual = float(np.median(own))
     return _Search(found, distances, count, len(probes), usual if np.isfinite(usual) else None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Callable, Optional, Union
 
@@ -19,7 +20,14 @@ from mxgan.evaluation.metrics import METRICS, NEEDS
 from mxgan.evaluation.onnx_features import OnnxFeatures
 from mxgan.evaluation.reference import Reference, image_chunks
 from mxgan.runs.data import config_of_set, data_record, held_out_split, open_images, trained_split
-from mxgan.runs.judging import CLASSIFIED, labels_known, misleading, planned_judge, without_judge
+from mxgan.runs.judging import (
+    CLASSIFIED,
+    held_out_accuracy,
+    labels_known,
+    misleading,
+    planned_judge,
+    without_judge,
+)
 from mxgan.runtime.progress import tracked
 
 __all__ = ["PlannedReference", "open_reference", "plan_reference"]
@@ -99,6 +107,7 @@ def plan_reference(
     if inception is None:
         _refuse_without_inception(names or ())
     own = data = judge = None
+    judged = config  # the data set that the judge would be trained on
     if against is None or _is_judged_by_own(config, wanted, classifier):
         own = data = open_images(config, progress, seed=seed, split=trained_split(config))
         if check is not None:
@@ -107,7 +116,8 @@ def plan_reference(
     if against is not None:
         other = config_of_set(config, against)
         data = _in_own_classes(config, open_images(other, progress, seed=seed), against, classes)
-        judge = planned_judge(other, data, wanted, classifier, progress) if judge is None else judge
+        if judge is None:
+            judge, judged = planned_judge(other, data, wanted, classifier, progress), other
     looking = OnnxFeatures(inception) if inception is not None else None
     known = labels_known(data, judge)
     reasons = _reasons(config, data, Networks(judge, looking), wanted, known, held_out)
@@ -123,6 +133,9 @@ def plan_reference(
         chunks = ((images, labels if known else None) for images, labels in image_chunks(data, count))
         shown = tracked(progress, chunks, "real images", count)
         bundle = gather(shown, count, networks, measured, None if kept is None else min(kept, count))
+        if "class_agreement" in measured and (against is None or judged is not config):  # else no image is one of its
+            trained_on = None if is_trained else judge
+            bundle = replace(bundle, accuracy=held_out_accuracy(judged, networks.classifier, trained_on, progress))
         protocol = _protocol(config, data, count, networks, against)
         return Reference(bundle, networks, measured, protocol, _class_counts(data, count))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ from sklearn.metrics import pairwise_distances
 from sklearn.neighbors import NearestNeighbors
 
 from mxgan.errors import ArgumentError, ShapeError
-from mxgan.evaluation import copies
-from mxgan.evaluation.copies import birthday_estimate, copy_test, nearest
+from mxgan.evaluation import birthday, copies, pixel_distances
+from mxgan.evaluation.birthday import birthday_estimate
+from mxgan.evaluation.bundle import Bundle, Settings
+from mxgan.evaluation.copies import copy_test, nearest
 
 
 def flat(images: np.ndarray) -> np.ndarray:
@@ -29,8 +32,8 @@ def noise(seed: int, count: int, size: int = 4) -> np.ndarray:
 
 @pytest.mark.parametrize("rows, numbers", [(2048, 2**23), (7, 2**23), (2048, 3 * 1024)])
 def test_nearest_is_scikit_learns(digits, monkeypatch, rows, numbers):
-    monkeypatch.setattr(copies, "CHUNK_ROWS", rows)
-    monkeypatch.setattr(copies, "CHUNK_NUMBERS", numbers)
+    monkeypatch.setattr(pixel_distances, "CHUNK_ROWS", rows)
+    monkeypatch.setattr(pixel_distances, "CHUNK_NUMBERS", numbers)
     train, samples = digits[:200], digits[200:]
     distances, indices = NearestNeighbors(n_neighbors=1).fit(flat(train)).kneighbors(flat(samples))
     found = nearest(train, samples)
@@ -52,6 +55,22 @@ def test_real_images_are_no_copies(digits):
     found = copy_test(digits[:100], digits[100:200], digits[200:])
     assert found.share == pytest.approx(0.5, abs=0.12)
     assert 0.01 < found.p_value < 0.99
+
+
+def test_mirrored_copies_are_copies_if_the_run_was_trained_on_mirror_images(digits):
+    train, held_out, samples = digits[:100], digits[100:200], digits[:80, :, :, ::-1]
+    assert copy_test(train, held_out, samples).share < 0.9
+    found = copy_test(train, held_out, samples, mirrored=True)
+    assert found.share == 1
+    both = np.concatenate([train, train[..., ::-1]])
+    assert copy_test(both, held_out, digits[200:]) == copy_test(train, held_out, digits[200:], mirrored=True)
+    sides = Bundle(images=train, held_out=held_out, mirrored=True), Bundle(images=samples)
+    score = copies.measure_copies(*sides, Settings())["copies"]
+    assert (score.value, score.details["mirrored"]) == (1, True)
+    assert (
+        "mirrored"
+        not in copies.measure_copies(replace(sides[0], mirrored=False), sides[1], Settings())["copies"].details
+    )
 
 
 def test_it_is_the_rank_test_counted_out(digits):
@@ -132,17 +151,17 @@ def test_birthday_of_a_collapsed_generator():
     """All images are one: 4,498,500 pairs are not looked through, and two images are enough."""
     found = birthday_estimate(np.repeat(noise(0, 1), 3000, axis=0), threshold=0.0)
     assert found.batch == 2
-    assert copies.MOST_PAIRS < found.duplicates < 2 * copies.MOST_PAIRS
+    assert birthday.MOST_PAIRS < found.duplicates < 2 * birthday.MOST_PAIRS
 
 
 def test_birthday_does_not_hang_on_blocks(digits, monkeypatch):
     few = digits[np.arange(300) % 40]
     whole = birthday_estimate(few, threshold=0.5)
-    monkeypatch.setattr(copies, "BLOCK_ROWS", 11)
-    monkeypatch.setattr(copies, "CHUNK_ROWS", 13)
+    monkeypatch.setattr(birthday, "BLOCK_ROWS", 11)
+    monkeypatch.setattr(pixel_distances, "CHUNK_ROWS", 13)
     assert birthday_estimate(few, threshold=0.5)[3:] == whole[3:]
     others = NearestNeighbors(n_neighbors=1).fit(flat(digits)).kneighbors()[0][:, 0]
-    np.testing.assert_allclose(copies._nearest_others(flat(digits)), others, rtol=1e-9)
+    np.testing.assert_allclose(birthday._nearest_others(flat(digits)), others, rtol=1e-9)
 
 
 def test_bad_calls(digits):

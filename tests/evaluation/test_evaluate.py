@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ import pytest
 from mxgan.errors import ArgumentError
 from mxgan.evaluation.bundle import Bundle, Score, Settings
 from mxgan.evaluation.evaluate import Evaluation, Networks, _in_blocks, check_names, evaluated, gather, measured_side
-from mxgan.evaluation.features import BATCH, resized
+from mxgan.evaluation.features import BATCH
 from mxgan.evaluation.frechet import FeatureStatistics, frechet_distance
 from mxgan.evaluation.metrics import METRICS
+from mxgan.evaluation.resizing import resized
 from tests.evaluating import quick_classifier
 
 
@@ -142,6 +144,12 @@ def test_class_agreement_is_the_share_of_samples_of_the_class_asked_for():
     real = Bundle(probabilities=np.eye(3)[[0, 1, 1, 2]], labels=np.array([0, 1, 2, 2]))
     details = evaluated(["class_agreement"], real, Bundle(probabilities=probabilities, labels=asked), Settings())
     assert details["class_agreement"].details["real"] == 0.75
+    real = replace(real, accuracy=(0.625, 1600))  # of a network that was trained on these images
+    details = evaluated(["class_agreement"], real, Bundle(probabilities=probabilities, labels=asked), Settings())
+    assert (details["class_agreement"].details["real"], details["class_agreement"].details["real_images"]) == (
+        0.625,
+        1600,
+    )
     with pytest.raises(
         ArgumentError, match="class_agreement needs labels of the samples, and there are none; they are"
     ):

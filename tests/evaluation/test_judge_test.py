@@ -11,6 +11,8 @@ from mxgan.data.images import ImageArrayIter
 from mxgan.errors import ArgumentError
 from mxgan.evaluation.changes import CHANGES, DROPPED, changed, kept_rows
 from mxgan.evaluation.classifier import train_classifier
+from mxgan.evaluation.classifier_cache import kept_classifier
+from mxgan.evaluation.features import FeatureNetwork
 from mxgan.evaluation.judge_data import LabelledData
 from mxgan.evaluation.judge_settings import ClassifierTraining, ResidualTraining, RotationTraining
 from mxgan.evaluation.judge_test import JudgeTest, judge_test
@@ -133,6 +135,54 @@ def test_without_classes_images_of_one_brightness_are_dropped():
     assert [len(each) for each in rows] == [100, 90, 80, 60, 40, 20]
     means = images.mean(axis=(1, 2, 3))
     assert all(np.ptp(means[later]) < np.ptp(means[earlier]) for earlier, later in zip(rows, rows[1:]))
+
+
+def test_levels_that_leave_few_images_are_not_tested():
+    images, labels = shapes(96, 5)
+    images, draws = images.transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1, np.random.default_rng(0)
+    network = judge(ResidualTraining)
+    found = judge_test(network, images[:20], draws.integers(0, 10, 20))  # a class dropped leaves 9 or fewer
+    assert DROPPED in found.untestable
+    assert DROPPED not in found.values
+    assert found.as_json()["untestable"] == [DROPPED]
+    assert DROPPED in judge_test(network, images[:20]).untestable
+    found = judge_test(network, images[:60], np.arange(60) % 10)  # 30 images: six levels leave 27, 24, 18, 12, 6
+    assert 2 <= len(found.values[DROPPED]) <= 5
+    assert DROPPED not in found.untestable
+    assert np.isfinite(found.values[DROPPED]).all()
+    assert len(judge_test(network, images, labels).values[DROPPED]) == 4  # four classes have three levels
+
+
+def test_a_judge_of_few_images_is_trained_and_a_failing_test_loses_nothing(monkeypatch, tmp_path, caplog):
+    training = ResidualTraining(batch_size=16, image_size=16, shift=1, epochs=1, least_steps=1)
+    halves = []
+    for count in (100, 20):
+        images, _ = shapes(count, count)
+        size = {"batch_size": 16, "image_size": 16, "channels": 3, "shuffle": count == 100}
+        halves.append(ImageArrayIter(images, (np.arange(count) % 10).astype(np.float32), name="few", **size))
+    data = LabelledData(*halves, "few", training)
+    assert train_classifier(data).record["untestable"] == [DROPPED]
+
+    def fails(*given):
+        raise ArgumentError("no test")
+
+    def stops(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("mxgan.evaluation.classifier.judge_test", stops)
+    with pytest.raises(KeyboardInterrupt):
+        kept_classifier(data)
+    (kept,) = (tmp_path / "mxgan" / "classifiers").iterdir()
+    assert "judge_test" not in FeatureNetwork.load(kept).record
+    monkeypatch.setattr("mxgan.evaluation.classifier.judge_test", fails)
+    found = kept_classifier(data)  # the kept one
+    assert "could not be tested, so it is not known what it can see: no test" in caplog.text
+    assert "judge_test" not in found.record
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert kept_classifier(data).record["untestable"] == [DROPPED]
+    assert FeatureNetwork.load(kept).record["untestable"] == [DROPPED]
 
 
 def test_few_images_are_refused():

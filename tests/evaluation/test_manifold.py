@@ -8,7 +8,8 @@ from sklearn.metrics import pairwise_distances
 from sklearn.neighbors import NearestNeighbors
 
 from mxgan.errors import ArgumentError, ShapeError
-from mxgan.evaluation import manifold
+from mxgan.evaluation import manifold, manifold_halves
+from mxgan.evaluation.bundle import Bundle, Settings
 from mxgan.evaluation.manifold import manifold_scores
 
 
@@ -114,3 +115,25 @@ def test_bad_calls(settings, error, text):
     settings = {"real": cloud(0), "fake": cloud(1), **settings}
     with pytest.raises(error, match=f"^{text}"):
         manifold_scores(settings.pop("real"), settings.pop("fake"), **settings)
+
+
+@pytest.mark.parametrize("spread", [1.0, 0.01])
+def test_blocks_of_distances_give_the_same_errors_as_lists_of_pairs(monkeypatch, spread):
+    draws, found = np.random.default_rng(0), []
+    sides = Bundle(features=draws.normal(size=(61, 5))), Bundle(features=spread * draws.normal(size=(75, 5)))
+    monkeypatch.setattr(manifold, "CHUNK_DISTANCES", 75 * 20)  # four chunks of real images
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(manifold_halves, "FEW_PAIRS", share)
+        found.append(manifold.measure_manifold(*sides, Settings()))
+    assert found[0] == found[1]
+    assert found[0]["recall"].details["standard_error"] > 0 or spread < 1
+
+
+def test_no_list_is_made_of_the_pairs_of_samples_that_lie_in_most_balls(monkeypatch):
+    pairs, nonzero = [], np.nonzero
+    draws = np.random.default_rng(0)
+    sides = Bundle(features=draws.normal(size=(200, 20))), Bundle(features=0.01 * draws.normal(size=(200, 20)))
+    monkeypatch.setattr(np, "nonzero", lambda values: pairs.append(np.count_nonzero(values)) or nonzero(values))
+    found = manifold.measure_manifold(*sides, Settings())
+    assert found["density"].value > 20  # of 200 / k = 40: most pairs
+    assert max(pairs, default=0) <= 200 * 200 / 16

@@ -11,9 +11,9 @@ import pytest
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, RuntimeUnavailableError, ShapeError
 from mxgan.evaluation.bundle import Settings
 from mxgan.evaluation.evaluate import Networks, evaluated, gather
-from mxgan.evaluation.features import resized
 from mxgan.evaluation.frechet import FeatureStatistics, frechet_distance
 from mxgan.evaluation.onnx_features import SMALL_BATCH, OnnxFeatures
+from mxgan.evaluation.resizing import resized
 
 
 def written(path, size=8, kind="float", output="flat", channels=3):

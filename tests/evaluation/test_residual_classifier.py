@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
+from mxgan.data.images import ImageArrayIter
 from mxgan.errors import ArgumentError
-from mxgan.evaluation.features import FeatureNetwork
+from mxgan.evaluation.features import FeatureNetwork, _digest
+from mxgan.evaluation.judge_settings import TRAININGS, training_of_epochs
 from mxgan.evaluation.residual_classifier import ResidualClassifier
 from mxgan.evaluation.rotation import RotationNetwork, in_all_turns
 from mxgan.graphs.shapes import parameter_shapes
@@ -62,6 +66,23 @@ def test_an_image_and_its_mirror_image_are_the_same_to_a_judge():
     assert not np.allclose(*(turner.features_and_probabilities(each).features for each in (given, given[..., ::-1])))
 
 
+def test_means_over_mirror_images_are_told_in_protocols(tmp_path):
+    class Straight(ResidualClassifier):
+        mirrors = False
+
+    network = with_weights()
+    straight = FeatureNetwork(Straight(classes=3, image_size=16, stem=4, widths=(4, 8)), network.parameters)
+    assert not np.allclose(*(each.features_and_probabilities(images()).features for each in (network, straight)))
+    assert network.describe()["mirrors"] is True
+    assert network.fingerprint != straight.fingerprint
+    network.save(tmp_path / "judge")  # the file has the sha256 of the parameters, as before
+    assert json.loads((tmp_path / "judge" / "classifier.json").read_text())["sha256"] == _digest(network.parameters)
+    assert FeatureNetwork.load(tmp_path / "judge").fingerprint == network.fingerprint
+    turner = with_weights(RotationNetwork(image_size=16, stem=4, widths=(4, 8)))
+    assert "mirrors" not in turner.describe()
+    assert turner.fingerprint == _digest(turner.parameters)
+
+
 def test_scaled_features_change_no_probability():
     network = with_weights()
     arguments, auxiliary = network.parameters
@@ -98,6 +119,14 @@ def test_a_rotation_judge_knows_no_classes():
     assert seen.probabilities is None
     assert (network.classes, network.class_names) == (0, [])
     assert network.trained_shares(images()).shape == (5, 4)
+
+
+@pytest.mark.parametrize("architecture", TRAININGS)
+def test_a_training_of_some_epochs_is_not_cut_nor_lengthened(architecture):
+    data = ImageArrayIter(np.zeros((300, 32, 32), np.uint8), np.arange(300) % 2, batch_size=30)
+    for epochs in (1, 900):
+        assert training_of_epochs(architecture, epochs, seed=3).steps_on(data) == 10 * epochs
+    assert training_of_epochs(architecture, 2, seed=3).seed == 3
 
 
 def test_turns_are_quarters_against_the_clock():

@@ -9,7 +9,7 @@ from scipy import ndimage
 from mxgan.errors import ArgumentError, ShapeError
 from mxgan.evaluation import swd, swd_patches
 from mxgan.evaluation.arrays import draws
-from mxgan.evaluation.features import resized
+from mxgan.evaluation.resizing import resized
 from mxgan.evaluation.swd import PYRAMIDS, sliced_wasserstein
 from mxgan.runtime import cv2, memory
 from tests.oracle.patch_distance import patch_distance

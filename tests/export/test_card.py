@@ -30,7 +30,10 @@ FACTS = {
     "trained_with": {"mxgan": "0.1.0", "mxnet": "1.9.1", "python": "3.11.7"},
     "scores": [{
         "results": {
-            "swd": {"value": 12.3456789, "unit": "×10³", "better": "min", "summary": "a distance"},
+            "swd": {
+                "value": 12.3456789, "unit": "×10³", "better": "min", "real": 1.75, "real_images": 1000,
+                "summary": "a distance",
+            },
             "kernel": {"value": None, "better": "min", "summary": "another"},
             "ms_ssim": {"value": 0.25, "standard_error": 0.001, "better": None, "reference": 0.2, "summary": "alike"},
         },
@@ -98,7 +101,7 @@ def test_the_tables_tell_training_data_and_scores():
     assert told["Software"] == "mxgan 0.1.0, mxnet 1.9.1, python 3.11.7"
     assert "mnist (mnist): 60,000 images. Fingerprint, sha256: `" + "ab" * 32 in text
     assert rows(text, "Scores") == [
-        ["swd ×10³", "12.346", "min", "a distance"],
+        ["swd ×10³", "12.346", "min, 1.75 (data, 1,000)", "a distance"],
         ["kernel", "not finite", "min", "another"],
         [r"ms\_ssim", "0.25 ± 0.001", "0.2 (data)", "alike"],
     ]

@@ -101,6 +101,7 @@ def test_classes_are_known_by_their_names(conditional, tmp_path):
     other = folder_of(tmp_path / "two", [3, 7], count=30)
     found = evaluate(conditional, metrics=["class_agreement", "label_kl"], samples=100, against=other)
     assert found.protocol["classes_asked_for"] == "in the shares of the reference"
+    assert found.results["class_agreement"].details["real_images"] == 60  # others than the judge was trained on
     real = evaluate(conditional, metrics=["label_kl"], samples=100)
     assert found.results["label_kl"].value != real.results["label_kl"].value
     config = recorded_config(RunFolder(conditional))

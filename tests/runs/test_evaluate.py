@@ -21,11 +21,11 @@ from mxgan.cli import main
 from mxgan.errors import ArgumentError, OutputError
 from mxgan.evaluation.copies import copy_test
 from mxgan.evaluation.evaluate import Evaluation
-from mxgan.evaluation.features import reduced
 from mxgan.evaluation.frechet import FeatureStatistics, frechet_distance
 from mxgan.evaluation.judge_test import FOUND
 from mxgan.evaluation.metrics import METRICS
 from mxgan.evaluation.reference import image_chunks, sample_chunks
+from mxgan.evaluation.resizing import reduced
 from mxgan.runs.config import recorded_config
 from mxgan.runs.data import open_images
 from mxgan.runs.evaluate import evaluate, save_evaluation
@@ -95,6 +95,20 @@ def test_the_figures_are_those_of_the_functions(run):
     many = images_of(sample_chunks(sampler, 2000, 5))
     expected = copy_test(*(reduced(images, 16) for images in (everything, held_out, many)))
     assert found.results["copies"].value == expected.share
+
+
+def test_a_run_of_mirrored_images_is_compared_with_mirror_images_too(tmp_path):
+    settings = tiny_config(steps=1, split="train")
+    settings = replace(settings, recipe=replace(settings.recipe, mirror=True))
+    found = evaluate(trained(settings, tmp_path / "run"), metrics=["copies"], samples=100).results["copies"]
+    sampler, data = load_sampler(tmp_path / "run"), open_images(settings)
+    images = images_of(image_chunks(data, 10**6))
+    sides = (
+        np.concatenate([images, images[..., ::-1]]),
+        images_of(image_chunks(open_images(settings, split="test"), 2000)),
+    )
+    expected = copy_test(*(reduced(each, 16) for each in (*sides, images_of(sample_chunks(sampler, 2000, 0)))))
+    assert (found.value, found.details["mirrored"]) == (pytest.approx(expected.share, abs=1e-9), True)
 
 
 def test_the_same_call_gives_the_same_figures_and_another_seed_others(run):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mxgan.data import open_dataset
+from mxgan.data.images import ImageArrayIter
 from mxgan.errors import ArgumentError
 from mxgan.evaluation.features import FeatureNetwork
 from mxgan.evaluation.judge_data import FEWEST, architecture_for, own_architecture
@@ -54,6 +55,15 @@ def test_the_data_decide_the_architecture(tmp_path):
     assert architecture_for(opened(few)) is None
     with pytest.raises(ArgumentError, match="a judge without classes 100 images, but the data set 'folder' has no 2"):
         own_architecture("folder", few)
+
+
+def test_one_class_of_grey_images_does_not_make_all_grey():
+    images = np.random.default_rng(0).integers(0, 256, (600, 8, 8, 3)).astype(np.uint8)
+    labels = np.repeat([0.0, 1.0], 300).astype(np.float32)  # class by class, as folders come
+    images[:300] = images[:300, ..., :1]
+    size = {"batch_size": 4, "image_size": 8, "channels": 3}
+    assert architecture_for(ImageArrayIter(images, labels, **size)) == "residual"
+    assert architecture_for(ImageArrayIter(images[:300], labels[:300], class_names=("a", "b"), **size)) == "lenet"
 
 
 def test_images_without_classes_have_the_metrics_of_features(tmp_path, monkeypatch, caplog):

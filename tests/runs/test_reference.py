@@ -11,6 +11,7 @@ import pytest
 import mxgan
 from mxgan.data import pack_folder
 from mxgan.errors import ArgumentError
+from mxgan.evaluation.features import FeatureNetwork
 from mxgan.evaluation.metrics import METRICS
 from mxgan.evaluation.reference import classes_by_share, image_chunks, sample_chunks
 from mxgan.runs.data import held_out_split, open_images, trained_split
@@ -117,6 +118,20 @@ def test_the_reference_has_the_runs_images_and_what_the_classifier_makes_of_them
 
 def test_a_conditional_generator_is_asked_for_its_classes():
     assert "class_agreement" in open_reference(small("cgan", steps=1), ["class_agreement"], count=20).names
+
+
+def test_what_real_images_agree_with_is_of_images_that_the_judge_was_not_trained_on(tmp_path):
+    record, config = quick_classifier().record, small("cgan", steps=1)
+    held_out = (record["accuracy"], record["test_images"])
+    assert open_reference(config, ["class_agreement"], count=20).bundle.accuracy == held_out
+    quick_classifier().save(tmp_path / "own")
+    found = open_reference(config, ["class_agreement"], count=20, classifier=tmp_path / "own")
+    assert found.bundle.accuracy == held_out
+    others = {**record["data"], "train": {**record["data"]["train"], "sha256": "0" * 64}}  # it is of other digits
+    another = FeatureNetwork(quick_classifier().network, quick_classifier().parameters, {**record, "data": others})
+    another.save(tmp_path / "another")
+    found = open_reference(config, ["class_agreement"], count=20, classifier=tmp_path / "another")
+    assert found.bundle.accuracy is None
 
 
 def test_more_than_there_are_is_all_there_are():

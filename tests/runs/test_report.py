@@ -12,9 +12,9 @@ import pytest
 
 import mxgan
 from mxgan.errors import ArgumentError, DivergedError, RunFolderError
-from mxgan.evaluation.features import reduced
+from mxgan.evaluation.resizing import reduced
 from mxgan.runs.final_report import final_report, sweep_report
-from mxgan.runs.nearest import nearest_images
+from mxgan.runs.nearest import _search, nearest_images
 from mxgan.runtime import mx
 from mxgan.training.run_folder import RunFolder
 from tests.cli.test_commands import mxgan as invoke
@@ -300,3 +300,15 @@ def test_classes_stand_in_the_captions(tmp_path):
     mxgan.start(config, tmp_path / "run", "none", progress=False).run()
     found = nearest_images(tmp_path / "run")
     assert sorted(pair["class"] for pair in found["pairs"]) == sorted(str(index % 10) for index in range(12))
+
+
+def test_the_nearest_image_may_be_a_mirror_image_if_the_run_was_trained_on_them():
+    images = np.random.default_rng(0).uniform(-1, 1, (60, 1, 16, 16)).astype(np.float32)
+    samples = images[10:13, ..., ::-1].copy()
+    for mirrored in (False, True):
+        found = _search(samples, iter((images[:30], images[30:])), 16, mirrored)
+        assert (found.count, found.compared) == (60, 15)
+        assert (found.distances == 0).all() == mirrored
+    np.testing.assert_array_equal(found.images, samples)
+    plain, symmetric = (_search(samples, iter((images,)), 16, mirrored).usual for mirrored in (False, True))
+    assert symmetric <= plain

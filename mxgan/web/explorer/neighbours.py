@@ -9,7 +9,7 @@ import numpy as np
 
 from mxgan.data.images import ImageArrayIter, to_unit_range
 from mxgan.errors import ArgumentError, ShapeError
-from mxgan.evaluation.features import reduced
+from mxgan.evaluation.resizing import reduced
 from mxgan.runs.config import RunConfig
 from mxgan.runs.nearest import SIDE
 from mxgan.runs.own_images import own_images
@@ -25,6 +25,8 @@ CHUNK_NUMBERS = 2**20  # pixels compared at a time: 4 MiB in float32, which stay
 
 class Neighbour(NamedTuple):
     """The nearest of the training images: itself (1, C, H, W) in [-1, 1], its distance, its class.
+
+    Of a run that mirrors its images it may be a mirror image.
 
     The distance is that of a report, see `mxgan.runs.nearest`: the L2 norm over grey images of at most SIDE pixels a
     side. `label` is the name of its class, "" without classes; `among` is the number of images that were searched.
@@ -58,6 +60,7 @@ class Neighbours:
             self._pixels[start : start + CHUNK] = np.rint((np.clip(images, -1, 1) + 1) * 127.5)
             small.append(self._reduced(images))
         self._small, self._labels = np.concatenate(small), _labels_of(data, rows)
+        self._mirrored = config.recipe.mirror
 
     def _reduced(self, images: np.ndarray) -> np.ndarray:
         """(N, numbers): what is compared."""
@@ -73,15 +76,20 @@ class Neighbours:
             raise ShapeError(
                 f"the image is {image.shape[1:]}, those of the run are {self._shape}. Load the page again."
             )
+        views = (image, image[..., ::-1])[: 1 + self._mirrored]  # as far from an image as that from its mirror image
+        (distance, place), turned = min((self._nearest(view), turned) for turned, view in enumerate(views))
+        found = to_unit_range(self._pixels[place : place + 1])
+        return Neighbour(found[..., ::-1] if turned else found, distance, self._labels[place], len(self._pixels))
+
+    def _nearest(self, image: np.ndarray) -> tuple:
+        """(distance, number) of the nearest one."""
         wanted, distances = self._reduced(image), []
         rows = max(1, CHUNK_NUMBERS // wanted.size)
         for start in range(0, len(self._small), rows):
             chunk = self._small[start : start + rows] - wanted
             distances.append(np.einsum("nd,nd->n", chunk, chunk))
         place = int(np.concatenate(distances).argmin())
-        distance = float(np.linalg.norm(self._small[place].astype(np.float64) - wanted[0]))
-        found = to_unit_range(self._pixels[place : place + 1])
-        return Neighbour(found, distance, self._labels[place], len(self._pixels))
+        return float(np.linalg.norm(self._small[place].astype(np.float64) - wanted[0])), place
 
 
 def _labels_of(data: ImageArrayIter, rows: np.ndarray) -> list:

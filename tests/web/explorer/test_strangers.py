@@ -15,8 +15,8 @@ from PIL import Image
 
 import mxgan
 from mxgan.data.folder import open_folder
-from mxgan.evaluation.features import reduced
 from mxgan.evaluation.reference import image_chunks
+from mxgan.evaluation.resizing import reduced
 from mxgan.runs.config import recorded_config
 from mxgan.runs.data import data_record
 from mxgan.runs.nearest import nearest_images
@@ -113,6 +113,18 @@ def test_training_images_are_read_without_mxnet(site, monkeypatch):
 
     monkeypatch.setattr(mx.nd, "array", refuse)
     assert Neighbours(folder, config).nearest(np.zeros((1, 3, 16, 16), np.float32)).among > 1000
+
+
+def test_a_mirror_image_is_found_if_the_run_was_trained_on_them(site):
+    folder = RunFolder.open(site.folder / "mine")
+    config = recorded_config(folder)
+    searched = Neighbours(folder, config)
+    image = searched.nearest(np.zeros((1, 3, 16, 16), np.float32)).image
+    turned = image[..., ::-1].copy()
+    assert searched.nearest(image).distance < 0.1 < searched.nearest(turned).distance
+    found = Neighbours(folder, replace(config, recipe=replace(config.recipe, mirror=True))).nearest(turned)
+    assert found.distance < 0.1
+    np.testing.assert_array_equal(found.image, turned)
 
 
 def test_the_images_of_a_rec_file_are_refused_in_words(site):
