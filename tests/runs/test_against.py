@@ -15,7 +15,8 @@ from mxgan.cli import main
 from mxgan.data import load_digits
 from mxgan.errors import ArgumentError, DatasetNotFoundError
 from mxgan.runs.config import recorded_config
-from mxgan.runs.evaluate import evaluate, save_evaluation
+from mxgan.runs.evaluate import evaluate
+from mxgan.runs.evaluation_files import save_evaluation
 from mxgan.runs.overview import overview
 from mxgan.runs.reference import plan_reference
 from mxgan.runs.scores import kept_scores

@@ -28,7 +28,8 @@ from mxgan.evaluation.metrics import METRICS
 from mxgan.evaluation.reference import image_chunks, sample_chunks
 from mxgan.runs.config import recorded_config
 from mxgan.runs.data import open_images
-from mxgan.runs.evaluate import evaluate, save_evaluation
+from mxgan.runs.evaluate import evaluate
+from mxgan.runs.evaluation_files import save_evaluation
 from mxgan.runs.load import load_sampler
 from mxgan.training.run_folder import RunFolder
 from tests.evaluating import cache_with_classifier, quick_classifier
