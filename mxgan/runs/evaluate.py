@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 from collections.abc import Sequence
@@ -19,10 +20,9 @@ from mxgan.evaluation.reference import Reference, sample_chunks
 from mxgan.evaluation.swd import check_pyramid
 from mxgan.graphs.params_files import load_params
 from mxgan.runs.config import RunConfig, recorded_config
-from mxgan.runs.copies import COPY_SIZE, copies_bundles, held_out_record
-from mxgan.runs.data import held_out_images
+from mxgan.runs.copies import COPY_SIZE, Searched, copies_bundles, open_searched
 from mxgan.runs.evaluation_files import SAMPLES
-from mxgan.runs.reference import open_reference
+from mxgan.runs.reference import plan_reference
 from mxgan.runtime import versions
 from mxgan.runtime.config import whole_number
 from mxgan.runtime.progress import Progress, tracked
@@ -103,20 +103,20 @@ def evaluate(
         raise ArgumentError("held_out (--held-out) is for the metric copies, which is not measured. Leave it out.")
     logger.info("Reading %s", f"the data set {config.dataset}" if against is None else against)
     others = {"against": against, "classes": folder.read_config()["data"].get("classes") or ()} if against else {}
-    if held_out is not None:  # an error now, and not after a classifier is trained
-        held_out_images(config, progress, held_out)
-        others["held_out"] = True
-    reference = open_reference(config, _default(inception), names, count=samples, seed=seed, **given, **others)
+    # What is wrong with the images for `copies` is an error now, and not after a classifier is trained.
+    search = functools.partial(open_searched, config, folder.check_data, held_out, settings.seed, progress)
+    searched = None if held_out is None else search()
+    others["held_out"] = searched is not None
+    planned = plan_reference(config, _default(inception), names, count=samples, seed=seed, **given, **others)
+    if searched is None and COPIES in planned.names:
+        searched = search()
+    reference = planned.open()
     logger.info("Drawing %s samples of step %d, and %s", f"{samples:,}", int(chosen.name), ", ".join(reference.names))
     sampler = Sampler.of_recipe(config.recipe, load_params(file))
-    unseen = None
-    if COPIES in reference.names:
-        unseen = held_out_images(config, progress, held_out, seed=settings.seed)
-    results = _measured(config, sampler, reference, samples, settings, progress, unseen)
+    searched = searched if COPIES in reference.names else None
+    results = _measured(config, sampler, reference, samples, settings, progress, searched)
     protocol = _protocol(config, chosen, file, samples, settings, reference)
-    if unseen is not None:
-        protocol["held_out"] = held_out_record(config, unseen, held_out)
-    return Evaluation(results, protocol)
+    return Evaluation(results, {**protocol, **({} if searched is None else searched.protocol)})
 
 
 def _default(inception) -> list:
@@ -143,12 +143,18 @@ def _with_places(config: RunConfig, data_dir: Union[str, Path, None], labels: Un
 
 
 def _measured(
-    config: RunConfig, sampler: Sampler, reference: Reference, samples: int, settings: Settings, progress, unseen
+    config: RunConfig,
+    sampler: Sampler,
+    reference: Reference,
+    samples: int,
+    settings: Settings,
+    progress: Optional[bool],
+    searched: Optional[Searched],
 ) -> dict:
     names = reference.names
     chunks = sample_chunks(sampler, samples, settings.seed, reference.class_counts)
     made = gather(tracked(progress, chunks, "samples", samples), samples, reference.networks, names)
-    copies = None if unseen is None else copies_bundles(config, sampler, reference, settings, progress, unseen)
+    copies = None if searched is None else copies_bundles(config, sampler, reference, settings, progress, searched)
     with Progress(progress, "measuring", len(names), "metric", timed=False) as shown:
 
         def begin(name: str) -> None:
