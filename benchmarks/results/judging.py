@@ -22,7 +22,7 @@ from benchmarks.results.plans import PUBLISHED, SUITES
 from mxgan.evaluation.bundle import Settings
 from mxgan.evaluation.evaluate import COPIES, Evaluation, evaluated, gather
 from mxgan.evaluation.features import resized
-from mxgan.evaluation.metrics import METRICS
+from mxgan.evaluation.metrics import DEFINITIONS, METRICS
 from mxgan.evaluation.reference import CHUNK, image_chunks
 from mxgan.runs.config import RunConfig, recorded_config
 from mxgan.runs.data import open_images
@@ -156,7 +156,8 @@ def judged_arrays(
     made = gather(chunks, count, reference.networks, names)
     results = evaluated(names, reference.bundle, made, settings)
     known = {"checkpoint": None, "samples": count, "seed": SEED, "reference": reference.protocol}
-    return Evaluation(results, {**known, "settings": asdict(settings), "versions": versions(), **told})
+    known.update(settings=asdict(settings), definitions=DEFINITIONS, versions=versions())
+    return Evaluation(results, {**known, **told})
 
 
 def _test_accuracy(job: Job) -> Optional[dict]:

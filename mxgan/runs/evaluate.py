@@ -15,7 +15,7 @@ from mxgan.errors import ArgumentError
 from mxgan.evaluation.bundle import Settings
 from mxgan.evaluation.evaluate import COPIES, Evaluation, check_names, evaluated, gather
 from mxgan.evaluation.features import PADDING, RESIZING
-from mxgan.evaluation.metrics import METRICS
+from mxgan.evaluation.metrics import DEFINITIONS, METRICS
 from mxgan.evaluation.reference import Reference, sample_chunks
 from mxgan.evaluation.swd import check_pyramid
 from mxgan.graphs.params_files import load_params
@@ -181,6 +181,7 @@ def _protocol(
         "reference": reference.protocol,
         "resizing": {"classifier": resizing, "copies": f"{resizing}; to at most {COPY_SIZE} pixels a side"},
         "settings": asdict(settings),
+        "definitions": DEFINITIONS,
         "versions": versions(),
     }
 

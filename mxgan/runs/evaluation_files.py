@@ -81,8 +81,11 @@ def _name(protocol: dict) -> str:
 def _same_protocol(first: dict, second: dict) -> bool:
     """Whether two protocols agree; an entry that only some metrics use, such as a classifier, may be missing in one.
 
-    What a judge was found to see does not count: one that an earlier version has trained is tested later.
+    What a judge was found to see does not count: one that an earlier version has trained is tested later. Protocols
+    from before the number of `DEFINITIONS` have none, which is not the present one.
     """
+    if first.get("definitions") != second.get("definitions"):
+        return False
     first, second = _untested(first), _untested(second)
     return _united(first, second) == _united(second, first)
 
