@@ -18,6 +18,7 @@ from benchmarks.results.jobs import Places, jobs_of, ran
 from benchmarks.results.judging import array_chunks, judged_arrays
 from benchmarks.results.plans import PLANS, plan_named
 from mxgan.evaluation.evaluate import COPIES
+from mxgan.evaluation.metrics import DEFINITIONS
 from mxgan.evaluation.reference import sample_chunks
 from mxgan.runs.config import recorded_config
 from mxgan.runtime import cv2
@@ -171,12 +172,18 @@ def test_few_photographs_are_judged_against_the_others_of_their_class(photograph
 
 @pytest.mark.long
 def test_figures_of_another_judge_are_made_anew(photographs, tmp_path):
-    figures = {"protocol": {"samples": SAMPLES, "reference": {"classifier": {"fingerprint": "another"}}}}
+    figures = {
+        "protocol": {
+            "samples": SAMPLES,
+            "definitions": DEFINITIONS,
+            "reference": {"classifier": {"fingerprint": "another"}},
+        }
+    }
     (tmp_path / "a.json").write_text(json.dumps(figures))
     job = jobs_of([plan_named("cifar-dcgan")._replace(samples=SAMPLES)], photographs)[0]
     assert judging._read(tmp_path / "a.json", job, photographs) is None
     record = json.loads((photographs.output / "judge" / "classifier.json").read_text())
-    figures["protocol"]["reference"]["classifier"]["fingerprint"] = record["sha256"]
+    reference["classifier"]["fingerprint"] = record["sha256"]
     (tmp_path / "a.json").write_text(json.dumps(figures))
     assert judging._read(tmp_path / "a.json", job, photographs) == figures
 
