@@ -183,7 +183,7 @@ def test_figures_of_another_judge_are_made_anew(photographs, tmp_path):
     job = jobs_of([plan_named("cifar-dcgan")._replace(samples=SAMPLES)], photographs)[0]
     assert judging._read(tmp_path / "a.json", job, photographs) is None
     record = json.loads((photographs.output / "judge" / "classifier.json").read_text())
-    reference["classifier"]["fingerprint"] = record["sha256"]
+    figures["protocol"]["reference"]["classifier"]["fingerprint"] = record["sha256"]
     (tmp_path / "a.json").write_text(json.dumps(figures))
     assert judging._read(tmp_path / "a.json", job, photographs) == figures
 
