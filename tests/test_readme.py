@@ -204,6 +204,11 @@ def test_every_recipe_has_a_row():
         assert TEXTS["docs/recipes.md"].count(f"\n| `{recipe}` |") == 1, recipe
 
 
+def test_pages_count_the_recipes_as_they_are():
+    for name, words in (("index.md", "{} published"), ("recipes.md", "of the {} recipes")):
+        assert words.format(len(RECIPES)) in (ROOT / "docs" / name).read_text(), name
+
+
 def test_the_commands_of_the_picture_are_accepted():
     part = TEXTS["docs/recipes.md"].partition("## The commands of the picture")[2].partition("\n## ")[0]
     commands = re.findall(r"^python (examples/\w+\.py) (.*)$", part, flags=re.MULTILINE)

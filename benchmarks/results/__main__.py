@@ -17,13 +17,13 @@ from typing import Optional
 
 import click
 
-from benchmarks import machine
 from benchmarks.results import pictures
-from benchmarks.results.jobs import Job, Places, jobs_of, trained
-from benchmarks.results.judging import figures_of, real_figures
+from benchmarks.results.jobs import Job, Places, few_place, jobs_of, trained
+from benchmarks.results.judging import figures_of, is_by_todays_metrics, real_figures
 from benchmarks.results.page import page
 from benchmarks.results.plans import PLANS, SUITES
 from benchmarks.results.tables import joined, tables
+from mxgan.errors import MXGANError
 from mxgan.runtime.cpus import usable_cpus
 from mxgan.runtime.files import write_whole
 
@@ -86,11 +86,11 @@ def main(suites, names, data_dir, photographs, seeds, share, minutes, jobs, outp
         return
     places.output.mkdir(parents=True, exist_ok=True)
     record, failed = places.output / "results.json", []
-    earlier = json.loads(record.read_text())["rows"] if record.exists() else []
+    earlier = _rows_in(record)
     for rows in _finished(wanted, places, jobs, failed):
         earlier = joined(rows, earlier)
-        write_whole(record, json.dumps({"machine": machine.describe(), "rows": earlier}, indent=1) + "\n")
-    _write_page(record, places)
+        write_whole(record, json.dumps({"rows": earlier}, indent=1) + "\n")
+    _write_page(earlier, places)
     for suite in dict.fromkeys(plan.suite for plan in plans):
         if any(row["suite"] == suite for row in earlier):
             click.echo(f"{SUITES[suite].title}\n\n{tables(earlier, suite)}")
@@ -135,9 +135,10 @@ def _finished(wanted: Sequence[Job], places: Places, jobs: int, failed: list) ->
 def _rows_or_failure(job: Job, places: Places, failed: list, threads: Optional[int] = None) -> list:
     try:
         return _rows(job, places, threads)
-    except click.ClickException as error:
-        click.echo(f"{job.folder.name}: {error.message}", err=True)
-        failed.append(error.message)
+    except (click.ClickException, MXGANError, OSError) as error:
+        told = error.message if isinstance(error, click.ClickException) else f"{job.folder.name}: {error}"
+        click.echo(f"{job.folder.name}: {told}", err=True)
+        failed.append(told)
         return []
 
 
@@ -147,6 +148,7 @@ def _rows(job: Job, places: Places, threads: Optional[int]) -> list:
     found = figures_of(job, places, threads)
     same = {"name": job.plan.name, "suite": job.plan.suite, "recipe": job.plan.recipe, "seed": job.seed}
     same.update(length=job.length, unit=job.plan.unit, folder=job.folder.name, busy_cpus=known.get("busy_cpus"))
+    same["machine"] = known.get("machine")
     timed = {"steps": known.get("steps"), "images": known.get("images"), "minutes": known["seconds"] / 60}
     rows = [{**same, **timed, "weights": weights, "evaluation": each} for weights, each in found.items()]
     if job.plan.unit != "minutes":
@@ -158,15 +160,24 @@ def _rows(job: Job, places: Places, threads: Optional[int]) -> list:
     return rows
 
 
-def _write_page(record: Path, places: Places) -> None:
-    """Draw the pictures of all rows whose runs are in the output folder, and write the page."""
+def _rows_in(record: Path) -> list:
+    """The rows of earlier commands that are by today's metrics; an earlier version noted one machine for all rows."""
     known = json.loads(record.read_text()) if record.exists() else {"rows": []}
-    if not known["rows"]:
+    rows = [{"machine": known.get("machine"), **row} for row in known["rows"]]
+    old = dict.fromkeys(row["name"] for row in rows if not is_by_todays_metrics(row["evaluation"]))
+    if old:
+        click.echo(f"left out, until they are measured by today's metrics: {', '.join(old)}", err=True)
+    return [row for row in rows if row["name"] not in old]
+
+
+def _write_page(rows: Sequence[dict], places: Places) -> None:
+    """Draw the pictures of all rows whose runs are in the output folder, and write the page."""
+    if not rows:
         return
     folder = places.output / "pictures"
     folder.mkdir(exist_ok=True)
-    _draw(_first_jobs(known["rows"], places), places, folder)
-    write_whole(places.output / "results.md", page(known["rows"], known["machine"], places.output))
+    _draw(_first_jobs(rows, places), places, folder)
+    write_whole(places.output / "results.md", page(rows, places.output))
 
 
 def _first_jobs(rows: Sequence[dict], places: Places) -> dict:
@@ -190,7 +201,8 @@ def _draw(jobs: dict, places: Places, folder: Path) -> None:
             pictures.draw_grid(job, folder / f"results-{name}.png")
     for few in dict.fromkeys(job.plan.few for job in jobs.values() if job.plan.few):
         own = [job for job in jobs.values() if job.plan.few == few]
-        pictures.draw_few(own, places, folder / f"results-{few.title}-{few.count}.png")
+        if few_place(own[0], places).is_dir():
+            pictures.draw_few(own, places, folder / f"results-{few.title}-{few.count}.png")
 
 
 if __name__ == "__main__":

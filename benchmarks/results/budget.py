@@ -116,8 +116,8 @@ def _noted(folder: Path, finished: bool) -> dict:
 def _with_end(config: RunConfig, folder: Path, seconds: float) -> RunConfig:
     """The configuration with its last step: the run's own if it has begun, else what the recipe needs.
 
-    A recipe with a learning rate that falls, or noise that fades, must know its last step: a short trial measures how
-    many steps fit into the time. Every other recipe is ended by the clock alone.
+    A recipe with a learning rate that falls to its end must know its last step: a short trial measures how many steps
+    fit into the time. Every other recipe is ended by the clock alone.
     """
     steps = _steps_of_run(folder)
     if steps is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -13,12 +14,12 @@ from typing import NamedTuple, Optional
 
 import click
 
-from benchmarks.machine import LOAD_ALLOWED, busy_cpus
+from benchmarks.machine import LOAD_ALLOWED, busy_cpus, describe
 from benchmarks.results.photographs import CHOSEN, few_folders
 from benchmarks.results.plans import SUITES, Plan
 from mxgan.runtime.files import write_whole
 
-__all__ = ["Job", "Places", "data_words", "few_of", "jobs_of", "ran", "trained"]
+__all__ = ["Job", "Places", "data_words", "few_of", "few_place", "jobs_of", "ran", "trained"]
 
 ROOT = Path(__file__).resolve().parents[2]
 # A timed run is saved every five minutes, and by the clock alone; two checkpoints of the newest are enough.
@@ -31,6 +32,9 @@ class Places(NamedTuple):
     output: Path
     mnist: Optional[Path]
     photographs: Optional[Path]
+
+
+_machine = functools.cache(describe)  # it begins a process of PyTorch
 
 
 class Job(NamedTuple):
@@ -83,10 +87,11 @@ def ran(arguments: Sequence, log: Path, threads: Optional[int] = None, module: s
 
 
 def trained(job: Job, places: Places, threads: Optional[int] = None) -> dict:
-    """Train a job to its end, or go on with it; the content of its time file, with "seconds" and "finished"."""
+    """Train a job to its end, or go on with it; the content of its time file: "seconds", "finished", "machine", …"""
     known = json.loads(job.time_file.read_text()) if job.time_file.exists() else {}
     if not known.get("finished"):
         known = (_trained_for_a_time if job.plan.is_timed else _trained_to_an_end)(job, places, threads, known)
+        known = {**known, "machine": _machine()}
         write_whole(job.time_file, json.dumps(known) + "\n")
     return known
 
@@ -134,10 +139,14 @@ def data_words(job: Job, places: Places) -> list:
 
 
 def few_of(job: Job, places: Places) -> Path:
-    """The folder with the chosen photographs of a job and the others of their class."""
+    """The folder with the chosen photographs of a job and the others of their class; made if it is missing."""
     few = job.plan.few
-    folder = places.output / "photographs" / f"{few.title}-{few.count}-{job.seed}"
-    return few_folders(places.photographs, few.title, few.count, job.seed, folder)
+    return few_folders(places.photographs, few.title, few.count, job.seed, few_place(job, places))
+
+
+def few_place(job: Job, places: Places) -> Path:
+    """The path of `few_of`, of which nothing is read: a command on other suites has no archive."""
+    return places.output / "photographs" / f"{job.plan.few.title}-{job.plan.few.count}-{job.seed}"
 
 
 def _log(job: Job) -> Path:

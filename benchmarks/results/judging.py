@@ -22,7 +22,7 @@ from benchmarks.results.plans import PUBLISHED, SUITES
 from mxgan.evaluation.bundle import Settings
 from mxgan.evaluation.evaluate import COPIES, Evaluation, evaluated, gather
 from mxgan.evaluation.features import FeatureNetwork
-from mxgan.evaluation.metrics import METRICS
+from mxgan.evaluation.metrics import DEFINITIONS, METRICS
 from mxgan.evaluation.reference import CHUNK, image_chunks
 from mxgan.evaluation.resizing import resized
 from mxgan.runs.config import RunConfig, recorded_config
@@ -32,7 +32,7 @@ from mxgan.runtime import versions
 from mxgan.runtime.files import write_whole
 from mxgan.training.run_folder import RunFolder
 
-__all__ = ["array_chunks", "figures_of", "judge_folder", "judged_arrays", "real_figures"]
+__all__ = ["array_chunks", "figures_of", "is_by_todays_metrics", "judge_folder", "judged_arrays", "real_figures"]
 
 SIDE = 32  # pixels a side of the photographs that are judged
 SEED = 0  # of the samples, the real images and every draw of a metric
@@ -85,11 +85,21 @@ def _file(job: Job, weights: str) -> Path:
 
 
 def _read(target: Path, job: Job, places: Places) -> Optional[dict]:
-    """The figures in a file; None if there are none of this number of samples, or they are of another judge."""
-    found = json.loads(target.read_text()) if target.exists() else None
+    """The figures in a file; None unless there are some of this number of samples, by today's metrics and judge."""
+    found = _kept(target)
     if found is None or found["protocol"]["samples"] != job.plan.samples:
         return None
     return found if SUITES[job.plan.suite].data != "photographs" or _is_of_judge(found, places) else None
+
+
+def _kept(target: Path) -> Optional[dict]:
+    found = json.loads(target.read_text()) if target.exists() else None
+    return found if found is not None and is_by_todays_metrics(found) else None
+
+
+def is_by_todays_metrics(figures: dict) -> bool:
+    """Whether the JSON of an evaluation is by the metrics as they are now: see DEFINITIONS."""
+    return figures["protocol"].get("definitions") == DEFINITIONS
 
 
 def _is_of_judge(figures: dict, places: Places) -> bool:
@@ -112,7 +122,8 @@ def _peer_judged(job: Job, statistics: str, places: Places) -> dict:
 def real_figures(count: int, places: Places) -> dict:
     """The figures of `count` photographs as if they were samples, or of all that are left over by the reference."""
     target, config = places.output / f"photographs-{count}.json", _photographs(places)
-    if not (target.exists() and _is_of_judge(json.loads(target.read_text()), places)):
+    known = _kept(target)
+    if known is None or not _is_of_judge(known, places):
         data = open_images(config, seed=SEED)
         both = min(2 * count, data.num_images)
         chunks, told = _after(image_chunks(data, both), count), {"run": "photographs", "weights": "real"}
@@ -157,7 +168,8 @@ def judged_arrays(
     made = gather(chunks, count, reference.networks, names)
     results = evaluated(names, reference.bundle, made, settings)
     known = {"checkpoint": None, "samples": count, "seed": SEED, "reference": reference.protocol}
-    return Evaluation(results, {**known, "settings": asdict(settings), "versions": versions(), **told})
+    known.update(settings=asdict(settings), definitions=DEFINITIONS, versions=versions())
+    return Evaluation(results, {**known, **told})
 
 
 def _test_accuracy(job: Job) -> Optional[dict]:

@@ -57,9 +57,9 @@ PICTURES = {
 }  # fmt: skip
 
 
-def page(rows: Sequence[dict], machine: Mapping, folder: Path) -> str:
+def page(rows: Sequence[dict], folder: Path) -> str:
     """The page in Markdown; it has the suites with rows, and the pictures that are in `folder`/pictures."""
-    parts = [HEAD, f"Measured on: {_conditions(machine)}.\n"]
+    parts = [HEAD, _measured_on(rows)]
     reached = goals.as_markdown(rows)
     if reached:
         parts.append(f"## Goals\n\n{reached}")
@@ -74,10 +74,24 @@ def page(rows: Sequence[dict], machine: Mapping, folder: Path) -> str:
     return "\n".join(parts)
 
 
-def _conditions(machine: Mapping) -> str:
+def _measured_on(rows: Sequence[dict]) -> str:
+    """The machine and the versions of the trainings; if they differ, the runs of each."""
+    runs: dict = {}
+    for row in rows:
+        runs.setdefault(_conditions(row), {})[row["name"]] = None
+    if len(runs) == 1:
+        return f"Measured on: {next(iter(runs))}.\n"
+    lines = [f"- {conditions}: {', '.join(names)}" for conditions, names in runs.items()]
+    return "\n".join(["Measured on several machines, or with several versions:\n", *lines, ""])
+
+
+def _conditions(row: Mapping) -> str:
+    """Of a row without a machine, as an earlier version has written it, the versions that have measured it."""
+    machine = row["machine"] or row["evaluation"]["protocol"].get("versions", {})
     names = ("mxgan", "mxnet", "numpy", "python", "torch")
     versions = ", ".join(f"{name} {machine[name]}" for name in names if machine.get(name))
-    return f"{machine['cpu']}, {machine['cpus']} CPUs; {versions}"
+    where = f"{machine['cpu']}, {machine['cpus']} CPUs" if machine.get("cpu") else "a machine that was not noted"
+    return f"{where}; {versions}" if versions else where
 
 
 def _busy(rows: Sequence[dict], suite: str) -> list:

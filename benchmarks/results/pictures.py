@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 import mxgan
-from benchmarks.results.jobs import Job, Places, few_of
+from benchmarks.results.jobs import Job, Places, few_place
 from benchmarks.results.peer import SAMPLES
 from benchmarks.results.photographs import CHOSEN
 from mxgan.data import open_dataset
@@ -45,7 +46,7 @@ def _grid(job: Job) -> np.ndarray:
 def draw_few(jobs: Sequence[Job], places: Places, target: Path) -> None:
     """Side by side: 64 of the photographs that these runs were trained on, then a grid of each run."""
     *_, side = recorded_config(RunFolder.open(jobs[0].folder)).recipe.network.image_shape
-    data = open_dataset("folder", data_dir=few_of(jobs[0], places) / CHOSEN, image_size=side, batch_size=COUNT,
+    data = open_dataset("folder", data_dir=few_place(jobs[0], places) / CHOSEN, image_size=side, batch_size=COUNT,
                         channels=3, progress=False)  # fmt: skip
     data.seek(0)
     photographs = next(iter(data)).data[0].asnumpy()
@@ -74,14 +75,19 @@ def draw_strips(jobs: Sequence[Job], target: Path) -> None:
 
 
 def draw_estimate(job: Job, target: Path) -> None:
-    """Plot the critic's Wasserstein estimate and the Fréchet distance over the steps, with their correlation."""
+    """Plot the critic's Wasserstein estimate and the Fréchet distance over the steps, with their correlation.
+
+    A run that was measured fewer than twice, as one of a small share of its length, has no plot.
+    """
+    steps, estimates, distances = _course(job)
+    if len(steps) < 2:
+        return
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
     from scipy.stats import pearsonr, spearmanr
 
-    steps, estimates, distances = _course(job)
     linear, ranks = pearsonr(distances, estimates)[0], spearmanr(distances, estimates)[0]
     figure, axes = pyplot.subplots(figsize=(6, 3.5), layout="constrained")
     axes.plot(steps, estimates, "b.-", label=f"critic's estimate, mean of {LINES} log lines")
@@ -99,12 +105,16 @@ def draw_estimate(job: Job, target: Path) -> None:
 
 def _course(job: Job) -> tuple:
     """(steps, estimates, distances) at the steps with a measurement."""
-    scores, history = ([json.loads(line) for line in (job.folder / name).read_text().splitlines()]
-                       for name in ("evaluation.jsonl", "history.jsonl"))  # fmt: skip
-    found = [each for each in scores if each.get("frechet") is not None and history[0]["step"] <= each["step"]]
+    scores, history = (_rows(job.folder / name) for name in ("evaluation.jsonl", "history.jsonl"))
+    first = min((each["step"] for each in history), default=math.inf)
+    found = [each for each in scores if each.get("frechet") is not None and first <= each["step"]]
     steps, distances = [each["step"] for each in found], [each["frechet"] for each in found]
     estimates = [np.mean([each["wasserstein"] for each in history if each["step"] <= step][-LINES:]) for step in steps]
     return steps, estimates, distances
+
+
+def _rows(path: Path) -> list:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def _scale(axes, values: Sequence[float]) -> None:

@@ -88,7 +88,7 @@ def evaluate(
     with readable_errors(debug):
         from mxgan.cli.outputs import check_file, make_folder
         from mxgan.runs.evaluate import evaluate as measured
-        from mxgan.runs.evaluate import save_evaluation
+        from mxgan.runs.evaluation_files import save_evaluation
         from mxgan.runtime.files import write_whole
 
         if output:

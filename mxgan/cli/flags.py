@@ -117,6 +117,13 @@ def resolve(flags: dict, defaults: dict, file=None):
     return changed({**flags, "recipe": None}, config)
 
 
+def gives_ema(flags: dict, defaults: dict, file=None) -> bool:
+    """Whether the user says which average of G's weights there is: by --ema, by --set, or in the file of --config."""
+    given = [*defaults.get("settings", ()), *flags.get("settings", ())]
+    names = [key_and_value(setting)[0] for setting in given]
+    return flags.get("ema") is not None or bool({"ema", "recipe.ema"} & set(names)) or bool(file and file.gives_ema)
+
+
 def again_with(flags: dict, config, file=None):
     """`config`, that of a run to be resumed, with the settings in a file and the flags."""
     from mxgan.recipes import get_recipe

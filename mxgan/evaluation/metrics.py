@@ -27,7 +27,12 @@ from mxgan.evaluation.manifold import measure_manifold
 from mxgan.evaluation.ms_ssim import measure_ms_ssim
 from mxgan.evaluation.swd import measure_swd
 
-__all__ = ["METRICS", "Metric", "get_metric", "measure"]
+__all__ = ["DEFINITIONS", "METRICS", "Metric", "get_metric", "measure"]
+
+# Raise it when a metric gets another value for the same images, so that its figures are not put beside earlier ones.
+# 1, which protocols do not name. 2: label_kl compares predictions with predictions, not with the data's labels; the
+# padded pyramid of swd ends at four levels; a residual judge looks at an image and its mirror image.
+DEFINITIONS = 2
 
 
 @dataclass(frozen=True)

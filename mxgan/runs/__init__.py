@@ -26,6 +26,7 @@
     imported_run.py     the folder of a run that is imported
     importing.py    import_model: a run of a network that another program has trained
     evaluate.py     evaluate: metrics of a checkpoint's samples
+    evaluation_files.py  the files in which a run keeps them
     copies.py       the images in its search for copies
     drawn.py        which weights pictures show, in words
     overview.py     overview: one run as a row of a table; state.py: training, finished, stopped, failed, died

@@ -48,8 +48,13 @@ logger = logging.getLogger(__name__)
 BITS_DEPEND_ON = ("mxnet", "wheel", "threads", "cpu_features", "ranks")
 
 
-def as_begun(folder: RunFolder, before: RunConfig, wanted: RunConfig) -> RunConfig:
-    """The settings wanted; where only the recipe's default gives an average, a run from before it goes on without."""
+def as_begun(folder: RunFolder, before: RunConfig, wanted: RunConfig, ema_given: bool = False) -> RunConfig:
+    """The settings wanted; where only the recipe's default gives an average, a run from before it goes on without.
+
+    `ema_given`: the average was asked for, also if the recipe has the same one.
+    """
+    if ema_given:
+        return wanted
     published = RECIPES.get(published_name(to_dict(wanted.recipe)) or "")
     is_default_average = published is not None and wanted.recipe.ema == published.ema
     if before.recipe.ema is not None or not is_default_average or folder.read_config().get(HAS_AVERAGE):
@@ -91,8 +96,8 @@ def check_settings(folder: RunFolder, before: RunConfig, wanted: RunConfig, allo
     return changed
 
 
-def find_run(wanted: RunConfig, run_dir: Union[str, Path, None]) -> Optional[Path]:
-    """The existing run that the same command continues; None if there is none yet.
+def find_run(wanted: RunConfig, run_dir: Union[str, Path, None], ema_given: bool = False) -> Optional[Path]:
+    """The existing run that the same command continues; None if there is none yet. `ema_given`: see `as_begun`.
 
     With a `run_dir`, the run in it, whatever its settings are; else the newest run in runs/ with the wanted settings,
     the same `data_dir` and `labels`, and the same end. The log names the newest one that has only another end.
@@ -106,7 +111,7 @@ def find_run(wanted: RunConfig, run_dir: Union[str, Path, None]) -> Optional[Pat
         folder = RunFolder(path)
         try:
             before = recorded_config(folder)
-            same = is_same(before, as_begun(folder, before, wanted))
+            same = is_same(before, as_begun(folder, before, wanted, ema_given))
         except MXGANError as error:
             logger.warning("%s cannot be read and is skipped: %s", path, error)
             continue

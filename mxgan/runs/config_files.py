@@ -90,6 +90,12 @@ class FileSettings(NamedTuple):
         """Whether it says how long the run is."""
         return any(self.values.get(name) is not None for name in _ENDS)
 
+    @property
+    def gives_ema(self) -> bool:
+        """Whether it says which average of G's weights there is, or that there is none."""
+        recipe = self.values.get("recipe")
+        return "ema" in self.values or "recipe.ema" in self.values or (isinstance(recipe, Mapping) and "ema" in recipe)
+
     def recipe(self) -> Optional[Recipe]:
         """The recipe that it names or describes, without further changes; None if it does neither."""
         given = self.values.get("recipe")

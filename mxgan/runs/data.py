@@ -6,6 +6,7 @@ import inspect
 import logging
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple, Optional
 
 import numpy as np
@@ -23,6 +24,7 @@ __all__ = [
     "held_out_images",
     "held_out_split",
     "last_step",
+    "name_of_place",
     "open_images",
     "open_sources",
     "trained_part",
@@ -30,6 +32,8 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+LEAST_KEPT_BACK = 2  # images: `copies` cannot compare with fewer
 
 
 def open_images(config, progress: Optional[bool] = None, **settings):
@@ -56,10 +60,10 @@ def _parts(config, data) -> tuple:
             "`mxgan evaluate RUN --held-out FOLDER`."
         )
     kept = round(config.held_out * data.num_images)
-    if not 0 < kept < data.num_images:
+    if not LEAST_KEPT_BACK <= kept < data.num_images:
         raise ArgumentError(
             f"held_out is {config.held_out:g}, which is {kept} of the {data.num_images} images of {data.name}; give a "
-            "share that leaves images both for training and to be kept back."
+            f"share that leaves images for training, and keeps {LEAST_KEPT_BACK} or more back."
         )
     order = _each_class_at_end(rng_for("held out", config.seed, 0).permutation(data.num_images), data)
     note = {"held_out": config.held_out, "seed": config.seed}
@@ -100,6 +104,16 @@ def config_of_set(config, folder):
     own = {"most_broken": config.most_broken, "background": config.background}
     place = {"dataset": "folder", "data_dir": os.path.abspath(folder)}
     return replace(config, **{**dict.fromkeys(DATA_SETTINGS), **own, **place})
+
+
+def name_of_place(place) -> str:
+    """The name of a folder or file, as records tell it; of a root, which has none, the whole path.
+
+    >>> name_of_place("photographs/ships/"), name_of_place("/")
+    ('ships', '/')
+    """
+    whole = os.path.abspath(place)
+    return Path(whole).name or whole
 
 
 def _all_images(config, progress: Optional[bool], **settings):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from mxgan.evaluation.judge_data import LabelledData
 from mxgan.evaluation.metrics import METRICS, NEEDS
 from mxgan.evaluation.onnx_features import OnnxFeatures
 from mxgan.evaluation.reference import Reference, image_chunks
-from mxgan.runs.data import config_of_set, data_record, held_out_split, open_images, trained_split
+from mxgan.runs.data import config_of_set, data_record, held_out_split, name_of_place, open_images, trained_split
 from mxgan.runs.judging import (
     CLASSIFIED,
     held_out_accuracy,
@@ -199,7 +198,12 @@ def _reasons(config, data, networks: Networks, wanted: Sequence[str], known: boo
             "needs a generator that takes classes, and a classifier of the same classes; the network "
             f"{config.recipe.network.name!r} takes {classes or 'no'} classes. Leave it out, or give another classifier"
         )
-    if not held_out and config.held_out is None and held_out_split(config) is None:
+    if config.dataset == UNKNOWN:
+        lacking["held_out"] = (
+            "needs the images that the run was trained on, and the run was imported without data; leave it out, or "
+            "give them (--dataset NAME)"
+        )
+    elif not held_out and config.held_out is None and held_out_split(config) is None:
         lacking["held_out"] = (
             f"needs images that the run was not trained on, and the run was trained on {trained_on} of the data set "
             f"{config.dataset!r}; leave it out, give such images (--held-out FOLDER), or keep a part back from "
@@ -241,7 +245,7 @@ def _class_counts(data, count: int) -> Optional[np.ndarray]:
 
 
 def _protocol(config, data, count: int, networks: Networks, against=None) -> dict:
-    name = None if against is None else Path(os.path.abspath(against)).name
+    name = None if against is None else name_of_place(against)
     return {
         "dataset": name or config.dataset,
         "split": trained_split(config) if name is None else None,

@@ -180,11 +180,16 @@ def start_or_resume(
     progress: Optional[bool] = None,
     allow_changes: bool = False,
     callbacks: Sequence[Callback] = (),
+    *,
+    ema_given: bool = False,
 ) -> Session:
     """Continue the run of `config` if it exists, else start it; the same call can be repeated.
 
     Without `run_dir`, it continues the newest run in runs/ with these settings and this end. A run with another end is
     the run of another call: `resume(run, steps=N)` gives a run a later end.
+
+    A run from before its recipe had an average of G's weights goes on without one. With `ema_given` it is another run:
+    the average of `config` was asked for, and is not just the recipe's default.
 
     Raises
     ------
@@ -198,13 +203,16 @@ def start_or_resume(
         )
     ranks = all_ranks()
     with ranks.guarded():
-        run, averaged = ranks.from_first(_found(config, run_dir, allow_changes) if ranks.is_first else None)
+        run, averaged = ranks.from_first(_found(config, run_dir, ema_given) if ranks.is_first else None)
     surroundings = {"display": display, "progress": progress, "callbacks": callbacks}
     if run is None:
         logger.info("There is no run with these settings and this end yet; a new run starts.")
         return start(config, run_dir, **surroundings)
     if not averaged and config.recipe.ema is not None:
-        logger.info("The run is from before its recipe had an average of G's weights (ema); it goes on without one.")
+        logger.info(
+            "The run is from before its recipe had an average of G's weights (ema); it goes on without one. For a run "
+            "with an average, give another --run-dir (run_dir=…)."
+        )
         config = replace(config, recipe=replace(config.recipe, ema=None))
     if not allow_changes and ranks.is_first:
         with ranks.guarded():
@@ -213,10 +221,10 @@ def start_or_resume(
     return resume(run, config, allow_changes=allow_changes, **surroundings)
 
 
-def _found(config: RunConfig, run_dir: Union[str, Path, None], allow_changes: bool) -> tuple:
-    """(path of the run that continues, or None; whether it has the average that `config` has, if it has one)."""
-    run = find_run(config, run_dir)
-    if run is None or allow_changes:
-        return None if run is None else str(run), True
+def _found(config: RunConfig, run_dir: Union[str, Path, None], ema_given: bool) -> tuple:
+    """(path of the run that continues, or None; whether it takes the average of `config`, if that has one)."""
+    run = find_run(config, run_dir, ema_given)
+    if run is None:
+        return None, True
     folder = RunFolder.open(run)
-    return str(run), as_begun(folder, recorded_config(folder), config) == config
+    return str(run), as_begun(folder, recorded_config(folder), config, ema_given) == config

@@ -38,10 +38,14 @@ _PARTS = ("base", "grid", "runs")
 
 
 class Variant(NamedTuple):
-    """One run of a sweep: a name made of the settings in which it differs, and its configuration."""
+    """One run of a sweep: a name made of the settings in which it differs, and its configuration.
+
+    ema_given : whether the file says which average of G's weights there is; see `mxgan.runs.changes.as_begun`.
+    """
 
     name: str
     config: RunConfig
+    ema_given: bool = False
 
 
 class Place(NamedTuple):
@@ -81,12 +85,13 @@ def read_sweep(path: Union[str, Path]) -> list:
     found: dict = {}  # configuration as text → name
     variants = []
     for name, own in zip(names, differing):
-        config = _config(base, FileSettings(f"{path}: {name}", own))
+        settings = FileSettings(f"{path}: {name}", own)
+        config = _config(base, settings)
         text = json.dumps(to_dict(config), sort_keys=True)
         if text in found:
             raise ArgumentError(f"{path}: {found[text]} and {name} have the same settings. Leave one out.")
         found[text] = name
-        variants.append(Variant(name, config))
+        variants.append(Variant(name, config, base.gives_ema or settings.gives_ema))
     return variants
 
 
@@ -184,7 +189,7 @@ def _is_equal(path: Path, config: RunConfig, variant: Variant) -> bool:
 
 
 def _is_its_run(path: Path, config: RunConfig, variant: Variant) -> bool:
-    wanted = as_begun(RunFolder(path), config, variant.config)
+    wanted = as_begun(RunFolder(path), config, variant.config, variant.ema_given)
     return is_same(config, wanted) and end_of(wanted) in ends_of(RunFolder(path))
 
 

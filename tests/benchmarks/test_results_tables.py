@@ -1,27 +1,40 @@
-"""Plans, tables, goals and the page of results, from made figures; no run is trained here."""
+"""Plans, tables, goals and the page of results, from made figures."""
 
 from __future__ import annotations
 
+import json
+import shutil
+import zipfile
+
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.results import goals
-from benchmarks.results.__main__ import chosen_plans, main
-from benchmarks.results.jobs import Places, jobs_of
+import mxgan
+from benchmarks.results import goals, judging
+from benchmarks.results.__main__ import _rows_in, _write_page, chosen_plans, main
+from benchmarks.results.jobs import Places, few_place, jobs_of
 from benchmarks.results.page import HOW, PICTURES, page
+from benchmarks.results.photographs import CHOSEN
+from benchmarks.results.pictures import draw_estimate
 from benchmarks.results.plans import PLANS, SUITES, UNITS, plan_named
 from benchmarks.results.tables import COLUMNS, joined, table, tables
+from mxgan.evaluation.metrics import DEFINITIONS
 from mxgan.recipes import RECIPES
+from mxgan.runtime import cv2
+from mxgan.runtime.config import override
 
 MACHINE = {"cpu": "a CPU", "cpus": 2, "mxgan": "0.1.0"}
+NO_COPIES, COPIES = ({"value": value, "standard_error": 0.02} for value in (0.53, 0.55))
 
 
 def row(name="dcgan", seed=0, weights="raw", minutes=12.4, **results):
     plan = plan_named(name)
-    protocol = {"reference": {"image_shape": [1, 64, 64]}}
+    protocol = {"reference": {"image_shape": [1, 64, 64]}, "definitions": DEFINITIONS, "versions": {"mxgan": "0.0.9"}}
     found = {metric: score if isinstance(score, dict) else {"value": score} for metric, score in results.items()}
     told = {"name": name, "suite": plan.suite, "recipe": plan.recipe, "length": plan.length, "unit": plan.unit}
     told.update(seed=seed, weights=weights, minutes=minutes, steps=6000, folder=f"{name}-{seed}", busy_cpus=None)
+    told["machine"] = MACHINE
     return {**told, "evaluation": {"results": found, "protocol": protocol}}
 
 
@@ -99,16 +112,106 @@ def test_the_better_samples_of_the_peer_count():
 def test_the_page_has_what_was_measured_and_the_pictures_that_exist(tmp_path):
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "results-ship-100.png").write_bytes(b"")
-    rows = [row("ship-100-few", weights="ema", frechet=1.0), row("ship-100-dcgan", frechet=2.5)]
+    rows = [row("ship-100-few", weights="ema", frechet=1.0, copies=NO_COPIES), row("ship-100-dcgan", frechet=2.5)]
     rows[1]["busy_cpus"] = 0.5
-    text = page(rows, MACHINE, tmp_path)
+    text = page(rows, tmp_path)
     assert "## Few photographs" in text
     assert "## MNIST" not in text
-    assert "| `few` on ship 100: at most half the Fréchet distance of `dcgan` | Fréchet 1.00 against 2.50" in text
+    assert "| `few` on ship 100: at most half the Fréchet distance of `dcgan`, and no copies: " in text
+    assert "Fréchet 1.00 against 2.50 of `dcgan`: 0.40 of it; copies 0.530 ± 0.020 | yes |" in text
+    assert "Measured on: a CPU, 2 CPUs; mxgan 0.1.0.\n" in text
     assert "pictures/results-ship-100.png" in text
     assert "results-ship-500" not in text
     assert "kept up to 0.50 CPUs busy" in text
     assert max(map(len, (line for line in text.splitlines() if line[:1] not in "|!*"))) <= 120
+
+
+@pytest.mark.parametrize(
+    "frechet, copies, reached",
+    [(1.0, NO_COPIES, True), (1.3, NO_COPIES, False), (1.0, COPIES, False), (1.0, None, False)],
+)
+def test_few_photographs_must_not_be_copied(frechet, copies, reached):
+    scores = {"frechet": frechet, **({} if copies is None else {"copies": copies})}
+    rows = [row("ship-100-few", weights="ema", **scores), row("ship-100-few", frechet=0.1, copies=NO_COPIES)]
+    assert found_of("ship 100", [*rows, row("ship-100-dcgan", frechet=2.5)])[1] is reached
+
+
+def test_the_page_tells_machines_and_versions_apart(tmp_path):
+    rows = [row(), row("hinge"), row("lsgan")]
+    rows[1]["machine"] = {**MACHINE, "mxgan": "0.2.0"}
+    rows[2]["machine"] = None
+    told = page(rows, tmp_path).partition("several versions:\n\n")[2].partition("\n\n")[0]
+    assert told.splitlines() == [
+        "- a CPU, 2 CPUs; mxgan 0.1.0: dcgan",
+        "- a CPU, 2 CPUs; mxgan 0.2.0: hinge",
+        "- a machine that was not noted; mxgan 0.0.9: lsgan",
+    ]
+
+
+@pytest.mark.parametrize("definitions", [None, DEFINITIONS - 1])
+def test_figures_by_earlier_metrics_are_not_used(definitions, tmp_path, capsys):
+    figures = {"results": {}, "protocol": {"samples": 10_000, "definitions": DEFINITIONS}}
+    places = Places(tmp_path, None, None)
+    (job,) = jobs_of([plan_named("hinge")], places)
+    (tmp_path / "a.json").write_text(json.dumps(figures))
+    assert judging._read(tmp_path / "a.json", job, places) == figures
+    rows = [row(), row("hinge")]
+    for each in (figures, rows[1]["evaluation"]):
+        each["protocol"]["definitions"] = definitions
+    (tmp_path / "a.json").write_text(json.dumps(figures))
+    assert judging._read(tmp_path / "a.json", job, places) is None
+    (tmp_path / "results.json").write_text(json.dumps({"rows": rows}))
+    assert _rows_in(tmp_path / "results.json") == rows[:1]
+    assert "left out, until they are measured by today's metrics: hinge" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("scores", [None, [], [{"step": 2, "frechet": 3.0}]])
+def test_a_course_of_less_than_two_points_is_not_drawn(scores, tmp_path):
+    (job,) = jobs_of([plan_named("wgan-gp")._replace(seeds=(0,))], Places(tmp_path, None, None))
+    job.folder.mkdir()
+    (job.folder / "history.jsonl").write_text('{"step": 1, "wasserstein": 0.5}\n')
+    if scores is not None:
+        (job.folder / "evaluation.jsonl").write_text("".join(json.dumps(each) + "\n" for each in scores))
+    draw_estimate(job, tmp_path / "a.png")
+    assert not (tmp_path / "a.png").exists()
+
+
+def test_few_photographs_are_drawn_without_their_archive(tmp_path):
+    """As by a later command on another suite, which has none."""
+    places = Places(tmp_path, None, None)
+    (job,) = jobs_of([plan_named("ship-100-dcgan")], places, minutes=1)
+    recipe = override(RECIPES["dcgan"], {"nc": 3, "image_size": 16, "ngf": 4, "ndf": 4, "batch_size": 8})
+    photographs = few_place(job, places) / CHOSEN
+    photographs.mkdir(parents=True)
+    for number in range(64):
+        pixels = np.random.default_rng(number).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        cv2.imwrite(str(photographs / f"{number}.png"), pixels)
+    config = mxgan.RunConfig(recipe, dataset="folder", data_dir=str(photographs), steps=1)
+    mxgan.start(config, job.folder, "none").run()
+    rows = [{**row("ship-100-dcgan", frechet=2.5), "length": 1, "folder": job.folder.name}]
+    _write_page(rows, places)
+    assert (tmp_path / "pictures" / "results-ship-100.png").is_file()
+    shutil.rmtree(few_place(job, places))
+    (tmp_path / "pictures" / "results-ship-100.png").unlink()
+    _write_page(rows, places)
+    assert not (tmp_path / "pictures" / "results-ship-100.png").exists()
+
+
+def test_no_error_of_a_job_ends_the_others(tmp_path):
+    """An OSError and an MXGANError, before anything is trained: a time file that is a folder, an archive too small."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("ship/0.png", b"")
+    output = tmp_path / "results"
+    for seed in (0, 1):
+        (output / f"hinge-{seed}-4000steps.time.json").mkdir(parents=True)
+    words = ["--suite", "mnist", "--recipe", "hinge", "--suite", "few", "--recipe", "ship-100-few"]
+    words += ["--photographs", tmp_path / "a.zip", "--seed", 0, "--seed", 1, "--output", output]
+    found = CliRunner().invoke(main, list(map(str, words)))
+    assert isinstance(found.exception, SystemExit), found.exception
+    told = found.output[found.output.index("Error: ") :]
+    for name in ("hinge-0-4000steps", "hinge-1-4000steps", "ship-100-few-0-45minutes", "ship-100-few-1-45minutes"):
+        assert f"{name}: " in told
+    assert "100 photographs of 1 cannot be chosen" in told
 
 
 def test_shares_seeds_and_minutes_make_other_folders(tmp_path):

@@ -12,12 +12,15 @@ from click.testing import CliRunner
 
 import mxgan
 from mxgan.cli import main
-from mxgan.data import load_digits
+from mxgan.data import UNKNOWN, load_digits
 from mxgan.errors import ArgumentError, DatasetNotFoundError
+from mxgan.evaluation.evaluate import Networks
 from mxgan.runs.config import recorded_config
-from mxgan.runs.evaluate import evaluate, save_evaluation
+from mxgan.runs.data import open_images
+from mxgan.runs.evaluate import evaluate
+from mxgan.runs.evaluation_files import save_evaluation
 from mxgan.runs.overview import overview
-from mxgan.runs.reference import plan_reference
+from mxgan.runs.reference import _protocol, plan_reference
 from mxgan.runs.scores import kept_scores
 from mxgan.runtime import cv2
 from mxgan.training.run_folder import RunFolder
@@ -160,6 +163,31 @@ def test_a_run_without_data_is_measured_against_a_folder(run, tmp_path):
     record["run"] = {**record["run"], "dataset": "folder", "data_dir": str(tmp_path / "gone"), "labels": None}
     (lost / "config.json").write_text(json.dumps(record))
     assert evaluate(lost, metrics=["swd"], samples=100, against=other).results["swd"].value > 0
+
+
+def test_an_imported_run_without_data_has_no_search_for_copies(run, tmp_path):
+    other, unseen = (folder_of(tmp_path / name, [3, 7], count=20) for name in ("two", "unseen"))
+    lost = tmp_path / "lost"
+    shutil.copytree(run, lost, ignore=shutil.ignore_patterns("evaluation"))
+    record = json.loads((run / "config.json").read_text())
+    record["run"].update(dataset=UNKNOWN, split=None)
+    (lost / "config.json").write_text(json.dumps({**record, "data": {}}))
+    config = recorded_config(RunFolder(lost))
+    assert plan_reference(config, ["swd", "copies"], count=20, against=other, held_out=True).names == ["swd"]
+    with pytest.raises(ArgumentError, match="copies needs the images that the run was trained on, and .* imported"):
+        evaluate(lost, metrics=["swd", "copies"], samples=100, against=other)
+    with pytest.raises(ArgumentError, match="imported without data, .* Give the data: --dataset NAME"):
+        evaluate(lost, samples=100, against=other, held_out=unseen)
+
+
+def test_the_root_of_a_disk_is_an_own_name_too(run, tmp_path):
+    """Its last part is empty, and the file would be that of the run's own data."""
+    other = folder_of(tmp_path / "two", [3, 7], count=20)
+    found = evaluate(run, metrics=["swd"], samples=100, against=other)
+    config, data = recorded_config(RunFolder(run)), open_images(tiny_config(steps=1))
+    found.protocol["reference"] = _protocol(config, data, 40, Networks(), "/")
+    assert found.protocol["reference"]["against"] == "/"
+    assert save_evaluation(run, found).name == "000002-ema-100-against-_.json"
 
 
 def test_a_run_on_images_without_classes_is_judged_by_the_others(tmp_path):

@@ -23,12 +23,13 @@ from mxgan.evaluation.copies import copy_test
 from mxgan.evaluation.evaluate import Evaluation
 from mxgan.evaluation.frechet import FeatureStatistics, frechet_distance
 from mxgan.evaluation.judge_test import FOUND
-from mxgan.evaluation.metrics import METRICS
+from mxgan.evaluation.metrics import DEFINITIONS, METRICS
 from mxgan.evaluation.reference import image_chunks, sample_chunks
 from mxgan.evaluation.resizing import reduced
 from mxgan.runs.config import recorded_config
 from mxgan.runs.data import open_images
-from mxgan.runs.evaluate import evaluate, save_evaluation
+from mxgan.runs.evaluate import evaluate
+from mxgan.runs.evaluation_files import save_evaluation
 from mxgan.runs.load import load_sampler
 from mxgan.training.run_folder import RunFolder
 from tests.evaluating import cache_with_classifier, quick_classifier
@@ -273,6 +274,21 @@ def test_metrics_of_another_protocol_come_into_one_file(copy):
     assert len(set(others)) == 1
     assert list(json.loads(others[0].read_text())["results"]) == ["frechet", "swd", "kernel"]
     assert list(json.loads(first.read_text())["results"]) == ["frechet"]
+
+
+@pytest.mark.parametrize("earlier", [{}, {"definitions": DEFINITIONS - 1}])
+def test_figures_of_earlier_definitions_stay_alone(copy, earlier):
+    """Whichever comes first: the later ones go into a file of their own, and its own again the next time."""
+    made = [evaluate(copy, metrics=[name], samples=100) for name in ("label_kl", "frechet", "swd")]
+    before = {name: value for name, value in made[0].protocol.items() if name != "definitions"}
+    made[0] = Evaluation(made[0].results, {**before, **earlier})
+    first, *others = [save_evaluation(copy, each) for each in made]
+    assert [list(json.loads(path.read_text())["results"]) for path in (first, others[1])] == [
+        ["label_kl"],
+        ["frechet", "swd"],
+    ]
+    assert others[0] == others[1]
+    assert save_evaluation(copy, made[0]) == first
 
 
 def test_a_judge_that_was_tested_later_is_the_same_judge(copy):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from dataclasses import replace
 
@@ -122,6 +123,7 @@ def test_a_recipe_with_few_labels_keeps_its_whole_test_set():
         ({"held_out": 1.0}, "held_out is 1.0; give a share above 0 and below 1, such as 0.1, or null for none."),
         ({"held_out": 0}, "held_out is 0; give a share above 0 and below 1"),
         ({"held_out": 0.1, "limit": 4}, "held_out is 0.1, which is 0 of the 4 images of digits; give a share that"),
+        ({"held_out": 0.1, "limit": 10}, "held_out is 0.1, which is 1 of the 10 images .*, and keeps 2 or more back"),
         ({"held_out": 0.9, "limit": 4}, "held_out is 0.9, which is 4 of the 4 images of digits; give a share that"),
     ],
 )
@@ -161,6 +163,43 @@ def test_copies_are_looked_for_with_the_part_that_was_kept_back(run, photographs
     assert found.results["copies"].details["held_out_images"] == 10
     assert found.protocol["held_out"]["part"] == {"images": 10, "held_out": 0.25, "seed": 0, "kept_back": True}
     assert found.protocol["reference"]["images"] == 30
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_training_images_are_no_images_not_trained_on(packed, run, photographs, tmp_path):
+    same = archived(photographs, tmp_path / "same.zip") if packed else photographs
+    with pytest.raises(ArgumentError, match="which has the images that the run was trained on; give images that"):
+        evaluate(run, metrics=["copies"], samples=100, held_out=same)
+
+
+def test_some_training_images_among_the_others_are_told(run, photographs, tmp_path, caplog):
+    shutil.copytree(photographs, tmp_path / "mixed")
+    cv2.imwrite(str(tmp_path / "mixed" / "other.png"), np.zeros((16, 16, 3), np.uint8))
+    with caplog.at_level("WARNING"):
+        evaluate(run, metrics=["copies"], samples=100, held_out=tmp_path / "mixed")
+    assert "copies: 30 of the 41 images not trained on equal a training image" in caplog.text
+
+
+def test_a_single_image_is_refused_before_anything_is_measured(run, tmp_path, caplog):
+    (tmp_path / "one").mkdir()
+    cv2.imwrite(str(tmp_path / "one" / "a.png"), np.eye(16, dtype=np.uint8) * 255)
+    with caplog.at_level("INFO"), pytest.raises(ArgumentError, match="at least 2 images .*one has 1; give more"):
+        evaluate(run, metrics=["swd", "copies"], samples=100, held_out=tmp_path / "one")
+    assert "Drawing" not in caplog.text
+
+
+def test_the_training_images_of_a_search_are_the_runs_own(run, photographs, tmp_path):
+    """Even where nothing else of them is looked at: the reference is another folder, and no judge is needed."""
+    fewer, other = tmp_path / "fewer", tmp_path / "other"
+    shutil.copytree(photographs, fewer)
+    shutil.copytree(photographs, other)
+    cv2.imwrite(str(other / "00.png"), np.zeros((16, 16, 3), np.uint8))
+    settings = {"metrics": ["swd", "copies"], "samples": 100, "against": other, "held_out": other}
+    found = evaluate(run, **settings).protocol
+    assert found["training_images"] == json.loads((run / "config.json").read_text())["data"]
+    (fewer / "39.png").unlink()
+    with pytest.raises(ArgumentError, match="the data set is not the one .* count 40 then, 39 now"):
+        evaluate(run, data_dir=fewer, **settings)
 
 
 def test_a_report_searches_the_training_images_alone(run):

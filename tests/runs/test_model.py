@@ -12,7 +12,7 @@ import pytest
 import mxgan
 from mxgan.errors import ArgumentError, CheckpointError, ShapeError
 from mxgan.export.computing import computed
-from mxgan.runs.evaluate import save_evaluation
+from mxgan.runs.evaluation_files import save_evaluation
 from mxgan.runs.file_settings import FileSettings
 from mxgan.runs.model import model_of
 from mxgan.runtime import mx
