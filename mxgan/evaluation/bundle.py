@@ -85,13 +85,19 @@ class Score(NamedTuple):
 def best_in_words(better: Optional[str], details: Mapping) -> str:
     """What is best: the direction, "min" or "max", and the value of the data, with its number of images, where known.
 
+    Of `copies`: its perfect value, and the number of held-out images.
+
     `details` are those of a Score, or a result in the JSON of an evaluation.
 
     >>> best_in_words("min", {"real": 0.25, "real_images": 1500})
     'min, 0.25 (data, 1,500)'
     >>> best_in_words(None, {"reference": 0.1522})
     '0.1522 (data)'
+    >>> best_in_words(None, {"perfect": 0.5, "held_out_images": 10})
+    '0.5 (10 held out)'
     """
+    if "perfect" in details:
+        return f"{details['perfect']:g} ({details.get('held_out_images', 0):,} held out)"
     own, count = details.get("real", details.get("reference")), details.get("real_images")
     if not isinstance(own, float):
         return better or ""

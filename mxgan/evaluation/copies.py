@@ -14,6 +14,8 @@ from mxgan.runtime.config import whole_number
 
 __all__ = ["CopyTest", "copy_test", "measure_copies", "nearest"]
 
+PERFECT = 0.5  # the share of samples that are no nearer to the training images than other real images are
+
 
 class CopyTest(NamedTuple):
     """Comparison of samples and held-out images by their distance to the training images.
@@ -53,9 +55,10 @@ def copy_test(train, held_out, samples, mirrored: bool = False) -> CopyTest:
     mirrored : whether the mirror images (left and right exchanged) of the training images were trained on too. Then
         they are searched too, for samples and held-out images alike.
 
-    The test compares the distances to the nearest training image. A share near 1 means that samples are copies; a share
-    far below ½ means that samples are farther from the training images than real images are. Blurred samples are nearer
-    in pixels without being copies, so look at the nearest images too.
+    The test compares the distances to the nearest training image. A share near 1 means that sharp samples are copies; a
+    share far below ½ means that samples are farther from the training images than real images are. Blurred and blank
+    samples have a share near 1 too, without being copies: by pixels, a smooth image lies near every image. So look at
+    the samples and their nearest images first.
 
     Raises ShapeError and ArgumentError for invalid images, or for fewer than 2 held-out images or samples.
 
@@ -77,7 +80,7 @@ def measure_copies(reference: Bundle, samples: Bundle, settings: Settings) -> di
     rows = some_rows(samples.images, most, seed, "copies")
     found = copy_test(reference.images, held_out, rows, reference.mirrored)
     counts = {"training_images": len(reference.images), "held_out_images": len(held_out)}
-    details = {"standard_error": found.standard_error, "p_value": found.p_value, **counts}
+    details = {"standard_error": found.standard_error, "p_value": found.p_value, "perfect": PERFECT, **counts}
     if reference.mirrored:
         details["mirrored"] = True
     return {"copies": Score(found.share, details)}
@@ -104,7 +107,7 @@ def _rank_test(samples: np.ndarray, held_out: np.ndarray) -> CopyTest:
     from scipy.stats import mannwhitneyu  # imported here for the same reason
 
     if np.ptp(np.concatenate([samples, held_out])) == 0:
-        return CopyTest(0.5, 0.5, 0.0)  # all distances are equal: the test would divide by 0
+        return CopyTest(PERFECT, 0.5, 0.0)  # all distances are equal: the test would divide by 0
     found = mannwhitneyu(samples, held_out, alternative="less", method="asymptotic", use_continuity=False)
     share = float(1 - found.statistic / (len(samples) * len(held_out)))
     error = influence_error(_share_below(held_out, samples), _share_below(samples, held_out))

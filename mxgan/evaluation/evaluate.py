@@ -159,16 +159,13 @@ def evaluated(
     names : keys of METRICS.
     copies : (reference, samples) for the metric `copies`, which searches all training images. None means the other two
         bundles.
-    before : called with the name of each metric before it is measured.
+    before : called with the name of each metric before it is measured, in the order of `names`.
 
     Raises
     ------
     ArgumentError, ShapeError : as in `measure`.
     """
-    found = measure([name for name in names if name != COPIES], reference, samples, settings, before)
-    if COPIES in names:
-        found.update(measure([COPIES], *(copies or (reference, samples)), settings, before))
-    return {name: found[name] for name in names}
+    return measure(names, reference, samples, settings, before, {} if copies is None else {COPIES: copies})
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ recall, density, coverage) share one function, which `measure` calls once. To ad
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Callable, NamedTuple, Optional
 
 from mxgan.errors import ArgumentError, lookup
@@ -196,7 +197,8 @@ METRICS = {
         measure_copies,
         ("images", "held_out"),
         None,
-        "chance that a sample lies nearer to a training image than a held-out real image does: ½ is perfect, 1 copies",
+        "chance that a sample lies nearer to a training image than a held-out real image does: ½ is perfect, near 1 "
+        "are copies if the samples are sharp; blurred and blank ones are near 1 too, so look at them first",
         "Meehan et al. 2020, with one cell",
     ),
     "birthday": Metric(
@@ -220,8 +222,11 @@ def measure(
     samples: Bundle,
     settings: Optional[Settings] = None,
     before: Optional[Callable] = None,
+    own: Mapping[str, tuple] = MappingProxyType({}),
 ) -> dict:
     """{name: Score} of these metrics, in the given order. `before` is called with the name of each that is measured.
+
+    `own` has (reference, samples) for metrics that have bundles of their own, by name.
 
     Raises ArgumentError before any measurement for an unknown name, or a bundle without an array that a metric needs.
     The metrics themselves raise ShapeError and ArgumentError for arrays that do not fit `Bundle` or have too few rows.
@@ -230,15 +235,16 @@ def measure(
     11.3
     """
     names, settings = list(names), settings or Settings()
+    sides = {name: own.get(name, (reference, samples)) for name in names}
     for name in names:
-        for side, need in _lacking(get_metric(name), reference, samples):
+        for side, need in _lacking(get_metric(name), *sides[name]):
             raise ArgumentError(f"{name} needs {need} of the {side}, and there are none; {NEEDS[need].remedy}.")
     found: dict = {}
     for name in names:
         if name not in found:
             if before:
                 before(name)
-            found.update(METRICS[name].function(reference, samples, settings))
+            found.update(METRICS[name].function(*sides[name], settings))
     return {name: found[name] for name in names}
 
 

@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 COPY_SIZE = 32  # pixels a side of the images in the search for copies; smaller images keep their size
 MOST_TRAINING_IMAGES = 60_000  # in the search for copies
 LEAST_UNSEEN = 2  # images that the run was not trained on; one has no distribution of distances
+FEW_UNSEEN = 100  # under so many the value hangs on which images they are, more than its error from them tells
 
 
 class Searched(NamedTuple):
@@ -63,6 +64,13 @@ def open_searched(
         raise ArgumentError(
             f"copies needs at least {LEAST_UNSEEN} images that the run was not trained on, and {given or unseen.name} "
             f"has {unseen.num_images}; give more (--held-out FOLDER)."
+        )
+    if unseen.num_images < FEW_UNSEEN:
+        logger.warning(
+            "copies: only %d images that the run was not trained on, fewer than %d: its value is uncertain. "
+            "Give more (--held-out FOLDER).",
+            unseen.num_images,
+            FEW_UNSEEN,
         )
     record = {"held_out": _unseen_record(config, unseen, given), "training_images": trained_on.fingerprint}
     return Searched(trained_on, unseen, record)

@@ -17,6 +17,7 @@ from mxgan.evaluation import birthday, copies, pixel_distances
 from mxgan.evaluation.birthday import birthday_estimate
 from mxgan.evaluation.bundle import Bundle, Settings
 from mxgan.evaluation.copies import copy_test, nearest
+from mxgan.evaluation.metrics import METRICS
 
 
 def flat(images: np.ndarray) -> np.ndarray:
@@ -55,6 +56,14 @@ def test_real_images_are_no_copies(digits):
     found = copy_test(digits[:100], digits[100:200], digits[200:])
     assert found.share == pytest.approx(0.5, abs=0.12)
     assert 0.01 < found.p_value < 0.99
+
+
+def test_blank_samples_are_no_copies_and_are_near_1_too():
+    """Why the value is to be trusted for sharp samples only; the summary and docs/evaluation.md say it."""
+    textures = np.random.default_rng(0).uniform(-1, 1, (200, 1, 16, 16)).astype(np.float32)
+    blank = np.zeros((50, 1, 16, 16), np.float32)
+    assert copy_test(textures[:100], textures[100:], blank).share > 0.9
+    assert "blank ones are near 1 too" in METRICS["copies"].summary
 
 
 def test_mirrored_copies_are_copies_if_the_run_was_trained_on_mirror_images(digits):

@@ -130,6 +130,19 @@ def test_copies_are_measured_on_bundles_of_their_own(digits):
     assert score.value > 0.99  # each sample is a training image
 
 
+def test_metrics_are_begun_in_their_order_wherever_their_bundles_come_from(digits):
+    own, begun = (Bundle(images=digits[:100], held_out=digits[100:200]), Bundle(images=digits[:100])), []
+    whole = Bundle(images=digits)
+    names = ["swd", "copies", "birthday"]
+    assert list(evaluated(names, whole, whole, Settings(), own, begun.append)) == begun == names
+
+
+def test_the_table_has_the_best_value_of_copies_and_the_number_of_held_out_images(digits):
+    own = Bundle(images=digits[:100], held_out=digits[100:140]), Bundle(images=digits[:100])
+    results = evaluated(["copies"], Bundle(), Bundle(), Settings(), own)
+    assert Evaluation(results, {}).table().splitlines()[1].endswith("0.5 (40 held out)")
+
+
 def test_class_agreement_is_the_share_of_samples_of_the_class_asked_for():
     probabilities = np.eye(3)[[0, 1, 2, 2, 0, 1, 2, 0]]
     asked = np.array([0, 1, 2, 0, 0, 1, 2, 1])

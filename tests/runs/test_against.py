@@ -151,6 +151,7 @@ def test_held_out_photographs_are_given_by_hand(run, tmp_path):
     found = CliRunner().invoke(main, list(map(str, flags)), catch_exceptions=False)
     told = json.loads(found.output[found.output.index("{") :])
     assert told["results"]["copies"]["held_out_images"] == 50
+    assert "copies: only 50 images that the run was not trained on, fewer than 100" in found.output
     assert (told["protocol"]["held_out"]["given"], told["protocol"]["held_out"]["count"]) == ("unseen", 50)
 
 
