@@ -9,7 +9,7 @@ import numpy as np
 
 from mxgan.data import data_sets_with, open_dataset
 from mxgan.data.images import ImageArrayIter
-from mxgan.errors import ArgumentError
+from mxgan.errors import ArgumentError, counted
 from mxgan.evaluation.judge_settings import ClassifierTraining
 from mxgan.runtime.draws import rng_for
 from mxgan.runtime.progress import tracked
@@ -155,11 +155,17 @@ def architecture_for(data) -> Optional[str]:
     """The architecture of a data set's own judge, a key of TRAININGS; None if the images are too few for one.
 
     Images with classes have a classifier: LeNet for grey ones, the residual one for coloured ones. Images without
-    classes have a rotation judge, if there are 100.
+    classes have a rotation judge, if the data set has 100: of a part of it too, since a judge is trained on all.
     """
     if (data.num_classes or 0) >= 2:
         return "lenet" if _is_grey(data) else "residual"
-    return "rotation" if data.num_images >= FEWEST else None
+    return "rotation" if images_of_set(data) >= FEWEST else None
+
+
+def images_of_set(data) -> int:
+    """The number of images of a data set, of which `data` may be a part."""
+    is_large = data.num_images >= FEWEST  # then nobody asks for more, and a fingerprint looks at all images
+    return data.num_images if is_large else data.fingerprint["count"]
 
 
 def own_architecture(dataset: str, data_dir=None, **settings) -> str:
@@ -169,7 +175,7 @@ def own_architecture(dataset: str, data_dir=None, **settings) -> str:
     if found is None:
         raise ArgumentError(
             f"a classifier needs images of at least 2 classes, and a judge without classes {FEWEST} images, but the "
-            f"data set {dataset!r} has no 2 classes and {data.num_images} images. {_OTHERS}"
+            f"data set {dataset!r} has {counted(data.num_images, 'image')} without 2 classes. {_OTHERS}"
         )
     return found
 

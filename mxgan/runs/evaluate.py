@@ -22,6 +22,7 @@ from mxgan.graphs.params_files import load_params
 from mxgan.runs.config import RunConfig, recorded_config
 from mxgan.runs.copies import COPY_SIZE, Searched, copies_bundles, open_searched
 from mxgan.runs.evaluation_files import SAMPLES
+from mxgan.runs.judging import given_judge
 from mxgan.runs.reference import plan_reference
 from mxgan.runtime import versions
 from mxgan.runtime.config import whole_number
@@ -98,7 +99,8 @@ def evaluate(
     config = _with_places(_with_data(recorded_config(folder), dataset), data_dir, labels)
     chosen = chosen_checkpoint(folder, config.keep_best, checkpoint)
     file = generator_file(chosen, averaged)
-    given = {"classifier": classifier, "inception": inception, "check": folder.check_data, "progress": progress}
+    judge = None if classifier is None else given_judge(classifier, names or ())
+    given = {"classifier": judge, "inception": inception, "check": folder.check_data, "progress": progress}
     if held_out is not None and COPIES not in (names or METRICS):
         raise ArgumentError("held_out (--held-out) is for the metric copies, which is not measured. Leave it out.")
     logger.info("Reading %s", f"the data set {config.dataset}" if against is None else against)

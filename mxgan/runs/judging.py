@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Optional, Union
 
-from mxgan.errors import listed
+from mxgan.errors import ArgumentError, listed
 from mxgan.evaluation.evaluate import needs_of
 from mxgan.evaluation.features import FeatureNetwork
-from mxgan.evaluation.judge_data import FEWEST, LabelledData, architecture_for, labelled_data
+from mxgan.evaluation.judge_data import FEWEST, LabelledData, architecture_for, images_of_set, labelled_data
 from mxgan.evaluation.judge_settings import training_of
 from mxgan.evaluation.metrics import METRICS
 
-__all__ = ["held_out_accuracy", "labels_known", "misleading", "planned_judge", "without_judge"]
+__all__ = ["given_judge", "held_out_accuracy", "labels_known", "misleading", "planned_judge", "without_judge"]
 
 logger = logging.getLogger(__name__)
 
@@ -33,23 +33,46 @@ def _has_classes(data) -> bool:
 
 
 def planned_judge(
-    config, data, wanted: Sequence[str], folder, progress: Optional[bool]
+    config, data, wanted: Sequence[str], given, progress: Optional[bool]
 ) -> Union[FeatureNetwork, LabelledData, None]:
-    """The given judge, or the data to train one on; None if no metric needs one, or the data train none."""
-    if folder is not None:
-        return FeatureNetwork.load(folder)
+    """The given judge (or the one in a folder), or the data to train one on.
+
+    None if no metric needs one, or the data train none.
+    """
+    if given is not None:
+        return given if isinstance(given, FeatureNetwork) else FeatureNetwork.load(given)
     architecture = architecture_for(data)
     if architecture is None or not needs_of(wanted) & (CLASSIFIED if _has_classes(data) else {"features"}):
         return None
-    if architecture == "rotation" and data.num_images < FEW:
+    if architecture == "rotation" and images_of_set(data) < FEW:
         logger.warning(
             "%s has %d images without classes, fewer than %d: their judge sees little, and its figures order only "
             "samples that differ much. Give the images classes, or a judge of more images (--classifier FOLDER).",
             data.name,
-            data.num_images,
+            images_of_set(data),
             FEW,
         )
     return _labelled(config, training_of(architecture), progress)
+
+
+def given_judge(folder, names: Sequence[str]) -> FeatureNetwork:
+    """The judge in a folder, before any data are read.
+
+    Raises
+    ------
+    ArgumentError : it has no classes, or is right too rarely, for one of the metrics `names`.
+    MXGANError : the folder has no judge.
+    """
+    judge = FeatureNetwork.load(folder)
+    for name in names:
+        if not judge.classes and "probabilities" in needs_of([name]):
+            raise ArgumentError(
+                f"{name} needs a classifier, and the judge in {folder} knows no classes; give another one "
+                "(--classifier FOLDER), or leave it out."
+            )
+    for name, reason in misleading(judge, names).items():
+        raise ArgumentError(f"{name} {reason}.")
+    return judge
 
 
 def _labelled(config, training, progress: Optional[bool]) -> LabelledData:

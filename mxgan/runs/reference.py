@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from mxgan.data import UNKNOWN, ImageArrayIter
 from mxgan.errors import ArgumentError, listed
 from mxgan.evaluation.classifier_cache import kept_classifier
 from mxgan.evaluation.evaluate import Networks, gather, measured_side, needs_of
+from mxgan.evaluation.features import FeatureNetwork
 from mxgan.evaluation.judge_data import LabelledData
 from mxgan.evaluation.metrics import METRICS, NEEDS
 from mxgan.evaluation.onnx_features import OnnxFeatures
@@ -34,6 +36,7 @@ __all__ = ["PlannedReference", "open_reference", "plan_reference"]
 logger = logging.getLogger(__name__)
 
 NO_INCEPTION = f"needs --inception FILE.onnx: {NEEDS['inception'].remedy}"
+_FLAG = re.compile(r"--[a-z-]+ [\w.=]*\w")  # in an advice
 FEW = "needs at least"  # so many images: the user may have more
 UNTOLD = ("fid", "class_agreement")  # few runs can measure them, so there is no message that they are left out
 
@@ -70,7 +73,7 @@ def plan_reference(
     count: int,
     kept: Optional[int] = None,
     seed: int = 0,
-    classifier: Union[str, Path, None] = None,
+    classifier: Union[FeatureNetwork, str, Path, None] = None,
     inception: Union[str, Path, None] = None,
     check: Optional[Callable] = None,
     trained: Callable = kept_classifier,
@@ -88,7 +91,7 @@ def plan_reference(
     default : the metrics if `names` is None; metrics that the data do not allow are left out.
     names : metrics that must be measured.
     kept : the number of images that stay in the bundle, see `gather`.
-    classifier : folder of a trained classifier; None: the data set's own, by `trained`.
+    classifier : a trained judge, or its folder; None: the data set's own, by `trained`.
     inception : an ONNX file; None: no `fid`.
     check : called with the `data_record` of the data before anything is trained or measured; it may raise.
     trained : gives the classifier of labelled data, ``trained(data, progress=…)``.
@@ -105,6 +108,8 @@ def plan_reference(
     wanted = list(default if names is None else names)
     if inception is None:
         _refuse_without_inception(names or ())
+    looking = OnnxFeatures(inception) if inception is not None else None
+    other = None if against is None else config_of_set(config, against)
     own = data = judge = None
     judged = config  # the data set that the judge would be trained on
     if against is None or _is_judged_by_own(config, wanted, classifier):
@@ -113,13 +118,12 @@ def plan_reference(
             check(data_record(own))
         judge = planned_judge(config, own, wanted, classifier, progress)
     if against is not None:
-        other = config_of_set(config, against)
         data = _in_own_classes(config, open_images(other, progress, seed=seed), against, classes)
         if judge is None:
             judge, judged = planned_judge(other, data, wanted, classifier, progress), other
-    looking = OnnxFeatures(inception) if inception is not None else None
     known = labels_known(data, judge)
-    reasons = _reasons(config, data, Networks(judge, looking), wanted, known, held_out)
+    place = data.name if against is None else str(against)
+    reasons = _reasons(config, data, Networks(judge, looking), wanted, known, held_out, place)
     chosen = _without(reasons, wanted, names)
     count = min(count, data.num_images)
 
@@ -187,7 +191,7 @@ def _in_own_classes(config, data, against, classes: Sequence[str]):
     return data
 
 
-def _reasons(config, data, networks: Networks, wanted: Sequence[str], known: bool, held_out: bool = False) -> dict:
+def _reasons(config, data, networks: Networks, wanted: Sequence[str], known: bool, held_out: bool, place: str) -> dict:
     """{metric: reason why it cannot be measured, with the remedy} among the wanted metrics, in their order."""
     classes, trained_on = config.recipe.network.generator_classes, trained_split(config) or "all"
     lacking = without_judge(config, data, networks.classifier)  # {need of a metric: reason}
@@ -214,13 +218,24 @@ def _reasons(config, data, networks: Networks, wanted: Sequence[str], known: boo
         row = METRICS[name]
         reasons = [lacking[need] for need in row.needs if need in lacking]
         if row.least > data.num_images:
+            raised = "raise the limit, " if config.limit and place == data.name else ""
             reasons.append(
-                f"{FEW} {row.least} images, and {data.name} has {data.num_images} here; raise the limit, give more "
-                "images, or leave it out"
+                f"{FEW} {row.least} images, and {place} has {data.num_images} here; {raised}give more images, or "
+                "leave it out"
+            )
+        if name == "classifier_score" and _is_of_one_class(data):
+            reasons.append(
+                f"means nothing for the images of one class, and {place} has one; leave it out, and measure frechet or "
+                "coverage"
             )
         if reasons:
             found[name] = reasons[0]
     return found
+
+
+def _is_of_one_class(data) -> bool:
+    counts = data.class_counts
+    return counts is not None and np.count_nonzero(counts) == 1
 
 
 def _log_left_out(reasons: Mapping[str, str]) -> None:
@@ -228,10 +243,12 @@ def _log_left_out(reasons: Mapping[str, str]) -> None:
     names: dict = {}
     for name, reason in reasons.items():
         if name not in UNTOLD:
-            names.setdefault(reason.partition(";")[0], []).append(name)  # without the advice to leave it out
+            names.setdefault(reason, []).append(name)
     for reason, left_out in names.items():
         level = logging.WARNING if FEW in reason else logging.INFO
-        logger.log(level, "Left out: %s: %s.", ", ".join(left_out), reason)
+        why, _, advice = reason.partition(";")
+        flags = " or ".join(_FLAG.findall(advice))  # without the advice to leave it out
+        logger.log(level, "Left out: %s: %s.%s", ", ".join(left_out), why, f" Remedy: {flags}." if flags else "")
 
 
 def _class_counts(data, count: int) -> Optional[np.ndarray]:

@@ -143,6 +143,14 @@ def test_other_classes_do_not_matter_to_a_generator_without_classes(run, tmp_pat
     assert evaluate(run, metrics=["frechet"], samples=100, against=other).results["frechet"].value > 0
 
 
+def test_too_few_other_images_are_named_by_their_place(run, tmp_path):
+    other = folder_of(tmp_path / "one", [3], count=1)
+    with pytest.raises(
+        ArgumentError, match="swd needs at least 2 images, and .*one has 1 here; give more images, or"
+    ):
+        evaluate(run, metrics=["swd"], samples=100, against=other)
+
+
 def test_held_out_photographs_are_given_by_hand(run, tmp_path):
     unseen = folder_of(tmp_path / "unseen", range(10), names=lambda label: "", count=5)
     with pytest.raises(ArgumentError, match=r"\(--held-out FOLDER\), or keep a part back .* --set held_out=0.1"):

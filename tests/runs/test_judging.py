@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
+import mxgan
 from mxgan.data import open_dataset
 from mxgan.data.images import ImageArrayIter
-from mxgan.errors import ArgumentError
+from mxgan.errors import ArgumentError, MXGANError
 from mxgan.evaluation.features import FeatureNetwork
 from mxgan.evaluation.judge_data import FEWEST, architecture_for, own_architecture
 from mxgan.evaluation.judge_settings import RotationTraining
 from mxgan.runs import judging
-from mxgan.runs.judging import misleading
+from mxgan.runs.evaluate import evaluate
+from mxgan.runs.judging import given_judge, misleading
 from mxgan.runs.reference import open_reference, plan_reference
 from tests.cli.test_commands import mxgan as command
 from tests.evaluating import cache_with_classifier, quick_classifier
@@ -53,7 +56,9 @@ def test_the_data_decide_the_architecture(tmp_path):
     assert architecture_for(opened(folder_of(tmp_path / "one", FEWEST, ("ship",)))) == "rotation"
     few = folder_of(tmp_path / "few", FEWEST - 1)
     assert architecture_for(opened(few)) is None
-    with pytest.raises(ArgumentError, match="a judge without classes 100 images, but the data set 'folder' has no 2"):
+    with pytest.raises(
+        ArgumentError, match="a judge without classes 100 images, but the data set 'folder' has 99 im"
+    ):
         own_architecture("folder", few)
 
 
@@ -81,6 +86,47 @@ def test_images_without_classes_have_the_metrics_of_features(tmp_path, monkeypat
         plan_reference(config, [], ["frechet", "label_kl"], count=100)
     with pytest.raises(ArgumentError, match=message):
         plan_reference(config, [], ["label_kl"], count=100)
+
+
+def test_a_part_of_a_set_of_100_has_a_judge_and_fewer_are_told_the_remedy(tmp_path, caplog):
+    caplog.set_level("INFO", "mxgan")
+    config = replace(tiny_config(steps=1), dataset="folder", data_dir=str(folder_of(tmp_path / "in", FEWEST)))
+    planned = plan_reference(replace(config, held_out=0.1), ["swd", "frechet", "copies"], count=100)
+    assert planned.names == ["swd", "frechet", "copies"]
+    assert "has 100 images without classes, fewer than 500" in caplog.text
+    fewer = replace(config, data_dir=str(folder_of(tmp_path / "fewer", FEWEST - 1)))
+    assert plan_reference(fewer, ["swd", "frechet", "copies"], count=100).names == ["swd"]
+    assert "than the 100 images for a judge without classes. Remedy: --classifier FOLDER.\n" in caplog.text
+    assert "Remedy: --held-out FOLDER or --set held_out=0.1.\n" in caplog.text
+
+
+def test_images_of_one_class_have_no_classifier_score(tmp_path, caplog):
+    caplog.set_level("INFO", "mxgan")
+    judge_with(accuracy=0.99).save(tmp_path / "given")
+    config = replace(tiny_config(steps=1), dataset="folder")
+    settings = {"count": 20, "classifier": tmp_path / "given"}
+    one = replace(config, data_dir=str(folder_of(tmp_path / "one", 20, ("3",))))
+    assert plan_reference(one, ["label_kl", "classifier_score"], **settings).names == ["label_kl"]
+    assert "Left out: classifier_score: means nothing for the images of one class, and folder has one." in caplog.text
+    two = replace(config, data_dir=str(folder_of(tmp_path / "two", 20, ("3", "7"))))
+    plan_reference(two, [], ["classifier_score"], **settings)
+    with pytest.raises(ArgumentError, match="classifier_score means nothing"):
+        plan_reference(replace(two, limit=20), [], ["classifier_score"], **settings)
+
+
+def test_a_given_judge_is_refused_before_any_data_are_read(tmp_path):
+    judge_with(accuracy=0.64).save(tmp_path / "weak")
+    assert given_judge(tmp_path / "weak", ["label_kl"]).classes == 10
+    with pytest.raises(ArgumentError, match=r"missing_classes misleads .* 64.0 % of its test images; it needs 95 %"):
+        given_judge(tmp_path / "weak", ["label_kl", "missing_classes"])
+    run = tmp_path / "run"
+    mxgan.start(tiny_config(steps=1), run, "none").run()
+    record = json.loads((run / "config.json").read_text())
+    record["run"] = {**record["run"], "dataset": "folder", "data_dir": str(tmp_path / "gone")}
+    (run / "config.json").write_text(json.dumps(record))
+    for folder, names, message in (("weak", ["missing_classes"], "misleads"), ("nowhere", None, "nowhere")):
+        with pytest.raises(MXGANError, match=message):
+            evaluate(run, metrics=names, samples=100, classifier=tmp_path / folder)
 
 
 def judge_with(**record) -> FeatureNetwork:
