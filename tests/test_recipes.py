@@ -261,6 +261,9 @@ def test_fewer_images_than_a_batch_are_said(caplog):
     caplog.set_level("WARNING")
     open_sources(small("dcgan", steps=1, limit=5))
     assert caplog.messages == ["There are 5 images, fewer than a batch of 8: each batch has some images twice."]
+    caplog.clear()
+    open_sources(small("dcgan", steps=1, limit=1))
+    assert caplog.messages == ["There is 1 image: a GAN can only learn it by heart. Give more."]
 
 
 def test_classes_without_an_image_are_named(tmp_path, monkeypatch):

@@ -194,7 +194,9 @@ def _opened(config, progress: Optional[bool], part: int) -> Sources:
         logger.info(
             "limit %d: there are images of %d of the %d classes.", config.limit, (counts > 0).sum(), len(counts)
         )
-    if sources.images.num_images < recipe.batch_size:
+    if sources.images.num_images == 1:
+        logger.warning("There is 1 image: a GAN can only learn it by heart. Give more.")
+    elif sources.images.num_images < recipe.batch_size:
         counts = (sources.images.num_images, recipe.batch_size)
         logger.warning("There are %d images, fewer than a batch of %d: each batch has some images twice.", *counts)
     return sources
