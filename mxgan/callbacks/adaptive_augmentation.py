@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+from typing import Optional
 
 import numpy as np
 
@@ -13,8 +15,11 @@ from mxgan.training.callback import Callback
 
 __all__ = ["AdaptiveAugmentation"]
 
+logger = logging.getLogger(__name__)
+
 INTERVAL = 4  # steps between two changes of the probability
 IMAGES = 500_000  # real images in which it can go from 0 to 1
+FAINT = 0.1  # a probability at which the augmentations hardly act
 
 
 class AdaptiveAugmentation(Callback):
@@ -34,6 +39,8 @@ class AdaptiveAugmentation(Callback):
     augmenter : the pair's; its probability becomes 0, its `sign` is the newest r.
     target : the wanted r, above 0 and below 1; the publication has 0.6.
     objective : row of OBJECTIVES of the pair, whose threshold separates real and fake.
+    steps : the step at which the training ends; if the probability cannot reach 0.1 by then, the log says it at the
+        start. None: it says nothing.
 
     Raises
     ------
@@ -42,7 +49,8 @@ class AdaptiveAugmentation(Callback):
     Source: Karras et al. 2020, "Training GANs with limited data", section 3.1 (r_t) and appendix C.
     """
 
-    def __init__(self, augmenter, target: float, objective: str) -> None:
+    def __init__(self, augmenter, target: float, objective: str, steps: Optional[int] = None) -> None:
+        self._steps = steps
         self._threshold = check_adaptive(augmenter.names, target, objective)
         self._augmenter, self._target = augmenter, target
         self._begin()
@@ -50,6 +58,22 @@ class AdaptiveAugmentation(Callback):
     def _begin(self) -> None:
         self._augmenter.adaptive, self._augmenter.probability, self._augmenter.sign = True, 0.0, math.nan
         self._pending: list = []  # of each step since the last change: the predictions, or the mean sign if it is known
+
+    def on_fit_begin(self, trainer) -> None:
+        if self._steps is None:
+            return
+        images = max(0, self._steps - trainer.step) * images_per_step(trainer.pair)
+        reached = self._augmenter.probability + images / IMAGES
+        if reached < FAINT:
+            logger.warning(
+                "augment_target %g: the probability of the augmentations begins at %.3g and reaches at most %.2g in %s "
+                "images, so that they hardly act. Train longer, or add --set augment_target=null: the probability is "
+                "then 1.",
+                self._target,
+                self._augmenter.probability,
+                reached,
+                f"{images:,}",
+            )
 
     def on_step_end(self, trainer, batch, result) -> None:
         self._pending.append(result.real_prediction)

@@ -107,7 +107,8 @@ def assemble_trainer(
     comparison = [EqualRanks(config.compare_every, config.checkpoint_every)] if pair.ranks.size > 1 else []
     adaptive = []
     if recipe.augment_target is not None:  # on every rank, since each applies the probability
-        adaptive.append(AdaptiveAugmentation(pair.augmenter, recipe.augment_target, recipe.objective))
+        steps = last_step(config, parts.sources.images) if pair.ranks.is_first else None  # one of them tells
+        adaptive.append(AdaptiveAugmentation(pair.augmenter, recipe.augment_target, recipe.objective, steps))
     classes, distribution = network.generator_classes, recipe.latent_distribution
     trainer = Trainer(
         pair,

@@ -51,6 +51,19 @@ def test_the_probability_follows_the_sign_of_four_steps_one_step_later():
     assert augmenter.probability == 0  # not below
 
 
+@pytest.mark.parametrize("steps, warned", [(49, True), (50, False), (None, False)])
+def test_a_training_too_short_for_it_is_said_at_the_start(steps, warned, caplog):
+    augmenter = Augmenter(("cutout",), (3, 8, 8))
+    callback = AdaptiveAugmentation(augmenter, 0.6, "gan", steps)
+    callback.on_fit_begin(SimpleNamespace(pair=TRAINER.pair, step=0))
+    text = "augment_target 0.6: the probability of the augmentations begins at 0 and reaches at most 0.098 in 49,000 im"
+    assert (text in caplog.text) == bool(caplog.messages) == warned
+    augmenter.probability = 0.05  # as when a run is resumed
+    caplog.clear()
+    callback.on_fit_begin(SimpleNamespace(pair=TRAINER.pair, step=24))
+    assert not caplog.messages
+
+
 def test_the_probability_ends_at_one():
     augmenter, callback = adaptive()
     tell(callback, *[1.0] * (4 * 130 + 1))
