@@ -142,16 +142,20 @@ def train_classifier(
     show_log(err=True)
     with readable_errors(debug):
         from mxgan.cli.outputs import check_folder
+        from mxgan.errors import ArgumentError
         from mxgan.evaluation.classifier import add_test
         from mxgan.evaluation.classifier import train_classifier as trained
         from mxgan.evaluation.classifier_cache import kept_classifier
         from mxgan.evaluation.features import CLASSIFIER_FILES
         from mxgan.evaluation.judge_data import labelled_data, own_architecture
-        from mxgan.evaluation.judge_settings import training_of, training_of_epochs
+        from mxgan.evaluation.judge_settings import TRAININGS, training_of, training_of_epochs
         from mxgan.evaluation.judge_words import judge_in_words
 
         check_folder(Path(output), overwrite, CLASSIFIER_FILES)
         given = {"labels": labels, "background": background}
+        if architecture not in ("auto", *TRAININGS):  # no suggestion: the nearest spelling of resnet is lenet
+            known = "auto, lenet (grey images), residual (a ResNet, for coloured ones), rotation (without classes)"
+            raise ArgumentError(f"unknown architecture of a judge {architecture!r}. Known: {known}.")
         if architecture == "auto":
             architecture = own_architecture(dataset, data_dir, **given)
         if epochs:

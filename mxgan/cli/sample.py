@@ -11,7 +11,7 @@ from mxgan.cli.flags import debug_option, overwrite_option
 from mxgan.cli.streams import say
 from mxgan.cli.terminal import readable_errors, show_log
 from mxgan.cli.values import shape_of
-from mxgan.errors import ArgumentError, counted, lookup
+from mxgan.errors import ArgumentError, counted, unknown_name
 
 __all__ = ["classes_of", "file_options", "generator_options", "opened", "psi_option", "sample", "seed_option"]
 
@@ -57,6 +57,14 @@ def opened(source: str, latent: Optional[str], **settings):
     return load_sampler(source, latent_shape=shape_of("--latent", latent), **settings)
 
 
+def _class_of(text: str, known: dict, sampler) -> int:
+    if text in known:
+        return known[text]
+    numbers = f"0 to {sampler.classes - 1}"
+    remedy = f"Their numbers are {numbers}." if sampler.class_names else ""
+    raise unknown_name("class", text, sampler.class_names or [numbers], remedy, sampler.class_names)
+
+
 def classes_of(sampler, text: Optional[str], most: Optional[int] = None) -> list:
     """The classes of --class, by number or name; [] if it is not given.
 
@@ -68,7 +76,7 @@ def classes_of(sampler, text: Optional[str], most: Optional[int] = None) -> list
         raise ArgumentError(f"--class {text}: this generator is not conditional. Leave --class out.")
     numbers = {str(number): number for number in range(sampler.classes)}
     known = {**{name: number for number, name in enumerate(sampler.class_names)}, **numbers}
-    found = [lookup("class", part.strip(), known) for part in text.split(",")]
+    found = [_class_of(part.strip(), known, sampler) for part in text.split(",")]
     if most is not None and len(found) > most:
         raise ArgumentError(f"--class {text}: {len(found)} classes; give at most {most}.")
     return found

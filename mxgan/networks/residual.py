@@ -89,7 +89,7 @@ class Residual(Network):
     """
 
     name = "residual"
-    title = "a residual (SNGAN)"
+    title = "an SNGAN"
     recognised_by = "g1_weight, g2_conv1_weight, g2_short_weight, …"
     width_settings = ("ngf", "ndf")
     assumed = ("eps",)
@@ -224,7 +224,7 @@ class ResidualProjection(Residual):
 
     conditional = True
     name = "residual-projection"
-    title = "a residual projection"
+    title = "a projection SNGAN"
     recognised_by = "those of a residual network, with gammas and betas for each class"
 
     classes: int = 10

@@ -674,6 +674,27 @@ def test_a_class_is_asked_for_by_number(tmp_path):
         assert result.exit_code == (2 if "10" in arguments else 0)
 
 
+def test_an_unknown_class_is_told_the_names_and_the_numbers_apart():
+    from types import SimpleNamespace
+
+    from mxgan.cli.sample import classes_of
+
+    named = SimpleNamespace(classes=20, class_names=tuple(f"kind {letter}" for letter in "abcdefghijklmnopqrst"))
+    assert classes_of(named, "kind c, 19") == [2, 19]
+    for sampler, words in (
+        (named, r"unknown class '20'. Known: kind a, .*, … \(20 in all\). Their numbers are 0 to 19.$"),
+        (SimpleNamespace(classes=10, class_names=()), "unknown class '20'. Known: 0 to 9.$"),
+    ):
+        with pytest.raises(ArgumentError, match=words):
+            classes_of(sampler, "20")
+
+
+def test_an_unknown_judge_is_told_all_architectures(tmp_path):
+    result = mxgan("train-classifier", "--architecture", "resnet", "--output", tmp_path / "judge")
+    assert result.exit_code == 2
+    assert "unknown architecture of a judge 'resnet'. Known: auto, lenet (grey images), residual (a R" in result.output
+
+
 def test_summary_of_a_recipe_whose_networks_take_a_class():
     result = mxgan("summary", "--recipe", "cgan")
     assert result.exit_code == 0, result.output

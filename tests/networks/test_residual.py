@@ -251,8 +251,8 @@ def test_norms_begin_as_the_plain_one_for_every_class():
 @pytest.mark.parametrize(
     "settings, words",
     [
-        ({"image_size": 40}, "image_size is 40, and a residual (SNGAN) network has 32, 48, 64, 128; give one"),
-        ({"image_size": (32, 48)}, "makes square images"),
+        ({"image_size": 40}, "image_size is 40, and an SNGAN network has 32, 48, 64, 128; give one"),
+        ({"image_size": (32, 48)}, "and an SNGAN makes square images"),
         (
             {"attention": 32},
             "attention is 32; give the side of a feature map that both networks have at image_size 32",
