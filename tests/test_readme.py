@@ -204,6 +204,12 @@ def test_every_recipe_has_a_row():
         assert TEXTS["docs/recipes.md"].count(f"\n| `{recipe}` |") == 1, recipe
 
 
+def test_every_recipe_has_its_default_image_size_in_the_table():
+    rows = re.findall(r"^\| (`.*?) \| .* \| ([0-9]+) \|$", TEXTS["docs/questions.md"], flags=re.MULTILINE)
+    told = {name: int(size) for names, size in rows for name in re.findall(r"`([^`]+)`", names)}
+    assert told == {name: recipe.network.image_size for name, recipe in RECIPES.items()}
+
+
 def test_pages_count_the_recipes_as_they_are():
     for name, words in (("index.md", "{} published"), ("recipes.md", "of the {} recipes")):
         assert words.format(len(RECIPES)) in (ROOT / "docs" / name).read_text(), name
