@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,9 @@ from mxgan.runtime.config import whole_number
 
 __all__ = ["CopyTest", "copy_test", "measure_copies", "nearest"]
 
+logger = logging.getLogger(__name__)
+
+CLEAR = 3.0  # standard deviations that are no chance
 PERFECT = 0.5  # the share of samples that are no nearer to the training images than other real images are
 
 
@@ -30,6 +34,18 @@ class CopyTest(NamedTuple):
     share: float
     p_value: float
     standard_error: float
+
+
+class Ownership(NamedTuple):
+    """Whether the real image nearest to a sample is a training image; smoothness of samples does not change it.
+
+    nearest_trained : the share of samples of which it is, among training and held-out images; a tie counts ½.
+    by_chance, by_chance_error : its mean and standard deviation if training images were no nearer than held-out ones.
+    """
+
+    nearest_trained: float
+    by_chance: float
+    by_chance_error: float
 
 
 def nearest(train, samples) -> tuple:
@@ -65,12 +81,17 @@ def copy_test(train, held_out, samples, mirrored: bool = False) -> CopyTest:
     Source: Meehan, Chaudhuri & Dasgupta 2020, "A non-parametric test to detect data-copying in generative models", with
     one cell and the opposite sign; Mann & Whitney 1947.
     """
+    train, held_out, samples = _checked(train, held_out, samples)
+    base = flat(train)
+    return _rank_test(*(_closest(base, side, mirrored)[1] for side in (samples, held_out)))
+
+
+def _checked(train, held_out, samples) -> tuple:
     train, held_out = same_images(("train", "held_out"), train, held_out)
     train, samples = same_images(("train", "samples"), train, samples)
     check_images("held_out", held_out, least=2)
     check_images("samples", samples, least=2)
-    base = flat(train)
-    return _rank_test(*(_least(base, side, mirrored) for side in (samples, held_out)))
+    return train, held_out, samples
 
 
 def measure_copies(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
@@ -78,12 +99,46 @@ def measure_copies(reference: Bundle, samples: Bundle, settings: Settings) -> di
     most, seed = whole_number("copy_images", settings.copy_images, 2), settings.seed
     held_out = some_rows(reference.held_out, most, seed, "held_out")
     rows = some_rows(samples.images, most, seed, "copies")
-    found = copy_test(reference.images, held_out, rows, reference.mirrored)
-    counts = {"training_images": len(reference.images), "held_out_images": len(held_out)}
+    train, held_out, rows = _checked(reference.images, held_out, rows)
+    base, is_mirrored = flat(train), reference.mirrored
+    near = _closest(base, rows, is_mirrored)
+    found = _rank_test(near[1], _closest(base, held_out, is_mirrored)[1])
+    owned = _ownership(near, _closest(flat(held_out), rows, is_mirrored), (len(train), len(held_out)))
+    _warn_of_smooth(found, owned)
+    counts = {"training_images": len(train), "held_out_images": len(held_out)}
     details = {"standard_error": found.standard_error, "p_value": found.p_value, "perfect": PERFECT, **counts}
-    if reference.mirrored:
+    details.update(owned._asdict())
+    if is_mirrored:
         details["mirrored"] = True
     return {"copies": Score(found.share, details)}
+
+
+def _ownership(near: tuple, far: tuple, counts: tuple) -> Ownership:
+    """From (indices, distances) of the training and of the held-out image nearest to each sample, and their numbers.
+
+    By chance: it is drawn anew which of all these real images are training images; the number of samples that are
+    nearest to each stays, so that many samples nearest to one image count as one.
+    """
+    trained = np.where(near[1] == far[1], 0.5, near[1] < far[1])
+    samples, images = len(trained), sum(counts)
+    owners = np.bincount(near[0], trained, counts[0]), np.bincount(far[0], 1 - trained, counts[1])
+    spread = np.concatenate(owners).std(ddof=1) / samples
+    chance = counts[0] / images
+    return Ownership(float(trained.mean()), chance, float(spread * np.sqrt(counts[1] * chance)))
+
+
+def _warn_of_smooth(found: CopyTest, owned: Ownership) -> None:
+    """Log if samples lie near the training images, and as near the held-out ones, as smooth and blank images do."""
+    is_near = found.share > PERFECT + CLEAR * found.standard_error
+    if is_near and owned.nearest_trained <= owned.by_chance + CLEAR * owned.by_chance_error:
+        logger.warning(
+            "copies is %.3g, and no sign of copies: of %.3g of the samples the nearest real image is a training image, "
+            "as by chance (%.3g ± %.2g). Smooth and blank samples lie near all images; look at them.",
+            found.share,
+            owned.nearest_trained,
+            owned.by_chance,
+            owned.by_chance_error,
+        )
 
 
 def _nearest(train: np.ndarray, samples: np.ndarray) -> tuple:
@@ -94,13 +149,16 @@ def _nearest(train: np.ndarray, samples: np.ndarray) -> tuple:
     return indices, np.concatenate(parts)
 
 
-def _least(train: np.ndarray, images: np.ndarray, mirrored: bool) -> np.ndarray:
-    """The distance of each image to the nearest row of `train`; `mirrored`: or to the nearest mirror image of one.
+def _closest(train: np.ndarray, images: np.ndarray, mirrored: bool) -> tuple:
+    """(indices, distances) of the row of `train` nearest to each image; `mirrored`: or its mirror image is.
 
     An image is as far from a mirror image as its own mirror image is from the image.
     """
-    views = (images, np.ascontiguousarray(images[..., ::-1])) if mirrored else (images,)
-    return np.minimum.reduce([_nearest(train, flat(each))[1] for each in views])
+    found = _nearest(train, flat(images))
+    if not mirrored:
+        return found
+    other = _nearest(train, flat(np.ascontiguousarray(images[..., ::-1])))
+    return tuple(np.where(other[1] < found[1], theirs, own) for own, theirs in zip(found, other))
 
 
 def _rank_test(samples: np.ndarray, held_out: np.ndarray) -> CopyTest:

@@ -58,12 +58,39 @@ def test_real_images_are_no_copies(digits):
     assert 0.01 < found.p_value < 0.99
 
 
-def test_blank_samples_are_no_copies_and_are_near_1_too():
+def test_blank_samples_are_no_copies_and_are_near_1_too(caplog):
     """Why the value is to be trusted for sharp samples only; the summary and docs/evaluation.md say it."""
     textures = np.random.default_rng(0).uniform(-1, 1, (200, 1, 16, 16)).astype(np.float32)
     blank = np.zeros((50, 1, 16, 16), np.float32)
     assert copy_test(textures[:100], textures[100:], blank).share > 0.9
+    score = copies.measure_copies(
+        Bundle(images=textures[:100], held_out=textures[100:]), Bundle(images=blank), Settings()
+    )
+    assert score["copies"].details["by_chance"] == 0.5
+    assert score["copies"].details["by_chance_error"] == pytest.approx(0.5, abs=0.01), "all lie nearest to one image"
+    assert "no sign of copies: of " in caplog.text
     assert "blank ones are near 1 too" in METRICS["copies"].summary
+
+
+def test_the_nearest_real_image_of_a_copy_is_a_training_image(digits, caplog):
+    sides = Bundle(images=digits[:200], held_out=digits[200:220]), Bundle(images=digits[:150] * np.float32(0.99))
+    details = copies.measure_copies(*sides, Settings())["copies"].details
+    assert (details["nearest_trained"], details["by_chance"]) == (1.0, 200 / 220)
+    assert details["nearest_trained"] > details["by_chance"] + 4 * details["by_chance_error"]
+    assert not caplog.messages
+
+
+def test_what_is_by_chance_is_the_spread_over_draws_of_the_training_images(digits):
+    real, samples, rng = digits[:120], digits[150:250], np.random.default_rng(0)
+    shares, told = [], []
+    for _ in range(300):
+        order = rng.permutation(120)
+        sides = Bundle(images=real[order[:90]], held_out=real[order[90:]]), Bundle(images=samples)
+        details = copies.measure_copies(*sides, Settings())["copies"].details
+        shares.append(details["nearest_trained"])
+        told.append(details["by_chance_error"])
+    assert np.mean(shares) == pytest.approx(0.75, abs=0.01)
+    assert np.std(shares) == pytest.approx(np.mean(told), rel=0.15)
 
 
 def test_mirrored_copies_are_copies_if_the_run_was_trained_on_mirror_images(digits):
