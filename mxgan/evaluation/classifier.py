@@ -27,7 +27,8 @@ __all__ = ["accuracy", "add_test", "train_classifier"]
 logger = logging.getLogger(__name__)
 
 WARM = 3  # steps before the time is taken: the first are slower
-TIMED = 10  # steps from which the time of the whole training is told
+TIMED = 30  # steps from which the time of the whole training is told
+SLOWER = 1.5  # times the told time: then it is told again
 WORTH_TELLING = 20  # seconds
 
 
@@ -105,23 +106,37 @@ def _trained(network, data: ImageArrayIter, training: ClassifierTraining, steps:
 
 
 class _Clock:
-    """Says after the first steps about how long all of them take."""
+    """Says after the first steps about how long all of them take, and again if the machine becomes much slower.
 
-    def __init__(self, steps: int) -> None:
-        self._steps, self._began = steps, 0.0
+    It looks after 3 + 30 steps, and each time that twice as many are done.
+    """
+
+    def __init__(self, steps: int, now: Callable = time.perf_counter) -> None:
+        self._steps, self._now = steps, now
+        self._last: tuple = (WARM, 0.0)  # step and time when it looked last
+        self._per_step: Optional[float] = None  # seconds that were told
+        self._next = WARM
 
     def told(self, step: int) -> None:
-        """Log the time of the whole training, once, after a few steps."""
-        if step not in (WARM, WARM + TIMED):
+        """Log about how long the steps after this one take, if it is time to look, and if it is news."""
+        if step != self._next:
             return
         mx.nd.waitall()
-        if step == WARM:
-            self._began = time.perf_counter()
+        (before, began), now = self._last, self._now()
+        self._last, self._next = (step, now), WARM + max(TIMED, 2 * (step - WARM))
+        if step > WARM:
+            self._tell((now - began) / (step - before), self._steps - step)
+
+    def _tell(self, per_step: float, steps: int) -> None:
+        left = per_step * steps
+        if left <= WORTH_TELLING or (self._per_step is not None and per_step <= SLOWER * self._per_step):
             return
-        left = (time.perf_counter() - self._began) / TIMED * (self._steps - step)
-        if left > WORTH_TELLING:
-            taken = f"{left / 60:.0f} minutes" if left > 90 else f"{left:.0f} seconds"
+        taken = f"{left / 60:.0f} minutes" if left > 90 else f"{left:.0f} seconds"
+        if self._per_step is None:
             logger.info("The training of the judge takes about %s on this machine, once: it is kept.", taken)
+        else:
+            logger.info("The training of the judge has become slower: about %s more.", taken)
+        self._per_step = per_step
 
 
 def _batches(data: ImageArrayIter, count: int) -> Iterator:

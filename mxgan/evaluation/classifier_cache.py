@@ -91,6 +91,8 @@ def classifier_while_training(
 def _kept_under(data: LabelledData, training: ClassifierTraining) -> Path:
     network = training.network(data.train.num_classes)
     asked = {"version": _VERSION, "data": data.describe(), "training": training.as_json(), "network": to_dict(network)}
+    if training.is_shortened_on(data.train):  # earlier versions trained for `least_steps`
+        asked["steps"] = training.steps_on(data.train)
     name = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
     return cache_folder("classifiers", f"{data.name}-{name}")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import ClassVar, Optional
 
@@ -42,7 +42,8 @@ class ClassifierTraining:
     ----------
     image_size : side of the input images, 28 or 32.
     batch_size : number of images in a step.
-    epochs, least_steps : number of epochs; more epochs if these have fewer than `least_steps` steps.
+    epochs, least_steps : number of epochs; more epochs, up to `most_epochs`, if these have fewer than `least_steps`
+        steps.
     most_steps : the training ends after this many steps, in the middle of an epoch too; None: no bound.
     learning_rate : learning rate of the first step.
     shift : each image is shifted by up to this number of pixels along each axis, with its edge pixels repeated.
@@ -53,6 +54,7 @@ class ClassifierTraining:
     channels: ClassVar[int] = 1
     needs_classes: ClassVar[bool] = True
     quick_steps: ClassVar[int] = 1000  # of the training for measurements during a training
+    most_epochs: ClassVar[int] = sys.maxsize  # that `least_steps` may ask for
     fixed: ClassVar[tuple] = ()  # parameters that are not trained
 
     image_size: int = 32
@@ -85,8 +87,13 @@ class ClassifierTraining:
 
     def steps_on(self, data) -> int:
         """The number of steps for these images."""
-        epochs = max(self.epochs, math.ceil(self.least_steps / data.batches_per_epoch))
+        wanted = math.ceil(self.least_steps / data.batches_per_epoch)
+        epochs = max(self.epochs, min(wanted, self.most_epochs))
         return min(epochs * data.batches_per_epoch, self.most_steps or sys.maxsize)
+
+    def is_shortened_on(self, data) -> bool:
+        """Whether `most_epochs` ends the training on these images, so few that it would see each too often."""
+        return replace(self, most_steps=None).steps_on(data) < self.least_steps
 
     def as_json(self) -> dict:
         """These settings as JSON values. A training without a bound has no entry for it, as before there was one."""
@@ -192,6 +199,7 @@ class RotationTraining(ResidualTraining):
 
     architecture: ClassVar[str] = "rotation"
     needs_classes: ClassVar[bool] = False
+    most_epochs: ClassVar[int] = 100  # 84 photographs: with 60 a worse judge, see docs/judges.md
 
     batch_size: int = 32
     epochs: int = 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -12,11 +13,11 @@ import pytest
 from mxgan.data import load_digits, pack_folder
 from mxgan.errors import ArgumentError
 from mxgan.evaluation import classifier_cache
-from mxgan.evaluation.classifier import accuracy, train_classifier
+from mxgan.evaluation.classifier import _Clock, accuracy, train_classifier
 from mxgan.evaluation.classifier_cache import _kept_under, kept_classifier
 from mxgan.evaluation.features import FeatureNetwork
 from mxgan.evaluation.judge_data import labelled_data
-from mxgan.evaluation.judge_settings import ClassifierTraining, ResidualTraining
+from mxgan.evaluation.judge_settings import ClassifierTraining, ResidualTraining, training_of, training_of_epochs
 from tests.evaluating import QUICK, quick_classifier
 
 TINY = ResidualTraining(epochs=1, least_steps=1, most_steps=12, batch_size=16)
@@ -184,3 +185,26 @@ def test_where_the_cache_cannot_be_written_it_is_said(cache, caplog):
         assert kept_classifier(few_digits(), SHORT).classes == 10
     assert "The classifier could not be saved and will be trained again the next time" in caplog.text
     assert cache.read_text() == "a file in the cache's place"
+
+
+def test_the_time_of_a_training_is_told_and_told_again_if_the_machine_becomes_slower(caplog):
+    caplog.set_level("INFO", "mxgan")
+    seconds = [0.0]
+    clock = _Clock(1000, lambda: seconds[0])
+    for step in range(1000):
+        clock.told(step)
+        seconds[0] += 0.1 if step < 60 else 0.3
+    assert caplog.messages == [
+        "The training of the judge takes about 2 minutes on this machine, once: it is kept.",
+        "The training of the judge has become slower: about 4 minutes more.",
+    ]
+
+
+def test_few_images_shorten_the_training_of_a_rotation_judge_and_no_other():
+    few, many = (SimpleNamespace(batches_per_epoch=batches) for batches in (3, 10))
+    rotation = training_of("rotation")
+    assert (rotation.steps_on(few), rotation.steps_on(many)) == (300, 1000)
+    assert [rotation.is_shortened_on(data) for data in (few, many)] == [True, False]
+    for training in (training_of("lenet"), training_of("residual"), training_of_epochs("rotation", 150)):
+        assert not training.is_shortened_on(few)
+    assert (training_of("residual").steps_on(few), training_of_epochs("rotation", 150).steps_on(few)) == (600, 450)
