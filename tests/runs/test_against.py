@@ -145,9 +145,7 @@ def test_other_classes_do_not_matter_to_a_generator_without_classes(run, tmp_pat
 
 def test_too_few_other_images_are_named_by_their_place(run, tmp_path):
     other = folder_of(tmp_path / "one", [3], count=1)
-    with pytest.raises(
-        ArgumentError, match="swd needs at least 2 images, and .*one has 1 here; give more images, or"
-    ):
+    with pytest.raises(ArgumentError, match="swd needs at least 2 images, and .*one has 1 here; give more images, or"):
         evaluate(run, metrics=["swd"], samples=100, against=other)
 
 

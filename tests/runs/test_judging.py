@@ -56,9 +56,7 @@ def test_the_data_decide_the_architecture(tmp_path):
     assert architecture_for(opened(folder_of(tmp_path / "one", FEWEST, ("ship",)))) == "rotation"
     few = folder_of(tmp_path / "few", FEWEST - 1)
     assert architecture_for(opened(few)) is None
-    with pytest.raises(
-        ArgumentError, match="a judge without classes 100 images, but the data set 'folder' has 99 im"
-    ):
+    with pytest.raises(ArgumentError, match="a judge without classes 100 images, but the data set 'folder' has 99 im"):
         own_architecture("folder", few)
 
 
