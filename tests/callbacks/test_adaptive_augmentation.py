@@ -127,9 +127,10 @@ def augmented_config(**settings):
     return replace(config, recipe=replace(recipe, batch_size=64))
 
 
-def test_a_run_goes_on_with_the_same_bits_and_writes_the_probability(tmp_path):
+def test_a_run_goes_on_with_the_same_bits_and_writes_the_probability(tmp_path, caplog):
     whole = mxgan.start(augmented_config(), tmp_path / "whole", display="none", progress=False)
     whole.run()
+    assert "reaches at most" in caplog.text
     rows = [json.loads(line) for line in (tmp_path / "whole" / "history.jsonl").read_text().splitlines()]
     found = [(row["augment_probability"], row["augment_sign"]) for row in rows]
     assert found[:4] == [(0.0, None)] * 4
