@@ -16,12 +16,12 @@ import numpy as np
 from scipy.stats import spearmanr
 
 import mxgan
-from mxgan.evaluation.classifier import train_classifier
 from mxgan.evaluation.classifier_scores import label_histogram, missing_classes
-from mxgan.evaluation.features import FeatureNetwork
-from mxgan.evaluation.judge_data import labelled_data
-from mxgan.evaluation.judge_settings import ClassifierTraining, ResidualTraining
-from mxgan.evaluation.judge_test import TEST_IMAGES, judge_test
+from mxgan.evaluation.judges.data import labelled_data
+from mxgan.evaluation.judges.examination import TEST_IMAGES, judge_test
+from mxgan.evaluation.judges.features import FeatureNetwork
+from mxgan.evaluation.judges.settings import ClassifierTraining, ResidualTraining
+from mxgan.evaluation.judges.training import train_classifier
 from mxgan.runtime.config import override
 
 METRICS = ("frechet", "kernel", "classifier_score", "label_kl")

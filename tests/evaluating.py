@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from mxgan.evaluation.classifier import train_classifier
-from mxgan.evaluation.classifier_cache import _kept_under
-from mxgan.evaluation.features import FeatureNetwork
-from mxgan.evaluation.judge_data import labelled_data
-from mxgan.evaluation.judge_settings import ClassifierTraining
+from mxgan.evaluation.judges.cache import _kept_under
+from mxgan.evaluation.judges.data import labelled_data
+from mxgan.evaluation.judges.features import FeatureNetwork
+from mxgan.evaluation.judges.settings import ClassifierTraining
+from mxgan.evaluation.judges.training import train_classifier
 
 QUICK = ClassifierTraining(least_steps=150)
 

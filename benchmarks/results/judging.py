@@ -21,7 +21,7 @@ from benchmarks.results.photographs import OTHERS
 from benchmarks.results.plans import PUBLISHED, SUITES
 from mxgan.evaluation.bundle import Settings
 from mxgan.evaluation.evaluate import COPIES, Evaluation, evaluated, gather
-from mxgan.evaluation.features import FeatureNetwork
+from mxgan.evaluation.judges.features import FeatureNetwork
 from mxgan.evaluation.metrics import DEFINITIONS, METRICS
 from mxgan.evaluation.reference import CHUNK, image_chunks
 from mxgan.evaluation.resizing import resized

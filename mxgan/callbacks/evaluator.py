@@ -10,9 +10,9 @@ from typing import Callable, Optional, Union
 from mxgan.callbacks.base import Measuring, fitting
 from mxgan.errors import DivergedError, MXGANError
 from mxgan.evaluation.bundle import Settings
-from mxgan.evaluation.classifier import accuracy
 from mxgan.evaluation.evaluate import evaluated, gather
-from mxgan.evaluation.features import FeatureNetwork
+from mxgan.evaluation.judges.features import FeatureNetwork
+from mxgan.evaluation.judges.training import accuracy
 from mxgan.evaluation.reference import Reference, sample_chunks
 from mxgan.pictures.report.curves import AVERAGED
 from mxgan.runtime.line_file import LineFile

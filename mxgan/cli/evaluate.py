@@ -143,13 +143,13 @@ def train_classifier(
     with readable_errors(debug):
         from mxgan.cli.outputs import check_folder
         from mxgan.errors import ArgumentError
-        from mxgan.evaluation.classifier import add_test
-        from mxgan.evaluation.classifier import train_classifier as trained
-        from mxgan.evaluation.classifier_cache import kept_classifier
-        from mxgan.evaluation.features import CLASSIFIER_FILES
-        from mxgan.evaluation.judge_data import labelled_data, own_architecture
-        from mxgan.evaluation.judge_settings import TRAININGS, training_of, training_of_epochs
-        from mxgan.evaluation.judge_words import judge_in_words
+        from mxgan.evaluation.judges.cache import kept_classifier
+        from mxgan.evaluation.judges.data import labelled_data, own_architecture
+        from mxgan.evaluation.judges.features import CLASSIFIER_FILES
+        from mxgan.evaluation.judges.settings import TRAININGS, training_of, training_of_epochs
+        from mxgan.evaluation.judges.training import add_test
+        from mxgan.evaluation.judges.training import train_classifier as trained
+        from mxgan.evaluation.judges.words import judge_in_words
 
         check_folder(Path(output), overwrite, CLASSIFIER_FILES)
         given = {"labels": labels, "background": background}

@@ -28,18 +28,7 @@ The files in reading order::
     classifier_rows.py      the rows of METRICS for these, with their errors
 
     resizing.py             images of any size as a network or a metric takes them
-    lenet.py                LeNet, the judge of grey images
-    residual_classifier.py  the judge of coloured images
-    rotation.py             the judge of images without classes
-    features.py             FeatureNetwork: a trained judge that gives features and probabilities
-    judge_settings.py       the training settings of each judge, with their draws
-    judge_data.py           the images that a judge is trained and tested on
-    changes.py              changes of real images, in five levels
-    judge_test.py           which of these changes a judge sees
-    judge_words.py          a judge in one line
-    classifier.py           training of a judge on a data set
-    classifier_cache.py     trained judges in the user's cache
-    onnx_features.py        features of a user's ONNX file, such as Inception
+    judges/                 the networks that give features and probabilities: training, test, cache
 
     evaluate.py             chunks of images → bundles → scores with their protocol
     reference.py            the real side of an evaluation; chunks of images of both sides

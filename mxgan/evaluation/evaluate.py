@@ -15,10 +15,10 @@ import numpy as np
 
 from mxgan.errors import ArgumentError, listed, lookup
 from mxgan.evaluation.bundle import Bundle, Settings, best_in_words
-from mxgan.evaluation.features import BATCH, FeatureNetwork
-from mxgan.evaluation.judge_words import judge_in_words
+from mxgan.evaluation.judges.features import BATCH, FeatureNetwork
+from mxgan.evaluation.judges.onnx_features import OnnxFeatures
+from mxgan.evaluation.judges.words import judge_in_words
 from mxgan.evaluation.metrics import METRICS, measure
-from mxgan.evaluation.onnx_features import OnnxFeatures
 from mxgan.evaluation.resizing import resized
 from mxgan.runtime.image_size import ImageSize, normal_size
 from mxgan.runtime.memory import check_room

@@ -19,7 +19,7 @@ from mxgan.callbacks.pictures import PictureTools, get_picture
 from mxgan.callbacks.progress import TrainingProgress
 from mxgan.callbacks.tensorboard import TensorBoard
 from mxgan.data import RandIter
-from mxgan.evaluation.classifier_cache import classifier_while_training
+from mxgan.evaluation.judges.cache import classifier_while_training
 from mxgan.objectives.heads import get_objective
 from mxgan.pictures.windows import Display
 from mxgan.runs.config import RunConfig

@@ -12,7 +12,7 @@ from typing import Optional, Union
 from mxgan.errors import OutputError
 from mxgan.evaluation.bundle import Settings
 from mxgan.evaluation.evaluate import Evaluation
-from mxgan.evaluation.judge_test import FOUND
+from mxgan.evaluation.judges.examination import FOUND
 from mxgan.runs.scores import is_record
 from mxgan.runtime.files import one_at_a_time, read_json, write_whole
 from mxgan.training.run_folder import RunFolder

@@ -9,9 +9,9 @@ from typing import Optional, Union
 
 from mxgan.errors import ArgumentError, listed
 from mxgan.evaluation.evaluate import needs_of
-from mxgan.evaluation.features import FeatureNetwork
-from mxgan.evaluation.judge_data import FEWEST, LabelledData, architecture_for, images_of_set, labelled_data
-from mxgan.evaluation.judge_settings import training_of
+from mxgan.evaluation.judges.data import FEWEST, LabelledData, architecture_for, images_of_set, labelled_data
+from mxgan.evaluation.judges.features import FeatureNetwork
+from mxgan.evaluation.judges.settings import training_of
 from mxgan.evaluation.metrics import METRICS
 
 __all__ = ["given_judge", "held_out_accuracy", "labels_known", "misleading", "planned_judge", "without_judge"]

@@ -13,12 +13,12 @@ import numpy as np
 
 from mxgan.data import UNKNOWN, ImageArrayIter
 from mxgan.errors import ArgumentError, listed
-from mxgan.evaluation.classifier_cache import kept_classifier
 from mxgan.evaluation.evaluate import Networks, gather, measured_side, needs_of
-from mxgan.evaluation.features import FeatureNetwork
-from mxgan.evaluation.judge_data import LabelledData
+from mxgan.evaluation.judges.cache import kept_classifier
+from mxgan.evaluation.judges.data import LabelledData
+from mxgan.evaluation.judges.features import FeatureNetwork
+from mxgan.evaluation.judges.onnx_features import OnnxFeatures
 from mxgan.evaluation.metrics import METRICS, NEEDS
-from mxgan.evaluation.onnx_features import OnnxFeatures
 from mxgan.evaluation.reference import Reference, image_chunks
 from mxgan.runs.data import config_of_set, data_record, held_out_split, name_of_place, open_images, trained_split
 from mxgan.runs.judging import (

@@ -19,7 +19,7 @@ from benchmarks.results.jobs import Places, jobs_of, ran
 from benchmarks.results.judging import array_chunks, judged_arrays
 from benchmarks.results.plans import PLANS, plan_named
 from mxgan.evaluation.evaluate import COPIES
-from mxgan.evaluation.features import FeatureNetwork
+from mxgan.evaluation.judges.features import FeatureNetwork
 from mxgan.evaluation.metrics import DEFINITIONS
 from mxgan.evaluation.reference import sample_chunks
 from mxgan.runs.config import recorded_config

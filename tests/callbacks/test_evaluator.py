@@ -13,11 +13,12 @@ import pytest
 import mxgan
 from mxgan.callbacks.evaluator import IMAGES, SAMPLES, Evaluator, classifier_steps
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError
-from mxgan.evaluation import classifier_cache, evaluate
+from mxgan.evaluation import evaluate
 from mxgan.evaluation.bundle import Settings
 from mxgan.evaluation.evaluate import evaluated, gather
-from mxgan.evaluation.judge_data import labelled_data
-from mxgan.evaluation.judge_settings import ClassifierTraining
+from mxgan.evaluation.judges import cache as kept_judges
+from mxgan.evaluation.judges.data import labelled_data
+from mxgan.evaluation.judges.settings import ClassifierTraining
 from mxgan.evaluation.reference import sample_chunks
 from mxgan.runs.load import load_sampler
 from mxgan.training.checkpoint_choice import best_step
@@ -366,7 +367,7 @@ def test_what_can_be_refused_is_refused_before_a_classifier_is_trained(empty_cac
 def test_a_run_goes_on_with_the_classifier_it_began_with(empty_cache, tmp_path, caplog):
     begun = run(config(steps=2, evaluate_every=2), tmp_path / "run")
     assert [line["classifier"]["steps"] for line in lines(begun.folder)] == [20]
-    place = classifier_cache._kept_under(labelled_data("digits"), ClassifierTraining())
+    place = kept_judges._kept_under(labelled_data("digits"), ClassifierTraining())
     quick_classifier().save(place)  # `mxgan evaluate` has trained the full one in between
     again = mxgan.resume(tmp_path / "run", steps=4, display="none")
     again.lock.release()
@@ -386,6 +387,6 @@ def test_a_checkpoint_of_an_older_version_had_the_full_training(empty_cache, who
     del state["callbacks"]["Evaluator"]["classifier_steps"]
     assert classifier_steps(state) == 0
     monkeypatch.setattr(ClassifierTraining, "steps_on", lambda self, data: self.most_steps or 30)
-    found = classifier_cache.classifier_while_training(labelled_data("digits"), 0, progress=False)
+    found = kept_judges.classifier_while_training(labelled_data("digits"), 0, progress=False)
     assert found.record["training"]["steps"] == 30
     assert "most_steps" not in found.record["training"]

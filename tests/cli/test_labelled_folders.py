@@ -12,7 +12,7 @@ import pytest
 
 import mxgan
 from mxgan.cli.flags import changed
-from mxgan.evaluation.features import FeatureNetwork
+from mxgan.evaluation.judges.features import FeatureNetwork
 from mxgan.runs import reference
 from mxgan.runs.changes import find_run
 from mxgan.runtime import cv2

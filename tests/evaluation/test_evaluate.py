@@ -12,8 +12,8 @@ import pytest
 from mxgan.errors import ArgumentError
 from mxgan.evaluation.bundle import Bundle, Score, Settings
 from mxgan.evaluation.evaluate import Evaluation, Networks, _in_blocks, check_names, evaluated, gather, measured_side
-from mxgan.evaluation.features import BATCH
 from mxgan.evaluation.frechet import FeatureStatistics, frechet_distance
+from mxgan.evaluation.judges.features import BATCH
 from mxgan.evaluation.metrics import METRICS
 from mxgan.evaluation.resizing import resized
 from tests.evaluating import quick_classifier

@@ -12,7 +12,7 @@ import mxgan
 from mxgan.cli import main
 from mxgan.data import load_digits
 from mxgan.errors import ArgumentError, CorruptFileError
-from mxgan.evaluation.judge_settings import ClassifierTraining
+from mxgan.evaluation.judges.settings import ClassifierTraining
 from mxgan.runs import judging
 from mxgan.runs.data import open_images, open_sources
 from mxgan.runs.evaluate import evaluate

@@ -22,7 +22,7 @@ from mxgan.errors import ArgumentError, OutputError
 from mxgan.evaluation.copies import copy_test
 from mxgan.evaluation.evaluate import Evaluation
 from mxgan.evaluation.frechet import FeatureStatistics, frechet_distance
-from mxgan.evaluation.judge_test import FOUND
+from mxgan.evaluation.judges.examination import FOUND
 from mxgan.evaluation.metrics import DEFINITIONS, METRICS
 from mxgan.evaluation.reference import image_chunks, sample_chunks
 from mxgan.evaluation.resizing import reduced

@@ -13,9 +13,9 @@ import mxgan
 from mxgan.data import open_dataset
 from mxgan.data.images import ImageArrayIter
 from mxgan.errors import ArgumentError, MXGANError
-from mxgan.evaluation.features import FeatureNetwork
-from mxgan.evaluation.judge_data import FEWEST, architecture_for, own_architecture
-from mxgan.evaluation.judge_settings import RotationTraining
+from mxgan.evaluation.judges.data import FEWEST, architecture_for, own_architecture
+from mxgan.evaluation.judges.features import FeatureNetwork
+from mxgan.evaluation.judges.settings import RotationTraining
 from mxgan.runs import judging
 from mxgan.runs.evaluate import evaluate
 from mxgan.runs.judging import given_judge, misleading

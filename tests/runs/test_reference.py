@@ -11,7 +11,7 @@ import pytest
 import mxgan
 from mxgan.data import pack_folder
 from mxgan.errors import ArgumentError
-from mxgan.evaluation.features import FeatureNetwork
+from mxgan.evaluation.judges.features import FeatureNetwork
 from mxgan.evaluation.metrics import METRICS
 from mxgan.evaluation.reference import classes_by_share, image_chunks, sample_chunks
 from mxgan.runs.data import held_out_split, open_images, trained_split

@@ -11,8 +11,8 @@ import pytest
 import mxgan
 from mxgan.data import open_dataset, pack_folder
 from mxgan.errors import ArgumentError, CheckpointError
-from mxgan.evaluation.features import FeatureNetwork
-from mxgan.evaluation.lenet import LeNet
+from mxgan.evaluation.judges.features import FeatureNetwork
+from mxgan.evaluation.judges.lenet import LeNet
 from mxgan.graphs.params_files import load_params, save_params
 from mxgan.pictures.grid import save_grid
 from mxgan.pictures.network_graph import render_graph

@@ -381,8 +381,8 @@ def test_images_come_while_training_images_are_read(site):
 
 @pytest.mark.long
 def test_a_trained_generator_draws_the_class_that_is_chosen(tmp_path, cache):
-    from mxgan.evaluation.classifier_cache import kept_classifier
-    from mxgan.evaluation.judge_data import labelled_data
+    from mxgan.evaluation.judges.cache import kept_classifier
+    from mxgan.evaluation.judges.data import labelled_data
 
     recipe = mxgan.RECIPES["cgan"]
     network = replace(recipe.network, image_size=32, nc=1, ngf=16, ndf=16)

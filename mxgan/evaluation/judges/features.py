@@ -1,6 +1,6 @@
 """`FeatureNetwork`: a trained judge that gives features, in which distances are measured, and class probabilities.
 
-classifier.py trains it. `FeatureNetwork.save` writes it as a folder::
+training.py trains it. `FeatureNetwork.save` writes it as a folder::
 
     network.params     its parameters
     classifier.json    its settings, the sha256 of its parameters, its training data and accuracy
@@ -23,10 +23,10 @@ import numpy as np
 
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, OutputError, lookup
 from mxgan.evaluation.arrays import check_images
-from mxgan.evaluation.lenet import LeNet
-from mxgan.evaluation.residual_classifier import ResidualClassifier
+from mxgan.evaluation.judges.lenet import LeNet
+from mxgan.evaluation.judges.residual import ResidualClassifier
+from mxgan.evaluation.judges.rotation import RotationNetwork
 from mxgan.evaluation.resizing import reduced, resized
-from mxgan.evaluation.rotation import RotationNetwork
 from mxgan.graphs.params_files import load_params, save_params
 from mxgan.graphs.shapes import check_parameters, parameter_shapes
 from mxgan.runtime import mx

@@ -9,10 +9,10 @@ import pytest
 
 from mxgan.data.images import ImageArrayIter
 from mxgan.errors import ArgumentError
-from mxgan.evaluation.features import FeatureNetwork, _digest
-from mxgan.evaluation.judge_settings import TRAININGS, training_of_epochs
-from mxgan.evaluation.residual_classifier import ResidualClassifier
-from mxgan.evaluation.rotation import RotationNetwork, in_all_turns
+from mxgan.evaluation.judges.features import FeatureNetwork, _digest
+from mxgan.evaluation.judges.residual import ResidualClassifier
+from mxgan.evaluation.judges.rotation import RotationNetwork, in_all_turns
+from mxgan.evaluation.judges.settings import TRAININGS, training_of_epochs
 from mxgan.graphs.shapes import parameter_shapes
 from mxgan.runtime import mx
 

@@ -12,7 +12,7 @@ from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, Runti
 from mxgan.evaluation.bundle import Settings
 from mxgan.evaluation.evaluate import Networks, evaluated, gather
 from mxgan.evaluation.frechet import FeatureStatistics, frechet_distance
-from mxgan.evaluation.onnx_features import SMALL_BATCH, OnnxFeatures
+from mxgan.evaluation.judges.onnx_features import SMALL_BATCH, OnnxFeatures
 from mxgan.evaluation.resizing import resized
 
 

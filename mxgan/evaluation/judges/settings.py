@@ -14,9 +14,9 @@ from typing import ClassVar, Optional
 import numpy as np
 
 from mxgan.errors import ArgumentError, lookup
-from mxgan.evaluation.lenet import LeNet
-from mxgan.evaluation.residual_classifier import ResidualClassifier
-from mxgan.evaluation.rotation import TURNS, RotationNetwork, in_all_turns
+from mxgan.evaluation.judges.lenet import LeNet
+from mxgan.evaluation.judges.residual import ResidualClassifier
+from mxgan.evaluation.judges.rotation import TURNS, RotationNetwork, in_all_turns
 from mxgan.runtime import mx
 from mxgan.runtime.config import FLOAT32_MAX, to_dict, whole_number
 from mxgan.runtime.draws import rng_for

@@ -12,11 +12,11 @@ import numpy as np
 
 from mxgan.data.images import ImageArrayIter
 from mxgan.errors import MXGANError
-from mxgan.evaluation.features import FeatureNetwork
-from mxgan.evaluation.judge_data import LabelledData
-from mxgan.evaluation.judge_settings import ClassifierTraining
-from mxgan.evaluation.judge_test import LEAST_IMAGES, TEST_IMAGES, judge_test
-from mxgan.evaluation.rotation import in_all_turns
+from mxgan.evaluation.judges.data import LabelledData
+from mxgan.evaluation.judges.examination import LEAST_IMAGES, TEST_IMAGES, judge_test
+from mxgan.evaluation.judges.features import FeatureNetwork
+from mxgan.evaluation.judges.rotation import in_all_turns
+from mxgan.evaluation.judges.settings import ClassifierTraining
 from mxgan.runtime import mx, versions
 from mxgan.runtime.draws import rng_for
 from mxgan.runtime.progress import Progress

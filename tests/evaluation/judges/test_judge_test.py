@@ -9,14 +9,14 @@ import pytest
 
 from mxgan.data.images import ImageArrayIter
 from mxgan.errors import ArgumentError
-from mxgan.evaluation.changes import CHANGES, DROPPED, changed, kept_rows
-from mxgan.evaluation.classifier import train_classifier
-from mxgan.evaluation.classifier_cache import kept_classifier
-from mxgan.evaluation.features import FeatureNetwork
-from mxgan.evaluation.judge_data import LabelledData
-from mxgan.evaluation.judge_settings import ClassifierTraining, ResidualTraining, RotationTraining
-from mxgan.evaluation.judge_test import JudgeTest, judge_test
-from mxgan.evaluation.judge_words import judge_in_words
+from mxgan.evaluation.judges.cache import kept_classifier
+from mxgan.evaluation.judges.changes import CHANGES, DROPPED, changed, kept_rows
+from mxgan.evaluation.judges.data import LabelledData
+from mxgan.evaluation.judges.examination import JudgeTest, judge_test
+from mxgan.evaluation.judges.features import FeatureNetwork
+from mxgan.evaluation.judges.settings import ClassifierTraining, ResidualTraining, RotationTraining
+from mxgan.evaluation.judges.training import train_classifier
+from mxgan.evaluation.judges.words import judge_in_words
 
 
 def shapes(count: int, seed: int) -> tuple:
@@ -170,12 +170,12 @@ def test_a_judge_of_few_images_is_trained_and_a_failing_test_loses_nothing(monke
         raise KeyboardInterrupt
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr("mxgan.evaluation.classifier.judge_test", stops)
+    monkeypatch.setattr("mxgan.evaluation.judges.training.judge_test", stops)
     with pytest.raises(KeyboardInterrupt):
         kept_classifier(data)
     (kept,) = (tmp_path / "mxgan" / "classifiers").iterdir()
     assert "judge_test" not in FeatureNetwork.load(kept).record
-    monkeypatch.setattr("mxgan.evaluation.classifier.judge_test", fails)
+    monkeypatch.setattr("mxgan.evaluation.judges.training.judge_test", fails)
     found = kept_classifier(data)  # the kept one
     assert "could not be tested, so it is not known what it can see: no test" in caplog.text
     assert "judge_test" not in found.record

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mxgan.errors import ArgumentError
-from mxgan.evaluation.lenet import LeNet
+from mxgan.evaluation.judges.lenet import LeNet
 from mxgan.graphs.shapes import infer, parameter_shapes
 from mxgan.runtime import mx
 from tests.networks.helpers import count, layer_shapes

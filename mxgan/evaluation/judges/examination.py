@@ -9,9 +9,9 @@ import numpy as np
 
 from mxgan.errors import ArgumentError
 from mxgan.evaluation.arrays import check_images
-from mxgan.evaluation.changes import CHANGES, COLOUR, DROPPED, changed, kept_rows
-from mxgan.evaluation.features import FeatureNetwork
 from mxgan.evaluation.frechet import FeatureStatistics, frechet_distance
+from mxgan.evaluation.judges.changes import CHANGES, COLOUR, DROPPED, changed, kept_rows
+from mxgan.evaluation.judges.features import FeatureNetwork
 from mxgan.runtime.draws import rng_for
 
 __all__ = ["FOUND", "LEAST_IMAGES", "TEST_IMAGES", "JudgeTest", "judge_test"]

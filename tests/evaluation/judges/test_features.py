@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, OutputError, ShapeError
-from mxgan.evaluation.features import BATCH, FeatureNetwork
-from mxgan.evaluation.lenet import LeNet
+from mxgan.evaluation.judges.features import BATCH, FeatureNetwork
+from mxgan.evaluation.judges.lenet import LeNet
 from mxgan.evaluation.resizing import reduced, resized
 from mxgan.runtime import mx
 from tests.evaluating import quick_classifier

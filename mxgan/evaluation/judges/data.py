@@ -10,7 +10,7 @@ import numpy as np
 from mxgan.data import data_sets_with, open_dataset
 from mxgan.data.images import ImageArrayIter
 from mxgan.errors import ArgumentError, counted
-from mxgan.evaluation.judge_settings import ClassifierTraining
+from mxgan.evaluation.judges.settings import ClassifierTraining
 from mxgan.runtime.draws import rng_for
 from mxgan.runtime.progress import tracked
 

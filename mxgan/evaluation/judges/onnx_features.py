@@ -16,7 +16,7 @@ from mxgan.errors import (
     first_line,
 )
 from mxgan.evaluation.arrays import check_images
-from mxgan.evaluation.features import BATCH, full_batches
+from mxgan.evaluation.judges.features import BATCH, full_batches
 from mxgan.evaluation.resizing import resized
 from mxgan.runtime.files import open_plain
 from mxgan.runtime.onnx_sessions import onnx_session

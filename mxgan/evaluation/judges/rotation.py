@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from mxgan.errors import ArgumentError
-from mxgan.evaluation.residual_classifier import ResidualClassifier
+from mxgan.evaluation.judges.residual import ResidualClassifier
 
 __all__ = ["TURNS", "RotationNetwork", "in_all_turns"]
 

@@ -12,12 +12,12 @@ import pytest
 
 from mxgan.data import load_digits, pack_folder
 from mxgan.errors import ArgumentError
-from mxgan.evaluation import classifier_cache
-from mxgan.evaluation.classifier import _Clock, accuracy, train_classifier
-from mxgan.evaluation.classifier_cache import _kept_under, kept_classifier
-from mxgan.evaluation.features import FeatureNetwork
-from mxgan.evaluation.judge_data import labelled_data
-from mxgan.evaluation.judge_settings import ClassifierTraining, ResidualTraining, training_of, training_of_epochs
+from mxgan.evaluation.judges import cache as kept_judges
+from mxgan.evaluation.judges.cache import _kept_under, kept_classifier
+from mxgan.evaluation.judges.data import labelled_data
+from mxgan.evaluation.judges.features import FeatureNetwork
+from mxgan.evaluation.judges.settings import ClassifierTraining, ResidualTraining, training_of, training_of_epochs
+from mxgan.evaluation.judges.training import _Clock, accuracy, train_classifier
 from tests.evaluating import QUICK, quick_classifier
 
 TINY = ResidualTraining(epochs=1, least_steps=1, most_steps=12, batch_size=16)
@@ -139,7 +139,7 @@ def test_it_is_trained_once_and_then_kept(cache, monkeypatch):
     data = few_digits()
     first = kept_classifier(data, SHORT)
     assert _kept_under(data, SHORT).parent == cache / "mxgan" / "classifiers"
-    monkeypatch.setattr(classifier_cache, "train_classifier", never)
+    monkeypatch.setattr(kept_judges, "train_classifier", never)
     assert kept_classifier(few_digits(), SHORT).fingerprint == first.fingerprint
     other = replace(SHORT, seed=5)
     with pytest.raises(AssertionError, match="it was trained again"):
@@ -153,7 +153,7 @@ def test_one_of_an_earlier_version_is_tested_and_kept_again(cache, monkeypatch):
     for name in ("sees", "blind_to", "untestable", "seen_from", "judge_test"):
         first.record.pop(name)
     first.save(place, overwrite=True)
-    monkeypatch.setattr(classifier_cache, "train_classifier", never)
+    monkeypatch.setattr(kept_judges, "train_classifier", never)
     assert kept_classifier(data, SHORT).record == tested
     assert FeatureNetwork.load(place).record == tested
 

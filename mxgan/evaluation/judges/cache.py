@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Optional
 
 from mxgan.errors import OutputError
-from mxgan.evaluation.classifier import add_test, train_classifier
-from mxgan.evaluation.features import FeatureNetwork
-from mxgan.evaluation.judge_data import LabelledData
-from mxgan.evaluation.judge_settings import ClassifierTraining
-from mxgan.evaluation.judge_words import judge_in_words
+from mxgan.evaluation.judges.data import LabelledData
+from mxgan.evaluation.judges.features import FeatureNetwork
+from mxgan.evaluation.judges.settings import ClassifierTraining
+from mxgan.evaluation.judges.training import add_test, train_classifier
+from mxgan.evaluation.judges.words import judge_in_words
 from mxgan.runtime.cache import cache_folder, recall
 from mxgan.runtime.config import to_dict
 from mxgan.runtime.files import remove_folder
