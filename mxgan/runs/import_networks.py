@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 SAME = 1e-4  # that two forms of one network may differ by
 TRIED = 2  # samples in a comparison
 MOST_WIDTHS = 1000  # in a list of an exported folder's facts: of so many layers a symbol takes a part of a second
+CONSTANTS = {"_ones": 1, "_zeros": 0}  # ends of the names that export/unmerged.py gives them, and their values
 FIRST = '["zero", {}]'  # initialiser of the parameters of `Symbols`
 
 
@@ -186,9 +187,13 @@ def completed(half: str, symbol, sizes: Mapping, arrays: Mapping) -> tuple:
     That is: a bias of 0, where only some layers have one; and for a spectrally normalised weight the vector of its
     largest singular value, from which the power iteration goes on.
 
+    The ones and zeros that an export writes out for a BatchNorm without parameters of its own are left out.
+
     Raises CheckpointError for other missing or unknown names, and for other shapes.
     """
-    wanted, arrays, notes = parameter_shapes(symbol, sizes), dict(arrays), []
+    wanted, notes = parameter_shapes(symbol, sizes), []
+    taken = {name for group in wanted for name in group}
+    arrays = {name: array for name, array in arrays.items() if name in taken or not _is_constant(name, array)}
     known = {name: shape for group in wanted for name, shape in group.items() if name in arrays}
     check_parameters(half, known, {name: arrays[name] for name in known})  # before anything is made of that size
     for name, shape in wanted[0].items():
@@ -207,3 +212,7 @@ def completed(half: str, symbol, sizes: Mapping, arrays: Mapping) -> tuple:
         if name.endswith("_var") and arrays[name].min() < 0:
             raise CheckpointError(f"the variance {name!r} of the {half} is below 0; the file is damaged. Give another.")
     return tuple({name: given[name] for name in shapes} for shapes in wanted), notes
+
+
+def _is_constant(name: str, array: np.ndarray) -> bool:
+    return any(name.endswith(end) and np.all(array == value) for end, value in CONSTANTS.items())

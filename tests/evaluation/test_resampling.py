@@ -160,7 +160,7 @@ def test_an_error_is_the_deviation_over_repetitions(case):
 @pytest.mark.long
 @pytest.mark.parametrize("case", CASES)
 def test_an_error_is_the_deviation_over_many_repetitions(case):
-    for name, ratio in ratios(case, 100 if case.startswith("swd") else 400).items():
+    for name, ratio in ratios(case, 60 if case.startswith("swd") else 400).items():
         assert 0.7 < ratio < 1.4, name
 
 
