@@ -1,4 +1,4 @@
-"""Which weights of the generator pictures show, in words: one rule, the average where there is one."""
+"""Names of the weights that pictures show: the average of the generator's weights where there is one, else its own."""
 
 from __future__ import annotations
 

@@ -101,24 +101,34 @@ def evaluate(
     file = generator_file(chosen, averaged)
     judge = None if classifier is None else given_judge(classifier, names or ())
     given = {"classifier": judge, "inception": inception, "check": folder.check_data, "progress": progress}
-    if held_out is not None and COPIES not in (names or METRICS):
-        raise ArgumentError("held_out (--held-out) is for the metric copies, which is not measured. Leave it out.")
-    logger.info("Reading %s", f"the data set {config.dataset}" if against is None else against)
-    others = {"against": against, "classes": folder.read_config()["data"].get("classes") or ()} if against else {}
-    # What is wrong with the images for `copies` is an error now, and not after a classifier is trained.
-    search = functools.partial(open_searched, config, folder.check_data, held_out, settings.seed, progress)
-    searched = None if held_out is None else search()
-    others["held_out"] = searched is not None
-    planned = plan_reference(config, _default(inception), names, count=samples, seed=seed, **given, **others)
-    if searched is None and COPIES in planned.names:
-        searched = search()
-    reference = planned.open()
+    reference, searched = _real_images(
+        config, folder, names, settings, given, count=samples, against=against, held_out=held_out
+    )
     logger.info("Drawing %s samples of step %d, and %s", f"{samples:,}", int(chosen.name), ", ".join(reference.names))
     sampler = Sampler.of_recipe(config.recipe, load_params(file))
-    searched = searched if COPIES in reference.names else None
     results = _measured(config, sampler, reference, samples, settings, progress, searched)
     protocol = _protocol(config, chosen, file, samples, settings, reference)
     return Evaluation(results, {**protocol, **({} if searched is None else searched.protocol)})
+
+
+def _real_images(
+    config: RunConfig, folder: RunFolder, names, settings: Settings, given: dict, *, count: int, against, held_out
+) -> tuple:
+    """(reference, images of the search for copies, or None if it is not measured); what is wrong is an error here."""
+    if held_out is not None and COPIES not in (names or METRICS):
+        raise ArgumentError("held_out (--held-out) is for the metric copies, which is not measured. Leave it out.")
+    logger.info("Reading %s", f"the data set {config.dataset}" if against is None else against)
+    classes = folder.read_config()["data"].get("classes") or () if against else ()
+    others = {"against": against, "classes": classes, "held_out": held_out is not None}
+    # What is wrong with the images for `copies` is an error now, and not after a classifier is trained.
+    search = functools.partial(open_searched, config, folder.check_data, held_out, settings.seed, given["progress"])
+    searched = None if held_out is None else search()
+    default = _default(given["inception"])
+    planned = plan_reference(config, default, names, count=count, seed=settings.seed, **given, **others)
+    if searched is None and COPIES in planned.names:
+        searched = search()
+    reference = planned.open()
+    return reference, searched if COPIES in reference.names else None
 
 
 def _default(inception) -> list:

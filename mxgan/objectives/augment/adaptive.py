@@ -1,4 +1,4 @@
-"""What an adaptive probability of the augmentations needs: a target, and an objective with a threshold."""
+"""Check of the settings of an adaptive probability: augmentations, a target, an objective with a threshold."""
 
 from __future__ import annotations
 
