@@ -19,6 +19,7 @@ from typing import Optional
 
 import numpy as np
 
+from mxgan.runs.launching.job import PLACES
 from tests.data.picture_files import chunk
 from tests.processes import processes_with, ranks_with
 from tests.ranks import mpirun
@@ -53,6 +54,9 @@ class RankJob(Training):
         self._log, self._errors = (logs / f"{self.token}.{kind}.txt" for kind in ("out", "err"))
         self._left_before = half_written(folder)
         common = {"MXGAN_REPORT": "0", "PYTHONUNBUFFERED": "1", TOKEN: self.token, **variables}
+        if restarts is None:  # as mxgan launch has it: see own_place
+            common[PLACES[1]] = str(logs / f"{self.token}.mpirun")
+            Path(common[PLACES[1]]).mkdir()
         command = _by_mpirun(folder, groups) if restarts is None else _by_launch(folder, groups, restarts)
         with self._log.open("wb") as output, self._errors.open("wb") as errors:
             self.process = subprocess.Popen(

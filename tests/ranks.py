@@ -11,6 +11,7 @@ import textwrap
 from pathlib import Path
 from typing import Union
 
+from mxgan.runs.launching.job import own_place
 from tests.optional import missing, needed
 from tests.tiny_run import environment
 
@@ -42,16 +43,11 @@ def run_ranks(
     # --bind-to none: several tests share the cores; --oversubscribe: so do the ranks.
     flags = ["--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-n", str(count)]
     command = [mpirun(), *flags, sys.executable, *program, *map(str, arguments)]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        env=environment(**variables),
-        start_new_session=True,
-    ) as process:
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with (
+        own_place(environment(**variables)) as own,
+        subprocess.Popen(command, **pipes, text=True, errors="replace", env=own, start_new_session=True) as process,
+    ):
         try:
             out, err = process.communicate(timeout=timeout)
         except BaseException:

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from click.testing import CliRunner
 
 from mxgan.cli import main
 from mxgan.cli.launch import _run
+from mxgan.runs.launching.job import Job
 from mxgan.runs.launching.options import RESTARTED, Options
 from tests.launched import Launched
 from tests.processes import all_gone, wait_until
@@ -244,3 +246,27 @@ def test_a_signal_reaches_both_hosts(hosts, training):
     assert [line for line in job.lines if line.startswith("Stopped by SIGTERM after step ")]
     assert not [line for line in job.lines if "Error" in line]
     assert hosts.pids() == []
+
+
+def test_what_a_killed_mpirun_left_behind_does_not_keep_a_job_from_starting(tmp_path, monkeypatch):
+    # Open MPI writes into ompi.PID with the process id of mpirun, and ids come again: so each job has its own place.
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    _occupy(tmp_path)
+    words = [mpirun(), "--allow-run-as-root", "--bind-to", "none", "-n", "1", "true"]
+    refused = subprocess.run(words, env=environment(), capture_output=True, text=True)
+    assert "listener thread failed to start" in refused.stderr
+    _occupy(tmp_path)
+    before = set(tmp_path.iterdir())
+    assert Job(words, environment(), sys.stdout.buffer, sys.stderr.buffer, print).run().code == 0
+    assert set(tmp_path.iterdir()) == before
+
+
+def _occupy(place):
+    """Leave behind what a killed mpirun does, for the process ids that come next."""
+    newest = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True)
+    first = int(newest.stdout)
+    for pid in {*range(first, first + 500), *range(300, 800)}:  # after the highest id Linux begins at 300 again
+        folder = place / f"ompi.{pid}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        (folder / "pmix.vm.tool").touch()

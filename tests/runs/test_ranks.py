@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 
 from mxgan.runs.config import recorded_config
+from mxgan.runs.launching.job import own_place
 from mxgan.training.run_folder import RunFolder
 from tests.ranks import mpirun, run_ranks, said_by
 from tests.support import gone_within
@@ -170,20 +172,9 @@ def test_what_does_not_fit_is_told_once_and_leaves_no_folder(tmp_path, flags, co
 
 def test_a_signal_to_one_rank_ends_all_after_the_same_step_and_saves(tmp_path):
     folder = tmp_path / "stopped"
-    flags = tiny_flags(100_000, log_every=1, checkpoint_every=100_000)
-    command = [mpirun(), "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-n", "2", sys.executable, "-c"]
-    command += [PIDS + CODE, str(tmp_path), "train", *flags, "--run-dir", str(folder)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=environment(), **pipes) as process:
-        try:
-            until = time.monotonic() + PATIENCE
-            while not (folder / "history.jsonl").exists() and time.monotonic() < until:
-                assert process.poll() is None
-                time.sleep(0.05)
-            os.kill(int((tmp_path / "pid-1").read_text()), signal.SIGTERM)
-            out, err = process.communicate(timeout=PATIENCE)
-        finally:
-            process.kill()
+    with endless(tmp_path, folder) as process:
+        os.kill(int((tmp_path / "pid-1").read_text()), signal.SIGTERM)
+        out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + signal.SIGTERM, err
     step, faults = checkpoint_faults(folder)
     assert faults == []
@@ -197,6 +188,24 @@ PIDS = """
 import os, pathlib, sys
 pathlib.Path(sys.argv.pop(1), "pid-" + os.environ["OMPI_COMM_WORLD_RANK"]).write_text(str(os.getpid()))
 """
+
+
+@contextmanager
+def endless(place, folder):
+    """mpirun with two ranks of a training without end, from its first step on; it is killed at the end."""
+    flags = tiny_flags(100_000, log_every=1, checkpoint_every=100_000)
+    command = [mpirun(), "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-n", "2", sys.executable, "-c"]
+    command += [PIDS + CODE, str(place), "train", *flags, "--run-dir", str(folder)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with own_place(environment()) as own, subprocess.Popen(command, env=own, **pipes) as process:
+        try:
+            until = time.monotonic() + PATIENCE
+            while not (folder / "history.jsonl").exists() and time.monotonic() < until:
+                assert process.poll() is None
+                time.sleep(0.05)
+            yield process
+        finally:
+            process.kill()
 
 
 PARTED = """
@@ -241,17 +250,8 @@ def test_a_rollback_takes_every_rank_back(tmp_path):
 @pytest.mark.long
 def test_ranks_whose_mpirun_is_killed_save_and_end(tmp_path):
     folder = tmp_path / "run"
-    flags = tiny_flags(100_000, log_every=1, checkpoint_every=100_000)
-    command = [mpirun(), "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-n", "2", sys.executable, "-c"]
-    command += [PIDS + CODE, str(tmp_path), "train", *flags, "--run-dir", str(folder)]
-    with subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL) as process:
-        try:
-            until = time.monotonic() + PATIENCE
-            while not (folder / "history.jsonl").exists() and time.monotonic() < until:
-                assert process.poll() is None
-                time.sleep(0.05)
-        finally:
-            process.kill()
+    with endless(tmp_path, folder):
+        pass  # mpirun is killed here
     for rank in (0, 1):
         assert gone_within(60, int((tmp_path / f"pid-{rank}").read_text()))
     step, faults = checkpoint_faults(folder)

@@ -6,8 +6,10 @@ import os
 import selectors
 import signal
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple, Optional
 
 from mxgan.errors import exit_code_after
@@ -23,6 +25,8 @@ PATIENCE = 25.0  # seconds in which a job that has not begun to train must have 
 AFTER_FAILURE = 8.0  # seconds in which mpirun must have ended after it has told that a rank failed
 MORE_PATIENCE = 5.0  # seconds in which mpirun must have ended its ranks after SIGTERM
 LAST_LINES = 10.0  # seconds in which the output must come to its end after the job
+# Open MPI 5 takes parameters from the environment: the place of mpirun's own files, for all hosts and for this one.
+PLACES = "PRTE_MCA_prte_tmpdir_base", "PRTE_MCA_prte_local_tmpdir_base"
 
 
 class Ending(NamedTuple):
@@ -98,12 +102,16 @@ class Job:
         On any exception, as KeyboardInterrupt of a second signal, it is ended at once, and its output is no longer
         passed on.
         """
+        with own_place(self._environment) as environment:
+            return self._run(environment)
+
+    def _run(self, environment: Mapping[str, str]) -> Ending:
         process = subprocess.Popen(
             program_of(self._command),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=self._environment,
+            env=environment,
             start_new_session=True,
         )
         self._mpirun = process.pid
@@ -180,6 +188,21 @@ class Job:
             self._errors.banners.passed_on,
             self._lines.stopped,
         )
+
+
+@contextmanager
+def own_place(environment: Mapping[str, str]) -> Iterator[dict]:
+    """The environment, with a new folder for the files of one mpirun; the folder is removed at the end.
+
+    By default they are in /tmp/ompi.PID. A killed mpirun leaves this folder there, and a later one that gets the same
+    process id then refuses to start ("The PMIx server's listener thread failed to start"). A place that the user has
+    chosen stays.
+    """
+    if any(place in environment for place in PLACES):
+        yield dict(environment)
+        return
+    with tempfile.TemporaryDirectory(prefix="mxgan-launch-") as folder:
+        yield {**environment, PLACES[1]: folder}
 
 
 def _pass_on(readable: selectors.BaseSelector, seconds: float) -> None:
