@@ -9,7 +9,7 @@ published ones.
 
 from mxgan.cli import example
 
-NARROW = ("ngf=64", "ndf=64", "schedule.discriminator_updates=1")
+NARROW = ("ngf=32", "ndf=32", "schedule.discriminator_updates=1")
 
 main = example("Train SNGAN on photographs.", recipe="sngan", dataset="folder", settings=NARROW)
 

@@ -8,7 +8,7 @@ The widths are those of examples/sngan.py.
 
 from mxgan.cli import example
 
-NARROW = ("ngf=64", "ndf=64", "schedule.discriminator_updates=1")
+NARROW = ("ngf=32", "ndf=32", "schedule.discriminator_updates=1")
 
 main = example("Train SNGAN with classes.", recipe="sngan-projection", dataset="folder", settings=NARROW)
 

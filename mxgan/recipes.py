@@ -152,14 +152,14 @@ RECIPES = {
     ),
     "sngan": Recipe(
         summary="residual networks for photographs, hinge loss, spectral normalisation; a CPU needs narrower ones: "
-        "--ngf 64 --ndf 64 --set schedule.discriminator_updates=1",
+        "--ngf 32 --ndf 32 --set schedule.discriminator_updates=1",
         source="Miyato et al. 2018, table 3 and section 4.2: Adam (2e-4, 0, 0.9), five updates of D, linear decay; "
         "there G learns from batches of 128, for 50,000 steps, and no average is taken",
         **sngan(Residual()),
     ),
     "sngan-projection": Recipe(
         summary="sngan with classes: G draws the class that is asked for, D judges how image and class fit; a CPU "
-        "needs --ngf 64 --ndf 64 --set schedule.discriminator_updates=1",
+        "needs --ngf 32 --ndf 32 --set schedule.discriminator_updates=1",
         source="Miyato and Koyama 2018, section 4, with the networks and settings of Miyato et al. 2018 on CIFAR-10 "
         "(sn_cifar10.yml of the authors); there G learns from batches of 128, and no average is taken",
         **sngan(ResidualProjection()),

@@ -37,10 +37,10 @@ samples of each are judged against 10,000 of the training images, all at 32×32:
 area. "other photographs" are 10,000 more photographs, judged as if they were samples. PyTorch's G is sampled in two
 ways: with the moving averages of BatchNorm, and with the statistics of batches of 64, as the example draws its
 pictures. The better one counts. "class as asked" is the share of the samples that the judge puts into the class asked
-for.""",
+for. 90 minutes are allowed for each run; the column "minutes" has what it was given.""",
     "few": """Some photographs of one class of CIFAR-10, drawn by the seed, and nothing else. The samples are judged
 against the *other* photographs of that class, which no run has seen. `copies`: ½ is perfect, 1 is a copy of a training
-image.""",
+image. 45 minutes are allowed for each run; the column "minutes" has what it was given.""",
 }
 
 PICTURES = {

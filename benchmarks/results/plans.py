@@ -14,7 +14,7 @@ THREE = (0, 1, 2)
 AVERAGED = "--ema 0.999"
 COLOUR = "--nc 3 --image-size 32"
 # The recipe's published widths and five updates of D are more than two cores can train in hours.
-NARROW = f"{COLOUR} --ngf 64 --ndf 64 --set schedule.discriminator_updates=1"
+NARROW = f"{COLOUR} --ngf 32 --ndf 32 --set schedule.discriminator_updates=1"
 
 
 class Few(NamedTuple):
