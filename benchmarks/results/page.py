@@ -14,7 +14,8 @@ __all__ = ["page"]
 HEAD = """# Results
 
 This page is made by `python -m benchmarks.results --suite all`, from nothing; stopped, the same command continues. It
-writes results.md and the folder pictures. No checkpoint and no picture is chosen: the last checkpoint of each run is
+writes results.md and the folder pictures. `--minutes N` is the time of each timed run. What has no row here has not
+been run yet. No checkpoint and no picture is chosen: the last checkpoint of each run is
 measured, and the pictures are of fixed seeds. What is not reached stands here as such.
 
 One seed: value ± sampling error, where the metric has one. Several seeds: mean ± standard deviation. "average" is the

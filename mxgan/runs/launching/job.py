@@ -194,9 +194,9 @@ class Job:
 def own_place(environment: Mapping[str, str]) -> Iterator[dict]:
     """The environment, with a new folder for the files of one mpirun; the folder is removed at the end.
 
-    By default they are in /tmp/ompi.PID. A killed mpirun leaves this folder there, and a later one that gets the same
-    process id then refuses to start ("The PMIx server's listener thread failed to start"). A place that the user has
-    chosen stays.
+    By default they are in ompi.PID, in the folder for temporary files. A killed mpirun leaves this folder behind, and a
+    later one that gets the same process id then refuses to start ("The PMIx server's listener thread failed to start").
+    A place that the user has chosen stays.
     """
     if any(place in environment for place in PLACES):
         yield dict(environment)
