@@ -1,8 +1,10 @@
 """`python -m benchmarks.results`: train and judge all that docs/results.md tells of.
 
 Each run is a process of its own that can be stopped: the same command continues. Runs of a number of steps come first,
-several at a time; then those of a wall time, one after the other. No checkpoint is chosen by its score: the last one of
-each run is measured. The tables, the page results.md and the folder pictures are written into the output folder.
+several at a time; then those of a wall time, one after the other. By `--clock cpu` the time is that of each run's own
+share of the CPUs, so they run several at a time too, beside whatever else the machine does. No checkpoint is chosen by
+its score: the last one of each run is measured. The tables, the page results.md and the folder pictures are written
+into the output folder.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Optional
 import click
 
 from benchmarks.results import pictures
+from benchmarks.results.clocks import CLOCKS
 from benchmarks.results.jobs import Job, Places, few_place, jobs_of, trained
 from benchmarks.results.judging import figures_of, is_by_todays_metrics, real_figures
 from benchmarks.results.page import page
@@ -66,6 +69,7 @@ ARCHIVE = "cifar10_train.zip"
     type=click.FloatRange(0, min_open=True),
     help="Of each timed run; left out: 90 of a run on CIFAR-10, 45 of one on few photographs.",
 )
+@click.option("--clock", type=click.Choice([*CLOCKS]), default="wall", show_default=True, help="Of timed runs.")
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Runs of steps at a time.")
 @click.option(
     "--output",
@@ -75,11 +79,11 @@ ARCHIVE = "cifar10_train.zip"
     help="Folder of runs, tables and pictures.",
 )
 @click.option("--list", "only_list", is_flag=True, help="Print the runs and their length, and stop.")
-def main(suites, names, data_dir, photographs, seeds, share, minutes, jobs, output, only_list) -> None:  # fmt: skip
+def main(suites, names, data_dir, photographs, seeds, share, minutes, clock, jobs, output, only_list) -> None:
     """Train and judge the runs of some suites, and print their tables."""
     plans = chosen_plans(suites, names)
     places = Places(output.resolve(), data_dir and data_dir.resolve(), _archive(photographs, plans, only_list))
-    wanted = jobs_of(plans, places, share, seeds, minutes)
+    wanted = jobs_of(plans, places, share, seeds, minutes, clock)
     if only_list:
         for job in wanted:
             click.echo(f"{job.plan.suite:10}{job.plan.name:26}seed {job.seed}  {job.length:,g} {job.plan.unit}")
@@ -124,12 +128,12 @@ def _archive(given: Optional[Path], plans: Sequence, only_list: bool) -> Optiona
 
 def _finished(wanted: Sequence[Job], places: Places, jobs: int, failed: list) -> Iterator[list]:
     """The rows of each job when it is trained and judged; what fails is told at the end, and the others go on."""
-    by_steps = [job for job in wanted if not job.plan.is_timed]
-    timed = [job for job in wanted if job.plan.is_timed]
+    alone = [job for job in wanted if job.plan.is_timed and job.clock == "wall"]
+    together = [job for job in wanted if job not in alone]
     row_of = functools.partial(_rows_or_failure, places=places, failed=failed)
     with ThreadPoolExecutor(jobs) as pool:
-        yield from pool.map(functools.partial(row_of, threads=max(1, usable_cpus() // jobs)), by_steps)
-    yield from map(row_of, timed)
+        yield from pool.map(functools.partial(row_of, threads=max(1, usable_cpus() // jobs)), together)
+    yield from map(row_of, alone)
 
 
 def _rows_or_failure(job: Job, places: Places, failed: list, threads: Optional[int] = None) -> list:
@@ -148,7 +152,7 @@ def _rows(job: Job, places: Places, threads: Optional[int]) -> list:
     found = figures_of(job, places, threads)
     same = {"name": job.plan.name, "suite": job.plan.suite, "recipe": job.plan.recipe, "seed": job.seed}
     same.update(length=job.length, unit=job.plan.unit, folder=job.folder.name, busy_cpus=known.get("busy_cpus"))
-    same["machine"] = known.get("machine")
+    same.update(machine=known.get("machine"), clock=job.clock, threads=known.get("threads"))
     timed = {"steps": known.get("steps"), "images": known.get("images"), "minutes": known["seconds"] / 60}
     rows = [{**same, **timed, "weights": weights, "evaluation": each} for weights, each in found.items()]
     if job.plan.unit != "minutes":
@@ -161,9 +165,9 @@ def _rows(job: Job, places: Places, threads: Optional[int]) -> list:
 
 
 def _rows_in(record: Path) -> list:
-    """The rows of earlier commands that are by today's metrics; an earlier version noted one machine for all rows."""
+    """The rows of earlier commands that are by today's metrics; an earlier version noted one machine, and no clock."""
     known = json.loads(record.read_text()) if record.exists() else {"rows": []}
-    rows = [{"machine": known.get("machine"), **row} for row in known["rows"]]
+    rows = [{"machine": known.get("machine"), "clock": "wall", **row} for row in known["rows"]]
     old = dict.fromkeys(row["name"] for row in rows if not is_by_todays_metrics(row["evaluation"]))
     if old:
         click.echo(f"left out, until they are measured by today's metrics: {', '.join(old)}", err=True)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.results.budget`: a training of mxgan that ends after a wall time, in several parts if need be.
+"""`python -m benchmarks.results.budget`: a training of mxgan that ends after a time, in several parts if need be.
 
 The clock runs from the first step of a part to its last, with all that happens between them: the next batch, the step,
 the log, pictures and checkpoints. What comes before is not counted: the start of the process, decoding the images into
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Optional
@@ -19,6 +19,7 @@ from typing import Optional
 import click
 
 import mxgan
+from benchmarks.results.clocks import CLOCKS
 from mxgan.cli.commands import train as train_command
 from mxgan.cli.flags import resolve
 from mxgan.cli.terminal import show_log, stop_on_signals
@@ -41,16 +42,16 @@ class TimeBudget(mxgan.Callback):
 
     Attributes
     ----------
-    seconds : the time so far. limit : the time at which it ends.
+    seconds : the time so far. limit : the time at which it ends. clock : gives the time of now, in seconds.
     """
 
-    def __init__(self, limit: float) -> None:
-        self.limit, self._before, self._since = limit, 0.0, None
+    def __init__(self, limit: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.limit, self.clock, self._before, self._since = limit, clock, 0.0, None
 
     @property
     def seconds(self) -> float:
         """The time of the steps so far."""
-        return self._before + (0.0 if self._since is None else time.monotonic() - self._since)
+        return self._before + (0.0 if self._since is None else self.clock() - self._since)
 
     @property
     def is_over(self) -> bool:
@@ -58,7 +59,7 @@ class TimeBudget(mxgan.Callback):
         return self.seconds >= self.limit
 
     def on_fit_begin(self, trainer) -> None:
-        self._since = time.monotonic()
+        self._since = self.clock()
 
     def on_step_end(self, trainer, batch, result) -> None:
         if self.is_over:
@@ -72,7 +73,7 @@ class TimeBudget(mxgan.Callback):
 
     def restore(self, state: dict) -> None:
         self._before = state.get("seconds", 0.0)
-        self._since = None if self._since is None else time.monotonic()
+        self._since = None if self._since is None else self.clock()
 
 
 def config_of(words: Sequence[str], **settings) -> RunConfig:
@@ -81,15 +82,15 @@ def config_of(words: Sequence[str], **settings) -> RunConfig:
     return replace(resolve(flags, {}), **settings)
 
 
-def trained(words: Sequence[str], folder: Path, seconds: float) -> dict:
+def trained(words: Sequence[str], folder: Path, seconds: float, clock: Callable[[], float] = time.monotonic) -> dict:
     """Train, or go on with, the run in `folder` until its steps have taken `seconds`.
 
     Returns
     -------
     {"seconds", "steps", "images" (real images that D has seen), "finished"}, also written to FOLDER.time.json.
     """
-    config = _with_end(config_of(words), folder, seconds)
-    budget = TimeBudget(seconds)
+    config = _with_end(config_of(words), folder, seconds, clock)
+    budget = TimeBudget(seconds, clock)
     try:
         session = mxgan.start_or_resume(config, folder, "none", callbacks=[budget])
     except RunFinishedError:
@@ -113,7 +114,7 @@ def _noted(folder: Path, finished: bool) -> dict:
     return found
 
 
-def _with_end(config: RunConfig, folder: Path, seconds: float) -> RunConfig:
+def _with_end(config: RunConfig, folder: Path, seconds: float, clock: Callable[[], float]) -> RunConfig:
     """The configuration with its last step: the run's own if it has begun, else what the recipe needs.
 
     A recipe with a learning rate that falls to its end must know its last step: a short trial measures how many steps
@@ -121,7 +122,7 @@ def _with_end(config: RunConfig, folder: Path, seconds: float) -> RunConfig:
     """
     steps = _steps_of_run(folder)
     if steps is None:
-        steps = _steps_in(config, seconds) if _must_know_its_end(config.recipe) else ENDLESS
+        steps = _steps_in(config, seconds, clock) if _must_know_its_end(config.recipe) else ENDLESS
     return replace(config, steps=steps, epochs=None)
 
 
@@ -138,11 +139,11 @@ def _must_know_its_end(recipe) -> bool:
 class _Speed(mxgan.Callback):
     """Seconds per step of a trial, without its first steps."""
 
-    def __init__(self) -> None:
-        self.ends = []
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.ends, self.clock = [], clock
 
     def on_step_end(self, trainer, batch, result) -> None:
-        self.ends.append(time.monotonic())
+        self.ends.append(self.clock())
         if len(self.ends) > FIRST and self.ends[-1] - self.ends[FIRST] > TRIAL_SECONDS:
             trainer.stop("the end of the trial")
 
@@ -151,9 +152,9 @@ class _Speed(mxgan.Callback):
         return (self.ends[-1] - self.ends[FIRST]) / (len(self.ends) - FIRST - 1)
 
 
-def _steps_in(config: RunConfig, seconds: float) -> int:
+def _steps_in(config: RunConfig, seconds: float, clock: Callable[[], float]) -> int:
     """How many steps this training does in `seconds`, after a trial in a folder that is then deleted."""
-    speed = _Speed()
+    speed = _Speed(clock)
     with tempfile.TemporaryDirectory() as place:
         trial = replace(config, steps=TRIAL_STEPS, epochs=None, checkpoint_every=TRIAL_STEPS)
         mxgan.start(trial, Path(place) / "trial", "none", callbacks=[speed]).run()
@@ -165,11 +166,12 @@ def _steps_in(config: RunConfig, seconds: float) -> int:
 @click.command(help=__doc__, context_settings={"ignore_unknown_options": True})
 @click.option("--run-dir", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
 @click.option("--seconds", required=True, type=click.FloatRange(0, min_open=True), help="The time of all its steps.")
+@click.option("--clock", type=click.Choice([*CLOCKS]), default="wall", show_default=True, help="Whose time.")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
-def main(run_dir: Path, seconds: float, words: tuple) -> None:
+def main(run_dir: Path, seconds: float, clock: str, words: tuple) -> None:
     """Train with the flags of `mxgan train` that follow."""
     show_log()
-    found = trained(words, run_dir, seconds)
+    found = trained(words, run_dir, seconds, CLOCKS[clock]())
     click.echo(json.dumps(found))
     if not found["finished"]:
         raise SystemExit(1)

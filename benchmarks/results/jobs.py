@@ -17,6 +17,7 @@ import click
 from benchmarks.machine import LOAD_ALLOWED, busy_cpus, describe
 from benchmarks.results.photographs import CHOSEN, few_folders
 from benchmarks.results.plans import SUITES, Plan
+from mxgan.runtime.cpus import usable_cpus
 from mxgan.runtime.files import write_whole
 
 __all__ = ["Job", "Places", "data_words", "few_of", "few_place", "jobs_of", "ran", "trained"]
@@ -38,12 +39,13 @@ _machine = functools.cache(describe)  # it begins a process of PyTorch
 
 
 class Job(NamedTuple):
-    """One run of a plan: its seed, its length in the plan's unit, its folder."""
+    """One run of a plan: its seed, its length in the plan's unit, its folder; the key in CLOCKS of its time."""
 
     plan: Plan
     seed: int
     length: float
     folder: Path
+    clock: str = "wall"
 
     @property
     def time_file(self) -> Path:
@@ -57,17 +59,20 @@ def jobs_of(
     share: float = 1.0,
     seeds: Sequence[int] = (),
     minutes: Optional[float] = None,
+    clock: str = "wall",
 ) -> list:
     """The jobs of these plans: `share` of their length, with their own seeds unless some are given.
 
-    `minutes` replaces the time of the timed ones.
+    `minutes` and `clock` are the time of the timed ones and whose it is; None: that of the plan.
     """
     found = []
     for plan in plans:
         length = share * (minutes if plan.is_timed and minutes is not None else plan.length)
         length = length if plan.is_timed else max(1, round(length))
         for seed in dict.fromkeys(seeds or plan.seeds):
-            found.append(Job(plan, seed, length, places.output / f"{plan.name}-{seed}-{length:g}{plan.unit}"))
+            of_cpu = "-cpu" if plan.is_timed and clock == "cpu" else ""
+            folder = places.output / f"{plan.name}-{seed}-{length:g}{plan.unit}{of_cpu}"
+            found.append(Job(plan, seed, length, folder, clock if plan.is_timed else "wall"))
     return found
 
 
@@ -112,18 +117,19 @@ def _trained_to_an_end(job: Job, places: Places, threads: Optional[int], known: 
 
 
 def _trained_for_a_time(job: Job, places: Places, threads: Optional[int], known: dict) -> dict:
-    """The program of the budget or of the peer, alone on the machine; both write the time file."""
-    busy = max(busy_cpus(), known.get("busy_cpus", 0.0))
-    if busy > LOAD_ALLOWED:
+    """The program of the budget or of the peer, by the wall's clock alone on the machine; both write the time file."""
+    busy = max(busy_cpus(), known.get("busy_cpus", 0.0)) if job.clock == "wall" else None
+    if busy is not None and busy > LOAD_ALLOWED:
         click.echo(f"{job.folder.name}: its time is a wall time, and others keep {busy:.2f} CPUs busy.", err=True)
-    seconds = ["--run-dir", job.folder, "--seconds", 60 * job.length]
+    seconds = ["--run-dir", job.folder, "--seconds", 60 * job.length, "--clock", job.clock]
     if job.plan.recipe is None:
         words = ["--archive", places.photographs, *seconds, "--samples", job.plan.samples, "--seed", job.seed]
         ran([*words, *job.plan.flags.split()], _log(job), threads, "benchmarks.results.peer")
     else:
         words = [*seconds, "--", *_words(job, places), *TIMED.split()]
         ran(words, _log(job), threads, "benchmarks.results.budget")
-    return {**json.loads(job.time_file.read_text()), "busy_cpus": round(busy, 2)}
+    found = {**json.loads(job.time_file.read_text()), "threads": threads or usable_cpus()}
+    return found if busy is None else {**found, "busy_cpus": round(busy, 2)}
 
 
 def _words(job: Job, places: Places) -> list:

@@ -14,9 +14,9 @@ __all__ = ["page"]
 HEAD = """# Results
 
 This page is made by `python -m benchmarks.results --suite all`, from nothing; stopped, the same command continues. It
-writes results.md and the folder pictures. `--minutes N` is the time of each timed run. What has no row here has not
-been run yet. No checkpoint and no picture is chosen: the last checkpoint of each run is
-measured, and the pictures are of fixed seeds. What is not reached stands here as such.
+writes results.md and the folder pictures. `--minutes N` and `--clock` are the time of each timed run. What has no row
+here has not been run yet. No checkpoint and no picture is chosen: the last checkpoint of each run is measured, and the
+pictures are of fixed seeds. What is not reached stands here as such.
 
 One seed: value ± sampling error, where the metric has one. Several seeds: mean ± standard deviation. "average" is the
 average of G's weights (`--ema`). In brackets: what real images get. [What the metrics are](evaluation.md#metrics).
@@ -30,9 +30,10 @@ and `acgan`, the share of samples that show the digit asked for; of `ssgan`, the
 their class.""",
     "published": """The settings, the width and the number of epochs of the authors, on MNIST; `cbr-gan` on 900 images.
 They are measured against the images that they were trained on.""",
-    "cifar": """Each run was trained for the same wall time, alone on the machine, one after the other. The clock of
-both sides runs from the first step to the last, with reading batches, pictures and saving; decoding the archive into
-memory comes before it on both sides. PyTorch's example is written after its published settings: 64×64, width 64,
+    "cifar": """Each run was trained for a time: alone on the machine with all its CPUs, by the wall's clock, or where
+the table says "of 1 CPU" with one thread beside other programs, by its process's own time. The clock of both sides runs
+from the first step to the last, with reading batches, pictures and saving; decoding the archive into memory comes
+before it on both sides. PyTorch's example is written after its published settings: 64×64, width 64,
 latents of 100, Adam 2·10⁻⁴ and 0.5, batches of 64. Its images are resized and cut as it does, but only once. 10,000
 samples of each are judged against 10,000 of the training images, all at 32×32: a larger sample is brought to it by
 area. "other photographs" are 10,000 more photographs, judged as if they were samples. PyTorch's G is sampled in two

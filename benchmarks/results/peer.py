@@ -1,4 +1,4 @@
-"""`python -m benchmarks.results.peer`: PyTorch's DCGAN example for a wall time, in several parts if need be.
+"""`python -m benchmarks.results.peer`: PyTorch's DCGAN example for a time, in several parts if need be.
 
 Written after the published settings of examples/dcgan of PyTorch: 64×64, latents of 100 normal numbers, widths 64,
 weights from N(0, 0.02) and BatchNorm's gammas from N(1, 0.02), Adam (2e-4, 0.5, 0.999), batches of 64, binary
@@ -13,12 +13,14 @@ import copy
 import io
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Optional
 
 import click
 import numpy as np
 
+from benchmarks.results.clocks import CLOCKS
 from benchmarks.results.photographs import cropped
 from benchmarks.theirs import adams, networks
 from mxgan.runtime.files import write_whole
@@ -57,13 +59,20 @@ class Peer:
         """The number of real images so far."""
         return self.epoch * len(self._images) + self._batch * BATCH
 
-    def train(self, seconds: float, save, most_steps: Optional[int] = None, save_every: float = SAVE_EVERY) -> None:
-        """Steps until they have taken `seconds` in all, or there are `most_steps`; `save(state)` at times."""
-        since, saved = time.monotonic() - self.seconds, time.monotonic()
+    def train(
+        self,
+        seconds: float,
+        save,
+        most_steps: Optional[int] = None,
+        save_every: float = SAVE_EVERY,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Steps until they have taken `seconds` of `clock` in all, or are `most_steps`; `save(state)` at times."""
+        since, saved = clock() - self.seconds, time.monotonic()
         while self.seconds < seconds and (most_steps is None or self.step < most_steps):
             self._train_step(self._next_batch())
             self.step += 1
-            self.seconds = time.monotonic() - since
+            self.seconds = clock() - since
             if time.monotonic() - saved >= save_every:
                 save(self.state())
                 saved = time.monotonic()
@@ -142,7 +151,15 @@ def sampled(generator, count: int, seed: int, statistics: str) -> np.ndarray:
     return np.concatenate(made)[:count]
 
 
-def trained(images: np.ndarray, folder: Path, seconds: float, samples: int, seed: int = 0, width: int = 64) -> dict:
+def trained(
+    images: np.ndarray,
+    folder: Path,
+    seconds: float,
+    samples: int,
+    seed: int = 0,
+    width: int = 64,
+    clock: Callable[[], float] = time.monotonic,
+) -> dict:
     """Train, or go on with, the peer in `folder` until its steps have taken `seconds`; then draw samples.npz.
 
     Returns
@@ -156,7 +173,7 @@ def trained(images: np.ndarray, folder: Path, seconds: float, samples: int, seed
     if saved.exists():
         peer.restore(torch.load(saved, weights_only=True))
     if peer.seconds < seconds:
-        peer.train(seconds, lambda state: write_whole(saved, _bytes_of(state)))
+        peer.train(seconds, lambda state: write_whole(saved, _bytes_of(state)), clock=clock)
     drawn = {kind: sampled(peer.generator, samples, seed, kind) for kind in STATISTICS}
     packed = io.BytesIO()
     np.savez(packed, **drawn)
@@ -181,9 +198,11 @@ def _bytes_of(state: dict) -> bytes:
 @click.option("--samples", default=10_000, type=click.IntRange(1), show_default=True)
 @click.option("--seed", default=0, type=click.IntRange(0), show_default=True)
 @click.option("--width", default=64, type=click.IntRange(1), show_default=True, help="ngf and ndf.")
-def main(archive: Path, run_dir: Path, seconds: float, samples: int, seed: int, width: int) -> None:
+@click.option("--clock", type=click.Choice([*CLOCKS]), default="wall", show_default=True, help="Whose time.")
+def main(archive: Path, run_dir: Path, seconds: float, samples: int, seed: int, width: int, clock: str) -> None:
     """Train the peer and draw its samples."""
-    click.echo(json.dumps(trained(cropped(archive, SIZE), run_dir, seconds, samples, seed, width)))
+    images = cropped(archive, SIZE)
+    click.echo(json.dumps(trained(images, run_dir, seconds, samples, seed, width, CLOCKS[clock]())))
 
 
 if __name__ == "__main__":

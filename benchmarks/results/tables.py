@@ -52,7 +52,7 @@ def joined(rows: Sequence[dict], earlier: Sequence[dict]) -> list:
 
 
 def _key(row: dict) -> tuple:
-    return row["name"], row["unit"], row["length"], list(WEIGHTS).index(row["weights"]), row["seed"]
+    return row["name"], row["unit"], row["clock"], row["length"], list(WEIGHTS).index(row["weights"]), row["seed"]
 
 
 def tables(rows: Sequence[dict], suite: str) -> str:
@@ -60,7 +60,7 @@ def tables(rows: Sequence[dict], suite: str) -> str:
     own = [row for row in rows if row["suite"] == suite]
     groups: dict = {}
     for row in own:
-        groups.setdefault(_key(row)[:4], []).append(row)
+        groups.setdefault(_key(row)[:5], []).append(row)
     several = [row for found in groups.values() if len(found) > 1 for row in found]
     return table(own) + (f"\nEach seed:\n\n{table(several, each_seed=True)}" if several else "")
 
@@ -72,7 +72,7 @@ def table(rows: Sequence[dict], each_seed: bool = False) -> str:
     """
     groups: dict = {}
     for row in rows:
-        groups.setdefault(_key(row)[: 5 if each_seed else 4], []).append(row)
+        groups.setdefault(_key(row)[: 6 if each_seed else 5], []).append(row)
     chosen = SUITES[rows[0]["suite"]].columns
     columns = {name: COLUMNS[name] for name in chosen if any(name in row["evaluation"]["results"] for row in rows)}
     heads = ["what", "seed" if each_seed else "seeds", "steps", "side", "weights"]
@@ -105,7 +105,11 @@ def title_of(row: dict) -> str:
 
 def _minutes(found: Sequence[dict]) -> str:
     known = [each["minutes"] for each in found if each["minutes"] is not None]
-    return f"{np.mean(known):.0f}" if known else ""
+    if not known:
+        return ""
+    threads = found[0].get("threads")
+    of_cpu = f" of {threads} CPU{'s' * (threads > 1)}" if found[0]["clock"] == "cpu" else ""
+    return f"{np.mean(known):.0f}{of_cpu}"
 
 
 def values_of(rows: Sequence[dict], metric: str, **wanted) -> list:

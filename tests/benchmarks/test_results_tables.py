@@ -34,7 +34,7 @@ def row(name="dcgan", seed=0, weights="raw", minutes=12.4, **results):
     found = {metric: score if isinstance(score, dict) else {"value": score} for metric, score in results.items()}
     told = {"name": name, "suite": plan.suite, "recipe": plan.recipe, "length": plan.length, "unit": plan.unit}
     told.update(seed=seed, weights=weights, minutes=minutes, steps=6000, folder=f"{name}-{seed}", busy_cpus=None)
-    told["machine"] = MACHINE
+    told.update(machine=MACHINE, clock="wall", threads=None)
     return {**told, "evaluation": {"results": found, "protocol": protocol}}
 
 
@@ -107,6 +107,26 @@ def test_the_better_samples_of_the_peer_count():
         "Fréchet 2.00 against 3.90 of PyTorch's DCGAN: 0.51 of it",
         False,
     )
+
+
+def test_only_runs_of_the_same_time_are_compared():
+    """The longest time that both have counts; a minute of one CPU is not a minute of the machine."""
+    ours = [row("cifar-sngan", weights="ema", frechet=value) for value in (2.0, 1.0, 0.5)]
+    peer = [row("cifar-pytorch", weights="batch", frechet=5.0), row("cifar-pytorch", weights="batch", frechet=3.0)]
+    for each, length in zip(ours, (25, 60, 90)):
+        each["length"] = length
+    for each, length in zip(peer, (25, 60)):
+        each["length"] = length
+    assert found_of("PyTorch", [*ours, *peer])[0].startswith("Fréchet 1.00 against 3.00")
+    peer[1]["clock"] = "cpu"
+    assert found_of("PyTorch", [*ours, *peer])[0].startswith("Fréchet 2.00 against 5.00")
+    assert found_of("PyTorch", [ours[2], *peer]) is None
+
+
+def test_minutes_of_a_cpu_are_named_as_such():
+    of_cpu = {**row("cifar-sngan", frechet=2.0), "clock": "cpu", "threads": 1}
+    text = tables([of_cpu, row("cifar-sngan", frechet=3.0)], "cifar")
+    assert [line.rpartition("| ")[2] for line in text.splitlines()[2:]] == ["12 of 1 CPU |", "12 |"]
 
 
 def test_the_page_has_what_was_measured_and_the_pictures_that_exist(tmp_path):
@@ -220,6 +240,8 @@ def test_shares_seeds_and_minutes_make_other_folders(tmp_path):
     assert names == ["dcgan-0-6000steps", "dcgan-1-6000steps", "dcgan-2-6000steps", "ship-100-few-0-45minutes"]
     names = [job.folder.name for job in jobs_of(plans, places, share=0.001, seeds=[7], minutes=10)]
     assert names == ["dcgan-7-6steps", "ship-100-few-7-0.01minutes"]
+    names = [job.folder.name for job in jobs_of(plans, places, seeds=[7], minutes=10, clock="cpu")]
+    assert names == ["dcgan-7-6000steps", "ship-100-few-7-10minutes-cpu"]
 
 
 def test_plans_are_chosen_by_suite_recipe_and_name():

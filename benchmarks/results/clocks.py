@@ -1,0 +1,21 @@
+"""The clocks of a training that ends after a time: that of the wall, or that of its own CPUs."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from types import MappingProxyType
+
+from mxgan.runtime.cpus import usable_cpus
+
+__all__ = ["CLOCKS"]
+
+
+def _cpu() -> Callable[[], float]:
+    """Seconds of CPU of this process for each thread that it may have: other programs make it hardly slower."""
+    threads = int(os.environ.get("OMP_NUM_THREADS") or usable_cpus())
+    return lambda: time.process_time() / threads
+
+
+CLOCKS = MappingProxyType({"wall": lambda: time.monotonic, "cpu": _cpu})  # {name: makes a clock, in seconds}
