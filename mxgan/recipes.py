@@ -61,6 +61,7 @@ RECIPES = {
     "dcgan-original": Recipe(
         summary="DCGAN with the settings of MXNet's own example, whose discriminator wins",
         source="example/gan/dcgan.py of MXNet, which had it up to 1.0.0",
+        algorithm="direct",
         run_defaults={"show_every": 10},
     ),
     "mlp-gan": Recipe(

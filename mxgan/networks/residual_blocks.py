@@ -13,13 +13,17 @@ from __future__ import annotations
 from mxgan.runtime import mx
 
 __all__ = [
+    "ENLARGES",
     "convolution",
     "discriminator_block",
     "first_discriminator_block",
     "generator_block",
     "pooled_convolution",
+    "transposed_weight",
     "upsampled_convolution",
 ]
+
+ENLARGES = "__enlarges__"  # attribute of the last node of `upsampled_convolution`: the name before its parameters
 
 
 def convolution(data, name: str, num_filter: int, kernel: int = 3):
@@ -80,7 +84,17 @@ def upsampled_convolution(data, name: str, in_channels: int, num_filter: int, si
     apart = mx.sym.Reshape(four, shape=(-1, 2, 2, num_filter, side + 1, side + 1), name=f"{name}_apart")
     beside = mx.sym.transpose(apart, axes=(0, 3, 4, 1, 5, 2), name=f"{name}_beside")
     image = mx.sym.Reshape(beside, shape=(-1, num_filter, 2 * side + 2, 2 * side + 2), name=f"{name}_bordered")
-    return mx.sym.slice(image, begin=(None, None, 1, 1), end=(None, None, -1, -1), name=name)
+    last = {"begin": (None, None, 1, 1), "end": (None, None, -1, -1), "name": name}
+    return mx.sym.slice(image, **last, attr={ENLARGES: name})
+
+
+def transposed_weight(weight, name: str):
+    """(O, I, 3, 3) → (I, O, 4, 4): the weight of the transposed convolution that `upsampled_convolution` is.
+
+    With stride 2 and padding 1 it computes the same: its weight is the mirrored sum of four shifted copies.
+    """
+    mirrored = mx.sym.reverse(_windows(weight, f"{name}_sums", "sum"), axis=(2, 3), name=f"{name}_mirrored")
+    return mx.sym.transpose(mirrored, axes=(1, 0, 2, 3), name=f"{name}_transposed")
 
 
 def _phases(weight, name: str, in_channels: int, num_filter: int):

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Optional
+from typing import Callable, Optional
 
 from mxgan.errors import ArgumentError, ShapeError
 from mxgan.graphs.idle_biases import with_idle_biases
@@ -36,6 +36,7 @@ class BoundPenalty:
         score. Its fixed parameters stay fixed.
     shapes : {input: shape}, batch included: `data`, `class_label` (N,) if the score is conditional, and its
         conditions. Inputs that the score does not take, such as a label of D's heads, are ignored.
+    rewritten : a function (symbol, {input: shape}) → the symbol that is bound, with the same arguments and outputs.
 
     Raises
     ------
@@ -47,12 +48,19 @@ class BoundPenalty:
     prediction.
     """
 
-    def __init__(self, penalty: GradientPenalty, score, discriminator, shapes: Mapping[str, tuple]) -> None:
+    def __init__(
+        self,
+        penalty: GradientPenalty,
+        score,
+        discriminator,
+        shapes: Mapping[str, tuple],
+        rewritten: Callable = lambda symbol, shapes: symbol,
+    ) -> None:
         self.penalty, self._discriminator = penalty, discriminator
         taken = score.list_arguments()
         shapes = {name: shape for name, shape in shapes.items() if name == "data" or name in taken}
         self._shape, self._others = tuple(shapes["data"]), [name for name in shapes if name != "data"]
-        self._sizes = shapes
+        self._sizes, self._rewritten = shapes, rewritten
         linear = linearize(score, shapes, masks_as_inputs=True)
         self._mask_names = list(linear.masks)
         with_masks = mx.sym.Group([mx.sym.MakeLoss(linear.score), *linear.masks.values()])
@@ -64,7 +72,7 @@ class BoundPenalty:
         """The Module that computes only the gradient at `data`. A Module calls an input without gradient a label."""
         symbol, idle = with_idle_biases(symbol, shapes)
         module = mx.mod.Module(
-            symbol,
+            self._rewritten(symbol, {**shapes, **idle}),
             data_names=("data",),
             label_names=[*self._others, *idle],
             context=self._discriminator._context,
@@ -81,7 +89,7 @@ class BoundPenalty:
         arguments = symbol.list_arguments()
         inputs = [(name, shape) for name, shape in shapes.items() if name in arguments]
         module = mx.mod.Module(
-            symbol,
+            self._rewritten(symbol, dict(inputs)),
             data_names=[name for name, _ in inputs],
             label_names=None,
             context=self._discriminator._context,

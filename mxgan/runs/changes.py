@@ -45,7 +45,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-BITS_DEPEND_ON = ("mxnet", "wheel", "threads", "cpu_features", "ranks")
+BITS_DEPEND_ON = ("mxnet", "wheel", "threads", "cpu_features", "numba", "ranks")
 
 
 def as_begun(folder: RunFolder, before: RunConfig, wanted: RunConfig, ema_given: bool = False) -> RunConfig:

@@ -57,6 +57,7 @@ def build_pair(config, end: Optional[int] = None, ranks: Ranks = ALONE) -> Adver
         penalty=penalty,
         weight_clip=recipe.weight_clip,
         precision=recipe.precision,
+        algorithm=recipe.algorithm,
         ema=recipe.ema,
         ranks=ranks,
         sync_batch_norm=config.sync_batch_norm,

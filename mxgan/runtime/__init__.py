@@ -189,6 +189,7 @@ def versions() -> dict[str, Any]:
         "platform": platform.platform(),
         "threads": asdict(threads()),
         "cpu_features": cpu_features(),
+        "numba": version_of("numba"),
         **({"ranks": world().size} if world().size > 1 else {}),
     }
 

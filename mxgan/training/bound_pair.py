@@ -22,6 +22,7 @@ from mxgan.errors import ArgumentError
 from mxgan.graphs.coupling import coupled_layers, drawing_layers
 from mxgan.graphs.shapes import check_parameters, parameter_shapes
 from mxgan.runtime import mx
+from mxgan.training.algorithm import chosen_algorithm, rewritten
 from mxgan.training.inputs import check_array, device_list
 from mxgan.training.pair_symbols import PairSymbols
 from mxgan.training.parallel.ranks import Ranks
@@ -48,6 +49,7 @@ class BoundPair:
         ranks: Ranks,
         sync_batch_norm: bool,
         augment: Sequence[str] = (),
+        algorithm: str = "direct",
     ) -> None:
         self._shares_batch_norm = sync_batch_norm and ranks.size > 1
         self.contexts, self.precision, self.ranks = device_list(contexts), precision, ranks
@@ -55,6 +57,7 @@ class BoundPair:
         self.batch_size = self.rows.stop - self.rows.start
         self._check_devices()
         check_precision(precision, self.contexts)
+        self.algorithm = chosen_algorithm(algorithm, precision, self.contexts)
         self.latent_shape = None if latent_shape is None else tuple(latent_shape)
         self.image_shape = tuple(image_shape)
         on_cpu = all(context.device_type != "gpu" for context in self.contexts)
@@ -97,7 +100,8 @@ class BoundPair:
     def _module(self, symbol, network: str, fixed: Optional[list] = None, idle: Sequence = ()):
         data, *labels = [*self._inputs[network], *idle]
         if self.precision == "float32":
-            symbol = self._over_ranks(symbol, network)
+            shapes = {**self._inputs[network], **(self._idle if idle else {})}
+            symbol = rewritten(self._over_ranks(symbol, network), shapes, self.algorithm)
         return mx.mod.Module(symbol, (data,), labels or None, context=self.contexts, fixed_param_names=fixed or None)
 
     def _over_ranks(self, symbol, network: str):

@@ -6,6 +6,7 @@ bound_pair.py has the Modules, actions.py the actions of a step. `Schedule` sets
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Optional
 
@@ -14,6 +15,7 @@ from mxgan.objectives.bound_penalty import BoundPenalty
 from mxgan.objectives.penalties import WeightClip, check_clip
 from mxgan.runtime import mx
 from mxgan.training.actions import PairActions
+from mxgan.training.algorithm import rewritten
 from mxgan.training.averaging import GeneratorAverage, check_decay
 from mxgan.training.inputs import checked_batches
 from mxgan.training.optimizers import (
@@ -68,6 +70,8 @@ class AdversarialPair(PairActions):
     augment : rows of AUGMENTATIONS, in their order: random changes T of every image that D judges in training, real or
         generated, after the instance noise; new ones, drawn by mx.random, for each batch. G's gradient goes through T.
         A penalty is on the gradient of D(T(x)) at x (Karras et al. 2020, StyleGAN2-ADA). The saved symbol is D alone.
+    algorithm : "direct" for MXNet's own operators, "fast" for ours on a CPU, "auto"; see algorithm.py. The numbers of
+        "fast" differ by rounding.
 
     Attributes
     ----------
@@ -109,6 +113,7 @@ class AdversarialPair(PairActions):
         ranks: Ranks = ALONE,
         sync_batch_norm: bool = False,
         augment: Sequence[str] = (),
+        algorithm: str = "direct",
     ) -> None:
         check_real_label(real_label)
         check_decay(ema)
@@ -121,7 +126,7 @@ class AdversarialPair(PairActions):
             )
         head = discriminator if generator_head is None else generator_head
         shapes = (latent_shape, image_shape, batch_size)
-        settings = (contexts, precision, conditions, ranks, sync_batch_norm, augment)
+        settings = (contexts, precision, conditions, ranks, sync_batch_norm, augment, algorithm)
         super().__init__(generator, discriminator, head, *shapes, *settings)
         self.real_label, self.schedule = real_label, schedule
         self.labelled, self.weight_clip = labelled, weight_clip
@@ -137,7 +142,13 @@ class AdversarialPair(PairActions):
         if self._penalty is None and self._penalty_of is not None:
             config, score = self._penalty_of
             shapes = {name: shape for name, shape in self._inputs["discriminator"].items() if name != "label"}
-            self._penalty = BoundPenalty(config, self.augmenter.before(score), self.discriminator, shapes)
+            self._penalty = BoundPenalty(
+                config,
+                self.augmenter.before(score),
+                self.discriminator,
+                shapes,
+                partial(rewritten, algorithm=self.algorithm),
+            )
         self._clip()
 
     def init_params(self, initializer, seed: int = 0) -> None:

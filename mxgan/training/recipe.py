@@ -16,6 +16,7 @@ from mxgan.objectives.heads import get_objective
 from mxgan.objectives.penalties import check_clip, make_penalty
 from mxgan.runtime.config import check_switch, fits_float32, from_dict, to_dict, whole_number
 from mxgan.runtime.draws import check_distribution
+from mxgan.training.algorithm import ALGORITHMS
 from mxgan.training.averaging import check_decay
 from mxgan.training.initializers import get_initializer
 from mxgan.training.learning_rates import LearningRateSchedule
@@ -49,6 +50,8 @@ class Recipe:
         penalty.
     weight_clip : bound of D's weights; None: no bound.
     precision : "float32", or "bfloat16" for the passes on a CPU that supports it; see precision.py.
+    algorithm : "direct" for MXNet's own operators; "fast" for ours, which need Numba; "auto": the faster one that can
+        be had here; see algorithm.py.
     ema : decay of an average of G's weights, above 0 and below 1; None: no average. See averaging.py.
     augment : rows of AUGMENTATIONS: random changes of every image that D judges in training; see objectives/augment.
     augment_target : the mean of sign(D) on real images at which the augmentations' probability is held, above 0 and
@@ -82,6 +85,7 @@ class Recipe:
     penalty_weight: float = 10.0
     weight_clip: Optional[float] = None
     precision: str = "float32"
+    algorithm: str = "auto"
     ema: Optional[float] = None
     augment: Tuple[str, ...] = ()  # noqa: UP006
     augment_target: Optional[float] = None
@@ -105,6 +109,7 @@ class Recipe:
         check_switch("spectral_norm", self.spectral_norm)
         check_distribution(self.latent_distribution)
         lookup("precision", self.precision, PRECISIONS)
+        lookup("algorithm", self.algorithm, ALGORITHMS)
         if self.weight_clip is not None:
             check_clip(self.weight_clip)
         check_decay(self.ema)

@@ -1,0 +1,32 @@
+"""Compilation of all functions of the fast operators, on the smallest layers, before a training begins."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from mxgan.training.fast import batch_norm_kernels
+from mxgan.training.fast.convolution import KERNELS, FastLayer
+
+__all__ = ["compile_all"]
+
+
+@cache
+def compile_all() -> None:
+    """Call each compiled function once; Numba takes what an earlier process has compiled from its cache."""
+    layer = FastLayer((1, 8, 8, 8), 8, min(KERNELS))
+    images, weights, bias = _zeros(1, 8, 8, 8), _zeros(8, 8, layer.side, layer.side), _zeros(8)
+    results = _zeros(1, 8, 8 // layer.stride, 8 // layer.stride)
+    layer.outputs(images, weights, bias, results)
+    layer.data_gradients(results, weights, bias, images)
+    layer.weight_gradients(images, results, weights)
+    layer.bias_gradients(results, bias)
+    data, vector, slope = _zeros(1, 8, 64), np.ones(8), np.float32(0)
+    batch_norm_kernels.moments(data, vector, vector, 0, 8)
+    batch_norm_kernels.normalised(data, vector, vector, bias, bias, slope, data, 0, 8)
+    batch_norm_kernels.gradients(data, data, vector, vector, bias, bias, slope, data, bias, bias, 0, 8)
+
+
+def _zeros(*shape: int) -> np.ndarray:
+    return np.zeros(shape, np.float32)

@@ -1,0 +1,154 @@
+"""`FastLayer`: one convolution by minimal filtering, its outputs and its gradients on several threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import MappingProxyType
+from typing import NamedTuple, Optional
+
+import numpy as np
+
+from mxgan.runtime.cpus import threads
+from mxgan.training.fast import filtering
+from mxgan.training.fast.crew import crew, parts
+
+__all__ = ["KERNELS", "FastLayer", "fits"]
+
+KERNELS = MappingProxyType({4: 2, 3: 1})  # {side of a kernel: its stride}; the padding is 1
+_LEAST_CHANNELS = 8  # blocks of 16 that are less than half full cost more than they save
+_TILES = 8  # of 16 images, transformed at a time by a thread: they should stay in the processor's second cache
+
+
+def fits(side: int, stride: int, padding: int, channels: int, height: int, width: int) -> bool:
+    """Whether a convolution is faster here: its kind has an algorithm, enough channels, whole tiles of 4×4 outputs."""
+    tile = filtering.OUTPUTS * stride
+    known = KERNELS.get(side) == stride and padding == 1
+    return known and channels >= _LEAST_CHANNELS and height % tile == width % tile == 0
+
+
+def _in_blocks(count: int) -> int:
+    return -(-count // filtering.LANES)
+
+
+class FastLayer(NamedTuple):
+    """A convolution of images (N, C, H, W) float32 with weights (K, C, side, side), for N, C, K, H and W of `fits`.
+
+    The results are those of the definition up to rounding: about 10⁻⁵ of the largest value.
+
+    Parameters
+    ----------
+    images : (N, C, H, W). filters : K. side : a key of KERNELS, which gives the stride.
+    """
+
+    images: tuple
+    filters: int
+    side: int
+
+    @property
+    def stride(self) -> int:
+        """The distance between two outputs, in pixels."""
+        return KERNELS[self.side]
+
+    @property
+    def _taps(self) -> int:
+        return self.side // self.stride
+
+    @property
+    def _planes(self) -> int:
+        return (self._taps + filtering.OUTPUTS - 1) ** 2
+
+    @property
+    def _columns(self) -> int:
+        """Phases of all blocks of channels, in channels."""
+        return self.stride**2 * self._blocks[0] * filtering.LANES
+
+    @property
+    def _blocks(self) -> tuple:
+        """Blocks of 16: (of channels, of filters); the last of each may be smaller."""
+        return _in_blocks(self.images[1]), _in_blocks(self.filters)
+
+    @property
+    def _tiles(self) -> tuple:
+        """Tiles of an image: (down, across)."""
+        return tuple(size // (filtering.OUTPUTS * self.stride) for size in self.images[2:])
+
+    @property
+    def _groups(self) -> int:
+        """Groups of 16 images; the last may be smaller."""
+        return _in_blocks(self.images[0])
+
+    def outputs(self, images: np.ndarray, weights: np.ndarray, bias: Optional[np.ndarray], results: np.ndarray) -> None:
+        """Write the outputs (N, K, H/stride, W/stride) into `results`; bias : (K,) or None."""
+        ranges = list(self._ranges(self._tiles[0] * self._groups, self._blocks[1]))
+        tiles = self._at_once(max(last - first for (first, last), _ in ranges))
+        rows = (self.stride**2 * self.images[1], self._blocks[1] * filtering.LANES)
+        rooms = [(tiles, self._planes, each * filtering.LANES + filtering.GAP) for each in rows]
+        with crew().lock:
+            packed, *arrays = crew().arrays(self._packed, *rooms * len(ranges))
+            self._pack(weights, False, packed)
+            bias = np.zeros(self.filters, np.float32) if bias is None else bias
+            crew().run([(filtering.outputs, images, self._taps, packed, bias, results, *arrays[2 * part : 2 * part + 2],
+                        *each) for part, each in enumerate(ranges)])  # fmt: skip
+
+    def data_gradients(
+        self, gradients: np.ndarray, weights: np.ndarray, bias: Optional[np.ndarray], results: np.ndarray
+    ) -> None:
+        """Write the gradient (N, C, H, W) of the input into `results`, plus a bias (C,) or None.
+
+        gradients : (N, K, H/stride, W/stride), of the output. This is the output of the transposed convolution.
+        """
+        ranges = list(self._ranges(self._groups, self._blocks[0]))
+        tiles = self._at_once(self._tiles[0] * max(last - first for (first, last), _ in ranges))
+        rows = (self.stride**2 * filtering.LANES, self.filters)
+        rooms = [(tiles, self._planes, each * filtering.LANES + filtering.GAP) for each in rows]
+        with crew().lock:
+            packed, *arrays = crew().arrays(self._packed, *rooms * len(ranges))
+            self._pack(weights, True, packed)
+            bias = np.zeros(self.images[1], np.float32) if bias is None else bias
+            crew().run([(filtering.data_gradients, gradients, self._taps, packed, bias, results,
+                        *arrays[2 * part : 2 * part + 2], *each) for part, each in enumerate(ranges)])  # fmt: skip
+
+    def weight_gradients(self, images: np.ndarray, gradients: np.ndarray, results: np.ndarray) -> None:
+        """Write the gradient (K, C, side, side) of the weights into `results`, summed over the images."""
+        down, across = self._tiles
+        count, tiles = self.images[0], self.images[0] * down * across
+        rows = (self._blocks[1] * filtering.LANES, self._columns)
+        rooms = [(self._planes, each * tiles + filtering.GAP) for each in rows]
+        with crew().lock:
+            outputs, inputs, sums = crew().arrays(*rooms, self._packed)
+            crew().run([(filtering.spread, images, gradients, self._taps, inputs, outputs, *part)
+                       for part in parts(count)])  # fmt: skip
+            crew().run(
+                [(filtering.products, inputs, outputs, sums, *rows, tiles, *part) for part in parts(self._planes)]
+            )
+            crew().run([(filtering.weight_gradients, sums, self._taps, results, *part) for part in parts(self.filters)])
+
+    @staticmethod
+    def bias_gradients(gradients: np.ndarray, results: np.ndarray) -> None:
+        """Write the gradient (K,) of the bias into `results`."""
+        with crew().lock:
+            crew().run([(filtering.bias_gradients, gradients, results, *part) for part in parts(len(results))])
+
+    def _at_once(self, strips: int) -> int:
+        """The number of tiles that a thread with so many strips transforms at a time."""
+        across = self._tiles[1]
+        return min(strips, max(1, _TILES // across)) * across
+
+    @property
+    def _packed(self) -> tuple:
+        return self._planes, self._blocks[1] * filtering.LANES * self._columns + filtering.GAP
+
+    def _pack(self, weights: np.ndarray, by_input: bool, packed: np.ndarray) -> None:
+        ranges = parts(self._blocks[0 if by_input else 1])
+        crew().run([(filtering.packed_weights, weights, self._taps, by_input, packed, *each) for each in ranges])
+
+    @staticmethod
+    def _ranges(units: int, blocks: int) -> Iterator[tuple]:
+        """A (range of units, range of blocks) for each thread: by units, and if they are too few by blocks too.
+
+        Threads with the same units repeat their transforms, about a sixth of the work.
+        """
+        shares = max(1, min(blocks, threads().count // units))
+        for part in parts(units, max(1, threads().count // shares)):
+            for each in parts(blocks, shares):
+                yield part, each

@@ -1,0 +1,132 @@
+"""A symbol with our own operators in place of MXNet's, for training on a CPU."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Optional
+
+from mxgan.graphs.layers import nodes_of
+from mxgan.networks.residual_blocks import ENLARGES, transposed_weight
+from mxgan.runtime import mx
+from mxgan.runtime.rewriting import Rewriting
+from mxgan.training.fast.batch_norm_operator import BATCH_NORM
+from mxgan.training.fast.convolution import KERNELS, fits
+from mxgan.training.fast.convolution_operator import CONVOLUTION
+
+__all__ = ["with_fast_operators"]
+
+_CONVOLUTIONS = ("Convolution", "Deconvolution")
+_NORM_SETTINGS = ("eps", "momentum", "fix_gamma")
+_ON = ("True", "true", "1")
+
+
+def with_fast_operators(symbol, inputs: Mapping):
+    """The symbol with each convolution that has a fast algorithm here computed by it, and each BatchNorm by ours.
+
+    A BatchNorm takes the LeakyReLU or ReLU behind it along. MXNet's own BatchNorm is slow in the plain layout of memory
+    that our convolutions use. The results are those of MXNet's operators up to rounding, about 10⁻⁵ of the largest
+    value. Arguments, auxiliary states, outputs and their order stay the same. The rewritten symbol is of this process
+    alone: what is saved is the symbol before.
+
+    Parameters
+    ----------
+    symbol : a network or loss over float32 numbers, for one CPU. Bind the result once, and a new one for each executor.
+    inputs : {input: shape}, batch included.
+    """
+    return _Fast(symbol, inputs).symbol()
+
+
+class _Fast(Rewriting):
+    def __init__(self, symbol, inputs: Mapping) -> None:
+        super().__init__(symbol)
+        self._numbers = {node["name"]: number for number, node in enumerate(self.old)}
+        self._shapes = nodes_of(symbol, inputs)
+        self._behind = self._activations({number for number, *_ in self._graph["heads"]})
+
+    def _activations(self, heads: set) -> dict:
+        """{BatchNorm: (activation that alone takes its output, slope below 0)}, as numbers of nodes."""
+        takers: dict = {}
+        for number, node in enumerate(self.old):
+            for source, *_ in node["inputs"]:
+                takers.setdefault(source, []).append(number)
+        found = {}
+        for number, node in enumerate(self.old):
+            behind = takers.get(number, [])
+            slope = _slope(self.old[behind[0]]) if len(behind) == 1 else None
+            if _is_plain_norm(node) and slope is not None and not {number, *behind} & heads:
+                found[number] = (behind[0], slope)
+        return found
+
+    def node(self, number: int, node: dict, inputs: list) -> int:
+        settings = node.get("attrs", {})
+        hidden = {name: value for name, value in settings.items() if name.startswith("__")}
+        source = node["inputs"][0][0] if node["inputs"] else None
+        if source in self._behind and self._behind[source][0] == number:
+            return inputs[0][0]  # the BatchNorm has computed it
+        if ENLARGES in settings:
+            return self._transposed(number, settings[ENLARGES])
+        if _is_plain_norm(node):
+            kept = {name: settings[name] for name in _NORM_SETTINGS if name in settings}
+            slope = self._behind.get(number, (None, 1.0))[1]
+            node = {**node, "op": "Custom", "attrs": {"op_type": BATCH_NORM, "slope": str(slope), **kept, **hidden}}
+        elif node["op"] in _CONVOLUTIONS and self._fits(number, settings):
+            ours = {"op_type": CONVOLUTION, "filters": settings["num_filter"], "side": _sides(settings)[0]}
+            ours.update(transposed=node["op"] == "Deconvolution", has_bias=len(inputs) > 2)
+            node = {**node, "op": "Custom", "attrs": {**{name: str(value) for name, value in ours.items()}, **hidden}}
+        return super().node(number, node, inputs)
+
+    def _transposed(self, number: int, name: str) -> int:
+        """Add the transposed convolution that an `upsampled_convolution` is; what it was made of is left unused."""
+        data, weight, bias = (mx.sym.Variable(part) for part in ("data", "weight", "bias"))
+        settings = {"filters": self._shapes[number].output_shapes[0][1], "side": 4}
+        settings.update(op_type=CONVOLUTION, transposed=True, has_bias=True, name=f"{name}_enlarged")
+        part = mx.sym.Custom(data, transposed_weight(weight, name), bias, **settings)
+        source, output, *_ = self.old[self._numbers[f"{name}_phases"]]["inputs"][0]
+        places = {each: (self.moved[self._numbers[f"{name}_{each}"]], 0) for each in ("weight", "bias")}
+        return self.splice(part, {"data": (self.moved[source], output), **places})
+
+    def _fits(self, number: int, settings: Mapping) -> bool:
+        sides = _sides(settings)
+        if sides[0] not in KERNELS or not _is_plain(settings, sides):
+            return False
+        source, output = self._shapes[number].inputs[0]
+        given, made = self._shapes[source].output_shapes[output], self._shapes[number].output_shapes[0]
+        if self._shapes[number].operator == "Deconvolution":
+            given, made = made, given
+        padding = _numbers(settings, "pad", (0, 0))[0]
+        return fits(sides[0], _numbers(settings, "stride", (1, 1))[0], padding, *given[1:])
+
+
+def _is_plain_norm(node: Mapping) -> bool:
+    """Whether it is a BatchNorm over axis 1 that trains with the statistics of its batch and returns nothing else."""
+    settings = node.get("attrs", {})
+    others = any(settings.get(name, "False") in _ON for name in ("output_mean_var", "use_global_stats"))
+    return node["op"] == "BatchNorm" and not others and settings.get("axis", "1") == "1"
+
+
+def _slope(node: Mapping) -> Optional[float]:
+    """The slope below 0 of an activation that is linear on both sides; None for another node."""
+    settings = node.get("attrs", {})
+    if node["op"] == "LeakyReLU" and settings.get("act_type", "leaky") == "leaky":
+        return float(settings.get("slope", 0.25))
+    if node["op"] == "Activation" and settings.get("act_type") == "relu":
+        return 0.0
+    return None
+
+
+def _numbers(settings: Mapping, name: str, usual: tuple) -> tuple:
+    return tuple(ast.literal_eval(settings.get(name, "()"))) or usual
+
+
+def _sides(settings: Mapping) -> tuple:
+    return _numbers(settings, "kernel", ())
+
+
+def _is_plain(settings: Mapping, sides: tuple) -> bool:
+    """Whether it is square, in two dimensions, without dilation, groups, another layout or size."""
+    square = all(len({*_numbers(settings, name, usual)}) == 1 for name, usual in
+                 (("kernel", ()), ("stride", (1, 1)), ("pad", (0, 0))))  # fmt: skip
+    plain = {*_numbers(settings, "dilate", (1, 1))} == {1} and {*_numbers(settings, "adj", (0, 0))} == {0}
+    usual = settings.get("num_group", "1") == "1" and settings.get("layout", "None") in ("None", "NCHW")
+    return len(sides) == 2 and square and plain and usual and "target_shape" not in settings

@@ -1,0 +1,142 @@
+"""Symbols with our operators against the same symbols with MXNet's: outputs, gradients, states, requests."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba", reason="Numba is not installed")
+
+from mxgan.networks import DCGAN
+from mxgan.networks.residual import Residual
+from mxgan.runtime import mx
+from mxgan.training.fast.rewriting import with_fast_operators
+
+TOLERANCE = 1e-3  # of the norm: by rounding, a value near 0 may take the other branch of a ReLU
+
+
+def operators(symbol) -> list:
+    return [
+        node["attrs"].get("op_type", "") if node["op"] == "Custom" else node["op"]
+        for node in json.loads(symbol.tojson())["nodes"]
+        if node["op"] != "null"
+    ]
+
+
+def bound(symbol, shapes: dict, requests="write"):
+    executor = symbol.simple_bind(mx.cpu(), grad_req=requests, **shapes)
+    random = np.random.default_rng(1)
+    for name in sorted(executor.arg_dict):
+        array = executor.arg_dict[name]
+        array[:] = random.standard_normal(array.shape) * (1 if name in shapes else 0.3)
+    for name, state in executor.aux_dict.items():
+        state[:] = 1 if name.endswith("var") else 0
+    return executor
+
+
+def passes(executor, train: bool = True) -> tuple:
+    """(outputs, {argument: gradient}, {state: value}) after one pass in both directions."""
+    outputs = [each.asnumpy() for each in executor.forward(is_train=train)]
+    if not train:
+        return outputs, {}, {}
+    random = np.random.default_rng(2)
+    executor.backward([mx.nd.array(random.standard_normal(each.shape)) for each in executor.outputs])
+    mx.nd.waitall()
+    gradients = {name: array.asnumpy() for name, array in executor.grad_dict.items() if array is not None}
+    return outputs, gradients, {name: state.asnumpy() for name, state in executor.aux_dict.items()}
+
+
+def check_equal(found, wanted) -> None:
+    """All values alike; where a gradient is 0 but for rounding, as of a bias before a BatchNorm, by the largest one."""
+    for each, other in zip(found[0], wanted[0]):
+        assert np.linalg.norm(each - other) < TOLERANCE * np.linalg.norm(other)
+    for part in (1, 2):
+        assert found[part].keys() == wanted[part].keys()
+        largest = max(map(np.linalg.norm, wanted[part].values()), default=0)
+        for name, other in wanted[part].items():
+            least = max(np.linalg.norm(other), 1e-3 * largest)
+            assert np.linalg.norm(found[part][name] - other) < TOLERANCE * least, name
+
+
+NETWORKS = {
+    "DCGAN's generator": (DCGAN(ngf=16, ndf=16).generator(), {"rand": (5, 100, 1, 1)}),
+    "DCGAN's discriminator": (DCGAN(ngf=16, ndf=16).discriminator(), {"data": (5, 3, 64, 64)}),
+    "with biases and gammas": (
+        DCGAN(ngf=16, ndf=16, no_bias=False, fix_gamma=False).generator(),
+        {"rand": (4, 100, 1, 1)},
+    ),
+    "residual generator": (Residual(ngf=16, ndf=16).generator(), {"rand": (3, 128)}),
+    "residual discriminator": (Residual(ngf=16, ndf=16).discriminator(), {"data": (3, 3, 32, 32)}),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_computes_the_same(name):
+    symbol, shapes = NETWORKS[name]
+    fast = with_fast_operators(symbol, shapes)
+    assert fast.list_arguments() == symbol.list_arguments()
+    assert fast.list_auxiliary_states() == symbol.list_auxiliary_states()
+    assert "mxgan_convolution" in operators(fast)
+    assert len([each for each in operators(symbol) if each == "BatchNorm"]) == operators(fast).count("mxgan_batch_norm")
+    own, wanted = bound(fast, shapes), bound(symbol, shapes)
+    check_equal(passes(own), passes(wanted))
+    check_equal(passes(own, train=False), passes(wanted, train=False))  # by the moving statistics
+
+
+def test_the_layers_of_dcgan_that_are_replaced():
+    symbol = DCGAN().discriminator()
+    found = operators(with_fast_operators(symbol, {"data": (2, 3, 64, 64)}))
+    # the first layer has 3 channels, the last one no whole tile
+    assert found.count("mxgan_convolution") == 3
+    assert found.count("Convolution") + found.count("FullyConnected") == 2
+    assert found.count("LeakyReLU") == 1  # the others are computed by the BatchNorm before them
+
+
+def convolution(**settings):
+    settings = {"kernel": (4, 4), "stride": (2, 2), "pad": (1, 1), "num_filter": 16, **settings}
+    return mx.sym.Convolution(mx.sym.Variable("data"), name="layer", **settings)
+
+
+@pytest.mark.parametrize("settings", [
+    {"num_group": 2}, {"dilate": (2, 2)}, {"kernel": (4, 3)}, {"pad": (0, 1)}, {"stride": (1, 1)},
+], ids=str)  # fmt: skip
+def test_another_kind_of_convolution_stays(settings):
+    symbol = convolution(**settings)
+    assert operators(with_fast_operators(symbol, {"data": (2, 16, 16, 16)})) == ["Convolution"]
+
+
+def test_gradients_are_added_or_left_out_as_asked():
+    """As the Modules ask: "add" of the adjoint pass of a penalty, "null" of the parameters of G's head."""
+    shapes, symbol = {"data": (3, 16, 16, 16)}, mx.sym.BatchNorm(convolution(), name="norm", fix_gamma=False)
+    fast = with_fast_operators(symbol, shapes)
+    for requests in ("add", {"data": "write", **dict.fromkeys(symbol.list_arguments()[1:], "null")}):
+        own, wanted = bound(fast, shapes, requests), bound(symbol, shapes, requests)
+        for executor in (own, wanted):
+            for array in executor.grad_dict.values():
+                if array is not None:
+                    array[:] = 7
+        check_equal(passes(own), passes(wanted))
+
+
+@pytest.mark.parametrize("activation", ["LeakyReLU", "relu", "tanh", None])
+@pytest.mark.parametrize("fix_gamma", [False, True])
+def test_a_batch_norm_with_its_activation(activation, fix_gamma):
+    layer = mx.sym.BatchNorm(mx.sym.Variable("data"), name="norm", fix_gamma=fix_gamma, eps=1e-3, momentum=0.8)
+    if activation == "LeakyReLU":
+        layer = mx.sym.LeakyReLU(layer, slope=0.3)
+    elif activation:
+        layer = mx.sym.Activation(layer, act_type=activation)
+    symbol, shapes = mx.sym.identity(layer), {"data": (6, 5, 3, 7)}
+    fast = with_fast_operators(symbol, shapes)
+    left = ["Activation"] if activation == "tanh" else []
+    assert operators(fast) == ["mxgan_batch_norm", *left, "_copy"]
+    check_equal(passes(bound(fast, shapes)), passes(bound(symbol, shapes)))
+
+
+def test_an_activation_stays_where_another_layer_or_the_reader_takes_the_batch_norm():
+    norm = mx.sym.BatchNorm(mx.sym.Variable("data"), name="norm")
+    active = mx.sym.LeakyReLU(norm, slope=0.2)
+    for symbol in (mx.sym.identity(norm + active), mx.sym.Group([norm, active]), active):
+        assert "LeakyReLU" in operators(with_fast_operators(symbol, {"data": (2, 3, 4, 4)}))

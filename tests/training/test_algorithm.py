@@ -1,0 +1,110 @@
+"""The choice of the operators, and pairs that train with the fast ones."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mxgan.errors import ArgumentError, RuntimeUnavailableError
+from mxgan.recipes import get_recipe
+from mxgan.runs.config import RunConfig
+from mxgan.runs.pair import build_pair
+from mxgan.runtime import mx
+from mxgan.runtime.config import override
+from mxgan.training import algorithm
+from mxgan.training.algorithm import chosen_algorithm
+from mxgan.training.recipe import Recipe
+from tests.tiny_run import ROOT, environment
+
+CPU = [mx.cpu()]
+SETTINGS = ["network.ngf=16", "network.ndf=16", "batch_size=5"]
+
+
+def test_direct_is_always_had():
+    for precision, contexts in (("float32", CPU), ("bfloat16", CPU), ("float32", [mx.gpu(0)])):
+        assert chosen_algorithm("direct", precision, contexts) == "direct"
+
+
+@pytest.mark.parametrize("precision, contexts, reason", [
+    ("bfloat16", CPU, "precision is 'bfloat16'"), ("float32", [mx.gpu(0)], "for one CPU"),
+    ("float32", [mx.cpu(0), mx.cpu(1)], "for one CPU"),
+])  # fmt: skip
+def test_where_it_cannot_be_auto_is_direct_and_fast_is_refused(precision, contexts, reason):
+    assert chosen_algorithm("auto", precision, contexts) == "direct"
+    with pytest.raises(ArgumentError, match=f"algorithm is 'fast', and .*{reason}.*; give 'direct', or 'auto'"):
+        chosen_algorithm("fast", precision, contexts)
+
+
+def test_a_cpu_without_fma_takes_mxnets_operators(monkeypatch):
+    monkeypatch.setattr(algorithm, "cpu_features", lambda: ["avx"])
+    assert chosen_algorithm("auto", "float32", CPU) == "direct"
+    with pytest.raises(ArgumentError, match="this CPU has no fma and no avx2"):
+        chosen_algorithm("fast", "float32", CPU)
+
+
+def test_an_unknown_name_is_refused_by_the_recipe():
+    with pytest.raises(ArgumentError, match="algorithm .quick"):
+        Recipe("", "", algorithm="quick")
+
+
+def test_without_numba_auto_is_direct_and_fast_names_the_extra():
+    """In a process that cannot import it."""
+    program = (
+        "import sys; sys.modules['numba'] = None\n"
+        "from mxgan.errors import RuntimeUnavailableError\n"
+        "from mxgan.runtime import mx\n"
+        "from mxgan.training.algorithm import rewritten\n"
+        "try: rewritten(mx.sym.Variable('data'), {'data': (1, 1)}, 'fast')\n"
+        "except RuntimeUnavailableError as error: print(error)\n"
+    )
+    command = [sys.executable, "-c", program]
+    found = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True).stdout
+    assert "needs Numba" in found
+    assert "pip install '.[speed]'" in found
+    assert "--set algorithm=direct" in found
+    assert issubclass(RuntimeUnavailableError, Exception)
+
+
+def pair_of(recipe: str, chosen: str):
+    recipe = override(get_recipe(recipe), dict(each.split("=") for each in SETTINGS))
+    return build_pair(RunConfig(recipe=replace(recipe, algorithm=chosen), steps=9, seed=4), end=9)
+
+
+def gradients_of_discriminator(pair) -> dict:
+    """{parameter: gradient} of the first round of D, before an update."""
+    random, shape = np.random.default_rng(5), (pair.batch_size, *pair.image_shape)
+    fake, real = (mx.nd.array(np.tanh(random.standard_normal(shape))) for _ in range(2))
+    pair.accumulate_discriminator(fake, 0.0)
+    pair.accumulate_discriminator(real, 1.0)
+    if pair.penalty_points:
+        mx.random.seed(3)
+        pair.accumulate_penalty(real, fake)
+    mx.nd.waitall()
+    group = pair.discriminator._exec_group
+    return {name: arrays[0].asnumpy() for name, arrays in zip(group.param_names, group.grad_arrays)}
+
+
+@pytest.mark.parametrize("recipe", ["dcgan", "wgan-gp"])
+def test_the_gradients_of_a_round_are_those_of_mxnets_operators(recipe):
+    """Those of a gradient penalty too."""
+    pytest.importorskip("numba", reason="Numba is not installed")
+    found, wanted = (gradients_of_discriminator(pair_of(recipe, chosen)) for chosen in ("fast", "direct"))
+    assert found.keys() == wanted.keys()
+    for name, other in wanted.items():
+        assert np.linalg.norm(found[name] - other) <= 1e-3 * np.linalg.norm(other), name
+
+
+def test_a_recipe_trains_with_it_where_it_can():
+    """And MXNet's own example as it was."""
+    pytest.importorskip("numba", reason="Numba is not installed")
+    assert get_recipe("dcgan").algorithm == "auto"
+    assert get_recipe("dcgan-original").algorithm == "direct"
+    wanted = chosen_algorithm("auto", "float32", CPU)
+    pair = pair_of("dcgan", "auto")
+    assert pair.algorithm == wanted
+    assert ("mxgan_convolution" in pair.discriminator.symbol.tojson()) == (wanted == "fast")
+    assert "mxgan_convolution" not in pair.symbol_json("discriminator")  # what a checkpoint has
