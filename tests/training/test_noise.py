@@ -97,22 +97,33 @@ def test_it_depends_on_the_seed_the_step_and_the_batch_alone(whole):
     np.testing.assert_array_equal(add(mx.nd.zeros(SHAPE)).asnumpy(), batches[0])
 
 
-def test_it_is_added_to_a_new_array(whole):
-    images = mx.nd.random.uniform(-1, 1, SHAPE)
-    before = images.asnumpy()
-    (noise,) = drawn(whole, 3)
-    np.testing.assert_array_equal(whole.at(3, UNIT)(images).asnumpy(), before + noise)
+def test_it_is_added_to_a_new_array_from_the_places_of_seed_and_step():
+    own, images = pool(seed=1), mx.nd.random.uniform(-1, 1, SHAPE)
+    before, size = images.asnumpy(), images.size
+    numbers = rng_for("instance noise", 1, 0).standard_normal(PLACES + size, dtype=np.float32)
+    places, add = rng_for("places of the instance noise", 1, 3).integers(PLACES, size=2), own.at(3, UNIT)
+    for place in places:
+        noise = numbers[place : place + size].reshape(SHAPE)
+        np.testing.assert_array_equal(add(images).asnumpy(), before + noise)
     np.testing.assert_array_equal(images.asnumpy(), before)
-    expected = rng_for("instance noise", 0, 0).standard_normal(whole._size, dtype=np.float32)
-    np.testing.assert_array_equal(whole._numbers[images.context][1].asnumpy(), expected)
+    np.testing.assert_array_equal(own._numbers[images.context][1].asnumpy(), numbers)
 
 
 @pytest.mark.parametrize(
     "noise, sigma", [(InstanceNoise(0.3), 0.3), (InstanceNoise(0.4, steps=12), 0.3), (InstanceNoise(0.4, steps=4), 0.1)]
 )
 def test_its_deviation_is_that_of_the_step(whole, noise, sigma):
-    (unit,), found = drawn(whole, 3), drawn(pool(), 3, noise=noise)
-    np.testing.assert_allclose(found[0], np.float32(sigma) * unit, rtol=1e-6)
+    (unit,), (found,) = drawn(whole, 3), drawn(whole, 3, noise=noise)
+    np.testing.assert_allclose(found, np.float32(sigma) * unit, rtol=1e-6)
+
+
+@pytest.mark.parametrize("noise", [InstanceNoise(0.3), InstanceNoise(0.4, steps=12)])
+def test_the_numbers_are_drawn_once(noise):
+    own = pool()
+    drawn(own, 0, noise=noise)
+    (numbers,) = own._numbers.values()
+    drawn(own, 1, noise=noise)
+    assert [each is numbers for each in own._numbers.values()] == [True]
 
 
 def test_noise_at_its_end_costs_nothing():
