@@ -19,13 +19,13 @@ class NoisePool:
     """Normal noise for D's input batches: a function of the seed, the step and the batch's number in it alone.
 
     The pool has 4,194,304 standard normal numbers and one batch more. A batch reads as many neighbours as it has
-    numbers, from a place that (seed, step, number of the batch in its step) decides; its samples follow each other. To
-    read takes no copy. MXNet's own generator takes about as long for a number as forty additions.
+    numbers, from a place that (seed, step, number of the batch in its step) decides; its samples follow each other. The
+    reading is a view, so that noise costs one addition. To draw new numbers for each batch costs many times that.
 
-    Two batches may read some of the same numbers. That does no harm: each image's noise is as normal and as independent
-    from pixel to pixel as before, and no pixel gets a number twice unless two places are equal, which two batches are
-    once in four million times. Else one number comes to other pixels, mostly of other images. Real and generated images
-    read the same pool, so that the noise does not tell D which is which.
+    Two batches may read some of the same numbers. That does no harm. Within a batch all numbers are independent. Two
+    batches have the same number at the same pixel of the same sample only if their places are equal, which happens to
+    one pair of batches in four million; else it is at another pixel, mostly of another image, and the two noises are
+    not correlated. Real and generated images read the same pool, so the noise does not tell D which is which.
 
     On several ranks the batch of all ranks has one place, and each rank reads its own rows.
 
@@ -58,7 +58,7 @@ class NoisePool:
         numbers = self._read(images, sigma if constant else 1.0, int(places.integers(PLACES)))
         if constant:
             return images + numbers
-        # images + sigma · numbers in one pass; a product and a sum take a third longer, to scale the pool ten times.
+        # images + sigma · numbers in one pass: a product and then a sum are two, to scale the whole pool is more still.
         return mx.nd.sgd_update(images, numbers, lr=-sigma, wd=0)
 
     def _read(self, like, factor: float, place: int):
