@@ -46,7 +46,7 @@ def trainer_and_bare_loop(dataset: str, data_dir: Optional[str], steps: int = 10
 
     def by_hand() -> None:
         for _ in range(steps):
-            pair.step(latents, images, noise=trainer.noise.sigma_at(0))
+            pair.step(latents, images, noise=trainer._noise_pool.at(trainer.step, trainer.noise))
 
     def timed(work) -> float:
         mx.nd.waitall()

@@ -11,6 +11,8 @@ from pathlib import Path
 import mxgan
 from mxgan.pictures.grid import save_grid
 from mxgan.runtime import mx
+from mxgan.training.noise import NoisePool
+from mxgan.training.schedule import InstanceNoise
 
 BATCH, WIDTH, CHANNELS, LATENT = 64, 32, 3, 100
 
@@ -43,12 +45,13 @@ pair.init_optimizers(adam, adam)
 data = mxgan.open_dataset("digits", batch_size=BATCH, channels=CHANNELS)
 latents = mxgan.RandIter(BATCH, LATENT)
 metrics = mxgan.AdversarialMetrics()
+noise = NoisePool(pair, seed=0)
 
 step = epoch = 0
 while step < steps:
     data.seek(epoch)
     for batch in data:
-        result = pair.step(latents.next().data[0], batch.data[0], noise=0.3)
+        result = pair.step(latents.next().data[0], batch.data[0], noise=noise.at(step, InstanceNoise(0.3)))
         metrics.update(result)
         step += 1
         if step % 10 == 0:

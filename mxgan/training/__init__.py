@@ -4,6 +4,7 @@
 
     recipe.py           Recipe: networks, objective, optimisers and schedule as one value
     schedule.py         Schedule and InstanceNoise: the order of the updates in a step, the noise on D's input
+    noise.py            NoisePool: the numbers of the instance noise, drawn once
     initializers.py     the first parameters
     learning_rates.py   LearningRateSchedule: the learning rate as a function of the step
     scheduled_rate.py   ScheduledRate: such a schedule as MXNet's optimisers ask for it

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import Optional
+from typing import Callable, Optional, Union
 
 from mxgan.errors import ArgumentError
 from mxgan.objectives.bound_penalty import BoundPenalty
@@ -227,7 +227,7 @@ class AdversarialPair(PairActions):
 
     # ---- one training step ----
 
-    def step(self, latents, images, noise: float = 0.0, labelled=()) -> StepResult:
+    def step(self, latents, images, noise: Union[float, Callable] = 0.0, labelled=()) -> StepResult:
         """One step in the order of the schedule; by default D on fake and real, one update, then G through D.
 
         Parameters
@@ -237,7 +237,9 @@ class AdversarialPair(PairActions):
         images : NDArray (N, *image_shape), float32 in [-1, 1], or a DataBatch with classes; with conditions, a
             DataBatch whose `data` are the images and then the conditions. If `schedule.real_batches` is not 1, a list
             of that length. Not changed.
-        noise : standard deviation of the instance noise on D's input, drawn by mx.random; 0 means no noise.
+        noise : the instance noise on D's input: its standard deviation, with numbers drawn by mx.random, or 0 for none;
+            or a function, called with each input batch of D, real or generated, in the order of the step, that returns
+            the batch with noise as a new NDArray of the same shape. `NoisePool.at` makes one, which is much faster.
         labelled : like `images`, with classes, if the pair takes labelled batches.
 
         Raises

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional, Union
 
 from mxgan.errors import ArgumentError
 from mxgan.objectives.heads import IGNORED_LABEL
@@ -82,7 +82,7 @@ class Shown(NamedTuple):
     conditions: dict
 
 
-def train_step(pair, latents: list, images: list, labelled: list, noise: float) -> StepResult:
+def train_step(pair, latents: list, images: list, labelled: list, noise: Union[float, Callable]) -> StepResult:
     """One training step of a pair: the rounds of D, then the updates of G, in the order of `pair.schedule`.
 
     By default this is the step of MXNet's DCGAN example: D's gradients on fakes (label 0) and on reals (label 1) are
@@ -93,19 +93,20 @@ def train_step(pair, latents: list, images: list, labelled: list, noise: float) 
     pair : an `AdversarialPair`.
     latents, images, labelled : lists of mx.io.DataBatch, as `checked_batches` returns them. A fake is made and judged
         under the conditions of the real batch of its round, or of the last one if it is made for G alone.
-    noise : standard deviation of the instance noise on every input image of D.
+    noise : instance noise on every input image of D, as `pair.step` takes it.
     """
     schedule, classified, penalty, generated = pair.schedule, {}, None, None
+    with_noise = noise if callable(noise) else functools.partial(noisy, pair, sigma=noise)
 
     def show_fakes(number: int) -> Shown:
         nonlocal generated
         classes = classes_of(images[number] if pair.pairs_classes and number < len(images) else latents[number])
         conditions = pair.conditions_of(images[min(number, len(images) - 1)])
         generated = pair.generate(latents[number].data[0], classes, conditions=conditions)  # (N, C, H, W)
-        return Shown(noisy(pair, generated, noise), classes, conditions)
+        return Shown(with_noise(generated), classes, conditions)
 
     def show(batch, classes) -> Shown:
-        return Shown(noisy(pair, batch.data[0], noise), classes, pair.conditions_of(batch))
+        return Shown(with_noise(batch.data[0]), classes, pair.conditions_of(batch))
 
     def judge(kind: str, shown: Shown, label: float):
         weight = 0.5 if schedule.mean_of_losses and label != IGNORED_LABEL else 1.0

@@ -12,6 +12,7 @@ from mxgan.runtime import mx
 from mxgan.runtime.draws import rng_for
 from mxgan.training.batches import StepBatches
 from mxgan.training.callback import Callback, check_callbacks, names_in_package
+from mxgan.training.noise import NoisePool
 from mxgan.training.pair import AdversarialPair
 from mxgan.training.parallel.agreement import agreed
 from mxgan.training.parallel.shared_batch_norm import own_errors
@@ -38,7 +39,7 @@ class Trainer:
         same latents as an uninterrupted run; another iterator goes on from where it is, and is `reset` at its end.
         Latents that it draws by mx.random are the same too, because the trainer seeds MXNet in each step.
     labelled : iterator over labelled images, for a pair that takes labelled batches; `seek(epoch, batch)` as for data.
-    noise : instance noise as a function of the step.
+    noise : instance noise as a function of the step; its numbers come from a `NoisePool`.
     callbacks : objects of `Callback`, called in this order; callbacks with `told_last` come after all others. With a
         pair over several ranks, each rank calls its own, and the ranks wait for each other after each round of calls.
     seed : the seed and the step decide every draw of the run.
@@ -65,6 +66,7 @@ class Trainer:
         seed: int = 0,
     ) -> None:
         self.pair, self.noise, self.seed = pair, noise, seed
+        self._noise_pool = NoisePool(pair, seed)
         self._batches = StepBatches(pair, data, latents, labelled, seed)
         self.callbacks = list(callbacks)
         check_callbacks(self.callbacks)
@@ -198,7 +200,8 @@ class Trainer:
         """One step on these real batches; the seed and the step number decide latents and MXNet's random numbers."""
         mx.random.seed(int(rng_for(self._stream, self.seed, self.step).integers(2**31)))
         latents, labelled = self._batches.latents_of(self.step), self._batches.labelled_of(self.step)
-        result = self.pair.step(latents, batches, noise=self.noise.sigma_at(self.step), labelled=labelled)
+        noise = self._noise_pool.at(self.step, self.noise)
+        result = self.pair.step(latents, batches, noise=noise, labelled=labelled)
         # A single process has at most two steps at a time, or the engine's queue would grow without limit; several
         # ranks wait for each step's gradients.
         if self._last is not None:

@@ -46,7 +46,7 @@ class Recorder:
         return None, None
 
 
-def recorded(schedule: Schedule, labelled: bool = False, penalty=None) -> Recorder:
+def recorded(schedule: Schedule, labelled: bool = False, penalty=None, noise=0.0) -> Recorder:
     """One step; latents and images are their numbers."""
     batches = [
         [SimpleNamespace(data=[f"{kind}{number}"], label=None) for number in range(count)]
@@ -57,7 +57,7 @@ def recorded(schedule: Schedule, labelled: bool = False, penalty=None) -> Record
         )
     ]
     pair = Recorder(schedule, penalty)
-    train_step(pair, *batches, noise=0.0)
+    train_step(pair, *batches, noise=noise)
     return pair
 
 
@@ -96,6 +96,22 @@ def test_several_generator_updates_each_see_fakes_of_the_generator_as_it_is():
 def test_separate_updates_put_the_reals_first():
     found = order_of(Schedule(separate_updates=True), labelled=True)
     assert [action for action, _ in found] == [REAL, KNOWN, UPDATE_D, G, FAKE, UPDATE_D, UPDATE_G]
+
+
+def test_a_function_of_noise_gets_each_batch_of_d_in_the_order_of_the_step():
+    given: list = []
+    found = order_of(
+        Schedule(2, 2, fresh_fakes=True),
+        labelled=True,
+        penalty="between",
+        noise=lambda images: given.append(images) or f"{images} with {len(given)}",
+    )
+    fakes = [f"fakes of z{k}" for k in range(4)]
+    assert given == [fakes[0], "x0", "k0", fakes[1], "x1", "k1", fakes[2], fakes[3]]
+    seen = [f"{images} with {number}" for number, images in enumerate(given, start=1)]
+    rounds = [[(FAKE, a), (REAL, b), (KNOWN, c), (PENALTY, (b, a))] for a, b, c in (seen[:3], seen[3:6])]
+    assert [action for action in found if action[0] not in (G, UPDATE_D, UPDATE_G)] == [*rounds[0], *rounds[1]]
+    assert [images for action, images in found if action == UPDATE_G] == seen[6:]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any, Callable, NamedTuple
 import numpy as np
 
 from mxgan.errors import ShapeError
+from mxgan.objectives.augment.operators import masked
 from mxgan.objectives.augment.table import AUGMENTATIONS, check_augmentations
 from mxgan.runtime import mx
 
@@ -58,11 +59,14 @@ class Augmenter:
         """D∘T for D's symbol, which takes the images as `data`; the same symbol if there is no change."""
         if not self.names:
             return symbol
-        data, values = mx.sym.Variable("data"), mx.sym.Variable(_INPUT)
+        data, values, masks = mx.sym.Variable("data"), mx.sym.Variable(_INPUT), []
         for name, place in self.places.items():
+            row = AUGMENTATIONS[name]
             own = mx.sym.slice_axis(values, axis=1, begin=place.start, end=place.stop)
-            data = AUGMENTATIONS[name].symbol(data, own, self._shape)
-        return symbol(data=data)
+            if row.change is not None:
+                data, masks = row.change(masked(data, masks, self._shape), own, self._shape), []
+            masks += [] if row.mask is None else [row.mask(own, self._shape)]  # applied together, in one pass
+        return symbol(data=masked(data, masks, self._shape))
 
     def draw(self, uniform: Callable, count: int) -> dict:
         """{"augment": NDArray (count, K)} of one batch; {} without a change.

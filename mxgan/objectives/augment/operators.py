@@ -1,16 +1,21 @@
 """Changes of images as symbols, each linear in the images: colour, translation, cutout.
 
-Each function takes `data` (N, C, H, W), the values of its random numbers (N, k) and the `shape` (C, H, W) of an image,
-and returns a symbol (N, C, H, W). The values get no gradient. The forms are chosen for speed on a CPU: MXNet's
-gradient of a broadcast operator is several times slower than a matrix product or a copy of rows. `neutral` values leave
-every number as it is, to the bit.
+A change takes `data` (N, C, H, W), the values of its random numbers (N, k) and the `shape` (C, H, W) of an image, and
+returns a symbol (N, C, H, W). A mask takes the values and the shape, and returns a symbol (N, H, W) of 0 and 1;
+`masked` sets to 0 what several masks leave out, in one pass. The values get no gradient. The forms are chosen for speed
+on a CPU: MXNet's gradient of a broadcast operator is several times slower than a matrix product or a copy of rows.
+`neutral` values leave every number as it is, to the bit.
 """
 
 from __future__ import annotations
 
+import functools
+import operator
+from collections.abc import Sequence
+
 from mxgan.runtime import mx
 
-__all__ = ["colour", "cutout", "translation"]
+__all__ = ["colour", "cutout_mask", "inside_mask", "masked", "shifted"]
 
 
 def colour(data, values, shape: tuple):
@@ -34,29 +39,38 @@ def colour(data, values, shape: tuple):
     return mx.sym.Reshape(changed, shape=(-1, *shape))
 
 
-def translation(data, values, shape: tuple):
-    """Each image moved: pixel (i, j) is that of (i + dy, j + dx), with (dy, dx) of `values` (N, 2); 0 outside.
+def shifted(data, values, shape: tuple):
+    """Each image moved: pixel (i, j) is that of (i + dy, j + dx), with (dy, dx) of `values` (N, 2).
 
-    Rows are copied, then columns, which are the rows of the transposed images.
+    Beyond the image it is the nearest pixel, which `inside_mask` leaves out. Rows are copied, then columns, which are
+    the rows of the transposed images.
     """
-    _, height, width = shape
     moved = _rows_moved(data, _number(values, 0, (-1, 1)), shape)
     moved = _rows_moved(mx.sym.transpose(moved, axes=(0, 1, 3, 2)), _number(values, 1, (-1, 1)), _turned(shape))
-    moved = mx.sym.transpose(moved, axes=(0, 1, 3, 2))
+    return mx.sym.transpose(moved, axes=(0, 1, 3, 2))
+
+
+def inside_mask(values, shape: tuple):
+    """1 where `shifted` takes its pixel from inside the image."""
     inside = [
         _between(mx.sym.broadcast_add(_places(length), _number(values, place, (-1, 1))), 0, length)
-        for place, length in enumerate((height, width))
+        for place, length in enumerate(shape[1:])
     ]
-    return moved * _planes(_product(*inside), shape)
+    return _product(*inside)
 
 
-def cutout(data, values, shape: tuple):
-    """A rectangle of half the height and half the width set to 0; `values` (N, 2) is its first row and column."""
+def cutout_mask(values, shape: tuple):
+    """0 in a rectangle of half the height and half the width; `values` (N, 2) is its first row and column."""
     covered = [
         _between(mx.sym.broadcast_sub(_places(length), _number(values, place, (-1, 1))), 0, (length + 1) // 2)
         for place, length in enumerate(shape[1:])
     ]
-    return data * _planes(1 - _product(*covered), shape)
+    return 1 - _product(*covered)
+
+
+def masked(data, masks: Sequence, shape: tuple):
+    """`data` where all masks are 1, else 0. They are multiplied before they are copied to each channel."""
+    return data * _planes(functools.reduce(operator.mul, masks), shape) if masks else data
 
 
 def _turned(shape: tuple) -> tuple:
@@ -90,7 +104,7 @@ def _planes(mask, shape: tuple):
 
 
 def _rows_moved(data, shift, shape: tuple):
-    """Row i is row i + shift, (N, 1); beyond the image it is the nearest row, which is masked later."""
+    """Row i is row i + shift, (N, 1); beyond the image it is the nearest row."""
     channels, height, width = shape
     rows = mx.sym.clip(mx.sym.broadcast_add(_places(height), shift), 0, height - 1)  # (N, H)
     planes = mx.sym.contrib.arange_like(shift, axis=0) * (channels * height)  # (N,): the first row of each image

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Optional
 
 from mxgan.errors import ArgumentError, lookup
-from mxgan.objectives.augment.operators import colour, cutout, translation
+from mxgan.objectives.augment.operators import colour, cutout_mask, inside_mask, shifted
 
 __all__ = ["AUGMENTATIONS", "Augmentation", "Number", "check_augmentations"]
 
@@ -28,13 +28,15 @@ class Augmentation:
 
     Attributes
     ----------
-    symbol : (data (N, C, H, W), values (N, k), shape (C, H, W) of an image) → symbol (N, C, H, W), differentiable.
+    change : (data (N, C, H, W), values (N, k), shape (C, H, W) of an image) → symbol (N, C, H, W), differentiable.
+    mask : (values, shape) → symbol (N, H, W), 0 where the changed image is set to 0, else 1. Either may be None.
     numbers : (H, W) → the k `Number` of each sample.
     neutral : (H, W) → the k values that change nothing.
     source : paper and section.
     """
 
-    symbol: Callable
+    change: Optional[Callable]
+    mask: Optional[Callable]
     numbers: Callable
     neutral: Callable
     source: str
@@ -59,10 +61,10 @@ def _numbers_of_cutout(sides: tuple) -> list:
 
 _SOURCE = "Zhao et al. 2020, section 3.3 (DiffAugment); numbers of its published code"
 AUGMENTATIONS = {
-    "colour": Augmentation(colour, _numbers_of_colour, lambda sides: (0, 1, 1), _SOURCE),
-    "translation": Augmentation(translation, _numbers_of_translation, lambda sides: (0, 0), _SOURCE),
+    "colour": Augmentation(colour, None, _numbers_of_colour, lambda sides: (0, 1, 1), _SOURCE),
+    "translation": Augmentation(shifted, inside_mask, _numbers_of_translation, lambda sides: (0, 0), _SOURCE),
     # what changes nothing: the first place beyond the image
-    "cutout": Augmentation(cutout, _numbers_of_cutout, lambda sides: sides, _SOURCE),
+    "cutout": Augmentation(None, cutout_mask, _numbers_of_cutout, lambda sides: sides, _SOURCE),
 }
 
 
