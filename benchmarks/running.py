@@ -55,7 +55,7 @@ class _Run:
         defaults, run = RunConfig(steps=1), self.trainer
         every = {Grids: defaults.sample_every, Checkpointer: defaults.checkpoint_every}
         return {
-            type(callback).__name__.lower(): timed(lambda one=callback: one.due(run)) / every[type(callback)]
+            type(callback).__name__.lower(): timed(lambda one=callback: one.act(run)) / every[type(callback)]
             for callback in run.callbacks
             if type(callback) in every
         }
