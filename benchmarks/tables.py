@@ -12,7 +12,7 @@ __all__ = ["main"]
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--whole", is_flag=True, help="All rows, as docs/speed.md has them; else README's.")
 def main(files: tuple, whole: bool) -> None:
     """Print the Markdown of FILES, one for each machine, in this order."""
@@ -26,7 +26,7 @@ def main(files: tuple, whole: bool) -> None:
 def _read(path: Path) -> tuple:
     try:
         return from_json(path.read_text(encoding="utf-8"))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise click.ClickException(
             f"{path} is not the JSON of `python -m benchmarks` ({error!r}); give its --output."
         ) from error

@@ -47,7 +47,7 @@ def test_contenders_alternate_in_processes_of_their_own():
 def test_a_contender_that_ends_is_an_error_and_not_a_wait(capfd):
     with pytest.raises(WorkerError, match="broken ended with 1; its standard error is above"):
         turns([Contender("broken", STEP, {"unknown": 1})], rounds=1)
-    assert "no setting 'unknown'" in capfd.readouterr().err
+    assert "unknown setting 'unknown'" in capfd.readouterr().err
 
 
 @pytest.mark.long

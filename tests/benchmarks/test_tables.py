@@ -76,10 +76,11 @@ def test_results_of_earlier_versions_are_read():
     assert (section.outcomes[0].peer, section.outcomes[0].short) == ("", False)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"machine": {}, "sections": [{"name": 1}]}'])
+@pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"machine": {}, "sections": [{"name": 1}]}'])
 def test_another_file_is_refused(tmp_path, text):
     path = tmp_path / "other.json"
-    path.write_text(text)
+    if text is not None:
+        path.write_text(text)
     found = CliRunner().invoke(main, [str(path)])
     assert found.exit_code == 1
     assert "other.json is not the JSON of `python -m benchmarks`" in found.output
