@@ -119,7 +119,12 @@ def training_step(
         return entropy(score.float(), label)
 
     def noisy(images):
-        return images + noise * torch.randn_like(images) if noise else images
+        """Normal numbers in the order of the memory: `randn_like` is seven times slower with channels_last."""
+        if not noise:
+            return images
+        shape = (batch, size, size, nc) if channels_last else images.shape
+        drawn = torch.randn(shape).permute(0, 3, 1, 2) if channels_last else torch.randn(shape)
+        return torch.add(images, drawn, alpha=noise)
 
     def step(latents, real) -> None:
         of_discriminator.zero_grad()

@@ -65,7 +65,7 @@ def test_d_alone_is_normalised_in_every_weight():
 @pytest.mark.parametrize(
     "make, settings",
     [
-        (training_step, {"noise": 0.1, "frozen": True, "size": 16}),
+        (training_step, {"noise": 0.1, "frozen": True, "channels_last": True, "size": 16}),
         (training_step, {"noise": 0.1, "bfloat16": True, "size": 16}),
         (critic_step, {"joined": True, "size": 16}),
         (residual_step, {"channels_last": True, "fused": True}),
@@ -97,3 +97,27 @@ def test_one_pass_of_the_critic_trains_as_two(monkeypatch):
         weights.append([each.detach().numpy() for each in kept[1].parameters()])
     for one, two in zip(*weights):
         np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_noise_is_on_every_image_that_d_judges(monkeypatch, channels_last):
+    """D is watched in one step: images, noise's standard deviation and memory layout."""
+    import benchmarks.theirs as theirs
+
+    seen, made = [], theirs.networks
+
+    def watched(*given, **more):
+        pair = made(*given, **more)
+        pair[1].register_forward_pre_hook(lambda network, inputs: seen.append(inputs[0].detach()))
+        return pair
+
+    monkeypatch.setattr(theirs, "networks", watched)
+    unit = theirs.training_step(batch=8, nc=3, width=2, size=16, steps=1, noise=50.0, channels_last=channels_last)
+    unit.run()
+    assert len(seen) == 3  # real; fake for D; the same fake for G
+    for images in seen:
+        assert images.shape == (8, 3, 16, 16)
+        assert 45 < float(images.std()) < 55
+    assert torch.equal(seen[1], seen[2])
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    assert all(images.is_contiguous(memory_format=layout) for images in seen)
