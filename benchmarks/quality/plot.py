@@ -21,8 +21,8 @@ def draw_courses(rows: Sequence[dict], thresholds: Sequence[float], target: Path
         own = [row for row in rows if row["who"] == who]
         values = [min(each["value"] for each in row["swd"].values()) for row in own]
         axes.semilogy([row["seconds"] / 60 for row in own], values, f"{marker}-", label=who)
-    for threshold in thresholds:
-        axes.axhline(threshold, color="black", linestyle=":", label=f"SWD {threshold:g}")
+    for threshold, style in zip(thresholds, (":", "--")):
+        axes.axhline(threshold, color="black", linestyle=style, label=f"SWD {threshold:g}")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter("")
