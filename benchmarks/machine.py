@@ -16,9 +16,11 @@ from typing import Optional
 from mxgan.runtime import versions
 from mxgan.runtime.cpus import usable_cpus
 
-__all__ = ["LOAD_ALLOWED", "busy_cpus", "describe"]
+__all__ = ["LOAD_ALLOWED", "busy_cpus", "describe", "machine_in_words"]
 
 LOAD_ALLOWED = 0.15  # number of CPUs that other programs may keep busy
+TITLES = {"mxgan": "mxgan", "mxnet": "MXNet", "torch": "PyTorch", "onnxruntime": "onnxruntime", "openvino": "OpenVINO",
+          "numpy": "NumPy", "python": "Python"}  # fmt: skip
 
 
 def busy_cpus(seconds: float = 2.0) -> float:
@@ -40,12 +42,24 @@ def describe() -> dict:
     found = {"cpu": _cpu(), "cpu_features": " ".join(ours["cpu_features"]), "cpus": usable_cpus()}
     found.update(mxgan_threads=ours["threads"]["count"], torch_threads=_torch_threads())
     found.update({name: ours[name] for name in ("python", "mxgan", "mxnet", "numpy")})
-    for name in ("torch", "onnxruntime"):
+    for name in ("torch", "onnxruntime", "openvino"):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             found[name] = None
     return found
+
+
+def machine_in_words(machine: dict) -> str:
+    """The CPU with its instruction sets, the number of its CPUs, and the versions, in one line; of `describe`."""
+    features = machine.get("cpu_features") or "no instruction sets known"
+    cpu = f"{machine.get('cpu', 'a CPU that was not noted')} ({features})"
+    told = [f"{TITLES[name]} {machine[name]}" for name in TITLES if machine.get(name)]
+    words = [f"{machine.get('cpus', '?')} CPUs", *told]
+    words += [f"{machine['rounds']} rounds"] if machine.get("rounds") else []
+    busy = [machine[name] for name in ("busy_cpus_before", "busy_cpus_after") if machine.get(name) is not None]
+    words += [f"other programs kept {max(busy):.2f} CPUs busy"] if busy else []
+    return "; ".join([cpu, ", ".join(words)])
 
 
 def _cpu() -> str:

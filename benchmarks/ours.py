@@ -10,38 +10,52 @@ from benchmarks.worker import Unit
 __all__ = ["critic_step", "matrix_products", "sampling", "training_step"]
 
 
-def _pair(batch: int, nc: int, width: int, size: int, precision: str = "float32", ranks=None, **settings):
-    """The pair of the recipe dcgan-original; `settings` may name another recipe and replace settings of the recipe.
-
-    `batch` is that of all `ranks`; without ranks this process trains alone.
-    """
-    from dataclasses import replace
-
+def _recipe(batch: int, nc: int, width: int, size: int, recipe: str = "dcgan-original", **settings):
+    """A recipe with these sizes; `settings` are further ones, as `--set` of `mxgan train` names them."""
     from mxgan.recipes import get_recipe
+    from mxgan.runtime.config import override
+
+    shape = {"network.ngf": width, "network.ndf": width, "network.nc": nc, "network.image_size": size}
+    return override(get_recipe(recipe), {"batch_size": batch, **shape, **settings})
+
+
+def _pair(batch: int, nc: int, width: int, size: int, ranks=None, **settings):
+    """The pair of `_recipe`. `batch` is that of all `ranks`; without ranks this process trains alone."""
     from mxgan.runs.config import RunConfig
     from mxgan.runs.pair import build_pair
     from mxgan.training.parallel.ranks import ALONE
 
-    recipe = get_recipe(settings.pop("recipe", "dcgan-original"))
-    network = replace(recipe.network, ngf=width, ndf=width, nc=nc, image_size=size)
-    recipe = replace(recipe, network=network, batch_size=batch, precision=precision, **settings)
-    return build_pair(RunConfig(recipe=recipe, steps=1), ranks=ranks or ALONE)
+    config = RunConfig(recipe=_recipe(batch, nc, width, size, **settings), steps=1)
+    return build_pair(config, end=1_000_000, ranks=ranks or ALONE)
 
 
 def _inputs(pair, batches: int = 4) -> Iterator[tuple]:
-    """Endless (latents, images): a few batches of random numbers, repeated."""
+    """Endless (latents, images) of a step: a few of random numbers, repeated."""
     from mxgan.runtime import mx
 
     shapes = (pair.batch_size, *pair.latent_shape), (pair.batch_size, *pair.image_shape)
     normal, uniform = mx.nd.random.normal, mx.nd.random.uniform
-    return cycle([(normal(0, 1, shapes[0]), uniform(-1, 1, shapes[1])) for _ in range(batches)])
+
+    def several(draw, count: int):
+        return draw() if count == 1 else [draw() for _ in range(count)]
+
+    return cycle([
+        (
+            several(lambda: normal(0, 1, shapes[0]), pair.schedule.latent_batches),
+            several(lambda: uniform(-1, 1, shapes[1]), pair.schedule.real_batches),
+        )
+        for _ in range(batches)
+    ])  # fmt: skip
 
 
-def training_step(batch=64, nc=3, width=64, size=64, precision="float32", steps=3) -> Unit:
-    """`steps` complete training steps: D on fake and real, one Adam update, G through D, one Adam update."""
+def training_step(batch=64, nc=3, width=64, size=64, steps=3, **settings) -> Unit:
+    """`steps` complete training steps on prepared arrays; by default D on fake and real, one Adam update, then G.
+
+    `settings` name the recipe, dcgan-original by default, and change settings of it. There is no instance noise.
+    """
     from mxgan.runtime import mx
 
-    pair = _pair(batch, nc, width, size, precision)
+    pair = _pair(batch, nc, width, size, **settings)
     inputs = _inputs(pair)
 
     def run() -> None:
@@ -52,11 +66,12 @@ def training_step(batch=64, nc=3, width=64, size=64, precision="float32", steps=
     return Unit(run, batch * steps)
 
 
-def critic_step(batch=64, nc=3, width=64, size=64, steps=3) -> Unit:
+def critic_step(batch=64, nc=3, width=64, size=64, steps=3, **settings) -> Unit:
     """`steps` steps of a WGAN-GP critic: generation, both losses, the gradient penalty, one Adam update."""
     from mxgan.runtime import mx
 
-    pair = _pair(batch, nc, width, size, recipe="wgan-gp")
+    one = {"schedule.discriminator_updates": 1, "schedule.fresh_fakes": False}  # one batch of each in the inputs
+    pair = _pair(batch, nc, width, size, **{"recipe": "wgan-gp", **one, **settings})
     inputs = _inputs(pair)
 
     def run() -> None:
@@ -71,18 +86,16 @@ def critic_step(batch=64, nc=3, width=64, size=64, steps=3) -> Unit:
     return Unit(run, batch * steps)
 
 
-def sampling(batch=64, nc=3, width=64, size=64, batches=8) -> Unit:
+def sampling(batch=64, nc=3, width=64, size=64, batches=8, **settings) -> Unit:
     """Sampling from a generator as in `mxgan sample`: latents and images are NumPy arrays."""
     import numpy as np
 
-    from mxgan.networks import DCGAN
     from mxgan.runtime import mx
     from mxgan.training.sampler import Sampler
 
-    network = DCGAN(ngf=width, ndf=width, nc=nc, image_size=size)
-    sampler = Sampler(network.generator(), network.latent_shape, batch)
+    sampler = Sampler.of_recipe(_recipe(batch, nc, width, size, **settings), None, batch)
     sampler.module.init_params(mx.init.Normal(0.02))
-    latents = np.random.default_rng(0).standard_normal((batch, *network.latent_shape), dtype=np.float32)
+    latents = np.random.default_rng(0).standard_normal((batch, *sampler.latent_shape), dtype=np.float32)
 
     def run() -> None:
         for _ in range(batches):

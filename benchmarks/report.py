@@ -1,4 +1,4 @@
-"""Sections as Markdown and as JSON, and the plot of the suite scaling."""
+"""Sections as Markdown and as JSON and back, and the plot of the suite scaling."""
 
 from __future__ import annotations
 
@@ -7,17 +7,24 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.suites import Outcome, Section
+from benchmarks.alternate import Timing
+from benchmarks.machine import machine_in_words
+from benchmarks.suites.base import Outcome, Section
 
-__all__ = ["as_json", "as_markdown", "plot_scaling"]
+__all__ = ["as_json", "as_markdown", "from_json", "plot_scaling", "short_table"]
+
+WORDS = {None: "", True: "reached", False: "**not reached**"}
 
 
 def as_markdown(sections: Sequence[Section], machine: dict) -> str:
-    """The outcomes of all sections in one table, then the table of each section."""
-    told = ", ".join(f"{name} {value}" for name, value in machine.items() if value is not None)
+    """The outcomes of all sections in one table, then the table of each section; `machine` as `describe` gives it."""
     outcomes = [outcome for section in sections for outcome in section.outcomes]
-    lines = [told, "", "| measured | value | quartiles | goal | reached? |", "| --- | ---: | --- | ---: | --- |"]
-    lines += [_row(outcome) for outcome in outcomes]
+    lines = [machine_in_words(machine), ""] if machine else []
+    lines += ["| measured | value | quartiles | goal | reached? |", "| --- | ---: | --- | ---: | --- |"]
+    lines += [
+        f"| {_what(outcome)} | {_value(outcome)} | {outcome.spread} | {_goal(outcome)} | {WORDS[outcome.reached]} |"
+        for outcome in outcomes
+    ]
     for section in sections:
         lines += ["", f"### {section.title}", ""]
         if section.timings:
@@ -26,19 +33,51 @@ def as_markdown(sections: Sequence[Section], machine: dict) -> str:
                 f"| {each.name} | {each.images_per_second:,.0f} | {each.median:.3f} | ±{100 * each.spread:.0f} % |"
                 for each in section.timings
             ]
+            lines += [""] * bool(section.notes)
         lines += section.notes
     return "\n".join(lines) + "\n"
 
 
-def _row(outcome: Outcome) -> str:
-    word = {None: "", True: "reached", False: "**not reached**"}[outcome.reached]
-    goal = "" if outcome.goal is None else f"{'≤' if outcome.at_most else '≥'} {outcome.goal:g} {outcome.unit}"
-    return f"| {outcome.what} | {outcome.value:.2f} {outcome.unit} | {outcome.spread} | {goal} | {word} |"
+def short_table(measured: Sequence[tuple]) -> str:
+    """The table of README: of each (sections, machine) a block of rows, the outcomes that are marked as `short`."""
+    lines = ["| measured | peer | value | goal | reached? |", "| --- | --- | ---: | ---: | --- |"]
+    for sections, machine in measured:
+        lines.append(f"| **{machine_in_words(machine)}** | | | | |")
+        lines += [
+            f"| {each.what} | {each.peer} | {_value(each)} | {_goal(each)} | {WORDS[each.reached]} |"
+            for section in sections
+            for each in section.outcomes
+            if each.short
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _what(outcome: Outcome) -> str:
+    return f"{outcome.what} ({outcome.peer})" if outcome.peer else outcome.what
+
+
+def _value(outcome: Outcome) -> str:
+    return f"{outcome.value:.2f} {outcome.unit}"
+
+
+def _goal(outcome: Outcome) -> str:
+    return "" if outcome.goal is None else f"{'≤' if outcome.at_most else '≥'} {outcome.goal:g} {outcome.unit}"
 
 
 def as_json(sections: Sequence[Section], machine: dict) -> str:
     """All sections, including each turn, as JSON."""
     return json.dumps({"machine": machine, "sections": [asdict(section) for section in sections]}, indent=1) + "\n"
+
+
+def from_json(text: str) -> tuple:
+    """(sections, machine) of the text of `as_json`; KeyError or TypeError for another text."""
+    told = json.loads(text)
+    parts = {"timings": Timing, "outcomes": Outcome}
+    sections = [
+        Section(**{**section, **{key: [part(**each) for each in section[key]] for key, part in parts.items()}})
+        for section in told["sections"]
+    ]
+    return sections, told["machine"]
 
 
 def plot_scaling(section: Section, target: Path) -> None:

@@ -14,7 +14,17 @@ from typing import Callable
 
 from benchmarks.worker import Unit
 
-__all__ = ["adams", "critic_step", "networks", "onnx_sampling", "sampling", "training_step"]
+__all__ = [
+    "adams",
+    "critic_step",
+    "endless_inputs",
+    "networks",
+    "onnx_sampling",
+    "prepared",
+    "sampling",
+    "steps_of",
+    "training_step",
+]
 
 
 def networks(nc: int, width: int, size: int, critic: bool = False) -> tuple:
@@ -39,7 +49,8 @@ def networks(nc: int, width: int, size: int, critic: bool = False) -> tuple:
     return nn.Sequential(*generator), nn.Sequential(*discriminator)
 
 
-def _prepared(pair, channels_last: bool, compiled: bool) -> tuple:
+def prepared(pair, channels_last: bool, compiled: bool) -> tuple:
+    """(the networks in a memory layout, compiled or not; the layout)."""
     import torch
 
     layout = torch.channels_last if channels_last else torch.contiguous_format
@@ -54,16 +65,16 @@ def adams(pair, rate: float, betas: tuple, fused: bool) -> list:
     return [torch.optim.Adam(network.parameters(), lr=rate, betas=betas, fused=fused) for network in pair]
 
 
-def _inputs(batch: int, nc: int, size: int, layout, batches: int = 4) -> Iterator[tuple]:
+def endless_inputs(latent_shape: tuple, image_shape: tuple, layout, batches: int = 4) -> Iterator[tuple]:
     """Endless (latents, images): a few batches of random numbers, repeated."""
     import torch
 
     torch.manual_seed(0)
-    images = [torch.rand(batch, nc, size, size).mul(2).sub(1).to(memory_format=layout) for _ in range(batches)]
-    return cycle([(torch.randn(batch, 100, 1, 1), image) for image in images])
+    images = [torch.rand(image_shape).mul(2).sub(1).to(memory_format=layout) for _ in range(batches)]
+    return cycle([(torch.randn(latent_shape), image) for image in images])
 
 
-def _steps(step: Callable, inputs: Iterator[tuple], steps: int, batch: int) -> Unit:
+def steps_of(step: Callable, inputs: Iterator[tuple], steps: int, batch: int) -> Unit:
     """A unit of `steps` steps on the inputs."""
 
     def run() -> None:
@@ -84,16 +95,18 @@ def training_step(
     compiled=False,
     fused=False,
     frozen=False,
+    noise=0.0,
 ) -> Unit:
     """`steps` complete training steps.
 
     `bfloat16`: with autocast. `fused`: Adam as one operator. `frozen`: without the gradients of D's parameters in G's
-    step. PyTorch's example computes these gradients and does not use them (9 % of the arithmetic).
+    step. PyTorch's example computes these gradients and does not use them (9 % of the arithmetic). `noise`: standard
+    deviation of normal noise on D's input, as the recipe dcgan has it.
     """
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits as entropy
 
-    (generator, discriminator), layout = _prepared(networks(nc, width, size), channels_last, compiled)
+    (generator, discriminator), layout = prepared(networks(nc, width, size), channels_last, compiled)
     of_generator, of_discriminator = adams((generator, discriminator), 2e-4, (0.5, 0.999), fused)
     ones, zeros = torch.ones(batch), torch.zeros(batch)
 
@@ -105,11 +118,19 @@ def training_step(
             score = discriminator(images)
         return entropy(score.float(), label)
 
+    def noisy(images):
+        """Normal numbers in the order of the memory: `randn_like` is seven times slower with channels_last."""
+        if not noise:
+            return images
+        shape = (batch, size, size, nc) if channels_last else images.shape
+        drawn = torch.randn(shape).permute(0, 3, 1, 2) if channels_last else torch.randn(shape)
+        return torch.add(images, drawn, alpha=noise)
+
     def step(latents, real) -> None:
         of_discriminator.zero_grad()
-        judge(real, ones).backward()
+        judge(noisy(real), ones).backward()
         with precision():
-            fake = generator(latents)
+            fake = noisy(generator(latents))
         judge(fake.detach(), zeros).backward()
         of_discriminator.step()
         of_generator.zero_grad()
@@ -118,15 +139,24 @@ def training_step(
         discriminator.requires_grad_(True)
         of_generator.step()
 
-    return _steps(step, _inputs(batch, nc, size, layout), steps, batch)
+    return steps_of(step, endless_inputs((batch, 100, 1, 1), (batch, nc, size, size), layout), steps, batch)
 
 
-def critic_step(batch=64, nc=3, width=64, size=64, steps=3, channels_last=False, fused=False) -> Unit:
-    """`steps` steps of a WGAN-GP critic; the penalty uses double backward, as in the authors' code."""
+def critic_step(batch=64, nc=3, width=64, size=64, steps=3, channels_last=False, fused=False, joined=False) -> Unit:
+    """`steps` steps of a WGAN-GP critic; the penalty uses double backward, as in the authors' code.
+
+    `joined`: fake and real images in one pass; without BatchNorm the result is the same.
+    """
     import torch
 
-    (generator, critic), layout = _prepared(networks(nc, width, size, critic=True), channels_last, compiled=False)
+    (generator, critic), layout = prepared(networks(nc, width, size, critic=True), channels_last, compiled=False)
     (of_critic,) = adams((critic,), 1e-4, (0.0, 0.9), fused)
+
+    def difference(fake, real):
+        if not joined:
+            return critic(fake).mean() - critic(real).mean()
+        on_fake, on_real = critic(torch.cat([fake, real])).chunk(2)
+        return on_fake.mean() - on_real.mean()
 
     def step(latents, real) -> None:
         with torch.no_grad():
@@ -136,10 +166,10 @@ def critic_step(batch=64, nc=3, width=64, size=64, steps=3, channels_last=False,
         between = (share * real + (1 - share) * fake).requires_grad_()
         (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
         penalty = 10 * (slope.flatten(1).norm(dim=1) - 1).square().mean()
-        (critic(fake).mean() - critic(real).mean() + penalty).backward()
+        (difference(fake, real) + penalty).backward()
         of_critic.step()
 
-    return _steps(step, _inputs(batch, nc, size, layout), steps, batch)
+    return steps_of(step, endless_inputs((batch, 100, 1, 1), (batch, nc, size, size), layout), steps, batch)
 
 
 def sampling(batch=64, nc=3, width=64, size=64, batches=8, channels_last=False, compiled=False) -> Unit:
@@ -148,7 +178,7 @@ def sampling(batch=64, nc=3, width=64, size=64, batches=8, channels_last=False, 
     import torch
 
     generator = networks(nc, width, size)[0].eval()
-    ((generator,), _) = _prepared([generator], channels_last, compiled)
+    ((generator,), _) = prepared([generator], channels_last, compiled)
     latents = np.random.default_rng(0).standard_normal((batch, 100, 1, 1), dtype=np.float32)
 
     def run() -> None:

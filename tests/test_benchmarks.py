@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 
 import pytest
@@ -13,9 +14,11 @@ from benchmarks.__main__ import main
 from benchmarks.alternate import Contender, Timing, WorkerError, _Worker, alternate, ratio, turns
 from benchmarks.arithmetic import multiply_adds, step_multiply_adds
 from benchmarks.exported import onnx_sampling
-from benchmarks.ours import critic_step, sampling, training_step
+from benchmarks.ours import _recipe, critic_step, sampling, training_step
 from benchmarks.report import as_json, as_markdown, plot_scaling
-from benchmarks.suites import Outcome, Section
+from benchmarks.suites.base import Outcome, Plan, Section, over
+from benchmarks.suites.steps import _ways
+from mxgan.errors import ArgumentError
 
 TINY = {"batch": 2, "width": 2, "size": 16, "steps": 1}
 STEP = "benchmarks.ours:training_step"
@@ -44,7 +47,7 @@ def test_contenders_alternate_in_processes_of_their_own():
 def test_a_contender_that_ends_is_an_error_and_not_a_wait(capfd):
     with pytest.raises(WorkerError, match="broken ended with 1; its standard error is above"):
         turns([Contender("broken", STEP, {"unknown": 1})], rounds=1)
-    assert "unexpected keyword argument 'unknown'" in capfd.readouterr().err
+    assert "unknown setting 'unknown'" in capfd.readouterr().err
 
 
 @pytest.mark.long
@@ -59,13 +62,44 @@ def test_a_contender_that_is_killed_between_its_turns_is_an_error_too():
 
 
 def test_units_do_what_they_count():
-    for unit in (training_step(**TINY), critic_step(**TINY)):
+    units = [training_step(**TINY), critic_step(**TINY)]
+    units.append(training_step(**{**TINY, "size": 32}, recipe="sngan", ema=None))  # five batches of real images
+    for unit in units:
         assert unit.run() is None
         assert unit.images == 2
+        unit.finish()
     for make in (sampling, onnx_sampling):
         unit = make(batch=2, width=2, size=16, batches=3)
         unit.run()
         assert unit.images == 6
+
+
+def test_settings_of_a_unit_are_those_of_the_recipe():
+    recipe = _recipe(2, 1, 4, 16, "dcgan", **{"ema": None, "instance_noise.sigma": 0.25})
+    assert (recipe.batch_size, recipe.ema, recipe.instance_noise.sigma) == (2, None, 0.25)
+    assert (recipe.network.nc, recipe.network.ngf, recipe.network.image_size) == (1, 4, 16)
+    with pytest.raises(ArgumentError, match="algoritm"):
+        training_step(**TINY, algoritm="fast")
+
+
+def test_the_fastest_peer_is_the_one_that_is_compared_with():
+    ours = Timing("ours", (1.0, 1.0), 10)
+    peers = [Timing("slow", (4.0, 4.0), 10), Timing("fast", (2.0, 2.0), 10), Timing("few", (1.0, 1.0), 2)]
+    outcome = over(ours, peers, "a step over the peer", 1.25)
+    assert (outcome.value, outcome.peer, outcome.reached) == (2.0, "fast", True)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_peer_has_d_frozen_in_every_way(precision):
+    plan = Plan(2, None, None, peers=True, compiler=True, bfloat16=True, width=8)
+    ways = _ways(plan, 3, precision, frozen=True)
+    assert len({each.name for each in ways}) == 4
+    settings = [each.settings for each in ways]
+    assert {(each.get("channels_last", False), each["compiled"]) for each in settings} == {
+        (layout, compiled) for layout in (False, True) for compiled in (False, True)
+    }
+    assert all(each["frozen"] and each["fused"] and each["width"] == 8 for each in settings)
+    assert {each.get("bfloat16", False) for each in settings} == {precision == "bfloat16"}
 
 
 def test_ratios_are_taken_round_by_round():
@@ -82,8 +116,8 @@ def test_goals_are_told_apart():
     assert Outcome("overhead", 2.4, "%", 2, at_most=True).reached is False
     assert Outcome("speed", 1.4, "×").reached is None
     section = Section("A title", [Timing("ours", (1.0, 1.0), 64)], [Outcome("speed", 1.4, "×", 1.5)], ["a note"])
-    text = as_markdown([section], {"cpu": "a CPU", "torch": None})
-    assert "cpu a CPU" in text
+    text = as_markdown([section], {"cpu": "a CPU", "cpu_features": "avx2", "cpus": 2, "torch": None})
+    assert text.startswith("a CPU (avx2); 2 CPUs\n")
     assert "| speed | 1.40 × |  | ≥ 1.5 × | **not reached** |" in text
     assert "| ours | 64 | 1.000 | ±0 % |" in text
     assert json.loads(as_json([section], {}))["sections"][0]["timings"][0]["seconds"] == [1.0, 1.0]
@@ -107,6 +141,30 @@ def test_the_command_says_what_it_lacks(tmp_path, monkeypatch):
     monkeypatch.setattr("benchmarks.__main__.busy_cpus", lambda: 1.5)
     found = CliRunner().invoke(main, ["--no-peers", "--output", str(tmp_path / "new.json")])
     assert "other programs keep 1.50 CPUs busy" in found.output
+
+
+def test_quick_has_suites_of_its_own():
+    found = CliRunner().invoke(main, ["--quick", "critic"])
+    assert "--quick has its own suites" in found.output
+
+
+@pytest.mark.long
+def test_quick_gives_the_main_ratios(tmp_path, monkeypatch):
+    """A smoke test, of narrower networks: no ratio is compared with anything."""
+    monkeypatch.setattr("benchmarks.__main__.QUICK_WIDTH", 4)
+    words = ["--quick", "--busy", "--output", str(tmp_path / "quick.json")]
+    has_peers = importlib.util.find_spec("torch") is not None
+    found = CliRunner().invoke(main, [*words, *([] if has_peers else ["--no-peers"])], catch_exceptions=False)
+    assert found.exit_code == 0, found.output
+    outcomes = [each for section in json.loads((tmp_path / "quick.json").read_text())["sections"]
+                for each in section["outcomes"]]  # fmt: skip
+    names = [each["what"] for each in outcomes]
+    assert names[-1] == "overhead of the trainer"
+    assert all(each["goal"] is None and each["short"] for each in outcomes)
+    if not has_peers:
+        pytest.skip("PyTorch is not installed: the overhead alone was measured")
+    assert names[0] == "float32 step over the peer"
+    assert {"critic step over the peer", "sampling over the fastest PyTorch"} < set(names)
 
 
 @pytest.mark.long

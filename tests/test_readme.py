@@ -98,6 +98,8 @@ def program(path: str):
 BENCHMARKS = {  # after python -m: its module
     "benchmarks": "benchmarks.__main__",
     "benchmarks.results": "benchmarks.results.__main__",
+    "benchmarks.quality": "benchmarks.quality.__main__",
+    "benchmarks.tables": "benchmarks.tables",
     "benchmarks.judges": "benchmarks.judges",
     "benchmarks.serve": "benchmarks.serve",
     "benchmarks.explorer": "benchmarks.explorer",

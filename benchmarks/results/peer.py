@@ -34,7 +34,9 @@ STATISTICS = ("moving", "batch")  # of G's BatchNorm when it is sampled
 
 
 class Peer:
-    """The example's training on images (N, 3, S, S) uint8; the seed, the step and the saved state decide every draw.
+    """The example's training on images (N, C, S, S) uint8, S a power of two.
+
+    The seed, the step and the saved state decide every draw.
 
     Attributes
     ----------
@@ -136,7 +138,7 @@ def _initialised(layer) -> None:
 
 
 def sampled(generator, count: int, seed: int, statistics: str) -> np.ndarray:
-    """`count` images (N, 3, S, S) uint8 of a generator, in batches of 64; the generator itself stays as it is.
+    """`count` images (N, C, S, S) uint8 of a generator, in batches of 64; the generator itself stays as it is.
 
     `statistics` of BatchNorm: "moving", as `eval()` has it, or "batch", as the example draws its own pictures.
     """
@@ -192,17 +194,20 @@ def _bytes_of(state: dict) -> bytes:
 
 
 @click.command(help=__doc__)
-@click.option("--archive", required=True, type=click.Path(path_type=Path), help="Zip archive of the photographs.")
+@click.option("--archive", type=click.Path(path_type=Path), help="Zip archive of the photographs.")
+@click.option("--images", type=click.Path(path_type=Path), help="Or a .npy file of images, (N, C, S, S) uint8.")
 @click.option("--run-dir", required=True, type=click.Path(path_type=Path), help="Folder of its state and samples.")
 @click.option("--seconds", required=True, type=click.FloatRange(0, min_open=True), help="The time of all its steps.")
 @click.option("--samples", default=10_000, type=click.IntRange(1), show_default=True)
 @click.option("--seed", default=0, type=click.IntRange(0), show_default=True)
 @click.option("--width", default=64, type=click.IntRange(1), show_default=True, help="ngf and ndf.")
 @click.option("--clock", type=click.Choice([*CLOCKS]), default="wall", show_default=True, help="Whose time.")
-def main(archive: Path, run_dir: Path, seconds: float, samples: int, seed: int, width: int, clock: str) -> None:
+def main(archive, images, run_dir: Path, seconds: float, samples: int, seed: int, width: int, clock: str) -> None:
     """Train the peer and draw its samples."""
-    images = cropped(archive, SIZE)
-    click.echo(json.dumps(trained(images, run_dir, seconds, samples, seed, width, CLOCKS[clock]())))
+    if (archive is None) == (images is None):
+        raise click.UsageError("give the images by --archive or by --images, one of them.")
+    arrays = cropped(archive, SIZE) if images is None else np.load(images)
+    click.echo(json.dumps(trained(arrays, run_dir, seconds, samples, seed, width, CLOCKS[clock]())))
 
 
 if __name__ == "__main__":
