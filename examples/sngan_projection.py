@@ -8,7 +8,8 @@ The widths are those of examples/sngan.py.
 
 from mxgan.cli import example
 
-NARROW = ("ngf=32", "ndf=32", "schedule.discriminator_updates=1")
+NARROW = ("ngf=32", "ndf=32", "schedule.discriminator_updates=1", "schedule.fresh_fakes=false",
+          "generator_optimizer.learning_rate=4e-4", "discriminator_optimizer.learning_rate=8e-4")  # fmt: skip
 
 main = example("Train SNGAN with classes.", recipe="sngan-projection", dataset="folder", settings=NARROW)
 

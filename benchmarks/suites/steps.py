@@ -61,14 +61,16 @@ def _without_noise(plan: Plan, nc: int, precision: str) -> tuple:
     bare, trained = _bare(plan, nc, precision), _trained(plan, nc, precision, "dcgan-original")
     plain, frozen = (_ways(plan, nc, precision, each) if plan.peers else [] for each in (False, True))
     example = [Contender(EAGER, PEER_STEP, _shape(plan, nc))] if plan.peers and precision == "float32" else []
-    found = alternate([bare, trained, *example, *plain, *frozen], plan.rounds)
-    if not plan.peers:
-        return found, [], None
+    direct = [_bare(plan, nc, precision, "direct")] if precision == "float32" else []
+    found = alternate([bare, *direct, trained, *example, *plain, *frozen], plan.rounds)
     kind, goal, short = f"{precision} step, {CHANNELS[nc]}", GOALS[precision], nc == 3
+    if not plan.peers:
+        return found, [over(found[bare.name], [each], f"{kind}, over") for each in _of(found, direct)], None
     peers, before = _of(found, frozen), _of(found, [*example, *plain])
     outcomes = [
         over(found[bare.name], peers, f"{kind}, over the peer", goal, short),
         over(found[trained.name], peers, f"{_command(trained, nc)} over the peer", goal, short),
+        *(over(found[bare.name], [each], f"{kind}, over") for each in _of(found, direct)),
     ]
     for each in _of(found, example):
         outcomes.append(over(found[bare.name], [each], f"{kind}, over the example"))
@@ -107,9 +109,10 @@ def _shape(plan: Plan, nc: int) -> dict:
     return {"nc": nc, "width": plan.width}
 
 
-def _bare(plan: Plan, nc: int, precision: str) -> Contender:
+def _bare(plan: Plan, nc: int, precision: str, algorithm: str = "auto") -> Contender:
     """The two networks' step alone, on prepared arrays."""
-    return Contender(f"mxgan {precision}", STEP, {**_shape(plan, nc), "precision": precision})
+    settings = {**_shape(plan, nc), "precision": precision, "algorithm": algorithm}
+    return Contender(f"mxgan {precision}{', MXNet alone' * (algorithm == 'direct')}", STEP, settings)
 
 
 def _trained(plan: Plan, nc: int, precision: str, recipe: str) -> Contender:

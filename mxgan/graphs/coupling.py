@@ -7,9 +7,17 @@ from __future__ import annotations
 
 import json
 
+from mxgan.graphs.layers import FAST_BATCH_NORM
+
 __all__ = ["coupled_layers", "drawing_layers"]
 
-_BATCH_STATISTICS = ("BatchNorm", "BatchNorm_v1", "_contrib_BatchNormWithReLU", "_contrib_SyncBatchNorm")
+_BATCH_STATISTICS = (
+    "BatchNorm",
+    "BatchNorm_v1",
+    "_contrib_BatchNormWithReLU",
+    "_contrib_SyncBatchNorm",
+    FAST_BATCH_NORM,
+)
 _DIFFERENCES = ("broadcast_sub", "broadcast_minus")
 _RESHAPES = ("Reshape", "reshape")
 # Prefixes of operators that draw; `_random_pdf_…` are densities, which draw nothing.
@@ -27,7 +35,8 @@ def coupled_layers(symbol) -> list:
     nodes = json.loads(symbol.tojson())["nodes"]
     found = []
     for node in nodes:
-        if node["op"] in _BATCH_STATISTICS and not _is_true(_settings(node).get("use_global_stats", "False")):
+        operator = _settings(node).get("op_type", node["op"])  # of a Custom operator its own name
+        if operator in _BATCH_STATISTICS and not _is_true(_settings(node).get("use_global_stats", "False")):
             found.append(node["name"])
         elif node["op"] in _DIFFERENCES and _is_of_all_pairs(nodes, node):
             found.append(_projection(nodes, node))

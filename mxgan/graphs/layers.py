@@ -18,6 +18,7 @@ from mxgan.runtime import mx
 from mxgan.runtime.rewriting import output_places
 
 __all__ = [
+    "FAST_BATCH_NORM",
     "KEEP_VALUES",
     "KINDS",
     "SHARED_BATCH_NORM",
@@ -44,7 +45,8 @@ _LABELLED = {
     "SoftmaxOutput",
     "softmax_cross_entropy",
 }
-SHARED_BATCH_NORM = "mxgan_shared_batch_norm"  # op_type of a Custom operator: BatchNorm over all ranks, in training
+# op_types of Custom operators in the graphs of a training: BatchNorm over all ranks, and with its activation on a CPU.
+SHARED_BATCH_NORM, FAST_BATCH_NORM = "mxgan_shared_batch_norm", "mxgan_batch_norm"
 _BATCH_NORMS = {"BatchNorm", "BatchNorm_v1", "_contrib_SyncBatchNorm"}
 # Operators that give the values of their input, in the same or in another shape or order.
 KEEP_VALUES = {
@@ -239,7 +241,7 @@ def batch_norms(symbol: mx.sym.Symbol) -> list:
     return [
         BatchNormParameters(*(nodes[source].name for source, _ in node.inputs[1:3]), held=_holds_gamma(node))
         for node in nodes
-        if node.operator == "BatchNorm" or node.attributes.get("op_type") == SHARED_BATCH_NORM
+        if node.operator == "BatchNorm" or node.attributes.get("op_type") in (SHARED_BATCH_NORM, FAST_BATCH_NORM)
     ]
 
 

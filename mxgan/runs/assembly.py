@@ -129,7 +129,15 @@ def _all_callbacks(
 ) -> list:
     recipe, network, pair = config.recipe, config.recipe.network, parts.pair
     classes, distribution = network.generator_classes, recipe.latent_distribution
-    sampler = Sampler(network.generator(), network.latent_shape, SAMPLER_BATCH, pair.contexts[0], classes, distribution)
+    sampler = Sampler(
+        network.generator(),
+        network.latent_shape,
+        SAMPLER_BATCH,
+        pair.contexts[0],
+        classes,
+        distribution,
+        algorithm=recipe.algorithm,
+    )
     tools = PictureTools(folder, sampler, parts.windows, config.sample_every, config.seed, config.show_every)
     objective = get_objective(recipe.objective)
     diagnoses = [row(config.log_every, objective) for row in DIAGNOSES.values() if config.diagnose]

@@ -17,6 +17,7 @@ from mxgan.networks.base import Network
 from mxgan.runtime import mx
 from mxgan.runtime.config import whole_number
 from mxgan.runtime.draws import check_distribution
+from mxgan.training.algorithm import chosen_algorithm, rewritten
 from mxgan.training.drawing import Drawing
 from mxgan.training.inputs import RESERVED, check_conditions, device_list, generator_inputs, given_conditions
 from mxgan.training.recipe import Recipe
@@ -41,6 +42,11 @@ class Sampler(Drawing):
     class_names : the names of the classes, if they have names.
     ranged : False for a generator of another program that does not tell the range of its images: `draw` then warns if
         no value is below 0.
+    algorithm : of its convolutions; see algorithm.py.
+
+    Attributes
+    ----------
+    symbol : of the image, with MXNet's own operators.
     """
 
     def __init__(
@@ -56,6 +62,7 @@ class Sampler(Drawing):
         parameters: Optional[tuple] = None,
         class_names: Sequence[str] = (),
         ranged: bool = True,
+        algorithm: str = "auto",
     ) -> None:
         batch_size = whole_number("batch_size", batch_size)
         self.latent_shape = None if latent_shape is None else tuple(latent_shape)
@@ -72,7 +79,9 @@ class Sampler(Drawing):
         if contexts[0].device_type == "cpu":
             check_memory({"generator": Graph(image, self._inputs)}, training=False)
         data, *labels = self._inputs
-        self.module = mx.mod.Module(image, (data,), labels or None, context=contexts)
+        self.symbol = image
+        chosen = rewritten(image, self._inputs, chosen_algorithm(algorithm, "float32", contexts))
+        self.module = mx.mod.Module(chosen, (data,), labels or None, context=contexts)
         # Bound for training: a graph bound for inference gets MXNet's oneDNN backend, which keeps the first value of
         # a weight that the graph computes (blocks.single_channel_deconvolution) and does not update it.
         data, *labels = self._inputs.items()
@@ -92,7 +101,8 @@ class Sampler(Drawing):
     @classmethod
     def of_recipe(cls, recipe: Recipe, parameters: tuple, batch_size: int = 64, **more) -> Sampler:
         """A sampler of a recipe's generator and latents with these (arg_params, aux_params)."""
-        return cls.of_network(recipe.network, parameters, batch_size, recipe.latent_distribution, **more)
+        settings = {"algorithm": recipe.algorithm, **more}
+        return cls.of_network(recipe.network, parameters, batch_size, recipe.latent_distribution, **settings)
 
     @property
     def image_shape(self) -> tuple:

@@ -41,7 +41,7 @@ def mixing(sampler: Sampler) -> Sampler:
     """
     if not sampler.classes:
         raise ArgumentError("this generator is not conditional, so it has no classes to mix; leave the classes out.")
-    symbol = _Mixing(sampler.module.symbol).symbol()
+    symbol = _Mixing(sampler.symbol).symbol()
     names = symbol.list_arguments()
     if MIXTURE not in names or "class_label" in names:
         raise ArgumentError(
@@ -55,7 +55,7 @@ def first_layers(sampler: Sampler) -> list:
 
     Raises ArgumentError if there is none.
     """
-    symbol = sampler.module.symbol
+    symbol = sampler.symbol
     internals = symbol.get_internals()
     places = {place: i for i, place in enumerate(output_places(internals))}
     found = [_over(sampler, internals[places[number, 0]]) for number in first_weighted(symbol, "rand")]

@@ -194,7 +194,7 @@ class _Objective:
     """
 
     def __init__(self, sampler: Sampler, made: tuple, features: Optional[Features], most: int) -> None:
-        self.sampler, symbol = sampler, sampler.module.symbol
+        self.sampler, symbol = sampler, sampler.symbol
         fixed = sampler.batch_size in batch_candidates(symbol, "rand")
         self.batch = sampler.batch_size if fixed else min(sampler.batch_size, most)
         batch = (self.batch,)

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from mxgan.graphs.layers import FAST_BATCH_NORM
 from mxgan.runtime import mx
 from mxgan.training.fast import batch_norm_kernels as kernels
 from mxgan.training.fast.crew import crew, parts
 from mxgan.training.parallel.host_arrays import host_view
 
-__all__ = ["BATCH_NORM"]
-
-BATCH_NORM = "mxgan_batch_norm"  # op_type of the Custom operator
+__all__ = []
 
 
-@mx.operator.register(BATCH_NORM)
+@mx.operator.register(FAST_BATCH_NORM)
 class _Description(mx.operator.CustomOpProp):
     """Names and shapes of the operator; MXNet gives it the settings of the node, as text."""
 

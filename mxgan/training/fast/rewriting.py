@@ -6,11 +6,11 @@ import ast
 from collections.abc import Mapping
 from typing import Optional
 
-from mxgan.graphs.layers import nodes_of
+from mxgan.graphs.layers import FAST_BATCH_NORM, nodes_of
 from mxgan.networks.residual_blocks import ENLARGES, transposed_weight
 from mxgan.runtime import mx
 from mxgan.runtime.rewriting import Rewriting
-from mxgan.training.fast.batch_norm_operator import BATCH_NORM
+from mxgan.training.fast import batch_norm_operator  # noqa: F401 - it registers the operator
 from mxgan.training.fast.convolution import KERNELS, fits
 from mxgan.training.fast.convolution_operator import CONVOLUTION
 
@@ -69,7 +69,11 @@ class _Fast(Rewriting):
         if _is_plain_norm(node):
             kept = {name: settings[name] for name in _NORM_SETTINGS if name in settings}
             slope = self._behind.get(number, (None, 1.0))[1]
-            node = {**node, "op": "Custom", "attrs": {"op_type": BATCH_NORM, "slope": str(slope), **kept, **hidden}}
+            node = {
+                **node,
+                "op": "Custom",
+                "attrs": {"op_type": FAST_BATCH_NORM, "slope": str(slope), **kept, **hidden},
+            }
         elif node["op"] in _CONVOLUTIONS and self._fits(number, settings):
             ours = {"op_type": CONVOLUTION, "filters": settings["num_filter"], "side": _sides(settings)[0]}
             ours.update(transposed=node["op"] == "Deconvolution", has_bias=len(inputs) > 2)
