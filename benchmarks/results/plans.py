@@ -13,8 +13,8 @@ MEDIUM = "--nc 1 --ngf 32 --ndf 32"  # 64×64
 THREE = (0, 1, 2)
 AVERAGED = "--ema 0.999"
 COLOUR = "--nc 3 --image-size 32"
-# The recipe's published widths and five updates of D are more than two cores can train in hours. The rates are the best of
-# some short trials.
+# The recipe's published widths and five updates of D are more than two cores can train in hours; the rates are the best
+# of some short trials.
 NARROW = f"{COLOUR} --ngf 32 --ndf 32 --set schedule.discriminator_updates=1 --set schedule.fresh_fakes=false"
 NARROW += " --set generator_optimizer.learning_rate=4e-4 --set discriminator_optimizer.learning_rate=8e-4"
 

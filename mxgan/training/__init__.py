@@ -11,6 +11,8 @@
     adadelta.py         AdaDeltaWithRate, an optimiser that MXNet lacks
     optimizers.py       OptimizerConfig; the optimiser's state as arrays and numbers
     precision.py        passes in bfloat16
+    algorithm.py        MXNet's operators or our own
+    fast/               our own, compiled for a CPU
     inputs.py           devices, inputs, batches and labels, checked
     pair_symbols.py     PairSymbols: the symbols of a pair, checked, with their inputs
     bound_pair.py       BoundPair: the Modules and their parameters

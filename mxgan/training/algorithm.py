@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from mxgan.errors import ArgumentError, RuntimeUnavailableError, first_line, lookup
 from mxgan.runtime import cpu_features
 
-__all__ = ["ALGORITHMS", "chosen_algorithm", "rewritten"]
+__all__ = ["ALGORITHMS", "chosen_algorithm", "lacking_instructions", "rewritten"]
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +45,13 @@ def _reason_against(precision: str, contexts: Sequence) -> str:
         return f"precision is {precision!r}, and the fast operators compute in float32"
     if [context.device_type for context in contexts] != ["cpu"]:
         return "the fast operators are for one CPU"
-    missing = [name for name in _NEEDED if name not in cpu_features()]
-    return f"this CPU has no {' and no '.join(missing)}" if missing else ""
+    lacking = lacking_instructions()
+    return f"this CPU has no {' and no '.join(lacking)}" if lacking else ""
+
+
+def lacking_instructions() -> list:
+    """The instruction sets that the fast operators need and this CPU has not."""
+    return [name for name in _NEEDED if name not in cpu_features()]
 
 
 def rewritten(symbol, inputs: Mapping, algorithm: str):

@@ -17,7 +17,7 @@ from mxgan.cli.doctor import Finding, examine, render
 
 ROOT = Path(__file__).resolve().parents[2]
 TOPICS = [
-    *("Python", "NumPy", "MXNet", "Threads", "GPU", "OpenCV"),
+    *("Python", "NumPy", "MXNet", "Threads", "Numba", "GPU", "OpenCV"),
     *("Display", "Graphviz", "MPI", "Digits", "Disk", "MNIST", "Cache"),
 ]
 REPORT = "from mxgan.cli.doctor import examine, render; print(render(examine()))"
@@ -221,3 +221,16 @@ def test_files_of_mnist_are_read_and_not_only_found(tmp_path):
     found = doctor._run("MNIST", lambda: doctor._mnist(tmp_path))
     assert (found.status, "is packed twice by gzip" in found.detail) == ("fault", True)
     assert found.remedy.startswith("Unpack it once")
+
+
+@pytest.mark.parametrize("features, version, finding", [
+    (["avx"], "0.60", ("ok", "operators of MXNet, since this CPU has no fma and no avx2")),
+    (["fma", "avx2"], None, ("note", "not installed: a training has the operators of MXNet")),
+    (["fma", "avx2"], "0.60", ("ok", "0.60; a training has the fast operators")),
+])  # fmt: skip
+def test_the_operators_that_a_training_has(features, version, finding, monkeypatch):
+    monkeypatch.setattr("mxgan.training.algorithm.cpu_features", lambda: features)
+    monkeypatch.setattr(doctor.runtime, "version_of", lambda name: version)
+    found = doctor._run("Numba", doctor._operators)
+    assert (found.status, found.detail) == finding
+    assert ("pip install '.[speed]'" in (found.remedy or "")) == (version is None)
