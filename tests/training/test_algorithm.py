@@ -108,3 +108,20 @@ def test_a_recipe_trains_with_it_where_it_can():
     assert pair.algorithm == wanted
     assert ("mxgan_convolution" in pair.discriminator.symbol.tojson()) == (wanted == "fast")
     assert "mxgan_convolution" not in pair.symbol_json("discriminator")  # what a checkpoint has
+
+
+def test_where_compiled_code_cannot_be_kept_it_is_compiled_anew_and_said(tmp_path):
+    """Neither the folder of the program nor the user's can be written to, as for a service."""
+    pytest.importorskip("numba", reason="Numba is not installed")
+    program = (
+        "import logging; logging.basicConfig(level='WARNING')\n"
+        "from numba.core import caching\n"
+        "caching.CacheImpl._locator_classes = []\n"
+        "from mxgan.training.fast.options import COMPILED\n"
+        "print(COMPILED['cache'])\n"
+    )
+    command = [sys.executable, "-c", program]
+    found = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True)
+    assert found.stdout == "False\n"
+    assert "Numba cannot keep compiled code" in found.stderr
+    assert "NUMBA_CACHE_DIR" in found.stderr

@@ -3,6 +3,7 @@
     algorithms.py             the matrices of Winograd's minimal filtering
     instructions.py           a product and transforms as vector code
     filtering.py              the passes of a convolution over its memory
+    options.py                how Numba compiles
     crew.py                   threads and working memory of all operators
     convolution.py            one convolution: its three passes on several threads
     convolution_operator.py   it as an operator of MXNet

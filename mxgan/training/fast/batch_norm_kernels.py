@@ -12,14 +12,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from mxgan.training.fast.options import COMPILED, SUMMED
+
 __all__ = ["gradients", "moments", "normalised"]
 
-_OPTIONS = {"cache": True, "nogil": True, "boundscheck": False, "error_model": "numpy"}
-_EXACT = {**_OPTIONS, "fastmath": {"contract"}}
-_SUMS = {**_OPTIONS, "fastmath": {"contract", "reassoc", "nsz"}}  # a vector of partial sums, in a fixed order
 
-
-@njit(**_SUMS)
+@njit(**SUMMED)
 def _sum(row):
     total = np.float32(0)
     for place in range(row.size):
@@ -27,7 +25,7 @@ def _sum(row):
     return total
 
 
-@njit(**_SUMS)
+@njit(**SUMMED)
 def _deviation(row, mean):
     total = np.float32(0)
     for place in range(row.size):
@@ -35,7 +33,7 @@ def _deviation(row, mean):
     return total
 
 
-@njit(**_SUMS)
+@njit(**SUMMED)
 def _sums_of_gradient(row, gradient, mean, scale, shift, slope):
     """(Σ g, Σ g (x − μ)) of one row, with g the gradient before the activation."""
     plain, weighted = np.float32(0), np.float32(0)
@@ -47,7 +45,7 @@ def _sums_of_gradient(row, gradient, mean, scale, shift, slope):
     return plain, weighted
 
 
-@njit(**_EXACT)
+@njit(**COMPILED)
 def moments(data, means, variances, first, last):
     """Write the mean and the variance (without Bessel's correction) of the channels in a range, float64."""
     count = data.shape[0] * data.shape[2]
@@ -61,7 +59,7 @@ def moments(data, means, variances, first, last):
         means[channel], variances[channel] = mean, squares / count
 
 
-@njit(**_EXACT)
+@njit(**COMPILED)
 def normalised(data, means, inverses, gamma, beta, slope, results, first, last):
     """Write f(γ (x − μ) · inverse + β) of the channels in a range."""
     for channel in range(first, last):
@@ -74,7 +72,7 @@ def normalised(data, means, inverses, gamma, beta, slope, results, first, last):
                 made[place] = value if value > 0 else value * slope
 
 
-@njit(**_EXACT)
+@njit(**COMPILED)
 def gradients(data, given, means, inverses, gamma, beta, slope, results, for_gamma, for_beta, first, last):
     """Write the gradients of the data (N, C, S), of γ and of β from those of the result, of the channels in a range.
 

@@ -23,6 +23,7 @@ from numba import njit
 
 from mxgan.training.fast.algorithms import FILTERS, OUTPUTS
 from mxgan.training.fast.instructions import BLOCKS, LANES, product, transform
+from mxgan.training.fast.options import COMPILED
 
 __all__ = ["GAP", "LANES", "OUTPUTS", "bias_gradients", "data_gradients", "outputs", "packed_weights", "products",
            "spread", "weight_gradients"]  # fmt: skip
@@ -30,7 +31,6 @@ __all__ = ["GAP", "LANES", "OUTPUTS", "bias_gradients", "data_gradients", "outpu
 GAP = 48  # numbers
 _SIZE = 4  # bytes of a number
 _VECTOR = LANES * _SIZE
-_OPTIONS = {"cache": True, "nogil": True, "boundscheck": False, "error_model": "numpy", "fastmath": {"contract"}}
 
 
 def _transforms(taps: int, which: str, transposed: bool = False, adds: bool = False):
@@ -48,7 +48,7 @@ _to_outputs2, _to_outputs3 = _transforms(2, "outputs", True), _transforms(3, "ou
 _product16, _product6, _product4 = product(16), product(6), product(4)
 
 
-@njit(**_OPTIONS)
+@njit(**COMPILED)
 def _inputs(taps, source, down, right, target, target_down, target_right):
     if taps == 2:
         _inputs2(source, down, right, target, target_down, target_right)
@@ -56,7 +56,7 @@ def _inputs(taps, source, down, right, target, target_down, target_right):
         _inputs3(source, down, right, target, target_down, target_right)
 
 
-@njit(**_OPTIONS)
+@njit(**COMPILED)
 def _taps(taps, source, down, right, target, target_down, target_right):
     if taps == 2:
         _taps2(source, down, right, target, target_down, target_right)
@@ -64,7 +64,7 @@ def _taps(taps, source, down, right, target, target_down, target_right):
         _taps3(source, down, right, target, target_down, target_right)
 
 
-@njit(**_OPTIONS)
+@njit(**COMPILED)
 def _outputs(taps, source, down, right, target, target_down, target_right):
     if taps == 2:
         _outputs2(source, down, right, target, target_down, target_right)
@@ -72,7 +72,7 @@ def _outputs(taps, source, down, right, target, target_down, target_right):
         _outputs3(source, down, right, target, target_down, target_right)
 
 
-@njit(**_OPTIONS)
+@njit(**COMPILED)
 def _to_inputs(taps, source, down, right, target, target_down, target_right):
     if taps == 2:
         _to_inputs2(source, down, right, target, target_down, target_right)
@@ -80,7 +80,7 @@ def _to_inputs(taps, source, down, right, target, target_down, target_right):
         _to_inputs3(source, down, right, target, target_down, target_right)
 
 
-@njit(**_OPTIONS)
+@njit(**COMPILED)
 def _to_taps(taps, source, down, right, target, target_down, target_right):
     if taps == 2:
         _to_taps2(source, down, right, target, target_down, target_right)
@@ -88,7 +88,7 @@ def _to_taps(taps, source, down, right, target, target_down, target_right):
         _to_taps3(source, down, right, target, target_down, target_right)
 
 
-@njit(**_OPTIONS)
+@njit(**COMPILED)
 def _to_outputs(taps, source, down, right, target, target_down, target_right):
     if taps == 2:
         _to_outputs2(source, down, right, target, target_down, target_right)
@@ -98,14 +98,14 @@ def _to_outputs(taps, source, down, right, target, target_down, target_right):
 
 if BLOCKS == (16,):
 
-    @njit(**_OPTIONS)
+    @njit(**COMPILED)
     def _block(first, second, target, count, distance):
         """16 rows and 16 columns of a product, all in registers."""
         _product16(first, second, target, count, distance)
 
 else:
 
-    @njit(**_OPTIONS)
+    @njit(**COMPILED)
     def _block(first, second, target, count, distance):
         """16 rows and 16 columns of a product, as many rows at a time as registers hold."""
         _product6(first, second, target, count, distance)
@@ -113,7 +113,7 @@ else:
         _product4(first + 12 * _SIZE, second, target + 12 * _SIZE * distance, count, distance)
 
 
-@njit(**_OPTIONS)
+@njit(**COMPILED)
 def _take(images, image, next_image, channel, next_channel, top, left, rows):
     """rows[r, left + x, i] = images[image + i · next_image, channel + i · next_channel, top + r, x], zero outside."""
     height, width = images.shape[2], images.shape[3]
@@ -130,7 +130,7 @@ def _take(images, image, next_image, channel, next_channel, top, left, rows):
                     rows[row, left + x, lane] = images[image + lane * next_image, channel + lane * next_channel, y, x]
 
 
-@njit(**_OPTIONS)
+@njit(**COMPILED)
 def _put(rows, first, count, left, bias, images, image, channel, top):
     """images[image + i, channel, top + r, x] = rows[first + r, left + x, i] + bias, for r < count."""
     for row in range(count):
@@ -139,7 +139,7 @@ def _put(rows, first, count, left, bias, images, image, channel, top):
                 images[image + lane, channel, top + row, x] = rows[first + row, left + x, lane] + bias
 
 
-@njit(**_OPTIONS)
+@njit(**COMPILED)
 def packed_weights(weights, taps, by_input, packed, first, last):
     """Transform the blocks of 16 from `first` to `last`: of filters, or with `by_input` of channels.
 
@@ -168,7 +168,7 @@ def packed_weights(weights, taps, by_input, packed, first, last):
                 )
 
 
-@njit(**_OPTIONS)
+@njit(**COMPILED)
 def outputs(images, taps, packed, bias, results, inputs, products_, strips, filters):
     """The outputs (N, K, H/stride, W/stride) of images (N, C, H, W) in a range of strips and of blocks of filters.
 
@@ -215,7 +215,7 @@ def outputs(images, taps, packed, bias, results, inputs, products_, strips, filt
         begin += count
 
 
-@njit(**_OPTIONS)
+@njit(**COMPILED)
 def data_gradients(gradients, taps, packed, bias, results, sums, products_, groups, blocks):
     """The gradient (N, C, H, W) of the input for gradients (N, K, H/stride, W/stride) of the output, plus a bias (C,).
 
@@ -277,7 +277,7 @@ def data_gradients(gradients, taps, packed, bias, results, sums, products_, grou
         begin += count
 
 
-@njit(**_OPTIONS)
+@njit(**COMPILED)
 def spread(images, gradients, taps, inputs, products_, first, last):
     """Transform the images and the gradients of the output from `first` to `last`, for the gradient of the weights.
 
@@ -311,7 +311,7 @@ def spread(images, gradients, taps, inputs, products_, first, last):
                                 edge * product_plane, product_plane)  # fmt: skip
 
 
-@njit(**_OPTIONS)
+@njit(**COMPILED)
 def products(inputs, products_, sums, filters, columns, tiles, first, last):
     """sums (planes, K · J + GAP) from the arrays of `spread`, in the planes from `first` to `last`."""
     a, b, c = products_.ctypes.data, inputs.ctypes.data, sums.ctypes.data
@@ -325,7 +325,7 @@ def products(inputs, products_, sums, filters, columns, tiles, first, last):
                        tiles, columns)  # fmt: skip
 
 
-@njit(**_OPTIONS)
+@njit(**COMPILED)
 def weight_gradients(sums, taps, results, first, last):
     """The gradient (K, C, side, side) of the weights from the sums of `products`, of the filters in a range."""
     channels, side = results.shape[1], results.shape[2]
@@ -345,7 +345,7 @@ def weight_gradients(sums, taps, results, first, last):
                         results[filter_, block * LANES + lane, y, x] = kernel[y, x, lane]
 
 
-@njit(**_OPTIONS)
+@njit(**COMPILED)
 def bias_gradients(gradients, results, first, last):
     """The sums (K,) of the gradients (N, K, H, W) of the output, of the channels in a range."""
     for channel in range(first, last):

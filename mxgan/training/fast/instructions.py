@@ -3,6 +3,8 @@
 Numba itself cannot hold a block of results in registers. The product here does, and reaches the processor's peak. Each
 routine works on vectors of LANES float32 numbers; LLVM makes of one as many registers as it needs. Addresses and
 distances are int64: addresses in bytes, as `array.ctypes.data`, distances in numbers.
+
+Numba compiles anew when filtering.py has changed. After a change here or in algorithms.py alone, `touch` that file.
 """
 
 from __future__ import annotations
