@@ -59,7 +59,8 @@ def test_every_folder_of_code_is_a_package(keywords):
 
 def test_every_file_that_is_no_code_is_packed_too(keywords):
     """In a wheel by package_data, in an archive of the sources by MANIFEST.in."""
-    others = {path for path in (ROOT / "mxgan").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    files = (path for path in (ROOT / "mxgan").rglob("*") if path.is_file() and path.parent.name != "__pycache__")
+    others = {path for path in files if path.suffix != ".py"}
     packed = {
         path
         for package, patterns in keywords["package_data"].items()

@@ -27,7 +27,9 @@ def sampling(plan: Plan) -> Section:
     before = []
     if plan.peers and _is_there("onnxruntime"):
         before = [Contender("onnxruntime, PyTorch's export", "benchmarks.theirs:onnx_sampling", shape)]
-    found = alternate([Contender("mxgan", SAMPLING, shape), *torch, *engines, *before], plan.rounds)
+    found = alternate(
+        [Contender("mxgan", SAMPLING, {**shape, "algorithm": "auto"}), *torch, *engines, *before], plan.rounds
+    )
     ours, outcomes = found["mxgan"], []
     if torch:
         peers = [found[each.name] for each in torch]
@@ -53,7 +55,7 @@ def _is_there(module: str) -> bool:
 def exported(plan: Plan) -> Section:
     """Sampling from exported files in batches of 64."""
     contenders = [
-        Contender("mxgan", SAMPLING),
+        Contender("mxgan", SAMPLING, {"algorithm": "auto"}),
         Contender("onnx", EXPORTED),
         Contender("onnx, BatchNorm not folded", EXPORTED, {"keep_batch_norm": True}),
         Contender("onnx, float16", EXPORTED, {"precision": "float16"}),

@@ -97,6 +97,11 @@ class OnnxSampler(Drawing):
             raise CorruptFileError(self.path, f"has metadata of an {first_line(error)}") from error
 
     @property
+    def symbol(self) -> NoReturn:
+        """As `module`."""
+        return self.module
+
+    @property
     def module(self) -> NoReturn:
         """ArgumentError, for what looks into a `Sampler`: the network is not one of MXNet."""
         raise ArgumentError(

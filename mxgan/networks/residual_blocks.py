@@ -13,7 +13,6 @@ from __future__ import annotations
 from mxgan.runtime import mx
 
 __all__ = [
-    "ENLARGES",
     "convolution",
     "discriminator_block",
     "first_discriminator_block",
@@ -22,8 +21,6 @@ __all__ = [
     "transposed_weight",
     "upsampled_convolution",
 ]
-
-ENLARGES = "__enlarges__"  # attribute of the last node of `upsampled_convolution`: the name before its parameters
 
 
 def convolution(data, name: str, num_filter: int, kernel: int = 3):
@@ -84,8 +81,7 @@ def upsampled_convolution(data, name: str, in_channels: int, num_filter: int, si
     apart = mx.sym.Reshape(four, shape=(-1, 2, 2, num_filter, side + 1, side + 1), name=f"{name}_apart")
     beside = mx.sym.transpose(apart, axes=(0, 3, 4, 1, 5, 2), name=f"{name}_beside")
     image = mx.sym.Reshape(beside, shape=(-1, num_filter, 2 * side + 2, 2 * side + 2), name=f"{name}_bordered")
-    last = {"begin": (None, None, 1, 1), "end": (None, None, -1, -1), "name": name}
-    return mx.sym.slice(image, **last, attr={ENLARGES: name})
+    return mx.sym.slice(image, begin=(None, None, 1, 1), end=(None, None, -1, -1), name=name)
 
 
 def transposed_weight(weight, name: str):

@@ -62,7 +62,7 @@ class Sampler(Drawing):
         parameters: Optional[tuple] = None,
         class_names: Sequence[str] = (),
         ranged: bool = True,
-        algorithm: str = "auto",
+        algorithm: str = "direct",
     ) -> None:
         batch_size = whole_number("batch_size", batch_size)
         self.latent_shape = None if latent_shape is None else tuple(latent_shape)

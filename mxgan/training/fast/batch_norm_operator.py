@@ -15,10 +15,12 @@ from mxgan.training.fast import batch_norm_kernels as kernels
 from mxgan.training.fast.crew import crew, parts
 from mxgan.training.parallel.host_arrays import host_view
 
-__all__ = []
+__all__ = ["BATCH_NORM"]
+
+BATCH_NORM = FAST_BATCH_NORM  # op_type of the Custom operator
 
 
-@mx.operator.register(FAST_BATCH_NORM)
+@mx.operator.register(BATCH_NORM)
 class _Description(mx.operator.CustomOpProp):
     """Names and shapes of the operator; MXNet gives it the settings of the node, as text."""
 

@@ -6,11 +6,11 @@ import ast
 from collections.abc import Mapping
 from typing import Optional
 
-from mxgan.graphs.layers import FAST_BATCH_NORM, nodes_of
-from mxgan.networks.residual_blocks import ENLARGES, transposed_weight
+from mxgan.graphs.layers import nodes_of
+from mxgan.networks.residual_blocks import transposed_weight
 from mxgan.runtime import mx
 from mxgan.runtime.rewriting import Rewriting
-from mxgan.training.fast import batch_norm_operator  # noqa: F401 - it registers the operator
+from mxgan.training.fast.batch_norm_operator import BATCH_NORM
 from mxgan.training.fast.convolution import KERNELS, fits
 from mxgan.training.fast.convolution_operator import CONVOLUTION
 
@@ -19,6 +19,8 @@ __all__ = ["with_fast_operators"]
 _CONVOLUTIONS = ("Convolution", "Deconvolution")
 _NORM_SETTINGS = ("eps", "momentum", "fix_gamma")
 _ON = ("True", "true", "1")
+# The nodes of `upsampled_convolution` by the ends of their names, the input of its last node at the end.
+_UPSAMPLED = {"phases": "Convolution", "weight": "null", "bias": "null", "beside": "transpose", "bordered": "Reshape"}
 
 
 def with_fast_operators(symbol, inputs: Mapping):
@@ -64,21 +66,28 @@ class _Fast(Rewriting):
         source = node["inputs"][0][0] if node["inputs"] else None
         if source in self._behind and self._behind[source][0] == number:
             return inputs[0][0]  # the BatchNorm has computed it
-        if ENLARGES in settings:
-            return self._transposed(number, settings[ENLARGES])
+        if self._is_upsampled(node) and fits(4, 2, 1, *self._shapes[number].output_shapes[0][1:]):
+            return self._transposed(number, node["name"])
         if _is_plain_norm(node):
             kept = {name: settings[name] for name in _NORM_SETTINGS if name in settings}
             slope = self._behind.get(number, (None, 1.0))[1]
-            node = {
-                **node,
-                "op": "Custom",
-                "attrs": {"op_type": FAST_BATCH_NORM, "slope": str(slope), **kept, **hidden},
-            }
+            ours = {"op_type": BATCH_NORM, "slope": str(slope)}
+            node = {**node, "op": "Custom", "attrs": {**ours, **kept, **hidden}}
         elif node["op"] in _CONVOLUTIONS and self._fits(number, settings):
             ours = {"op_type": CONVOLUTION, "filters": settings["num_filter"], "side": _sides(settings)[0]}
             ours.update(transposed=node["op"] == "Deconvolution", has_bias=len(inputs) > 2)
             node = {**node, "op": "Custom", "attrs": {**{name: str(value) for name, value in ours.items()}, **hidden}}
         return super().node(number, node, inputs)
+
+    def _is_upsampled(self, node: Mapping) -> bool:
+        """Whether it is the last node of an `upsampled_convolution`, by the names and kinds of those before it."""
+        names = [f"{node['name']}_{part}" for part in _UPSAMPLED]
+        if node["op"] != "slice" or not all(name in self._numbers for name in names):
+            return False
+        before = [self.old[self._numbers[name]] for name in names]
+        return [each["op"] for each in before] == [*_UPSAMPLED.values()] and (
+            node["inputs"][0][0] == self._numbers[names[-1]] and before[0]["attrs"]["kernel"] == "(2, 2)"
+        )
 
     def _transposed(self, number: int, name: str) -> int:
         """Add the transposed convolution that an `upsampled_convolution` is; what it was made of is left unused."""

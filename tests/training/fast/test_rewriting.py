@@ -68,6 +68,10 @@ NETWORKS = {
         {"rand": (4, 100, 1, 1)},
     ),
     "residual generator": (Residual(ngf=16, ndf=16).generator(), {"rand": (3, 128)}),
+    "residual generator whose sides are not whole tiles": (
+        Residual(ngf=8, ndf=8, image_size=48).generator(),
+        {"rand": (2, 128)},
+    ),
     "residual discriminator": (Residual(ngf=16, ndf=16).discriminator(), {"data": (3, 3, 32, 32)}),
 }
 
@@ -88,7 +92,7 @@ def test_a_network_computes_the_same(name):
 def test_the_layers_of_dcgan_that_are_replaced():
     symbol = DCGAN().discriminator()
     found = operators(with_fast_operators(symbol, {"data": (2, 3, 64, 64)}))
-    # the first layer has 3 channels, the last one no whole tile
+    # The first layer has 3 channels, the last one no whole tile of outputs
     assert found.count("mxgan_convolution") == 3
     assert found.count("Convolution") + found.count("FullyConnected") == 2
     assert found.count("LeakyReLU") == 1  # the others are computed by the BatchNorm before them
