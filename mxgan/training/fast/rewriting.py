@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Mapping
 from typing import Optional
 
@@ -14,8 +15,10 @@ from mxgan.training.fast.batch_norm_operator import BATCH_NORM
 from mxgan.training.fast.convolution import KERNELS, fits
 from mxgan.training.fast.convolution_operator import CONVOLUTION
 
-__all__ = ["with_fast_operators"]
+__all__ = ["LEAST_PRODUCTS", "with_fast_operators"]
 
+# A layer with fewer products (by the definition, in a batch) is as fast in MXNet: a call of our operator takes 0.3 ms.
+LEAST_PRODUCTS = 50_000_000
 _CONVOLUTIONS = ("Convolution", "Deconvolution")
 _NORM_SETTINGS = ("eps", "momentum", "fix_gamma")
 _ON = ("True", "true", "1")
@@ -27,16 +30,17 @@ def with_fast_operators(symbol, inputs: Mapping):
     """The symbol with each convolution that has a fast algorithm here computed by it, and each BatchNorm by ours.
 
     A BatchNorm takes the LeakyReLU or ReLU behind it along. MXNet's own BatchNorm is slow in the plain layout of memory
-    that our convolutions use. The results are those of MXNet's operators up to rounding, about 10⁻⁵ of the largest
-    value. Arguments, auxiliary states, outputs and their order stay the same. The rewritten symbol is of this process
-    alone: what is saved is the symbol before.
+    that our convolutions use; without such a convolution the symbol stays as it is. The results are those of MXNet's
+    operators up to rounding, about 10⁻⁵ of the largest value. Arguments, auxiliary states, outputs and their order stay
+    the same. The rewritten symbol is of this process alone: what is saved is the symbol before.
 
     Parameters
     ----------
     symbol : a network or loss over float32 numbers, for one CPU. Bind the result once, and a new one for each executor.
     inputs : {input: shape}, batch included.
     """
-    return _Fast(symbol, inputs).symbol()
+    rewriting = _Fast(symbol, inputs)
+    return rewriting.symbol() if rewriting.replaced else symbol
 
 
 class _Fast(Rewriting):
@@ -44,6 +48,7 @@ class _Fast(Rewriting):
         super().__init__(symbol)
         self._numbers = {node["name"]: number for number, node in enumerate(self.old)}
         self._shapes = nodes_of(symbol, inputs)
+        self.replaced = {number for number, node in enumerate(self.old) if self._fits(number, node)}
         self._behind = self._activations({number for number, *_ in self._graph["heads"]})
 
     def _activations(self, heads: set) -> dict:
@@ -73,7 +78,7 @@ class _Fast(Rewriting):
             slope = self._behind.get(number, (None, 1.0))[1]
             ours = {"op_type": BATCH_NORM, "slope": str(slope)}
             node = {**node, "op": "Custom", "attrs": {**ours, **kept, **hidden}}
-        elif node["op"] in _CONVOLUTIONS and self._fits(number, settings):
+        elif number in self.replaced:
             ours = {"op_type": CONVOLUTION, "filters": settings["num_filter"], "side": _sides(settings)[0]}
             ours.update(transposed=node["op"] == "Deconvolution", has_bias=len(inputs) > 2)
             node = {**node, "op": "Custom", "attrs": {**{name: str(value) for name, value in ours.items()}, **hidden}}
@@ -99,14 +104,17 @@ class _Fast(Rewriting):
         places = {each: (self.moved[self._numbers[f"{name}_{each}"]], 0) for each in ("weight", "bias")}
         return self.splice(part, {"data": (self.moved[source], output), **places})
 
-    def _fits(self, number: int, settings: Mapping) -> bool:
+    def _fits(self, number: int, node: Mapping) -> bool:
+        settings = node.get("attrs", {})
         sides = _sides(settings)
-        if sides[0] not in KERNELS or not _is_plain(settings, sides):
+        if node["op"] not in _CONVOLUTIONS or sides[0] not in KERNELS or not _is_plain(settings, sides):
             return False
         source, output = self._shapes[number].inputs[0]
         given, made = self._shapes[source].output_shapes[output], self._shapes[number].output_shapes[0]
         if self._shapes[number].operator == "Deconvolution":
             given, made = made, given
+        if math.prod(made) * given[1] * sides[0] ** 2 < LEAST_PRODUCTS:
+            return False
         padding = _numbers(settings, "pad", (0, 0))[0]
         return fits(sides[0], _numbers(settings, "stride", (1, 1))[0], padding, *given[1:])
 

@@ -12,7 +12,14 @@ pytest.importorskip("numba", reason="Numba is not installed")
 from mxgan.networks import DCGAN
 from mxgan.networks.residual import Residual
 from mxgan.runtime import mx
+from mxgan.training.fast import rewriting
 from mxgan.training.fast.rewriting import with_fast_operators
+
+
+@pytest.fixture(autouse=True)
+def small_layers_too(monkeypatch):
+    monkeypatch.setattr(rewriting, "LEAST_PRODUCTS", 0)
+
 
 TOLERANCE = 1e-3  # of the norm: by rounding, a value near 0 may take the other branch of a ReLU
 
@@ -98,6 +105,12 @@ def test_the_layers_of_dcgan_that_are_replaced():
     assert found.count("LeakyReLU") == 1  # the others are computed by the BatchNorm before them
 
 
+def test_a_layer_with_little_to_compute_stays(monkeypatch):
+    monkeypatch.undo()
+    for count, name in ((64, "mxgan_convolution"), (2, "Convolution")):
+        assert operators(with_fast_operators(convolution(), {"data": (count, 16, 128, 128)})) == [name]
+
+
 def convolution(**settings):
     settings = {"kernel": (4, 4), "stride": (2, 2), "pad": (1, 1), "num_filter": 16, **settings}
     return mx.sym.Convolution(mx.sym.Variable("data"), name="layer", **settings)
@@ -127,20 +140,25 @@ def test_gradients_are_added_or_left_out_as_asked():
 @pytest.mark.parametrize("activation", ["LeakyReLU", "relu", "tanh", None])
 @pytest.mark.parametrize("fix_gamma", [False, True])
 def test_a_batch_norm_with_its_activation(activation, fix_gamma):
-    layer = mx.sym.BatchNorm(mx.sym.Variable("data"), name="norm", fix_gamma=fix_gamma, eps=1e-3, momentum=0.8)
+    layer = mx.sym.BatchNorm(convolution(num_filter=5), name="norm", fix_gamma=fix_gamma, eps=1e-3, momentum=0.8)
     if activation == "LeakyReLU":
         layer = mx.sym.LeakyReLU(layer, slope=0.3)
     elif activation:
         layer = mx.sym.Activation(layer, act_type=activation)
-    symbol, shapes = mx.sym.identity(layer), {"data": (6, 5, 3, 7)}
+    symbol, shapes = mx.sym.identity(layer), {"data": (6, 8, 8, 16)}
     fast = with_fast_operators(symbol, shapes)
     left = ["Activation"] if activation == "tanh" else []
-    assert operators(fast) == ["mxgan_batch_norm", *left, "_copy"]
+    assert operators(fast) == ["mxgan_convolution", "mxgan_batch_norm", *left, "_copy"]
     check_equal(passes(bound(fast, shapes)), passes(bound(symbol, shapes)))
 
 
 def test_an_activation_stays_where_another_layer_or_the_reader_takes_the_batch_norm():
-    norm = mx.sym.BatchNorm(mx.sym.Variable("data"), name="norm")
+    norm = mx.sym.BatchNorm(convolution(), name="norm")
     active = mx.sym.LeakyReLU(norm, slope=0.2)
     for symbol in (mx.sym.identity(norm + active), mx.sym.Group([norm, active]), active):
-        assert "LeakyReLU" in operators(with_fast_operators(symbol, {"data": (2, 3, 4, 4)}))
+        assert "LeakyReLU" in operators(with_fast_operators(symbol, {"data": (2, 8, 8, 8)}))
+
+
+def test_without_a_fast_convolution_a_batch_norm_stays():
+    symbol = mx.sym.BatchNorm(convolution(pad=(0, 0)), name="norm")
+    assert operators(with_fast_operators(symbol, {"data": (2, 8, 10, 10)})) == ["Convolution", "BatchNorm"]
