@@ -26,6 +26,7 @@ import mxgan
 from mxgan import runtime
 from mxgan.errors import MXGANError
 from mxgan.runtime import nvidia
+from mxgan.runtime.cpus import lacking_instructions
 from mxgan.runtime.x11 import lost_x_events
 
 __all__ = ["Finding", "examine", "render"]
@@ -35,6 +36,7 @@ GIGABYTE = 1e9
 CHILD_SECONDS = 120
 
 TRY_MXNET = "from mxgan.runtime import mx; print(mx.__version__, mx.nd.ones(2).sum().asscalar())"
+TRY_NUMBA = "import numba; print(numba.__version__)"
 TRY_OPENCV = "from mxgan.runtime import cv2; print(cv2.__version__)"
 TRY_WINDOW = "from mxgan.runtime import cv2; cv2.namedWindow('mxgan'); cv2.waitKey(1); cv2.destroyAllWindows()"
 
@@ -128,15 +130,11 @@ def _threads():
 
 
 def _operators():
-    from mxgan.training.algorithm import lacking_instructions
-
-    lacking, version = lacking_instructions(), runtime.version_of("numba")
-    if lacking:
-        return "ok", f"operators of MXNet, since this CPU has no {' and no '.join(lacking)}"
-    if version is None:
-        remedy = "Training on this CPU would be faster: pip install '.[speed]' in a clone of mxgan."
-        return "note", "not installed: a training has the operators of MXNet", remedy
-    return "ok", f"{version}; a training has the fast operators"
+    if lacking_instructions():
+        return "ok", f"operators of MXNet, since this CPU has no {' and no '.join(lacking_instructions())}"
+    if runtime.version_of("numba") is None:
+        return "note", "not installed: a training has the operators of MXNet", "Faster: pip install '.[speed]'."
+    return "ok", f"{_child(TRY_NUMBA, 'Numba').strip()}; a training has the fast operators"
 
 
 def _gpu():
@@ -153,11 +151,8 @@ def _gpu():
             return "note", f"{listed}; unused, for mxnet-cu112 is not installed", f"{runtime.SWITCH_TO_GPU}."
         return "ok", f"{listed}; training runs on the CPU"
     if not gpus:
-        return (
-            "note",
-            "the driver shows no GPU",
-            "Look at nvidia-smi and CUDA_VISIBLE_DEVICES, or train on the CPU.",
-        )
+        remedy = "Look at nvidia-smi and CUDA_VISIBLE_DEVICES, or train on the CPU."
+        return "note", "the driver shows no GPU", remedy
     for gpu in (each for each in gpus if not each.supported):
         if not any(each.supported for each in gpus):
             nvidia.require_machine_code(gpu)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from mxgan.graphs.layers import FAST_BATCH_NORM
+from mxgan.graphs.layers import FAST_BATCH_NORM, is_on
 
 __all__ = ["coupled_layers", "drawing_layers"]
 
@@ -36,7 +36,7 @@ def coupled_layers(symbol) -> list:
     found = []
     for node in nodes:
         operator = _settings(node).get("op_type", node["op"])  # of a Custom operator its own name
-        if operator in _BATCH_STATISTICS and not _is_true(_settings(node).get("use_global_stats", "False")):
+        if operator in _BATCH_STATISTICS and not is_on(_settings(node).get("use_global_stats", "False")):
             found.append(node["name"])
         elif node["op"] in _DIFFERENCES and _is_of_all_pairs(nodes, node):
             found.append(_projection(nodes, node))
@@ -59,10 +59,6 @@ def _draws(node: dict) -> bool:
 
 def _settings(node: dict) -> dict:
     return node.get("attrs", {})
-
-
-def _is_true(text: str) -> bool:
-    return text in ("True", "true", "1")
 
 
 def _is_of_all_pairs(nodes: list, difference: dict) -> bool:

@@ -26,6 +26,7 @@ __all__ = [
     "LayerRow",
     "Node",
     "batch_norms",
+    "is_on",
     "layers",
     "nodes_of",
     "numbers",
@@ -141,6 +142,11 @@ class Node:
     row: Optional[LayerRow] = None
 
 
+def is_on(text: str) -> bool:
+    """Whether an attribute is true, in any of MXNet's spellings."""
+    return text in ("True", "true", "1")
+
+
 def stated_numbers(text: str) -> tuple:
     """The whole numbers in an attribute, such as "(64, 3, -1)"; () for ""."""
     return tuple(map(int, re.findall(r"-?\d+", text)))
@@ -247,4 +253,4 @@ def batch_norms(symbol: mx.sym.Symbol) -> list:
 
 def _holds_gamma(node: Node) -> bool:
     """Whether fix_gamma is true; it is also true if the attribute is missing, MXNet's default."""
-    return node.attributes.get("fix_gamma", "True") in ("True", "true", "1")
+    return is_on(node.attributes.get("fix_gamma", "True"))

@@ -136,7 +136,7 @@ def _all_callbacks(
         pair.contexts[0],
         classes,
         distribution,
-        algorithm=recipe.algorithm,
+        algorithm=pair.algorithm,
     )
     tools = PictureTools(folder, sampler, parts.windows, config.sample_every, config.seed, config.show_every)
     objective = get_objective(recipe.objective)

@@ -11,7 +11,7 @@ from mxgan import runtime
 from mxgan.errors import RunFinishedError, RunFolderError
 from mxgan.runs.assembly import Parts, assemble_trainer, open_parts
 from mxgan.runs.changes import check_settings, end_of, finished_at, warn_of_another_end, warn_of_other_bits
-from mxgan.runs.config import HAS_AVERAGE, RunConfig
+from mxgan.runs.config import HAS_ALGORITHM, HAS_AVERAGE, RunConfig
 from mxgan.runs.data import data_record
 from mxgan.runs.ranks import check_data_of_ranks, check_settings_of_ranks
 from mxgan.runtime.config import to_dict
@@ -61,6 +61,7 @@ def begin_new(config: RunConfig, place: RunFolder, stamp: str, around: Surroundi
         record = {
             "run": to_dict(config),
             "stamp": stamp,
+            HAS_ALGORITHM: True,
             HAS_AVERAGE: True,
             "data": data_record(parts.sources.images),
             "versions": runtime.versions(),
@@ -111,7 +112,7 @@ def begin_again(
             trainer.restore(put_into(parts.pair, saved))
             warn_of_another_end(before, config)
             _warn_of_other_statistics(before, config)
-            warn_of_other_bits(state["versions"])
+            warn_of_other_bits(state["versions"], config.recipe.algorithm)
         else:
             folder.check_never_saved(config.checkpoint_every)
             logger.info("%s has no checkpoint; it starts again at step 0.", folder.path)

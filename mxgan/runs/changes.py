@@ -16,6 +16,7 @@ from mxgan.errors import ArgumentError, CheckpointError, MXGANError
 from mxgan.recipes import RECIPES
 from mxgan.runs.config import (
     DATA_SETTINGS,
+    HAS_ALGORITHM,
     HAS_AVERAGE,
     MAY_CHANGE,
     RunConfig,
@@ -49,17 +50,18 @@ BITS_DEPEND_ON = ("mxnet", "wheel", "threads", "cpu_features", "numba", "ranks")
 
 
 def as_begun(folder: RunFolder, before: RunConfig, wanted: RunConfig, ema_given: bool = False) -> RunConfig:
-    """The settings wanted; where only the recipe's default gives an average, a run from before it goes on without.
+    """The settings wanted; an older run goes on without the average or the fast operators that are a default of today.
 
     `ema_given`: the average was asked for, also if the recipe has the same one.
     """
-    if ema_given:
-        return wanted
+    record, recipe = folder.read_config(), wanted.recipe
+    if recipe.algorithm == "auto" and not record.get(HAS_ALGORITHM):
+        recipe = replace(recipe, algorithm=before.recipe.algorithm)
     published = RECIPES.get(published_name(to_dict(wanted.recipe)) or "")
-    is_default_average = published is not None and wanted.recipe.ema == published.ema
-    if before.recipe.ema is not None or not is_default_average or folder.read_config().get(HAS_AVERAGE):
-        return wanted
-    return replace(wanted, recipe=replace(wanted.recipe, ema=None))
+    is_default_average = not ema_given and published is not None and wanted.recipe.ema == published.ema
+    if before.recipe.ema is None and is_default_average and not record.get(HAS_AVERAGE):
+        recipe = replace(recipe, ema=None)
+    return wanted if recipe is wanted.recipe else replace(wanted, recipe=recipe)
 
 
 def differences(before: RunConfig, wanted: RunConfig) -> dict:
@@ -183,10 +185,14 @@ def finished_at(folder: RunFolder, config: RunConfig, state: Mapping) -> Optiona
     return None
 
 
-def warn_of_other_bits(before: Mapping) -> None:
-    """Log the versions and machine features that have changed since the checkpoint, if the bits depend on them."""
+def warn_of_other_bits(before: Mapping, algorithm: str) -> None:
+    """Log the versions and machine features that have changed since the checkpoint, if the bits depend on them.
+
+    Those of the algorithm "direct" do not depend on Numba.
+    """
     before, now = {"ranks": 1, **before}, {"ranks": 1, **json.loads(json.dumps(runtime.versions()))}
-    pairs = {key: (before.get(key), now[key]) for key in BITS_DEPEND_ON}
+    names = [key for key in BITS_DEPEND_ON if key != "numba" or algorithm != "direct"]
+    pairs = {key: (before.get(key), now[key]) for key in names}
     other = [
         f"{key} {_in_brief(then)} then, {_in_brief(here)} now"
         for key, (then, here) in pairs.items()

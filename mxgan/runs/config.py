@@ -25,6 +25,7 @@ from mxgan.training.run_folder import BEST, RunFolder
 __all__ = [
     "DATA_SETTINGS",
     "DEFAULT_RECIPE",
+    "HAS_ALGORITHM",
     "HAS_AVERAGE",
     "MAY_CHANGE",
     "RunConfig",
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 DEFAULT_RECIPE = "dcgan"
+HAS_ALGORITHM = "algorithm_by_default"  # the same of the fast operators (algorithm)
 HAS_AVERAGE = "average_by_default"  # in config.json: the run was begun when recipes had an average (ema) by default
 ON_NAN = ("stop", "rollback")
 
@@ -175,7 +177,14 @@ def recorded_config(folder: RunFolder) -> RunConfig:
 
 def config_of_record(record: Mapping) -> RunConfig:
     """The configuration in the content of a config.json; ArgumentError if it does not fit this version of mxgan."""
-    return from_dict(RunConfig, with_labels(record["run"]), "run")
+    return from_dict(RunConfig, _with_algorithm(with_labels(record["run"])), "run")
+
+
+def _with_algorithm(values):
+    """The values of a run; one from before there was the setting `algorithm` had MXNet's operators."""
+    if isinstance(values, Mapping) and isinstance(values.get("recipe"), Mapping):
+        return {**values, "recipe": {"algorithm": "direct", **values["recipe"]}}
+    return values
 
 
 def with_labels(values):

@@ -203,17 +203,17 @@ def start_or_resume(
         )
     ranks = all_ranks()
     with ranks.guarded():
-        run, averaged = ranks.from_first(_found(config, run_dir, ema_given) if ranks.is_first else None)
+        run, older = ranks.from_first(_found(config, run_dir, ema_given) if ranks.is_first else None)
     surroundings = {"display": display, "progress": progress, "callbacks": callbacks}
     if run is None:
         logger.info("There is no run with these settings and this end yet; a new run starts.")
         return start(config, run_dir, **surroundings)
-    if not averaged and config.recipe.ema is not None:
+    if "ema" in older:
         logger.info(
             "The run is from before its recipe had an average of G's weights (ema); it goes on without one. For a run "
             "with an average, give another --run-dir (run_dir=…)."
         )
-        config = replace(config, recipe=replace(config.recipe, ema=None))
+    config = replace(config, recipe=replace(config.recipe, **older))
     if not allow_changes and ranks.is_first:
         with ranks.guarded():
             check_same_end(run, config)
@@ -222,9 +222,11 @@ def start_or_resume(
 
 
 def _found(config: RunConfig, run_dir: Union[str, Path, None], ema_given: bool) -> tuple:
-    """(path of the run that continues, or None; whether it takes the average of `config`, if that has one)."""
+    """(path of the run that continues, or None; the settings of the recipe that it keeps from an earlier version)."""
     run = find_run(config, run_dir, ema_given)
     if run is None:
-        return None, True
+        return None, {}
     folder = RunFolder.open(run)
-    return str(run), as_begun(folder, recorded_config(folder), config, ema_given) == config
+    kept, wanted = as_begun(folder, recorded_config(folder), config, ema_given).recipe, config.recipe
+    older = {name: getattr(kept, name) for name in ("ema", "algorithm") if getattr(kept, name) != getattr(wanted, name)}
+    return str(run), older

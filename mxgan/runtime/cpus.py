@@ -22,7 +22,15 @@ from typing import Any, Optional
 from mxgan.errors import ArgumentError
 from mxgan.runtime.mpi import world
 
-__all__ = ["Threads", "cpu_features", "ordered_map", "thread_environment", "threads", "usable_cpus"]
+__all__ = [
+    "Threads",
+    "cpu_features",
+    "lacking_instructions",
+    "ordered_map",
+    "thread_environment",
+    "threads",
+    "usable_cpus",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -203,6 +211,11 @@ def ordered_map(
                 future.cancel()
     if failure is not None:
         raise failure
+
+
+def lacking_instructions() -> list[str]:
+    """The instruction sets that this CPU has not and the fast operators need, to be faster than MXNet's."""
+    return [name for name in ("fma", "avx2") if name not in cpu_features()]
 
 
 def cpu_features() -> list[str]:

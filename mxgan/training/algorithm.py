@@ -6,16 +6,16 @@ import importlib.util
 import logging
 import threading
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from mxgan.errors import ArgumentError, RuntimeUnavailableError, first_line, lookup
-from mxgan.runtime import cpu_features
+from mxgan.runtime.cpus import lacking_instructions
+from mxgan.training.recipe import ALGORITHMS
 
-__all__ = ["ALGORITHMS", "chosen_algorithm", "lacking_instructions", "rewritten"]
+__all__ = ["chosen_algorithm", "numba_failure", "rewritten"]
 
 logger = logging.getLogger(__name__)
 
-ALGORITHMS = ("auto", "direct", "fast")
-_NEEDED = ("fma", "avx2")  # without them a compiled product would be slower than MXNet's
 _PATIENCE = 1.0  # seconds of a compilation before it is told
 
 
@@ -26,17 +26,27 @@ def chosen_algorithm(algorithm: str, precision: str, contexts: Sequence) -> str:
 
     Raises
     ------
-    ArgumentError : an unknown name, or "fast" where it cannot be. RuntimeUnavailableError : "fast" without Numba.
+    ArgumentError : an unknown name, or "fast" where it cannot be.
+    RuntimeUnavailableError : "fast", and Numba is missing or cannot be used.
     """
     lookup("algorithm", algorithm, ALGORITHMS)
     if algorithm == "direct":
         return algorithm
     reason = _reason_against(precision, contexts)
-    if algorithm == "auto":
-        return "direct" if reason or importlib.util.find_spec("numba") is None else "fast"
-    if reason:
+    if algorithm == "fast" and reason:
         raise ArgumentError(f"algorithm is 'fast', and {reason}; give 'direct', or 'auto'.")
-    return algorithm
+    if reason or (algorithm == "auto" and importlib.util.find_spec("numba") is None):
+        return "direct"
+    failure = numba_failure()
+    if failure and algorithm == "fast":
+        raise RuntimeUnavailableError(
+            f"algorithm is 'fast', which needs Numba, and it cannot be used here ({failure}). Install it: pip install "
+            "'.[speed]' in a clone of mxgan; or give --set algorithm=direct."
+        )
+    if failure:
+        logger.warning("Numba is installed and cannot be used (%s): training has the operators of MXNet.", failure)
+        return "direct"
+    return "fast"
 
 
 def _reason_against(precision: str, contexts: Sequence) -> str:
@@ -49,30 +59,20 @@ def _reason_against(precision: str, contexts: Sequence) -> str:
     return f"this CPU has no {' and no '.join(lacking)}" if lacking else ""
 
 
-def lacking_instructions() -> list:
-    """The instruction sets that the fast operators need and this CPU has not."""
-    return [name for name in _NEEDED if name not in cpu_features()]
-
-
 def rewritten(symbol, inputs: Mapping, algorithm: str):
-    """The symbol that computes the same by an algorithm: itself for "direct"; `inputs` are {input: shape}.
-
-    Raises
-    ------
-    RuntimeUnavailableError : "fast", and Numba cannot be imported.
-    """
+    """The symbol that computes the same by an algorithm of `chosen_algorithm`; `inputs` : {input: shape}."""
     if algorithm == "direct":
         return symbol
-    _prepare()
     from mxgan.training.fast.rewriting import with_fast_operators
 
     return with_fast_operators(symbol, inputs)
 
 
-def _prepare() -> None:
-    """Import the fast operators and compile them, if that has not been done on this machine."""
+@cache
+def numba_failure() -> str:
+    """Why Numba cannot be used; "" if it can. The fast operators are compiled here, or taken from mxgan's cache."""
     notice = threading.Timer(_PATIENCE, logger.info, [
-        "Numba compiles the fast operators for this processor. It takes about ten seconds, once: they are kept."
+        "Numba prepares the fast operators for this processor: about ten seconds the first time, then less than one."
     ])  # fmt: skip
     notice.daemon = True
     notice.start()
@@ -80,10 +80,8 @@ def _prepare() -> None:
         from mxgan.training.fast.compiling import compile_all
 
         compile_all()
-    except ImportError as error:
-        raise RuntimeUnavailableError(
-            f"algorithm is 'fast', which needs Numba, and it cannot be imported here ({first_line(error)}). Install "
-            "it: pip install '.[speed]' in a clone of mxgan; or give --set algorithm=direct."
-        ) from error
+    except Exception as error:  # a broken installation raises what it likes
+        return first_line(error)
     finally:
         notice.cancel()
+    return ""

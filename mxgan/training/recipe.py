@@ -16,7 +16,6 @@ from mxgan.objectives.heads import get_objective
 from mxgan.objectives.penalties import check_clip, make_penalty
 from mxgan.runtime.config import check_switch, fits_float32, from_dict, to_dict, whole_number
 from mxgan.runtime.draws import check_distribution
-from mxgan.training.algorithm import ALGORITHMS
 from mxgan.training.averaging import check_decay
 from mxgan.training.initializers import get_initializer
 from mxgan.training.learning_rates import LearningRateSchedule
@@ -25,7 +24,9 @@ from mxgan.training.precision import PRECISIONS
 from mxgan.training.schedule import InstanceNoise, Schedule
 from mxgan.training.step import check_real_label
 
-__all__ = ["Recipe"]
+__all__ = ["ALGORITHMS", "Recipe"]
+
+ALGORITHMS = ("auto", "direct", "fast")  # see algorithm.py
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,8 @@ class Sampler(Drawing):
     @classmethod
     def of_recipe(cls, recipe: Recipe, parameters: tuple, batch_size: int = 64, **more) -> Sampler:
         """A sampler of a recipe's generator and latents with these (arg_params, aux_params)."""
-        settings = {"algorithm": recipe.algorithm, **more}
+        algorithm = "direct" if recipe.algorithm == "direct" else "auto"  # a sampler runs where no training could
+        settings = {"algorithm": algorithm, **more}
         return cls.of_network(recipe.network, parameters, batch_size, recipe.latent_distribution, **settings)
 
     @property

@@ -226,11 +226,16 @@ def test_files_of_mnist_are_read_and_not_only_found(tmp_path):
 @pytest.mark.parametrize("features, version, finding", [
     (["avx"], "0.60", ("ok", "operators of MXNet, since this CPU has no fma and no avx2")),
     (["fma", "avx2"], None, ("note", "not installed: a training has the operators of MXNet")),
-    (["fma", "avx2"], "0.60", ("ok", "0.60; a training has the fast operators")),
 ])  # fmt: skip
 def test_the_operators_that_a_training_has(features, version, finding, monkeypatch):
-    monkeypatch.setattr("mxgan.training.algorithm.cpu_features", lambda: features)
+    monkeypatch.setattr("mxgan.runtime.cpus.cpu_features", lambda: features)
     monkeypatch.setattr(doctor.runtime, "version_of", lambda name: version)
     found = doctor._run("Numba", doctor._operators)
     assert (found.status, found.detail) == finding
     assert ("pip install '.[speed]'" in (found.remedy or "")) == (version is None)
+
+
+def test_the_numba_that_is_used():
+    numba = pytest.importorskip("numba", reason="Numba is not installed")
+    found = doctor._run("Numba", doctor._operators)
+    assert (found.status, found.detail) == ("ok", f"{numba.__version__}; a training has the fast operators")

@@ -141,10 +141,11 @@ def begun_by_an_older_version(config, folder):
 
 
 def age(folder):
-    """Make config.json as it was before recipes had an average."""
+    """Make config.json as it was before recipes had an average, or fast operators."""
     path = folder / "config.json"
     record = json.loads(path.read_text())
     del record["average_by_default"], record["run"]["held_out"]
+    del record["algorithm_by_default"], record["run"]["recipe"]["algorithm"]
     path.write_text(json.dumps(record))
 
 
@@ -160,7 +161,9 @@ def test_the_command_that_began_an_older_run_goes_on_with_it_and_without_an_aver
         session.run()
         assert (session.folder.path.resolve(), session.trainer.step) == (folder, steps)
         assert session.trainer.pair.average is None
-    assert json.loads((folder / "config.json").read_text())["run"]["recipe"]["ema"] is None
+        assert session.trainer.pair.algorithm == "direct"
+    recipe = json.loads((folder / "config.json").read_text())["run"]["recipe"]
+    assert (recipe["ema"], recipe["algorithm"]) == (None, "direct")
 
 
 @pytest.mark.parametrize("own", [False, True])

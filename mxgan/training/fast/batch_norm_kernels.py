@@ -10,14 +10,13 @@ A slope of 1 is no activation, one of 0 is ReLU. Sums of a row are float32, and 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from mxgan.training.fast.options import COMPILED, SUMMED
+from mxgan.training.fast.options import compiled, summed
 
 __all__ = ["gradients", "moments", "normalised"]
 
 
-@njit(**SUMMED)
+@summed
 def _sum(row):
     total = np.float32(0)
     for place in range(row.size):
@@ -25,7 +24,7 @@ def _sum(row):
     return total
 
 
-@njit(**SUMMED)
+@summed
 def _deviation(row, mean):
     total = np.float32(0)
     for place in range(row.size):
@@ -33,7 +32,7 @@ def _deviation(row, mean):
     return total
 
 
-@njit(**SUMMED)
+@summed
 def _sums_of_gradient(row, gradient, mean, scale, shift, slope):
     """(Σ g, Σ g (x − μ)) of one row, with g the gradient before the activation."""
     plain, weighted = np.float32(0), np.float32(0)
@@ -45,7 +44,7 @@ def _sums_of_gradient(row, gradient, mean, scale, shift, slope):
     return plain, weighted
 
 
-@njit(**COMPILED)
+@compiled
 def moments(data, means, variances, first, last):
     """Write the mean and the variance (without Bessel's correction) of the channels in a range, float64."""
     count = data.shape[0] * data.shape[2]
@@ -59,7 +58,7 @@ def moments(data, means, variances, first, last):
         means[channel], variances[channel] = mean, squares / count
 
 
-@njit(**COMPILED)
+@compiled
 def normalised(data, means, inverses, gamma, beta, slope, results, first, last):
     """Write f(γ (x − μ) · inverse + β) of the channels in a range."""
     for channel in range(first, last):
@@ -72,7 +71,7 @@ def normalised(data, means, inverses, gamma, beta, slope, results, first, last):
                 made[place] = value if value > 0 else value * slope
 
 
-@njit(**COMPILED)
+@compiled
 def gradients(data, given, means, inverses, gamma, beta, slope, results, for_gamma, for_beta, first, last):
     """Write the gradients of the data (N, C, S), of γ and of β from those of the result, of the channels in a range.
 

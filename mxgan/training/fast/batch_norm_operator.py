@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxgan.graphs.layers import FAST_BATCH_NORM
+from mxgan.errors import ArgumentError
+from mxgan.graphs.layers import FAST_BATCH_NORM, is_on
 from mxgan.runtime import mx
 from mxgan.training.fast import batch_norm_kernels as kernels
 from mxgan.training.fast.crew import crew, parts
+from mxgan.training.fast.writing import write
 from mxgan.training.parallel.host_arrays import host_view
 
 __all__ = ["BATCH_NORM"]
@@ -27,7 +29,7 @@ class _Description(mx.operator.CustomOpProp):
     def __init__(self, eps="1e-3", momentum="0.9", fix_gamma="True", slope="1", **hidden) -> None:
         super().__init__(need_top_grad=True)
         self.eps, self.momentum, self.slope = float(eps), float(momentum), np.float32(slope)
-        self.fix_gamma = fix_gamma in ("True", "true", "1")
+        self.fix_gamma = is_on(fix_gamma)
 
     def list_arguments(self) -> list:
         return ["data", "gamma", "beta"]
@@ -54,33 +56,30 @@ class _Operator(mx.operator.CustomOp):
 
     def __init__(self, description: _Description) -> None:
         super().__init__()
-        self._about = description
+        self._about, self._kept = description, None
 
     def forward(self, is_train, req, in_data, out_data, aux) -> None:
         data, gamma, beta = map(host_view, in_data)
         if self._about.fix_gamma:
             gamma[...] = 1
         if is_train:
-            self._beta = beta.copy()  # MXNet 1.9.1 fails if all inputs are asked for in the backward pass
-            self._means, self._variances = np.empty(len(gamma)), np.empty(len(gamma))
-            _each_channel(kernels.moments, _flat(data), self._means, self._variances)
-            means, variances = self._means, self._variances
+            means, variances = np.empty(len(gamma)), np.empty(len(gamma))
+            _each_channel(kernels.moments, _flat(data), means, variances)
         else:
             means, variances = (host_view(each).astype(np.float64) for each in aux)
-        self._inverses = 1 / np.sqrt(variances + self._about.eps)
-        if req[0] != "null":
-            results = host_view(out_data[0])
-            own = np.empty_like(results) if req[0] == "add" else results
-            arrays = (_flat(data), means, self._inverses, gamma, beta, self._about.slope, _flat(own))
-            _each_channel(kernels.normalised, *arrays)
-            if req[0] == "add":
-                results += own
+        inverses = 1 / np.sqrt(variances + self._about.eps)
+        # MXNet 1.9.1 fails if all inputs are asked for in the backward pass, so β is kept.
+        self._kept = (means, variances, inverses, beta.copy()) if is_train else None
+        write(req[0], out_data[0], _normalised, data, means, inverses, gamma, beta, self._about.slope)
 
     def backward(self, req, out_grad, in_data, out_data, in_grad, aux) -> None:
+        if self._kept is None:
+            raise ArgumentError(f"{BATCH_NORM}: a forward pass in inference has no backward pass; train with is_train.")
+        means, variances, inverses, beta = self._kept
         data, gamma = map(host_view, in_data[:2])
         given, targets = host_view(out_grad[0]), [host_view(each) for each in in_grad]
         own = [each if wanted in ("write", "inplace") else np.empty_like(each) for wanted, each in zip(req, targets)]
-        arrays = (_flat(data), _flat(given), self._means, self._inverses, gamma, self._beta, self._about.slope)
+        arrays = (_flat(data), _flat(given), means, inverses, gamma, beta, self._about.slope)
         _each_channel(kernels.gradients, *arrays, _flat(own[0]), own[1], own[2])
         if self._about.fix_gamma:
             own[1][...] = 0
@@ -88,9 +87,15 @@ class _Operator(mx.operator.CustomOp):
             if wanted == "add":
                 target += made
         momentum = np.float32(self._about.momentum)
-        for state, now in zip(map(host_view, aux), (self._means, self._variances)):
+        for state, now in zip(map(host_view, aux), (means, variances)):
             state *= momentum
             state += (1 - momentum) * now.astype(np.float32)
+
+
+def _normalised(data, *arrays) -> None:
+    """Write into the last of the arrays."""
+    *vectors, results = arrays
+    _each_channel(kernels.normalised, _flat(data), *vectors, _flat(results))
 
 
 def _flat(data: np.ndarray) -> np.ndarray:

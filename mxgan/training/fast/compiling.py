@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 
 from mxgan.training.fast import batch_norm_kernels
@@ -12,7 +10,6 @@ from mxgan.training.fast.convolution import KERNELS, FastLayer
 __all__ = ["compile_all"]
 
 
-@cache
 def compile_all() -> None:
     """Call each compiled function once; Numba takes what an earlier process has compiled from its cache."""
     layer = FastLayer((1, 8, 8, 8), 8, min(KERNELS))

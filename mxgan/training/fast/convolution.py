@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from types import MappingProxyType
 from typing import NamedTuple, Optional
 
 import numpy as np
 
+from mxgan.errors import ShapeError
 from mxgan.runtime.cpus import threads
-from mxgan.training.fast import filtering
+from mxgan.training.fast import filtering, weight_filtering
+from mxgan.training.fast.algorithms import OUTPUTS
 from mxgan.training.fast.crew import crew, parts
+from mxgan.training.fast.instructions import LANES
+from mxgan.training.fast.tiles import GAP
 
 __all__ = ["KERNELS", "FastLayer", "fits"]
 
 KERNELS = MappingProxyType({4: 2, 3: 1})  # {side of a kernel: its stride}; the padding is 1
-_LEAST_CHANNELS = 8  # blocks of 16 that are less than half full cost more than they save
+_LEAST_CHANNELS = 8  # of the input: with 3 it is slower; with 3 filters, 32 → 3 at 32×32, twice to five times as fast
+_MOST_SPREAD = 2**24  # numbers of transformed images at a time, for the gradient of the weights: 64 MB
 _TILES = 8  # of 16 images, transformed at a time by a thread: they should stay in the processor's second cache
 
 
 def fits(side: int, stride: int, padding: int, channels: int, height: int, width: int) -> bool:
     """Whether a convolution is faster here: its kind has an algorithm, enough channels, whole tiles of 4×4 outputs."""
-    tile = filtering.OUTPUTS * stride
     known = KERNELS.get(side) == stride and padding == 1
-    return known and channels >= _LEAST_CHANNELS and height % tile == width % tile == 0
+    return known and channels >= _LEAST_CHANNELS and _has_whole_tiles(stride, height, width)
+
+
+def _has_whole_tiles(stride: int, height: int, width: int) -> bool:
+    return height % (OUTPUTS * stride) == width % (OUTPUTS * stride) == 0
 
 
 def _in_blocks(count: int) -> int:
-    return -(-count // filtering.LANES)
+    return -(-count // LANES)
 
 
 class FastLayer(NamedTuple):
@@ -44,6 +53,16 @@ class FastLayer(NamedTuple):
     filters: int
     side: int
 
+    @classmethod
+    def checked(cls, images: tuple, filters: int, side: int) -> FastLayer:
+        """The layer; ShapeError unless its images are whole tiles: nothing behind this checks where it writes."""
+        if not _has_whole_tiles(KERNELS[side], *images[2:]):
+            raise ShapeError(
+                f"a fast convolution of {side}×{side} was bound for images of {images[2]}×{images[3]}; their sides "
+                f"must be multiples of {OUTPUTS * KERNELS[side]}. Rewrite the symbol for these shapes."
+            )
+        return cls(tuple(images), filters, side)
+
     @property
     def stride(self) -> int:
         """The distance between two outputs, in pixels."""
@@ -55,12 +74,12 @@ class FastLayer(NamedTuple):
 
     @property
     def _planes(self) -> int:
-        return (self._taps + filtering.OUTPUTS - 1) ** 2
+        return (self._taps + OUTPUTS - 1) ** 2
 
     @property
     def _columns(self) -> int:
         """Phases of all blocks of channels, in channels."""
-        return self.stride**2 * self._blocks[0] * filtering.LANES
+        return self.stride**2 * self._blocks[0] * LANES
 
     @property
     def _blocks(self) -> tuple:
@@ -70,7 +89,7 @@ class FastLayer(NamedTuple):
     @property
     def _tiles(self) -> tuple:
         """Tiles of an image: (down, across)."""
-        return tuple(size // (filtering.OUTPUTS * self.stride) for size in self.images[2:])
+        return tuple(size // (OUTPUTS * self.stride) for size in self.images[2:])
 
     @property
     def _groups(self) -> int:
@@ -81,8 +100,8 @@ class FastLayer(NamedTuple):
         """Write the outputs (N, K, H/stride, W/stride) into `results`; bias : (K,) or None."""
         ranges = list(self._ranges(self._tiles[0] * self._groups, self._blocks[1]))
         tiles = self._at_once(max(last - first for (first, last), _ in ranges))
-        rows = (self.stride**2 * self.images[1], self._blocks[1] * filtering.LANES)
-        rooms = [(tiles, self._planes, each * filtering.LANES + filtering.GAP) for each in rows]
+        rows = (self.stride**2 * self.images[1], self._blocks[1] * LANES)
+        rooms = [(tiles, self._planes, each * LANES + GAP) for each in rows]
         with crew().lock:
             packed, *arrays = crew().arrays(self._packed, *rooms * len(ranges))
             self._pack(weights, False, packed)
@@ -99,8 +118,8 @@ class FastLayer(NamedTuple):
         """
         ranges = list(self._ranges(self._groups, self._blocks[0]))
         tiles = self._at_once(self._tiles[0] * max(last - first for (first, last), _ in ranges))
-        rows = (self.stride**2 * filtering.LANES, self.filters)
-        rooms = [(tiles, self._planes, each * filtering.LANES + filtering.GAP) for each in rows]
+        rows = (self.stride**2 * LANES, self.filters)
+        rooms = [(tiles, self._planes, each * LANES + GAP) for each in rows]
         with crew().lock:
             packed, *arrays = crew().arrays(self._packed, *rooms * len(ranges))
             self._pack(weights, True, packed)
@@ -110,24 +129,26 @@ class FastLayer(NamedTuple):
 
     def weight_gradients(self, images: np.ndarray, gradients: np.ndarray, results: np.ndarray) -> None:
         """Write the gradient (K, C, side, side) of the weights into `results`, summed over the images."""
-        down, across = self._tiles
-        count, tiles = self.images[0], self.images[0] * down * across
-        rows = (self._blocks[1] * filtering.LANES, self._columns)
-        rooms = [(self._planes, each * tiles + filtering.GAP) for each in rows]
+        rows, tiles = (self._blocks[1] * LANES, self._columns), math.prod(self._tiles)
+        count = max(1, min(self.images[0], _MOST_SPREAD // (self._planes * sum(rows) * tiles)))
+        rooms = [(self._planes, each * tiles * count + GAP) for each in rows]
         with crew().lock:
             outputs, inputs, sums = crew().arrays(*rooms, self._packed)
-            crew().run([(filtering.spread, images, gradients, self._taps, inputs, outputs, *part)
-                       for part in parts(count)])  # fmt: skip
-            crew().run(
-                [(filtering.products, inputs, outputs, sums, *rows, tiles, *part) for part in parts(self._planes)]
-            )
-            crew().run([(filtering.weight_gradients, sums, self._taps, results, *part) for part in parts(self.filters)])
+            for first in range(0, self.images[0], count):
+                given = images[first : first + count], gradients[first : first + count]
+                crew().run([(weight_filtering.spread, *given, self._taps, inputs, outputs, *part)
+                            for part in parts(len(given[0]))])  # fmt: skip
+                shape = (*rows, tiles * len(given[0]), first > 0)
+                crew().run([(weight_filtering.products, inputs, outputs, sums, *shape, *part)
+                            for part in parts(self._planes)])  # fmt: skip
+            crew().run([(weight_filtering.weight_gradients, sums, self._taps, results, *part)
+                        for part in parts(self.filters)])  # fmt: skip
 
     @staticmethod
     def bias_gradients(gradients: np.ndarray, results: np.ndarray) -> None:
         """Write the gradient (K,) of the bias into `results`."""
         with crew().lock:
-            crew().run([(filtering.bias_gradients, gradients, results, *part) for part in parts(len(results))])
+            crew().run([(weight_filtering.bias_gradients, gradients, results, *part) for part in parts(len(results))])
 
     def _at_once(self, strips: int) -> int:
         """The number of tiles that a thread with so many strips transforms at a time."""
@@ -136,7 +157,7 @@ class FastLayer(NamedTuple):
 
     @property
     def _packed(self) -> tuple:
-        return self._planes, self._blocks[1] * filtering.LANES * self._columns + filtering.GAP
+        return self._planes, self._blocks[1] * LANES * self._columns + GAP
 
     def _pack(self, weights: np.ndarray, by_input: bool, packed: np.ndarray) -> None:
         ranges = parts(self._blocks[0 if by_input else 1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Callable
+
 import numpy as np
 
 from mxgan.runtime import mx
@@ -40,20 +42,26 @@ class _Description(mx.operator.CustomOpProp):
         return [out_grad[0], in_data[0], in_data[1]]
 
     def create_operator(self, ctx, in_shapes, in_dtypes):
-        data = tuple(in_shapes[0])
-        if self.transposed:
-            stride = KERNELS[self.side]
-            images = (data[0], self.filters, *(size * stride for size in data[2:]))
-            return _Transposed(FastLayer(images, data[1], self.side))
-        return _Convolution(FastLayer(data, self.filters, self.side))
+        count, channels, *sizes = in_shapes[0]
+        if not self.transposed:
+            layer = FastLayer.checked((count, channels, *sizes), self.filters, self.side)
+            return _Operator(layer.outputs, layer.data_gradients, layer.weight_gradients)
+        images = (count, self.filters, *(size * KERNELS[self.side] for size in sizes))
+        layer = FastLayer.checked(images, channels, self.side)
+
+        def weight_gradients(data, gradients, results) -> None:
+            layer.weight_gradients(gradients, data, results)
+
+        # It is the gradient of a convolution, and its own gradient is the convolution.
+        return _Operator(layer.data_gradients, layer.outputs, weight_gradients)
 
 
-class _Convolution(mx.operator.CustomOp):
-    """One convolution of one executor."""
+class _Operator(mx.operator.CustomOp):
+    """One layer of one executor, by functions whose last argument is the array of results."""
 
-    def __init__(self, layer: FastLayer) -> None:
+    def __init__(self, outputs: Callable, data_gradients: Callable, weight_gradients: Callable) -> None:
         super().__init__()
-        self._layer = layer
+        self._outputs, self._data_gradients, self._weight_gradients = outputs, data_gradients, weight_gradients
 
     def forward(self, is_train, req, in_data, out_data, aux) -> None:
         data, weights, *bias = map(host_view, in_data)
@@ -65,25 +73,3 @@ class _Convolution(mx.operator.CustomOp):
         write(req[1], in_grad[1], self._weight_gradients, data, gradients)
         if len(req) > 2:
             write(req[2], in_grad[2], FastLayer.bias_gradients, gradients)
-
-    def _outputs(self, *arrays) -> None:
-        self._layer.outputs(*arrays)
-
-    def _data_gradients(self, *arrays) -> None:
-        self._layer.data_gradients(*arrays)
-
-    def _weight_gradients(self, data, gradients, results) -> None:
-        self._layer.weight_gradients(data, gradients, results)
-
-
-class _Transposed(_Convolution):
-    """One transposed convolution: the gradient of a convolution, and the convolution its gradient."""
-
-    def _outputs(self, *arrays) -> None:
-        self._layer.data_gradients(*arrays)
-
-    def _data_gradients(self, *arrays) -> None:
-        self._layer.outputs(*arrays)
-
-    def _weight_gradients(self, data, gradients, results) -> None:
-        self._layer.weight_gradients(gradients, data, results)

@@ -30,6 +30,7 @@ class Crew:
         """Arrays of these shapes, float32, whose content is left over from others; each begins a cache line."""
         sizes = [-(-int(np.prod(shape)) // _LINE) * _LINE for shape in shapes]
         if self._memory.size < sum(sizes):
+            self._memory = np.empty(0, np.float32)  # free the old memory first
             self._memory = _room(sum(sizes))
         begin, found = 0, []
         for shape, size in zip(shapes, sizes):

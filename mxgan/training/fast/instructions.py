@@ -3,13 +3,11 @@
 Numba itself cannot hold a block of results in registers. The product here does, and reaches the processor's peak. Each
 routine works on vectors of LANES float32 numbers; LLVM makes of one as many registers as it needs. Addresses and
 distances are int64: addresses in bytes, as `array.ctypes.data`, distances in numbers.
-
-Numba compiles anew when filtering.py has changed. After a change here or in algorithms.py alone, `touch` that file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Callable
 
 import numba
@@ -17,9 +15,10 @@ from llvmlite import binding, ir
 from numba import types
 from numba.extending import intrinsic
 
-__all__ = ["BLOCKS", "LANES", "product", "transform"]
+__all__ = ["LANES", "block", "transform"]
 
 LANES = 16
+_SIZE = 4  # bytes of a number
 
 _NUMBER, _INTEGER = ir.FloatType(), ir.IntType(64)
 _VECTOR = ir.VectorType(_NUMBER, LANES)
@@ -32,18 +31,42 @@ def _has_wide_registers() -> bool:
 
 
 # The 16 rows of a product, as groups whose results fit into the registers: of AVX2, 6 rows take 12 of 16.
-BLOCKS = (16,) if _has_wide_registers() else (6, 6, 4)
+_GROUPS = (16,) if _has_wide_registers() else (6, 6, 4)
 
 
-def product(rows: int):
-    """An intrinsic: the sums of n products of `rows` numbers with a vector.
+def block(adds: bool = False):
+    """An intrinsic: 16 rows and LANES columns of a matrix product, c[r, :] = Σₙ a[n, r] · b[n, :].
 
-    It computes c[r, :] = Σₙ a[n, r] · b[n, :] for r < rows. Its arguments are the addresses of a, b and c, n, and the
-    distance between rows of c; rows of a and b are LANES numbers long and stand one after the other.
+    Its arguments are the addresses of a, b and c, n, and the distance between rows of c; rows of a and b have LANES
+    numbers and stand one after the other. With `adds` the sums are added to c.
     """
+    products, first_rows = (
+        [_product(rows, adds) for rows in _GROUPS],
+        [sum(_GROUPS[:place]) for place in range(len(_GROUPS))],
+    )
+
+    def emit(context, builder, signature, values):
+        first, second, target, count, distance = values
+        for emit_product, row in zip(products, first_rows):
+            down = builder.mul(builder.mul(_INTEGER(row), distance), _INTEGER(_SIZE))
+            places = builder.add(first, _INTEGER(_SIZE * row)), second, builder.add(target, down)
+            emit_product(context, builder, signature, [*places, count, distance])
+        return context.get_dummy_value()
+
+    @intrinsic
+    def call(typing, first, second, target, count, distance):
+        return types.void(*[types.intp] * 5), emit
+
+    return call
+
+
+def _product(rows: int, adds: bool) -> Callable:
+    """The code generator of some rows of a block, whose results are held in registers."""
 
     def body(build, first, second, target, count, distance) -> None:
         first, second, target = (build.inttoptr(each, _NUMBER.as_pointer()) for each in (first, second, target))
+        places = [build.gep(target, [build.mul(_INTEGER(row), distance)]) for row in range(rows)]
+        begun = [_load(build, place) if adds else _constant(0) for place in places]
         entry, loop, end = build.block, *map(build.function.append_basic_block, ("loop", "end"))
         build.branch(loop)
         build.position_at_end(loop)
@@ -54,30 +77,44 @@ def product(rows: int):
         added = [_fma(build, _spread(build, each), vector, total) for each, total in zip(scalars, sums)]
         now = build.add(done, _INTEGER(1))
         steps = [build.gep(place, [_INTEGER(LANES)]) for place in (left, right)]
-        starts = [_INTEGER(0), first, second, *[_constant(0)] * rows]
-        for phi, start, later in zip([done, left, right, *sums], starts, [now, *steps, *added]):
+        for phi, start, later in zip(
+            [done, left, right, *sums], [_INTEGER(0), first, second, *begun], [now, *steps, *added]
+        ):
             phi.add_incoming(start, entry)
             phi.add_incoming(later, loop)
         build.cbranch(build.icmp_signed("<", now, count), loop, end)
         build.position_at_end(end)
-        for row, total in enumerate(added):
-            _store(build, total, build.gep(target, [build.mul(_INTEGER(row), distance)]))
+        for total, place in zip(added, places):
+            _store(build, total, place)
 
-    emit = _routine(f"mxgan_product_{rows}", 5, body)
+    return _routine(f"mxgan_product_{rows}{'_added' * adds}", 5, body)
+
+
+def transform(name: str, matrices: Mapping[int, Sequence[Sequence]], adds: bool = False):
+    """An intrinsic: Y = P X Pᵀ by one of two constant matrices P (p, q), for LANES arrays X (q, q) at once.
+
+    Its arguments are the key of P, the address of X and the distances between its rows and its columns, and the same of
+    Y (p, p); each entry is a vector of LANES numbers. With `adds` the result is added to Y.
+    """
+    routines = {key: _transform(f"mxgan_{name}_{key}", matrix, adds) for key, matrix in matrices.items()}
+    key, other = routines
+
+    def emit(context, builder, signature, values):
+        with builder.if_else(builder.icmp_signed("==", values[0], _INTEGER(key))) as (then, otherwise):
+            for branch, which in ((then, key), (otherwise, other)):
+                with branch:
+                    routines[which](context, builder, signature, values[1:])
+        return context.get_dummy_value()
 
     @intrinsic
-    def call(typing, first, second, target, count, distance):
-        return types.void(*[types.intp] * 5), emit
+    def call(typing, key, source, down, right, target, target_down, target_right):
+        return types.void(*[types.intp] * 7), emit
 
     return call
 
 
-def transform(name: str, matrix: Sequence[Sequence], adds: bool = False):
-    """An intrinsic: Y = P X Pᵀ by a constant matrix P (p, q), for LANES arrays X (q, q) at once.
-
-    Its arguments are the address of X and the distances between its rows and its columns, and the same of Y (p, p);
-    each entry is a vector of LANES numbers. With `adds` the result is added to Y. `name` is that of the routine.
-    """
+def _transform(name: str, matrix: Sequence[Sequence], adds: bool) -> Callable:
+    """The code generator of a transform by one matrix."""
     columns = range(len(matrix[0]))
 
     def body(build, source, down, right, target, target_down, target_right) -> None:
@@ -97,13 +134,7 @@ def transform(name: str, matrix: Sequence[Sequence], adds: bool = False):
                 at = place(target, row, column, target_down, target_right)
                 _store(build, build.fadd(made, _load(build, at)) if adds else made, at)
 
-    emit = _routine(f"mxgan_{name}", 6, body)
-
-    @intrinsic
-    def call(typing, source, down, right, target, target_down, target_right):
-        return types.void(*[types.intp] * 6), emit
-
-    return call
+    return _routine(name, 6, body)
 
 
 def _routine(name: str, arguments: int, body: Callable) -> Callable:

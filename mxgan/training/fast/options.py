@@ -1,39 +1,73 @@
-"""How Numba compiles the functions of the fast operators."""
+"""The decorators by which Numba compiles the functions of the fast operators, and the folder of their compiled code."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import logging
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Callable
 
 import numba
 
-__all__ = ["COMPILED", "SUMMED"]
+from mxgan.runtime.cache import cache_folder
+
+__all__ = ["compiled", "keeps_code", "summed"]
 
 logger = logging.getLogger(__name__)
 
-
-def _nothing() -> None:
-    """A function to try the cache with."""
+_OPTIONS = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
 
 
-def _can_keep() -> bool:
-    """Whether Numba has a folder for compiled code: beside the source, or the user's."""
-    try:
-        numba.njit(cache=True)(_nothing)
-    except RuntimeError as error:
-        logger.warning(
-            "Numba cannot keep compiled code (%s), so that it compiles anew for each training. Set NUMBA_CACHE_DIR to "
-            "a folder that can be written to.",
-            error,
-        )
-        return False
+def compiled(function: Callable):
+    """A decorator: compiled at the first call, without the interpreter's lock; a product and a sum may be one."""
+    return _compiled(function, {"contract"})
+
+
+def summed(function: Callable):
+    """A decorator: as `compiled`, and a sum may be one of several parts, in a fixed order."""
+    return _compiled(function, {"contract", "reassoc", "nsz"})
+
+
+def _compiled(function: Callable, liberties: set):
+    with _in_our_folder():
+        return numba.njit(cache=keeps_code(), fastmath=liberties, **_OPTIONS)(function)
+
+
+@cache
+def keeps_code() -> bool:
+    """Whether Numba has a folder for compiled code."""
+    with _in_our_folder():
+        try:
+            numba.njit(cache=True)(_nothing)
+        except RuntimeError as error:
+            logger.warning(
+                "Numba cannot keep compiled code (%s), so that it compiles anew for each training. Set XDG_CACHE_HOME "
+                "to a folder that can be written to.",
+                error,
+            )
+            return False
     return True
 
 
-COMPILED = {
-    "cache": _can_keep(),
-    "nogil": True,
-    "boundscheck": False,
-    "error_model": "numpy",
-    "fastmath": {"contract"},  # a product and a sum may be one instruction
-}
-SUMMED = {**COMPILED, "fastmath": {"contract", "reassoc", "nsz"}}  # a sum may be one of several parts, in a fixed order
+def _nothing() -> None:
+    """A function to try the folder with."""
+
+
+@contextlib.contextmanager
+def _in_our_folder() -> Iterator[None]:
+    """Functions that are decorated in this context keep their code in mxgan's cache; those of others do not."""
+    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_folder())
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+@cache
+def _folder() -> Path:
+    """A folder for these sources alone: Numba itself compares only the file of each function."""
+    sources = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))))
+    return cache_folder("compiled", sources.hexdigest()[:16])

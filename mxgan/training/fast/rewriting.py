@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import math
 from collections.abc import Mapping
 from typing import Optional
 
-from mxgan.graphs.layers import nodes_of
+from mxgan.graphs.layers import is_on, nodes_of, stated_numbers
 from mxgan.networks.residual_blocks import transposed_weight
 from mxgan.runtime import mx
 from mxgan.runtime.rewriting import Rewriting
@@ -21,7 +20,6 @@ __all__ = ["LEAST_PRODUCTS", "with_fast_operators"]
 LEAST_PRODUCTS = 50_000_000
 _CONVOLUTIONS = ("Convolution", "Deconvolution")
 _NORM_SETTINGS = ("eps", "momentum", "fix_gamma")
-_ON = ("True", "true", "1")
 # The nodes of `upsampled_convolution` by the ends of their names, the input of its last node at the end.
 _UPSAMPLED = {"phases": "Convolution", "weight": "null", "bias": "null", "beside": "transpose", "bordered": "Reshape"}
 
@@ -115,14 +113,14 @@ class _Fast(Rewriting):
             given, made = made, given
         if math.prod(made) * given[1] * sides[0] ** 2 < LEAST_PRODUCTS:
             return False
-        padding = _numbers(settings, "pad", (0, 0))[0]
-        return fits(sides[0], _numbers(settings, "stride", (1, 1))[0], padding, *given[1:])
+        padding = _stated(settings, "pad", (0, 0))[0]
+        return fits(sides[0], _stated(settings, "stride", (1, 1))[0], padding, *given[1:])
 
 
 def _is_plain_norm(node: Mapping) -> bool:
     """Whether it is a BatchNorm over axis 1 that trains with the statistics of its batch and returns nothing else."""
     settings = node.get("attrs", {})
-    others = any(settings.get(name, "False") in _ON for name in ("output_mean_var", "use_global_stats"))
+    others = any(is_on(settings.get(name, "False")) for name in ("output_mean_var", "use_global_stats"))
     return node["op"] == "BatchNorm" and not others and settings.get("axis", "1") == "1"
 
 
@@ -136,18 +134,18 @@ def _slope(node: Mapping) -> Optional[float]:
     return None
 
 
-def _numbers(settings: Mapping, name: str, usual: tuple) -> tuple:
-    return tuple(ast.literal_eval(settings.get(name, "()"))) or usual
+def _stated(settings: Mapping, name: str, usual: tuple) -> tuple:
+    return stated_numbers(settings.get(name, "")) or usual
 
 
 def _sides(settings: Mapping) -> tuple:
-    return _numbers(settings, "kernel", ())
+    return _stated(settings, "kernel", ())
 
 
 def _is_plain(settings: Mapping, sides: tuple) -> bool:
     """Whether it is square, in two dimensions, without dilation, groups, another layout or size."""
-    square = all(len({*_numbers(settings, name, usual)}) == 1 for name, usual in
+    square = all(len({*_stated(settings, name, usual)}) == 1 for name, usual in
                  (("kernel", ()), ("stride", (1, 1)), ("pad", (0, 0))))  # fmt: skip
-    plain = {*_numbers(settings, "dilate", (1, 1))} == {1} and {*_numbers(settings, "adj", (0, 0))} == {0}
+    plain = {*_stated(settings, "dilate", (1, 1))} == {1} and {*_stated(settings, "adj", (0, 0))} == {0}
     usual = settings.get("num_group", "1") == "1" and settings.get("layout", "None") in ("None", "NCHW")
     return len(sides) == 2 and square and plain and usual and "target_shape" not in settings

@@ -27,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mxgan.errors import ArgumentError
-from mxgan.graphs.layers import SHARED_BATCH_NORM
+from mxgan.graphs.layers import SHARED_BATCH_NORM, is_on
 from mxgan.runtime import mx
 from mxgan.runtime.rewriting import Rewriting
 from mxgan.training.parallel.channel_sums import add_data_gradient, gradient_sums, moments, normalise
@@ -136,7 +136,7 @@ class _Shared(Rewriting):
 
 
 def _is_on(node: dict, setting: str) -> bool:
-    return node.get("attrs", {}).get(setting, "False") in ("True", "true", "1")
+    return is_on(node.get("attrs", {}).get(setting, "False"))
 
 
 @mx.operator.register(SHARED_BATCH_NORM)
@@ -146,7 +146,7 @@ class _Description(mx.operator.CustomOpProp):
     def __init__(self, key, eps="1e-3", momentum="0.9", fix_gamma="True", axis="1", **hidden) -> None:
         super().__init__(need_top_grad=True)
         self.layer, self.eps, self.momentum = _layers[key], float(eps), float(momentum)
-        self.fix_gamma, self.axis = fix_gamma in ("True", "true", "1"), int(axis)
+        self.fix_gamma, self.axis = is_on(fix_gamma), int(axis)
 
     def list_arguments(self) -> list:
         return ["data", "gamma", "beta"]

@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("numba", reason="Numba is not installed")
 
+from mxgan.errors import ShapeError
 from mxgan.runtime.cpus import Threads
 from mxgan.training.fast import convolution, crew
 from mxgan.training.fast.convolution import FastLayer, fits
@@ -68,6 +69,20 @@ def test_outputs_and_gradients_are_those_of_the_definition(layer):
     given = arrays(*layer)
     for found, wanted in zip(computed(*given), by_definition(*given)):
         assert np.abs(found - wanted).max() < TOLERANCE * np.abs(wanted).max()
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=str)
+def test_the_gradients_of_weights_are_those_also_a_few_images_at_a_time(layer, monkeypatch):
+    """As of large images, whose transforms would take gigabytes."""
+    monkeypatch.setattr(convolution, "_MOST_SPREAD", 1)
+    given = arrays(*layer)
+    wanted = by_definition(*given)[2]
+    assert np.abs(computed(*given)[2] - wanted).max() < TOLERANCE * np.abs(wanted).max()
+
+
+def test_images_that_are_no_whole_tiles_are_refused():
+    with pytest.raises(ShapeError, match="bound for images of 12×16; their sides must be multiples of 8"):
+        FastLayer.checked((2, 16, 12, 16), 16, 4)
 
 
 def test_a_bias_is_added_and_its_gradient_is_the_sum():
