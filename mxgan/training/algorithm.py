@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Optional
 
 from mxgan.errors import ArgumentError, RuntimeUnavailableError, first_line, lookup
 from mxgan.runtime.cpus import lacking_instructions
@@ -19,10 +20,15 @@ logger = logging.getLogger(__name__)
 _PATIENCE = 1.0  # seconds of a compilation before it is told
 
 
-def chosen_algorithm(algorithm: str, precision: str, contexts: Sequence) -> str:
+def chosen_algorithm(algorithm: str, precision: str, contexts: Sequence, networks: Optional[Mapping] = None) -> str:
     """ "direct" or "fast" for a setting of the recipe on these devices.
 
-    "auto" is "fast" in float32 on one CPU with AVX2 and FMA where Numba is installed, and "direct" elsewhere.
+    "auto" is "fast" in float32 on one CPU with AVX2 and FMA where Numba is installed, for networks with layers that
+    gain by it, and "direct" elsewhere: Numba is then not even imported, which takes a second and 120 MB.
+
+    Parameters
+    ----------
+    networks : {network: (symbol, {input: shape})}, for "auto"; None: networks that gain.
 
     Raises
     ------
@@ -36,6 +42,8 @@ def chosen_algorithm(algorithm: str, precision: str, contexts: Sequence) -> str:
     if algorithm == "fast" and reason:
         raise ArgumentError(f"algorithm is 'fast', and {reason}; give 'direct', or 'auto'.")
     if reason or (algorithm == "auto" and importlib.util.find_spec("numba") is None):
+        return "direct"
+    if algorithm == "auto" and not (networks is None or _gain(networks)):
         return "direct"
     failure = numba_failure()
     if failure and algorithm == "fast":
@@ -57,6 +65,12 @@ def _reason_against(precision: str, contexts: Sequence) -> str:
         return "the fast operators are for one CPU"
     lacking = lacking_instructions()
     return f"this CPU has no {' and no '.join(lacking)}" if lacking else ""
+
+
+def _gain(networks: Mapping) -> bool:
+    from mxgan.training.fast.rewriting import gains
+
+    return any(gains(symbol, inputs) for symbol, inputs in networks.values())
 
 
 def rewritten(symbol, inputs: Mapping, algorithm: str):

@@ -57,7 +57,6 @@ class BoundPair:
         self.batch_size = self.rows.stop - self.rows.start
         self._check_devices()
         check_precision(precision, self.contexts)
-        self.algorithm = chosen_algorithm(algorithm, precision, self.contexts)
         self.latent_shape = None if latent_shape is None else tuple(latent_shape)
         self.image_shape = tuple(image_shape)
         on_cpu = all(context.device_type != "gpu" for context in self.contexts)
@@ -68,6 +67,8 @@ class BoundPair:
         self._symbol_json: dict = {}
         self._shared, self._idle_zeros = False, []
         trained = {network: symbols.judging(network) for network in self._inputs}
+        networks = {network: (trained[network], self._inputs[network]) for network in ("generator", "discriminator")}
+        self.algorithm = chosen_algorithm(algorithm, precision, self.contexts, networks)
         self._make_modules(trained, symbols.held)
         self._bind(self.generator, "generator")
         self._bind(self.discriminator, "discriminator")

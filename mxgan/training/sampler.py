@@ -80,7 +80,8 @@ class Sampler(Drawing):
             check_memory({"generator": Graph(image, self._inputs)}, training=False)
         data, *labels = self._inputs
         self.symbol = image
-        chosen = rewritten(image, self._inputs, chosen_algorithm(algorithm, "float32", contexts))
+        algorithm = chosen_algorithm(algorithm, "float32", contexts, {"generator": (image, self._inputs)})
+        chosen = rewritten(image, self._inputs, algorithm)
         self.module = mx.mod.Module(chosen, (data,), labels or None, context=contexts)
         # Bound for training: a graph bound for inference gets MXNet's oneDNN backend, which keeps the first value of
         # a weight that the graph computes (blocks.single_channel_deconvolution) and does not update it.

@@ -117,6 +117,22 @@ def test_a_recipe_trains_with_it_where_it_can(monkeypatch):
     assert "mxgan_convolution" not in pair.symbol_json("discriminator")  # what a checkpoint has
 
 
+def test_networks_without_a_layer_that_gains_do_not_load_numba():
+    """Numba takes a second and 120 MB."""
+    pytest.importorskip("numba", reason="Numba is not installed")
+    program = (
+        "import sys\n"
+        "from dataclasses import replace\n"
+        "import mxgan\n"
+        "from mxgan.runs.pair import build_pair\n"
+        "small = replace(mxgan.RECIPES['mlp-gan'], batch_size=4)\n"
+        "print(build_pair(mxgan.RunConfig(recipe=small, steps=1)).algorithm, 'numba' in sys.modules)\n"
+    )
+    command = [sys.executable, "-c", program]
+    found = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True).stdout
+    assert found == "direct False\n"
+
+
 def test_a_numba_that_is_there_and_broken_is_told_and_not_used(tmp_path):
     (tmp_path / "numba").mkdir()
     (tmp_path / "numba/__init__.py").write_text("raise OSError('no LLVM here')\n")

@@ -1,6 +1,7 @@
-"""The matrices of Winograd's minimal filtering F(4, r): four outputs of a filter with r taps, by r + 3 products.
+"""The matrices of Winograd's minimal filtering F(4, r), and the convolutions that it is used for.
 
-In one dimension, for the inputs d (r + 3,), the taps g (r,) and the outputs y (4,) with y[i] = Σⱼ d[i + j] g[j]::
+Four outputs of a filter with r taps take r + 3 products. In one dimension, for the inputs d (r + 3,), the
+taps g (r,) and the outputs y (4,) with y[i] = Σⱼ d[i + j] g[j]::
 
     y = outputs · ((taps · g) ∘ (inputs · d))
 
@@ -13,9 +14,12 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import NamedTuple
 
-__all__ = ["FILTERS", "OUTPUTS", "MinimalFilter"]
+__all__ = ["CONVOLUTION", "FILTERS", "KERNELS", "OUTPUTS", "MinimalFilter", "fits", "has_whole_tiles"]
 
 OUTPUTS = 4  # of a tile, in each dimension
+KERNELS = MappingProxyType({4: 2, 3: 1})  # {side of a kernel: its stride}; the padding is 1
+CONVOLUTION = "mxgan_convolution"  # op_type of the Custom operator
+_LEAST_CHANNELS = 8  # of the input: with 3 it is slower; with 3 filters, 32 → 3 at 32×32, twice to five times as fast
 
 
 class MinimalFilter(NamedTuple):
@@ -49,3 +53,14 @@ FILTERS = MappingProxyType({
         outputs=_matrix("1 1 1 1 1 0", "0 1 -1 2 -2 0", "0 1 1 4 4 0", "0 1 -1 8 -8 1"),
     ),
 })  # fmt: skip
+
+
+def fits(side: int, stride: int, padding: int, channels: int, height: int, width: int) -> bool:
+    """Whether a convolution is faster here: its kind has an algorithm, enough channels, whole tiles of 4×4 outputs."""
+    known = KERNELS.get(side) == stride and padding == 1
+    return known and channels >= _LEAST_CHANNELS and has_whole_tiles(stride, height, width)
+
+
+def has_whole_tiles(stride: int, height: int, width: int) -> bool:
+    """Whether the outputs of images (height, width) are tiles of 4×4."""
+    return height % (OUTPUTS * stride) == width % (OUTPUTS * stride) == 0

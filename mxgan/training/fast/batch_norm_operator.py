@@ -17,13 +17,11 @@ from mxgan.training.fast.crew import crew, parts
 from mxgan.training.fast.writing import write
 from mxgan.training.parallel.host_arrays import host_view
 
-__all__ = ["BATCH_NORM"]
-
-BATCH_NORM = FAST_BATCH_NORM  # op_type of the Custom operator
+__all__ = ["BatchNormOperator"]
 
 
-@mx.operator.register(BATCH_NORM)
-class _Description(mx.operator.CustomOpProp):
+@mx.operator.register(FAST_BATCH_NORM)
+class BatchNormOperator(mx.operator.CustomOpProp):
     """Names and shapes of the operator; MXNet gives it the settings of the node, as text."""
 
     def __init__(self, eps="1e-3", momentum="0.9", fix_gamma="True", slope="1", **hidden) -> None:
@@ -54,7 +52,7 @@ class _Description(mx.operator.CustomOpProp):
 class _Operator(mx.operator.CustomOp):
     """One BatchNorm of one executor; a forward pass keeps the statistics for the backward pass."""
 
-    def __init__(self, description: _Description) -> None:
+    def __init__(self, description: BatchNormOperator) -> None:
         super().__init__()
         self._about, self._kept = description, None
 
@@ -74,7 +72,9 @@ class _Operator(mx.operator.CustomOp):
 
     def backward(self, req, out_grad, in_data, out_data, in_grad, aux) -> None:
         if self._kept is None:
-            raise ArgumentError(f"{BATCH_NORM}: a forward pass in inference has no backward pass; train with is_train.")
+            raise ArgumentError(
+                f"{FAST_BATCH_NORM}: a forward pass in inference has no backward pass; train with is_train."
+            )
         means, variances, inverses, beta = self._kept
         data, gamma = map(host_view, in_data[:2])
         given, targets = host_view(out_grad[0]), [host_view(each) for each in in_grad]

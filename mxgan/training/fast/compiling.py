@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from mxgan.training.fast import batch_norm_kernels
-from mxgan.training.fast.convolution import KERNELS, FastLayer
+from mxgan.training.fast.algorithms import KERNELS
+from mxgan.training.fast.convolution import FastLayer
 
 __all__ = ["compile_all"]
 

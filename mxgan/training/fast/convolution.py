@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from types import MappingProxyType
 from typing import NamedTuple, Optional
 
 import numpy as np
@@ -12,27 +11,15 @@ import numpy as np
 from mxgan.errors import ShapeError
 from mxgan.runtime.cpus import threads
 from mxgan.training.fast import filtering, weight_filtering
-from mxgan.training.fast.algorithms import OUTPUTS
+from mxgan.training.fast.algorithms import KERNELS, OUTPUTS, has_whole_tiles
 from mxgan.training.fast.crew import crew, parts
 from mxgan.training.fast.instructions import LANES
 from mxgan.training.fast.tiles import GAP
 
-__all__ = ["KERNELS", "FastLayer", "fits"]
+__all__ = ["FastLayer"]
 
-KERNELS = MappingProxyType({4: 2, 3: 1})  # {side of a kernel: its stride}; the padding is 1
-_LEAST_CHANNELS = 8  # of the input: with 3 it is slower; with 3 filters, 32 → 3 at 32×32, twice to five times as fast
 _MOST_SPREAD = 2**24  # numbers of transformed images at a time, for the gradient of the weights: 64 MB
 _TILES = 8  # of 16 images, transformed at a time by a thread: they should stay in the processor's second cache
-
-
-def fits(side: int, stride: int, padding: int, channels: int, height: int, width: int) -> bool:
-    """Whether a convolution is faster here: its kind has an algorithm, enough channels, whole tiles of 4×4 outputs."""
-    known = KERNELS.get(side) == stride and padding == 1
-    return known and channels >= _LEAST_CHANNELS and _has_whole_tiles(stride, height, width)
-
-
-def _has_whole_tiles(stride: int, height: int, width: int) -> bool:
-    return height % (OUTPUTS * stride) == width % (OUTPUTS * stride) == 0
 
 
 def _in_blocks(count: int) -> int:
@@ -56,7 +43,7 @@ class FastLayer(NamedTuple):
     @classmethod
     def checked(cls, images: tuple, filters: int, side: int) -> FastLayer:
         """The layer; ShapeError unless its images are whole tiles: nothing behind this checks where it writes."""
-        if not _has_whole_tiles(KERNELS[side], *images[2:]):
+        if not has_whole_tiles(KERNELS[side], *images[2:]):
             raise ShapeError(
                 f"a fast convolution of {side}×{side} was bound for images of {images[2]}×{images[3]}; their sides "
                 f"must be multiples of {OUTPUTS * KERNELS[side]}. Rewrite the symbol for these shapes."

@@ -7,17 +7,16 @@ from typing import Callable
 import numpy as np
 
 from mxgan.runtime import mx
-from mxgan.training.fast.convolution import KERNELS, FastLayer
+from mxgan.training.fast.algorithms import CONVOLUTION, KERNELS
+from mxgan.training.fast.convolution import FastLayer
 from mxgan.training.fast.writing import write
 from mxgan.training.parallel.host_arrays import host_view
 
-__all__ = ["CONVOLUTION"]
-
-CONVOLUTION = "mxgan_convolution"  # op_type of the Custom operator
+__all__ = ["ConvolutionOperator"]
 
 
 @mx.operator.register(CONVOLUTION)
-class _Description(mx.operator.CustomOpProp):
+class ConvolutionOperator(mx.operator.CustomOpProp):
     """Names and shapes of the operator; MXNet gives it the settings of the node, as text."""
 
     def __init__(self, filters, side, transposed, has_bias, **hidden) -> None:

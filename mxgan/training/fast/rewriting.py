@@ -6,15 +6,13 @@ import math
 from collections.abc import Mapping
 from typing import Optional
 
-from mxgan.graphs.layers import is_on, nodes_of, stated_numbers
+from mxgan.graphs.layers import FAST_BATCH_NORM, is_on, nodes_of, stated_numbers
 from mxgan.networks.residual_blocks import transposed_weight
 from mxgan.runtime import mx
 from mxgan.runtime.rewriting import Rewriting
-from mxgan.training.fast.batch_norm_operator import BATCH_NORM
-from mxgan.training.fast.convolution import KERNELS, fits
-from mxgan.training.fast.convolution_operator import CONVOLUTION
+from mxgan.training.fast.algorithms import CONVOLUTION, KERNELS, fits
 
-__all__ = ["LEAST_PRODUCTS", "with_fast_operators"]
+__all__ = ["LEAST_PRODUCTS", "gains", "with_fast_operators"]
 
 # A layer with fewer products (by the definition, in a batch) is as fast in MXNet: a call of our operator takes 0.3 ms.
 LEAST_PRODUCTS = 50_000_000
@@ -22,6 +20,11 @@ _CONVOLUTIONS = ("Convolution", "Deconvolution")
 _NORM_SETTINGS = ("eps", "momentum", "fix_gamma")
 # The nodes of `upsampled_convolution` by the ends of their names, the input of its last node at the end.
 _UPSAMPLED = {"phases": "Convolution", "weight": "null", "bias": "null", "beside": "transpose", "bordered": "Reshape"}
+
+
+def gains(symbol, inputs: Mapping) -> bool:
+    """Whether `with_fast_operators` would change the symbol; it does not need Numba."""
+    return bool(_Fast(symbol, inputs).replaced)
 
 
 def with_fast_operators(symbol, inputs: Mapping):
@@ -38,7 +41,11 @@ def with_fast_operators(symbol, inputs: Mapping):
     inputs : {input: shape}, batch included.
     """
     rewriting = _Fast(symbol, inputs)
-    return rewriting.symbol() if rewriting.replaced else symbol
+    if not rewriting.replaced:
+        return symbol
+    from mxgan.training.fast import batch_norm_operator, convolution_operator  # noqa: F401 - MXNet learns of them
+
+    return rewriting.symbol()
 
 
 class _Fast(Rewriting):
@@ -74,7 +81,7 @@ class _Fast(Rewriting):
         if _is_plain_norm(node):
             kept = {name: settings[name] for name in _NORM_SETTINGS if name in settings}
             slope = self._behind.get(number, (None, 1.0))[1]
-            ours = {"op_type": BATCH_NORM, "slope": str(slope)}
+            ours = {"op_type": FAST_BATCH_NORM, "slope": str(slope)}
             node = {**node, "op": "Custom", "attrs": {**ours, **kept, **hidden}}
         elif number in self.replaced:
             ours = {"op_type": CONVOLUTION, "filters": settings["num_filter"], "side": _sides(settings)[0]}

@@ -12,7 +12,8 @@ pytest.importorskip("numba", reason="Numba is not installed")
 from mxgan.errors import ShapeError
 from mxgan.runtime.cpus import Threads
 from mxgan.training.fast import convolution, crew
-from mxgan.training.fast.convolution import FastLayer, fits
+from mxgan.training.fast.algorithms import KERNELS, fits
+from mxgan.training.fast.convolution import FastLayer
 
 TOLERANCE = 5e-5  # of the largest value
 # (images, filters, side): whole blocks and parts of them, images that are not square, more groups than one
@@ -28,14 +29,14 @@ LAYERS = [
 
 def arrays(images: tuple, filters: int, side: int) -> tuple:
     """(data, weights, gradients of the outputs), float32."""
-    random, stride = np.random.default_rng(0), convolution.KERNELS[side]
+    random, stride = np.random.default_rng(0), KERNELS[side]
     shapes = (images, (filters, images[1], side, side), (images[0], filters, *(size // stride for size in images[2:])))
     return tuple(random.standard_normal(shape, dtype=np.float32) for shape in shapes)
 
 
 def by_definition(data, weights, gradients) -> tuple:
     """(outputs, gradients of the data, gradients of the weights) in float64, a tap at a time."""
-    side, stride = weights.shape[2], convolution.KERNELS[weights.shape[2]]
+    side, stride = weights.shape[2], KERNELS[weights.shape[2]]
     padded = np.pad(data.astype(float), ((0, 0), (0, 0), (1, 1), (1, 1)))
     height, width = gradients.shape[2:]
     outputs, for_padded = np.zeros(gradients.shape), np.zeros(padded.shape)
