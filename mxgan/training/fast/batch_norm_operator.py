@@ -15,7 +15,7 @@ from mxgan.runtime import mx
 from mxgan.training.fast import batch_norm_kernels as kernels
 from mxgan.training.fast.crew import crew, parts
 from mxgan.training.fast.writing import write
-from mxgan.training.parallel.host_arrays import host_view
+from mxgan.training.parallel.host_arrays import array_memory
 
 __all__ = ["BatchNormOperator"]
 
@@ -57,14 +57,14 @@ class _Operator(mx.operator.CustomOp):
         self._about, self._kept = description, None
 
     def forward(self, is_train, req, in_data, out_data, aux) -> None:
-        data, gamma, beta = map(host_view, in_data)
+        data, gamma, beta = map(array_memory, in_data)
         if self._about.fix_gamma:
             gamma[...] = 1
         if is_train:
             means, variances = np.empty(len(gamma)), np.empty(len(gamma))
             _each_channel(kernels.moments, _flat(data), means, variances)
         else:
-            means, variances = (host_view(each).astype(np.float64) for each in aux)
+            means, variances = (array_memory(each).astype(np.float64) for each in aux)
         inverses = 1 / np.sqrt(variances + self._about.eps)
         # MXNet 1.9.1 fails if all inputs are asked for in the backward pass, so β is kept.
         self._kept = (means, variances, inverses, beta.copy()) if is_train else None
@@ -76,8 +76,8 @@ class _Operator(mx.operator.CustomOp):
                 f"{FAST_BATCH_NORM}: a forward pass in inference has no backward pass; train with is_train."
             )
         means, variances, inverses, beta = self._kept
-        data, gamma = map(host_view, in_data[:2])
-        given, targets = host_view(out_grad[0]), [host_view(each) for each in in_grad]
+        data, gamma = map(array_memory, in_data[:2])
+        given, targets = array_memory(out_grad[0]), [array_memory(each) for each in in_grad]
         own = [each if wanted in ("write", "inplace") else np.empty_like(each) for wanted, each in zip(req, targets)]
         arrays = (_flat(data), _flat(given), means, inverses, gamma, beta, self._about.slope)
         _each_channel(kernels.gradients, *arrays, _flat(own[0]), own[1], own[2])
@@ -87,7 +87,7 @@ class _Operator(mx.operator.CustomOp):
             if wanted == "add":
                 target += made
         momentum = np.float32(self._about.momentum)
-        for state, now in zip(map(host_view, aux), (means, variances)):
+        for state, now in zip(map(array_memory, aux), (means, variances)):
             state *= momentum
             state += (1 - momentum) * now.astype(np.float32)
 

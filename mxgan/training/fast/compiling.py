@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxgan.training.fast import batch_norm_kernels
+from mxgan.training.fast import batch_norm_kernels, resampling
 from mxgan.training.fast.algorithms import KERNELS
 from mxgan.training.fast.convolution import FastLayer
 
@@ -17,9 +17,12 @@ def compile_all() -> None:
     images, weights, bias = _zeros(1, 8, 8, 8), _zeros(8, 8, layer.side, layer.side), _zeros(8)
     results = _zeros(1, 8, 8 // layer.stride, 8 // layer.stride)
     layer.outputs(images, weights, bias, results)
-    layer.data_gradients(results, weights, bias, images)
+    layer.data_gradients(results, images, weights, images)
     layer.weight_gradients(images, results, weights)
     layer.bias_gradients(results, bias)
+    large, small = images[0], np.ascontiguousarray(images[0, :, ::2, ::2])
+    resampling.doubled(small, np.float32(1), large, 0, 8)
+    resampling.summed_squares(large, np.float32(1), small, 0, 8)
     data, vector, slope = _zeros(1, 8, 64), np.ones(8), np.float32(0)
     batch_norm_kernels.moments(data, vector, vector, 0, 8)
     batch_norm_kernels.normalised(data, vector, vector, bias, bias, slope, data, 0, 8)

@@ -19,6 +19,7 @@ from mxgan.training.fast.tiles import GAP
 __all__ = ["FastLayer"]
 
 _MOST_SPREAD = 2**24  # numbers of transformed images at a time, for the gradient of the weights: 64 MB
+_LEAST_SHARED = 2**16  # weights that several threads transform: to ask them takes as long as for so many
 _TILES = 8  # of 16 images, transformed at a time by a thread: they should stay in the processor's second cache
 
 
@@ -34,21 +35,23 @@ class FastLayer(NamedTuple):
     Parameters
     ----------
     images : (N, C, H, W). filters : K. side : a key of KERNELS, which gives the stride.
+    slope : the convolution is of an activation of the images that multiplies numbers below 0 by it; 1: of the images.
     """
 
     images: tuple
     filters: int
     side: int
+    slope: float = 1.0
 
     @classmethod
-    def checked(cls, images: tuple, filters: int, side: int) -> FastLayer:
+    def checked(cls, images: tuple, filters: int, side: int, slope: float = 1.0) -> FastLayer:
         """The layer; ShapeError unless its images are whole tiles: nothing behind this checks where it writes."""
         if not has_whole_tiles(KERNELS[side], *images[2:]):
             raise ShapeError(
                 f"a fast convolution of {side}×{side} was bound for images of {images[2]}×{images[3]}; their sides "
                 f"must be multiples of {OUTPUTS * KERNELS[side]}. Rewrite the symbol for these shapes."
             )
-        return cls(tuple(images), filters, side)
+        return cls(tuple(images), filters, side, slope)
 
     @property
     def stride(self) -> int:
@@ -93,16 +96,26 @@ class FastLayer(NamedTuple):
             packed, *arrays = crew().arrays(self._packed, *rooms * len(ranges))
             self._pack(weights, False, packed)
             bias = np.zeros(self.filters, np.float32) if bias is None else bias
-            crew().run([(filtering.outputs, images, self._taps, packed, bias, results, *arrays[2 * part : 2 * part + 2],
-                        *each) for part, each in enumerate(ranges)])  # fmt: skip
+            given = images, np.float32(self.slope), self._taps, packed, bias, results
+            crew().run([(filtering.outputs, *given, *arrays[2 * part : 2 * part + 2], *each)
+                        for part, each in enumerate(ranges)])  # fmt: skip
 
     def data_gradients(
+        self, gradients: np.ndarray, images: np.ndarray, weights: np.ndarray, results: np.ndarray
+    ) -> None:
+        """Write the gradient (N, C, H, W) of the images into `results`.
+
+        gradients : (N, K, H/stride, W/stride), of the output.
+        """
+        self._back(gradients, images, np.float32(self.slope), weights, None, results)
+
+    def transposed(
         self, gradients: np.ndarray, weights: np.ndarray, bias: Optional[np.ndarray], results: np.ndarray
     ) -> None:
-        """Write the gradient (N, C, H, W) of the input into `results`, plus a bias (C,) or None.
+        """Write the transposed convolution (N, C, H, W) of (N, K, H/stride, W/stride) plus a bias (C,) or None."""
+        self._back(gradients, results, np.float32(1), weights, bias, results)
 
-        gradients : (N, K, H/stride, W/stride), of the output. This is the output of the transposed convolution.
-        """
+    def _back(self, gradients, images, slope, weights, bias, results) -> None:
         ranges = list(self._ranges(self._groups, self._blocks[0]))
         tiles = self._at_once(self._tiles[0] * max(last - first for (first, last), _ in ranges))
         rows = (self.stride**2 * LANES, self.filters)
@@ -111,8 +124,9 @@ class FastLayer(NamedTuple):
             packed, *arrays = crew().arrays(self._packed, *rooms * len(ranges))
             self._pack(weights, True, packed)
             bias = np.zeros(self.images[1], np.float32) if bias is None else bias
-            crew().run([(filtering.data_gradients, gradients, self._taps, packed, bias, results,
-                        *arrays[2 * part : 2 * part + 2], *each) for part, each in enumerate(ranges)])  # fmt: skip
+            given = gradients, images, slope, self._taps, packed, bias, results
+            crew().run([(filtering.data_gradients, *given, *arrays[2 * part : 2 * part + 2], *each)
+                        for part, each in enumerate(ranges)])  # fmt: skip
 
     def weight_gradients(self, images: np.ndarray, gradients: np.ndarray, results: np.ndarray) -> None:
         """Write the gradient (K, C, side, side) of the weights into `results`, summed over the images."""
@@ -122,7 +136,7 @@ class FastLayer(NamedTuple):
         with crew().lock:
             outputs, inputs, sums = crew().arrays(*rooms, self._packed)
             for first in range(0, self.images[0], count):
-                given = images[first : first + count], gradients[first : first + count]
+                given = images[first : first + count], np.float32(self.slope), gradients[first : first + count]
                 crew().run([(weight_filtering.spread, *given, self._taps, inputs, outputs, *part)
                             for part in parts(len(given[0]))])  # fmt: skip
                 shape = (*rows, tiles * len(given[0]), first > 0)
@@ -147,7 +161,8 @@ class FastLayer(NamedTuple):
         return self._planes, self._blocks[1] * LANES * self._columns + GAP
 
     def _pack(self, weights: np.ndarray, by_input: bool, packed: np.ndarray) -> None:
-        ranges = parts(self._blocks[0 if by_input else 1])
+        blocks = self._blocks[0 if by_input else 1]
+        ranges = parts(blocks, None if weights.size >= _LEAST_SHARED else 1)
         crew().run([(filtering.packed_weights, weights, self._taps, by_input, packed, *each) for each in ranges])
 
     @staticmethod

@@ -10,7 +10,7 @@ from mxgan.runtime import mx
 from mxgan.training.fast.algorithms import CONVOLUTION, KERNELS
 from mxgan.training.fast.convolution import FastLayer
 from mxgan.training.fast.writing import write
-from mxgan.training.parallel.host_arrays import host_view
+from mxgan.training.parallel.host_arrays import array_memory
 
 __all__ = ["ConvolutionOperator"]
 
@@ -19,9 +19,9 @@ __all__ = ["ConvolutionOperator"]
 class ConvolutionOperator(mx.operator.CustomOpProp):
     """Names and shapes of the operator; MXNet gives it the settings of the node, as text."""
 
-    def __init__(self, filters, side, transposed, has_bias, **hidden) -> None:
+    def __init__(self, filters, side, transposed, has_bias, slope="1.0", **hidden) -> None:
         super().__init__(need_top_grad=True)
-        self.filters, self.side = int(filters), int(side)
+        self.filters, self.side, self.slope = int(filters), int(side), float(slope)
         self.transposed, self.has_bias = transposed == "True", has_bias == "True"
 
     def list_arguments(self) -> list:
@@ -43,16 +43,19 @@ class ConvolutionOperator(mx.operator.CustomOpProp):
     def create_operator(self, ctx, in_shapes, in_dtypes):
         count, channels, *sizes = in_shapes[0]
         if not self.transposed:
-            layer = FastLayer.checked((count, channels, *sizes), self.filters, self.side)
+            layer = FastLayer.checked((count, channels, *sizes), self.filters, self.side, self.slope)
             return _Operator(layer.outputs, layer.data_gradients, layer.weight_gradients)
         images = (count, self.filters, *(size * KERNELS[self.side] for size in sizes))
         layer = FastLayer.checked(images, channels, self.side)
 
+        # It is the gradient of a convolution, and its own gradient is the convolution.
+        def data_gradients(gradients, data, weights, results) -> None:
+            layer.outputs(gradients, weights, None, results)
+
         def weight_gradients(data, gradients, results) -> None:
             layer.weight_gradients(gradients, data, results)
 
-        # It is the gradient of a convolution, and its own gradient is the convolution.
-        return _Operator(layer.data_gradients, layer.outputs, weight_gradients)
+        return _Operator(layer.transposed, data_gradients, weight_gradients)
 
 
 class _Operator(mx.operator.CustomOp):
@@ -63,12 +66,12 @@ class _Operator(mx.operator.CustomOp):
         self._outputs, self._data_gradients, self._weight_gradients = outputs, data_gradients, weight_gradients
 
     def forward(self, is_train, req, in_data, out_data, aux) -> None:
-        data, weights, *bias = map(host_view, in_data)
+        data, weights, *bias = map(array_memory, in_data)
         write(req[0], out_data[0], self._outputs, data, weights, bias[0] if bias else None)
 
     def backward(self, req, out_grad, in_data, out_data, in_grad, aux) -> None:
-        gradients, data, weights = host_view(out_grad[0]), *map(host_view, in_data[:2])
-        write(req[0], in_grad[0], self._data_gradients, gradients, weights, None)
+        gradients, data, weights = array_memory(out_grad[0]), *map(array_memory, in_data[:2])
+        write(req[0], in_grad[0], self._data_gradients, gradients, data, weights)
         write(req[1], in_grad[1], self._weight_gradients, data, gradients)
         if len(req) > 2:
             write(req[2], in_grad[2], FastLayer.bias_gradients, gradients)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import mmap
 import os
 import threading
@@ -28,13 +29,14 @@ class Crew:
 
     def arrays(self, *shapes: Sequence[int]) -> list:
         """Arrays of these shapes, float32, whose content is left over from others; each begins a cache line."""
-        sizes = [-(-int(np.prod(shape)) // _LINE) * _LINE for shape in shapes]
+        counts = [math.prod(shape) for shape in shapes]
+        sizes = [-(-count // _LINE) * _LINE for count in counts]
         if self._memory.size < sum(sizes):
             self._memory = np.empty(0, np.float32)  # free the old memory first
             self._memory = _room(sum(sizes))
         begin, found = 0, []
-        for shape, size in zip(shapes, sizes):
-            found.append(self._memory[begin : begin + int(np.prod(shape))].reshape(shape))
+        for shape, count, size in zip(shapes, counts, sizes):
+            found.append(self._memory[begin : begin + count].reshape(shape))
             begin += size
         return found
 

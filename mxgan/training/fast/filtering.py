@@ -33,6 +33,7 @@ from mxgan.training.fast.tiles import (
     to_taps,
     transposed_inputs,
     transposed_outputs,
+    weaken,
     write_block,
 )
 
@@ -69,10 +70,11 @@ def packed_weights(weights, taps, by_input, packed, first, last):
 
 
 @compiled
-def outputs(images, taps, packed, bias, results, inputs, products_, strips, filters):
+def outputs(images, slope, taps, packed, bias, results, inputs, products_, strips, filters):
     """The outputs (N, K, H/stride, W/stride) of images (N, C, H, W) in a range of strips and of blocks of filters.
 
-    bias : (K,). inputs : (tiles of some strips, planes, J · 16 + GAP), products_ : (the same, planes, K · 16 + GAP),
+    slope : of the activation of the images, below 0. bias : (K,).
+    inputs : (tiles of some strips, planes, J · 16 + GAP), products_ : (the same, planes, K · 16 + GAP),
     working memory of this thread. strips, filters : (first, last).
     """
     channels, height, width = images.shape[1], images.shape[2], images.shape[3]
@@ -90,7 +92,7 @@ def outputs(images, taps, packed, bias, results, inputs, products_, strips, filt
         for strip in range(count):
             image, top = (begin + strip) // down * LANES, (begin + strip) % down * OUTPUTS * stride
             for channel in range(channels):
-                take(images, image, 1, channel, 0, top - 1, 1, rows)
+                take(images, slope, image, 1, channel, 0, top - 1, 1, rows)
                 for phase in range(phases):
                     for tile in range(across):
                         corner = phase // stride * (width + 2) + OUTPUTS * stride * tile + phase % stride
@@ -116,8 +118,10 @@ def outputs(images, taps, packed, bias, results, inputs, products_, strips, filt
 
 
 @compiled
-def data_gradients(gradients, taps, packed, bias, results, sums, products_, groups, blocks):
+def data_gradients(gradients, images, slope, taps, packed, bias, results, sums, products_, groups, blocks):
     """The gradient (N, C, H, W) of the input for gradients (N, K, H/stride, W/stride) of the output, plus a bias (C,).
+
+    images : (N, C, H, W), the input before its activation, whose slope below 0 is `slope`; with 1 it is not read.
 
     sums : (tiles of some strips, planes, P · 256 + GAP), products_ : (the same, planes, K · 16 + GAP), working
     memory of this thread. groups, blocks : (first, last) of 16 images and of 16 channels.
@@ -137,7 +141,7 @@ def data_gradients(gradients, taps, packed, bias, results, sums, products_, grou
         for strip in range(count):
             image, top = (begin + strip) // down * LANES, (begin + strip) % down * OUTPUTS
             for filter_ in range(filters):
-                take(gradients, image, 1, filter_, 0, top, 0, taken)
+                take(gradients, np.float32(1), image, 1, filter_, 0, top, 0, taken)
                 for tile in range(across):
                     place = (strip * across + tile) * planes * product_plane + filter_ * LANES
                     transposed_outputs(taps, a + VECTOR * OUTPUTS * tile, OUTPUTS * across * LANES, LANES,
@@ -169,6 +173,8 @@ def data_gradients(gradients, taps, packed, bias, results, sums, products_, grou
                     padding = 1 if place == 0 else 0  # the first row is above the image; the last strip has one more
                     high = OUTPUTS * stride - padding + (1 if place == down - 1 else 0)
                     top = OUTPUTS * stride * place - 1 + padding
+                    if slope != 1:
+                        weaken(images, slope, padding, high, 1, image, channel, top, rows)
                     put(rows, padding, high, 1, bias[channel], results, image, channel, top)
                     for row in range(2):
                         for x in range(width + 2):

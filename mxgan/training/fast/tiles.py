@@ -5,6 +5,8 @@ A tile is 4×4 outputs. Everything here is for LANES images or LANES channels at
 
 from __future__ import annotations
 
+import numpy as np
+
 from mxgan.training.fast.algorithms import FILTERS
 from mxgan.training.fast.instructions import LANES, block, transform
 from mxgan.training.fast.options import compiled
@@ -22,6 +24,7 @@ __all__ = [
     "transposed_inputs",
     "transposed_outputs",
     "transposed_taps",
+    "weaken",
     "write_block",
 ]
 
@@ -48,8 +51,11 @@ write_block, add_block = block(), block(adds=True)
 
 
 @compiled
-def take(images, image, next_image, channel, next_channel, top, left, rows):
-    """rows[r, left + x, i] = images[image + i · next_image, channel + i · next_channel, top + r, x], zero outside."""
+def take(images, slope, image, next_image, channel, next_channel, top, left, rows):
+    """rows[r, left + x, i] = images[image + i · next_image, channel + i · next_channel, top + r, x], zero outside.
+
+    Numbers below 0 are taken times `slope`.
+    """
     height, width = images.shape[2], images.shape[3]
     lanes = min(LANES, images.shape[0] - image if next_image else images.shape[1] - channel)
     for row in range(rows.shape[0]):
@@ -61,7 +67,8 @@ def take(images, image, next_image, channel, next_channel, top, left, rows):
         else:
             for lane in range(lanes):
                 for x in range(width):
-                    rows[row, left + x, lane] = images[image + lane * next_image, channel + lane * next_channel, y, x]
+                    value = images[image + lane * next_image, channel + lane * next_channel, y, x]
+                    rows[row, left + x, lane] = value if value > 0 else slope * value
 
 
 @compiled
@@ -71,3 +78,13 @@ def put(rows, first, count, left, bias, images, image, channel, top):
         for lane in range(min(LANES, images.shape[0] - image)):
             for x in range(images.shape[3]):
                 images[image + lane, channel, top + row, x] = rows[first + row, left + x, lane] + bias
+
+
+@compiled
+def weaken(data, slope, first, count, left, image, channel, top, rows):
+    """rows[first + r, left + x, i] times `slope` where data[image + i, channel, top + r, x] is not above 0."""
+    for row in range(count):
+        for lane in range(min(LANES, data.shape[0] - image)):
+            for x in range(data.shape[3]):
+                factor = np.float32(1) if data[image + lane, channel, top + row, x] > 0 else slope
+                rows[first + row, left + x, lane] *= factor

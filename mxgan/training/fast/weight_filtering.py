@@ -22,9 +22,10 @@ __all__ = ["bias_gradients", "products", "spread", "weight_gradients"]
 
 
 @compiled
-def spread(images, gradients, taps, inputs, products_, first, last):
+def spread(images, slope, gradients, taps, inputs, products_, first, last):
     """Transform the images and the gradients of the output from `first` to `last`, for the gradient of the weights.
 
+    slope : of the activation of the images, below 0.
     inputs : (planes, J · tiles + GAP), products_ : (planes, K · tiles + GAP), with the tiles of all images.
     """
     channels, height, width = images.shape[1], images.shape[2], images.shape[3]
@@ -40,7 +41,7 @@ def spread(images, gradients, taps, inputs, products_, first, last):
         for strip in range(down):
             begin = (image * down + strip) * across
             for block in range(wide):
-                take(images, image, 0, block * LANES, 1, OUTPUTS * stride * strip - 1, 1, rows)
+                take(images, slope, image, 0, block * LANES, 1, OUTPUTS * stride * strip - 1, 1, rows)
                 for phase in range(phases):
                     for tile in range(across):
                         corner = phase // stride * (width + 2) + OUTPUTS * stride * tile + phase % stride
@@ -48,7 +49,7 @@ def spread(images, gradients, taps, inputs, products_, first, last):
                         to_inputs(taps, a + VECTOR * corner, stride * (width + 2) * LANES, stride * LANES,
                                 b + VECTOR * place, edge * input_plane, input_plane)  # fmt: skip
             for block in range(-(-gradients.shape[1] // LANES)):
-                take(gradients, image, 0, block * LANES, 1, OUTPUTS * strip, 0, taken)
+                take(gradients, np.float32(1), image, 0, block * LANES, 1, OUTPUTS * strip, 0, taken)
                 for tile in range(across):
                     transposed_outputs(taps, c + VECTOR * OUTPUTS * tile, OUTPUTS * across * LANES, LANES,
                                 d + VECTOR * (block * tiles + begin + tile),

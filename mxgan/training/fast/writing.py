@@ -6,7 +6,7 @@ from typing import Callable
 
 import numpy as np
 
-from mxgan.training.parallel.host_arrays import host_view
+from mxgan.training.parallel.host_arrays import array_memory
 
 __all__ = ["write"]
 
@@ -15,7 +15,7 @@ def write(request: str, target, compute: Callable, *arrays) -> None:
     """Call compute(*arrays, results) for the NDArray `target`: "write", "inplace", "add" to it, or nothing ("null")."""
     if request == "null":
         return
-    results = host_view(target)
+    results = array_memory(target)
     if request == "add":
         own = np.empty_like(results)
         compute(*arrays, own)

@@ -11,7 +11,7 @@ import numpy as np
 
 from mxgan.runtime import mx
 
-__all__ = ["host_view", "read_array", "write_array"]
+__all__ = ["array_memory", "host_view", "read_array", "write_array"]
 
 
 def host_view(array) -> np.ndarray:
@@ -21,7 +21,7 @@ def host_view(array) -> np.ndarray:
     later operation uses it; what is written to it, later operations see.
     """
     mx.base.check_call(mx.base._LIB.MXNDArrayWaitToWrite(array.handle))
-    return _memory(array)
+    return array_memory(array)
 
 
 def read_array(array) -> np.ndarray:
@@ -29,7 +29,7 @@ def read_array(array) -> np.ndarray:
     if not _is_on_host(array):
         return array.asnumpy().reshape(-1)
     array.wait_to_read()
-    return _memory(array).reshape(-1)
+    return array_memory(array).reshape(-1)
 
 
 def write_array(array, start: int, values: np.ndarray) -> None:
@@ -44,7 +44,8 @@ def _is_on_host(array) -> bool:
     return array.context.device_type != "gpu"
 
 
-def _memory(array) -> np.ndarray:
+def array_memory(array) -> np.ndarray:
+    """As `host_view`, without waiting, which takes 0.1 ms: for an operator, as MXNet calls it when they are ready."""
     pointer, kind = ctypes.c_void_p(), np.dtype(array.dtype)
     # MXNet turns an array that oneDNN keeps in a layout of its own into the plain one here.
     mx.base.check_call(mx.base._LIB.MXNDArrayGetData(array.handle, ctypes.byref(pointer)))

@@ -50,12 +50,12 @@ def by_definition(data, weights, gradients) -> tuple:
     return outputs, for_padded[..., 1:-1, 1:-1], for_weights
 
 
-def computed(data, weights, gradients, bias=(None, None)) -> tuple:
+def computed(data, weights, gradients, slope=1.0) -> tuple:
     """The same by a FastLayer, whose results are written over NaN."""
-    layer = FastLayer(data.shape, len(weights), weights.shape[2])
+    layer = FastLayer(data.shape, len(weights), weights.shape[2], slope)
     results = tuple(np.full(each.shape, np.nan, np.float32) for each in (gradients, data, weights))
-    layer.outputs(data, weights, bias[0], results[0])
-    layer.data_gradients(gradients, weights, bias[1], results[1])
+    layer.outputs(data, weights, None, results[0])
+    layer.data_gradients(gradients, data, weights, results[1])
     layer.weight_gradients(data, gradients, results[2])
     return results
 
@@ -73,6 +73,17 @@ def test_outputs_and_gradients_are_those_of_the_definition(layer):
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=str)
+def test_an_activation_of_the_images_is_computed_along(layer):
+    data, weights, gradients = arrays(*layer)
+    data[0, 0, 0, :2] = 0, -0.0  # where the gradient is that of numbers below 0
+    slopes = np.where(data > 0, np.float32(1), np.float32(0.2))
+    wanted = list(computed(data * slopes, weights, gradients))
+    wanted[1] = wanted[1] * slopes
+    for found, each in zip(computed(data, weights, gradients, 0.2), wanted):
+        np.testing.assert_array_equal(found, each)
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=str)
 def test_the_gradients_of_weights_are_those_also_a_few_images_at_a_time(layer, monkeypatch):
     """As of large images, whose transforms would take gigabytes."""
     monkeypatch.setattr(convolution, "_MOST_SPREAD", 1)
@@ -87,13 +98,12 @@ def test_images_that_are_no_whole_tiles_are_refused():
 
 
 def test_a_bias_is_added_and_its_gradient_is_the_sum():
-    given = arrays(*LAYERS[1])
-    bias = [np.arange(each.shape[1], dtype=np.float32) for each in (given[2], given[0])]
-    plain, with_bias = computed(*given), computed(*given, bias)
-    for each in (0, 1):
-        np.testing.assert_allclose(
-            with_bias[each] - plain[each], bias[each][:, None, None] + 0 * plain[each], atol=1e-4
-        )
+    data, weights, gradients = given = arrays(*LAYERS[1])
+    layer, plain = FastLayer(data.shape, len(weights), weights.shape[2]), computed(*given)
+    for compute, images, without in ((layer.outputs, data, plain[0]), (layer.transposed, gradients, plain[1])):
+        bias, with_bias = np.arange(without.shape[1], dtype=np.float32), np.empty_like(without)
+        compute(images, weights, bias, with_bias)
+        np.testing.assert_allclose(with_bias - without, bias[:, None, None] + 0 * without, atol=1e-4)
     sums = np.empty(given[2].shape[1], np.float32)
     FastLayer.bias_gradients(given[2], sums)
     np.testing.assert_allclose(sums, given[2].astype(float).sum(axis=(0, 2, 3)), rtol=1e-5, atol=1e-5)

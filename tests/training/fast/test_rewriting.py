@@ -19,6 +19,7 @@ from mxgan.training.fast.rewriting import with_fast_operators
 @pytest.fixture(autouse=True)
 def small_layers_too(monkeypatch):
     monkeypatch.setattr(rewriting, "LEAST_PRODUCTS", 0)
+    monkeypatch.setattr(rewriting, "LEAST_RESAMPLED", 0)
 
 
 TOLERANCE = 1e-3  # of the norm
@@ -103,7 +104,7 @@ def test_the_layers_of_dcgan_that_are_replaced():
     # The first layer has 3 channels, the last one no whole tile of outputs
     assert found.count("mxgan_convolution") == 3
     assert found.count("Convolution") + found.count("FullyConnected") == 2
-    assert found.count("LeakyReLU") == 1  # the others are computed by the BatchNorm before them
+    assert "LeakyReLU" not in found  # computed by the BatchNorm before it or the convolution behind it
 
 
 def test_a_layer_with_little_to_compute_stays(monkeypatch):
@@ -158,6 +159,59 @@ def test_an_activation_stays_where_another_layer_or_the_reader_takes_the_batch_n
     active = mx.sym.LeakyReLU(norm, slope=0.2)
     for symbol in (mx.sym.identity(norm + active), mx.sym.Group([norm, active]), active):
         assert "LeakyReLU" in operators(with_fast_operators(symbol, {"data": (2, 8, 8, 8)}))
+
+
+def active_convolution(data, **settings):
+    settings = {"kernel": (3, 3), "pad": (1, 1), "num_filter": 16, **settings}
+    return mx.sym.Convolution(mx.sym.LeakyReLU(data, name="active", slope=0.3), name="layer", **settings)
+
+
+def test_an_activation_before_a_convolution():
+    symbol, shapes = active_convolution(2 * mx.sym.Variable("data")), {"data": (3, 16, 8, 8)}
+    fast = with_fast_operators(symbol, shapes)
+    assert operators(fast) == ["_mul_scalar", "mxgan_convolution"]
+    check_equal(passes(bound(fast, shapes)), passes(bound(symbol, shapes)))
+
+
+def test_an_activation_stays_where_a_convolution_is_not_all_that_takes_it():
+    data = mx.sym.Variable("data")
+    layer = active_convolution(data)
+    active = layer.get_internals()["active_output"]
+    weight = mx.sym.LeakyReLU(mx.sym.Variable("weight", shape=(16, 16, 3, 3)))
+    twice = mx.sym.Convolution(active, weight, kernel=(3, 3), pad=(1, 1), num_filter=16, name="other", no_bias=True)
+    halves = mx.sym.SliceChannel(data, num_outputs=2)
+    for symbol, shape in (
+        (layer + active, (2, 16, 8, 8)),
+        (mx.sym.Group([layer, active]), (2, 16, 8, 8)),
+        (layer + twice, (2, 16, 8, 8)),
+        (active_convolution(halves[1]), (2, 32, 8, 8)),
+    ):
+        fast = with_fast_operators(symbol, {"data": shape})
+        assert "LeakyReLU" in operators(fast)
+        check_equal(passes(bound(fast, {"data": shape})), passes(bound(symbol, {"data": shape})))
+
+
+@pytest.mark.parametrize("kind, fast", [
+    ("larger", True), ("smaller", True), ("bilinear", False), ("trebled", False), ("greatest", False),
+    ("overlapping", False), ("odd", False), ("global", False),
+])  # fmt: skip
+def test_images_at_twice_and_half_of_their_size(kind, fast):
+    layer = mx.sym.Convolution(mx.sym.Variable("data"), kernel=(3, 3), pad=(1, 1), num_filter=16, name="layer")
+    means = {"kernel": (2, 2), "stride": (2, 2), "pool_type": "avg"}
+    made = {
+        "larger": lambda: mx.sym.UpSampling(layer, scale=2, sample_type="nearest"),
+        "smaller": lambda: mx.sym.Pooling(layer, **means),
+        "bilinear": lambda: mx.sym.UpSampling(layer, scale=2, sample_type="bilinear", num_filter=16, num_args=2),
+        "trebled": lambda: mx.sym.UpSampling(layer, scale=3, sample_type="nearest"),
+        "greatest": lambda: mx.sym.Pooling(layer, **{**means, "pool_type": "max"}),
+        "overlapping": lambda: mx.sym.Pooling(layer, **{**means, "stride": (1, 1)}),
+        "odd": lambda: mx.sym.Pooling(mx.sym.slice(layer, begin=(0, 0, 0, 0), end=(3, 16, 7, 8)), **means),
+        "global": lambda: mx.sym.Pooling(layer, global_pool=True, **means),
+    }
+    symbol, shapes = mx.sym.tanh(made[kind]()), {"data": (3, 16, 8, 8)}
+    own = with_fast_operators(symbol, shapes)
+    assert ("mxgan_resampling" in operators(own)) is fast
+    check_equal(passes(bound(own, shapes)), passes(bound(symbol, shapes)))
 
 
 def test_without_a_fast_convolution_a_batch_norm_stays():
