@@ -140,7 +140,7 @@ def test_another_optimiser_is_reached_from_the_command_line(tmp_path):
 def test_the_default_recipe_has_what_keeps_it_in_balance():
     recipe = dry_run()["recipe"]
     assert recipe["real_label"] == 0.9
-    assert recipe["instance_noise"] == {"sigma": 0.1, "steps": None}
+    assert recipe["instance_noise"] == {"sigma": 0.2, "steps": None}
     assert (
         recipe["generator_optimizer"]["learning_rate"] == 4 * recipe["discriminator_optimizer"]["learning_rate"] == 8e-4
     )
