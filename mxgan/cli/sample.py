@@ -15,6 +15,7 @@ from mxgan.errors import ArgumentError, counted, unknown_name
 
 __all__ = ["classes_of", "file_options", "generator_options", "opened", "psi_option", "sample", "seed_option"]
 
+MANY = 1_000  # images for which Numba's second is worth while
 psi_option = click.option(
     "--psi", type=float, default=1.0, show_default=True,
     help="Truncation, 0 to 1: latents are multiplied by it; smaller is less varied."
@@ -97,6 +98,9 @@ def classes_of(sampler, text: Optional[str], most: Optional[int] = None) -> list
               help="The kind of output; without it, the ending of --output decides.")  # fmt: skip
 @click.option("--range", "values", metavar="-1,1|0,1|0,255",
               help="For .npz: from black to white; 0,255 gives bytes.  [default: -1,1]")  # fmt: skip
+@click.option("--algorithm", type=click.Choice(["auto", "direct", "fast"]), default="auto", show_default=True,
+              help="Of the convolutions on a CPU: fast needs Numba; auto is fast for 1,000 images or more, where it "
+                   "can. The rounding differs.")  # fmt: skip
 @overwrite_option
 @debug_option
 def sample(
@@ -108,6 +112,7 @@ def sample(
     output: Optional[str],
     kind: Optional[str],
     values: Optional[str],
+    algorithm: str,
     overwrite: bool,
     debug: bool,
     **of_generator: Optional[str],
@@ -122,7 +127,8 @@ def sample(
 
         show_log(err=True)
         target = ImageOutput.checked(output, kind, values, overwrite)
-        sampler = opened(source, **of_generator)
+        algorithm = "direct" if algorithm == "auto" and num < MANY else algorithm
+        sampler = opened(source, algorithm=algorithm, **of_generator)
         (only,) = classes_of(sampler, of_class, most=1) or [None]
         images, labels = sampler.draw(num, seed, only, psi), sampler.classes_of(num, only)
         columns = sampler.classes if sampler.classes and only is None else None

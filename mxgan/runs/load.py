@@ -31,6 +31,7 @@ def load_sampler(
     input_name: Optional[str] = None,
     strip_prefix: Optional[str] = None,
     distribution: Optional[str] = None,
+    algorithm: str = "direct",
 ) -> Drawing:
     """A `Sampler` for a run's checkpoint, a folder of `mxgan export`, or a generator's .params file of MXNet or Gluon.
 
@@ -53,6 +54,8 @@ def load_sampler(
         found.
     distribution : for a file: of the latents, "normal" or "uniform" on [-1, 1]; None: that of the run if the file is in
         a checkpoint of its run folder, else normal, and the log says so.
+    algorithm : "direct": MXNet's operators; "fast": the faster ones of `mxgan.training.fast`, which need Numba and a
+        second to begin, and whose rounding differs; "auto": these where they can be used, unless the run has "direct".
 
     Raises
     ------
@@ -64,8 +67,10 @@ def load_sampler(
     given = FileSettings(symbol, latent_shape, input_name, strip_prefix, distribution)
     source = Path(source)
     if is_exported(source):
-        return _of_exported(source, checkpoint, averaged, given, batch_size)
+        return _of_exported(source, checkpoint, averaged, given, batch_size, algorithm)
     found = source_of(source, "generator", checkpoint, averaged, given, batch_size)
+    if algorithm == "auto" and found.run is not None and found.run.config.recipe.algorithm == "direct":
+        algorithm = "direct"
     return Sampler(
         found.symbol,
         found.inputs["rand"],
@@ -75,10 +80,13 @@ def load_sampler(
         parameters=found.parameters,
         class_names=found.class_names,
         ranged=found.ranged,
+        algorithm=algorithm,
     )
 
 
-def _of_exported(folder: Path, checkpoint, averaged: Optional[bool], given: FileSettings, batch_size: int) -> Drawing:
+def _of_exported(
+    folder: Path, checkpoint, averaged: Optional[bool], given: FileSettings, batch_size: int, algorithm: str
+) -> Drawing:
     """The sampler of a folder of `mxgan export`."""
     chosen = {"checkpoint": None if checkpoint == "latest" else checkpoint, "averaged": averaged}
     refuse({**chosen, **given._asdict()}, f"not for {folder}, an exported folder, which holds one network and knows it")
@@ -86,12 +94,14 @@ def _of_exported(folder: Path, checkpoint, averaged: Optional[bool], given: File
     if found.model.half != "generator":
         raise ArgumentError(f"{folder} holds a discriminator, which draws no images. Export a generator.")
     if found.format == "onnx":
+        if algorithm == "fast":
+            raise ArgumentError(f"algorithm is 'fast', and {folder} is drawn by onnxruntime; give 'auto'.")
         return OnnxSampler(found.file_of({".onnx"}), batch_size)
-    return sampler_of(read_exported(folder), batch_size)
+    return sampler_of(read_exported(folder), batch_size, algorithm)
 
 
-def sampler_of(model: Model, batch_size: int = 64) -> Sampler:
-    """A sampler of a generator."""
+def sampler_of(model: Model, batch_size: int = 64, algorithm: str = "direct") -> Sampler:
+    """A sampler of a generator; `algorithm` as `load_sampler` takes it."""
     arrays = {name: mx.nd.array(value) for name, value in model.parameters.items()}
     states = {name: arrays.pop(name) for name in model.auxiliary}
     return Sampler(
@@ -102,4 +112,5 @@ def sampler_of(model: Model, batch_size: int = 64) -> Sampler:
         distribution=model.latent_distribution,
         parameters=(arrays, states),
         class_names=model.class_names,
+        algorithm=algorithm,
     )

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 import mxgan
 from mxgan.cli import main
 from mxgan.data.folder import load_folder
+from mxgan.errors import ArgumentError
 from tests.support import tiny_config
 
 
@@ -104,3 +106,27 @@ def test_bad_calls(arguments, words, run, tmp_path, monkeypatch):
     result = run_mxgan("sample", run, *arguments)
     assert (result.exit_code, words in " ".join(result.output.split())) == (2, True), result.output
     assert not list(tmp_path.iterdir())
+
+
+def test_the_fast_operators_draw_the_same_images_but_for_rounding(tmp_path, monkeypatch):
+    pytest.importorskip("numba", reason="Numba is not installed")
+    monkeypatch.setattr("mxgan.training.fast.rewriting.LEAST_PRODUCTS", 0)
+    config, run = tiny_config(steps=1), tmp_path / "run"
+    network = mxgan.DCGAN(ngf=16, ndf=4, image_size=16, latent_size=10)
+    mxgan.start(replace(config, recipe=replace(config.recipe, network=network)), run, display="none").run()
+    images = {}
+    for algorithm in ("direct", "fast"):
+        target = tmp_path / f"{algorithm}.npz"
+        result = run_mxgan("sample", run, "--num", 5, "--algorithm", algorithm, "--output", target)
+        assert result.exit_code == 0, result.output
+        images[algorithm] = arrays_of(target)
+    np.testing.assert_allclose(images["fast"], images["direct"], atol=1e-4)
+    assert "mxgan_convolution" in mxgan.load_sampler(run, algorithm="fast").module.symbol.tojson()
+    assert "mxgan_convolution" not in mxgan.load_sampler(run).module.symbol.tojson()
+
+
+def test_an_unknown_algorithm_is_refused(run):
+    result = run_mxgan("sample", run, "--algorithm", "quick")
+    assert (result.exit_code, "'auto', 'direct', 'fast'" in result.output) == (2, True)
+    with pytest.raises(ArgumentError, match="algorithm 'quick'"):
+        mxgan.load_sampler(run, algorithm="quick")
