@@ -13,10 +13,11 @@ from mxgan.objectives.augment.operators import masked
 from mxgan.objectives.augment.table import AUGMENTATIONS, check_augmentations
 from mxgan.runtime import mx
 
-__all__ = ["Augmenter"]
+__all__ = ["AUGMENTED", "Augmenter"]
 
 
 _INPUT = "augment"  # of D's symbol in training: the random numbers of all changes, in their order
+AUGMENTED = "__augmented__"  # an attribute of the node of the changed images: the changes, in their order
 
 
 class Augmenter:
@@ -66,7 +67,8 @@ class Augmenter:
             if row.change is not None:
                 data, masks = row.change(masked(data, masks, self._shape), own, self._shape), []
             masks += [] if row.mask is None else [row.mask(own, self._shape)]  # applied together, in one pass
-        return symbol(data=masked(data, masks, self._shape))
+        changed = mx.sym.identity(masked(data, masks, self._shape), attr={AUGMENTED: ",".join(self.names)})
+        return symbol(data=changed)
 
     def draw(self, uniform: Callable, count: int) -> dict:
         """{"augment": NDArray (count, K)} of one batch; {} without a change.

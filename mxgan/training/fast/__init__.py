@@ -9,6 +9,8 @@
     convolution_operator.py   it as an operator of MXNet
     batch_norm_kernels.py     BatchNorm with the activation behind it
     batch_norm_operator.py    it as an operator of MXNet
+    augmentation_kernels.py   all augmentations of a batch
+    augmentation_operator.py  they as an operator of MXNet
     resampling.py             doubled pixels, and means of 2×2 pixels
     resampling_operator.py    they as an operator of MXNet
     writing.py                results as MXNet asks for them

@@ -14,11 +14,22 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import NamedTuple
 
-__all__ = ["CONVOLUTION", "FILTERS", "KERNELS", "OUTPUTS", "RESAMPLING", "MinimalFilter", "fits", "has_whole_tiles"]
+__all__ = [
+    "AUGMENTATION",
+    "CONVOLUTION",
+    "FILTERS",
+    "KERNELS",
+    "OUTPUTS",
+    "RESAMPLING",
+    "MinimalFilter",
+    "fits",
+    "has_whole_tiles",
+]
 
 OUTPUTS = 4  # of a tile, in each dimension
 KERNELS = MappingProxyType({4: 2, 3: 1})  # {side of a kernel: its stride}; the padding is 1
-CONVOLUTION, RESAMPLING = "mxgan_convolution", "mxgan_resampling"  # op_types of Custom operators
+# op_types of Custom operators
+CONVOLUTION, RESAMPLING, AUGMENTATION = "mxgan_convolution", "mxgan_resampling", "mxgan_augmentation"
 _LEAST_CHANNELS = 8  # of the input: with 3 it is slower; with 3 filters, 32 → 3 at 32×32, twice to five times as fast
 
 

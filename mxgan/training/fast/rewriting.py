@@ -8,9 +8,10 @@ from typing import Optional
 
 from mxgan.graphs.layers import FAST_BATCH_NORM, is_on, nodes_of, stated_numbers
 from mxgan.networks.residual_blocks import transposed_weight
+from mxgan.objectives.augment.augmenter import AUGMENTED
 from mxgan.runtime import mx
 from mxgan.runtime.rewriting import Rewriting
-from mxgan.training.fast.algorithms import CONVOLUTION, KERNELS, RESAMPLING, fits
+from mxgan.training.fast.algorithms import AUGMENTATION, CONVOLUTION, KERNELS, RESAMPLING, fits
 
 __all__ = ["LEAST_PRODUCTS", "LEAST_RESAMPLED", "gains", "with_fast_operators"]
 
@@ -46,7 +47,12 @@ def with_fast_operators(symbol, inputs: Mapping):
     if not rewriting.replaced:
         return symbol
     # MXNet learns of them
-    from mxgan.training.fast import batch_norm_operator, convolution_operator, resampling_operator  # noqa: F401
+    from mxgan.training.fast import (  # noqa: F401
+        augmentation_operator,
+        batch_norm_operator,
+        convolution_operator,
+        resampling_operator,
+    )
 
     return rewriting.symbol()
 
@@ -92,6 +98,11 @@ class _Fast(Rewriting):
             return inputs[0][0]  # the layer before or behind computes it
         if self._is_upsampled(node) and fits(4, 2, 1, *self._shapes[number].output_shapes[0][1:]):
             return self._transposed(number, node["name"])
+        if AUGMENTED in settings and self._variables_of(number) == {"data", "augment"}:
+            ordered = sorted((self._numbers[name], name) for name in ("data", "augment"))  # as the symbol has them
+            ours = {"op_type": AUGMENTATION, "names": settings[AUGMENTED], "first": ordered[0][1]}
+            inputs = [(self.moved[place], 0) for place, _ in ordered]
+            return super().node(number, {**node, "op": "Custom", "attrs": {**ours, **hidden}}, inputs)
         if _is_whole_mean(node):
             mean = mx.sym.mean(mx.sym.Variable("data"), axis=(2, 3), keepdims=True, name=node["name"])
             return self.splice(mean, {"data": inputs[0]})
@@ -108,6 +119,18 @@ class _Fast(Rewriting):
             ours.update(slope=self._slopes.get(number, 1.0))
             node = {**node, "op": "Custom", "attrs": {**{name: str(value) for name, value in ours.items()}, **hidden}}
         return super().node(number, node, inputs)
+
+    def _variables_of(self, number: int) -> set:
+        """The names of the Variables that a node is computed from."""
+        names, waiting, seen = set(), [number], set()
+        while waiting:
+            number = waiting.pop()
+            if number not in seen:
+                seen.add(number)
+                waiting += [source for source, *_ in self.old[number]["inputs"]]
+                if self.old[number]["op"] == "null":
+                    names.add(self.old[number]["name"])
+        return names
 
     def _resamples(self, number: int, node: Mapping) -> bool:
         """Whether it doubles the pixels of large images, or takes the mean of each 2×2 of theirs."""
