@@ -110,7 +110,8 @@ def test_bad_calls(arguments, words, run, tmp_path, monkeypatch):
 
 def test_the_fast_operators_draw_the_same_images_but_for_rounding(tmp_path, monkeypatch):
     pytest.importorskip("numba", reason="Numba is not installed")
-    monkeypatch.setattr("mxgan.training.fast.rewriting.LEAST_PRODUCTS", 0)
+    for name in ("LEAST_PAIRS", "LEAST_PRODUCTS"):
+        monkeypatch.setattr(f"mxgan.training.fast.rewriting.{name}", 0)
     config, run = tiny_config(steps=1), tmp_path / "run"
     network = mxgan.DCGAN(ngf=16, ndf=4, image_size=16, latent_size=10)
     mxgan.start(replace(config, recipe=replace(config.recipe, network=network)), run, display="none").run()

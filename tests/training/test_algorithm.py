@@ -73,7 +73,8 @@ def test_without_numba_auto_is_direct_and_fast_names_the_extra():
 def small_layers_too(monkeypatch) -> None:
     """Our operators also for layers that they make no faster."""
     pytest.importorskip("numba", reason="Numba is not installed")
-    monkeypatch.setattr("mxgan.training.fast.rewriting.LEAST_PRODUCTS", 0)
+    for name in ("LEAST_PAIRS", "LEAST_PRODUCTS"):
+        monkeypatch.setattr(f"mxgan.training.fast.rewriting.{name}", 0)
 
 
 def pair_of(recipe: str, chosen: str):

@@ -13,10 +13,12 @@ from mxgan.runtime import mx
 from mxgan.runtime.rewriting import Rewriting
 from mxgan.training.fast.algorithms import AUGMENTATION, CONVOLUTION, KERNELS, RESAMPLING, fits
 
-__all__ = ["LEAST_PRODUCTS", "LEAST_RESAMPLED", "gains", "with_fast_operators"]
+__all__ = ["LEAST_PAIRS", "LEAST_PRODUCTS", "LEAST_RESAMPLED", "gains", "with_fast_operators"]
 
 # A layer with fewer products (by the definition, in a batch) is as fast in MXNet: a call of our operator takes 0.3 ms.
 LEAST_PRODUCTS = 50_000_000
+# Channels times filters of a 4×4 convolution: with fewer the transforms take what the products save (32 · 32 at 32×32).
+LEAST_PAIRS = 2_048
 LEAST_RESAMPLED = 100_000  # numbers of the larger images
 _CONVOLUTIONS = ("Convolution", "Deconvolution")
 _NORM_SETTINGS = ("eps", "momentum", "fix_gamma")
@@ -170,6 +172,8 @@ class _Fast(Rewriting):
         given, made = self._shapes[source].output_shapes[output], self._shapes[number].output_shapes[0]
         if self._shapes[number].operator == "Deconvolution":
             given, made = made, given
+        elif sides[0] == 4 and given[1] * made[1] < LEAST_PAIRS:
+            return False
         if math.prod(made) * given[1] * sides[0] ** 2 < LEAST_PRODUCTS:
             return False
         padding = _stated(settings, "pad", (0, 0))[0]

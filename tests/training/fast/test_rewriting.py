@@ -20,6 +20,7 @@ from mxgan.training.fast.rewriting import with_fast_operators
 def small_layers_too(monkeypatch):
     monkeypatch.setattr(rewriting, "LEAST_PRODUCTS", 0)
     monkeypatch.setattr(rewriting, "LEAST_RESAMPLED", 0)
+    monkeypatch.setattr(rewriting, "LEAST_PAIRS", 0)
 
 
 TOLERANCE = 1e-3  # of the norm
@@ -109,8 +110,16 @@ def test_the_layers_of_dcgan_that_are_replaced():
 
 def test_a_layer_with_little_to_compute_stays(monkeypatch):
     monkeypatch.undo()
-    for count, name in ((64, "mxgan_convolution"), (2, "Convolution")):
-        assert operators(with_fast_operators(convolution(), {"data": (count, 16, 128, 128)})) == [name]
+    symbol = convolution(kernel=(3, 3), stride=(1, 1))
+    for count, name in ((64, "mxgan_convolution"), (1, "Convolution")):
+        assert operators(with_fast_operators(symbol, {"data": (count, 16, 128, 128)})) == [name]
+
+
+def test_a_4x4_convolution_between_few_channels_stays(monkeypatch):
+    monkeypatch.undo()
+    for count, name in ((64, "mxgan_convolution"), (32, "Convolution")):
+        symbol = convolution(num_filter=count)
+        assert operators(with_fast_operators(symbol, {"data": (64, 32, 64, 64)})) == [name]
 
 
 def convolution(**settings):
