@@ -9,11 +9,11 @@
     convolution_operator.py   it as an operator of MXNet
     batch_norm_kernels.py     BatchNorm with the activation behind it
     batch_norm_operator.py    it as an operator of MXNet
-    augmentation_kernels.py   all augmentations of a batch
-    augmentation_operator.py  they as an operator of MXNet
-    resampling.py             doubled pixels, and means of 2×2 pixels
-    resampling_operator.py    they as an operator of MXNet
+    image_kernels.py          doubled pixels, means of 2×2 pixels, all augmentations of a batch
+    resampling_operator.py    the first two as an operator of MXNet
+    augmentation_operator.py  the last as an operator of MXNet
     writing.py                results as MXNet asks for them
+    kinds.py                  the nodes of a symbol that are replaced
     rewriting.py              symbols with these operators
     compiling.py              the compilation before a training
 

@@ -9,8 +9,8 @@ import numpy as np
 from mxgan.errors import ArgumentError
 from mxgan.runtime import mx
 from mxgan.training.fast.algorithms import AUGMENTATION
-from mxgan.training.fast.augmentation_kernels import CODES, SIZES, changed
 from mxgan.training.fast.crew import crew, parts
+from mxgan.training.fast.image_kernels import CODES, SIZES, changed
 from mxgan.training.fast.writing import write
 from mxgan.training.parallel.host_arrays import array_memory
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxgan.training.fast import augmentation_kernels, batch_norm_kernels, resampling
+from mxgan.training.fast import batch_norm_kernels, image_kernels
 from mxgan.training.fast.algorithms import KERNELS
 from mxgan.training.fast.convolution import FastLayer
 
@@ -21,10 +21,10 @@ def compile_all() -> None:
     layer.weight_gradients(images, results, weights)
     layer.bias_gradients(results, bias)
     large, small = images[0], np.ascontiguousarray(images[0, :, ::2, ::2])
-    resampling.doubled(small, np.float32(1), large, 0, 8)
-    resampling.summed_squares(large, np.float32(1), small, 0, 8)
+    image_kernels.doubled(small, np.float32(1), large, 0, 8)
+    image_kernels.summed_squares(large, np.float32(1), small, 0, 8)
     places = np.zeros(1, np.int64)
-    augmentation_kernels.changed(images, _zeros(1, 3), places, places, False, images.copy(), 0, 1)
+    image_kernels.changed(images, _zeros(1, 3), places, places, False, images.copy(), 0, 1)
     data, vector, slope = _zeros(1, 8, 64), np.ones(8), np.float32(0)
     batch_norm_kernels.moments(data, vector, vector, 0, 8)
     batch_norm_kernels.normalised(data, vector, vector, bias, bias, slope, data, 0, 8)

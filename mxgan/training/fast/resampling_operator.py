@@ -10,7 +10,7 @@ from mxgan.graphs.layers import is_on
 from mxgan.runtime import mx
 from mxgan.training.fast.algorithms import RESAMPLING
 from mxgan.training.fast.crew import crew, parts
-from mxgan.training.fast.resampling import doubled, summed_squares
+from mxgan.training.fast.image_kernels import doubled, summed_squares
 from mxgan.training.fast.writing import write
 from mxgan.training.parallel.host_arrays import array_memory
 

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Optional
 
-from mxgan.graphs.layers import FAST_BATCH_NORM, is_on, nodes_of, stated_numbers
+from mxgan.graphs.layers import FAST_BATCH_NORM, nodes_of
 from mxgan.networks.residual_blocks import transposed_weight
 from mxgan.objectives.augment.augmenter import AUGMENTED
 from mxgan.runtime import mx
 from mxgan.runtime.rewriting import Rewriting
 from mxgan.training.fast.algorithms import AUGMENTATION, CONVOLUTION, KERNELS, RESAMPLING, fits
+from mxgan.training.fast.kinds import (
+    doubles,
+    halves,
+    is_plain_convolution,
+    is_plain_norm,
+    is_whole_mean,
+    sides_of,
+    slope_of,
+    stated,
+)
 
 __all__ = ["LEAST_PAIRS", "LEAST_PRODUCTS", "LEAST_RESAMPLED", "gains", "with_fast_operators"]
 
@@ -76,12 +85,12 @@ class _Fast(Rewriting):
             for place, (source, *_) in enumerate(node["inputs"]):
                 takers.setdefault(source, []).append((number, place))
         for number, node in enumerate(self.old):
-            slope = _slope(node)
+            slope = slope_of(node)
             if slope is None or number in kept:
                 continue
             source, output, *_ = node["inputs"][0]
             behind, place = takers[number][0]
-            if _is_plain_norm(self.old[source]) and len(takers[source]) == 1 and source not in kept:
+            if is_plain_norm(self.old[source]) and len(takers[source]) == 1 and source not in kept:
                 layer = source
             elif output == place == 0 and len(takers[number]) == 1 and self._takes_activations(behind):
                 layer = behind
@@ -94,33 +103,46 @@ class _Fast(Rewriting):
         return number in self.replaced and self.old[number]["op"] == "Convolution"
 
     def node(self, number: int, node: dict, inputs: list) -> int:
-        settings = node.get("attrs", {})
-        hidden = {name: value for name, value in settings.items() if name.startswith("__")}
         if number in self._merged:
             return inputs[0][0]  # the layer before or behind computes it
-        if self._is_upsampled(node) and fits(4, 2, 1, *self._shapes[number].output_shapes[0][1:]):
-            return self._transposed(number, node["name"])
-        if AUGMENTED in settings and self._variables_of(number) == {"data", "augment"}:
-            ordered = sorted((self._numbers[name], name) for name in ("data", "augment"))  # as the symbol has them
-            ours = {"op_type": AUGMENTATION, "names": settings[AUGMENTED], "first": ordered[0][1]}
-            inputs = [(self.moved[place], 0) for place, _ in ordered]
-            return super().node(number, {**node, "op": "Custom", "attrs": {**ours, **hidden}}, inputs)
-        if _is_whole_mean(node):
-            mean = mx.sym.mean(mx.sym.Variable("data"), axis=(2, 3), keepdims=True, name=node["name"])
-            return self.splice(mean, {"data": inputs[0]})
-        if _is_plain_norm(node):
-            kept = {name: settings[name] for name in _NORM_SETTINGS if name in settings}
-            ours = {"op_type": FAST_BATCH_NORM, "slope": str(self._slopes.get(number, 1.0))}
-            node = {**node, "op": "Custom", "attrs": {**ours, **kept, **hidden}}
-        elif self._resamples(number, node):
-            ours = {"op_type": RESAMPLING, "enlarges": str(node["op"] == "UpSampling")}
-            node = {**node, "op": "Custom", "attrs": {**ours, **hidden}}
-        elif number in self.replaced:
-            ours = {"op_type": CONVOLUTION, "filters": settings["num_filter"], "side": _sides(settings)[0]}
-            ours.update(transposed=node["op"] == "Deconvolution", has_bias=len(inputs) > 2)
-            ours.update(slope=self._slopes.get(number, 1.0))
-            node = {**node, "op": "Custom", "attrs": {**{name: str(value) for name, value in ours.items()}, **hidden}}
-        return super().node(number, node, inputs)
+        make = next((make for is_one, make in _KINDS if is_one(self, number, node)), Rewriting.node)
+        return make(self, number, node, inputs)
+
+    def _custom(self, number: int, node: dict, inputs: list, op_type: str, **settings) -> int:
+        """Add an operator of ours in place of a node."""
+        hidden = {name: value for name, value in node.get("attrs", {}).items() if name.startswith("__")}
+        ours = {"op_type": op_type, **{name: str(value) for name, value in settings.items()}}
+        return super().node(number, {**node, "op": "Custom", "attrs": {**ours, **hidden}}, inputs)
+
+    def _is_upsampled(self, number: int, node: Mapping) -> bool:
+        """Whether it is the last node of an `upsampled_convolution`, by the names and kinds of those before it."""
+        names = [f"{node['name']}_{part}" for part in _UPSAMPLED]
+        if node["op"] != "slice" or not all(name in self._numbers for name in names):
+            return False
+        before = [self.old[self._numbers[name]] for name in names]
+        known = node["inputs"][0][0] == self._numbers[names[-1]] and before[0]["attrs"]["kernel"] == "(2, 2)"
+        known = known and [each["op"] for each in before] == [*_UPSAMPLED.values()]
+        return known and fits(4, 2, 1, *self._shapes[number].output_shapes[0][1:])
+
+    def _transposed(self, number: int, node: dict, inputs: list) -> int:
+        """Add the transposed convolution that an `upsampled_convolution` is; what it was made of is left unused."""
+        name = node["name"]
+        data, weight, bias = (mx.sym.Variable(part) for part in ("data", "weight", "bias"))
+        settings = {"filters": self._shapes[number].output_shapes[0][1], "side": 4}
+        settings.update(op_type=CONVOLUTION, transposed=True, has_bias=True, name=f"{name}_enlarged")
+        part = mx.sym.Custom(data, transposed_weight(weight, name), bias, **settings)
+        source, output, *_ = self.old[self._numbers[f"{name}_phases"]]["inputs"][0]
+        places = {each: (self.moved[self._numbers[f"{name}_{each}"]], 0) for each in ("weight", "bias")}
+        return self.splice(part, {"data": (self.moved[source], output), **places})
+
+    def _is_augmented(self, number: int, node: Mapping) -> bool:
+        return AUGMENTED in node.get("attrs", {}) and self._variables_of(number) == {"data", "augment"}
+
+    def _augmented(self, number: int, node: dict, inputs: list) -> int:
+        ordered = sorted((self._numbers[name], name) for name in ("data", "augment"))  # as the symbol has them
+        inputs = [(self.moved[place], 0) for place, _ in ordered]
+        names = node["attrs"][AUGMENTED]
+        return self._custom(number, node, inputs, AUGMENTATION, names=names, first=ordered[0][1])
 
     def _variables_of(self, number: int) -> set:
         """The names of the Variables that a node is computed from."""
@@ -134,39 +156,30 @@ class _Fast(Rewriting):
                     names.add(self.old[number]["name"])
         return names
 
+    def _mean(self, number: int, node: dict, inputs: list) -> int:
+        mean = mx.sym.mean(mx.sym.Variable("data"), axis=(2, 3), keepdims=True, name=node["name"])
+        return self.splice(mean, {"data": inputs[0]})
+
+    def _norm(self, number: int, node: dict, inputs: list) -> int:
+        kept = {name: value for name, value in node.get("attrs", {}).items() if name in _NORM_SETTINGS}
+        return self._custom(number, node, inputs, FAST_BATCH_NORM, slope=self._slopes.get(number, 1.0), **kept)
+
     def _resamples(self, number: int, node: Mapping) -> bool:
         """Whether it doubles the pixels of large images, or takes the mean of each 2×2 of theirs."""
-        if not (_doubles(node) or _halves(node)):
+        if not (doubles(node) or halves(node)):
             return False
         source, output = self._shapes[number].inputs[0]
         shapes = self._shapes[source].output_shapes[output], self._shapes[number].output_shapes[0]
         whole = all(side % 2 == 0 for side in max(shapes, key=math.prod)[2:])
         return whole and len(shapes[0]) == 4 and max(map(math.prod, shapes)) >= LEAST_RESAMPLED
 
-    def _is_upsampled(self, node: Mapping) -> bool:
-        """Whether it is the last node of an `upsampled_convolution`, by the names and kinds of those before it."""
-        names = [f"{node['name']}_{part}" for part in _UPSAMPLED]
-        if node["op"] != "slice" or not all(name in self._numbers for name in names):
-            return False
-        before = [self.old[self._numbers[name]] for name in names]
-        return [each["op"] for each in before] == [*_UPSAMPLED.values()] and (
-            node["inputs"][0][0] == self._numbers[names[-1]] and before[0]["attrs"]["kernel"] == "(2, 2)"
-        )
-
-    def _transposed(self, number: int, name: str) -> int:
-        """Add the transposed convolution that an `upsampled_convolution` is; what it was made of is left unused."""
-        data, weight, bias = (mx.sym.Variable(part) for part in ("data", "weight", "bias"))
-        settings = {"filters": self._shapes[number].output_shapes[0][1], "side": 4}
-        settings.update(op_type=CONVOLUTION, transposed=True, has_bias=True, name=f"{name}_enlarged")
-        part = mx.sym.Custom(data, transposed_weight(weight, name), bias, **settings)
-        source, output, *_ = self.old[self._numbers[f"{name}_phases"]]["inputs"][0]
-        places = {each: (self.moved[self._numbers[f"{name}_{each}"]], 0) for each in ("weight", "bias")}
-        return self.splice(part, {"data": (self.moved[source], output), **places})
+    def _resampling(self, number: int, node: dict, inputs: list) -> int:
+        return self._custom(number, node, inputs, RESAMPLING, enlarges=node["op"] == "UpSampling")
 
     def _fits(self, number: int, node: Mapping) -> bool:
         settings = node.get("attrs", {})
-        sides = _sides(settings)
-        if node["op"] not in _CONVOLUTIONS or sides[0] not in KERNELS or not _is_plain(settings, sides):
+        sides = sides_of(settings)
+        if node["op"] not in _CONVOLUTIONS or sides[0] not in KERNELS or not is_plain_convolution(settings, sides):
             return False
         source, output = self._shapes[number].inputs[0]
         given, made = self._shapes[source].output_shapes[output], self._shapes[number].output_shapes[0]
@@ -176,64 +189,30 @@ class _Fast(Rewriting):
             return False
         if math.prod(made) * given[1] * sides[0] ** 2 < LEAST_PRODUCTS:
             return False
-        padding = _stated(settings, "pad", (0, 0))[0]
-        return fits(sides[0], _stated(settings, "stride", (1, 1))[0], padding, *given[1:])
+        padding = stated(settings, "pad", (0, 0))[0]
+        return fits(sides[0], stated(settings, "stride", (1, 1))[0], padding, *given[1:])
+
+    def _convolution(self, number: int, node: dict, inputs: list) -> int:
+        settings = node["attrs"]
+        return self._custom(
+            number,
+            node,
+            inputs,
+            CONVOLUTION,
+            filters=settings["num_filter"],
+            side=sides_of(settings)[0],
+            transposed=node["op"] == "Deconvolution",
+            has_bias=len(inputs) > 2,
+            slope=self._slopes.get(number, 1.0),
+        )
 
 
-def _is_plain_norm(node: Mapping) -> bool:
-    """Whether it is a BatchNorm over axis 1 that trains with the statistics of its batch and returns nothing else."""
-    settings = node.get("attrs", {})
-    others = any(is_on(settings.get(name, "False")) for name in ("output_mean_var", "use_global_stats"))
-    return node["op"] == "BatchNorm" and not others and settings.get("axis", "1") == "1"
-
-
-def _doubles(node: Mapping) -> bool:
-    """Whether it doubles each pixel in both axes, for one input."""
-    wanted = {"scale": "2", "sample_type": "nearest", "num_args": "1"}
-    return node["op"] == "UpSampling" and wanted.items() <= node["attrs"].items()
-
-
-def _halves(node: Mapping) -> bool:
-    """Whether it takes the mean of each 2×2 pixels."""
-    settings = node.get("attrs", {})
-    sides = [_stated(settings, name, usual) for name, usual in (("kernel", ()), ("stride", (1, 1)), ("pad", (0, 0)))]
-    plain = not is_on(settings.get("global_pool", "False")) and settings.get("layout", "None") in ("None", "NCHW")
-    mean = settings.get("pool_type", "max") == "avg"
-    return node["op"] == "Pooling" and mean and plain and sides == [(2, 2), (2, 2), (0, 0)]
-
-
-def _is_whole_mean(node: Mapping) -> bool:
-    """Whether it is the mean of each channel. Its gradient took 9 ms for 64 images of 32×8×8, where oneDNN takes a
-    layout of the images and none of the gradients: a tenth of a step of SNGAN.
-    """
-    settings = node.get("attrs", {})
-    layout = settings.get("layout", "None") in ("None", "NCHW")
-    mean = settings.get("pool_type", "max") == "avg" and is_on(settings.get("global_pool", "False"))
-    return node["op"] == "Pooling" and mean and layout and len(_sides(settings)) == 2
-
-
-def _slope(node: Mapping) -> Optional[float]:
-    """The slope below 0 of an activation that is linear on both sides; None for another node."""
-    settings = node.get("attrs", {})
-    if node["op"] == "LeakyReLU" and settings.get("act_type", "leaky") == "leaky":
-        return float(settings.get("slope", 0.25))
-    if node["op"] == "Activation" and settings.get("act_type") == "relu":
-        return 0.0
-    return None
-
-
-def _stated(settings: Mapping, name: str, usual: tuple) -> tuple:
-    return stated_numbers(settings.get(name, "")) or usual
-
-
-def _sides(settings: Mapping) -> tuple:
-    return _stated(settings, "kernel", ())
-
-
-def _is_plain(settings: Mapping, sides: tuple) -> bool:
-    """Whether it is square, in two dimensions, without dilation, groups, another layout or size."""
-    square = all(len({*_stated(settings, name, usual)}) == 1 for name, usual in
-                 (("kernel", ()), ("stride", (1, 1)), ("pad", (0, 0))))  # fmt: skip
-    plain = {*_stated(settings, "dilate", (1, 1))} == {1} and {*_stated(settings, "adj", (0, 0))} == {0}
-    usual = settings.get("num_group", "1") == "1" and settings.get("layout", "None") in ("None", "NCHW")
-    return len(sides) == 2 and square and plain and usual and "target_shape" not in settings
+# (whether a node is one of its kind, what is put in its place); the first kind counts.
+_KINDS = (
+    (_Fast._is_upsampled, _Fast._transposed),
+    (_Fast._is_augmented, _Fast._augmented),
+    (lambda fast, number, node: is_whole_mean(node), _Fast._mean),
+    (lambda fast, number, node: is_plain_norm(node), _Fast._norm),
+    (_Fast._resamples, _Fast._resampling),
+    (lambda fast, number, node: number in fast.replaced, _Fast._convolution),
+)

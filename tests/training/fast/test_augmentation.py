@@ -14,7 +14,7 @@ from mxgan.objectives.augment.augmenter import Augmenter
 from mxgan.objectives.augment.table import AUGMENTATIONS
 from mxgan.runtime import mx
 from mxgan.training.fast import rewriting
-from mxgan.training.fast.augmentation_kernels import CODES, SIZES
+from mxgan.training.fast.image_kernels import CODES, SIZES
 from mxgan.training.fast.rewriting import with_fast_operators
 
 ORDERS = [order for count in (1, 2, 3) for order in itertools.permutations(AUGMENTATIONS, count)]

@@ -1,8 +1,9 @@
-"""Colour, translation and cutout of a batch in one visit to each image, compiled by Numba.
+"""Images at twice and at half of their size, and augmented, compiled by Numba: each in one visit to its memory.
 
-mxgan/objectives/augment/operators.py has them as symbols and explains the random numbers. Each change is linear in the
-images but for the brightness, so that a gradient goes through the adjoint changes in the reverse order: that of colour
-is itself without the brightness, that of a translation is the opposite one, that of cutout is itself.
+Colour, translation and cutout are those of mxgan/objectives/augment/operators.py, which explains their random numbers.
+Each is linear in the images but for the brightness, so that a gradient goes through the adjoint changes in the reverse
+order: that of colour is itself without the brightness, that of a translation is the opposite one, that of cutout is
+itself.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import numpy as np
 
 from mxgan.training.fast.options import compiled
 
-__all__ = ["CODES", "SIZES", "changed"]
+__all__ = ["CODES", "SIZES", "changed", "doubled", "summed_squares"]
 
 CODES = {"colour": 0, "translation": 1, "cutout": 2}
 SIZES = (3, 2, 2)  # random numbers of each code
@@ -90,3 +91,31 @@ def changed(images, values, codes, places, adjoint, results, first, last):
                 _moved(image, sign * int(own[0]), sign * int(own[1]), copy)
             else:
                 _cut(image, int(own[0]), int(own[1]))
+
+
+@compiled
+def doubled(planes, factor, results, first, last):
+    """For planes (P, h, w): results[p, 2y + i, 2x + j] = factor · planes[p, y, x] for i, j of 0 and 1.
+
+    first, last : a range of planes.
+    """
+    for plane in range(first, last):
+        for y in range(results.shape[1]):
+            for x in range(planes.shape[2]):
+                value = factor * planes[plane, y // 2, x]
+                results[plane, y, 2 * x] = value
+                results[plane, y, 2 * x + 1] = value
+
+
+@compiled
+def summed_squares(planes, factor, results, first, last):
+    """For planes (P, 2h, 2w): results[p, y, x] = factor · the sum of the 2×2 pixels at (2y, 2x).
+
+    first, last : a range of planes.
+    """
+    for plane in range(first, last):
+        for y in range(results.shape[1]):
+            for x in range(results.shape[2]):
+                above = planes[plane, 2 * y, 2 * x] + planes[plane, 2 * y, 2 * x + 1]
+                below = planes[plane, 2 * y + 1, 2 * x] + planes[plane, 2 * y + 1, 2 * x + 1]
+                results[plane, y, x] = factor * (above + below)
