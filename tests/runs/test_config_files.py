@@ -82,7 +82,7 @@ def test_an_optimisers_settings_are_given_as_a_whole_or_one_by_one(tmp_path):
     whole = read(tmp_path, "generator_optimizer: {name: sgd, settings: {momentum: 0.9}}\n").recipe.generator_optimizer
     assert (whole.name, dict(whole.settings)) == ("sgd", {"momentum": 0.9})
     one = read(tmp_path, "generator_optimizer.settings.beta1: 0.75\n").recipe.generator_optimizer
-    assert dict(one.settings) == {"beta1": 0.75, "wd": 0.0}
+    assert dict(one.settings) == {"beta1": 0.75, "beta2": 0.99, "wd": 0.0}
     both = "generator_optimizer: {settings.wd: 0.5, settings: {beta1: 0.25}}\n"
     assert dict(read(tmp_path, both).recipe.generator_optimizer.settings) == {"beta1": 0.25, "wd": 0.5}
 
