@@ -53,7 +53,8 @@ def run_ranks(
         except BaseException:
             _end(process)
             raise
-    return subprocess.CompletedProcess(command, process.returncode, out, err)
+    # Seldom, Open MPI's mpirun puts a byte 0 between the lines that it passes on.
+    return subprocess.CompletedProcess(command, process.returncode, out.replace("\0", ""), err.replace("\0", ""))
 
 
 def said_by(result: subprocess.CompletedProcess) -> list:

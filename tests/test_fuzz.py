@@ -47,7 +47,7 @@ def lack_memory(folder):
 
 
 def take_memory(folder):
-    bytearray(worker.ROOM // 8 * 9)
+    bytearray(8 * worker.ROOM)  # what the process has freed before may hold a little more than ROOM
 
 
 def unpickle(folder):
