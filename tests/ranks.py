@@ -53,7 +53,7 @@ def run_ranks(
         except BaseException:
             _end(process)
             raise
-    # Seldom, Open MPI's mpirun puts a byte 0 between the lines that it passes on.
+    # mpirun ends a notice of its own with a byte 0, which may stand before a line that it passes on.
     return subprocess.CompletedProcess(command, process.returncode, out.replace("\0", ""), err.replace("\0", ""))
 
 
