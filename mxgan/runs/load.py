@@ -50,12 +50,10 @@ def load_sampler(
         output is the image; a flat one of a square number of pixels and values of a sigmoid (0 to 1) are converted.
     latent_shape : for a file with a symbol: the shape of one latent, such as (100, 1, 1); None: found in the symbol.
     input_name : for a file with a symbol: the input for latents; None: `rand`, or the only one without parameters.
-    strip_prefix : for a file with a symbol: a prefix of the names in the file that the symbol's do not have; None:
-        found.
+    strip_prefix : for a file with a symbol: what the names in the file have before those of the symbol; None: found.
     distribution : for a file: of the latents, "normal" or "uniform" on [-1, 1]; None: that of the run if the file is in
         a checkpoint of its run folder, else normal, and the log says so.
-    algorithm : "direct": MXNet's operators; "fast": the faster ones of `mxgan.training.fast`, which need Numba and a
-        second to begin, and whose rounding differs; "auto": these where they can be used, unless the run has "direct".
+    algorithm : as in `Recipe`; "auto" is "direct" for a run that has it. The rounding of "fast" differs.
 
     Raises
     ------

@@ -118,6 +118,15 @@ def outputs(images, slope, taps, packed, bias, results, inputs, products_, strip
 
 
 @compiled
+def _begin_rows(above, goes_on, rows):
+    """Two rows that the strip above has begun, where an image goes on, and 0 elsewhere."""
+    for row in range(rows.shape[0]):
+        for x in range(rows.shape[1]):
+            for each in range(LANES):
+                rows[row, x, each] = above[row, x, each] if row < 2 and goes_on else np.float32(0)
+
+
+@compiled
 def data_gradients(gradients, images, slope, taps, packed, bias, results, sums, products_, groups, blocks):
     """The gradient (N, C, H, W) of the input for gradients (N, K, H/stride, W/stride) of the output, plus a bias (C,).
 
@@ -160,10 +169,7 @@ def data_gradients(gradients, images, slope, taps, packed, bias, results, sums, 
                 for lane in range(min(LANES, channels - block * LANES)):
                     channel = block * LANES + lane
                     above = kept[channel - blocks[0] * LANES]
-                    for row in range(stride * edge):
-                        for x in range(width + 2):
-                            for each in range(LANES):
-                                rows[row, x, each] = above[row, x, each] if row < 2 and place > 0 else np.float32(0)
+                    _begin_rows(above, place > 0, rows)
                     for phase in range(phases):
                         for tile in range(across):
                             corner = phase // stride * (width + 2) + OUTPUTS * stride * tile + phase % stride
