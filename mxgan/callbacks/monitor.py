@@ -17,7 +17,8 @@ class MonitorOutputs(Callback):
 
     D's outputs appear once for each of D's forward passes in a step: by default on the fake batch, on the real batch,
     and on the fake batch for G. MXNet's `…_backward_output` arrays are left out: parts of them are never computed and
-    hold old memory. The casts of precision.py are left out too.
+    hold old memory. The casts of precision.py are left out too. Of the fast operators, an activation that is computed
+    together with the layer before or behind it has no output of its own.
     """
 
     def __init__(self, every: int = 10) -> None:

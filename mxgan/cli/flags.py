@@ -64,7 +64,8 @@ _OPTIONS = (
     click.option("--on-nan", type=click.Choice(["stop", "rollback"]),
                  help="What to do when a loss or weight is not finite."),
     click.option("--diagnose/--no-diagnose", default=None, help="Warn of training failures; on by default."),
-    click.option("--monitor", type=click.IntRange(min=0), help="Steps between printouts of mx.mon.Monitor."),
+    click.option("--monitor", type=click.IntRange(min=0), help="Steps between printouts of mx.mon.Monitor; of all "
+                 "layers with --set algorithm=direct."),
     click.option("--tensorboard/--no-tensorboard", default=None, help="Write event files for TensorBoard."),
     click.option("--sync-batch-norm/--no-sync-batch-norm", default=None,
                  help="On several ranks: BatchNorm over the whole batch, not over each rank's part."),
