@@ -10,7 +10,7 @@ import numpy as np
 
 from mxgan.errors import ArgumentError
 from mxgan.runtime.draws import rng_for
-from mxgan.runtime.files import new_folder, write_whole
+from mxgan.runtime.files import new_folder, one_at_a_time, write_whole
 
 __all__ = ["CHOSEN", "OTHERS", "chosen_and_others", "cropped", "few_folders", "members"]
 
@@ -41,7 +41,9 @@ def few_folders(archive_path: Path, title: str, count: int, seed: int, folder: P
     The files are those of the archive, byte for byte. A folder that is there already must have the same names.
     Raises ArgumentError if it has others.
     """
-    with zipfile.ZipFile(archive_path) as archive:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Runs on the same photographs may begin at the same time.
+    with zipfile.ZipFile(archive_path) as archive, one_at_a_time(folder.parent):
         parts = dict(zip((CHOSEN, OTHERS), chosen_and_others(members(archive, title), count, seed)))
         wanted = {part: {PurePosixPath(name).name for name in names} for part, names in parts.items()}
         if folder.is_dir():

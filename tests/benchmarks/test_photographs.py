@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -61,6 +62,13 @@ def test_a_folder_is_made_once_and_never_taken_for_another(archive, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in first.rglob("*")} == before
     with pytest.raises(ArgumentError, match="has other photographs than these"):
         few_folders(archive, "ship", 5, 1, first)
+
+
+def test_runs_that_begin_together_share_a_folder(archive, tmp_path):
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: few_folders(archive, "ship", 5, 0, tmp_path / "new" / "few"), range(8)))
+    assert {*made} == {tmp_path / "new" / "few"}
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["few"]
 
 
 def test_members_are_photographs_in_order(archive):
