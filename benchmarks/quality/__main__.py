@@ -31,14 +31,17 @@ RESULT, PLOT = "quality.json", "quality.png"
 def compare(contest: Contest, minutes: float, every: float, folder: Path) -> dict:
     """Train and judge both until `minutes`, every `every` minutes: the content of FOLDER/quality.json.
 
-    What is in the file already is kept. Raises ClickException if the file is of other settings.
+    What is in the file already is kept. Raises ClickException if the file is of other settings, or of later minutes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     result, judge = folder / RESULT, None
     told = _begun(result, contest)
-    for until in _ends(minutes, every):
+    ends = _ends(minutes, every)
+    _check_ends(ends, told["rows"], result)
+    write_whole(result, json.dumps(told, indent=1) + "\n")  # its settings, for a command that goes on
+    for until in ends:
         for who in CONTENDERS:
-            if any(row["who"] == who and row["until"] >= until for row in told["rows"]):
+            if any(row["who"] == who and row["until"] == until for row in told["rows"]):
                 continue
             row = {"who": who, "until": until, **train_to(contest, who, 60 * until, folder)}
             judge = judge or Judge(contest)
@@ -61,6 +64,18 @@ def _begun(result: Path, contest: Contest) -> dict:
             "--output."
         )
     return told
+
+
+def _check_ends(ends: list, rows: Sequence[dict], result: Path) -> None:
+    """Raise ClickException if a training is past one of the ends and was not judged there."""
+    for who in CONTENDERS:
+        judged = {row["until"] for row in rows if row["who"] == who}
+        missed = [f"{end:g}" for end in ends if end < max(judged, default=0) and end not in judged]
+        if missed:
+            raise click.ClickException(
+                f"in {result}, {who} is at minute {max(judged):g} and was not judged at {', '.join(missed)}; give "
+                "--every and --minutes as before, a larger --minutes, or another --output."
+            )
 
 
 def _ends(minutes: float, every: float) -> list:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from types import MappingProxyType
 
-from mxgan.runtime.cpus import usable_cpus
+from mxgan.runtime.cpus import threads
 
 __all__ = ["CLOCKS"]
 
 
 def _cpu() -> Callable[[], float]:
     """Seconds of CPU of this process for each thread that it may have: other programs make it hardly slower."""
-    threads = int(os.environ.get("OMP_NUM_THREADS") or usable_cpus())
-    return lambda: time.process_time() / threads
+    count = threads().count
+    return lambda: time.process_time() / count
 
 
 CLOCKS = MappingProxyType({"wall": lambda: time.monotonic, "cpu": _cpu})  # {name: makes a clock, in seconds}

@@ -46,6 +46,8 @@ def few_folders(archive_path: Path, title: str, count: int, seed: int, folder: P
     with zipfile.ZipFile(archive_path) as archive, one_at_a_time(folder.parent):
         parts = dict(zip((CHOSEN, OTHERS), chosen_and_others(members(archive, title), count, seed)))
         wanted = {part: {PurePosixPath(name).name for name in names} for part, names in parts.items()}
+        if sum(map(len, wanted.values())) < sum(map(len, parts.values())) or wanted[CHOSEN] & wanted[OTHERS]:
+            raise ArgumentError(f"photographs of {title!r} in {archive_path} have the same name; rename them.")
         if folder.is_dir():
             found = {part: {path.name for path in (folder / part).glob("*")} for part in parts}
             if found != wanted:

@@ -103,7 +103,8 @@ def measure_swd(reference: Bundle, samples: Bundle, settings: Settings) -> dict:
     """The row `swd` of METRICS. If one side has more images, a random part as large as the other side is used.
 
     Details: the value of each level; the standard error of the mean; `real`, the mean for one half of the real images
-    against the other half, and `real_images`, the number of images in a half. No error and no `real` of 3 images.
+    against the other half, and `real_images`, the number of images in a half. Fewer than 4 images have neither an error
+    nor `real`.
     """
     count = min(len(reference.images), len(samples.images))
     real, fake = (some_rows(side.images, count, settings.seed, "swd") for side in (reference, samples))

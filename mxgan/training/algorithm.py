@@ -28,7 +28,8 @@ def chosen_algorithm(algorithm: str, precision: str, contexts: Sequence, network
 
     Parameters
     ----------
-    networks : {network: (symbol, {input: shape})}, for "auto"; None: networks that gain.
+    networks : {network: (symbol, {input: shape})}; None: networks that gain. For networks that do not, "fast" is
+        "direct" with a warning.
 
     Raises
     ------
@@ -43,7 +44,9 @@ def chosen_algorithm(algorithm: str, precision: str, contexts: Sequence, network
         raise ArgumentError(f"algorithm is 'fast', and {reason}; give 'direct', or 'auto'.")
     if reason or (algorithm == "auto" and importlib.util.find_spec("numba") is None):
         return "direct"
-    if algorithm == "auto" and not (networks is None or _gain(networks)):
+    if not (networks is None or _gain(networks)):
+        if algorithm == "fast":
+            logger.warning("algorithm is 'fast', and no layer here is faster by it: all operators are MXNet's.")
         return "direct"
     failure = numba_failure()
     if failure and algorithm == "fast":
@@ -52,7 +55,7 @@ def chosen_algorithm(algorithm: str, precision: str, contexts: Sequence, network
             "'.[speed]' in a clone of mxgan; or give --set algorithm=direct."
         )
     if failure:
-        logger.warning("Numba is installed and cannot be used (%s): training has the operators of MXNet.", failure)
+        logger.warning("Numba is installed and cannot be used (%s): all operators are MXNet's.", failure)
         return "direct"
     return "fast"
 
@@ -95,6 +98,7 @@ def numba_failure() -> str:
 
         compile_all()
     except Exception as error:  # a broken installation raises what it likes
+        logger.debug("Numba cannot be used", exc_info=True)
         return first_line(error)
     finally:
         notice.cancel()

@@ -42,7 +42,7 @@ class Sampler(Drawing):
     class_names : the names of the classes, if they have names.
     ranged : False for a generator of another program that does not tell the range of its images: `draw` then warns if
         no value is below 0.
-    algorithm : of its convolutions; see algorithm.py.
+    algorithm : "auto", "direct" or "fast" operators; see `chosen_algorithm`, whose errors it raises.
 
     Attributes
     ----------
@@ -84,10 +84,13 @@ class Sampler(Drawing):
         chosen = rewritten(image, self._inputs, algorithm)
         self.module = mx.mod.Module(chosen, (data,), labels or None, context=contexts)
         # Bound for training: a graph bound for inference gets MXNet's oneDNN backend, which keeps the first value of
-        # a weight that the graph computes (blocks.single_channel_deconvolution) and does not update it.
+        # a weight that the graph computes (blocks.single_channel_deconvolution) and does not update it. One gradient
+        # is enough for that; those of the other parameters would take as much memory as these.
         data, *labels = self._inputs.items()
+        kept = list(self._wanted[0])[-1:]
+        wanted = {name: "write" if name in kept else "null" for name in chosen.list_arguments()}
         with _in_words():
-            self.module.bind([data], labels or None, for_training=True)
+            self.module.bind([data], labels or None, for_training=True, grad_req=wanted)
         if parameters is not None:
             self._set(*parameters)
 

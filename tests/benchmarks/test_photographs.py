@@ -86,3 +86,12 @@ def test_the_shorter_side_is_resized_and_the_middle_is_cut_out(tmp_path):
     first, second = cropped(tmp_path / "b.zip", 4)
     np.testing.assert_array_equal(first, np.broadcast_to(np.reshape([255, 0, 0], (3, 1, 1)), (3, 4, 4)))
     np.testing.assert_array_equal(second, np.full((3, 4, 4), 7))
+
+
+def test_photographs_of_the_same_name_are_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as written:
+        for part in ("train", "val"):
+            for number in range(4):
+                written.writestr(f"{part}/dog/{number}.png", png(np.zeros((8, 8, 3), np.uint8)))
+    with pytest.raises(ArgumentError, match="have the same name"):
+        few_folders(tmp_path / "a.zip", "dog", 5, 0, tmp_path / "few")

@@ -87,3 +87,12 @@ def test_parts_in_turn_and_the_same_command_goes_on(tmp_path):
         assert tuple(images) == kinds
         assert {(each.shape, each.dtype) for each in images.values()} == {((64, 1, 16, 16), np.dtype(np.uint8))}
         assert tuple(found["rows"][-1 if who == "PyTorch" else -2]["swd"]) == kinds
+
+
+@pytest.mark.parametrize("minutes, every", [(2, 0.5), (1.5, 1)])
+def test_ends_that_a_training_has_passed_are_refused(minutes, every, tmp_path):
+    told = {"machine": {}, "contest": TINY.as_dict(), "rows": ROWS}
+    (tmp_path / RESULT).write_text(json.dumps(told))
+    with pytest.raises(click.ClickException, match="mxgan is at minute 3 and was not judged at (0.5, 1)?1?.5; give"):
+        compare(TINY, minutes, every, tmp_path)
+    assert json.loads((tmp_path / RESULT).read_text()) == told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -175,3 +176,28 @@ def test_compiled_code_is_kept_in_mxgans_cache(tmp_path):
     found = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=True)
     assert found.stdout == "''\n"
     assert len(list((tmp_path / "mxgan/compiled").glob("*/**/*.nbi"))) > 10
+
+
+def test_fast_operators_that_no_layer_gains_by_are_a_warning(caplog):
+    pytest.importorskip("numba", reason="Numba is not installed")
+    layer = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=3, name="fc")
+    networks = {"generator": (layer, {"data": (2, 5)})}
+    assert chosen_algorithm("auto", "float32", CPU, networks) == "direct"
+    assert not caplog.records
+    if chosen_algorithm("auto", "float32", CPU) == "fast":
+        assert chosen_algorithm("fast", "float32", CPU, networks) == "direct"
+        assert "no layer here is faster by it" in caplog.text
+
+
+def test_compiled_code_of_other_versions_goes_when_nobody_uses_it(tmp_path):
+    options = pytest.importorskip("mxgan.training.fast.options", reason="Numba is not installed")
+    used, recent, old = (tmp_path / name for name in ("used", "recent", "old"))
+    for folder in (used, recent, old):
+        folder.mkdir()
+        (folder / "code.nbc").write_bytes(b"1")
+    month = 86_400 * options.KEPT_DAYS
+    for folder, age in ((used, 2 * month), (recent, month - 3_600), (old, month + 3_600)):
+        os.utime(folder, (time.time() - age,) * 2)
+    options._delete_unused(used)
+    assert {path.name for path in tmp_path.iterdir()} == {"used", "recent"}
+    assert time.time() - used.stat().st_mtime < 3_600

@@ -157,3 +157,9 @@ def test_parameters_of_no_network_list_what_each_wants():
     assert "the parameters (layer_weight) belong to no known generator" in str(caught.value)
     for network in GENERATORS.values():
         assert f"{network.title}: {network.recognised_by}" in str(caught.value)
+
+
+def test_a_sampler_has_no_memory_for_gradients(sampler):
+    """But for one: with none at all, MXNet's oneDNN backend would keep the first value of a computed weight."""
+    executor = sampler.module._exec_group.execs[0]
+    assert sum(array is not None for array in executor.grad_arrays) == 1

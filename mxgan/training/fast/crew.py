@@ -43,16 +43,30 @@ class Crew:
     def run(self, calls: Sequence[tuple]) -> None:
         """Call each (function, arguments …) in a thread of its own, and wait for all."""
         if len(calls) > 1 and self._helpers is None:
-            self._helpers = ThreadPoolExecutor(max(1, threads().count - 1), "mxgan operator")
+            self._helpers = _started(max(1, threads().count - 1))
         later = []
         try:
-            later += [self._helpers.submit(*call) for call in calls[1:]]
+            for call in calls[1:]:
+                later.append(self._helpers.submit(*call))
             function, *arguments = calls[0]
             function(*arguments)
         finally:
             wait(later)  # the memory is another operator's as soon as the lock is free
         for each in later:
             each.result()
+
+
+def _started(count: int) -> ThreadPoolExecutor:
+    """Threads that run already: one that the system refuses must not leave a call behind that nobody waits for."""
+    pool, together = ThreadPoolExecutor(count, "mxgan operator"), threading.Barrier(count)
+    try:
+        for _ in range(count):
+            pool.submit(together.wait)
+    except RuntimeError:
+        together.abort()
+        pool.shutdown()
+        raise
+    return pool
 
 
 def _room(count: int) -> np.ndarray:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import os
+import shutil
+import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -18,6 +21,7 @@ __all__ = ["compiled", "keeps_code", "summed"]
 
 logger = logging.getLogger(__name__)
 
+KEPT_DAYS = 30
 _OPTIONS = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
 
 
@@ -70,4 +74,15 @@ def _in_our_folder() -> Iterator[None]:
 def _folder() -> Path:
     """A folder for these sources alone: Numba itself compares only the file of each function."""
     sources = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))))
-    return cache_folder("compiled", sources.hexdigest()[:16])
+    folder = cache_folder("compiled", sources.hexdigest()[:16])
+    _delete_unused(folder)
+    return folder
+
+
+def _delete_unused(used: Path) -> None:
+    """Delete the code of other versions of the sources that no process has asked for in KEPT_DAYS."""
+    with contextlib.suppress(OSError):  # a folder that is another user's, or not there yet; the code is made anew
+        os.utime(used)
+        for other in used.parent.iterdir():
+            if other.is_dir() and time.time() - other.stat().st_mtime > 86_400 * KEPT_DAYS:
+                shutil.rmtree(other, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 
 import numpy as np
 import pytest
@@ -147,3 +148,24 @@ def test_a_child_process_computes_too(monkeypatch):
 ])  # fmt: skip
 def test_what_fits(side, stride, padding, sizes, fast):
     assert fits(side, stride, padding, *sizes) is fast
+
+
+def test_a_thread_that_the_system_refuses_leaves_no_call_behind(monkeypatch):
+    """As under a limit on processes: nothing may write into memory whose lock is free."""
+    started, begin = [], threading.Thread.start
+
+    def start(thread) -> None:
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        begin(thread)
+
+    written, pool = [], crew.Crew()
+    monkeypatch.setattr(crew, "threads", lambda: Threads(3, "a test"))
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            pool.run([(written.append, number) for number in range(3)])
+    assert written == []
+    pool.run([(written.append, number) for number in range(3)])
+    assert sorted(written) == [0, 1, 2]
