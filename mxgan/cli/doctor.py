@@ -134,7 +134,7 @@ def _operators():
         return "ok", f"operators of MXNet, since this CPU has no {' and no '.join(lacking_instructions())}"
     if runtime.version_of("numba") is None:
         return "note", "not installed: a training has the operators of MXNet", "Faster: pip install '.[speed]'."
-    return "ok", f"{_child(TRY_NUMBA, 'Numba').strip()}; a training has the fast operators"
+    return "ok", f"{_child(TRY_NUMBA, 'Numba').strip()}; trainings of large enough layers have the fast operators"
 
 
 def _gpu():
