@@ -238,4 +238,5 @@ def test_the_operators_that_a_training_has(features, version, finding, monkeypat
 def test_the_numba_that_is_used():
     numba = pytest.importorskip("numba", reason="Numba is not installed")
     found = doctor._run("Numba", doctor._operators)
-    assert (found.status, found.detail) == ("ok", f"{numba.__version__}; trainings of large enough layers have the fast operators")
+    wanted = f"{numba.__version__}; trainings of large enough layers have the fast operators"
+    assert (found.status, found.detail) == ("ok", wanted)
