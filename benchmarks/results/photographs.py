@@ -39,14 +39,14 @@ def few_folders(archive_path: Path, title: str, count: int, seed: int, folder: P
     """Write the chosen and the other photographs of a class into folder/chosen and folder/others; returns `folder`.
 
     The files are those of the archive, byte for byte. A folder that is there already must have the same names.
-    Raises ArgumentError if it has others.
+    Raises ArgumentError if it has others, or if two photographs have the same name.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Runs on the same photographs may begin at the same time.
     with zipfile.ZipFile(archive_path) as archive, one_at_a_time(folder.parent):
         parts = dict(zip((CHOSEN, OTHERS), chosen_and_others(members(archive, title), count, seed)))
         wanted = {part: {PurePosixPath(name).name for name in names} for part, names in parts.items()}
-        if sum(map(len, wanted.values())) < sum(map(len, parts.values())) or wanted[CHOSEN] & wanted[OTHERS]:
+        if len(set.union(*wanted.values())) < sum(map(len, parts.values())):
             raise ArgumentError(f"photographs of {title!r} in {archive_path} have the same name; rename them.")
         if folder.is_dir():
             found = {part: {path.name for path in (folder / part).glob("*")} for part in parts}

@@ -203,11 +203,11 @@ def _distance(real: Patches, fake: Patches, vectors: np.ndarray) -> float:
     """The mean of the Wasserstein distances along all vectors."""
     block = max(1, BLOCK_NUMBERS // real.count)
     total = 0.0
-    for start in range(0, len(vectors), block):
-        some = vectors[start : start + block]
-        with ThreadPoolExecutor(2) as pool:  # to sort takes most of the time, and each sort has one thread
+    with ThreadPoolExecutor(2) as pool:  # to sort takes most of the time, and each sort has one thread
+        for start in range(0, len(vectors), block):
+            some = vectors[start : start + block]
             gaps, others = pool.map(Patches.project, (real, fake), (some, some))
-        gaps -= others
-        np.abs(gaps, out=gaps)
-        total += gaps.sum(dtype=np.float64)
+            gaps -= others
+            np.abs(gaps, out=gaps)
+            total += gaps.sum(dtype=np.float64)
     return float(total / (len(vectors) * real.count))

@@ -18,8 +18,8 @@ from mxgan.runtime.memory import check_room
 
 __all__ = ["Graph", "check_memory", "needed_bytes"]
 
-# Copies of a parameter: on the device, its gradient and the Module's copy; in training also two optimiser states.
-COPIES_TRAINING, COPIES_BOUND = 5, 3
+# Copies of a parameter: on the device and the Module's copy; in training also its gradient and two optimiser states.
+COPIES_TRAINING, COPIES_BOUND = 5, 2
 FLOAT = 4  # bytes; everything here is float32
 MOST_NUMBERS = 2**31 - 1  # in one array: the most that MXNet's wheels can index
 

@@ -87,10 +87,10 @@ class Sampler(Drawing):
         # a weight that the graph computes (blocks.single_channel_deconvolution) and does not update it. One gradient
         # is enough for that; those of the other parameters would take as much memory as these.
         data, *labels = self._inputs.items()
-        kept = list(self._wanted[0])[-1:]
-        wanted = {name: "write" if name in kept else "null" for name in chosen.list_arguments()}
+        last = list(self._wanted[0])[-1:]
+        requests = {name: "write" if name in last else "null" for name in chosen.list_arguments()}
         with _in_words():
-            self.module.bind([data], labels or None, for_training=True, grad_req=wanted)
+            self.module.bind([data], labels or None, for_training=True, grad_req=requests)
         if parameters is not None:
             self._set(*parameters)
 

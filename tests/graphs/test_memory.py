@@ -76,7 +76,7 @@ def dense(batch: int, hidden: int = 10):
 
 def test_what_is_counted():
     weight, inputs, outputs = 50, 15, 30
-    assert needed_bytes({"net": dense(3)}, training=False) == 4 * (3 * weight + inputs + outputs)
+    assert needed_bytes({"net": dense(3)}, training=False) == 4 * (2 * weight + inputs + outputs)
     assert needed_bytes({"net": dense(3)}, training=True) == 4 * (5 * weight + inputs + outputs)
     twice = {"net": dense(3), "same": dense(3)}  # the parameters, of the same names, are shared
     assert needed_bytes(twice, training=True) == 4 * (5 * weight + 2 * (inputs + outputs))
