@@ -42,7 +42,9 @@ pictures. The better one counts. "class as asked" is the share of the samples th
 for. 90 minutes are allowed for each run; the column "minutes" has what it was given.""",
     "few": """Some photographs of one class of CIFAR-10, drawn by the seed, and nothing else. The samples are judged
 against the *other* photographs of that class, which no run has seen. `copies`: ½ is perfect, 1 is a copy of a training
-image. 45 minutes are allowed for each run; the column "minutes" has what it was given.""",
+image; smooth images lie near all images and raise it too. The column beside it, which smoothness does not change, is
+the goal: the share of samples whose nearest real image is a training image and not one of 2,000 others, ± its standard
+deviation if it were by chance. 45 minutes are allowed for each run; the column "minutes" has what it was given.""",
 }
 
 PICTURES = {

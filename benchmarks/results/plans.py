@@ -78,7 +78,7 @@ SUITES = {
     "mnist": Suite("MNIST", "mnist", (*_DIGITS, "right")),
     "published": Suite("As published", "mnist", _DIGITS),
     "cifar": Suite("CIFAR-10", "photographs", (*_PHOTOGRAPHS, "class_agreement")),
-    "few": Suite("Few photographs", "photographs", (*_PHOTOGRAPHS, "copies")),
+    "few": Suite("Few photographs", "photographs", (*_PHOTOGRAPHS, "copies", "nearest_trained")),
 }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.results.plans import PLANS, SUITES
 
-__all__ = ["COLUMNS", "WEIGHTS", "joined", "table", "tables", "values_of"]
+__all__ = ["COLUMNS", "WEIGHTS", "joined", "score_of", "table", "tables", "title_of", "values_of"]
 
 ERROR = "standard_error"  # the detail of a score with its sampling error
 
@@ -33,6 +33,7 @@ COLUMNS = {
     "recall": Column("recall", ".3f"),
     "class_agreement": Column("class as asked (real)", ".3f"),
     "copies": Column("copies", ".3f"),
+    "nearest_trained": Column("nearest is a training image (by chance)", ".3f"),  # details of `copies`
     "right": Column("digits right", ".4f"),  # class_agreement, or the test accuracy of a classifying D
 }
 WEIGHTS = {
@@ -74,15 +75,25 @@ def table(rows: Sequence[dict], each_seed: bool = False) -> str:
     for row in rows:
         groups.setdefault(_key(row)[: 6 if each_seed else 5], []).append(row)
     chosen = SUITES[rows[0]["suite"]].columns
-    columns = {name: COLUMNS[name] for name in chosen if any(name in row["evaluation"]["results"] for row in rows)}
+    columns = {name: COLUMNS[name] for name in chosen if any(score_of(row, name) for row in rows)}
     heads = ["what", "seed" if each_seed else "seeds", "steps", "side", "weights"]
     titles = [*heads, *(column.title for column in columns.values()), "minutes"]
     lines = [f"| {' | '.join(titles)} |", f"| --- | ---: | ---: | ---: | --- |{' ---: |' * (len(titles) - 5)}"]
     for found in groups.values():
-        cells = [_cell([each["evaluation"]["results"].get(name) for each in found], columns[name].form)
-                 for name in columns]  # fmt: skip
+        cells = [_cell([score_of(each, name) for each in found], columns[name].form) for name in columns]
         lines.append(f"| {' | '.join([*_first(found, each_seed), *cells, _minutes(found)])} |")
     return "\n".join(lines) + "\n"
+
+
+def score_of(row: dict, name: str) -> Optional[dict]:
+    """The score of a column in a row: {"value", …}; None if it was not measured."""
+    results = row["evaluation"]["results"]
+    if name != "nearest_trained":
+        return results.get(name)
+    copies = results.get("copies")
+    if copies is None:
+        return None
+    return {"value": copies[name], ERROR: copies["by_chance_error"], "reference": copies["by_chance"]}
 
 
 def _first(found: Sequence[dict], each_seed: bool) -> list:
@@ -115,7 +126,7 @@ def _minutes(found: Sequence[dict]) -> str:
 def values_of(rows: Sequence[dict], metric: str, **wanted) -> list:
     """The values of a metric in the rows that have these entries; None for one that is not finite."""
     found = [row for row in rows if all(row[key] == value for key, value in wanted.items())]
-    scores = [row["evaluation"]["results"].get(metric) for row in found]
+    scores = [score_of(row, metric) for row in found]
     return [score["value"] for score in scores if score is not None]
 
 

@@ -25,7 +25,8 @@ from mxgan.runtime import cv2
 from mxgan.runtime.config import override
 
 MACHINE = {"cpu": "a CPU", "cpus": 2, "mxgan": "0.1.0"}
-NO_COPIES, COPIES = ({"value": value, "standard_error": 0.02} for value in (0.53, 0.55))
+CHANCE = {"value": 0.6, "standard_error": 0.01, "by_chance": 0.05, "by_chance_error": 0.02}
+NO_COPIES, COPIES = ({**CHANCE, "nearest_trained": value} for value in (0.08, 0.1))
 
 
 def row(name="dcgan", seed=0, weights="raw", minutes=12.4, **results):
@@ -138,7 +139,8 @@ def test_the_page_has_what_was_measured_and_the_pictures_that_exist(tmp_path):
     assert "## Few photographs" in text
     assert "## MNIST" not in text
     assert "| `few` on ship 100: at most half the Fréchet distance of `dcgan`, and no copies: " in text
-    assert "Fréchet 1.00 against 2.50 of `dcgan`: 0.40 of it; copies 0.530 ± 0.020 | yes |" in text
+    assert "Fréchet 1.00 against 2.50 of `dcgan`: 0.40 of it; nearest 0.080, by chance 0.050 ± 0.020 | yes |" in text
+    assert "| 1.00 | 0.600 ± 0.010 | 0.080 ± 0.020 (0.050) | 12 |" in text
     assert "Measured on: a CPU, 2 CPUs; mxgan 0.1.0.\n" in text
     assert "pictures/results-ship-100.png" in text
     assert "results-ship-500" not in text
