@@ -123,8 +123,8 @@ GOALS = [
     Goal("`sngan` on CIFAR-10: at most half the Fréchet distance of PyTorch's DCGAN after the same time",
          _against_pytorch),
     Goal("`sngan-projection` on CIFAR-10: over 60 % of the samples are of the class asked for", _projection),
-    *(Goal(f"`few` on {title.replace('-', ' ')}: at most half the Fréchet distance of `dcgan`, and "
-           "no copies: the nearest real image is a training image as often as by chance, within two errors", _few(title))
+    *(Goal(f"`few` on {title.replace('-', ' ')}: at most half the Fréchet distance of `dcgan`, and no "
+           "copies: the nearest real image is a training image as often as by chance, within two errors", _few(title))
       for title in dict.fromkeys(plan.name.rpartition("-")[0] for plan in PLANS if plan.few)),
 ]  # fmt: skip
 
