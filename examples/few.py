@@ -6,9 +6,7 @@ python examples/few.py --data-dir FOLDER --augment none      # shows the effect 
 
 from mxgan.cli import example
 
-SMALL = ("image_size=32", "ngf=32", "ndf=32")
-
-main = example("Train a GAN on few photographs.", recipe="few", dataset="folder", settings=SMALL)
+main = example("Train a GAN on few photographs.", recipe="few", dataset="folder")
 
 if __name__ == "__main__":
     main()
