@@ -171,7 +171,7 @@ RECIPES = {
         **sngan(ResidualProjection()),
     ),
     "few": Recipe(
-        summary="for 50 to 1,000 photographs: narrow residual networks, D sees each image changed at random and mirrored",
+        summary="for 50 to 1,000 photographs: narrow residual networks, D sees the images changed at random, mirrored",
         source="Zhao et al. 2020 (DiffAugment: colour, translation, cutout; mirrored images as in its 100-shot sets), "
         "on the residual networks of Miyato et al. 2018, tables 3 to 5, narrower and with other rates",
         **sngan(
