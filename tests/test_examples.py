@@ -37,10 +37,10 @@ OF_A_RECIPE = {  # program → what makes its networks small
     "mlp_gan_64.py": ["--set", "image_size=16"],
     "cbr_gan.py": ["--set", "width=1"],
     "encoder_decoder_gan.py": ["--set", "capacity=2"],
-    **{name: ["--ngf", "4", "--ndf", "4", "--set", "nc=1"] for name in ("sngan.py", "sngan_projection.py")},
+    **{name: ["--ngf", "4", "--ndf", "4", "--set", "nc=1"] for name in ("sngan.py", "sngan_projection.py", "few.py")},
     **{
         f"{name}.py": ["--ngf", "4", "--ndf", "4", "--set", "image_size=16"]
-        for name in ("wgan", "wgan_gp", "lsgan", "hinge", "few", "cgan", "acgan", "ssgan")
+        for name in ("wgan", "wgan_gp", "lsgan", "hinge", "cgan", "acgan", "ssgan")
     },
 }
 BY_THE_PAIR = {  # program → words that it prints

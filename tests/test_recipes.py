@@ -135,8 +135,10 @@ def test_the_published_numbers():
         assert (set(network.generator_channels), set(network.discriminator_channels)) == ({256}, {128})
     assert recipes["sngan-projection"].network.classes == 10
     few = recipes["few"]
-    assert (few.augment, few.mirror, few.ema) == (("colour", "translation", "cutout"), True, 0.999)
+    assert (few.augment, few.mirror, few.ema) == (("colour", "translation", "cutout"), True, 0.995)
     assert few.augment_target is None
+    assert (few.network.name, few.network.ngf, few.network.ndf) == ("residual", 32, 32)
+    assert (few.schedule.discriminator_updates, few.schedule.fresh_fakes) == (1, False)
     assert few.run_defaults["steps"] == 5000
     assert recipes["ssgan"].labelled_per_class * recipes["ssgan"].network.classes == 100
 
