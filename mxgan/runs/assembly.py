@@ -28,6 +28,7 @@ from mxgan.runs.pair import build_pair
 from mxgan.runs.reference import PlannedReference, plan_reference
 from mxgan.runs.restore import Rollback
 from mxgan.runtime.line_file import LineFile
+from mxgan.training.algorithm import algorithm_of_samplers
 from mxgan.training.callback import Callback
 from mxgan.training.checkpoint import Names
 from mxgan.training.metrics import AdversarialMetrics
@@ -136,7 +137,7 @@ def _all_callbacks(
         pair.contexts[0],
         classes,
         distribution,
-        algorithm=pair.algorithm,
+        algorithm=algorithm_of_samplers(pair.algorithm),
     )
     tools = PictureTools(folder, sampler, parts.windows, config.sample_every, config.seed, config.show_every)
     objective = get_objective(recipe.objective)

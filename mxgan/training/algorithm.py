@@ -13,7 +13,7 @@ from mxgan.errors import ArgumentError, RuntimeUnavailableError, first_line, loo
 from mxgan.runtime.cpus import lacking_instructions
 from mxgan.training.recipe import ALGORITHMS
 
-__all__ = ["chosen_algorithm", "numba_failure", "rewritten"]
+__all__ = ["algorithm_of_samplers", "chosen_algorithm", "numba_failure", "rewritten"]
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +58,11 @@ def chosen_algorithm(algorithm: str, precision: str, contexts: Sequence, network
         logger.warning("Numba is installed and cannot be used (%s): all operators are MXNet's.", failure)
         return "direct"
     return "fast"
+
+
+def algorithm_of_samplers(algorithm: str) -> str:
+    """The setting of a sampler beside a training with this one: "fast" may be impossible, or of no use, for G alone."""
+    return "direct" if algorithm == "direct" else "auto"
 
 
 def _reason_against(precision: str, contexts: Sequence) -> str:

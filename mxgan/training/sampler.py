@@ -17,7 +17,7 @@ from mxgan.networks.base import Network
 from mxgan.runtime import mx
 from mxgan.runtime.config import whole_number
 from mxgan.runtime.draws import check_distribution
-from mxgan.training.algorithm import chosen_algorithm, rewritten
+from mxgan.training.algorithm import algorithm_of_samplers, chosen_algorithm, rewritten
 from mxgan.training.drawing import Drawing
 from mxgan.training.inputs import RESERVED, check_conditions, device_list, generator_inputs, given_conditions
 from mxgan.training.recipe import Recipe
@@ -105,8 +105,7 @@ class Sampler(Drawing):
     @classmethod
     def of_recipe(cls, recipe: Recipe, parameters: tuple, batch_size: int = 64, **more) -> Sampler:
         """A sampler of a recipe's generator and latents with these (arg_params, aux_params)."""
-        algorithm = "direct" if recipe.algorithm == "direct" else "auto"  # a sampler runs where no training could
-        settings = {"algorithm": algorithm, **more}
+        settings = {"algorithm": algorithm_of_samplers(recipe.algorithm), **more}
         return cls.of_network(recipe.network, parameters, batch_size, recipe.latent_distribution, **settings)
 
     @property

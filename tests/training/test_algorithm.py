@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import mxgan
 from mxgan.errors import ArgumentError
 from mxgan.recipes import get_recipe
 from mxgan.runs.config import RunConfig
@@ -187,6 +188,20 @@ def test_fast_operators_that_no_layer_gains_by_are_a_warning(caplog):
     if chosen_algorithm("auto", "float32", CPU) == "fast":
         assert chosen_algorithm("fast", "float32", CPU, networks) == "direct"
         assert "no layer here is faster by it" in caplog.text
+
+
+def test_a_training_in_which_d_alone_gains_warns_of_nothing(tmp_path, caplog):
+    pytest.importorskip("numba", reason="Numba is not installed")
+    small = ["network.ngf=2", "network.ndf=32", "network.nc=1", "network.image_size=32", "batch_size=64"]
+    settings = dict(each.split("=") for each in small)
+    config = RunConfig(
+        recipe=override(get_recipe("dcgan"), {**settings, "algorithm": "auto"}), dataset="digits", steps=1
+    )
+    session = mxgan.start(config, tmp_path / "run", "none")
+    session.run()
+    if chosen_algorithm("auto", "float32", CPU) == "fast":
+        assert session.trainer.pair.algorithm == "fast"
+    assert "algorithm is 'fast'" not in caplog.text
 
 
 def test_compiled_code_of_other_versions_goes_when_nobody_uses_it(tmp_path):
