@@ -38,8 +38,9 @@ latents of 100, Adam 2·10⁻⁴ and 0.5, batches of 64. Its images are resized 
 samples of each are judged against 10,000 of the training images, all at 32×32: a larger sample is brought to it by
 area. "other photographs" are 10,000 more photographs, judged as if they were samples. PyTorch's G is sampled in two
 ways: with the moving averages of BatchNorm, and with the statistics of batches of 64, as the example draws its
-pictures. The better one counts. "class as asked" is the share of the samples that the judge puts into the class asked
-for. 90 minutes are allowed for each run; the column "minutes" has what it was given.""",
+pictures. The better one counts. `sngan` and `sngan-projection` have the settings of examples/sngan.py and
+examples/sngan_projection.py. "class as asked" is the share of the samples that the judge puts into the class asked for.
+90 minutes are allowed for each run; the column "minutes" has what it was given.""",
     "few": """Some photographs of one class of CIFAR-10, drawn by the seed, and nothing else. The samples are judged
 against the *other* photographs of that class, which no run has seen. `copies`: ½ is perfect, 1 is a copy of a training
 image; smooth images lie near all images and raise it too. The column beside it, which smoothness does not change, is
