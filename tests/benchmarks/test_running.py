@@ -62,7 +62,8 @@ def test_units_measure_themselves():
 
 
 def test_what_is_left_out_is_left_out_of_one_run_alone():
-    with_it, without = run_of("few"), run_of("few", augment=[])
+    side = {"network.image_size": 32}
+    with_it, without = run_of("few", **side), run_of("few", **side, augment=[])
     assert with_it.trainer.pair.augmenter.draw(mx.nd.zeros, 4)
     assert not without.trainer.pair.augmenter.draw(mx.nd.zeros, 4)
     for run in (with_it, without):
