@@ -182,7 +182,7 @@ RECIPES = {
             discriminator_optimizer=OptimizerConfig("adam", 8e-4, SNGAN_ADAM),
             augment=("colour", "translation", "cutout"),
             mirror=True,
-            ema=0.995,  # of 2,500 steps, an average over 1,000 has images of too early ones
+            ema=0.995,  # one of 0.999 reaches back 1,000 steps, and lags behind in trainings of some thousand
             run_defaults={"steps": 5000, "sample_every": 500},  # in steps: an epoch of 100 photographs has only two
         ),
     ),

@@ -89,7 +89,7 @@ def _projection(rows: Sequence[dict]) -> Optional[tuple]:
 
 
 def _few(title: str) -> Callable:
-    """Half the distance, and no copies: with each seed, the nearest real image is one of those trained on by chance."""
+    """Half the distance, and no copies: each seed's samples are nearest to trained images no more than by chance."""
 
     def found(rows: Sequence[dict]) -> Optional[tuple]:
         rows = _after_the_same_time(rows, f"{title}-few", f"{title}-dcgan")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 import numpy as np
 
@@ -15,10 +15,19 @@ ERROR = "standard_error"  # the detail of a score with its sampling error
 
 
 class Column(NamedTuple):
-    """Title and format of a metric."""
+    """Title and format of a metric; `read` takes its score from the results of an evaluation, by its name."""
 
     title: str
     form: str
+    read: Callable = dict.get
+
+
+def _nearest_trained(results: dict, name: str) -> Optional[dict]:
+    """The details of `copies` that smooth samples do not change, as a score with what it is by chance."""
+    copies = results.get("copies")
+    if copies is None:
+        return None
+    return {"value": copies[name], ERROR: copies["by_chance_error"], "reference": copies["by_chance"]}
 
 
 COLUMNS = {
@@ -33,7 +42,7 @@ COLUMNS = {
     "recall": Column("recall", ".3f"),
     "class_agreement": Column("class as asked (real)", ".3f"),
     "copies": Column("copies", ".3f"),
-    "nearest_trained": Column("nearest is a training image (by chance)", ".3f"),  # details of `copies`
+    "nearest_trained": Column("nearest is a training image (by chance)", ".3f", _nearest_trained),
     "right": Column("digits right", ".4f"),  # class_agreement, or the test accuracy of a classifying D
 }
 WEIGHTS = {
@@ -87,13 +96,7 @@ def table(rows: Sequence[dict], each_seed: bool = False) -> str:
 
 def score_of(row: dict, name: str) -> Optional[dict]:
     """The score of a column in a row: {"value", …}; None if it was not measured."""
-    results = row["evaluation"]["results"]
-    if name != "nearest_trained":
-        return results.get(name)
-    copies = results.get("copies")
-    if copies is None:
-        return None
-    return {"value": copies[name], ERROR: copies["by_chance_error"], "reference": copies["by_chance"]}
+    return COLUMNS[name].read(row["evaluation"]["results"], name)
 
 
 def _first(found: Sequence[dict], each_seed: bool) -> list:

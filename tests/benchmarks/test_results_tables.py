@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import shutil
 import zipfile
 
@@ -13,7 +14,8 @@ from click.testing import CliRunner
 import mxgan
 from benchmarks.results import goals, judging
 from benchmarks.results.__main__ import _rows_in, _write_page, chosen_plans, main
-from benchmarks.results.jobs import Places, few_place, jobs_of
+from benchmarks.results.budget import config_of
+from benchmarks.results.jobs import ROOT, Places, few_place, jobs_of
 from benchmarks.results.page import HOW, PICTURES, page
 from benchmarks.results.photographs import CHOSEN
 from benchmarks.results.pictures import draw_estimate
@@ -168,6 +170,14 @@ def test_the_page_tells_machines_and_versions_apart(tmp_path):
         "- a CPU, 2 CPUs; mxgan 0.2.0: hinge",
         "- a machine that was not noted; mxgan 0.0.9: lsgan",
     ]
+
+
+@pytest.mark.parametrize("recipe", ["sngan", "sngan-projection"])
+def test_the_rows_of_sngan_have_the_settings_of_its_examples(recipe):
+    example = runpy.run_path(f"{ROOT}/examples/{recipe.replace('-', '_')}.py")["NARROW"]
+    asked = ["--recipe", recipe, "--nc", "3", *(word for each in example for word in ("--set", each))]
+    planned = ["--recipe", recipe, *plan_named(f"cifar-{recipe}").flags.split()]
+    assert config_of(planned).recipe == config_of(asked).recipe
 
 
 @pytest.mark.parametrize("definitions", [None, DEFINITIONS - 1])
