@@ -58,9 +58,12 @@ def test_a_resumed_run_of_as_many_ranks_has_the_same_bits(whole, tmp_path):
     assert contents(folder) == contents(whole[0])
 
 
+AUGMENT = "colour,translation,cutout"
+
+
 @pytest.mark.long
 def test_adaptive_augmentations_are_the_same_on_all_ranks_and_resumed(tmp_path):
-    flags = {"recipe": "few", "checkpoint_every": 7, "sample_every": 14}
+    flags = {"recipe": "hinge", "augment": AUGMENT, "checkpoint_every": 7, "sample_every": 14}
     more = ("--set", "augment_target=0.5", "--set", "compare_every=1")
     whole = train(2, tmp_path / "whole", 14, *more, **flags)
     assert whole.returncode == 0, whole.stderr
@@ -80,9 +83,10 @@ ADAPTED = """
     from tests.support import params_of
     from tests.test_recipes import small
 
+    names = ("colour", "translation", "cutout")
     folder, begins, steps = sys.argv[1], sys.argv[2] == "begin", int(sys.argv[3])
-    config = small("few", steps=steps)
-    config = replace(config, recipe=replace(config.recipe, augment_target=0.5))
+    config = small("hinge", steps=steps)
+    config = replace(config, recipe=replace(config.recipe, augment=names, augment_target=0.5))
     if begins:
         session = mxgan.start(config, folder, "none", progress=False)
     else:
