@@ -124,6 +124,8 @@ def _mxnet():
 def _threads():
     chosen = runtime.threads()
     detail = f"{chosen.count}: {chosen.reason}; instruction sets: {', '.join(runtime.cpu_features()) or 'unknown'}"
+    kernels = runtime.kernel_variables()
+    detail += f"; set for the math libraries: {', '.join(kernels)}" if kernels else ""
     if os.environ.get("OMP_WAIT_POLICY", "").lower() == "active":
         return "note", detail, "Unset OMP_WAIT_POLICY: with 'active', training was three times slower."
     return "ok", detail

@@ -46,7 +46,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-BITS_DEPEND_ON = ("mxnet", "wheel", "threads", "cpu_features", "numba", "ranks")
+BITS_DEPEND_ON = ("mxnet", "wheel", "threads", "cpu_features", "kernels", "numba", "ranks")
 
 
 def as_begun(folder: RunFolder, before: RunConfig, wanted: RunConfig, ema_given: bool = False) -> RunConfig:
@@ -190,7 +190,7 @@ def warn_of_other_bits(before: Mapping, algorithm: str) -> None:
 
     Those of the algorithm "direct" do not depend on Numba.
     """
-    before, now = {"ranks": 1, **before}, {"ranks": 1, **json.loads(json.dumps(runtime.versions()))}
+    before, now = {"ranks": 1, "kernels": [], **before}, {"ranks": 1, **json.loads(json.dumps(runtime.versions()))}
     names = [key for key in BITS_DEPEND_ON if key != "numba" or algorithm != "direct"]
     pairs = {key: (before.get(key), now[key]) for key in names}
     other = [

@@ -59,12 +59,12 @@ from typing import Any, Optional, Union
 from mxgan import __version__
 from mxgan.errors import ArgumentError, RuntimeUnavailableError, first_line
 from mxgan.runtime import binding, mxnet_modules, nvidia
-from mxgan.runtime.cpus import Threads, cpu_features, thread_environment, threads
+from mxgan.runtime.cpus import Threads, cpu_features, kernel_variables, thread_environment, threads
 from mxgan.runtime.mpi import world
 from mxgan.runtime.streams import open_standard_files
 from mxgan.runtime.x11 import guard_windows, lost_x_events
 
-__all__ = ["Threads", "contexts", "cpu_features", "cv2", "mx", "threads", "versions", "wheel"]
+__all__ = ["Threads", "contexts", "cpu_features", "cv2", "kernel_variables", "mx", "threads", "versions", "wheel"]
 
 # The oldest versions on which the tests passed. Newer ones are accepted; `mxgan doctor` reports an untested Python.
 OLDEST_PYTHON, OLDEST_NUMPY, OLDEST_OPENCV = (3, 9), (1, 22), (4, 5)
@@ -189,6 +189,7 @@ def versions() -> dict[str, Any]:
         "platform": platform.platform(),
         "threads": asdict(threads()),
         "cpu_features": cpu_features(),
+        "kernels": kernel_variables(),
         "numba": version_of("numba"),
         **({"ranks": world().size} if world().size > 1 else {}),
     }

@@ -23,8 +23,10 @@ from mxgan.errors import ArgumentError
 from mxgan.runtime.mpi import world
 
 __all__ = [
+    "KERNELS",
     "Threads",
     "cpu_features",
+    "kernel_variables",
     "lacking_instructions",
     "ordered_map",
     "thread_environment",
@@ -46,6 +48,9 @@ CPU_FEATURES = (
     "amx_tile",
     "amx_bf16",
 )
+
+# Beginnings of environment variables by which the math libraries choose other code than the instruction sets would.
+KERNELS = ("DNNL_", "MKL_", "ONEDNN_", "OPENBLAS_")
 
 # The number of times an idle thread looks for work before it sleeps. libgomp's default, 300,000, makes MXNet very slow
 # if other programs compute too; this value costs nothing if no other program does (see `thread_environment`).
@@ -227,3 +232,8 @@ def cpu_features() -> list[str]:
     line = re.search(r"^flags\s*:(.*)$", text, flags=re.MULTILINE)
     flags = set(line.group(1).split()) if line else set()
     return [name for name in CPU_FEATURES if name in flags]
+
+
+def kernel_variables() -> list[str]:
+    """Return the environment variables that choose kernels and so change the bits, as "OPENBLAS_CORETYPE=Haswell"."""
+    return [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith(KERNELS)]

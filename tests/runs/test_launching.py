@@ -367,8 +367,8 @@ def test_the_command(monkeypatch):
     for name in mpirun_module.SCHEDULERS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    variables = {"OMP_NUM_THREADS": "1", "MXGAN_DATA": "d", "HOME": "h", "PYTHONPATH": "p"}
-    passed_on = ["-x", "MXGAN_DATA", "-x", "OMP_NUM_THREADS", "-x", "PYTHONPATH"]
+    variables = {"OMP_NUM_THREADS": "1", "MXGAN_DATA": "d", "HOME": "h", "PYTHONPATH": "p", "OPENBLAS_CORETYPE": "o"}
+    passed_on = ["-x", "MXGAN_DATA", "-x", "OMP_NUM_THREADS", "-x", "OPENBLAS_CORETYPE", "-x", "PYTHONPATH"]
     begin = ["m", "-n", "2", "--bind-to", "none", "--stdin", "none"]
     alone = mpirun_command("m", Options(2, []), ["p", "train"], variables)
     assert alone == [*begin, "--map-by", ":OVERSUBSCRIBE", *passed_on, "p", "train"]

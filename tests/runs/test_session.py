@@ -285,6 +285,15 @@ def test_other_threads_are_warned_of(tmp_path, caplog, trained_copy):
     assert "threads 64 (a larger machine) then, " in message
 
 
+def test_other_kernels_are_warned_of(tmp_path, caplog, trained_copy, monkeypatch):
+    trained_copy(2, tmp_path / "run")
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")  # read when the library is loaded, so nothing changes here
+    with caplog.at_level("WARNING"):
+        mxgan.resume(tmp_path / "run", steps=3, display="none", progress=False).run()
+    (message,) = [r.getMessage() for r in caplog.records if "bits may differ" in r.getMessage()]
+    assert "OPENBLAS_CORETYPE=Prescott" in message.rpartition(" then, ")[2]
+
+
 def test_another_reason_for_as_many_threads_is_no_change(tmp_path, caplog, trained_copy):
     trained_copy(2, tmp_path / "run")
     path = tmp_path / "run" / "checkpoints" / "000002" / "state.json"
