@@ -16,6 +16,7 @@ from typing import Callable, Optional
 import numpy as np
 
 from mxgan.errors import lookup
+from mxgan.objectives.feature_matching import MATCHING, matched
 from mxgan.runtime import mx
 
 __all__ = ["IGNORED_CLASS", "OBJECTIVES", "Objective", "get_objective", "with_heads"]
@@ -148,7 +149,7 @@ def get_objective(name: str) -> Objective:
     return lookup("objective", name, OBJECTIVES)
 
 
-def with_heads(objective: Objective, network_output, labelled: bool = False) -> tuple:
+def with_heads(objective: Objective, network_output, labelled: bool = False, feature_matching: bool = False) -> tuple:
     """(symbol that trains D, symbol of D that trains G) over a discriminator's output.
 
     Parameters
@@ -158,16 +159,21 @@ def with_heads(objective: Objective, network_output, labelled: bool = False) -> 
         Samples of class −1 have no cross-entropy.
     labelled : whether some batches train only the classifier. Their adversarial label is −1, and their scores send no
         gradient back.
+    feature_matching : G's loss is that of feature_matching.py in place of the objective's; that of the classes stays.
     """
     score, *logits = network_output
     label = mx.sym.Variable("label")
     if labelled:
         counts = mx.sym.expand_dims(label, axis=1) >= 0  # (N, 1)
         score = mx.sym.where(counts, score, mx.sym.BlockGrad(score))
-    return tuple(
-        _grouped(head(score, label), [_class_head(each) for each in logits])
-        for head in (objective.discriminator_head, objective.generator_head)
-    )
+    of_classes = [_class_head(each) for each in logits]
+    trains_d = _grouped(objective.discriminator_head(score, label), of_classes)
+    if not feature_matching:
+        return trains_d, _grouped(objective.generator_head(score, label), of_classes)
+    (score, *logits), loss = matched(network_output)
+    prediction = objective.generator_head(mx.sym.BlockGrad(score), label)[0]
+    loss = mx.sym.MakeLoss(loss, name=MATCHING)
+    return trains_d, mx.sym.Group([prediction, *map(_class_head, logits), loss])
 
 
 def _class_head(logits):

@@ -7,6 +7,7 @@ from typing import Optional
 from mxgan import runtime
 from mxgan.errors import ArgumentError
 from mxgan.graphs.memory import Graph, check_memory
+from mxgan.objectives.feature_matching import REAL_IMAGES
 from mxgan.objectives.heads import get_objective, with_heads
 from mxgan.objectives.penalties import make_penalty
 from mxgan.training.discriminator import discriminator_output
@@ -23,7 +24,8 @@ PENALTY_EXECUTORS = 4  # memory of a gradient penalty, as a number of executors 
 def discriminator_symbols(recipe: Recipe) -> tuple:
     """(symbol that trains D, symbol through which G is trained, raw score (N, 1)) of a recipe."""
     output = discriminator_output(recipe)
-    heads = with_heads(get_objective(recipe.objective), output, bool(recipe.labelled_per_class))
+    labelled, matching = bool(recipe.labelled_per_class), recipe.feature_matching
+    heads = with_heads(get_objective(recipe.objective), output, labelled, matching)
     return (*heads, output[0])
 
 
@@ -83,7 +85,8 @@ def own_devices(devices: list, ranks: Ranks) -> list:
 
 def _check_memory(recipe: Recipe, discriminator, generator_head, penalized, batch: int) -> None:
     network = recipe.network
-    inputs = {"data": (batch, *network.image_shape), "class_label": (batch,), "label": (batch,)}
+    images = (batch, *network.image_shape)
+    inputs = {"data": images, REAL_IMAGES: images, "class_label": (batch,), "label": (batch,)}
     symbols = {"discriminator": discriminator, "discriminator for G": generator_head}
     graphs = {"generator": Graph(network.generator(), network.generator_inputs(batch))}
     for name, symbol in {**symbols, **({"gradient penalty": penalized} if penalized is not None else {})}.items():

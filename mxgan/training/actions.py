@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Optional
 
 from mxgan.errors import ArgumentError, shown
+from mxgan.objectives.feature_matching import REAL_IMAGES
 from mxgan.objectives.heads import IGNORED_CLASS
 from mxgan.runtime import mx
 from mxgan.runtime.config import FLOAT32_MAX, is_number
@@ -119,15 +120,16 @@ class PairActions(BoundPair):
         if self._weight_clip is not None:
             self._weight_clip.clip()
 
-    def update_generator(self, fake, classes=None, conditions: Mapping = _NONE) -> tuple:
+    def update_generator(self, fake, classes=None, conditions: Mapping = _NONE, real=None) -> tuple:
         """One optimiser step of G: the gradient at D's input, for the label "real", goes back through G.
 
         `fake` must be the output of the last `generate`, with or without noise, and `classes` and `conditions` its own.
+        `real` are real images as D has seen them, for a head that takes them (feature matching).
         The losses among the generator's further outputs add their gradients.
         Returns (prediction (N, 1), input gradient (N, C, H, W)).
         """
         self._check_ready(optimizers=True)
-        batch = self._judged("head", fake, REAL, classes, conditions, self._idle_zeros)
+        batch = self._judged("head", fake, REAL, classes, conditions, self._idle_zeros, real=real)
         if not self._generated:
             raise ArgumentError("G has no new images since its last update; call generate first.")
         critic = self.critic_for_inputs
@@ -152,7 +154,15 @@ class PairActions(BoundPair):
         return self.discriminator_passes.get_outputs()[1].copy()
 
     def _judged(
-        self, network: str, images, label, classes, conditions: Mapping, idle: Sequence = (), changed: bool = True
+        self,
+        network: str,
+        images,
+        label,
+        classes,
+        conditions: Mapping,
+        idle: Sequence = (),
+        changed: bool = True,
+        real=None,
     ):
         """The batch of "discriminator" or "head", with new numbers of the augmentations if it is to be `changed`.
 
@@ -162,7 +172,7 @@ class PairActions(BoundPair):
             classes = self._constant(IGNORED_CLASS)
         label = checked_label(label, self.batch_size)
         label = self._constant(label) if isinstance(label, float) else label
-        given = {"data": images, "label": label, "class_label": classes, **self._named(conditions)}
+        given = {"data": images, "label": label, "class_label": classes, REAL_IMAGES: real, **self._named(conditions)}
         given.update(self._drawn_augmentations() if changed else self.augmenter.neutral(self.batch_size))
         return self._batch(network, given, idle)
 

@@ -21,6 +21,7 @@ from typing import Callable, Optional
 from mxgan.errors import ArgumentError
 from mxgan.graphs.coupling import coupled_layers, drawing_layers
 from mxgan.graphs.shapes import check_parameters, parameter_shapes
+from mxgan.objectives.feature_matching import MATCHING, REAL_IMAGES
 from mxgan.runtime import mx
 from mxgan.training.algorithm import chosen_algorithm, rewritten
 from mxgan.training.inputs import check_array, device_list
@@ -81,6 +82,7 @@ class BoundPair:
         if self.ranks.size > 1:
             bound = (self.generator.symbol, self.discriminator.symbol)
             self.coupled_layers = tuple(name for symbol in bound for name in coupled_layers(symbol))
+            self.coupled_layers += (MATCHING,) if REAL_IMAGES in self._inputs["head"] else ()  # the means of a part
             self.drawing_layers = tuple(name for symbol in bound for name in drawing_layers(symbol))
         # A half's Module runs its passes; in bfloat16, executors that are bound when the parameters exist.
         self.generator_passes, self.discriminator_passes = self.generator, self.discriminator

@@ -9,6 +9,7 @@ import numpy as np
 
 from mxgan.errors import ArgumentError, ShapeError, lookup, shown
 from mxgan.graphs.shapes import is_shape
+from mxgan.objectives.feature_matching import REAL_IMAGES
 from mxgan.runtime import mx
 from mxgan.runtime.config import FLOAT32_MAX, is_number
 
@@ -25,7 +26,7 @@ __all__ = [
     "taken_inputs",
 ]
 
-RESERVED = ("rand", "data", "label", "class_label")  # inputs that have a meaning of their own
+RESERVED = ("rand", "data", "label", "class_label", REAL_IMAGES)  # inputs that have a meaning of their own
 
 
 def device_list(contexts) -> list:

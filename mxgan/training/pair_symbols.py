@@ -10,6 +10,7 @@ from mxgan.graphs.idle_biases import with_idle_biases
 from mxgan.graphs.losses import check_losses, check_predictions
 from mxgan.graphs.shapes import check_pair
 from mxgan.objectives.augment.augmenter import Augmenter
+from mxgan.objectives.feature_matching import REAL_IMAGES
 from mxgan.objectives.spectral import state_names, with_states
 from mxgan.runtime.computable import check_computable
 from mxgan.training.inputs import check_conditions, generator_inputs, taken_inputs
@@ -57,7 +58,7 @@ class PairSymbols:
         self.inputs = {
             "generator": generator_inputs(generator, latent_shape, self.conditions, batch_size),
             "discriminator": taken_inputs(discriminator, known, needed=("data", "label")),
-            "head": taken_inputs(generator_head, known),
+            "head": taken_inputs(generator_head, {**known, REAL_IMAGES: known["data"]}),
         }
         check_pair(generator, discriminator, self.inputs["generator"], self.inputs["discriminator"])
         _check_each(generator, discriminator, generator_head, on_cpu)

@@ -47,6 +47,8 @@ class Recipe:
     real_label : D's target on real images; below 1 it is one-sided label smoothing, for objectives with a target.
     instance_noise : noise on D's input, none by default; see `InstanceNoise`.
     spectral_norm : divide D's weights by their largest singular value; see objectives/spectral.py.
+    feature_matching : G brings the mean of D's features on its images to that on the real images of the step, in place
+        of the objective's loss; see objectives/feature_matching.py. The log shows the objective's.
     penalty, penalty_weight : a row of PENALTIES on D's gradient and its weight in the paper's notation; None: no
         penalty.
     weight_clip : bound of D's weights; None: no bound.
@@ -82,6 +84,7 @@ class Recipe:
     real_label: float = 1.0
     instance_noise: InstanceNoise = field(default_factory=InstanceNoise)
     spectral_norm: bool = False
+    feature_matching: bool = False
     penalty: Optional[str] = None
     penalty_weight: float = 10.0
     weight_clip: Optional[float] = None
@@ -122,6 +125,7 @@ class Recipe:
         if self.augment_target is not None:
             check_adaptive(self.augment, self.augment_target, self.objective)
         self._check_labels()
+        self._check_feature_matching()
         self._check_penalty()
         self._check_epoch()
 
@@ -137,6 +141,19 @@ class Recipe:
             raise ArgumentError(
                 f"real_label is {self.real_label}, and the objective {self.objective!r} has no target to smooth; "
                 "add --set real_label=1, or give another objective."
+            )
+
+    def _check_feature_matching(self) -> None:
+        check_switch("feature_matching", self.feature_matching)
+        if self.feature_matching and self.augment:
+            raise ArgumentError(
+                f"feature_matching is true, and augment {', '.join(self.augment)} would change G's images and not the "
+                "real ones that they are compared with; add --set feature_matching=false, or leave --augment out."
+            )
+        if self.feature_matching and self.network.mixes_samples:
+            raise ArgumentError(
+                f"feature_matching is true, and the network has {self.network.mixes_samples}, which would mix G's "
+                "images with real ones; add --set feature_matching=false or --set minibatch_kernels=0."
             )
 
     def _check_penalty(self) -> None:

@@ -137,7 +137,9 @@ def train_step(pair, latents: list, images: list, labelled: list, noise: Union[f
     for update in range(schedule.generator_updates):
         if update or schedule.fresh_fakes:
             fake = show_fakes(schedule.latents_of_generator(update))
-        on_generated, input_gradient = pair.update_generator(fake.images, fake.classes, conditions=fake.conditions)
+        on_generated, input_gradient = pair.update_generator(
+            fake.images, fake.classes, conditions=fake.conditions, real=real.images
+        )
     return StepResult(generated, on_fake, on_real, on_generated, input_gradient, penalty, classified)
 
 

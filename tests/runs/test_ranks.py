@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -114,6 +115,13 @@ def test_each_rank_adapts_its_augmentations_and_goes_on_with_them(tmp_path):
     assert [rank for rank, *_ in whole] == [0, 1]
     assert whole[0][1:] == whole[1][1:]
     assert 0 < whole[0][1] < 1
+
+
+@pytest.mark.long
+def test_features_are_matched_over_each_part_which_is_told(tmp_path):
+    said = train(2, tmp_path / "run", 4, "--set", "compare_every=1", recipe="ssgan")
+    assert said.returncode == 0, said.stderr
+    assert re.search(r"^.*, dmatching: computed over each rank's part of a batch", said.stdout, flags=re.MULTILINE)
 
 
 def test_another_number_of_ranks_goes_on_and_says_that_the_bits_differ(whole, tmp_path):

@@ -40,7 +40,8 @@ class Recorder:
     def update_discriminator(self):
         self.asked.append((UPDATE_D, None))
 
-    def update_generator(self, fake, classes, conditions):
+    def update_generator(self, fake, classes, conditions, real):
+        assert real == [value for name, value in self.asked if name == REAL][-1]  # as D has seen them last
         self.asked.append((UPDATE_G, fake))
         self.told.append((UPDATE_G, conditions["of"]))
         return None, None
