@@ -145,11 +145,6 @@ class Recipe:
 
     def _check_feature_matching(self) -> None:
         check_switch("feature_matching", self.feature_matching)
-        if self.feature_matching and self.augment:
-            raise ArgumentError(
-                f"feature_matching is true, and augment {', '.join(self.augment)} would change G's images and not the "
-                "real ones that they are compared with; add --set feature_matching=false, or leave --augment out."
-            )
         if self.feature_matching and self.network.mixes_samples:
             raise ArgumentError(
                 f"feature_matching is true, and the network has {self.network.mixes_samples}, which would mix G's "

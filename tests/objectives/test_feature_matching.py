@@ -9,6 +9,7 @@ import pytest
 
 import mxgan
 from mxgan.errors import ArgumentError
+from mxgan.objectives.augment.augmenter import Augmenter
 from mxgan.objectives.feature_matching import REAL_IMAGES, matched
 from mxgan.objectives.heads import OBJECTIVES, get_objective, with_heads
 from mxgan.runs.pair import build_pair
@@ -133,7 +134,6 @@ def test_the_classes_still_train_the_generator_of_an_auxiliary_classifier():
     "name, settings, words",
     [
         ("cgan", {}, "D takes the class of an image as an input"),
-        ("dcgan", {"augment": ("colour",)}, "augment colour would change G's images and not the real ones"),
         ("ssgan", {"minibatch_kernels": 3}, "minibatch discrimination (minibatch_kernels), which would mix"),
         ("dcgan", {"feature_matching": 1}, "feature_matching is 1"),
     ],
@@ -148,3 +148,23 @@ def test_d_is_composed_once_so_that_no_parameter_is_there_twice():
     outputs, loss = matched(discriminator_output(small("ssgan", steps=1).recipe))
     arguments = mx.sym.Group([*outputs, loss]).list_arguments()
     assert len(arguments) == len(set(arguments))
+
+
+def test_augmentations_change_both_halves_by_the_same_numbers():
+    """With the images of G equal to the real ones the features are equal too; with the real ones alone changed not."""
+    recipe = override(small("ssgan", steps=1), {"augment": ["colour", "translation"]}).recipe
+    _, head = with_heads(get_objective("gan"), discriminator_output(recipe), feature_matching=True)
+    shape = recipe.network.image_shape
+    augmenter = Augmenter(recipe.augment, shape)
+    changed = augmenter.before(head)
+    numbers = augmenter.draw(lambda size: mx.nd.array(np.random.default_rng(1).uniform(size=size)), N)
+    sizes = dict.fromkeys(("data", REAL_IMAGES), (N, *shape))
+    values = drawn(head, label=(N,), class_label=(N,), **sizes)
+    same = {**values, REAL_IMAGES: values["data"]}
+    given = {"augment": numbers["augment"].asnumpy()}
+    none, some = (ran(changed, {**each, **given}, "float32").outputs[2].asnumpy() for each in (same, values))
+    assert np.abs(none).max() < 1e-5 < some.min()
+    neutral = {"augment": augmenter.neutral(N)["augment"].asnumpy()}
+    plain = ran(head, values, "float32").outputs[2].asnumpy()
+    np.testing.assert_allclose(ran(changed, {**values, **neutral}, "float32").outputs[2].asnumpy(), plain, rtol=1e-4)
+    assert np.abs(some - plain).max() > 1e-3 * plain.max()

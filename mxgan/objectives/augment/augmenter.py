@@ -11,6 +11,7 @@ import numpy as np
 from mxgan.errors import ShapeError
 from mxgan.objectives.augment.operators import masked
 from mxgan.objectives.augment.table import AUGMENTATIONS, check_augmentations
+from mxgan.objectives.feature_matching import REAL_IMAGES
 from mxgan.runtime import mx
 
 __all__ = ["AUGMENTED", "Augmenter"]
@@ -57,18 +58,25 @@ class Augmenter:
         self._constants_of: tuple = (None, None)
 
     def before(self, symbol):
-        """D∘T for D's symbol, which takes the images as `data`; the same symbol if there is no change."""
+        """D∘T for D's symbol, which takes the images as `data`; the same symbol if there is no change.
+
+        The real images of feature matching, `real_data`, are changed by the same numbers.
+        """
         if not self.names:
             return symbol
-        data, values, masks = mx.sym.Variable("data"), mx.sym.Variable(_INPUT), []
+        values, taken = mx.sym.Variable(_INPUT), symbol.list_arguments()
+        return symbol(**{name: self._changed(name, values) for name in ("data", REAL_IMAGES) if name in taken})
+
+    def _changed(self, images: str, values):
+        """T(images) for an input (N, C, H, W), with the numbers (N, K)."""
+        data, masks = mx.sym.Variable(images), []
         for name, place in self.places.items():
             row = AUGMENTATIONS[name]
             own = mx.sym.slice_axis(values, axis=1, begin=place.start, end=place.stop)
             if row.change is not None:
                 data, masks = row.change(masked(data, masks, self._shape), own, self._shape), []
             masks += [] if row.mask is None else [row.mask(own, self._shape)]  # applied together, in one pass
-        changed = mx.sym.identity(masked(data, masks, self._shape), attr={AUGMENTED: ",".join(self.names)})
-        return symbol(data=changed)
+        return mx.sym.identity(masked(data, masks, self._shape), attr={AUGMENTED: ",".join(self.names)})
 
     def draw(self, uniform: Callable, count: int) -> dict:
         """{"augment": NDArray (count, K)} of one batch; {} without a change.
