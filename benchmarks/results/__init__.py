@@ -12,5 +12,6 @@ In reading order::
     goals.py         what was wanted, and whether it is reached
     pictures.py      grids
     page.py          docs/results.md, made of all that
+    record.py        the rows in files: all of an output folder, and in brief those of docs
     __main__.py      the command
 """

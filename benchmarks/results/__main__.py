@@ -4,13 +4,12 @@ Each run is a process of its own that can be stopped: the same command continues
 several at a time; then those of a wall time, one after the other. By `--clock cpu` the time is that of each run's own
 share of the CPUs, so they run several at a time too, beside whatever else the machine does. No checkpoint is chosen by
 its score: the last one of each run is measured. The tables, the page results.md and the folder pictures are written
-into the output folder.
+into the output folder; `--publish docs` adds them to those that are there.
 """
 
 from __future__ import annotations
 
 import functools
-import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,9 +21,10 @@ import click
 from benchmarks.results import pictures
 from benchmarks.results.clocks import CLOCKS
 from benchmarks.results.jobs import Job, Places, few_place, jobs_of, trained
-from benchmarks.results.judging import figures_of, is_by_todays_metrics, real_figures
+from benchmarks.results.judging import figures_of, real_figures
 from benchmarks.results.page import page
 from benchmarks.results.plans import PLANS, SUITES
+from benchmarks.results.record import RECORD, publish, rows_in, write_rows
 from benchmarks.results.tables import joined, tables
 from mxgan.errors import MXGANError
 from mxgan.runtime.cpus import usable_cpus
@@ -78,8 +78,14 @@ ARCHIVE = "cifar10_train.zip"
     show_default=True,
     help="Folder of runs, tables and pictures.",
 )
+@click.option(
+    "--publish",
+    "into",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Add the rows to this folder's results.json too, and write its results.md and pictures anew: docs.",
+)
 @click.option("--list", "only_list", is_flag=True, help="Print the runs and their length, and stop.")
-def main(suites, names, data_dir, photographs, seeds, share, minutes, clock, jobs, output, only_list) -> None:
+def main(suites, names, data_dir, photographs, seeds, share, minutes, clock, jobs, output, into, only_list):
     """Train and judge the runs of some suites, and print their tables."""
     plans = chosen_plans(suites, names)
     places = Places(output.resolve(), data_dir and data_dir.resolve(), _archive(photographs, plans, only_list))
@@ -89,12 +95,14 @@ def main(suites, names, data_dir, photographs, seeds, share, minutes, clock, job
             click.echo(f"{job.plan.suite:10}{job.plan.name:26}seed {job.seed}  {job.length:,g} {job.plan.unit}")
         return
     places.output.mkdir(parents=True, exist_ok=True)
-    record, failed = places.output / "results.json", []
-    earlier = _rows_in(record)
+    record, failed = places.output / RECORD, []
+    earlier = rows_in(record)
     for rows in _finished(wanted, places, jobs, failed):
         earlier = joined(rows, earlier)
-        write_whole(record, json.dumps({"rows": earlier}, indent=1) + "\n")
+        write_rows(record, earlier)
     _write_page(earlier, places)
+    if into is not None:
+        publish(earlier, places.output, into)
     for suite in dict.fromkeys(plan.suite for plan in plans):
         if any(row["suite"] == suite for row in earlier):
             click.echo(f"{SUITES[suite].title}\n\n{tables(earlier, suite)}")
@@ -153,25 +161,17 @@ def _rows(job: Job, places: Places, threads: Optional[int]) -> list:
     same = {"name": job.plan.name, "suite": job.plan.suite, "recipe": job.plan.recipe, "seed": job.seed}
     same.update(length=job.length, unit=job.plan.unit, folder=job.folder.name, busy_cpus=known.get("busy_cpus"))
     same.update(machine=known.get("machine"), clock=job.clock, threads=known.get("threads"))
-    timed = {"steps": known.get("steps"), "images": known.get("images"), "minutes": known["seconds"] / 60}
+    timed = {"steps": known.get("steps"), "images": known.get("images"), "minutes": None}
+    if job.plan.is_timed:  # the time of others says little: several at a time, beside whatever else the machine does
+        timed["minutes"] = known["seconds"] / 60
     rows = [{**same, **timed, "weights": weights, "evaluation": each} for weights, each in found.items()]
-    if job.plan.unit != "minutes":
+    if not job.plan.is_timed:
         for row in rows:
             row["steps"] = row["evaluation"]["protocol"]["checkpoint"]
     elif job.plan.recipe is None:
         figures = real_figures(job.plan.samples, places)
         rows.append({**same, **dict.fromkeys(timed), "weights": "real", "evaluation": figures, "busy_cpus": None})
     return rows
-
-
-def _rows_in(record: Path) -> list:
-    """The rows of earlier commands that are by today's metrics; an earlier version noted one machine, and no clock."""
-    known = json.loads(record.read_text()) if record.exists() else {"rows": []}
-    rows = [{"machine": known.get("machine"), "clock": "wall", **row} for row in known["rows"]]
-    old = dict.fromkeys(row["name"] for row in rows if not is_by_todays_metrics(row["evaluation"]))
-    if old:
-        click.echo(f"left out, until they are measured by today's metrics: {', '.join(old)}", err=True)
-    return [row for row in rows if row["name"] not in old]
 
 
 def _write_page(rows: Sequence[dict], places: Places) -> None:
@@ -195,13 +195,12 @@ def _first_jobs(rows: Sequence[dict], places: Places) -> dict:
 
 
 def _draw(jobs: dict, places: Places, folder: Path) -> None:
-    digits = [job for job in jobs.values() if job.plan.suite == "mnist"]
-    if digits:
-        pictures.draw_strips(digits, folder / "results-mnist.png")
     if "wgan-gp" in jobs:
         pictures.draw_estimate(jobs["wgan-gp"], folder / "results-wgan-gp.png")
     for name, job in jobs.items():
-        if not job.plan.few:
+        if job.plan.suite == "mnist":
+            pictures.draw_strip(job, folder / f"results-{name}-ten.png")
+        elif not job.plan.few:
             pictures.draw_grid(job, folder / f"results-{name}.png")
     for few in dict.fromkeys(job.plan.few for job in jobs.values() if job.plan.few):
         own = [job for job in jobs.values() if job.plan.few == few]

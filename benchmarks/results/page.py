@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.results import goals
-from benchmarks.results.plans import SUITES
-from benchmarks.results.tables import tables
+from benchmarks.results.plans import PLANS, SUITES
+from benchmarks.results.tables import tables, title_of
 
-__all__ = ["page"]
+__all__ = ["page", "shown_pictures"]
 
 HEAD = """# Results
 
-This page is made by `python -m benchmarks.results --suite all`, from nothing; stopped, the same command continues. It
-writes results.md and the folder pictures. `--minutes N` and `--clock` are the time of each timed run. What has no row
-here has not been run yet. No checkpoint and no picture is chosen: the last checkpoint of each run is measured, and the
+This page is made by `python -m benchmarks.results --suite all --publish docs`, from nothing; stopped, the same command
+continues. It writes results.md, [its figures](results.json) and the folder pictures; rows that are there stay until
+their run is measured again. `--minutes N` and `--clock` are the time of each timed run. What has no row here has not
+been run yet. No checkpoint and no picture is chosen: the last checkpoint of each run is measured, and the
 pictures are of fixed seeds. What is not reached stands here as such.
 
 One seed: value ± sampling error, where the metric has one. Several seeds: mean ± standard deviation. "average" is the
@@ -49,8 +50,7 @@ deviation if it were by chance. 45 minutes are allowed for each run; the column 
 }
 
 PICTURES = {
-    "mnist": (("results-mnist", "Ten images of each run, first seed, in the order of the table"),
-              ("results-wgan-gp", "`wgan-gp`: the critic's estimate and the Fréchet distance")),
+    "mnist": (("results-wgan-gp", "`wgan-gp`: the critic's estimate and the Fréchet distance"),),
     "published": (("results-cbr-gan-published", "`cbr-gan` after 200 epochs"),
                   ("results-mlp-gan-published", "`mlp-gan` after 200 epochs")),
     "cifar": (("results-cifar-sngan", "`sngan`"),
@@ -74,6 +74,8 @@ def page(rows: Sequence[dict], folder: Path) -> str:
                 f"## {suite.title}\n\n{HOW[name]}\n",
                 tables(rows, name),
                 *_busy(rows, name),
+                *_judges(rows, name),
+                *_ten_of_each(rows, name, folder),
                 *_shown(name, folder),
             ]
     return "\n".join(parts)
@@ -99,10 +101,44 @@ def _conditions(row: Mapping) -> str:
     return f"{where}; {versions}" if versions else where
 
 
+def _judges(rows: Sequence[dict], suite: str) -> list:
+    """The rows of each classifier by which a suite was judged, if there are several: such distances differ a little."""
+    judged: dict = {}
+    for row in (row for row in rows if row["suite"] == suite):
+        classifier = row["evaluation"]["protocol"]["reference"].get("classifier") or {}
+        judged.setdefault(classifier.get("fingerprint", "not noted")[:8], {})[row["name"]] = None
+    if len(judged) < 2:
+        return []
+    parts = [f"{fingerprint}: {', '.join(names)}" for fingerprint, names in judged.items()]
+    return [f"Judged by several classifiers, trained alike: {'; '.join(parts)}.\n"]
+
+
 def _busy(rows: Sequence[dict], suite: str) -> list:
     """A warning if other programs were busy while a timed run of this suite began."""
     busy = max((row.get("busy_cpus") or 0.0 for row in rows if row["suite"] == suite), default=0.0)
     return [f"While these runs began, other programs kept up to {busy:.2f} CPUs busy.\n"] if busy > 0 else []
+
+
+def shown_pictures() -> list:
+    """The names of all files in the folder pictures that a page may show."""
+    known = [name for pictures in PICTURES.values() for name, _ in pictures]
+    return [f"{name}.png" for name in [*known, *(f"results-{plan.name}-ten" for plan in _drawn_in_rows())]]
+
+
+def _drawn_in_rows() -> list:
+    """The plans of which ten images are shown in a row."""
+    return [plan for plan in PLANS if plan.suite == "mnist"]
+
+
+def _ten_of_each(rows: Sequence[dict], suite: str, folder: Path) -> list:
+    """A table with ten images of each plan that has rows and a picture."""
+    titles = {row["name"]: title_of(row) for row in rows if row["suite"] == suite}
+    names = [plan.name for plan in _drawn_in_rows() if plan.name in titles]
+    paths = {name: f"pictures/results-{name}-ten.png" for name in names}
+    lines = [f"| {titles[name]} | ![ten images]({path}) |" for name, path in paths.items() if (folder / path).is_file()]
+    told = "Ten images of each run, first seed, of the weights used by default:\n"
+    head = [told, "| what | images |", "| --- | --- |"]
+    return ["\n".join([*head, *lines, ""])] if lines else []
 
 
 def _shown(suite: str, folder: Path) -> list:

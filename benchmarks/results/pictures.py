@@ -19,7 +19,7 @@ from mxgan.runs.config import recorded_config
 from mxgan.runtime import cv2
 from mxgan.training.run_folder import RunFolder
 
-__all__ = ["draw_estimate", "draw_few", "draw_grid", "draw_strips"]
+__all__ = ["draw_estimate", "draw_few", "draw_grid", "draw_strip"]
 
 COUNT, COLUMNS = 64, 8
 SEED = 0  # of the latents
@@ -60,18 +60,15 @@ def beside(grids: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(parts, axis=1)[:, :-WIDE]
 
 
-def draw_strips(jobs: Sequence[Job], target: Path) -> None:
-    """One row for each run: ten images from its last picture, evenly spaced so that all classes appear."""
-    strips = []
-    for job in jobs:
-        picture = cv2.imread(str(max(job.folder.glob("samples/gout-*.png"))))
-        *_, side = recorded_config(RunFolder.open(job.folder)).recipe.network.image_shape
-        places = [range(0, length, side + GAP) for length in picture.shape[:2]]
-        cells = [picture[top : top + side, left : left + side] for top in places[0] for left in places[1]]
-        chosen = np.concatenate(cells[:: max(1, len(cells) // 10)][:10], axis=1)
-        shown = cv2.resize(chosen, (64 * chosen.shape[1] // side, 64), interpolation=cv2.INTER_AREA)
-        strips.append(np.pad(shown, ((0, 0), (0, 640 - shown.shape[1]), (0, 0))))
-    save_png(target, np.concatenate(strips)[..., ::-1])
+def draw_strip(job: Job, target: Path) -> None:
+    """Ten images of a run's last picture in a row, evenly spaced so that all classes appear, each 64 pixels high."""
+    picture = cv2.imread(str(max(job.folder.glob("samples/gout-*.png"))))
+    *_, side = recorded_config(RunFolder.open(job.folder)).recipe.network.image_shape
+    places = [range(0, length, side + GAP) for length in picture.shape[:2]]
+    cells = [picture[top : top + side, left : left + side] for top in places[0] for left in places[1]]
+    chosen = np.concatenate(cells[:: max(1, len(cells) // 10)][:10], axis=1)
+    shown = cv2.resize(chosen, (64 * chosen.shape[1] // side, 64), interpolation=cv2.INTER_AREA)
+    save_png(target, shown[..., ::-1])
 
 
 def draw_estimate(job: Job, target: Path) -> None:

@@ -86,11 +86,13 @@ def table(rows: Sequence[dict], each_seed: bool = False) -> str:
     chosen = SUITES[rows[0]["suite"]].columns
     columns = {name: COLUMNS[name] for name in chosen if any(score_of(row, name) for row in rows)}
     heads = ["what", "seed" if each_seed else "seeds", "steps", "side", "weights"]
-    titles = [*heads, *(column.title for column in columns.values()), "minutes"]
+    timed = ["minutes"] if any(row["minutes"] is not None for row in rows) else []
+    titles = [*heads, *(column.title for column in columns.values()), *timed]
     lines = [f"| {' | '.join(titles)} |", f"| --- | ---: | ---: | ---: | --- |{' ---: |' * (len(titles) - 5)}"]
     for found in groups.values():
         cells = [_cell([score_of(each, name) for each in found], columns[name].form) for name in columns]
-        lines.append(f"| {' | '.join([*_first(found, each_seed), *cells, _minutes(found)])} |")
+        cells += [_minutes(found) for _ in timed]
+        lines.append(f"| {' | '.join([*_first(found, each_seed), *cells])} |")
     return "\n".join(lines) + "\n"
 
 

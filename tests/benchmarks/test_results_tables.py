@@ -13,13 +13,14 @@ from click.testing import CliRunner
 
 import mxgan
 from benchmarks.results import goals, judging
-from benchmarks.results.__main__ import _rows_in, _write_page, chosen_plans, main
+from benchmarks.results.__main__ import _write_page, chosen_plans, main
 from benchmarks.results.budget import config_of
 from benchmarks.results.jobs import ROOT, Places, few_place, jobs_of
 from benchmarks.results.page import HOW, PICTURES, page
 from benchmarks.results.photographs import CHOSEN
 from benchmarks.results.pictures import draw_estimate
 from benchmarks.results.plans import PLANS, SUITES, UNITS, plan_named
+from benchmarks.results.record import publish, rows_in
 from benchmarks.results.tables import COLUMNS, joined, table, tables
 from mxgan.evaluation.metrics import DEFINITIONS
 from mxgan.recipes import RECIPES
@@ -193,8 +194,48 @@ def test_figures_by_earlier_metrics_are_not_used(definitions, tmp_path, capsys):
     (tmp_path / "a.json").write_text(json.dumps(figures))
     assert judging._read(tmp_path / "a.json", job, places) is None
     (tmp_path / "results.json").write_text(json.dumps({"rows": rows}))
-    assert _rows_in(tmp_path / "results.json") == rows[:1]
+    assert rows_in(tmp_path / "results.json") == rows[:1]
     assert "left out, until they are measured by today's metrics: hinge" in capsys.readouterr().err
+
+
+def judged_by(fingerprint: str, made: dict) -> dict:
+    made["evaluation"]["protocol"]["reference"]["classifier"] = {"fingerprint": fingerprint, "seconds": 3.0}
+    return made
+
+
+def test_rows_are_added_to_those_of_a_folder_in_brief(tmp_path):
+    """What the output folder no longer has stays: its rows and its pictures; the page is that of all rows."""
+    docs, output = tmp_path / "docs", tmp_path / "output"
+    (output / "pictures").mkdir(parents=True)
+    (docs / "pictures").mkdir(parents=True)
+    (docs / "pictures" / "results-hinge-ten.png").write_bytes(b"old")
+    (output / "pictures" / "results-dcgan-ten.png").write_bytes(b"new")
+    (output / "pictures" / "results-dcgan.png").write_bytes(b"of no page")
+    error = {"value": 8.4512345678, "standard_error": 0.5, "unit": "×10³", "better": "min"}
+    publish([judged_by("a" * 64, row("hinge", swd=9.25))], tmp_path / "none", docs)
+    publish([judged_by("b" * 64, row("dcgan", swd=error, density=1.0))], output, docs)
+    made = rows_in(docs / "results.json")
+    assert [(each["name"], each["evaluation"]["results"]) for each in made] == [
+        ("dcgan", {"swd": {"value": 8.45123, "standard_error": 0.5}}),
+        ("hinge", {"swd": {"value": 9.25}}),
+    ]
+    assert made[0]["evaluation"]["protocol"]["reference"]["classifier"] == {"fingerprint": "b" * 64}
+    text = (docs / "results.md").read_text()
+    assert text == page(made, docs)
+    assert "| `dcgan` | 1 | 6,000 | 64 | G's own | 8.45 ± 0.50 |" in text
+    assert "Judged by several classifiers, trained alike: bbbbbbbb: dcgan; aaaaaaaa: hinge." in text
+    for name in ("dcgan", "hinge"):
+        assert f"| `{name}` | ![ten images](pictures/results-{name}-ten.png) |" in text
+    assert {path.name for path in (docs / "pictures").iterdir()} == {
+        "results-dcgan-ten.png",
+        "results-hinge-ten.png",
+    }
+    publish([row("dcgan", swd=4.0)], output, docs)
+    assert [each["evaluation"]["results"]["swd"]["value"] for each in rows_in(docs / "results.json")] == [4.0, 9.25]
+
+
+def test_the_page_of_the_docs_is_that_of_its_figures():
+    assert (ROOT / "docs" / "results.md").read_text() == page(rows_in(ROOT / "docs" / "results.json"), ROOT / "docs")
 
 
 @pytest.mark.parametrize("scores", [None, [], [{"step": 2, "frechet": 3.0}]])
