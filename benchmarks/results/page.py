@@ -97,7 +97,9 @@ def _conditions(row: Mapping) -> str:
     machine = row["machine"] or row["evaluation"]["protocol"].get("versions", {})
     names = ("mxgan", "mxnet", "numpy", "python", "torch")
     versions = ", ".join(f"{name} {machine[name]}" for name in names if machine.get(name))
-    where = f"{machine['cpu']}, {machine['cpus']} CPUs" if machine.get("cpu") else "a machine that was not noted"
+    where = "a machine that was not noted"
+    if machine.get("cpu"):
+        where = f"{machine['cpu']}, {machine['cpus']} CPU{'s' * (machine['cpus'] != 1)}"
     return f"{where}; {versions}" if versions else where
 
 

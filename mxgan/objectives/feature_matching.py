@@ -6,6 +6,7 @@ import json
 
 from mxgan.errors import ArgumentError
 from mxgan.runtime import mx
+from mxgan.runtime.rewriting import output_places
 
 __all__ = ["MATCHING", "REAL_IMAGES", "matched"]
 
@@ -54,10 +55,15 @@ def _halves(symbol) -> list:
 
 
 def _features(output):
-    """The input of the last layer with weights on the way to D's score."""
-    graph = json.loads(output.tojson())
+    """The input of the last layer with weights on the way to D's score; ArgumentError without one."""
+    graph, internals = json.loads(output.tojson()), output.get_internals()
     nodes, (number, *_) = graph["nodes"], graph["heads"][0]
     while nodes[number]["op"] not in _WEIGHTED:
+        if not nodes[number]["inputs"]:
+            raise ArgumentError(
+                f"feature_matching is true, and between D's score and its input {nodes[number]['name']!r} is no layer "
+                f"of {' or '.join(_WEIGHTED)} whose input could be matched; add --set feature_matching=false."
+            )
         number = nodes[number]["inputs"][0][0]
-    source = nodes[nodes[number]["inputs"][0][0]]["name"]
-    return output.get_internals()[f"{source}_output"]
+    source, place, *_ = nodes[number]["inputs"][0]
+    return internals[output_places(internals).index((source, place))]

@@ -168,3 +168,18 @@ def test_augmentations_change_both_halves_by_the_same_numbers():
     plain = ran(head, values, "float32").outputs[2].asnumpy()
     np.testing.assert_allclose(ran(changed, {**values, **neutral}, "float32").outputs[2].asnumpy(), plain, rtol=1e-4)
     assert np.abs(some - plain).max() > 1e-3 * plain.max()
+
+
+def test_features_are_found_behind_a_layer_of_several_outputs_and_at_the_input():
+    halves = mx.sym.split(mx.sym.var("data"), num_outputs=2, axis=1)
+    for features, own in ((halves[1], slice(2, 4)), (mx.sym.var("data"), slice(4))):
+        score = mx.sym.FullyConnected(features, name="d1", num_hidden=1)
+        _, head = with_heads(get_objective("gan"), score, feature_matching=True)
+        values = drawn(head, data=(N, 4), real_data=(N, 4), label=(N,))
+        expected = ((values["data"] - values[REAL_IMAGES]).mean(0)[own] ** 2).sum()
+        np.testing.assert_allclose(ran(head, values).outputs[1].asnumpy(), np.full((N, 1), expected), rtol=1e-9)
+
+
+def test_a_score_without_a_layer_of_weights_has_no_features():
+    with pytest.raises(ArgumentError, match="between D's score and its input 'data' is no layer of Convolution or"):
+        matched(mx.sym.sum(mx.sym.var("data"), axis=1, keepdims=True))
