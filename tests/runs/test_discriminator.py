@@ -15,7 +15,8 @@ from tests.support import SMALLER, long_but, tiny_config
 def started(recipe, folder, **changes):
     recipe = mxgan.RECIPES[recipe]
     network = replace(recipe.network, **SMALLER[recipe.network.name], **changes)
-    config = replace(tiny_config(steps=1), recipe=replace(recipe, network=network, batch_size=8))
+    recipe = replace(recipe, network=network, batch_size=8, feature_matching=False)
+    config = replace(tiny_config(steps=1), recipe=recipe)
     mxgan.start(config, folder, display="none").run()
     return folder
 
