@@ -4,7 +4,7 @@ G is trained by feature matching, which makes the better classifier; minibatch d
 
 The log and evaluation.jsonl have D's accuracy on the test set.
 
-python examples/ssgan.py --steps 6000
+python examples/ssgan.py --steps 10000
 python examples/ssgan.py --steps 3000 --set feature_matching=false --set minibatch_kernels=16
 """
 

@@ -27,7 +27,7 @@ RUNS = {  # what is trained → (recipe, size, further settings of the network, 
     "weight clip, 20": ("wgan", 20, {}, {}),
     "conditional, 16x28": ("cgan", (16, 28), {}, {}),
     "auxiliary, 28": ("acgan", 28, {}, {}),
-    "semi-supervised, minibatch, 28x20": ("ssgan", (28, 20), {"minibatch_kernels": 3}, {}),
+    "semi-supervised, minibatch, 28x20": ("ssgan", (28, 20), {"minibatch_kernels": 3}, {"feature_matching": False}),
 }
 
 QUICK = ("dcgan 28", "gradient penalty, layer norm, 28x16", "conditional, 16x28")
@@ -35,8 +35,8 @@ QUICK = ("dcgan 28", "gradient penalty, layer norm, 28x16", "conditional, 16x28"
 
 def config(recipe: str, size, network=(), more=(), **settings) -> RunConfig:
     row = mxgan.RECIPES[recipe]
-    row = replace(row, network=replace(row.network, image_size=size, **{**TINY, **dict(network)}), batch_size=8)
-    return RunConfig(recipe=replace(row, **dict(more)), sample_every=2, checkpoint_every=2, **settings)
+    network = replace(row.network, image_size=size, **{**TINY, **dict(network)})
+    return RunConfig(recipe=replace(row, network=network, batch_size=8, **dict(more)), sample_every=2, checkpoint_every=2, **settings)
 
 
 def trained(settings: RunConfig, folder):
