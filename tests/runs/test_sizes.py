@@ -36,7 +36,8 @@ QUICK = ("dcgan 28", "gradient penalty, layer norm, 28x16", "conditional, 16x28"
 def config(recipe: str, size, network=(), more=(), **settings) -> RunConfig:
     row = mxgan.RECIPES[recipe]
     network = replace(row.network, image_size=size, **{**TINY, **dict(network)})
-    return RunConfig(recipe=replace(row, network=network, batch_size=8, **dict(more)), sample_every=2, checkpoint_every=2, **settings)
+    row = replace(row, network=network, batch_size=8, **dict(more))
+    return RunConfig(recipe=row, sample_every=2, checkpoint_every=2, **settings)
 
 
 def trained(settings: RunConfig, folder):
