@@ -1,11 +1,9 @@
 """The semi-supervised GAN: D learns to classify from ten labelled images of each digit and all unlabelled images.
 
-G is trained by feature matching, which makes the better classifier; minibatch discrimination makes the better images.
-
 The log and evaluation.jsonl have D's accuracy on the test set.
 
-python examples/ssgan.py --steps 10000
-python examples/ssgan.py --steps 3000 --set feature_matching=false --set minibatch_kernels=16
+python examples/ssgan.py --steps 3000
+python examples/ssgan.py --steps 3000 --set minibatch_kernels=16     # with minibatch discrimination
 """
 
 from mxgan.cli import example

@@ -204,9 +204,8 @@ RECIPES = {
     ),
     "ssgan": Recipe(
         summary="D classifies with ten labels of each class, and also learns from unlabelled and generated images",
-        source="Salimans et al. 2016, section 5 (K + 1 classes, the last logit 0) and 3.1 (feature matching)",
+        source="Salimans et al. 2016, section 5 (K + 1 classes, the last logit 0); section 3.2 with minibatch_kernels",
         network=SemiSupervisedDCGAN(**MNIST_SIZED),
-        feature_matching=True,
         labelled_per_class=10,
         **AVERAGED,
         instance_noise=InstanceNoise(0.3),

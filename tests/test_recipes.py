@@ -158,7 +158,7 @@ def test_the_published_numbers():
         ("dcgan", {"steps_per_epoch": 5}, "add --set steps_per_epoch=null or --set sampling=replacement"),
         (
             "ssgan",
-            {"feature_matching": False, "minibatch_kernels": 3, "penalty": "r1"},
+            {"minibatch_kernels": 3, "penalty": "r1"},
             "minibatch discrimination (minibatch_kernels), which mixes the samples of a batch: a gradient",
         ),
         ("ssgan", {"split": "nonsense"}, "measures on the test split; split is 'nonsense', leave it out (null)"),
@@ -318,7 +318,7 @@ def test_a_name_of_a_run_that_cannot_be_one(name, words):
 
 
 def test_minibatch_discrimination_is_an_option_of_ssgan(tmp_path):
-    config = override(small("ssgan", steps=4), {"feature_matching": False, "minibatch_kernels": 3})
+    config = override(small("ssgan", steps=4), {"minibatch_kernels": 3})
     session = trained(config, tmp_path / "run")
     first, last = params_of(build_pair(config)), params_of(session.trainer.pair)
     assert set(last) - set(params_of(build_pair(small("ssgan", steps=4))))  # the kernels

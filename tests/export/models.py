@@ -33,7 +33,7 @@ VARIANTS = {
     "spectral cbr": ("cbr-gan", {}, {"spectral_norm": True}),
     "grey cbr": ("cbr-gan", {"nc": 1}, {}),
     "grey encoder-decoder": ("encoder-decoder-gan", {"nc": 1, "image_size": 32}, {}),
-    "minibatch discrimination": ("ssgan", {"minibatch_kernels": 3}, {"feature_matching": False}),
+    "minibatch discrimination": ("ssgan", {"minibatch_kernels": 3}, {}),
     "sngan, 64, attention": ("sngan", {"image_size": 64, "attention": 32}, {}),
     "grey sngan, not normalised": ("sngan", {"nc": 1}, {"spectral_norm": False}),
     "uniform latents": ("dcgan", {}, {"latent_distribution": "uniform"}),

@@ -15,8 +15,7 @@ from tests.support import SMALLER, long_but, tiny_config
 def started(recipe, folder, **changes):
     recipe = mxgan.RECIPES[recipe]
     network = replace(recipe.network, **SMALLER[recipe.network.name], **changes)
-    recipe = replace(recipe, network=network, batch_size=8, feature_matching=False)
-    config = replace(tiny_config(steps=1), recipe=recipe)
+    config = replace(tiny_config(steps=1), recipe=replace(recipe, network=network, batch_size=8))
     mxgan.start(config, folder, display="none").run()
     return folder
 

@@ -119,7 +119,7 @@ def test_each_rank_adapts_its_augmentations_and_goes_on_with_them(tmp_path):
 
 @pytest.mark.long
 def test_features_are_matched_over_each_part_which_is_told(tmp_path):
-    said = train(2, tmp_path / "run", 4, "--set", "compare_every=1", recipe="ssgan")
+    said = train(2, tmp_path / "run", 4, "--set", "feature_matching=true", "--set", "compare_every=1")
     assert said.returncode == 0, said.stderr
     assert re.search(r"^.*, dmatching: computed over each rank's part of a batch", said.stdout, flags=re.MULTILINE)
 

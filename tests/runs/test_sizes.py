@@ -27,7 +27,7 @@ RUNS = {  # what is trained → (recipe, size, further settings of the network, 
     "weight clip, 20": ("wgan", 20, {}, {}),
     "conditional, 16x28": ("cgan", (16, 28), {}, {}),
     "auxiliary, 28": ("acgan", 28, {}, {}),
-    "semi-supervised, minibatch, 28x20": ("ssgan", (28, 20), {"minibatch_kernels": 3}, {"feature_matching": False}),
+    "semi-supervised, minibatch, 28x20": ("ssgan", (28, 20), {"minibatch_kernels": 3}, {}),
 }
 
 QUICK = ("dcgan 28", "gradient penalty, layer norm, 28x16", "conditional, 16x28")
@@ -35,9 +35,8 @@ QUICK = ("dcgan 28", "gradient penalty, layer norm, 28x16", "conditional, 16x28"
 
 def config(recipe: str, size, network=(), more=(), **settings) -> RunConfig:
     row = mxgan.RECIPES[recipe]
-    network = replace(row.network, image_size=size, **{**TINY, **dict(network)})
-    row = replace(row, network=network, batch_size=8, **dict(more))
-    return RunConfig(recipe=row, sample_every=2, checkpoint_every=2, **settings)
+    row = replace(row, network=replace(row.network, image_size=size, **{**TINY, **dict(network)}), batch_size=8)
+    return RunConfig(recipe=replace(row, **dict(more)), sample_every=2, checkpoint_every=2, **settings)
 
 
 def trained(settings: RunConfig, folder):
