@@ -24,7 +24,7 @@ from benchmarks.results.jobs import Job, Places, few_place, jobs_of, trained
 from benchmarks.results.judging import figures_of, real_figures
 from benchmarks.results.page import page
 from benchmarks.results.plans import PLANS, SUITES
-from benchmarks.results.record import RECORD, publish, rows_in, write_rows
+from benchmarks.results.record import RECORD, check_target, publish, rows_in, write_rows
 from benchmarks.results.tables import joined, tables
 from mxgan.errors import MXGANError
 from mxgan.runtime.cpus import usable_cpus
@@ -94,6 +94,8 @@ def main(suites, names, data_dir, photographs, seeds, share, minutes, clock, job
         for job in wanted:
             click.echo(f"{job.plan.suite:10}{job.plan.name:26}seed {job.seed}  {job.length:,g} {job.plan.unit}")
         return
+    if into is not None:
+        check_target(into, places.output)
     places.output.mkdir(parents=True, exist_ok=True)
     record, failed = places.output / RECORD, []
     earlier = rows_in(record)
@@ -101,7 +103,7 @@ def main(suites, names, data_dir, photographs, seeds, share, minutes, clock, job
         earlier = joined(rows, earlier)
         write_rows(record, earlier)
     _write_page(earlier, places)
-    if into is not None:
+    if into is not None and earlier:
         publish(earlier, places.output, into)
     for suite in dict.fromkeys(plan.suite for plan in plans):
         if any(row["suite"] == suite for row in earlier):

@@ -48,7 +48,7 @@ class Job(NamedTuple):
 
     @property
     def time_file(self) -> Path:
-        """The file beside the folder with the time of its training."""
+        """The file beside the folder that tells whether its training is finished, on which machine, and its time."""
         return self.folder.with_name(f"{self.folder.name}.time.json")
 
 

@@ -13,9 +13,9 @@ __all__ = ["page", "shown_pictures"]
 
 HEAD = """# Results
 
-This page is made by `python -m benchmarks.results --suite all --publish docs`, from nothing; stopped, the same command
-continues. It writes results.md, [its figures](results.json) and the folder pictures; rows that are there stay until
-their run is measured again. `--minutes N` and `--clock` are the time of each timed run. What has no row here has not
+This page is made by `python -m benchmarks.results --suite all --publish docs`; stopped, the same command continues. It
+writes results.md, [its figures](results.json) and the folder pictures; rows that are there stay until their run is
+measured again. `--minutes N` and `--clock` are the time of each timed run. What has no row here has not
 been run yet. No checkpoint and no picture is chosen: the last checkpoint of each run is measured, and the
 pictures are of fixed seeds. What is not reached stands here as such.
 
@@ -104,15 +104,16 @@ def _conditions(row: Mapping) -> str:
 
 
 def _judges(rows: Sequence[dict], suite: str) -> list:
-    """The rows of each classifier by which a suite was judged, if there are several: such distances differ a little."""
+    """The rows of each classifier by which a suite was judged, if there are several: their distances differ."""
     judged: dict = {}
     for row in (row for row in rows if row["suite"] == suite):
         classifier = row["evaluation"]["protocol"]["reference"].get("classifier") or {}
-        judged.setdefault(classifier.get("fingerprint", "not noted")[:8], {})[row["name"]] = None
+        fingerprint = classifier.get("fingerprint")
+        judged.setdefault(fingerprint[:8] if fingerprint else "not noted", {})[row["name"]] = None
     if len(judged) < 2:
         return []
     parts = [f"{fingerprint}: {', '.join(names)}" for fingerprint, names in judged.items()]
-    return [f"Judged by several classifiers, trained alike: {'; '.join(parts)}.\n"]
+    return [f"The classifiers that judged, by the first digits of their sha256: {'; '.join(parts)}.\n"]
 
 
 def _busy(rows: Sequence[dict], suite: str) -> list:
@@ -121,10 +122,13 @@ def _busy(rows: Sequence[dict], suite: str) -> list:
     return [f"While these runs began, other programs kept up to {busy:.2f} CPUs busy.\n"] if busy > 0 else []
 
 
-def shown_pictures() -> list:
-    """The names of all files in the folder pictures that a page may show."""
-    known = [name for pictures in PICTURES.values() for name, _ in pictures]
-    return [f"{name}.png" for name in [*known, *(f"results-{plan.name}-ten" for plan in _drawn_in_rows())]]
+def shown_pictures() -> dict:
+    """{file in the folder pictures: names of the plans that it shows}, all that a page may show."""
+    known = {f"results-{plan.name}-ten.png": [plan.name] for plan in _drawn_in_rows()}
+    for name in (name for pictures in PICTURES.values() for name, _ in pictures):
+        title = name.partition("-")[2]
+        known[f"{name}.png"] = [plan.name for plan in PLANS if title in (plan.name, plan.name.rpartition("-")[0])]
+    return known
 
 
 def _drawn_in_rows() -> list:

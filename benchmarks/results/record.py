@@ -14,7 +14,7 @@ from benchmarks.results.page import page, shown_pictures
 from benchmarks.results.tables import COLUMNS, joined
 from mxgan.runtime.files import write_whole
 
-__all__ = ["RECORD", "publish", "rows_in", "write_rows"]
+__all__ = ["RECORD", "check_target", "publish", "rows_in", "write_rows"]
 
 RECORD = "results.json"
 _PROTOCOL = ("checkpoint", "samples", "seed", "definitions", "versions")
@@ -40,16 +40,34 @@ def write_rows(record: Path, rows: Sequence[dict]) -> None:
 def publish(rows: Sequence[dict], output: Path, folder: Path) -> None:
     """Add rows to those that a folder such as docs has, in brief, and write its page and its pictures anew.
 
-    A row replaces the one of the same run; the pictures come from the output folder, as far as it has them.
+    A row replaces the one of the same run. A picture comes from the output folder, if that has the longest run of it.
     """
     whole = joined([_brief(row) for row in rows], rows_in(folder / RECORD))
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
-    for name in shown_pictures():
+    for name, plans in shown_pictures().items():
         made = output / "pictures" / name
-        if made.is_file():
+        if made.is_file() and all(_longest(rows, plan) == _longest(whole, plan) > 0 for plan in plans):
             shutil.copyfile(made, folder / "pictures" / name)
     write_rows(folder / RECORD, whole)
     write_whole(folder / "results.md", page(whole, folder))
+
+
+def check_target(folder: Path, output: Path) -> None:
+    """Raise ClickException, before anything is trained, for a folder to which rows cannot be added."""
+    if folder.resolve() == output.resolve():
+        raise click.ClickException(f"--publish and --output are both {folder}; give two folders.")
+    record = folder / RECORD
+    known = json.loads(record.read_text())["rows"] if record.exists() else []
+    old = dict.fromkeys(row["name"] for row in known if not is_by_todays_metrics(row["evaluation"]))
+    if old:
+        raise click.ClickException(
+            f"{record} has rows by earlier metrics, which cannot stand beside today's: {', '.join(old)}. Take them out "
+            "of the file, and measure their runs again."
+        )
+
+
+def _longest(rows: Sequence[dict], plan: str) -> float:
+    return max((row["length"] for row in rows if row["name"] == plan), default=0)
 
 
 def _brief(row: dict) -> dict:

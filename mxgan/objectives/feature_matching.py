@@ -8,10 +8,14 @@ from mxgan.errors import ArgumentError
 from mxgan.runtime import mx
 from mxgan.runtime.rewriting import output_places
 
-__all__ = ["MATCHING", "REAL_IMAGES", "matched"]
+__all__ = ["MATCHING", "REAL_IMAGES", "TAKES_CLASSES", "matched"]
 
 MATCHING = "dmatching"  # name of the loss
 REAL_IMAGES = "real_data"  # an input of the head that trains G: real images, of the shape of `data`
+TAKES_CLASSES = (
+    "D takes the class of an image as an input; the classes of G's images and of the real ones differ. Add --set "
+    "feature_matching=false, or give a network whose D takes images alone."
+)
 _WEIGHTED = ("Convolution", "FullyConnected")
 
 
@@ -20,7 +24,8 @@ def matched(output) -> tuple:
 
     D sees `data` and `real_data`, each (N, C, H, W), as one batch of 2N images, so that a BatchNorm has one mean and
     one variance for both. The features f are the input of D's last layer with weights. The loss of each sample is
-    ‖mean f(data) − mean f(real_data)‖², the same for all; the real images get no gradient.
+    ‖mean f(data) − mean f(real_data)‖², the same for all. Through a BatchNorm the second mean depends on `data` too;
+    the gradient has this part.
 
     Parameters
     ----------
@@ -37,14 +42,11 @@ def matched(output) -> tuple:
     Source: Salimans et al. 2016, section 3.1.
     """
     if "class_label" in output.list_arguments():
-        raise ArgumentError(
-            "feature_matching is true, and D takes the class of an image as an input; the classes of G's images and of "
-            "the real ones differ. Add --set feature_matching=false, or give a network whose D takes images alone."
-        )
+        raise ArgumentError(f"feature_matching is true, and {TAKES_CLASSES}")
     both = mx.sym.Concat(mx.sym.Variable("data"), mx.sym.Variable(REAL_IMAGES), dim=0)
     *outputs, features = mx.sym.Group([*output, _features(output)])(data=both)
     of_fakes, of_reals = (mx.sym.mean(mx.sym.Flatten(half), axis=0, keepdims=True) for half in _halves(features))
-    distance = mx.sym.sum(mx.sym.square(of_fakes - mx.sym.BlockGrad(of_reals)), axis=1, keepdims=True)  # (1, 1)
+    distance = mx.sym.sum(mx.sym.square(of_fakes - of_reals), axis=1, keepdims=True)  # (1, 1)
     outputs = [_halves(each)[0] for each in outputs]
     return outputs, mx.sym.broadcast_mul(mx.sym.ones_like(outputs[0]), distance)
 

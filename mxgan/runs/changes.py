@@ -46,7 +46,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-BITS_DEPEND_ON = ("mxnet", "wheel", "threads", "cpu_features", "kernels", "numba", "ranks")
+BITS_DEPEND_ON = ("mxnet", "wheel", "threads", "cpu_features", "kernel_variables", "numba", "ranks")
 
 
 def as_begun(folder: RunFolder, before: RunConfig, wanted: RunConfig, ema_given: bool = False) -> RunConfig:
@@ -190,7 +190,10 @@ def warn_of_other_bits(before: Mapping, algorithm: str) -> None:
 
     Those of the algorithm "direct" do not depend on Numba.
     """
-    before, now = {"ranks": 1, "kernels": [], **before}, {"ranks": 1, **json.loads(json.dumps(runtime.versions()))}
+    now = {"ranks": 1, **json.loads(json.dumps(runtime.versions()))}
+    before = {"ranks": 1, "kernel_variables": now["kernel_variables"], **before}  # an earlier version noted none
+    if algorithm == "direct":
+        before, now = _without_numba(before), _without_numba(now)
     names = [key for key in BITS_DEPEND_ON if key != "numba" or algorithm != "direct"]
     pairs = {key: (before.get(key), now[key]) for key in names}
     other = [
@@ -200,6 +203,11 @@ def warn_of_other_bits(before: Mapping, algorithm: str) -> None:
     ]
     if other:
         logger.warning("The bits may differ from those of an uninterrupted run: %s.", "; ".join(other))
+
+
+def _without_numba(versions: Mapping) -> dict:
+    kept = [each for each in versions["kernel_variables"] if not each.startswith("NUMBA_")]
+    return {**versions, "kernel_variables": kept}
 
 
 def _deciding(value):

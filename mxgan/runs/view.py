@@ -195,6 +195,8 @@ def _whole(value: Any) -> dict:
 def _environment(versions: Mapping) -> list:
     found = {}
     for name, value in versions.items():
+        if value == []:  # as of kernel_variables where none is set
+            continue
         if isinstance(value, Mapping):
             value = "; ".join(str(plain(each)) for each in value.values())
         found[text(name, 100)] = ", ".join(map(str, plain(value))) if isinstance(value, list) else plain(value)

@@ -189,7 +189,7 @@ def versions() -> dict[str, Any]:
         "platform": platform.platform(),
         "threads": asdict(threads()),
         "cpu_features": cpu_features(),
-        "kernels": kernel_variables(),
+        "kernel_variables": kernel_variables(),
         "numba": version_of("numba"),
         **({"ranks": world().size} if world().size > 1 else {}),
     }

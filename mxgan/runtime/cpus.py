@@ -23,7 +23,7 @@ from mxgan.errors import ArgumentError
 from mxgan.runtime.mpi import world
 
 __all__ = [
-    "KERNELS",
+    "KERNEL_VARIABLES",
     "Threads",
     "cpu_features",
     "kernel_variables",
@@ -49,8 +49,10 @@ CPU_FEATURES = (
     "amx_bf16",
 )
 
-# Beginnings of environment variables by which the math libraries choose other code than the instruction sets would.
-KERNELS = ("DNNL_", "MKL_", "ONEDNN_", "OPENBLAS_")
+# Beginnings of environment variables by which libraries choose other code than the instruction sets would, and ends of
+# those that choose none.
+KERNEL_VARIABLES = ("DNNL_", "MKL_", "MXNET_MKLDNN", "MXNET_ONEDNN", "NUMBA_", "ONEDNN_", "OPENBLAS_")
+WITHOUT_EFFECT = ("_VERBOSE", "_DIR")
 
 # The number of times an idle thread looks for work before it sleeps. libgomp's default, 300,000, makes MXNet very slow
 # if other programs compute too; this value costs nothing if no other program does (see `thread_environment`).
@@ -236,4 +238,5 @@ def cpu_features() -> list[str]:
 
 def kernel_variables() -> list[str]:
     """Return the environment variables that choose kernels and so change the bits, as "OPENBLAS_CORETYPE=Haswell"."""
-    return [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith(KERNELS)]
+    chosen = [name for name in os.environ if name.startswith(KERNEL_VARIABLES) and not name.endswith(WITHOUT_EFFECT)]
+    return [f"{name}={os.environ[name]}" for name in sorted(chosen)]

@@ -45,7 +45,8 @@ class AdversarialPair(PairActions):
     latent_shape : shape of one latent, such as (100, 1, 1); None if the generator takes no `rand`.
     image_shape : shape of one image (C, H, W); the generator's output must have it.
     batch_size : samples in a batch, over all ranks; at least one for each device.
-    generator_head : the symbol through which the generator is trained, with the same parameters as
+    generator_head : the symbol through which the generator is trained; an input `real_data` (N, *image_shape) is the
+        last real batch as D has seen it (objectives/feature_matching.py). It has the same parameters as
         `discriminator`; None: `discriminator` itself. Its first output is D's prediction too, also where its loss is
         another; further losses come after it.
     contexts : one device or a list of them, among which the batch is split; None: the CPU.

@@ -36,7 +36,8 @@ class StepResult(NamedTuple):
     fake : NDArray (N, C, H, W), the generator's last images, before any instance noise.
     fake_prediction, real_prediction : NDArray (N, 1), D's predictions on its last fake and last real training batch,
         each before the update with that batch.
-    generator_prediction : NDArray (N, 1), D's predictions on the fakes of G's last update, after D's last update.
+    generator_prediction : NDArray (N, 1), D's predictions on the fakes of G's last update, after D's last update; with
+        feature matching in one batch with real images.
     input_gradient : NDArray (N, C, H, W), the gradient of the generator's loss at D's input.
     penalty : NDArray (N,), the last penalty on D's gradient for each sample; None without a penalty.
     classified : {"real" or "labelled", "fake": Classified} if D classifies; else empty.

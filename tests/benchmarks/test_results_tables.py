@@ -16,7 +16,7 @@ from benchmarks.results import goals, judging
 from benchmarks.results.__main__ import _write_page, chosen_plans, main
 from benchmarks.results.budget import config_of
 from benchmarks.results.jobs import ROOT, Places, few_place, jobs_of
-from benchmarks.results.page import HOW, PICTURES, page
+from benchmarks.results.page import HOW, PICTURES, page, shown_pictures
 from benchmarks.results.photographs import CHOSEN
 from benchmarks.results.pictures import draw_estimate
 from benchmarks.results.plans import PLANS, SUITES, UNITS, plan_named
@@ -223,15 +223,34 @@ def test_rows_are_added_to_those_of_a_folder_in_brief(tmp_path):
     text = (docs / "results.md").read_text()
     assert text == page(made, docs)
     assert "| `dcgan` | 1 | 6,000 | 64 | G's own | 8.45 ± 0.50 |" in text
-    assert "Judged by several classifiers, trained alike: bbbbbbbb: dcgan; aaaaaaaa: hinge." in text
+    assert "by the first digits of their sha256: bbbbbbbb: dcgan; aaaaaaaa: hinge." in text
     for name in ("dcgan", "hinge"):
         assert f"| `{name}` | ![ten images](pictures/results-{name}-ten.png) |" in text
     assert {path.name for path in (docs / "pictures").iterdir()} == {
         "results-dcgan-ten.png",
         "results-hinge-ten.png",
     }
+    assert set(shown_pictures()["results-ship-100.png"]) == {"ship-100-few", "ship-100-dcgan"}
+    assert all(shown_pictures().values())
+    (output / "pictures" / "results-dcgan-ten.png").write_bytes(b"of fewer steps")
+    publish([{**row("dcgan", swd=50.0), "length": 600}], output, docs)
+    assert (docs / "pictures" / "results-dcgan-ten.png").read_bytes() == b"new"
+    (docs / "results.json").write_text(json.dumps({"rows": made}))
     publish([row("dcgan", swd=4.0)], output, docs)
     assert [each["evaluation"]["results"]["swd"]["value"] for each in rows_in(docs / "results.json")] == [4.0, 9.25]
+
+
+def test_a_folder_to_which_no_rows_can_be_added_is_refused_before_anything_is_trained(tmp_path):
+    old = row("hinge", swd=9.25)
+    old["evaluation"]["protocol"]["definitions"] = DEFINITIONS - 1
+    (tmp_path / "results.json").write_text(json.dumps({"rows": [old]}))
+    for output, words in (("a", "has rows by earlier metrics, which cannot stand beside today's: hinge."),
+                          (".", "--publish and --output are both")):  # fmt: skip
+        given = ["--recipe", "hinge", "--output", tmp_path / output, "--publish", tmp_path]
+        found = CliRunner().invoke(main, list(map(str, given)))
+        assert found.exit_code == 1
+        assert words in found.output
+    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
 
 
 def test_the_page_of_the_docs_is_that_of_its_figures():

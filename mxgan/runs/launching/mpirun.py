@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mxgan.errors import ArgumentError, RuntimeUnavailableError, first_line
 from mxgan.runs.launching.options import LAUNCHED, RESTARTED, Options
-from mxgan.runtime.cpus import KERNELS
+from mxgan.runtime.cpus import KERNEL_VARIABLES
 
 __all__ = ["environment_of_ranks", "find_mpirun", "further_words", "is_one_machine", "mpirun_command", "program"]
 
@@ -22,7 +22,7 @@ PATIENCE = 60.0  # seconds in which mpirun must tell its version
 # Variables by which a scheduler names the hosts that it has allotted; Open MPI reads them.
 SCHEDULERS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
 # Beginnings of variables that ranks on other hosts need too: they choose threads, and the kernels that decide the bits.
-PASSED_ON = ("MXGAN_", "MXNET_", "OMP_", "NUMBA_", *KERNELS)
+PASSED_ON = ("MXGAN_", "MXNET_", "OMP_", *KERNEL_VARIABLES)
 # mpirun looks often whether the other hosts are still there; by default it does so after 300 s of silence.
 KEEPALIVE = {"oob_tcp_keepalive_time": 5, "oob_tcp_keepalive_intvl": 2, "oob_tcp_keepalive_probes": 3}
 PASSED_ON_TOO = ("PYTHONPATH", "PYTHONUNBUFFERED")
