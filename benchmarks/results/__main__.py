@@ -22,7 +22,7 @@ from benchmarks.results import pictures
 from benchmarks.results.clocks import CLOCKS
 from benchmarks.results.jobs import Job, Places, few_place, jobs_of, trained
 from benchmarks.results.judging import figures_of, real_figures
-from benchmarks.results.page import page
+from benchmarks.results.page import STRIPS, page
 from benchmarks.results.plans import PLANS, SUITES
 from benchmarks.results.record import RECORD, check_target, publish, rows_in, write_rows
 from benchmarks.results.tables import joined, tables
@@ -200,8 +200,8 @@ def _draw(jobs: dict, places: Places, folder: Path) -> None:
     if "wgan-gp" in jobs:
         pictures.draw_estimate(jobs["wgan-gp"], folder / "results-wgan-gp.png")
     for name, job in jobs.items():
-        if job.plan.suite == "mnist":
-            pictures.draw_strip(job, folder / f"results-{name}-ten.png")
+        if name in STRIPS:
+            pictures.draw_strip(job, folder / STRIPS[name])
         elif not job.plan.few:
             pictures.draw_grid(job, folder / f"results-{name}.png")
     for few in dict.fromkeys(job.plan.few for job in jobs.values() if job.plan.few):

@@ -94,19 +94,22 @@ def trained(job: Job, places: Places, threads: Optional[int] = None) -> dict:
     """Train a job to its end, or go on with it; the content of its time file: "finished", "machine", "seconds", …"""
     known = json.loads(job.time_file.read_text()) if job.time_file.exists() else {}
     if not known.get("finished"):
-        known = (_trained_for_a_time if job.plan.is_timed else _trained_to_an_end)(job, places, threads, known)
+        if job.plan.is_timed:
+            known = _trained_for_a_time(job, places, threads, known)
+        else:
+            _train_to_the_end(job, places, threads)
+            known = {"finished": True}
         known = {**known, "machine": _machine()}
         write_whole(job.time_file, json.dumps(known) + "\n")
     return known
 
 
-def _trained_to_an_end(job: Job, places: Places, threads: Optional[int], _known: dict) -> dict:
+def _train_to_the_end(job: Job, places: Places, threads: Optional[int]) -> None:
     """`mxgan train … --resume auto`."""
     words = [*_words(job, places), f"--{job.plan.unit}", job.length]
     if job.plan.unit == "steps":
         words += ["--sample-every", max(1, job.length // 10)]
     ran(["train", *words, "--display", "none", "--run-dir", job.folder, "--resume", "auto"], _log(job), threads)
-    return {"finished": True}
 
 
 def _trained_for_a_time(job: Job, places: Places, threads: Optional[int], known: dict) -> dict:

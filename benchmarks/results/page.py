@@ -9,15 +9,15 @@ from benchmarks.results import goals
 from benchmarks.results.plans import PLANS, SUITES
 from benchmarks.results.tables import tables, title_of
 
-__all__ = ["page", "shown_pictures"]
+__all__ = ["STRIPS", "page", "shown_pictures"]
 
 HEAD = """# Results
 
 This page is made by `python -m benchmarks.results --suite all --publish docs`; stopped, the same command continues. It
 writes results.md, [its figures](results.json) and the folder pictures; rows that are there stay until their run is
-measured again. `--minutes N` and `--clock` are the time of each timed run. What has no row here has not
-been run yet. No checkpoint and no picture is chosen: the last checkpoint of each run is measured, and the
-pictures are of fixed seeds. What is not reached stands here as such.
+measured again. `--minutes N` and `--clock` are the time of each timed run. What has no row here has not been run yet.
+No checkpoint and no picture is chosen: the last checkpoint of each run is measured, and the pictures are of fixed
+seeds. What is not reached stands here as such.
 
 One seed: value ± sampling error, where the metric has one. Several seeds: mean ± standard deviation. "average" is the
 average of G's weights (`--ema`). In brackets: what real images get. [What the metrics are](evaluation.md#metrics).
@@ -60,6 +60,10 @@ PICTURES = {
     "few": tuple((f"results-{title}-{count}", f"{count} photographs of the class {title}: 64 of them, `few`, `dcgan`")
                  for title in ("ship", "horse") for count in (100, 500)),
 }  # fmt: skip
+
+
+# {plan: file in the folder pictures with ten images of it}
+STRIPS = {plan.name: f"results-{plan.name}-ten.png" for plan in PLANS if plan.suite == "mnist"}
 
 
 def page(rows: Sequence[dict], folder: Path) -> str:
@@ -124,23 +128,17 @@ def _busy(rows: Sequence[dict], suite: str) -> list:
 
 def shown_pictures() -> dict:
     """{file in the folder pictures: names of the plans that it shows}, all that a page may show."""
-    known = {f"results-{plan.name}-ten.png": [plan.name] for plan in _drawn_in_rows()}
+    known = {file: [name] for name, file in STRIPS.items()}
     for name in (name for pictures in PICTURES.values() for name, _ in pictures):
         title = name.partition("-")[2]
         known[f"{name}.png"] = [plan.name for plan in PLANS if title in (plan.name, plan.name.rpartition("-")[0])]
     return known
 
 
-def _drawn_in_rows() -> list:
-    """The plans of which ten images are shown in a row."""
-    return [plan for plan in PLANS if plan.suite == "mnist"]
-
-
 def _ten_of_each(rows: Sequence[dict], suite: str, folder: Path) -> list:
     """A table with ten images of each plan that has rows and a picture."""
     titles = {row["name"]: title_of(row) for row in rows if row["suite"] == suite}
-    names = [plan.name for plan in _drawn_in_rows() if plan.name in titles]
-    paths = {name: f"pictures/results-{name}-ten.png" for name in names}
+    paths = {name: f"pictures/{file}" for name, file in STRIPS.items() if name in titles}
     lines = [f"| {titles[name]} | ![ten images]({path}) |" for name, path in paths.items() if (folder / path).is_file()]
     told = "Ten images of each run, first seed, of the weights used by default:\n"
     head = [told, "| what | images |", "| --- | --- |"]

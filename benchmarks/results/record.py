@@ -25,7 +25,7 @@ def rows_in(record: Path) -> list:
     """The rows of earlier commands that are by today's metrics; an earlier version noted one machine, and no clock."""
     known = json.loads(record.read_text()) if record.exists() else {"rows": []}
     rows = [{"machine": known.get("machine"), "clock": "wall", **row} for row in known["rows"]]
-    old = dict.fromkeys(row["name"] for row in rows if not is_by_todays_metrics(row["evaluation"]))
+    old = _old(rows)
     if old:
         click.echo(f"left out, until they are measured by today's metrics: {', '.join(old)}", err=True)
     return [row for row in rows if row["name"] not in old]
@@ -58,12 +58,17 @@ def check_target(folder: Path, output: Path) -> None:
         raise click.ClickException(f"--publish and --output are both {folder}; give two folders.")
     record = folder / RECORD
     known = json.loads(record.read_text())["rows"] if record.exists() else []
-    old = dict.fromkeys(row["name"] for row in known if not is_by_todays_metrics(row["evaluation"]))
+    old = _old(known)
     if old:
         raise click.ClickException(
             f"{record} has rows by earlier metrics, which cannot stand beside today's: {', '.join(old)}. Take them out "
             "of the file, and measure their runs again."
         )
+
+
+def _old(rows: Sequence[dict]) -> list:
+    """The names of rows by other metrics than today's."""
+    return list(dict.fromkeys(row["name"] for row in rows if not is_by_todays_metrics(row["evaluation"])))
 
 
 def _longest(rows: Sequence[dict], plan: str) -> float:

@@ -8,15 +8,20 @@ from mxgan.errors import ArgumentError
 from mxgan.runtime import mx
 from mxgan.runtime.rewriting import output_places
 
-__all__ = ["MATCHING", "REAL_IMAGES", "TAKES_CLASSES", "matched"]
+__all__ = ["MATCHING", "REAL_IMAGES", "check_matchable", "matched"]
 
 MATCHING = "dmatching"  # name of the loss
 REAL_IMAGES = "real_data"  # an input of the head that trains G: real images, of the shape of `data`
-TAKES_CLASSES = (
-    "D takes the class of an image as an input; the classes of G's images and of the real ones differ. Add --set "
-    "feature_matching=false, or give a network whose D takes images alone."
-)
 _WEIGHTED = ("Convolution", "FullyConnected")
+
+
+def check_matchable(output) -> None:
+    """Raise ArgumentError for a D that takes classes: those of G's images and of the real ones differ."""
+    if "class_label" in output.list_arguments():
+        raise ArgumentError(
+            "feature_matching is true, and D takes the class of an image as an input; the classes of G's images and of "
+            "the real ones differ. Add --set feature_matching=false, or give a network whose D takes images alone."
+        )
 
 
 def matched(output) -> tuple:
@@ -37,12 +42,11 @@ def matched(output) -> tuple:
 
     Raises
     ------
-    ArgumentError : D takes classes: those of G's images and of the real ones differ.
+    ArgumentError : D takes classes, or has no layer with weights.
 
     Source: Salimans et al. 2016, section 3.1.
     """
-    if "class_label" in output.list_arguments():
-        raise ArgumentError(f"feature_matching is true, and {TAKES_CLASSES}")
+    check_matchable(output)
     both = mx.sym.Concat(mx.sym.Variable("data"), mx.sym.Variable(REAL_IMAGES), dim=0)
     *outputs, features = mx.sym.Group([*output, _features(output)])(data=both)
     of_fakes, of_reals = (mx.sym.mean(mx.sym.Flatten(half), axis=0, keepdims=True) for half in _halves(features))

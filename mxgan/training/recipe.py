@@ -12,7 +12,7 @@ from mxgan.networks import DCGAN, get_network
 from mxgan.networks.base import Network
 from mxgan.objectives.augment.adaptive import check_adaptive
 from mxgan.objectives.augment.table import check_augmentations
-from mxgan.objectives.feature_matching import TAKES_CLASSES
+from mxgan.objectives.feature_matching import check_matchable
 from mxgan.objectives.heads import get_objective
 from mxgan.objectives.penalties import check_clip, make_penalty
 from mxgan.runtime.config import check_switch, fits_float32, from_dict, to_dict, whole_number
@@ -146,9 +146,10 @@ class Recipe:
 
     def _check_feature_matching(self) -> None:
         check_switch("feature_matching", self.feature_matching)
-        if self.feature_matching and "class_label" in self.network.images(1):
-            raise ArgumentError(f"feature_matching is true, and {TAKES_CLASSES}")
-        if self.feature_matching and self.network.mixes_samples:
+        if not self.feature_matching:
+            return
+        check_matchable(self.network.discriminator())  # at once, and not only when the data have been read
+        if self.network.mixes_samples:
             raise ArgumentError(
                 f"feature_matching is true, and the network has {self.network.mixes_samples}, which would mix G's "
                 "images with real ones; add --set feature_matching=false or --set minibatch_kernels=0."
