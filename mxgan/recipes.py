@@ -208,6 +208,7 @@ RECIPES = {
         network=SemiSupervisedDCGAN(**MNIST_SIZED),
         labelled_per_class=10,
         **AVERAGED,
+        discriminator_ema=0.999,  # the published code measures the classifier with averaged weights too
         instance_noise=InstanceNoise(0.3),
         run_defaults={"epochs": 10, "sample_every": 500},
     ),

@@ -64,7 +64,7 @@ def _dcgan(rows: Sequence[dict]) -> Optional[tuple]:
 
 
 def _ssgan(rows: Sequence[dict]) -> Optional[tuple]:
-    values = values_of(_lengths(rows, "ssgan"), "right", weights="raw")
+    values = values_of(_lengths(rows, "ssgan"), "right", weights="ema")
     if not values or None in values:
         return None
     return ", ".join(f"{100 * value:.2f} %" for value in values), min(values) > 0.965 and len(values) >= 3

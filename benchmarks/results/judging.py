@@ -19,12 +19,14 @@ from benchmarks.results.jobs import Job, Places, data_words, few_of, ran
 from benchmarks.results.peer import SAMPLES, STATISTICS
 from benchmarks.results.photographs import OTHERS
 from benchmarks.results.plans import PUBLISHED, SUITES
+from mxgan.callbacks.evaluator import TEST_ACCURACY
 from mxgan.evaluation.bundle import Settings
 from mxgan.evaluation.evaluate import COPIES, Evaluation, evaluated, gather
 from mxgan.evaluation.judges.features import FeatureNetwork
 from mxgan.evaluation.metrics import DEFINITIONS, METRICS
 from mxgan.evaluation.reference import CHUNK, image_chunks
 from mxgan.evaluation.resizing import resized
+from mxgan.pictures.report.curves import AVERAGED
 from mxgan.runs.config import RunConfig, recorded_config
 from mxgan.runs.data import open_images
 from mxgan.runs.reference import open_reference
@@ -59,7 +61,7 @@ def figures_of(job: Job, places: Places, threads: Optional[int] = None) -> dict:
         if job.plan.samples == PUBLISHED:
             padded = _evaluated(job, weights, ["--metric", "swd", "--pyramid", "padded"], places, threads)
             found[weights]["results"]["swd_padded"] = padded["results"]["swd"]
-        right = _test_accuracy(job) or found[weights]["results"].get("class_agreement")
+        right = _test_accuracy(job, weights) or found[weights]["results"].get("class_agreement")
         if right is not None:
             found[weights]["results"]["right"] = right
     return found
@@ -172,8 +174,9 @@ def judged_arrays(
     return Evaluation(results, {**known, **told})
 
 
-def _test_accuracy(job: Job) -> Optional[dict]:
-    """The last accuracy of a classifying D on the test images."""
+def _test_accuracy(job: Job, weights: str) -> Optional[dict]:
+    """The last accuracy of a classifying D on the test images, of its own weights ("raw") or their average ("ema")."""
+    name = TEST_ACCURACY if weights == "raw" else f"{AVERAGED}{TEST_ACCURACY}"
     path = job.folder / "evaluation.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    return next(({"value": line["test_accuracy"]} for line in reversed(lines) if "test_accuracy" in line), None)
+    return next(({"value": line[name]} for line in reversed(lines) if name in line), None)

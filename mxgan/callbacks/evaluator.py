@@ -19,7 +19,7 @@ from mxgan.runtime.line_file import LineFile
 from mxgan.runtime.progress import tracked
 from mxgan.training.sampler import Sampler
 
-__all__ = ["IMAGES", "SAMPLES", "WHILE_TRAINING", "Evaluator", "classifier_steps"]
+__all__ = ["IMAGES", "SAMPLES", "TEST_ACCURACY", "WHILE_TRAINING", "Evaluator", "classifier_steps"]
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +27,7 @@ WHILE_TRAINING = ("swd", "frechet", "kernel", "classifier_score", "label_kl", "c
 SAMPLES = 1000
 IMAGES = 256  # the number of samples for the metrics of images, which cost more than all other metrics
 STEPS = "classifier_steps"  # in the state
+TEST_ACCURACY = "test_accuracy"
 
 
 class Evaluator(Measuring):
@@ -142,25 +143,43 @@ def classifier_steps(state: Optional[Mapping]) -> Optional[int]:
     return (found.get(STEPS) or 0) if found else None
 
 
-def classifier_accuracy(pair, data) -> float:
+def classifier_accuracy(pair, data, averaged: bool = False) -> float:
     """Share of the images of `data` that D puts into the right class; BatchNorm uses its moving statistics.
 
-    `data` is an iterator of mxgan.data over labelled images, with the pair's batch size; each image counts once.
+    Parameters
+    ----------
+    data : an iterator of mxgan.data over labelled images, with the pair's batch size; each image counts once.
+    averaged : whether D has the average of its weights, which the pair must keep (discriminator_ema).
     """
-    return accuracy(lambda images: pair.classify(images).asnumpy(), data)
+    classify = pair.classifier_of_average() if averaged else pair.classify
+    return accuracy(lambda images: classify(images).asnumpy(), data)
 
 
 class ClassifierAccuracy(Measuring):
-    """Measures D's accuracy on `data`, at an interval and at the end; writes the log and a line of `lines`."""
+    """Measures D's accuracy on `data`, at an interval and at the end; writes the log and a line of `lines`.
 
-    def __init__(self, lines: LineFile, data, every: Union[int, str], before: Optional[Callable] = None) -> None:
+    `averaged`: whether it also measures the average of D's weights, as "ema_test_accuracy".
+    """
+
+    def __init__(
+        self,
+        lines: LineFile,
+        data,
+        every: Union[int, str],
+        averaged: bool = False,
+        before: Optional[Callable] = None,
+    ) -> None:
         super().__init__(lines, every, before)
         self._data = data
+        self._weights = {TEST_ACCURACY: False, **({f"{AVERAGED}{TEST_ACCURACY}": True} if averaged else {})}
 
     def act(self, trainer) -> None:
-        found = classifier_accuracy(trainer.pair, self._data)
-        logger.info("step %d: test accuracy %.4f on %s images", trainer.step, found, f"{self._data.num_images:,}")
-        self.record(trainer, {"test_accuracy": found}, images=self._data.num_images)
+        found = {
+            name: classifier_accuracy(trainer.pair, self._data, averaged) for name, averaged in self._weights.items()
+        }
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in found.items())
+        logger.info("step %d: %s on %s images", trainer.step, shown, f"{self._data.num_images:,}")
+        self.record(trainer, found, images=self._data.num_images)
 
     def metric_names(self) -> list:
-        return ["test_accuracy"]
+        return list(self._weights)

@@ -172,7 +172,8 @@ def _evaluations(config: RunConfig, folder: RunFolder, parts: Parts, sampler: Sa
     """The callbacks that measure the run's quality; their lines share one file."""
     found, lines = [], LineFile(folder.evaluation_path)
     if parts.sources.test is not None:
-        found.append(ClassifierAccuracy(lines, parts.sources.test, config.sample_every, before))
+        averaged = "discriminator" in parts.pair.averages
+        found.append(ClassifierAccuracy(lines, parts.sources.test, config.sample_every, averaged, before))
     if parts.reference is not None:
         averaged = config.recipe.ema is not None
         settings = {"seed": config.seed, "averaged": averaged, "before": before, "progress": parts.progress}

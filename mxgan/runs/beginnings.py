@@ -11,7 +11,7 @@ from mxgan import runtime
 from mxgan.errors import RunFinishedError, RunFolderError
 from mxgan.runs.assembly import Parts, assemble_trainer, open_parts
 from mxgan.runs.changes import check_settings, end_of, finished_at, warn_of_another_end, warn_of_other_bits
-from mxgan.runs.config import HAS_ALGORITHM, HAS_AVERAGE, RunConfig
+from mxgan.runs.config import BY_DEFAULT, RunConfig
 from mxgan.runs.data import data_record
 from mxgan.runs.ranks import check_data_of_ranks, check_settings_of_ranks
 from mxgan.runtime.config import to_dict
@@ -61,8 +61,7 @@ def begin_new(config: RunConfig, place: RunFolder, stamp: str, around: Surroundi
         record = {
             "run": to_dict(config),
             "stamp": stamp,
-            HAS_ALGORITHM: True,
-            HAS_AVERAGE: True,
+            **dict.fromkeys(BY_DEFAULT, True),
             "data": data_record(parts.sources.images),
             "versions": runtime.versions(),
         }

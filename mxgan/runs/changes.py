@@ -18,6 +18,7 @@ from mxgan.runs.config import (
     DATA_SETTINGS,
     HAS_ALGORITHM,
     HAS_AVERAGE,
+    HAS_AVERAGE_OF_D,
     MAY_CHANGE,
     RunConfig,
     recorded_config,
@@ -50,11 +51,13 @@ BITS_DEPEND_ON = ("mxnet", "wheel", "threads", "cpu_features", "kernel_variables
 
 
 def as_begun(folder: RunFolder, before: RunConfig, wanted: RunConfig, ema_given: bool = False) -> RunConfig:
-    """The settings wanted; an older run goes on without the average or the fast operators that are a default of today.
+    """The settings wanted; an older run goes on without the averages or fast operators that are a default of today.
 
-    `ema_given`: the average was asked for, also if the recipe has the same one.
+    `ema_given`: the average of G was asked for, also if the recipe has the same one.
     """
     record, recipe = folder.read_config(), wanted.recipe
+    if not record.get(HAS_AVERAGE_OF_D):
+        recipe = replace(recipe, discriminator_ema=before.recipe.discriminator_ema)
     if recipe.algorithm == "auto" and not record.get(HAS_ALGORITHM):
         recipe = replace(recipe, algorithm=before.recipe.algorithm)
     published = RECIPES.get(published_name(to_dict(wanted.recipe)) or "")

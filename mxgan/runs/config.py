@@ -23,10 +23,12 @@ from mxgan.training.recipe import Recipe
 from mxgan.training.run_folder import BEST, RunFolder
 
 __all__ = [
+    "BY_DEFAULT",
     "DATA_SETTINGS",
     "DEFAULT_RECIPE",
     "HAS_ALGORITHM",
     "HAS_AVERAGE",
+    "HAS_AVERAGE_OF_D",
     "MAY_CHANGE",
     "RunConfig",
     "config_of_record",
@@ -36,8 +38,11 @@ __all__ = [
 ]
 
 DEFAULT_RECIPE = "dcgan"
-HAS_ALGORITHM = "algorithm_by_default"  # the same of the fast operators (algorithm)
-HAS_AVERAGE = "average_by_default"  # in config.json: the run was begun when recipes had an average (ema) by default
+# In config.json: the run was begun when recipes had by default
+HAS_AVERAGE = "average_by_default"  # an average of G's weights (ema)
+HAS_AVERAGE_OF_D = "discriminator_average_by_default"  # an average of D's weights (discriminator_ema)
+HAS_ALGORITHM = "algorithm_by_default"  # the fast operators (algorithm)
+BY_DEFAULT = (HAS_ALGORITHM, HAS_AVERAGE, HAS_AVERAGE_OF_D)
 ON_NAN = ("stop", "rollback")
 
 # Settings that may change when a run is resumed; it stays the same run.

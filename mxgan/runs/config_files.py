@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Optional, Union
 from mxgan.errors import ArgumentError, shown
 from mxgan.networks import get_network
 from mxgan.recipes import get_recipe
-from mxgan.runs.config import DEFAULT_RECIPE, HAS_ALGORITHM, HAS_AVERAGE, RunConfig, with_labels
+from mxgan.runs.config import BY_DEFAULT, DEFAULT_RECIPE, RunConfig, with_labels
 from mxgan.runs.given import SEVERAL, changes_of_several, default_config, with_end, with_full_paths
 from mxgan.runtime.config import from_dict, override, setting_groups, setting_path
 from mxgan.runtime.documents import read_document
@@ -31,8 +31,7 @@ _RECORD = (
     "changes",
     "first_end",
     "imported",
-    HAS_ALGORITHM,
-    HAS_AVERAGE,
+    *BY_DEFAULT,
 )  # of a run's config.json
 _FLAGS = ("run_dir", "resume", "display", "allow_changes", "dry_run", "format", "debug", "config", "set")
 _ENDS = ("steps", "epochs")

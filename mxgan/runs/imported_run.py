@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from mxgan import runtime
@@ -45,7 +46,7 @@ class GeneratorAlone(NamedTuple):
 
     symbol: object
     parameters: tuple  # (arg_params, aux_params)
-    average: None = None
+    averages: Mapping = MappingProxyType({})
     learning_rate_scale: float = 1.0
 
     def halves(self) -> tuple:

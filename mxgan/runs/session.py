@@ -208,11 +208,14 @@ def start_or_resume(
     if run is None:
         logger.info("There is no run with these settings and this end yet; a new run starts.")
         return start(config, run_dir, **surroundings)
-    if "ema" in older:
-        logger.info(
-            "The run is from before its recipe had an average of G's weights (ema); it goes on without one. For a run "
-            "with an average, give another --run-dir (run_dir=…)."
-        )
+    for setting, whose in (("ema", "G"), ("discriminator_ema", "D")):
+        if setting in older:
+            logger.info(
+                "The run is from before its recipe had an average of %s's weights (%s); it goes on without one. For a "
+                "run with an average, give another --run-dir (run_dir=…).",
+                whose,
+                setting,
+            )
     config = replace(config, recipe=replace(config.recipe, **older))
     if not allow_changes and ranks.is_first:
         with ranks.guarded():
@@ -228,5 +231,6 @@ def _found(config: RunConfig, run_dir: Union[str, Path, None], ema_given: bool) 
         return None, {}
     folder = RunFolder.open(run)
     kept, wanted = as_begun(folder, recorded_config(folder), config, ema_given).recipe, config.recipe
-    older = {name: getattr(kept, name) for name in ("ema", "algorithm") if getattr(kept, name) != getattr(wanted, name)}
+    names = ("ema", "discriminator_ema", "algorithm")
+    older = {name: getattr(kept, name) for name in names if getattr(kept, name) != getattr(wanted, name)}
     return str(run), older

@@ -16,7 +16,8 @@
     inputs.py           devices, inputs, batches and labels, checked
     pair_symbols.py     PairSymbols: the symbols of a pair, checked, with their inputs
     bound_pair.py       BoundPair: the Modules and their parameters
-    averaging.py        GeneratorAverage: the moving average of the generator's weights
+    averaging.py        WeightAverage: the moving average of a network's weights
+    forward.py          a Module for forward passes alone
     step.py             train_step: one step, as the schedule orders it
     actions.py          PairActions: the passes and updates of a step
     pair.py             AdversarialPair: the pair as a whole, and its step

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Optional
+from typing import Callable, Optional
 
 from mxgan.errors import ArgumentError, shown
 from mxgan.objectives.feature_matching import REAL_IMAGES
@@ -13,6 +13,7 @@ from mxgan.objectives.heads import IGNORED_CLASS
 from mxgan.runtime import mx
 from mxgan.runtime.config import FLOAT32_MAX, is_number
 from mxgan.training.bound_pair import BoundPair
+from mxgan.training.forward import forward_module
 from mxgan.training.inputs import checked_label, given_conditions
 from mxgan.training.step import REAL
 
@@ -25,13 +26,15 @@ _NONE = MappingProxyType({})
 class PairActions(BoundPair):
     """The actions of a step, for a loop of your own or for `train_step`; `AdversarialPair` completes the class."""
 
-    average = penalty_points = _penalty = _weight_clip = None
+    penalty_points = _penalty = _weight_clip = None
 
     def __init__(self, generator, discriminator, *networks_and_shapes) -> None:
         super().__init__(generator, discriminator, *networks_and_shapes)
         self._classifies = "closs_output" in discriminator.list_outputs()
         self._gradients_pending = self._generated = False
         self._constants: dict = {}  # {number: NDArray (N,)}
+        self.averages: dict = {}  # {half: WeightAverage}
+        self._averaged = None  # the Module with the average of D's weights
 
     def conditions_of(self, batch) -> dict:
         """{condition: NDArray} of a batch of real images, whose `data` are the images and then the conditions."""
@@ -115,6 +118,11 @@ class PairActions(BoundPair):
         self.discriminator.update()
         self._gradients_pending = False
         self._clip()
+        self._add_to_average("discriminator")
+
+    def _add_to_average(self, half: str) -> None:
+        if half in self.averages:
+            self.averages[half].update()
 
     def _clip(self) -> None:
         if self._weight_clip is not None:
@@ -141,17 +149,37 @@ class PairActions(BoundPair):
         self.generator.update()
         self._generated = False
         self._advance_states(critic)
-        if self.average is not None:
-            self.average.update()
+        self._add_to_average("generator")
         return critic.get_outputs()[0].copy(), input_gradients[0]
 
     def classify(self, images, conditions: Mapping = _NONE):
         """D's class probabilities (N, K) of a batch as it is; BatchNorm uses its moving statistics. Changes nothing."""
         if not self._classifies:
             raise ArgumentError("this discriminator does not classify; it has no class logits.")
+        return self._classified(self.discriminator_passes, images, conditions)
+
+    def _classified(self, passes, images, conditions: Mapping = _NONE):
         batch = self._judged("discriminator", images, REAL, None, conditions, changed=False)
-        self.discriminator_passes.forward(batch, is_train=False)
-        return self.discriminator_passes.get_outputs()[1].copy()
+        passes.forward(batch, is_train=False)
+        return passes.get_outputs()[1].copy()
+
+    def classifier_of_average(self) -> Callable:
+        """A function like `classify`, with the average of D's weights as it is now; valid until the next call of this.
+
+        Raises
+        ------
+        ArgumentError : the pair keeps no average of its discriminator.
+        """
+        average = self.averages.get("discriminator")
+        if average is None:
+            raise ArgumentError("this pair keeps no average of its discriminator; train with discriminator_ema set.")
+        if self._averaged is None:
+            weights = [name for name in self.discriminator._param_names if name not in self._states]
+            inputs = self._inputs["discriminator"]
+            self._averaged = forward_module(self.discriminator.symbol, inputs, weights, self.contexts)
+        arguments, statistics = average.get_params()
+        self._averaged.init_params(arg_params=arguments, aux_params=statistics, force_init=True)
+        return functools.partial(self._classified, self._averaged)
 
     def _judged(
         self,

@@ -1,6 +1,6 @@
-"""Exponential moving average of a generator's weights, updated while the generator trains.
+"""Exponential moving average of a network's weights, updated while the network trains.
 
-After each update of G, for every weight w and every moving statistic of BatchNorm::
+After each update of the network, for every weight w and every moving statistic of BatchNorm::
 
     w̄ ← d w̄ + (1 − d) w        d = min(decay, (1 + t) / (10 + t)), t: the number of updates before this one
 
@@ -8,9 +8,10 @@ The average starts as a copy of the first weights. Their share of the average is
 vanishes. With d = `decay` from the first update on, the average would keep them for about 1 / (1 − decay) updates.
 
 Source: Karras et al. 2018 (progressive growing, section 4 and appendix A: decay 0.999 for the images that are shown and
-measured); Yazici et al. 2019, eq. 5, on why it helps. The warm-up is the one of TensorFlow's ExponentialMovingAverage;
-the moving statistics are averaged as in Brock et al. 2019, appendix C. In float32, the relative distance between the
-average and a constant weight falls to about 6e-8 / (1 − decay) and no further.
+measured); Yazici et al. 2019, eq. 5, on why it helps. For a D that classifies: the published code of Salimans et al.
+2016, which measures the classifier with averaged weights. The warm-up is the one of TensorFlow's
+ExponentialMovingAverage; the moving statistics are averaged as in Brock et al. 2019, appendix C. In float32, the
+relative distance between the average and a constant weight falls to about 6e-8 / (1 − decay) and no further.
 
 Like bound_pair.py, this module reads MXNet's private executors.
 """
@@ -25,50 +26,53 @@ from mxgan.graphs.shapes import check_parameters
 from mxgan.runtime import mx
 from mxgan.runtime.config import is_number
 
-__all__ = ["GeneratorAverage", "check_decay"]
+__all__ = ["WeightAverage", "check_decay"]
 
 _GRID = 2.0**24  # float32 has every multiple of 1/_GRID up to 1
 
 
-def check_decay(ema: Optional[float]) -> None:
-    """Raise ArgumentError unless the decay is above 0 and below 1, or None."""
-    if ema is not None and not is_number(ema, lambda decay: 0 < decay < 1):
+def check_decay(decay: Optional[float], setting: str = "ema", half: str = "generator") -> None:
+    """Raise ArgumentError unless the value of `setting` is above 0 and below 1, or None."""
+    if decay is not None and not is_number(decay, lambda decay: 0 < decay < 1):
         raise ArgumentError(
-            f"ema is {ema!r}; give the decay of the generator's average, above 0 and below 1, such as 0.999, or null "
-            "for none."
+            f"{setting} is {decay!r}; give the decay of the {half}'s average, above 0 and below 1, such as 0.999, or "
+            "null for none."
         )
 
 
-class GeneratorAverage:
-    """The average of one bound generator, on its first device; no data goes through the host.
+class WeightAverage:
+    """The average of one bound network, on its first device; no data goes through the host.
 
     A gamma that BatchNorm's fix_gamma holds at 1 is 1 in the average, whatever its array contains. FiniteGuard does
     not check the average, because averages of finite numbers are finite.
+
+    Parameters
+    ----------
+    half : "generator" or "discriminator", for messages. module : the network, bound.
 
     Attributes
     ----------
     decay : above 0 and below 1. updates : the number of updates so far.
     """
 
-    def __init__(self, generator, decay: float) -> None:
-        check_decay(decay)
+    def __init__(self, half: str, module, decay: float) -> None:
         self.decay, self.updates = decay, 0
-        self._group = generator._exec_group
-        norms = batch_norms(generator.symbol)
+        self._half, self._group = half, module._exec_group
+        norms = batch_norms(module.symbol)
         self._held = {norm.gamma for norm in norms if norm.held}
         self._written_with = {name for norm in norms for name in (norm.gamma, norm.beta)}
         self._weights: dict = {}  # {parameter: NDArray}
         self._statistics = None  # (sum of all sizes,): every moving mean and variance, concatenated
 
     def begin(self) -> None:
-        """Start again from the generator's current weights."""
+        """Start again from the network's current weights."""
         mx.nd.waitall()
         self.updates = 0
         self._weights = {name: weight.copy() for name, weight in self._raw_weights().items()}
         self._statistics = self._raw_statistics()
 
     def update(self) -> None:
-        """Add the generator's current weights to the average; returns before the device has finished."""
+        """Add the network's current weights to the average; returns before the device has finished."""
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         # On the grid 1 − share is exact too, so the average of a constant stays equal to the constant.
         share = max(1.0, round((1 - decay) * _GRID)) / _GRID
@@ -92,10 +96,10 @@ class GeneratorAverage:
         return arguments, auxiliary
 
     def set_params(self, arg_params: dict, aux_params: dict, updates: int) -> None:
-        """Continue from the result of `get_params` after `updates` updates; CheckpointError for another generator."""
+        """Continue from the result of `get_params` after `updates` updates; CheckpointError for another network."""
         statistics = {name: array for name, (array, *_) in zip(self._group.aux_names, self._group.aux_arrays)}
         for wanted, given in ((self._raw_weights(), arg_params), (statistics, aux_params)):
-            check_parameters("generator's average", {name: array.shape for name, array in wanted.items()}, given)
+            check_parameters(f"{self._half}'s average", {name: array.shape for name, array in wanted.items()}, given)
         for name, weights in self._weights.items():
             arg_params[name].copyto(weights)
         if statistics:

@@ -3,6 +3,7 @@
     DATASET_G_STAMP-symbol.json  DATASET_G_STAMP-EPOCH.params   generator, as mx.model.load_checkpoint takes it
     DATASET_D_STAMP-symbol.json  DATASET_D_STAMP-EPOCH.params   discriminator
                                  DATASET_E_STAMP-EPOCH.params   average of the generator, if the run keeps one
+                                 DATASET_ED_STAMP-EPOCH.params  average of the discriminator, if the run keeps one
     generator.optimizer  discriminator.optimizer                the optimisers' arrays (NDArray files, no pickle)
     state.json                                                  everything else, and the sha256 of each file above
 
@@ -23,7 +24,7 @@ import numpy as np
 from mxgan.errors import CheckpointError, DivergedError, OutputError
 from mxgan.graphs.params_files import load_arrays, load_params, save_arrays, save_params
 from mxgan.runtime.files import new_folder, write_whole
-from mxgan.training.checkpoint_files import FORMAT, average_file, parameter_file, read_state, sha256_of
+from mxgan.training.checkpoint_files import AVERAGES, FORMAT, average_file, parameter_file, read_state, sha256_of
 from mxgan.training.optimizers import continue_schedule, import_state
 from mxgan.training.run_folder import RunFolder
 
@@ -44,11 +45,11 @@ def save_checkpoint(folder: RunFolder, pair, names: Names, state: dict) -> Path:
 
     Parameters
     ----------
-    pair : an `AdversarialPair`, or what has its `halves`, `get_params`, `symbol_json`, `optimizer_state`, `average` and
-        `learning_rate_scale`; a half whose parameters are None has no files of parameters.
+    pair : an `AdversarialPair`, or what has its `halves`, `get_params`, `symbol_json`, `optimizer_state`, `averages`
+        and `learning_rate_scale`; a half whose parameters are None has no files of parameters.
     state : JSON values: step, epoch, iteration and seed; versions, on which the bits depend; metrics, the newest value
-        of each; callbacks, {name: its state}. This function adds the update counts of the optimisers and of G's
-        average, and the sha256 sums.
+        of each; callbacks, {name: its state}. This function adds the update counts of the optimisers and of the
+        averages, and the sha256 sums.
 
     Raises
     ------
@@ -79,21 +80,21 @@ def _write(beside: Path, folder: RunFolder, pair, names: Names, state: dict) -> 
             save_params(beside / f"{prefix}-{state['epoch']:04d}.params", *parameters)
         arrays, counts[half] = pair.optimizer_state(half)
         save_arrays(beside / f"{half}.optimizer", arrays)
-    state = {**state, **_save_average(beside, pair, names, state, folder)}
+    state = {**state, **_save_averages(beside, pair, names, state, folder)}
     sums = {entry.name: sha256_of(entry) for entry in sorted(beside.iterdir())}
     whole = {"format": FORMAT, **state, "learning_rate_scale": pair.learning_rate_scale}
     write_whole(beside / "state.json", json.dumps({**whole, "optimizers": counts, "sha256": sums}, indent=1))
 
 
-def _save_average(beside: Path, pair, names: Names, state: dict, folder: RunFolder) -> dict:
-    """Save the average of the generator, if the pair keeps one; returns its entry for state.json."""
-    average = pair.average
-    if average is None:
-        return {}
-    parameters = average.get_params()
-    _check_finite("generator's average", parameters, state["step"], folder)
-    save_params(beside / f"{names.dataset}_E_{names.stamp}-{state['epoch']:04d}.params", *parameters)
-    return {"average": {"updates": average.updates}}
+def _save_averages(beside: Path, pair, names: Names, state: dict, folder: RunFolder) -> dict:
+    """Save the averages that the pair keeps; returns their entries for state.json."""
+    entries = {}
+    for half, average in pair.averages.items():
+        (initials, entry), parameters = AVERAGES[half], average.get_params()
+        _check_finite(f"{half}'s average", parameters, state["step"], folder)
+        save_params(beside / f"{names.dataset}_{initials}_{names.stamp}-{state['epoch']:04d}.params", *parameters)
+        entries[entry] = {"updates": average.updates}
+    return entries
 
 
 def rewrite_state(folder: Path, state: dict) -> None:
@@ -116,14 +117,14 @@ class Saved(NamedTuple):
     ----------
     folder : the checkpoint. state : the content of its state.json.
     parameters : {half: (arg_params, aux_params)}. optimizers : {half: the optimiser's arrays}.
-    average : (arg_params, aux_params) of the average of the generator; None if the checkpoint has none.
+    averages : {half: (arg_params, aux_params)} of the averages that the checkpoint has.
     """
 
     folder: Union[str, Path]
     state: dict
     parameters: dict
     optimizers: dict
-    average: Optional[tuple]
+    averages: dict
 
 
 def read_checkpoint(folder: Path, state: Optional[dict] = None) -> Saved:
@@ -140,13 +141,13 @@ def read_checkpoint(folder: Path, state: Optional[dict] = None) -> Saved:
     state = state or read_state(folder)
     files = {half: parameter_file(folder, half) for half in ("generator", "discriminator")}
     kept = {half: state["optimizers"][half]["arrays"] for half in files}
-    average = average_file(folder, state)
+    averages = {half: average_file(folder, state, half) for half in AVERAGES}
     return Saved(
         folder,
         state,
         {half: load_params(file) for half, file in files.items()},
         {half: load_arrays(folder / f"{half}.optimizer") if kept[half] else {} for half in files},
-        None if average is None else load_params(average),
+        {half: load_params(file) for half, file in averages.items() if file is not None},
     )
 
 
@@ -161,8 +162,9 @@ def put_into(pair, saved: Saved) -> dict:
         import_state(module, saved.optimizers[half], state["optimizers"][half])
         continue_schedule(module, state["step"])
     pair.learning_rate_scale = state["learning_rate_scale"]
-    if pair.average is not None and saved.average is not None:
-        pair.average.set_params(*saved.average, state["average"]["updates"])
-    elif pair.average is not None and state["step"]:  # it starts at the checkpoint's generator weights
-        logger.warning("%s has no average of the generator; it begins with the weights of this step.", saved.folder)
+    for half, average in pair.averages.items():
+        if half in saved.averages:
+            average.set_params(*saved.averages[half], state[AVERAGES[half][1]]["updates"])
+        elif state["step"]:  # it starts at the checkpoint's weights
+            logger.warning("%s has no average of the %s; it begins with the weights of this step.", saved.folder, half)
     return state

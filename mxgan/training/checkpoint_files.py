@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Optional
@@ -13,6 +12,7 @@ from mxgan.runtime.config import is_number
 from mxgan.runtime.files import read_json
 
 __all__ = [
+    "AVERAGES",
     "FORMAT",
     "NO_DISCRIMINATOR",
     "average_file",
@@ -28,16 +28,21 @@ NO_DISCRIMINATOR = (
     "this run was imported from a generator alone: it makes images, but has no discriminator and cannot be trained. "
     "Import both halves into another --run-dir: mxgan import FILE --discriminator FILE --run-dir DIR."
 )
-_AVERAGE = re.compile(r".*_E_.*\.params", re.DOTALL)
+# {half: (initials of its average's .params file, DATASET_INITIALS_STAMP-EPOCH.params; its entry in state.json)}
+AVERAGES = {"generator": ("E", "average"), "discriminator": ("ED", "discriminator_average")}
 _COUNTS = ("step", "epoch", "iteration", "seed")
 
 
-def average_file(folder: Path, state: dict) -> Optional[Path]:
-    """The .params file of the generator's average in a checkpoint's folder; None if there is none.
+def average_file(folder: Path, state: dict, half: str = "generator") -> Optional[Path]:
+    """The .params file of the average of one half in a checkpoint's folder; None if there is none.
 
     `state` is the result of `read_state` for this folder.
     """
-    return next((folder / name for name in state["sha256"] if _AVERAGE.fullmatch(name)), None)
+    return next((folder / name for name in state["sha256"] if _is_average_of(half, name)), None)
+
+
+def _is_average_of(half: str, name: str) -> bool:
+    return fnmatchcase(name, f"*_{AVERAGES[half][0]}_*.params")
 
 
 def parameter_file(folder: Path, half: str) -> Path:
@@ -63,7 +68,7 @@ def _listed(folder: Path) -> list:
 
 def is_average(file: Path) -> bool:
     """Whether a .params file is the average of a generator's weights, by its name."""
-    return _AVERAGE.fullmatch(file.name) is not None
+    return _is_average_of("generator", file.name)
 
 
 def symbol_prefix(prefix: str) -> str:
@@ -103,16 +108,18 @@ def _fault_of(state: Any) -> Optional[str]:
         if not isinstance(state.get(name), dict):
             return f"{name!r} is {state.get(name)!r:.60}, not an object"
     faults = [_fault_of_counts(state, half) for half in ("generator", "discriminator")]
-    return next((fault for fault in [*faults, _fault_of_average(state)] if fault), None)
+    faults += [_fault_of_average(state, half) for half in AVERAGES]
+    return next((fault for fault in faults if fault), None)
 
 
-def _fault_of_average(state: dict) -> Optional[str]:
-    average, files = state.get("average"), [name for name in state["sha256"] if _AVERAGE.fullmatch(name)]
+def _fault_of_average(state: dict, half: str) -> Optional[str]:
+    entry = AVERAGES[half][1]
+    average, files = state.get(entry), [name for name in state["sha256"] if _is_average_of(half, name)]
     if average is None:
-        return f"lists {files[0]!r:.60} and has no 'average'" if files else None
+        return f"lists {files[0]!r:.60} and has no {entry!r}" if files else None
     if not isinstance(average, dict) or not _is_count(average.get("updates")):
-        return f"'average' is {average!r:.60}, not its number of updates"
-    return None if len(files) == 1 else f"lists {len(files)} files of the generator's average, not one"
+        return f"{entry!r} is {average!r:.60}, not its number of updates"
+    return None if len(files) == 1 else f"lists {len(files)} files of the {half}'s average, not one"
 
 
 def _fault_of_counts(state: dict, half: str) -> Optional[str]:

@@ -16,7 +16,7 @@ from mxgan.objectives.penalties import WeightClip, check_clip
 from mxgan.runtime import mx
 from mxgan.training.actions import PairActions
 from mxgan.training.algorithm import rewritten
-from mxgan.training.averaging import GeneratorAverage, check_decay
+from mxgan.training.averaging import WeightAverage, check_decay
 from mxgan.training.inputs import checked_batches
 from mxgan.training.optimizers import (
     OptimizerConfig,
@@ -59,6 +59,7 @@ class AdversarialPair(PairActions):
     weight_clip : bound of every weight of D, from the start (Arjovsky et al. 2017, algorithm 1); None: no bound.
     ema : decay of the average of G's weights, kept as `average` (see averaging.py), above 0 and below 1; None: no
         average.
+    discriminator_ema : the same of the average of D's weights, for a D that classifies; `classify` can use it.
     precision : the number type of the passes; parameters, gradients and optimisers are float32. See precision.py.
     conditions : {input: shape of one sample}, such as {"cond": (10,)}: further inputs that any of generator,
         discriminator and generator_head take. Their values come with the real images, as `data[1:]` of a batch in
@@ -77,6 +78,7 @@ class AdversarialPair(PairActions):
     Attributes
     ----------
     augmenter : the `Augmenter` of `augment`, with the probability of the changes.
+    averages : {"generator" or "discriminator": its `WeightAverage`}, of those halves that have one.
     coupled_layers, drawing_layers : on several ranks, the names of layers whose result depends on the other samples of
         this rank's part of a batch, and of layers that draw random numbers; else empty.
 
@@ -109,6 +111,7 @@ class AdversarialPair(PairActions):
         penalty: Optional[tuple] = None,
         weight_clip: Optional[float] = None,
         ema: Optional[float] = None,
+        discriminator_ema: Optional[float] = None,
         precision: str = "float32",
         conditions: Mapping = MappingProxyType({}),
         ranks: Ranks = ALONE,
@@ -118,6 +121,7 @@ class AdversarialPair(PairActions):
     ) -> None:
         check_real_label(real_label)
         check_decay(ema)
+        check_decay(discriminator_ema, "discriminator_ema", "discriminator")
         if weight_clip is not None:
             check_clip(weight_clip)
         if labelled and "closs_output" not in discriminator.list_outputs():
@@ -136,7 +140,17 @@ class AdversarialPair(PairActions):
         takes_classes = penalty is not None and not labelled and "class_label" in penalty[1].list_arguments()
         self.pairs_classes = takes_classes and self.penalty_points == "between"
         self._weight_clip = None if weight_clip is None else WeightClip(self.discriminator, weight_clip)
-        self.average = None if ema is None else GeneratorAverage(self.generator, ema)
+        decays = {"generator": ema, "discriminator": discriminator_ema}
+        self.averages = {
+            half: WeightAverage(half, module, decays[half])
+            for half, module in self.halves().items()
+            if decays[half] is not None
+        }
+
+    @property
+    def average(self) -> Optional[WeightAverage]:
+        """The average of the generator's weights, which pictures and samples show; None if the pair keeps none."""
+        return self.averages.get("generator")
 
     def _share_parameters(self) -> None:
         super()._share_parameters()
@@ -155,16 +169,17 @@ class AdversarialPair(PairActions):
     def init_params(self, initializer, seed: int = 0) -> None:
         """Draw the first parameters of both networks; a function of (initializer, seed) alone."""
         super().init_params(initializer, seed)
-        self._begin_average()
+        self._begin_averages()
 
     def set_params(self, generator: tuple, discriminator: Optional[tuple] = None) -> None:
-        """Set the parameters, as `BoundPair.set_params`; the average starts again at the new generator's weights."""
+        """Set the parameters, as `BoundPair.set_params`; the averages start again at the new weights."""
         super().set_params(generator, discriminator)
-        self._begin_average()
+        self._begin_averages()
 
-    def _begin_average(self) -> None:
-        if self.average is not None:
-            self.average.begin()
+    def _begin_averages(self) -> None:
+        for half, average in self.averages.items():
+            if self.halves()[half].params_initialized:
+                average.begin()
 
     def generator_params(self, averaged: Optional[bool] = None) -> tuple:
         """(arg_params, aux_params) of the generator, on the CPU: the arguments of `Sampler.set_params`.

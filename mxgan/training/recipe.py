@@ -57,6 +57,8 @@ class Recipe:
     algorithm : "direct" for MXNet's own operators; "fast" for ours, which need Numba; "auto": the faster one that can
         be had here; see algorithm.py.
     ema : decay of an average of G's weights, above 0 and below 1; None: no average. See averaging.py.
+    discriminator_ema : with labelled_per_class above 0, the same of D's weights, with which D's accuracy on test images
+        is measured too; otherwise it changes nothing.
     augment : rows of AUGMENTATIONS: random changes of every image that D judges in training; see objectives/augment.
     augment_target : the mean of sign(D) on real images at which the augmentations' probability is held, above 0 and
         below 1; None: the probability is 1. See callbacks/adaptive_augmentation.py.
@@ -92,6 +94,7 @@ class Recipe:
     precision: str = "float32"
     algorithm: str = "auto"
     ema: Optional[float] = None
+    discriminator_ema: Optional[float] = None
     augment: Tuple[str, ...] = ()  # noqa: UP006
     augment_target: Optional[float] = None
     mirror: bool = False
@@ -118,6 +121,7 @@ class Recipe:
         if self.weight_clip is not None:
             check_clip(self.weight_clip)
         check_decay(self.ema)
+        check_decay(self.discriminator_ema, "discriminator_ema", "discriminator")
         check_switch("mirror", self.mirror)
         check_augmentations(self.augment)
         for name in ("augment", "pictures"):  # a list is another value than the tuple that is read back from JSON

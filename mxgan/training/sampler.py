@@ -19,6 +19,7 @@ from mxgan.runtime.config import whole_number
 from mxgan.runtime.draws import check_distribution
 from mxgan.training.algorithm import algorithm_of_samplers, chosen_algorithm, rewritten
 from mxgan.training.drawing import Drawing
+from mxgan.training.forward import forward_module
 from mxgan.training.inputs import RESERVED, check_conditions, device_list, generator_inputs, given_conditions
 from mxgan.training.recipe import Recipe
 
@@ -78,19 +79,11 @@ class Sampler(Drawing):
             parameters = self._fitting(*parameters)
         if contexts[0].device_type == "cpu":
             check_memory({"generator": Graph(image, self._inputs)}, training=False)
-        data, *labels = self._inputs
         self.symbol = image
         algorithm = chosen_algorithm(algorithm, "float32", contexts, {"generator": (image, self._inputs)})
         chosen = rewritten(image, self._inputs, algorithm)
-        self.module = mx.mod.Module(chosen, (data,), labels or None, context=contexts)
-        # Bound for training: a graph bound for inference gets MXNet's oneDNN backend, which keeps the first value of
-        # a weight that the graph computes (blocks.single_channel_deconvolution) and does not update it. One gradient
-        # is enough for that; those of the other parameters would take as much memory as these.
-        data, *labels = self._inputs.items()
-        last = list(self._wanted[0])[-1:]
-        requests = {name: "write" if name in last else "null" for name in chosen.list_arguments()}
         with _in_words():
-            self.module.bind([data], labels or None, for_training=True, grad_req=requests)
+            self.module = forward_module(chosen, self._inputs, list(self._wanted[0]), contexts)
         if parameters is not None:
             self._set(*parameters)
 

@@ -145,6 +145,7 @@ def age(folder):
     path = folder / "config.json"
     record = json.loads(path.read_text())
     del record["average_by_default"], record["run"]["held_out"]
+    del record["discriminator_average_by_default"], record["run"]["recipe"]["discriminator_ema"]
     del record["algorithm_by_default"], record["run"]["recipe"]["algorithm"]
     path.write_text(json.dumps(record))
 

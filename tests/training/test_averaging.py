@@ -16,7 +16,7 @@ from mxgan.errors import ArgumentError, CheckpointError, CorruptFileError, Diver
 from mxgan.graphs.shapes import parameter_shapes
 from mxgan.objectives.heads import get_objective
 from mxgan.runtime import mx
-from mxgan.training.averaging import GeneratorAverage, check_decay
+from mxgan.training.averaging import WeightAverage, check_decay
 from mxgan.training.checkpoint_files import average_file, read_state
 from mxgan.training.schedule import Schedule
 from tests.callbacks.test_finite_guard import session_of
@@ -149,7 +149,7 @@ def test_a_generator_without_statistics():
     module = mx.mod.Module(network.generator(), ("rand",), None)
     module.bind([("rand", (2, *network.latent_shape))])
     module.init_params(mx.init.Normal(0.1))
-    found = GeneratorAverage(module, 0.5)
+    found = WeightAverage("generator", module, 0.5)
     assert module._exec_group.aux_names == []
     found.begin()
     found.update()

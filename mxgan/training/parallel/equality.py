@@ -55,7 +55,7 @@ def check_equal(ranks: Ranks, pair, step: int, equal_at: Optional[int] = None) -
 def digests_of(pair) -> dict:
     """{name: crc32} of all that an `AdversarialPair` has learned, in the order of its networks, generator first.
 
-    These are its parameters, moving statistics, optimisers' arrays and counts, and the average. A crc32 finds every
+    These are its parameters, moving statistics, optimisers' arrays and counts, and the averages. A crc32 finds every
     change of up to 32 neighbouring bits, and another change with a probability of 1 − 2⁻³².
     """
     mx.nd.waitall()  # the engine does not know when BatchNorm's moving statistics are written
@@ -71,12 +71,12 @@ def _contents(pair) -> Iterator[tuple]:
         for name, array in arrays.items():
             yield f"{name} of the {half}'s optimiser", read_array(array)
         yield f"the update counts of the {half}", json.dumps(counts, sort_keys=True).encode()
-    if pair.average is not None:
-        for group in pair.average.get_params():
+    for half, average in pair.averages.items():
+        for group in average.get_params():
             for name, array in group.items():
-                yield f"{name} of the generator's average", read_array(array)
-    numbers = (pair.learning_rate_scale, pair.average and pair.average.updates)
-    yield "the learning rates' scale, or the average's count", json.dumps(numbers).encode()
+                yield f"{name} of the {half}'s average", read_array(array)
+    numbers = (pair.learning_rate_scale, *(average.updates for average in pair.averages.values()))
+    yield "the learning rates' scale, or an average's count", json.dumps(numbers).encode()
 
 
 def _has_diverged(pair) -> bool:

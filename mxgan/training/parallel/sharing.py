@@ -19,28 +19,30 @@ def saved_on_all(ranks: Ranks, saved: Optional[Saved]) -> Saved:
         return saved
     arrays = {"/".join(path): array.asnumpy() for path, array in _flat(saved)} if ranks.is_first else None
     arrays = ranks.arrays_from_first(arrays)
-    state, folder, averaged = ranks.from_first(
-        (saved.state, str(saved.folder), saved.average is not None) if saved else None
-    )
+    state, folder, averaged = ranks.from_first((saved.state, str(saved.folder), [*saved.averages]) if saved else None)
     if ranks.is_first:
         return saved
     parameters = {half: ({}, {}) for half in ("generator", "discriminator")}
     optimizers: dict = {half: {} for half in parameters}
-    average: tuple = ({}, {})
+    averages: dict = {half: ({}, {}) for half in averaged}
     places = {
         **{f"{half}/{kind}": group for half, groups in parameters.items() for kind, group in zip(_KINDS, groups)},
         **{f"{half}/optimizer": group for half, group in optimizers.items()},
-        **{f"average/{kind}": group for kind, group in zip(_KINDS, average)},
+        **{
+            f"{half}'s average/{kind}": group
+            for half, groups in averages.items()
+            for kind, group in zip(_KINDS, groups)
+        },
     }
     for path, array in arrays.items():
         owner, kind, name = path.split("/", 2)
         places[f"{owner}/{kind}"][name] = mx.nd.array(array, dtype=array.dtype)
-    return Saved(folder, state, parameters, optimizers, average if averaged else None)
+    return Saved(folder, state, parameters, optimizers, averages)
 
 
 def _flat(saved: Saved):
     """((owner, kind, name), NDArray) of every array of a saved state."""
-    owners = {**saved.parameters, **({"average": saved.average} if saved.average else {})}
+    owners = {**saved.parameters, **{f"{half}'s average": groups for half, groups in saved.averages.items()}}
     for owner, groups in owners.items():
         for kind, group in zip(_KINDS, groups):
             for name, array in group.items():

@@ -46,10 +46,11 @@ def flip(array) -> None:
     host_view(array).reshape(-1).view(np.uint32)[-1] ^= 1
 
 
-def flip_in_average(pair) -> None:
-    arguments, statistics = pair.average.get_params()
-    flip(arguments["g2_weight"])
-    pair.average.set_params(arguments, statistics, pair.average.updates)
+def flip_in_average(pair, half: str, weight: str) -> None:
+    average = pair.averages[half]
+    arguments, statistics = average.get_params()
+    flip(arguments[weight])
+    average.set_params(arguments, statistics, average.updates)
 
 
 def count_once_more(pair) -> None:
@@ -61,7 +62,8 @@ SPOILERS = {
     "weight": lambda pair: flip(pair.parameters("generator")["g1_weight"]),
     "statistic": lambda pair: flip(next(iter(pair.statistics("discriminator").values()))),
     "optimiser": lambda pair: flip(pair.optimizer_state("generator")[0]["g2_weight.1"]),
-    "average": flip_in_average,
+    "average": lambda pair: flip_in_average(pair, "generator", "g2_weight"),
+    "average of D": lambda pair: flip_in_average(pair, "discriminator", "d2_weight"),
     "count": count_once_more,
 }
 
@@ -78,7 +80,7 @@ def facts_with(changes: dict) -> dict:
 
 
 def main() -> None:
-    ranks, pair = MPIRanks(world()), make_pair(ema=0.9)
+    ranks, pair = MPIRanks(world()), make_pair(ema=0.9, discriminator_ema=0.9)
     ranks.host = f"host{ranks.rank}"
     logging.basicConfig(stream=sys.stdout, format='["log", %(message)r]')
     train(pair, 0, 2)

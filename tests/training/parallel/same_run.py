@@ -61,7 +61,7 @@ CASES = {
         pair={"augment": ("colour", "translation", "cutout")},
         adaptive=True,
     ),
-    "classifier": Case(classifies=True, schedule={"mean_of_losses": True}),
+    "classifier": Case(classifies=True, schedule={"mean_of_losses": True}, pair={"discriminator_ema": 0.9}),
     "spectral": Case("hinge_loss", spectral=True, schedule={"generator_updates": 2}),
     "clipped": Case("wasserstein", pair={"weight_clip": 0.05}, optimizer="rmsprop"),
     "batch norm": Case(normalised=True, pair={"ema": 0.9}, noise=0.1),
@@ -155,9 +155,9 @@ def made_by(name: str, ranks) -> tuple:
     for half in pair.halves():
         state = pair.optimizer_state(half)[0]
         arrays.update({f"{half} {key}": value.asnumpy() for key, value in state.items()})
-    if pair.average is not None:
-        averages = {key: value.asnumpy() for group in pair.average.get_params() for key, value in group.items()}
-        arrays.update({f"average {key}": value for key, value in averages.items()})
+    for half, average in pair.averages.items():
+        averages = {key: value.asnumpy() for group in average.get_params() for key, value in group.items()}
+        arrays.update({f"average {half[0]} {key}": value for key, value in averages.items()})
     if pair.augmenter.adaptive:
         arrays["augment probability"] = np.array([pair.augmenter.probability, pair.augmenter.sign])
     return arrays, {key: value for key, value in log.latest_whole.items() if value is not None}

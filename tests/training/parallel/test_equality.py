@@ -47,6 +47,7 @@ FOUND_IN = {
     "statistic": r"\w+_moving_mean of the discriminator",
     "optimiser": r"g2_weight\.1 of the generator's optimiser",
     "average": "g2_weight of the generator's average",
+    "average of D": "d2_weight of the discriminator's average",
     "count": "the update counts of the discriminator",
 }
 

@@ -1,0 +1,222 @@
+"""The average of D's weights: the formula by NumPy, D's accuracy with it, its file, exact on resume and on ranks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import mxgan
+from mxgan.errors import ArgumentError, CorruptFileError
+from mxgan.graphs.params_files import load_params
+from mxgan.runs.pair import build_pair
+from mxgan.runtime import mx
+from mxgan.training.checkpoint_files import average_file, read_state
+from tests.callbacks.test_finite_guard import session_of
+from tests.support import Spoil, StopAt, assert_same, make_pair, params_of
+
+BATCH = 20
+
+
+def config(discriminator_ema=0.99, **settings):
+    recipe = mxgan.RECIPES["ssgan"]
+    network = replace(recipe.network, ngf=4, ndf=4, image_size=16, latent_size=10)
+    recipe = replace(recipe, network=network, batch_size=BATCH, discriminator_ema=discriminator_ema)
+    settings = {"sample_every": 10, "checkpoint_every": 5, "log_every": 10, **settings}
+    return mxgan.RunConfig(recipe=recipe, dataset="digits", **settings)
+
+
+def arrays(params: tuple) -> dict:
+    return {name: value.asnumpy() for group in params for name, value in group.items()}
+
+
+def averaged_of(pair) -> dict:
+    return arrays(pair.averages["discriminator"].get_params())
+
+
+def trained(config, folder):
+    session = mxgan.start(config, folder, display="none", progress=False)
+    session.run()
+    return session
+
+
+def rows_of(folder) -> list:
+    return [json.loads(line) for line in folder.evaluation_path.read_text().splitlines()]
+
+
+def updated(pair, step: int, before_generator) -> None:
+    """One update of D and one of G, by hand."""
+    draws = np.random.default_rng(step)
+    images = mx.nd.array(draws.uniform(-1, 1, (BATCH, *pair.image_shape)))
+    fake = pair.generate(mx.nd.array(draws.normal(size=(BATCH, *pair.latent_shape))))
+    pair.accumulate_discriminator(fake, 0)
+    pair.accumulate_discriminator(images, 1)
+    pair.update_discriminator()
+    before_generator()
+    pair.update_generator(fake)  # its pass through D writes D's moving statistics too
+
+
+@pytest.mark.parametrize("decay", [0.3, 0.999])
+def test_it_is_the_formula_without_a_wait_in_any_step(decay):
+    """Read with a wait after each update of D, in float64; statistics of another pass would be far off."""
+    seen = []
+    watched = build_pair(config(decay, steps=1))
+    start = arrays(watched.get_params()[1])
+    for step in range(10):
+        updated(watched, step, lambda: seen.append(arrays(watched.get_params()[1])))
+    expected = {name: value.astype(np.float64) for name, value in start.items()}
+    for step, raw in enumerate(seen):
+        share = min(decay, (1 + step) / (10 + step))
+        expected = {name: share * value + (1 - share) * raw[name] for name, value in expected.items()}
+    pair = build_pair(config(decay, steps=1))
+    for step in range(10):
+        updated(pair, step, lambda: None)
+    assert pair.averages["discriminator"].updates == 10
+    found = averaged_of(pair)
+    assert found.keys() == expected.keys()
+    assert any("moving" in name for name in found)
+    for name, value in expected.items():
+        if not name.endswith("_gamma"):  # held at 1
+            np.testing.assert_allclose(found[name], value, rtol=3e-6, atol=2e-7 * np.abs(value).max(), err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return trained(config(steps=20), tmp_path_factory.mktemp("average") / "run")
+
+
+def test_it_changes_no_bit_of_the_training(run, tmp_path):
+    plain = trained(config(None, steps=20), tmp_path / "run")
+    assert plain.trainer.pair.averages.keys() == {"generator"}
+    assert_same(params_of(plain.trainer.pair), params_of(run.trainer.pair))
+    assert [row["test_accuracy"] for row in rows_of(plain.folder)] == [
+        row["test_accuracy"] for row in rows_of(run.folder)
+    ]
+    assert not any("ema_test_accuracy" in row for row in rows_of(plain.folder))
+
+
+def test_the_accuracy_is_that_of_the_file_in_a_module_of_its_own(run):
+    """MXNet's own Module with the symbol and the average's file of the checkpoint, image by image."""
+    checkpoint = run.folder.checkpoint(20)
+    file = average_file(checkpoint, read_state(checkpoint), "discriminator")
+    assert file.name.startswith("digits_ED_")
+    (symbol,) = checkpoint.glob("*_D_*-symbol.json")
+    probabilities = mx.sym.load(str(symbol)).get_internals()["closs_output"]
+    data = mxgan.open_dataset("digits", batch_size=1, image_size=16, channels=1, split="test", shuffle=False)
+    inputs = [name for name in probabilities.list_arguments() if name in ("class_label", "label")]
+    module = mx.mod.Module(probabilities, ("data",), inputs or None)
+    module.bind([("data", (1, 1, 16, 16))], [(name, (1,)) for name in inputs] or None, for_training=False)
+    arguments, statistics = load_params(file)
+    kept = {name: value for name, value in arguments.items() if name in probabilities.list_arguments()}
+    module.init_params(arg_params=kept, aux_params=statistics)
+    right = 0
+    for batch in data:
+        module.forward(mx.io.DataBatch(batch.data, [mx.nd.zeros((1,)) for _ in inputs] or None), is_train=False)
+        right += int(module.get_outputs()[0].asnumpy().argmax() == int(batch.label[0].asnumpy()[0]))
+    rows = rows_of(run.folder)
+    assert [row["step"] for row in rows] == [10, 20]
+    assert rows[-1]["ema_test_accuracy"] == right / 360
+    raw = load_params(next(checkpoint.glob("*_D_*.params")))
+    assert not np.array_equal(raw[0]["d1_weight"].asnumpy(), arguments["d1_weight"].asnumpy())
+
+
+def test_the_accuracy_is_that_of_the_weights_at_its_time(run):
+    """One Module for all measurements: it must not keep the first weights."""
+    pair = run.trainer.pair
+    images = mx.nd.array(np.random.default_rng(0).uniform(-1, 1, (BATCH, *pair.image_shape)))
+    first = pair.classifier_of_average()(images).asnumpy()
+    average = pair.averages["discriminator"]
+    kept, updates = average.get_params(), average.updates
+    zeros = tuple({name: mx.nd.zeros_like(value) for name, value in group.items()} for group in kept)
+    average.set_params(zeros[0], kept[1], updates)
+    np.testing.assert_allclose(pair.classifier_of_average()(images).asnumpy(), 0.1, rtol=1e-6)
+    average.set_params(*kept, updates)
+    np.testing.assert_array_equal(pair.classifier_of_average()(images).asnumpy(), first)
+
+
+def test_stopped_and_gone_on_with_it_is_the_same_to_the_bit(run, tmp_path):
+    trained(config(steps=10), tmp_path / "part")
+    part = mxgan.resume(tmp_path / "part", steps=20, display="none", progress=False)
+    part.run()
+    assert_same(averaged_of(part.trainer.pair), averaged_of(run.trainer.pair))
+    assert rows_of(part.folder) == rows_of(run.folder)
+    files = [next(each.folder.checkpoint(20).glob("digits_ED_*.params")).read_bytes() for each in (run, part)]
+    assert files[0] == files[1]
+    state = read_state(part.folder.checkpoint(20))
+    assert state["discriminator_average"] == state["average"] == {"updates": 20}
+
+
+def test_rolled_back_it_is_that_of_the_checkpoint(tmp_path):
+    rolled = session_of(config(steps=16, on_nan="rollback"), tmp_path / "run", Spoil("generator", "g1_weight", 13))
+    rolled.run()
+    by_hand = trained(config(steps=10), tmp_path / "by hand")
+    halved = mxgan.resume(by_hand.folder.path, steps=16, display="none", progress=False)
+    halved.trainer.pair.learning_rate_scale = 0.5
+    halved.run()
+    assert_same(averaged_of(rolled.trainer.pair), averaged_of(halved.trainer.pair))
+
+
+def test_its_file_is_none_of_the_generator_or_of_d(run):
+    """`--ema` of the samples, and the discriminator of a run, take their own files."""
+    checkpoint = run.folder.checkpoint(20)
+    assert average_file(checkpoint, read_state(checkpoint)).name.startswith("digits_E_")
+    without = {name for name in read_state(checkpoint)["sha256"] if "_ED_" not in name}
+    assert len(without) == len(read_state(checkpoint)["sha256"]) - 1
+    assert mxgan.load_sampler(run.folder.path).draw(2).shape == (2, 1, 16, 16)
+
+
+def test_a_missing_or_changed_file_is_found(run, tmp_path):
+    shutil.copytree(run.folder.path, tmp_path / "run")
+    (file,) = (tmp_path / "run" / "checkpoints" / "000020").glob("*_ED_*.params")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(CorruptFileError, match="_ED_.*: is not what was saved"):
+        mxgan.resume(tmp_path / "run", steps=30, display="none", progress=False)
+    file.unlink()
+    with pytest.raises(CorruptFileError, match="_ED_.*: is missing"):
+        mxgan.resume(tmp_path / "run", steps=30, display="none", progress=False)
+
+
+def test_a_state_that_says_otherwise_is_refused(run, tmp_path):
+    shutil.copytree(run.folder.path, tmp_path / "run")
+    path = tmp_path / "run" / "checkpoints" / "000020" / "state.json"
+    state = json.loads(path.read_text())
+    path.write_text(json.dumps({**state, "discriminator_average": None}))
+    with pytest.raises(CorruptFileError, match="lists '.*_ED_.*' and has no 'discriminator_average'"):
+        mxgan.load_sampler(tmp_path / "run")
+
+
+def test_a_run_from_before_it_goes_on_without_one(tmp_path, caplog):
+    """The command that began it continues it; a config.json from before this setting has no entry of it."""
+    caplog.set_level("INFO")
+    settings = {"display": "none", "progress": False}
+    begun = mxgan.start(config(None, steps=9), tmp_path / "run", callbacks=[StopAt(3)], **settings)
+    begun.run()
+    record = json.loads(begun.folder.config_path.read_text())
+    del record["run"]["recipe"]["discriminator_ema"], record["discriminator_average_by_default"]
+    begun.folder.config_path.write_text(json.dumps(record))
+    for steps in (6, 9):  # resumed twice: this version has written config.json in between
+        again = mxgan.start_or_resume(config(steps=9), tmp_path / "run", callbacks=[StopAt(steps)], **settings)
+        again.run()
+        assert again.trainer.step == steps
+        assert again.trainer.pair.averages.keys() == {"generator"}
+    assert "an average of D's weights (discriminator_ema); it goes on without one" in caplog.text
+
+
+@pytest.mark.parametrize("decay", [0, 1, float("nan"), True])
+def test_decays_that_are_none(decay):
+    with pytest.raises(ArgumentError, match="discriminator_ema is .*; give the decay of the discriminator's average"):
+        config(decay, steps=1)
+
+
+def test_a_pair_without_one_says_so():
+    with pytest.raises(ArgumentError, match="keeps no average of its discriminator; train with discriminator_ema set"):
+        make_pair().classifier_of_average()
+
+
+def test_without_few_labels_there_is_nothing_to_measure():
+    recipe = replace(config(steps=1).recipe, labelled_per_class=0)
+    assert build_pair(replace(config(steps=1), recipe=recipe)).averages.keys() == {"generator"}
