@@ -10,7 +10,7 @@ from typing import Callable, Optional, Union
 from mxgan.callbacks.base import Measuring, fitting
 from mxgan.errors import DivergedError, MXGANError
 from mxgan.evaluation.bundle import Settings
-from mxgan.evaluation.evaluate import evaluated, gather
+from mxgan.evaluation.evaluate import ERROR, evaluated, gather
 from mxgan.evaluation.judges.features import FeatureNetwork
 from mxgan.evaluation.judges.training import accuracy
 from mxgan.evaluation.reference import Reference, sample_chunks
@@ -33,6 +33,7 @@ TEST_ACCURACY = "test_accuracy"
 class Evaluator(Measuring):
     """Measures `samples` samples with the reference's metrics, at an interval and at the end; writes log and `lines`.
 
+    `errors` in a line are the standard errors of those values that have one, as those of `mxgan evaluate`.
     Metrics of images use the first 256 samples and the first 256 real images, so their values are higher than with all
     images. If a measurement fails, for example because memory is short, the log has a warning, the line has nulls, and
     the training continues. The latents of the samples are the same at each measurement. If the pair keeps an average
@@ -70,22 +71,22 @@ class Evaluator(Measuring):
 
     def act(self, trainer) -> None:
         try:
-            values = self._measure(trainer.pair, averaged=False)
+            scores = self._measure(trainer.pair, averaged=False)
             if trainer.pair.average is not None:
-                values.update({f"{AVERAGED}{name}": value for name, value in self._measure(trainer.pair, True).items()})
+                scores.update({f"{AVERAGED}{name}": score for name, score in self._measure(trainer.pair, True).items()})
         except DivergedError:
             raise
         except MXGANError as error:
             logger.warning("step %d: the samples were not measured: %s", trainer.step, error)
-            values = dict.fromkeys(self.metric_names())
+            values, errors = dict.fromkeys(self.metric_names()), {}
         else:
-            shown = ", ".join(
-                f"{name} {'not finite' if value is None else format(value, '.4g')}" for name, value in values.items()
-            )
+            values = {name: score.value if math.isfinite(score.value) else None for name, score in scores.items()}
+            errors = {name: score.details[ERROR] for name, score in scores.items() if ERROR in score.details}
+            shown = _in_words(values, errors)
             logger.info("step %d: %s of %d samples", trainer.step, shown, self._samples)
         real = self._reference.bundle.images
         images = {} if real is None else {"images": min(IMAGES, self._samples, len(real))}
-        self.record(trainer, values, samples=self._samples, **images, **self._classifier())
+        self.record(trainer, values, errors=errors, samples=self._samples, **images, **self._classifier())
 
     def _classifier(self) -> dict:
         network = self._reference.networks.classifier
@@ -95,14 +96,13 @@ class Evaluator(Measuring):
         return {"classifier": {"fingerprint": network.fingerprint[:12], **known}}
 
     def _measure(self, pair, averaged: bool) -> dict:
-        """{metric: value} of the generator, or of its average; None for a value that is not finite."""
+        """{metric: Score} of the generator, or of its average."""
         self._sampler.set_params(*pair.generator_params(averaged))
         names = self._planned.names
         chunks = sample_chunks(self._sampler, self._samples, self._settings.seed, self._reference.class_counts)
         chunks = tracked(self._progress, chunks, "samples", self._samples, stays=False)
         samples = gather(chunks, self._samples, self._reference.networks, names, min(IMAGES, self._samples))
-        scores = evaluated(names, self._reference.bundle, samples, self._settings)
-        return {name: score.value if math.isfinite(score.value) else None for name, score in scores.items()}
+        return evaluated(names, self._reference.bundle, samples, self._settings)
 
     def metric_names(self) -> list:
         averaged = [f"{AVERAGED}{name}" for name in self._planned.names] if self._averaged else []
@@ -127,6 +127,17 @@ class Evaluator(Measuring):
 
     def _fingerprints(self) -> list:
         return [network.fingerprint for network in self._reference.networks if network is not None]
+
+
+def _in_words(values: Mapping, errors: Mapping) -> str:
+    """The values with their standard errors, as a line of the log has them.
+
+    >>> _in_words({"swd": 8.1234, "label_kl": None, "ms_ssim": 0.15}, {"swd": 0.25})
+    'swd 8.123 ± 0.25, label_kl not finite, ms_ssim 0.15'
+    """
+    told = {name: f" ± {error:.2g}" for name, error in errors.items()}
+    shown = {name: "not finite" if value is None else f"{value:.4g}" for name, value in values.items()}
+    return ", ".join(f"{name} {value}{told.get(name, '')}" for name, value in shown.items())
 
 
 def _steps_of(network: FeatureNetwork) -> Optional[int]:
@@ -177,9 +188,10 @@ class ClassifierAccuracy(Measuring):
         found = {
             name: classifier_accuracy(trainer.pair, self._data, averaged) for name, averaged in self._weights.items()
         }
-        shown = ", ".join(f"{name} {value:.4f}" for name, value in found.items())
-        logger.info("step %d: %s on %s images", trainer.step, shown, f"{self._data.num_images:,}")
-        self.record(trainer, found, images=self._data.num_images)
+        count = self._data.num_images
+        errors = {name: math.sqrt(value * (1 - value) / count) for name, value in found.items()}  # of a share
+        logger.info("step %d: %s on %s images", trainer.step, _in_words(found, errors), f"{count:,}")
+        self.record(trainer, found, errors=errors, images=count)
 
     def metric_names(self) -> list:
         return list(self._weights)

@@ -25,6 +25,7 @@ from mxgan.runtime.memory import check_room
 
 __all__ = [
     "COPIES",
+    "ERROR",
     "Evaluation",
     "Networks",
     "check_names",

@@ -179,7 +179,7 @@ def _of_row(name: str, row: Mapping, data: str) -> dict:
     told = {key: row.get(key) for key in ("samples", "images", "classifier")}
     return {
         **_score(metric, row[name], ABOUT[metric]),
-        "error": None,
+        "error": number(mapping(row.get("errors")).get(name)),
         "step": row["step"],
         "weights": "average" if name != metric else "raw",
         "samples": step_of(row.get("samples")),

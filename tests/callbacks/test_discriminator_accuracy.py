@@ -35,7 +35,10 @@ def test_hundred_labels_teach_d_to_classify(session):
     rows = [json.loads(line) for line in session.folder.evaluation_path.read_text().splitlines()]
     assert [row["step"] for row in rows] == [20, 40, 60, 80, 100, 120]
     assert all(row["images"] == 360 for row in rows)
-    assert rows[-1]["test_accuracy"] > 0.5  # chance is 0.1
+    right = rows[-1]["test_accuracy"]
+    assert right > 0.5  # chance is 0.1
+    draws = np.random.default_rng(0).binomial(360, right, size=20_000) / 360  # other test sets, of as many images
+    assert rows[-1]["errors"]["test_accuracy"] == pytest.approx(draws.std(), rel=0.03)
     history = [json.loads(line) for line in session.folder.history_path.read_text().splitlines()]
     assert history[-1]["class_accuracy_labelled"] > 0.9
     assert "class_accuracy_real" not in history[-1]  # the classes of the other real images are not told

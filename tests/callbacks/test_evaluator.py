@@ -21,6 +21,7 @@ from mxgan.evaluation.judges.data import labelled_data
 from mxgan.evaluation.judges.settings import ClassifierTraining
 from mxgan.evaluation.reference import sample_chunks
 from mxgan.runs.load import load_sampler
+from mxgan.runs.scores import newest_scores
 from mxgan.training.checkpoint_choice import best_step
 from mxgan.training.checkpoint_files import read_state
 from tests.callbacks.test_finite_guard import session_of
@@ -64,7 +65,7 @@ def whole(tmp_path_factory):
 def test_there_is_a_line_for_each_evaluation(whole):
     found = lines(whole.folder)
     assert [line["step"] for line in found] == [10, 20, 30]
-    assert all(list(line) == ["step", *NAMES, "samples", "images", "classifier"] for line in found)
+    assert all(list(line) == ["step", *NAMES, "errors", "samples", "images", "classifier"] for line in found)
     network = quick_classifier()
     told = {"fingerprint": network.fingerprint[:12], "steps": 161, "accuracy": network.record["accuracy"]}
     assert all(line["classifier"] == told for line in found)
@@ -82,6 +83,13 @@ def test_the_figures_are_those_of_the_checkpoints_samples(whole):
     assert {name: score.value for name, score in scores.items()} == pytest.approx(
         {name: lines(whole.folder)[1][name] for name in names}, rel=1e-5
     )
+    errors = lines(whole.folder)[1]["errors"]
+    assert {"swd", "frechet"} <= errors.keys()
+    expected = {name: score.details["standard_error"] for name, score in scores.items() if name in errors}
+    assert errors == pytest.approx(expected, rel=1e-3)
+    assert all("standard_error" not in score.details for name, score in scores.items() if name not in errors)
+    told = {score["metric"]: score["error"] for score in newest_scores(lines(whole.folder)[:2])}
+    assert {name: error for name, error in told.items() if error is not None} == errors
 
 
 def test_the_best_checkpoint_is_the_one_with_the_best_figure(whole):
@@ -225,7 +233,9 @@ def test_the_average_of_a_generator_is_measured_beside_it(tmp_path):
     settings = config(steps=4, evaluate_every=4, checkpoint_every=8, keep_best="ema_frechet:min")
     session = run(replace(settings, recipe=replace(settings.recipe, ema=0.9)), tmp_path / "run")
     (found,) = lines(session.folder)
-    assert list(found) == ["step", *NAMES, *(f"ema_{name}" for name in NAMES), "samples", "images", "classifier"]
+    averaged = [f"ema_{name}" for name in NAMES]
+    assert list(found) == ["step", *NAMES, *averaged, "errors", "samples", "images", "classifier"]
+    assert found["errors"].keys() >= {"ema_swd", "swd"}
     assert found["ema_frechet"] != found["frechet"]
     reference = evaluator(session)._reference
     for averaged, name in ((True, "ema_frechet"), (False, "frechet")):
@@ -268,7 +278,7 @@ def test_images_without_classes_are_measured_by_what_needs_none(tmp_path):
         cv2.imwrite(str(tmp_path / "images" / f"{i}.png"), pixels)
     settings = replace(config(steps=2, evaluate_every=2), dataset="folder", data_dir=str(tmp_path / "images"))
     session = run(settings, tmp_path / "run")
-    assert [list(line) for line in lines(session.folder)] == [["step", "swd", "samples", "images"]]
+    assert [list(line) for line in lines(session.folder)] == [["step", "swd", "errors", "samples", "images"]]
     with pytest.raises(ArgumentError, match="unknown metric in keep_best 'frechet'"):
         run(replace(settings, keep_best="frechet:min"), tmp_path / "other")
 
