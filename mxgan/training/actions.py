@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Callable, Optional
 
@@ -137,7 +137,7 @@ class PairActions(BoundPair):
         Returns (prediction (N, 1), input gradient (N, C, H, W)).
         """
         self._check_ready(optimizers=True)
-        batch = self._judged("head", fake, REAL, classes, conditions, self._idle_zeros, real=real)
+        batch = self._judged("head", fake, REAL, classes, conditions, real=real)
         if not self._generated:
             raise ArgumentError("G has no new images since its last update; call generate first.")
         critic = self.critic_for_inputs
@@ -181,17 +181,7 @@ class PairActions(BoundPair):
         self._averaged.init_params(arg_params=arguments, aux_params=statistics, force_init=True)
         return functools.partial(self._classified, self._averaged)
 
-    def _judged(
-        self,
-        network: str,
-        images,
-        label,
-        classes,
-        conditions: Mapping,
-        idle: Sequence = (),
-        changed: bool = True,
-        real=None,
-    ):
+    def _judged(self, network: str, images, label, classes, conditions: Mapping, changed: bool = True, real=None):
         """The batch of "discriminator" or "head", with new numbers of the augmentations if it is to be `changed`.
 
         Classes None means unknown classes to a D that predicts them.
@@ -202,7 +192,7 @@ class PairActions(BoundPair):
         label = self._constant(label) if isinstance(label, float) else label
         given = {"data": images, "label": label, "class_label": classes, REAL_IMAGES: real, **self._named(conditions)}
         given.update(self._drawn_augmentations() if changed else self.augmenter.neutral(self.batch_size))
-        return self._batch(network, given, idle)
+        return self._batch(network, given, self._idle_zeros if network == "head" else ())
 
     def _drawn_augmentations(self) -> dict:
         """{input: NDArray} of new random changes of this rank's images, as one process draws those of the batch."""
