@@ -155,8 +155,8 @@ def _bare_step(trainer) -> Callable:
         through.backward()
         generator.backward(through.get_input_grads())
         pair.generator.update()
-        if pair.average is not None:
-            pair.average.update()
+        for average in pair.averages.values():
+            average.update()
 
     return step
 

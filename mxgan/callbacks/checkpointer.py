@@ -15,7 +15,8 @@ from mxgan.training.run_folder import BEST, RunFolder
 
 __all__ = ["Checkpointer"]
 
-WHENCE = "Metrics of samples need --evaluate-every; metrics of G's average (ema_...) need --ema too."
+WHENCE = "Metrics of samples need --evaluate-every; metrics of G's average (ema_...) need --ema too, and that of D's "
+WHENCE += "(ema_test_accuracy) --set discriminator_ema=0.999."
 
 
 class Checkpointer(Periodic):

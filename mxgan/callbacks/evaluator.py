@@ -81,7 +81,8 @@ class Evaluator(Measuring):
             values, errors = dict.fromkeys(self.metric_names()), {}
         else:
             values = {name: score.value if math.isfinite(score.value) else None for name, score in scores.items()}
-            errors = {name: score.details[ERROR] for name, score in scores.items() if ERROR in score.details}
+            errors = {name: score.details.get(ERROR) for name, score in scores.items() if values[name] is not None}
+            errors = {name: error for name, error in errors.items() if error is not None and math.isfinite(error)}
             shown = _in_words(values, errors)
             logger.info("step %d: %s of %d samples", trainer.step, shown, self._samples)
         real = self._reference.bundle.images
@@ -182,11 +183,11 @@ class ClassifierAccuracy(Measuring):
     ) -> None:
         super().__init__(lines, every, before)
         self._data = data
-        self._weights = {TEST_ACCURACY: False, **({f"{AVERAGED}{TEST_ACCURACY}": True} if averaged else {})}
+        self._metrics = {TEST_ACCURACY: False, **({f"{AVERAGED}{TEST_ACCURACY}": True} if averaged else {})}
 
     def act(self, trainer) -> None:
         found = {
-            name: classifier_accuracy(trainer.pair, self._data, averaged) for name, averaged in self._weights.items()
+            name: classifier_accuracy(trainer.pair, self._data, averaged) for name, averaged in self._metrics.items()
         }
         count = self._data.num_images
         errors = {name: math.sqrt(value * (1 - value) / count) for name, value in found.items()}  # of a share
@@ -194,4 +195,4 @@ class ClassifierAccuracy(Measuring):
         self.record(trainer, found, errors=errors, images=count)
 
     def metric_names(self) -> list:
-        return list(self._weights)
+        return list(self._metrics)

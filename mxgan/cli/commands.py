@@ -16,7 +16,7 @@ from mxgan.cli.completion import completion, teach
 from mxgan.cli.evaluate import evaluate, train_classifier
 from mxgan.cli.export import export
 from mxgan.cli.films import film
-from mxgan.cli.flags import again_with, background_option, gives_ema, overwrite_option, resolve, training_options
+from mxgan.cli.flags import again_with, background_option, given_averages, overwrite_option, resolve, training_options
 from mxgan.cli.importing import import_command
 from mxgan.cli.latents import interpolate, walk
 from mxgan.cli.launch import launch
@@ -124,7 +124,7 @@ def _trained(flags: dict, defaults: Optional[dict], ranks) -> tuple:
     file = _settings_file(flags.pop("config"))
     if form and not dry_run:
         raise ArgumentError(f"--format {form} is of --dry-run, which prints the configuration. Give both, or neither.")
-    own_ema = gives_ema(flags, defaults or {}, file)
+    given = given_averages(flags, defaults or {}, file)
     if again in (None, "auto"):
         config = resolve(flags, defaults or {}, file)
     else:
@@ -139,7 +139,7 @@ def _trained(flags: dict, defaults: Optional[dict], ranks) -> tuple:
     try:
         current = {
             None: lambda: start(config, run_dir, display),
-            "auto": lambda: start_or_resume(config, run_dir, display, allow_changes=allow_changes, ema_given=own_ema),
+            "auto": lambda: start_or_resume(config, run_dir, display, allow_changes=allow_changes, given=given),
         }.get(again, lambda: resume(again, config, display=display, allow_changes=allow_changes))()
     except RunFinishedError as error:
         if again != "auto" and ranks.is_first and not was_restarted():  # what failed may have been after the last step

@@ -118,11 +118,14 @@ def resolve(flags: dict, defaults: dict, file=None):
     return changed({**flags, "recipe": None}, config)
 
 
-def gives_ema(flags: dict, defaults: dict, file=None) -> bool:
-    """Whether the user says which average of G's weights there is: by --ema, by --set, or in the file of --config."""
-    given = [*defaults.get("settings", ()), *flags.get("settings", ())]
-    names = [key_and_value(setting)[0] for setting in given]
-    return flags.get("ema") is not None or bool({"ema", "recipe.ema"} & set(names)) or bool(file and file.gives_ema)
+def given_averages(flags: dict, defaults: dict, file=None) -> frozenset:
+    """The settings of averages that the user gives: by --ema, by --set, or in the file of --config."""
+    from mxgan.runs.changes import AVERAGE_SETTINGS
+
+    settings = [*defaults.get("settings", ()), *flags.get("settings", ())]
+    names = {key_and_value(setting)[0] for setting in settings} | ({"ema"} if flags.get("ema") is not None else set())
+    found = frozenset(name for name in AVERAGE_SETTINGS if {name, f"recipe.{name}"} & names)
+    return found if file is None else found | file.gives_any(AVERAGE_SETTINGS)
 
 
 def again_with(flags: dict, config, file=None):

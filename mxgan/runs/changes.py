@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Optional, Union
@@ -31,6 +31,7 @@ from mxgan.training.idle_settings import is_idle
 from mxgan.training.run_folder import RunFolder, is_run
 
 __all__ = [
+    "AVERAGE_SETTINGS",
     "as_begun",
     "check_imported",
     "check_same_end",
@@ -50,20 +51,24 @@ logger = logging.getLogger(__name__)
 BITS_DEPEND_ON = ("mxnet", "wheel", "threads", "cpu_features", "kernel_variables", "numba", "ranks")
 
 
-def as_begun(folder: RunFolder, before: RunConfig, wanted: RunConfig, ema_given: bool = False) -> RunConfig:
+# {setting of an average: the entry of config.json without which a run is from before it was a default}
+AVERAGE_SETTINGS = {"ema": HAS_AVERAGE, "discriminator_ema": HAS_AVERAGE_OF_D}
+
+
+def as_begun(folder: RunFolder, before: RunConfig, wanted: RunConfig, given: Collection[str] = ()) -> RunConfig:
     """The settings wanted; an older run goes on without the averages or fast operators that are a default of today.
 
-    `ema_given`: the average of G was asked for, also if the recipe has the same one.
+    `given`: the settings in AVERAGE_SETTINGS that were asked for, also if the recipe has the same value.
     """
     record, recipe = folder.read_config(), wanted.recipe
-    if not record.get(HAS_AVERAGE_OF_D):
-        recipe = replace(recipe, discriminator_ema=before.recipe.discriminator_ema)
     if recipe.algorithm == "auto" and not record.get(HAS_ALGORITHM):
         recipe = replace(recipe, algorithm=before.recipe.algorithm)
     published = RECIPES.get(published_name(to_dict(wanted.recipe)) or "")
-    is_default_average = not ema_given and published is not None and wanted.recipe.ema == published.ema
-    if before.recipe.ema is None and is_default_average and not record.get(HAS_AVERAGE):
-        recipe = replace(recipe, ema=None)
+    for setting, entry in AVERAGE_SETTINGS.items():
+        decay = getattr(wanted.recipe, setting)
+        is_default = setting not in given and published is not None and decay == getattr(published, setting)
+        if getattr(before.recipe, setting) is None and is_default and not record.get(entry):
+            recipe = replace(recipe, **{setting: None})
     return wanted if recipe is wanted.recipe else replace(wanted, recipe=recipe)
 
 
@@ -101,8 +106,8 @@ def check_settings(folder: RunFolder, before: RunConfig, wanted: RunConfig, allo
     return changed
 
 
-def find_run(wanted: RunConfig, run_dir: Union[str, Path, None], ema_given: bool = False) -> Optional[Path]:
-    """The existing run that the same command continues; None if there is none yet. `ema_given`: see `as_begun`.
+def find_run(wanted: RunConfig, run_dir: Union[str, Path, None], given: Collection[str] = ()) -> Optional[Path]:
+    """The existing run that the same command continues; None if there is none yet. `given`: see `as_begun`.
 
     With a `run_dir`, the run in it, whatever its settings are; else the newest run in runs/ with the wanted settings,
     the same `data_dir` and `labels`, and the same end. The log names the newest one that has only another end.
@@ -116,7 +121,7 @@ def find_run(wanted: RunConfig, run_dir: Union[str, Path, None], ema_given: bool
         folder = RunFolder(path)
         try:
             before = recorded_config(folder)
-            same = is_same(before, as_begun(folder, before, wanted, ema_given))
+            same = is_same(before, as_begun(folder, before, wanted, given))
         except MXGANError as error:
             logger.warning("%s cannot be read and is skipped: %s", path, error)
             continue

@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 DEFAULT_RECIPE = "dcgan"
-# In config.json: the run was begun when recipes had by default
+# Entries of config.json, true if recipes had this by default when the run began:
 HAS_AVERAGE = "average_by_default"  # an average of G's weights (ema)
 HAS_AVERAGE_OF_D = "discriminator_average_by_default"  # an average of D's weights (discriminator_ema)
 HAS_ALGORITHM = "algorithm_by_default"  # the fast operators (algorithm)

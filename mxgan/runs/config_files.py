@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import is_dataclass, replace
 from pathlib import Path
@@ -90,11 +90,11 @@ class FileSettings(NamedTuple):
         """Whether it says how long the run is."""
         return any(self.values.get(name) is not None for name in _ENDS)
 
-    @property
-    def gives_ema(self) -> bool:
-        """Whether it says which average of G's weights there is, or that there is none."""
+    def gives_any(self, names: Iterable[str]) -> frozenset:
+        """Those of the recipe's settings `names` that it gives, a null too."""
         recipe = self.values.get("recipe")
-        return "ema" in self.values or "recipe.ema" in self.values or (isinstance(recipe, Mapping) and "ema" in recipe)
+        inside = recipe if isinstance(recipe, Mapping) else {}
+        return frozenset(name for name in names if {name, f"recipe.{name}"} & {*self.values} or name in inside)
 
     def recipe(self) -> Optional[Recipe]:
         """The recipe that it names or describes, without further changes; None if it does neither."""

@@ -15,7 +15,7 @@ from mxgan.runs.published import published_name
 from mxgan.runs.scores import kept_records
 from mxgan.runs.sources import RunPart
 from mxgan.runtime.config import to_dict
-from mxgan.training.checkpoint_files import is_average, read_state, sha256_of
+from mxgan.training.checkpoint_files import half_of_average, read_state, sha256_of
 
 __all__ = ["facts_of", "recipe_differences"]
 
@@ -36,7 +36,7 @@ def facts_of(run: RunPart, half: str) -> dict:
             its recipe is that of a training that did not happen.
         network : its name and settings.
         step, epoch, seed, batch_size : of the training.
-        weights : "raw", or "average" for the average of G's weights.
+        weights : "raw", or "average" for the average of the half's weights.
         imported : what an imported run was imported from; of one that was not trained on, the data are not known.
         dataset, data_fingerprint, data_classes : of the data.
         trained_with : versions of the software.
@@ -46,7 +46,7 @@ def facts_of(run: RunPart, half: str) -> dict:
     imported, data = record.get("imported"), dict(record["data"])
     untrained = bool(imported) and state["step"] == 0
     known = run.config.dataset != UNKNOWN and not untrained
-    weights = "average" if is_average(run.file) else "raw"
+    weights = "average" if half_of_average(run.file.name) else "raw"
     name = published_name(to_dict(recipe))
     facts = {
         **({} if untrained else _of_recipe(run.config, name)),

@@ -22,7 +22,7 @@ from mxgan.training.run_folder import BEST, RunFolder
 
 __all__ = ["Overview", "ReadRun", "find_runs", "overview", "overview_of", "overviews", "read_run"]
 
-EVALUATION_BYTES = 1 << 19  # of evaluation.jsonl: about a thousand lines
+EVALUATION_BYTES = 1 << 19  # of evaluation.jsonl: some hundred lines
 
 
 @dataclass(frozen=True)

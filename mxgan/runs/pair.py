@@ -41,10 +41,15 @@ def build_pair(config, end: Optional[int] = None, ranks: Ranks = ALONE) -> Adver
     discriminator, generator_head, score = discriminator_symbols(recipe)
     penalty = (make_penalty(recipe.penalty, recipe.penalty_weight), score) if recipe.penalty else None
     ranks.compress(config.gradient_compression)
-    measures = recipe.labelled_per_class and recipe.discriminator_ema is not None  # D, with the average of its weights
+    averages_d = bool(recipe.labelled_per_class) and recipe.discriminator_ema is not None
     if config.gpu is None:
         _check_memory(
-            recipe, discriminator, generator_head, score if penalty else None, recipe.batch_size // ranks.size, measures
+            recipe,
+            discriminator,
+            generator_head,
+            score if penalty else None,
+            recipe.batch_size // ranks.size,
+            averages_d,
         )
     pair = AdversarialPair(
         network.generator(),
@@ -62,7 +67,7 @@ def build_pair(config, end: Optional[int] = None, ranks: Ranks = ALONE) -> Adver
         precision=recipe.precision,
         algorithm=recipe.algorithm,
         ema=recipe.ema,
-        discriminator_ema=recipe.discriminator_ema if measures else None,
+        discriminator_ema=recipe.discriminator_ema if averages_d else None,
         ranks=ranks,
         sync_batch_norm=config.sync_batch_norm,
         augment=recipe.augment,
@@ -85,11 +90,11 @@ def own_devices(devices: list, ranks: Ranks) -> list:
     return [devices[ranks.local_rank]]
 
 
-def _check_memory(recipe: Recipe, discriminator, generator_head, penalized, batch: int, measures: bool) -> None:
+def _check_memory(recipe: Recipe, discriminator, generator_head, penalized, batch: int, averages_d: bool) -> None:
     network = recipe.network
     images = (batch, *network.image_shape)
     inputs = {"data": images, REAL_IMAGES: images, "class_label": (batch,), "label": (batch,)}
-    executors = {"discriminator": 2 if measures else 1, "gradient penalty": PENALTY_EXECUTORS}
+    executors = {"discriminator": 2 if averages_d else 1, "gradient penalty": PENALTY_EXECUTORS}
     symbols = {"discriminator": discriminator, "discriminator for G": generator_head}
     graphs = {"generator": Graph(network.generator(), network.generator_inputs(batch))}
     for name, symbol in {**symbols, **({"gradient penalty": penalized} if penalized is not None else {})}.items():

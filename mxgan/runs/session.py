@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Optional, Union
 
 from mxgan.errors import ArgumentError, lookup
 from mxgan.runs.beginnings import Surroundings, begin_again, begin_new, join
-from mxgan.runs.changes import as_begun, check_imported, check_same_end, find_run
+from mxgan.runs.changes import AVERAGE_SETTINGS, as_begun, check_imported, check_same_end, find_run
 from mxgan.runs.config import RunConfig, recorded_config, with_labels_of
 from mxgan.runs.data import last_step
 from mxgan.runs.events import recorded_training
@@ -181,15 +181,16 @@ def start_or_resume(
     allow_changes: bool = False,
     callbacks: Sequence[Callback] = (),
     *,
-    ema_given: bool = False,
+    given: Collection[str] = (),
 ) -> Session:
     """Continue the run of `config` if it exists, else start it; the same call can be repeated.
 
     Without `run_dir`, it continues the newest run in runs/ with these settings and this end. A run with another end is
     the run of another call: `resume(run, steps=N)` gives a run a later end.
 
-    A run from before its recipe had an average of G's weights goes on without one. With `ema_given` it is another run:
-    the average of `config` was asked for, and is not just the recipe's default.
+    A run from before its recipe had an average of G's or D's weights goes on without one. It is another run if `given`
+    has the average's setting, "ema" or "discriminator_ema": then that average was asked for, and is not just the
+    recipe's default.
 
     Raises
     ------
@@ -203,19 +204,17 @@ def start_or_resume(
         )
     ranks = all_ranks()
     with ranks.guarded():
-        run, older = ranks.from_first(_found(config, run_dir, ema_given) if ranks.is_first else None)
+        run, older = ranks.from_first(_found(config, run_dir, given) if ranks.is_first else None)
     surroundings = {"display": display, "progress": progress, "callbacks": callbacks}
     if run is None:
         logger.info("There is no run with these settings and this end yet; a new run starts.")
         return start(config, run_dir, **surroundings)
-    for setting, whose in (("ema", "G"), ("discriminator_ema", "D")):
-        if setting in older:
-            logger.info(
-                "The run is from before its recipe had an average of %s's weights (%s); it goes on without one. For a "
-                "run with an average, give another --run-dir (run_dir=…).",
-                whose,
-                setting,
-            )
+    for setting in (name for name in AVERAGE_SETTINGS if name in older):
+        logger.info(
+            "The run is from before its recipe had the average %s; it goes on without it. For a run with that average, "
+            "give another --run-dir (run_dir=…).",
+            setting,
+        )
     config = replace(config, recipe=replace(config.recipe, **older))
     if not allow_changes and ranks.is_first:
         with ranks.guarded():
@@ -224,13 +223,13 @@ def start_or_resume(
     return resume(run, config, allow_changes=allow_changes, **surroundings)
 
 
-def _found(config: RunConfig, run_dir: Union[str, Path, None], ema_given: bool) -> tuple:
+def _found(config: RunConfig, run_dir: Union[str, Path, None], given: Collection[str]) -> tuple:
     """(path of the run that continues, or None; the settings of the recipe that it keeps from an earlier version)."""
-    run = find_run(config, run_dir, ema_given)
+    run = find_run(config, run_dir, given)
     if run is None:
         return None, {}
     folder = RunFolder.open(run)
-    kept, wanted = as_begun(folder, recorded_config(folder), config, ema_given).recipe, config.recipe
-    names = ("ema", "discriminator_ema", "algorithm")
+    kept, wanted = as_begun(folder, recorded_config(folder), config, given).recipe, config.recipe
+    names = (*AVERAGE_SETTINGS, "algorithm")
     older = {name: getattr(kept, name) for name in names if getattr(kept, name) != getattr(wanted, name)}
     return str(run), older

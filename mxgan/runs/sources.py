@@ -18,7 +18,14 @@ from mxgan.networks.recognition import check_half, network_of_params
 from mxgan.runs.config import RunConfig, recorded_config
 from mxgan.runs.file_settings import FileSettings, refuse, spelt
 from mxgan.training.checkpoint_choice import chosen_checkpoint, generator_file
-from mxgan.training.checkpoint_files import is_average, parameter_file, read_state, symbol_prefix
+from mxgan.training.checkpoint_files import (
+    AVERAGES,
+    average_file,
+    half_of_average,
+    parameter_file,
+    read_state,
+    symbol_prefix,
+)
 from mxgan.training.discriminator import discriminator_output
 from mxgan.training.run_folder import RunFolder
 
@@ -112,10 +119,12 @@ def _of_run(folder: RunFolder, half: str, checkpoint, averaged: Optional[bool], 
         file = generator_file(chosen, averaged)
         settings.update(class_names=folder.class_names(network.generator_classes))
         return _of_network(network, load_params(file), run=RunPart(folder, config, chosen, file), **settings)
-    if averaged:
-        raise ArgumentError("--ema (averaged=True): the average is of the generator's weights; leave it out for D.")
-    read_state(chosen)  # checks the files
-    file = parameter_file(chosen, half)
+    state = read_state(chosen)
+    file = average_file(chosen, state, half) if averaged else parameter_file(chosen, half)
+    if file is None:
+        raise ArgumentError(
+            f"{chosen} has no average of the discriminator (discriminator_ema); leave --ema (averaged=True) out for D."
+        )
     symbol = discriminator_output(config.recipe)
     classes = network.classes if "class_label" in symbol.list_arguments() else 0
     inputs = {"data": network.image_shape, **({"class_label": ()} if classes else {})}
@@ -131,10 +140,11 @@ def _check_one_file(source: Path, checkpoint, averaged: Optional[bool]) -> None:
         )
     if averaged:
         raise ArgumentError(f"{source} is one file of parameters; give the run folder for the average (--ema).")
-    if averaged is False and is_average(source):
+    half = half_of_average(source.name)
+    if averaged is False and half:
         raise ArgumentError(
-            f"{source} is the average of a generator's weights (_E_ in its name); for the weights themselves (--raw), "
-            "give the file with _G_, or the run folder."
+            f"{source} is the average of a {half}'s weights (_{AVERAGES[half].initials}_ in its name); for the weights "
+            f"themselves (--raw), give the file with _{half[0].upper()}_, or the run folder."
         )
 
 
@@ -204,7 +214,7 @@ def symbol_beside(params: Path) -> Optional[Path]:
     """The symbol's file beside a .params file; None if there is none.
 
     In this order: `PREFIX-symbol.json` for `PREFIX-0090.params`, as MXNet's checkpoints and those of mxgan are named
-    (for `…_E_…`, the average of a generator's weights, the symbol of `…_G_…`); `NAME-symbol.json` and `NAME.json` for
+    (for an average, `…_E_…` or `…_ED_…`, the symbol of `…_G_…` or `…_D_…`); `NAME-symbol.json` and `NAME.json` for
     `NAME.params`. `NAME.json` may be anything, so it counts only if it has a symbol's "nodes".
     """
     name = params.name[: -len(params.suffix)] if params.suffix == ".params" else params.name

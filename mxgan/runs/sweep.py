@@ -19,7 +19,7 @@ from mxgan.errors import (
     lookup,
     shown,
 )
-from mxgan.runs.changes import as_begun, differences, end_of, ends_of, finished_at, is_same
+from mxgan.runs.changes import AVERAGE_SETTINGS, as_begun, differences, end_of, ends_of, finished_at, is_same
 from mxgan.runs.config import DATA_SETTINGS, RunConfig, recorded_config
 from mxgan.runs.config_files import FileSettings, base_config
 from mxgan.runs.data import open_sources
@@ -40,12 +40,12 @@ _PARTS = ("base", "grid", "runs")
 class Variant(NamedTuple):
     """One run of a sweep: a name made of the settings in which it differs, and its configuration.
 
-    ema_given : whether the file says which average of G's weights there is; see `mxgan.runs.changes.as_begun`.
+    given : the settings of averages that the file has; see `mxgan.runs.changes.as_begun`.
     """
 
     name: str
     config: RunConfig
-    ema_given: bool = False
+    given: frozenset = frozenset()
 
 
 class Place(NamedTuple):
@@ -91,7 +91,7 @@ def read_sweep(path: Union[str, Path]) -> list:
         if text in found:
             raise ArgumentError(f"{path}: {found[text]} and {name} have the same settings. Leave one out.")
         found[text] = name
-        variants.append(Variant(name, config, base.gives_ema or settings.gives_ema))
+        variants.append(Variant(name, config, base.gives_any(AVERAGE_SETTINGS) | settings.gives_any(AVERAGE_SETTINGS)))
     return variants
 
 
@@ -189,7 +189,7 @@ def _is_equal(path: Path, config: RunConfig, variant: Variant) -> bool:
 
 
 def _is_its_run(path: Path, config: RunConfig, variant: Variant) -> bool:
-    wanted = as_begun(RunFolder(path), config, variant.config, variant.ema_given)
+    wanted = as_begun(RunFolder(path), config, variant.config, variant.given)
     return is_same(config, wanted) and end_of(wanted) in ends_of(RunFolder(path))
 
 

@@ -13,7 +13,6 @@ from mxgan.objectives.heads import IGNORED_CLASS
 from mxgan.runtime import mx
 from mxgan.runtime.config import FLOAT32_MAX, is_number
 from mxgan.training.bound_pair import BoundPair
-from mxgan.training.forward import forward_module
 from mxgan.training.inputs import checked_label, given_conditions
 from mxgan.training.step import REAL
 
@@ -34,7 +33,7 @@ class PairActions(BoundPair):
         self._gradients_pending = self._generated = False
         self._constants: dict = {}  # {number: NDArray (N,)}
         self.averages: dict = {}  # {half: WeightAverage}
-        self._averaged = None  # the Module with the average of D's weights
+        self._averaged = None  # a Module of D for the average of its weights
 
     def conditions_of(self, batch) -> dict:
         """{condition: NDArray} of a batch of real images, whose `data` are the images and then the conditions."""
@@ -154,32 +153,35 @@ class PairActions(BoundPair):
 
     def classify(self, images, conditions: Mapping = _NONE):
         """D's class probabilities (N, K) of a batch as it is; BatchNorm uses its moving statistics. Changes nothing."""
-        if not self._classifies:
-            raise ArgumentError("this discriminator does not classify; it has no class logits.")
-        return self._classified(self.discriminator_passes, images, conditions)
-
-    def _classified(self, passes, images, conditions: Mapping = _NONE):
-        batch = self._judged("discriminator", images, REAL, None, conditions, changed=False)
-        passes.forward(batch, is_train=False)
-        return passes.get_outputs()[1].copy()
+        self._check_classifies()
+        return self._classified("discriminator", self.discriminator_passes, images, conditions)
 
     def classifier_of_average(self) -> Callable:
         """A function like `classify`, with the average of D's weights as it is now; valid until the next call of this.
 
+        It computes in float32, also if `precision` is "bfloat16".
+
         Raises
         ------
-        ArgumentError : the pair keeps no average of its discriminator.
+        ArgumentError : the discriminator does not classify, or the pair keeps no average of it.
         """
+        self._check_classifies()
         average = self.averages.get("discriminator")
         if average is None:
             raise ArgumentError("this pair keeps no average of its discriminator; train with discriminator_ema set.")
         if self._averaged is None:
-            weights = [name for name in self.discriminator._param_names if name not in self._states]
-            inputs = self._inputs["discriminator"]
-            self._averaged = forward_module(self.discriminator.symbol, inputs, weights, self.contexts)
+            self._averaged = self._bound_for_average()
         arguments, statistics = average.get_params()
         self._averaged.init_params(arg_params=arguments, aux_params=statistics, force_init=True)
-        return functools.partial(self._classified, self._averaged)
+        return functools.partial(self._classified, "averaged discriminator", self._averaged)
+
+    def _check_classifies(self) -> None:
+        if not self._classifies:
+            raise ArgumentError("this discriminator does not classify; it has no class logits.")
+
+    def _classified(self, network: str, passes, images, conditions: Mapping = _NONE):
+        passes.forward(self._judged(network, images, REAL, None, conditions, changed=False), is_train=False)
+        return passes.get_outputs()[1].copy()
 
     def _judged(self, network: str, images, label, classes, conditions: Mapping, changed: bool = True, real=None):
         """The batch of "discriminator" or "head", with new numbers of the augmentations if it is to be `changed`.

@@ -24,6 +24,7 @@ from mxgan.graphs.shapes import check_parameters, parameter_shapes
 from mxgan.objectives.feature_matching import MATCHING, REAL_IMAGES
 from mxgan.runtime import mx
 from mxgan.training.algorithm import chosen_algorithm, rewritten
+from mxgan.training.forward import forward_module
 from mxgan.training.inputs import check_array, device_list
 from mxgan.training.pair_symbols import PairSymbols
 from mxgan.training.parallel.ranks import Ranks
@@ -162,8 +163,11 @@ class BoundPair:
         return {**self._parameter_shapes("generator")[0], **self._parameter_shapes("discriminator")[0]}
 
     def _parameter_shapes(self, half: str) -> tuple:
-        inputs = {name: shape for name, shape in self._inputs[half].items() if name not in self.augmenter.inputs}
-        return parameter_shapes(self._symbols[half], inputs)
+        return parameter_shapes(self._symbols[half], self._inputs_alone(half))
+
+    def _inputs_alone(self, half: str) -> dict:
+        """{input: shape} of the network itself, without those of the augmentations before it."""
+        return {name: shape for name, shape in self._inputs[half].items() if name not in self.augmenter.inputs}
 
     def _share_parameters(self) -> None:
         """Bind the executors that use the discriminator's own arrays, as soon as it has parameters."""
@@ -183,6 +187,14 @@ class BoundPair:
         self.critic_for_inputs = LowPrecisionPasses(
             self.discriminator, self._low["head"], self._inputs["head"], gradients_of="data", idle=self._idle
         )
+
+    def _bound_for_average(self):
+        """A Module of D alone, without random changes and in float32, for the average of its weights."""
+        inputs = self._inputs_alone("discriminator")
+        self._inputs["averaged discriminator"] = inputs
+        symbol = rewritten(self._symbols["discriminator"], inputs, self.algorithm)
+        *_, last = (name for name in self.parameters("discriminator") if name not in self._states)
+        return forward_module(symbol, inputs, last, self.contexts)
 
     def halves(self) -> dict:
         """{"generator": Module, "discriminator": Module}: the Modules with parameters and an optimiser."""

@@ -164,7 +164,7 @@ def put_into(pair, saved: Saved) -> dict:
     pair.learning_rate_scale = state["learning_rate_scale"]
     for half, average in pair.averages.items():
         if half in saved.averages:
-            average.set_params(*saved.averages[half], state[AVERAGES[half][1]]["updates"])
+            average.set_params(*saved.averages[half], state[AVERAGES[half].entry]["updates"])
         elif state["step"]:  # it starts at the checkpoint's weights
             logger.warning("%s has no average of the %s; it begins with the weights of this step.", saved.folder, half)
     return state

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from mxgan.errors import CheckpointError, CorruptFileError
 from mxgan.runtime.config import is_number
@@ -15,8 +15,9 @@ __all__ = [
     "AVERAGES",
     "FORMAT",
     "NO_DISCRIMINATOR",
+    "AverageNames",
     "average_file",
-    "is_average",
+    "half_of_average",
     "parameter_file",
     "read_state",
     "sha256_of",
@@ -28,9 +29,17 @@ NO_DISCRIMINATOR = (
     "this run was imported from a generator alone: it makes images, but has no discriminator and cannot be trained. "
     "Import both halves into another --run-dir: mxgan import FILE --discriminator FILE --run-dir DIR."
 )
-# {half: (initials of its average's .params file, DATASET_INITIALS_STAMP-EPOCH.params; its entry in state.json)}
-AVERAGES = {"generator": ("E", "average"), "discriminator": ("ED", "discriminator_average")}
 _COUNTS = ("step", "epoch", "iteration", "seed")
+
+
+class AverageNames(NamedTuple):
+    """Names of the average of one half: its file is DATASET_INITIALS_STAMP-EPOCH.params, its entry in state.json."""
+
+    initials: str
+    entry: str
+
+
+AVERAGES = {"generator": AverageNames("E", "average"), "discriminator": AverageNames("ED", "discriminator_average")}
 
 
 def average_file(folder: Path, state: dict, half: str = "generator") -> Optional[Path]:
@@ -38,11 +47,12 @@ def average_file(folder: Path, state: dict, half: str = "generator") -> Optional
 
     `state` is the result of `read_state` for this folder.
     """
-    return next((folder / name for name in state["sha256"] if _is_average_of(half, name)), None)
+    return next((folder / name for name in state["sha256"] if half_of_average(name) == half), None)
 
 
-def _is_average_of(half: str, name: str) -> bool:
-    return fnmatchcase(name, f"*_{AVERAGES[half][0]}_*.params")
+def half_of_average(name: str) -> Optional[str]:
+    """The half whose average a .params file has, by the file's name; None if it is no average."""
+    return next((half for half, each in AVERAGES.items() if fnmatchcase(name, f"*_{each.initials}_*.params")), None)
 
 
 def parameter_file(folder: Path, half: str) -> Path:
@@ -66,15 +76,17 @@ def _listed(folder: Path) -> list:
     return list(sums) if isinstance(sums, dict) else []
 
 
-def is_average(file: Path) -> bool:
-    """Whether a .params file is the average of a generator's weights, by its name."""
-    return _is_average_of("generator", file.name)
-
-
 def symbol_prefix(prefix: str) -> str:
-    """The prefix of the symbol of a .params file's prefix: an average, DATASET_E_STAMP, has that of the generator."""
-    dataset, average, stamp = prefix.rpartition("_E_")
-    return f"{dataset}_G_{stamp}" if average else prefix
+    """The prefix of the symbol of a .params file's prefix; an average has that of its half.
+
+    >>> symbol_prefix("mnist_E_2026"), symbol_prefix("mnist_ED_2026"), symbol_prefix("mnist_G_2026")
+    ('mnist_G_2026', 'mnist_D_2026', 'mnist_G_2026')
+    """
+    for half, names in AVERAGES.items():
+        dataset, average, stamp = prefix.rpartition(f"_{names.initials}_")
+        if average:
+            return f"{dataset}_{half[0].upper()}_{stamp}"
+    return prefix
 
 
 def read_state(folder: Path) -> dict:
@@ -113,8 +125,8 @@ def _fault_of(state: Any) -> Optional[str]:
 
 
 def _fault_of_average(state: dict, half: str) -> Optional[str]:
-    entry = AVERAGES[half][1]
-    average, files = state.get(entry), [name for name in state["sha256"] if _is_average_of(half, name)]
+    entry = AVERAGES[half].entry
+    average, files = state.get(entry), [name for name in state["sha256"] if half_of_average(name) == half]
     if average is None:
         return f"lists {files[0]!r:.60} and has no {entry!r}" if files else None
     if not isinstance(average, dict) or not _is_count(average.get("updates")):

@@ -5,7 +5,7 @@ bound_pair.py has the Modules, actions.py the actions of a step. `Schedule` sets
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Callable, Optional, Union
@@ -59,7 +59,7 @@ class AdversarialPair(PairActions):
     weight_clip : bound of every weight of D, from the start (Arjovsky et al. 2017, algorithm 1); None: no bound.
     ema : decay of the average of G's weights, kept as `average` (see averaging.py), above 0 and below 1; None: no
         average.
-    discriminator_ema : the same of the average of D's weights, for a D that classifies; `classify` can use it.
+    discriminator_ema : the same of the average of D's weights, for a D that classifies: `classifier_of_average`.
     precision : the number type of the passes; parameters, gradients and optimisers are float32. See precision.py.
     conditions : {input: shape of one sample}, such as {"cond": (10,)}: further inputs that any of generator,
         discriminator and generator_head take. Their values come with the real images, as `data[1:]` of a batch in
@@ -169,17 +169,16 @@ class AdversarialPair(PairActions):
     def init_params(self, initializer, seed: int = 0) -> None:
         """Draw the first parameters of both networks; a function of (initializer, seed) alone."""
         super().init_params(initializer, seed)
-        self._begin_averages()
+        self._begin_averages(self.halves())
 
     def set_params(self, generator: tuple, discriminator: Optional[tuple] = None) -> None:
-        """Set the parameters, as `BoundPair.set_params`; the averages start again at the new weights."""
+        """Set the parameters, as `BoundPair.set_params`; the average of a half starts again at its new weights."""
         super().set_params(generator, discriminator)
-        self._begin_averages()
+        self._begin_averages({"generator"} if discriminator is None else {*self.halves()})
 
-    def _begin_averages(self) -> None:
-        for half, average in self.averages.items():
-            if self.halves()[half].params_initialized:
-                average.begin()
+    def _begin_averages(self, halves: Collection[str]) -> None:
+        for half in self.averages.keys() & halves:
+            self.averages[half].begin()
 
     def generator_params(self, averaged: Optional[bool] = None) -> tuple:
         """(arg_params, aux_params) of the generator, on the CPU: the arguments of `Sampler.set_params`.

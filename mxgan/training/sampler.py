@@ -83,7 +83,7 @@ class Sampler(Drawing):
         algorithm = chosen_algorithm(algorithm, "float32", contexts, {"generator": (image, self._inputs)})
         chosen = rewritten(image, self._inputs, algorithm)
         with _in_words():
-            self.module = forward_module(chosen, self._inputs, list(self._wanted[0]), contexts)
+            self.module = forward_module(chosen, self._inputs, next(reversed(self._wanted[0]), None), contexts)
         if parameters is not None:
             self._set(*parameters)
 

@@ -15,7 +15,8 @@ import mxgan
 from benchmarks.results import goals, judging
 from benchmarks.results.__main__ import _write_page, chosen_plans, main
 from benchmarks.results.budget import config_of
-from benchmarks.results.jobs import ROOT, Places, few_place, jobs_of
+from benchmarks.results.jobs import ROOT, Job, Places, few_place, jobs_of
+from benchmarks.results.judging import _test_accuracy
 from benchmarks.results.page import HOW, PICTURES, page, shown_pictures
 from benchmarks.results.photographs import CHOSEN
 from benchmarks.results.pictures import draw_estimate
@@ -85,6 +86,15 @@ def test_rows_of_a_later_command_replace_their_own_and_no_others():
         ("dcgan", 1, 4.0),
         ("hinge", 0, 1.0),
     ]
+
+
+def test_the_accuracy_of_a_classifying_d_is_that_of_its_own_weights_or_of_the_average(tmp_path):
+    lines = [{"step": 1, "test_accuracy": 0.1, "ema_test_accuracy": 0.2}, {"step": 2, "test_accuracy": 0.3}]
+    job = Job(plan_named("ssgan"), 0, 2, tmp_path)
+    assert _test_accuracy(job, "raw") is None
+    (tmp_path / "evaluation.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert _test_accuracy(job, "raw") == {"value": 0.3}
+    assert _test_accuracy(job, "ema") == {"value": 0.2}
 
 
 def found_of(text: str, rows) -> tuple:

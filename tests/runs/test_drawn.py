@@ -172,10 +172,12 @@ def test_changes_that_are_allowed_give_an_older_run_no_average_unless_it_is_aske
     config = tiny_config(steps=3)
     begun_by_an_older_version(config, tmp_path / "run")
     with caplog.at_level("INFO"):
-        session = mxgan.start_or_resume(config, tmp_path / "run", "none", allow_changes=True, ema_given=own)
+        session = mxgan.start_or_resume(
+            config, tmp_path / "run", "none", allow_changes=True, given=["ema"] if own else []
+        )
     session.run()
     assert (session.trainer.pair.average is not None) == own
-    assert ("For a run with an average, give another --run-dir" in caplog.text) != own
+    assert ("For a run with that average, give another --run-dir" in caplog.text) != own
 
 
 ASKED = [
@@ -206,12 +208,12 @@ def test_an_average_that_is_asked_for_makes_another_run_than_an_older_one(extra,
 def test_an_average_in_a_sweep_makes_another_run_than_an_older_one(tmp_path):
     config = tiny_config(steps=3)
     begun_by_an_older_version(config, tmp_path / "seed-0")
-    (place,) = place_all([Variant("seed-0", config, ema_given=True)], tmp_path)
+    (place,) = place_all([Variant("seed-0", config, given=frozenset(["ema"]))], tmp_path)
     assert (place.path, place.state) != (tmp_path / "seed-0", "begun")
     (tmp_path / "a.yaml").write_text("base: {recipe: dcgan}\ngrid: {ema: [0.999, 0.99]}\n")
-    assert [variant.ema_given for variant in read_sweep(tmp_path / "a.yaml")] == [True, True]
+    assert [variant.given for variant in read_sweep(tmp_path / "a.yaml")] == [{"ema"}, {"ema"}]
     (tmp_path / "a.yaml").write_text("base: {recipe: dcgan}\ngrid: {seed: [0, 1]}\n")
-    assert [variant.ema_given for variant in read_sweep(tmp_path / "a.yaml")] == [False, False]
+    assert [variant.given for variant in read_sweep(tmp_path / "a.yaml")] == [set(), set()]
 
 
 def test_a_run_of_this_version_without_an_average_is_another_run(tmp_path):

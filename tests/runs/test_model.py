@@ -185,7 +185,7 @@ def test_the_wrong_half_and_settings_of_the_other_half_are_refused(run, tmp_path
         model_of(discriminator)
     with pytest.raises(ArgumentError, match="unknown half 'discriminater'; did you mean 'discriminator'"):
         model_of(run, "discriminater")
-    with pytest.raises(ArgumentError, match="--ema .*: the average is of the generator's weights"):
+    with pytest.raises(ArgumentError, match="has no average of the discriminator .*; leave --ema"):
         model_of(run, "discriminator", averaged=True)
     with pytest.raises(ArgumentError, match=r"--image \(image_shape=…\): only for a discriminator"):
         model_of(generator, given=FileSettings(image_shape=(3, 16, 16)))

@@ -12,9 +12,12 @@ import pytest
 import mxgan
 from mxgan.errors import ArgumentError, CorruptFileError
 from mxgan.graphs.params_files import load_params
+from mxgan.runs.changes import as_begun
 from mxgan.runs.pair import build_pair
+from mxgan.runs.sources import source_of
 from mxgan.runtime import mx
-from mxgan.training.checkpoint_files import average_file, read_state
+from mxgan.training.checkpoint_choice import best_step
+from mxgan.training.checkpoint_files import average_file, parameter_file, read_state
 from tests.callbacks.test_finite_guard import session_of
 from tests.support import Spoil, StopAt, assert_same, make_pair, params_of
 
@@ -47,6 +50,27 @@ def rows_of(folder) -> list:
     return [json.loads(line) for line in folder.evaluation_path.read_text().splitlines()]
 
 
+def late_gradients(pair) -> None:
+    """Let the engine write D's gradients of BatchNorm late, and with them run what must wait for them."""
+    group, slow = pair.discriminator._exec_group, mx.nd.ones((900, 900))
+    for _ in range(8):
+        slow = mx.nd.dot(slow, slow) * 0
+    for name, (gradient, *_) in zip(group.param_names, group.grad_arrays):
+        if name.endswith(("_gamma", "_beta")):
+            gradient[:] = gradient + slow[0, :1]
+
+
+class LateUpdate:
+    """`WeightAverage.update` of D, after its gradients were written late."""
+
+    def __init__(self, pair) -> None:
+        self._pair, self._update = pair, pair.averages["discriminator"].update
+
+    def __call__(self) -> None:
+        late_gradients(self._pair)
+        self._update()
+
+
 def updated(pair, step: int, before_generator) -> None:
     """One update of D and one of G, by hand."""
     draws = np.random.default_rng(step)
@@ -60,7 +84,7 @@ def updated(pair, step: int, before_generator) -> None:
 
 
 @pytest.mark.parametrize("decay", [0.3, 0.999])
-def test_it_is_the_formula_without_a_wait_in_any_step(decay):
+def test_it_is_the_formula_without_a_wait_in_any_step(decay, monkeypatch):
     """Read with a wait after each update of D, in float64; statistics of another pass would be far off."""
     seen = []
     watched = build_pair(config(decay, steps=1))
@@ -71,16 +95,19 @@ def test_it_is_the_formula_without_a_wait_in_any_step(decay):
     for step, raw in enumerate(seen):
         share = min(decay, (1 + step) / (10 + step))
         expected = {name: share * value + (1 - share) * raw[name] for name, value in expected.items()}
-    pair = build_pair(config(decay, steps=1))
-    for step in range(10):
-        updated(pair, step, lambda: None)
-    assert pair.averages["discriminator"].updates == 10
-    found = averaged_of(pair)
-    assert found.keys() == expected.keys()
-    assert any("moving" in name for name in found)
-    for name, value in expected.items():
-        if not name.endswith("_gamma"):  # held at 1
-            np.testing.assert_allclose(found[name], value, rtol=3e-6, atol=2e-7 * np.abs(value).max(), err_msg=name)
+    for late in (False, True):
+        pair = build_pair(config(decay, steps=1))
+        if late:
+            monkeypatch.setattr(pair.averages["discriminator"], "update", LateUpdate(pair))
+        for step in range(10):
+            updated(pair, step, lambda: None)
+        assert pair.averages["discriminator"].updates == 10
+        found = averaged_of(pair)
+        assert found.keys() == expected.keys()
+        assert any("moving" in name for name in found)
+        for name, value in expected.items():
+            if not name.endswith("_gamma"):  # held at 1
+                np.testing.assert_allclose(found[name], value, rtol=3e-6, atol=2e-7 * np.abs(value).max(), err_msg=name)
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +148,53 @@ def test_the_accuracy_is_that_of_the_file_in_a_module_of_its_own(run):
     assert rows[-1]["ema_test_accuracy"] == right / 360
     raw = load_params(next(checkpoint.glob("*_D_*.params")))
     assert not np.array_equal(raw[0]["d1_weight"].asnumpy(), arguments["d1_weight"].asnumpy())
+
+
+BOUND = {
+    "plain": {},
+    "spectral": {"spectral_norm": True},
+    "augmented": {"augment": ("colour", "translation", "cutout")},
+    "fast": {"algorithm": "fast"},
+    "two devices": {"spectral_norm": True, "augment": ("colour",), "algorithm": "direct"},
+}
+
+
+@pytest.mark.parametrize("case", BOUND)
+def test_it_classifies_as_a_module_of_its_own(case, monkeypatch):
+    """After each of some updates, against MXNet's own Module bound anew; spectral norm computes its weights."""
+    if case == "fast":
+        pytest.importorskip("numba")
+    if case == "two devices":
+        monkeypatch.setattr("mxgan.runs.pair.runtime.contexts", lambda gpu: [mx.cpu(0), mx.cpu(1)])
+    wide = config(0.5, steps=1)
+    network = replace(wide.recipe.network, ngf=16, ndf=32) if case == "fast" else wide.recipe.network
+    pair = build_pair(replace(wide, recipe=replace(wide.recipe, network=network, **BOUND[case])))
+    images = mx.nd.array(np.random.default_rng(9).uniform(-1, 1, (BATCH, *pair.image_shape)))
+    seen = []
+    for step in range(3):
+        updated(pair, step, lambda: None)
+        seen.append(pair.classifier_of_average()(images).asnumpy())
+        np.testing.assert_allclose(seen[-1], by_module(pair, images), rtol=1e-5, atol=1e-6)
+    assert np.abs(seen[-1] - seen[0]).max() > 2e-5  # ten times what the comparison allows
+
+
+def by_module(pair, images) -> np.ndarray:
+    probabilities = mx.sym.load_json(pair.symbol_json("discriminator")).get_internals()["closs_output"]
+    inputs = [name for name in probabilities.list_arguments() if name in ("class_label", "label")]
+    module = mx.mod.Module(probabilities, ("data",), inputs or None)
+    module.bind([("data", images.shape)], [(name, (BATCH,)) for name in inputs] or None, for_training=False)
+    arguments, statistics = pair.averages["discriminator"].get_params()
+    kept = {name: value for name, value in arguments.items() if name in probabilities.list_arguments()}
+    module.init_params(arg_params=kept, aux_params=statistics)
+    module.forward(mx.io.DataBatch([images], [mx.nd.zeros((BATCH,)) for _ in inputs] or None), is_train=False)
+    return module.get_outputs()[0].asnumpy()
+
+
+def test_new_weights_of_the_generator_alone_leave_it(run):
+    pair = build_pair(run.config)
+    updated(pair, 0, lambda: None)
+    pair.set_params(pair.get_params()[0])
+    assert {half: average.updates for half, average in pair.averages.items()} == {"generator": 0, "discriminator": 1}
 
 
 def test_the_accuracy_is_that_of_the_weights_at_its_time(run):
@@ -165,7 +239,17 @@ def test_its_file_is_none_of_the_generator_or_of_d(run):
     assert average_file(checkpoint, read_state(checkpoint)).name.startswith("digits_E_")
     without = {name for name in read_state(checkpoint)["sha256"] if "_ED_" not in name}
     assert len(without) == len(read_state(checkpoint)["sha256"]) - 1
-    assert mxgan.load_sampler(run.folder.path).draw(2).shape == (2, 1, 16, 16)
+    own, (average,) = parameter_file(checkpoint, "discriminator"), checkpoint.glob("*_ED_*.params")
+    assert own.name.startswith("digits_D_")
+    for averaged, file in ((None, own), (False, own), (True, average)):
+        found = source_of(run.folder.path, "discriminator", averaged=averaged)
+        assert_same(arrays(found.parameters), arrays(load_params(file)))
+    alone = source_of(average, "discriminator")  # its symbol is that of D
+    assert (
+        alone.parameters[0]["d1_weight"].asnumpy().tobytes() == load_params(average)[0]["d1_weight"].asnumpy().tobytes()
+    )
+    with pytest.raises(ArgumentError, match="average of a discriminator's weights .*give the file with _D_"):
+        source_of(average, "discriminator", averaged=False)
 
 
 def test_a_missing_or_changed_file_is_found(run, tmp_path):
@@ -199,22 +283,46 @@ def test_a_run_from_before_it_goes_on_without_one(tmp_path, caplog):
     del record["run"]["recipe"]["discriminator_ema"], record["discriminator_average_by_default"]
     begun.folder.config_path.write_text(json.dumps(record))
     for steps in (6, 9):  # resumed twice: this version has written config.json in between
-        again = mxgan.start_or_resume(config(steps=9), tmp_path / "run", callbacks=[StopAt(steps)], **settings)
+        again = mxgan.start_or_resume(config(0.999, steps=9), tmp_path / "run", callbacks=[StopAt(steps)], **settings)
         again.run()
         assert again.trainer.step == steps
         assert again.trainer.pair.averages.keys() == {"generator"}
-    assert "an average of D's weights (discriminator_ema); it goes on without one" in caplog.text
+    assert "before its recipe had the average discriminator_ema; it goes on without it" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "given, value, kept", [((), 0.999, None), ((), 0.5, 0.5), (["discriminator_ema"], 0.999, 0.999)]
+)
+def test_one_that_is_asked_for_is_not_taken_away(given, value, kept, tmp_path):
+    """Of an older run the recipe's own decay is dropped, unless it was given; another decay was given in any case."""
+    begun = trained(config(None, steps=1), tmp_path / "run")
+    record = json.loads(begun.folder.config_path.read_text())
+    del record["discriminator_average_by_default"]
+    begun.folder.config_path.write_text(json.dumps(record))
+    recipe = replace(mxgan.RECIPES["ssgan"], discriminator_ema=value)
+    found = as_begun(begun.folder, begun.config, replace(begun.config, recipe=recipe), given)
+    assert found.recipe.discriminator_ema == kept
 
 
 @pytest.mark.parametrize("decay", [0, 1, float("nan"), True])
-def test_decays_that_are_none(decay):
+def test_numbers_that_are_no_decay(decay):
     with pytest.raises(ArgumentError, match="discriminator_ema is .*; give the decay of the discriminator's average"):
         config(decay, steps=1)
 
 
 def test_a_pair_without_one_says_so():
     with pytest.raises(ArgumentError, match="keeps no average of its discriminator; train with discriminator_ema set"):
-        make_pair().classifier_of_average()
+        build_pair(config(None, steps=1)).classifier_of_average()
+    with pytest.raises(ArgumentError, match="this discriminator does not classify"):
+        make_pair(discriminator_ema=0.9).classifier_of_average()
+
+
+def test_the_best_by_its_accuracy_needs_it(tmp_path):
+    wanted = {"steps": 10, "checkpoint_every": 10, "keep_best": "ema_test_accuracy:max"}
+    with pytest.raises(ArgumentError, match=r"ema_test_accuracy.* --set discriminator_ema=0.999"):
+        mxgan.start(config(None, **wanted), tmp_path / "without", display="none", progress=False)
+    found = trained(config(**wanted), tmp_path / "run")
+    assert best_step(found.folder, "ema_test_accuracy:max") == 10
 
 
 def test_without_few_labels_there_is_nothing_to_measure():

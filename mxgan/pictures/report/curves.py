@@ -16,7 +16,7 @@ MOST_ROWS = 4000  # of a chart; above, its rows are thinned
 MOST_CHARTS = 100
 MOST_NAMES = 200  # of the numbers in a file; a stranger may have written any number of them
 LONGEST_NAME = 100
-AVERAGED = "ema_"  # the prefix of the metrics of the generator's average
+AVERAGED = "ema_"  # the prefix of the metrics of an average of the weights, G's or D's
 COUNTS = ("step", "samples", "images")  # the place of a row, and the numbers of images that an evaluation took
 NO_CURVES = (*COUNTS, "epoch")
 
@@ -136,7 +136,7 @@ def _names(rows: Iterable[dict]) -> list:
 
 
 def _metrics(rows: Iterable[dict]) -> list:
-    """The metrics with a number in some row; a metric and the same of the generator's average are one."""
+    """The metrics with a number in some row; a metric and the same of an average are one."""
     return list(dict.fromkeys(name[len(AVERAGED) :] if name.startswith(AVERAGED) else name for name in _names(rows)))
 
 

@@ -190,11 +190,11 @@ def _identity(file: Path) -> tuple:
 
 def _has_average(checkpoint: Path) -> bool:
     """Whether a checkpoint has an average of the generator's weights; CorruptFileError for a broken state.json."""
-    from mxgan.training.checkpoint_files import is_average
+    from mxgan.training.checkpoint_files import half_of_average
 
     state = json_inside(checkpoint, "state.json")
     sums = state.get("sha256") if isinstance(state, dict) else None
-    return any(is_average(Path(name)) for name in sums) if isinstance(sums, dict) else False
+    return any(half_of_average(name) == "generator" for name in sums) if isinstance(sums, dict) else False
 
 
 def _refuse_linked_states(folder) -> None:

@@ -62,9 +62,9 @@ CASES = {
         adaptive=True,
     ),
     "classifier": Case(classifies=True, schedule={"mean_of_losses": True}, pair={"discriminator_ema": 0.9}),
-    "spectral": Case("hinge_loss", spectral=True, schedule={"generator_updates": 2}),
+    "spectral": Case("hinge_loss", spectral=True, schedule={"generator_updates": 2}, pair={"discriminator_ema": 0.9}),
     "clipped": Case("wasserstein", pair={"weight_clip": 0.05}, optimizer="rmsprop"),
-    "batch norm": Case(normalised=True, pair={"ema": 0.9}, noise=0.1),
+    "batch norm": Case(normalised=True, pair={"ema": 0.9, "discriminator_ema": 0.9}, noise=0.1),
     "batch norm, conditional": Case(
         "hinge_loss", conditional=True, normalised=True, schedule={"separate_updates": True}
     ),
