@@ -61,7 +61,6 @@ class WeightAverage:
         norms = batch_norms(module.symbol)
         self._held = {norm.gamma for norm in norms if norm.held}
         self._written_with = {name for norm in norms for name in (norm.gamma, norm.beta)}
-        self._first_beta = next((norm.beta for norm in norms), None)
         self._weights: dict = {}  # {parameter: NDArray}
         self._statistics = None  # (sum of all sizes,): every moving mean and variance, concatenated
 
@@ -118,8 +117,8 @@ class WeightAverage:
         operation that reads only the statistics may get the values of this step or of another. The same backward pass
         writes the gradients of gamma and beta, and the engine knows of these writes. So one operation that reads both
         runs after this step's backward pass. The next backward pass through D, when G is trained, writes no gradient
-        of D, but the forward pass before it reads beta. So the operation reads beta too, and then beta is written with
-        its own values: that pass waits for the write, and the write for the operation.
+        of D, but the forward pass before it reads every weight. So the operation reads a weight too, a small one, which
+        is then written with its own values: that pass waits for the write, and the write for the operation.
         """
         if not self._group.aux_names:
             return None
@@ -131,16 +130,17 @@ class WeightAverage:
                 for name, arrays in zip(self._group.param_names, self._group.grad_arrays)
                 if name in self._written_with and arrays[device] is not None
             ]
-            size, beta = sum(array.size for array in statistics), self._beta(device)
-            read = mx.nd.concat(*statistics, *markers, beta, dim=0)[:size]
-            mx.nd.identity(beta, out=beta)
+            size, weight = sum(array.size for array in statistics), self._smallest_weight(device)
+            read = mx.nd.concat(*statistics, *markers, weight.reshape((-1,)), dim=0)[:size]
+            mx.nd.identity(weight, out=weight)
             vectors.append(read.as_in_context(self._group.contexts[0]))
         return vectors[0].copy() if len(vectors) == 1 else mx.nd.add_n(*vectors) / len(vectors)
 
-    def _beta(self, device: int):
-        """A beta of BatchNorm, (C,), on one device."""
-        arrays = dict(zip(self._group.param_names, self._group.param_arrays))
-        return arrays[self._first_beta][device]
+    def _smallest_weight(self, device: int):
+        """The smallest trained parameter on one device."""
+        pairs = zip(self._group.param_arrays, self._group.grad_arrays)
+        trained = (weights[device] for weights, gradients in pairs if gradients[device] is not None)
+        return min(trained, key=lambda array: array.size)
 
 
 def _blend(average, array, share: float) -> None:
