@@ -85,7 +85,8 @@ def _brief(row: dict) -> dict:
     classifier = protocol["reference"].get("classifier") or {}
     classifier = {key: classifier[key] for key in ("fingerprint", "accuracy") if key in classifier}
     kept["reference"] = {"image_shape": protocol["reference"]["image_shape"], "classifier": classifier}
-    return {**row, "folder": None, "evaluation": {"results": numbers, "protocol": kept}}
+    minutes = row["minutes"] if row["unit"] == "minutes" else None  # an earlier version also noted those of other runs
+    return {**row, "folder": None, "minutes": minutes, "evaluation": {"results": numbers, "protocol": kept}}
 
 
 def _is_number(value) -> bool:

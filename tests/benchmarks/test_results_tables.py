@@ -231,6 +231,7 @@ def test_rows_are_added_to_those_of_a_folder_in_brief(tmp_path):
     ]
     assert made[0]["evaluation"]["protocol"]["reference"]["classifier"] == {"fingerprint": "b" * 64}
     text = (docs / "results.md").read_text()
+    assert all(each["minutes"] is None for each in made)  # as an earlier version noted them for runs of steps
     assert text == page(made, docs)
     assert "| `dcgan` | 1 | 6,000 | 64 | G's own | 8.45 ± 0.50 |" in text
     assert "by the first digits of their sha256: bbbbbbbb: dcgan; aaaaaaaa: hinge." in text
