@@ -6,6 +6,7 @@ import functools
 import logging
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from tests.launched import hosts, launched  # noqa: F401
 MOST_PROCESSES = 4  # each imports all that the tests use: seconds, and up to 1 GB
 os.environ["MXGAN_REPORT"] = "0"  # no report at the end of each training; tests of the report take it away
 _DATA = os.environ.get("MXGAN_DATA")  # read once: some tests take it out of the environment
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as behind a shell's `&`; programs of the tests would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
