@@ -61,6 +61,8 @@ class WeightAverage:
         norms = batch_norms(module.symbol)
         self._held = {norm.gamma for norm in norms if norm.held}
         self._written_with = {name for norm in norms for name in (norm.gamma, norm.beta)}
+        trained = [place for place, (gradient, *_) in enumerate(self._group.grad_arrays) if gradient is not None]
+        self._smallest = min(trained, key=lambda place: self._group.param_arrays[place][0].size)
         self._weights: dict = {}  # {parameter: NDArray}
         self._statistics = None  # (sum of all sizes,): every moving mean and variance, concatenated
 
@@ -130,17 +132,11 @@ class WeightAverage:
                 for name, arrays in zip(self._group.param_names, self._group.grad_arrays)
                 if name in self._written_with and arrays[device] is not None
             ]
-            size, weight = sum(array.size for array in statistics), self._smallest_weight(device)
+            size, weight = sum(array.size for array in statistics), self._group.param_arrays[self._smallest][device]
             read = mx.nd.concat(*statistics, *markers, weight.reshape((-1,)), dim=0)[:size]
             mx.nd.identity(weight, out=weight)
             vectors.append(read.as_in_context(self._group.contexts[0]))
         return vectors[0].copy() if len(vectors) == 1 else mx.nd.add_n(*vectors) / len(vectors)
-
-    def _smallest_weight(self, device: int):
-        """The smallest trained parameter on one device."""
-        pairs = zip(self._group.param_arrays, self._group.grad_arrays)
-        trained = (weights[device] for weights, gradients in pairs if gradients[device] is not None)
-        return min(trained, key=lambda array: array.size)
 
 
 def _blend(average, array, share: float) -> None:

@@ -20,8 +20,10 @@ from mxgan.training.checkpoint_choice import best_step
 from mxgan.training.checkpoint_files import average_file, parameter_file, read_state
 from tests.callbacks.test_finite_guard import session_of
 from tests.support import Spoil, StopAt, assert_same, make_pair, params_of
+from tests.training.test_averaging import arrays, trained
 
 BATCH = 20
+LABELS = ("class_label", "label")
 
 
 def config(discriminator_ema=0.99, **settings):
@@ -32,18 +34,8 @@ def config(discriminator_ema=0.99, **settings):
     return mxgan.RunConfig(recipe=recipe, dataset="digits", **settings)
 
 
-def arrays(params: tuple) -> dict:
-    return {name: value.asnumpy() for group in params for name, value in group.items()}
-
-
 def averaged_of(pair) -> dict:
     return arrays(pair.averages["discriminator"].get_params())
-
-
-def trained(config, folder):
-    session = mxgan.start(config, folder, display="none", progress=False)
-    session.run()
-    return session
 
 
 def rows_of(folder) -> list:
@@ -126,28 +118,19 @@ def test_it_changes_no_bit_of_the_training(run, tmp_path):
 
 
 def test_the_accuracy_is_that_of_the_file_in_a_module_of_its_own(run):
-    """MXNet's own Module with the symbol and the average's file of the checkpoint, image by image."""
+    """MXNet's own Module with the symbol and the average's file of the checkpoint, all test images in one batch."""
     checkpoint = run.folder.checkpoint(20)
     file = average_file(checkpoint, read_state(checkpoint), "discriminator")
     assert file.name.startswith("digits_ED_")
     (symbol,) = checkpoint.glob("*_D_*-symbol.json")
-    probabilities = mx.sym.load(str(symbol)).get_internals()["closs_output"]
-    data = mxgan.open_dataset("digits", batch_size=1, image_size=16, channels=1, split="test", shuffle=False)
-    inputs = [name for name in probabilities.list_arguments() if name in ("class_label", "label")]
-    module = mx.mod.Module(probabilities, ("data",), inputs or None)
-    module.bind([("data", (1, 1, 16, 16))], [(name, (1,)) for name in inputs] or None, for_training=False)
-    arguments, statistics = load_params(file)
-    kept = {name: value for name, value in arguments.items() if name in probabilities.list_arguments()}
-    module.init_params(arg_params=kept, aux_params=statistics)
-    right = 0
-    for batch in data:
-        module.forward(mx.io.DataBatch(batch.data, [mx.nd.zeros((1,)) for _ in inputs] or None), is_train=False)
-        right += int(module.get_outputs()[0].asnumpy().argmax() == int(batch.label[0].asnumpy()[0]))
+    (batch,) = mxgan.open_dataset("digits", batch_size=360, image_size=16, channels=1, split="test", shuffle=False)
+    found = by_module(symbol.read_text(), load_params(file), batch.data[0]).argmax(axis=1)
+    right = found == batch.label[0].asnumpy()
     rows = rows_of(run.folder)
     assert [row["step"] for row in rows] == [10, 20]
-    assert rows[-1]["ema_test_accuracy"] == right / 360
-    raw = load_params(next(checkpoint.glob("*_D_*.params")))
-    assert not np.array_equal(raw[0]["d1_weight"].asnumpy(), arguments["d1_weight"].asnumpy())
+    assert rows[-1]["ema_test_accuracy"] == right.mean()
+    raw = load_params(parameter_file(checkpoint, "discriminator"))
+    assert not np.array_equal(raw[0]["d1_weight"].asnumpy(), load_params(file)[0]["d1_weight"].asnumpy())
 
 
 BOUND = {
@@ -174,19 +157,22 @@ def test_it_classifies_as_a_module_of_its_own(case, monkeypatch):
     for step in range(3):
         updated(pair, step, lambda: None)
         seen.append(pair.classifier_of_average()(images).asnumpy())
-        np.testing.assert_allclose(seen[-1], by_module(pair, images), rtol=1e-5, atol=1e-6)
+        average = pair.averages["discriminator"].get_params()
+        expected = by_module(pair.symbol_json("discriminator"), average, images)
+        np.testing.assert_allclose(seen[-1], expected, rtol=1e-5, atol=1e-6)
     assert np.abs(seen[-1] - seen[0]).max() > 2e-5  # ten times what the comparison allows
 
 
-def by_module(pair, images) -> np.ndarray:
-    probabilities = mx.sym.load_json(pair.symbol_json("discriminator")).get_internals()["closs_output"]
-    inputs = [name for name in probabilities.list_arguments() if name in ("class_label", "label")]
+def by_module(symbol: str, parameters: tuple, images) -> np.ndarray:
+    """D's class probabilities of a batch, by a Module that is bound for inference."""
+    probabilities, (arguments, statistics) = mx.sym.load_json(symbol).get_internals()["closs_output"], parameters
+    labels = [mx.nd.zeros((len(images),)) for name in probabilities.list_arguments() if name in LABELS]
+    inputs = [name for name in probabilities.list_arguments() if name in LABELS]
     module = mx.mod.Module(probabilities, ("data",), inputs or None)
-    module.bind([("data", images.shape)], [(name, (BATCH,)) for name in inputs] or None, for_training=False)
-    arguments, statistics = pair.averages["discriminator"].get_params()
+    module.bind([("data", images.shape)], [(name, (len(images),)) for name in inputs] or None, for_training=False)
     kept = {name: value for name, value in arguments.items() if name in probabilities.list_arguments()}
     module.init_params(arg_params=kept, aux_params=statistics)
-    module.forward(mx.io.DataBatch([images], [mx.nd.zeros((BATCH,)) for _ in inputs] or None), is_train=False)
+    module.forward(mx.io.DataBatch([images], labels or None), is_train=False)
     return module.get_outputs()[0].asnumpy()
 
 
