@@ -19,14 +19,13 @@ from benchmarks.results.jobs import Job, Places, data_words, few_of, ran
 from benchmarks.results.peer import SAMPLES, STATISTICS
 from benchmarks.results.photographs import OTHERS
 from benchmarks.results.plans import PUBLISHED, SUITES
-from mxgan.callbacks.evaluator import TEST_ACCURACY
 from mxgan.evaluation.bundle import Settings
 from mxgan.evaluation.evaluate import COPIES, Evaluation, evaluated, gather
 from mxgan.evaluation.judges.features import FeatureNetwork
 from mxgan.evaluation.metrics import DEFINITIONS, METRICS
 from mxgan.evaluation.reference import CHUNK, image_chunks
 from mxgan.evaluation.resizing import resized
-from mxgan.pictures.report.curves import AVERAGED
+from mxgan.pictures.report.curves import AVERAGED, TEST_ACCURACY
 from mxgan.runs.config import RunConfig, recorded_config
 from mxgan.runs.data import open_images
 from mxgan.runs.reference import open_reference

@@ -19,8 +19,12 @@ PHOTOGRAPHS = (".jpg", ".jpeg", ".png")
 
 
 def members(archive: zipfile.ZipFile, title: str = "") -> list:
-    """The names of the photographs in an archive, sorted; with a title, those in the class folder of this name."""
+    """The names of the photographs in an archive, sorted; with a title, those in the class folder of this name.
+
+    As in `mxgan.data.archives`, hidden files and what macOS adds (`__MACOSX`) are none.
+    """
     names = [PurePosixPath(name) for name in archive.namelist() if name.lower().endswith(PHOTOGRAPHS)]
+    names = [name for name in names if not any(part[0] == "." or part == "__MACOSX" for part in name.parts)]
     return sorted(str(name) for name in names if not title or name.parent.name == title)
 
 

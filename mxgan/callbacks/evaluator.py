@@ -14,12 +14,12 @@ from mxgan.evaluation.evaluate import ERROR, evaluated, gather
 from mxgan.evaluation.judges.features import FeatureNetwork
 from mxgan.evaluation.judges.training import accuracy
 from mxgan.evaluation.reference import Reference, sample_chunks
-from mxgan.pictures.report.curves import AVERAGED
+from mxgan.pictures.report.curves import AVERAGED, TEST_ACCURACY
 from mxgan.runtime.line_file import LineFile
 from mxgan.runtime.progress import tracked
 from mxgan.training.sampler import Sampler
 
-__all__ = ["IMAGES", "SAMPLES", "TEST_ACCURACY", "WHILE_TRAINING", "Evaluator", "classifier_steps"]
+__all__ = ["IMAGES", "SAMPLES", "WHILE_TRAINING", "Evaluator", "classifier_steps"]
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,6 @@ WHILE_TRAINING = ("swd", "frechet", "kernel", "classifier_score", "label_kl", "c
 SAMPLES = 1000
 IMAGES = 256  # the number of samples for the metrics of images, which cost more than all other metrics
 STEPS = "classifier_steps"  # in the state
-TEST_ACCURACY = "test_accuracy"
 
 
 class Evaluator(Measuring):

@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 from mxgan.errors import CorruptFileError
 from mxgan.evaluation.metrics import METRICS
-from mxgan.pictures.report.curves import AVERAGED
+from mxgan.pictures.report.curves import AVERAGED, TEST_ACCURACY
 from mxgan.pictures.report.lines import rows_by_step
 from mxgan.pictures.report.values import mapping, number, plain, step_of, text
 from mxgan.runtime.inside import entries_inside, json_inside
@@ -27,7 +27,7 @@ __all__ = [
 MOST_FILES = 200  # of evaluation/
 MOST_BYTES = 1 << 20  # of one of them
 MOST_TOLD = 200  # entries of a protocol, and results of a file
-MAIN_METRICS = ("frechet", "swd", "test_accuracy")  # in the order in which they stand for a run
+MAIN_METRICS = ("frechet", "swd", TEST_ACCURACY)  # in the order in which they stand for a run
 
 _TITLES = {
     "swd": "Sliced Wasserstein distance",
@@ -50,7 +50,7 @@ ABOUT = {
         name: {"title": _TITLES.get(name), "better": row.better, "unit": row.unit, "summary": row.summary}
         for name, row in METRICS.items()
     },
-    "test_accuracy": {
+    TEST_ACCURACY: {
         "title": "Accuracy on the test set",
         "better": "max",
         "unit": "",

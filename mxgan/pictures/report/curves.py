@@ -10,13 +10,14 @@ from mxgan.pictures.report.lines import rows_by_step
 from mxgan.pictures.report.thinning import extremes
 from mxgan.pictures.report.values import number
 
-__all__ = ["AVERAGED", "COUNTS", "CURVES", "Curve", "curves"]
+__all__ = ["AVERAGED", "COUNTS", "CURVES", "TEST_ACCURACY", "Curve", "curves"]
 
 MOST_ROWS = 4000  # of a chart; above, its rows are thinned
 MOST_CHARTS = 100
 MOST_NAMES = 200  # of the numbers in a file; a stranger may have written any number of them
 LONGEST_NAME = 100
 AVERAGED = "ema_"  # the prefix of the metrics of an average of the weights, G's or D's
+TEST_ACCURACY = "test_accuracy"  # the metric of a D that classifies
 COUNTS = ("step", "samples", "images")  # the place of a row, and the numbers of images that an evaluation took
 NO_CURVES = (*COUNTS, "epoch")
 
