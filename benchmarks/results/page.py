@@ -28,7 +28,9 @@ HOW = {
 `dcgan` and `dcgan-original`, the number of the only published figure of a DCGAN on MNIST at 64×64 (MMGeneration: SWD
 11.32 and MS-SSIM 0.1395, to be compared with the column "padded"); 10,000 of the others. "digits right" is, of `cgan`
 and `acgan`, the share of samples that show the digit asked for; of `ssgan`, the share of test images that D puts into
-their class: with D's own weights, or with their average.""",
+their class: with D's own weights, or with their average. `cbr-gan` has a third of its published width; it and
+`encoder-decoder-gan` are trained on 10,000 images, and compared with these. "with the remedies": `--lr 1 --set
+fixed_latents=false --set generator_updates=1`.""",
     "published": """The settings, the width and the number of epochs of the authors, on MNIST; `cbr-gan` on 900 images.
 They are measured against the images that they were trained on.""",
     "cifar": """Each run was trained for a time: alone on the machine with all its CPUs, by the wall's clock, or where

@@ -114,9 +114,8 @@ def title_of(row: dict) -> str:
     if row["weights"] == "real":
         return "other photographs"
     name = "PyTorch's DCGAN" if row["recipe"] is None else f"`{row['recipe']}`"
-    few = {"few": " ".join(row["name"].split("-")[:2]), "published": "as published"}.get(row["suite"], "")
-    few = "README's command" if row["name"] == "headline" else few
-    return f"{name}, {few}" if few else name
+    note = {plan.name: plan.note for plan in PLANS}.get(row["name"], "")  # a plan may have gone since
+    return f"{name}, {note}" if note else name
 
 
 def _minutes(found: Sequence[dict]) -> str:
