@@ -71,5 +71,5 @@ draw(panels[0], real[:2500], "real")
 for axes, step in zip(panels[1:], (args.steps // 5, args.steps)):
     trainer.fit(steps=step)
     sampler.copy_from(pair)
-    draw(axes, sampler.draw(2500, args.seed), f"{args.objective}, step {step}")
+    draw(axes, sampler.sample(sampler.latents(2500, args.seed)), f"{args.objective}, step {step}")
 panels[0].figure.savefig(target)
