@@ -15,7 +15,7 @@ from mxgan.graphs.params_files import load_params
 from mxgan.runs.changes import as_begun
 from mxgan.runs.pair import build_pair
 from mxgan.runs.sources import source_of
-from mxgan.runtime import mx
+from mxgan.runtime import cpu_features, mx
 from mxgan.training.checkpoint_choice import best_step
 from mxgan.training.checkpoint_files import average_file, parameter_file, read_state
 from tests.callbacks.test_finite_guard import session_of
@@ -138,6 +138,7 @@ BOUND = {
     "spectral": {"spectral_norm": True},
     "augmented": {"augment": ("colour", "translation", "cutout")},
     "fast": {"algorithm": "fast"},
+    "bfloat16": {"precision": "bfloat16"},
     "two devices": {"spectral_norm": True, "augment": ("colour",), "algorithm": "direct"},
 }
 
@@ -147,6 +148,8 @@ def test_it_classifies_as_a_module_of_its_own(case, monkeypatch):
     """After each of some updates, against MXNet's own Module bound anew; spectral norm computes its weights."""
     if case == "fast":
         pytest.importorskip("numba")
+    if case == "bfloat16" and "avx512_bf16" not in cpu_features():
+        pytest.skip("bfloat16 is for CPUs with AVX512_BF16")
     if case == "two devices":
         monkeypatch.setattr("mxgan.runs.pair.runtime.contexts", lambda gpu: [mx.cpu(0), mx.cpu(1)])
     wide = config(0.5, steps=1)
