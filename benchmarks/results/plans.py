@@ -99,7 +99,6 @@ def _mnist() -> list:
         Plan("hinge", "mnist", "hinge", 4_000, "steps", SMALL),
         Plan("wgan", "mnist", "wgan", 1_500, "steps", SMALL),
         Plan("ssgan", "mnist", "ssgan", 12_000, "steps", "", THREE),
-        Plan("mlp-gan", "mnist", "mlp-gan", 18_760),
         Plan("mlp-gan-64", "mnist", "mlp-gan-64", 3_000, "steps", "--nc 1"),
         Plan("encoder-decoder-gan", "mnist", "encoder-decoder-gan", 1_600, "steps", "--nc 1"),
         Plan("cbr-gan", "mnist", "cbr-gan", 500, "steps", THIRD),
