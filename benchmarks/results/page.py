@@ -31,9 +31,9 @@ and `acgan`, the share of samples that show the digit asked for; of `ssgan`, the
 their class: with D's own weights, or with their average. `cbr-gan` has a third of its published width; it and
 `encoder-decoder-gan` are trained on 10,000 images, and compared with these. "with the remedies": `--lr 1 --set
 fixed_latents=false --set generator_updates=1`.""",
-    "published": """The settings, the width and the number of updates of the authors, on MNIST: 200 epochs. `cbr-gan` has
-900 images; its author updates G with each batch and D with every fifth, which makes 360 steps of one update of D and
-five of G. The runs are measured against the images that they were trained on.""",
+    "published": """The settings, the width and the number of updates of the authors, on MNIST: 200 epochs. `cbr-gan`
+has 900 images; its author updates G with each batch and D with every fifth, which makes 360 steps of one update of D
+and five of G. The runs are measured against the images that they were trained on.""",
     "cifar": """Each run was trained for a time: alone on the machine with all its CPUs, by the wall's clock, or where
 the table says "of 1 CPU" with one thread beside other programs, by its process's own time. The clock of both sides runs
 from the first step to the last, with reading batches, pictures and saving; decoding the archive into memory comes
