@@ -19,6 +19,7 @@ import pytest
 from click.testing import CliRunner
 
 import mxgan
+from benchmarks.results.plans import PLANS, SUITES
 from mxgan.cli import main
 from mxgan.recipes import RECIPES
 from tests.support import long_but
@@ -213,18 +214,27 @@ def test_every_recipe_has_its_default_image_size_in_the_table():
 
 
 def test_pages_count_the_recipes_as_they_are():
-    for name, words in (("index.md", "{} published"), ("recipes.md", "of the {} recipes")):
-        assert words.format(len(RECIPES)) in (ROOT / "docs" / name).read_text(), name
+    assert f"{len(RECIPES)} published" in (ROOT / "docs" / "index.md").read_text()
 
 
-def test_the_commands_of_the_picture_are_accepted():
-    part = TEXTS["docs/recipes.md"].partition("## The commands of the picture")[2].partition("\n## ")[0]
-    commands = re.findall(r"^python (examples/\w+\.py) (.*)$", part, flags=re.MULTILINE)
+def test_the_commands_of_the_results_train_the_networks_of_their_plans_for_as_long():
+    part = TEXTS["docs/recipes.md"].partition("## The commands of the results")[2].partition("\n## ")[0]
+    commands = re.findall(r"^python (examples/\w+\.py) ?(.*)$", part, flags=re.MULTILINE)
     assert len(commands) == 11
+    planned = [plan for plan in PLANS if SUITES[plan.suite].data == "mnist"]
+    words = [["--recipe", plan.recipe, *plan.flags.split(), f"--{plan.unit}", str(plan.length)] for plan in planned]
+    lengths = [length_of(main, ["train", "--dataset", "mnist", *each]) for each in words]
     for path, arguments in commands:
-        found = CliRunner().invoke(program(path), [*arguments.split(), "--dry-run"])
-        assert found.exit_code == 0, f"{path} {arguments}: {found.output}"
-        assert json.loads(found.output)["dataset"] == "mnist"
+        assert length_of(program(path), [*arguments.split(), "--dataset", "mnist"]) in lengths, f"{path} {arguments}"
+
+
+def length_of(command, arguments: list) -> tuple:
+    """What is trained and for how long, as `--dry-run` prints it."""
+    found = CliRunner().invoke(command, [*arguments, "--dry-run"])
+    assert found.exit_code == 0, f"{arguments}: {found.output}"
+    run = json.loads(found.output)
+    recipe = {key: run["recipe"][key] for key in ("network", "batch_size", "schedule", "generator_optimizer")}
+    return recipe, run["limit"], run["steps"], run["epochs"]
 
 
 def test_the_reference_has_every_public_name():
