@@ -102,13 +102,13 @@ def test_a_recipe_from_nothing_to_the_page(tmp_path, cache, monkeypatch, digits,
 @pytest.mark.long
 def test_what_fails_is_told_at_the_end_and_the_others_go_on(tmp_path, cache, digits, plan):
     plan("headline", length=2, flags="--ngf 0", samples=SAMPLES)
-    plan("mlp-gan", length=2, flags="--limit 300", samples=SAMPLES)
+    plan("mlp-gan-64", length=2, flags="--nc 1 --limit 300", samples=SAMPLES)
     words = ["--data-dir", str(digits), "--output", str(tmp_path / "results"), "--jobs", "1"]
     found = CliRunner().invoke(main, words)
     assert found.exit_code == 1
     assert "headline-0-2steps.log" in found.output
     rows = json.loads((tmp_path / "results" / "results.json").read_text())["rows"]
-    assert [row["name"] for row in rows] == ["mlp-gan"]
+    assert [row["name"] for row in rows] == ["mlp-gan-64"]
 
 
 @pytest.fixture(scope="module")
