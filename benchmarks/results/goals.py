@@ -10,6 +10,8 @@ from benchmarks.results.tables import score_of, values_of
 
 __all__ = ["GOALS", "Goal", "as_markdown"]
 
+_WHERE = {"cpu": "of one CPU", "wall": "of the whole machine"}  # {key of CLOCKS: whose minutes they are}
+
 
 class Goal(NamedTuple):
     """One goal: its text, and a function of all rows that gives (what was found, reached); None if rows are missing."""
@@ -36,10 +38,31 @@ def _time(row: dict) -> tuple:
     return row["length"], row["clock"]
 
 
-def _after_the_same_time(rows: Sequence[dict], *names: str) -> list:
-    """The rows of the plans with these names at the longest time that all of them have; none without one."""
+def _after_each_time(rows: Sequence[dict], names: tuple, judged: Callable) -> Optional[tuple]:
+    """What `judged` finds after every time that two plans have in common; none is chosen by its figures.
+
+    All are told. A goal gives the longest time that is allowed, so the longest pair of each clock must reach it: a
+    minute of one CPU is not a minute of the machine. `judged` takes the rows of both plans and gives what a goal's
+    `found` does.
+    """
     common = set.intersection(*({_time(row) for row in _own(rows, name)} for name in names))
-    return [row for name in names for row in _own(rows, name) if common and _time(row) == max(common)]
+    told, reached = [], {}
+    for time in sorted(common, reverse=True):
+        found = judged(*([row for row in _own(rows, name) if _time(row) == time] for name in names))
+        if found is not None:
+            length, clock = time
+            told.append(f"{length:g} minutes {_WHERE[clock]}: {found[0]}")
+            reached.setdefault(clock, found[1])
+    return (". After ".join(told), all(reached.values())) if told else None
+
+
+def _least(rows: Sequence[dict], metric: str) -> Optional[float]:
+    return min((value for value in values_of(rows, metric) if value is not None), default=None)
+
+
+def _of_default_weights(rows: Sequence[dict]) -> list:
+    """The rows of the weights that are used by default: the average, where there is one."""
+    return [row for row in rows if row["weights"] == "ema"] or [row for row in rows if row["weights"] == "raw"]
 
 
 def _best(rows: Sequence[dict], name: str, metric: str, better=min, **wanted) -> Optional[float]:
@@ -71,23 +94,13 @@ def _ssgan(rows: Sequence[dict]) -> Optional[tuple]:
 
 
 def _against_pytorch(rows: Sequence[dict]) -> Optional[tuple]:
-    """After each time that both have, all of which count; none is chosen.
+    """The peer's better figure counts, of its two kinds of BatchNorm."""
 
-    The peer's better figure counts, of its two kinds of BatchNorm; ours is that of the weights used by default.
-    """
-    names = ("cifar-sngan", "cifar-pytorch")
-    times = set.intersection(*({_time(row) for row in _own(rows, name)} for name in names))
-    found = []
-    for time in sorted(times, reverse=True):
-        ours, peers = ([row for row in _own(rows, name) if _time(row) == time] for name in names)
-        values = values_of(ours, "frechet", weights="ema") or values_of(ours, "frechet", weights="raw")
-        others = [value for value in values_of(peers, "frechet") if value is not None]
-        halved = _halved(values[0] if values else None, min(others, default=None), "PyTorch's DCGAN")
-        if halved:
-            length, clock = time
-            where = "of one CPU" if clock == "cpu" else "of the whole machine"
-            found.append((f"{length:g} minutes {where}: {halved[0]}", halved[1]))
-    return ("; ".join(text for text, _ in found), all(reached for _, reached in found)) if found else None
+    def judged(ours: list, peers: list) -> Optional[tuple]:
+        own = _least(_of_default_weights(ours), "frechet")
+        return _halved(own, _least(peers, "frechet"), "PyTorch's DCGAN")
+
+    return _after_each_time(rows, ("cifar-sngan", "cifar-pytorch"), judged)
 
 
 def _halved(ours: Optional[float], other: Optional[float], title: str) -> Optional[tuple]:
@@ -104,19 +117,16 @@ def _projection(rows: Sequence[dict]) -> Optional[tuple]:
 def _few(title: str) -> Callable:
     """Half the distance, and no copies: each seed's samples are nearest to trained images no more than by chance."""
 
-    def found(rows: Sequence[dict]) -> Optional[tuple]:
-        rows = _after_the_same_time(rows, f"{title}-few", f"{title}-dcgan")
-        own = _lengths(rows, f"{title}-few")
-        weights = "ema" if values_of(own, "frechet", weights="ema") else "raw"
-        few = _best(rows, f"{title}-few", "frechet", weights=weights)
-        halved = _halved(few, _best(rows, f"{title}-dcgan", "frechet"), "`dcgan`")
+    def judged(ours: list, others: list) -> Optional[tuple]:
+        ours = _of_default_weights(ours)
+        halved = _halved(_least(ours, "frechet"), _least(others, "frechet"), "`dcgan`")
         if halved is None:
             return None
-        scores = [score_of(row, "nearest_trained") for row in own if row["weights"] == weights]
+        scores = [score_of(row, "nearest_trained") for row in ours]
         told = ", ".join(map(_nearest_in_words, scores))
         return f"{halved[0]}; {told}", halved[1] and all(map(_is_by_chance, scores))
 
-    return found
+    return lambda rows: _after_each_time(rows, (f"{title}-few", f"{title}-dcgan"), judged)
 
 
 def _is_by_chance(score: Optional[dict]) -> bool:
@@ -133,7 +143,7 @@ GOALS = [
     Goal("README's command on MNIST: SWD of the average at most 10, no digit missing", _headline),
     Goal("`dcgan` on MNIST, 64×64, 6,000 steps: SWD of the average at most 4, mean of three seeds", _dcgan),
     Goal("`ssgan`, 100 labels: over 96.5 % of the test images right, with each of three seeds", _ssgan),
-    Goal("`sngan` on CIFAR-10: at most half the Fréchet distance of PyTorch's DCGAN after each same time",
+    Goal("`sngan` on CIFAR-10: at most half the Fréchet distance of PyTorch's DCGAN after the same time",
          _against_pytorch),
     Goal("`sngan-projection` on CIFAR-10: over 60 % of the samples are of the class asked for", _projection),
     *(Goal(f"`few` on {title.replace('-', ' ')}: at most half the Fréchet distance of `dcgan`, and no "

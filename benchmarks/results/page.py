@@ -17,7 +17,8 @@ This page is made by `python -m benchmarks.results --suite all --publish docs`; 
 writes results.md, [its figures](results.json) and the folder pictures; rows that are there stay until their run is
 measured again. `--minutes N` and `--clock` are the time of each timed run. What has no row here has not been run yet.
 No checkpoint and no picture is chosen: the last checkpoint of each run is measured, and the pictures are of fixed
-seeds. What is not reached stands here as such.
+seeds. Where two recipes are compared after the same time, every time that both have is told, and the longest of each
+clock must reach the goal.
 
 One seed: value ± sampling error, where the metric has one. Several seeds: mean ± standard deviation. "average" is the
 average of G's weights (`--ema`). In brackets: what real images get. [What the metrics are](evaluation.md#metrics).
