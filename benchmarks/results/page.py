@@ -27,7 +27,7 @@ average of G's weights (`--ema`). In brackets: what real images get. [What the m
 HOW = {
     "mnist": """One channel and width 32 where a recipe has a width, but for README's own command. 16,384 samples of
 `dcgan` and `dcgan-original`, the number of the only published figure of a DCGAN on MNIST at 64×64 (MMGeneration: SWD
-11.32 and MS-SSIM 0.1395, to be compared with the column "padded"); 10,000 of the others. "digits right" is, of `cgan`
+11.32 and MS-SSIM 0.1395, to be compared with "the same, padded"); 10,000 of the others. "digits right" is, of `cgan`
 and `acgan`, the share of samples that show the digit asked for; of `ssgan`, the share of test images that D puts into
 their class: with D's own weights, or with their average. `cbr-gan` has a third of its published width; it and
 `encoder-decoder-gan` are trained on 10,000 images, and compared with these. "with the remedies": `--lr 1 --set
@@ -55,7 +55,7 @@ deviation if it were by chance. 45 minutes are allowed for each run; the column 
 
 PICTURES = {
     "mnist": (("results-wgan-gp", "`wgan-gp`: the critic's estimate and the Fréchet distance"),),
-    "published": (("results-cbr-gan-published", "`cbr-gan` after 200 epochs"),
+    "published": (("results-cbr-gan-published", "`cbr-gan` after 360 steps, the 200 epochs of its author"),
                   ("results-mlp-gan-published", "`mlp-gan` after 200 epochs")),
     "cifar": (("results-cifar-sngan", "`sngan`"),
               ("results-cifar-sngan-projection", "`sngan-projection`, a row for each class"),

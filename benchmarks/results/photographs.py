@@ -21,7 +21,7 @@ PHOTOGRAPHS = (".jpg", ".jpeg", ".png")
 def members(archive: zipfile.ZipFile, title: str = "") -> list:
     """The names of the photographs in an archive, sorted; with a title, those in the class folder of this name.
 
-    As in `mxgan.data.archives`, hidden files and what macOS adds (`__MACOSX`) are none.
+    Left out, as in `mxgan.data.archives`: hidden files and folders, and `__MACOSX` of macOS.
     """
     names = [PurePosixPath(name) for name in archive.namelist() if name.lower().endswith(PHOTOGRAPHS)]
     names = [name for name in names if not any(part[0] == "." or part == "__MACOSX" for part in name.parts)]

@@ -26,7 +26,13 @@ def png(pixels) -> bytes:
 def archive(tmp_path):
     rng, path = np.random.default_rng(0), tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as written:
-        for name in [*reversed(NAMES), "horse/0000.png", "ship/note.txt", "__MACOSX/ship/._0000.png", "ship/.0000.png"]:
+        for name in [
+            *reversed(NAMES),
+            "horse/0000.png",
+            "ship/note.txt",
+            "__MACOSX/ship/._0000.png",
+            ".old/ship/1.png",
+        ]:
             written.writestr(name, png(rng.integers(0, 256, (8, 8, 3)).astype(np.uint8)))
     return path
 
