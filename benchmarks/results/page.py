@@ -17,15 +17,16 @@ This page is made by `python -m benchmarks.results --suite all --publish docs`; 
 writes results.md, [its figures](results.json) and the folder pictures; rows that are there stay until their run is
 measured again. `--minutes N` and `--clock` are the time of each timed run. What has no row here has not been run yet.
 No checkpoint and no picture is chosen: the last checkpoint of each run is measured, and the pictures are of fixed
-seeds. Where two recipes are compared after the same time, every time that both have is told, and the longest of each
-clock must reach the goal.
+seeds. Some goals compare two runs after the same allowed time. All times that both runs have are listed. A goal is
+reached if it holds at the longest time by the wall's clock, and at the longest by CPU time.
 
 One seed: value ± sampling error, where the metric has one. Several seeds: mean ± standard deviation. "average" is the
 average of G's weights (`--ema`). In brackets: what real images get. [What the metrics are](evaluation.md#metrics).
 """
 
 HOW = {
-    "mnist": """One channel and width 32 where a recipe has a width, but for README's own command. 16,384 samples of
+    "mnist": """One channel, and width 32 of DCGAN's networks, but for README's own command; other networks have their
+own widths. 16,384 samples of
 `dcgan` and `dcgan-original`, the number of the only published figure of a DCGAN on MNIST at 64×64 (MMGeneration: SWD
 11.32 and MS-SSIM 0.1395, to be compared with "the same, padded"); 10,000 of the others. "digits right" is, of `cgan`
 and `acgan`, the share of samples that show the digit asked for; of `ssgan`, the share of test images that D puts into
@@ -34,7 +35,7 @@ their class: with D's own weights, or with their average. `cbr-gan` has a third 
 fixed_latents=false --set generator_updates=1`.""",
     "published": """The settings, the width and the number of updates of the authors, on MNIST: 200 epochs. `cbr-gan`
 has 900 images; its author updates G with each batch and D with every fifth, which makes 360 steps of one update of D
-and five of G. The runs are measured against the images that they were trained on.""",
+and five of G, in colour (three channels). The runs are measured against the images that they were trained on.""",
     "cifar": """Each run was trained for a time: alone on the machine with all its CPUs, by the wall's clock, or where
 the table says "of 1 CPU" with one thread beside other programs, by its process's own time. The clock of both sides runs
 from the first step to the last, with reading batches, pictures and saving; decoding the archive into memory comes

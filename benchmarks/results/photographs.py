@@ -23,9 +23,13 @@ def members(archive: zipfile.ZipFile, title: str = "") -> list:
 
     Left out, as in `mxgan.data.archives`: hidden files and folders, and `__MACOSX` of macOS.
     """
-    names = [PurePosixPath(name) for name in archive.namelist() if name.lower().endswith(PHOTOGRAPHS)]
-    names = [name for name in names if not any(part[0] == "." or part == "__MACOSX" for part in name.parts)]
-    return sorted(str(name) for name in names if not title or name.parent.name == title)
+    found = []
+    for name in archive.namelist():  # as the archive has it: "./a.png" is read by that name alone
+        path = PurePosixPath(name)
+        left_out = any(part[0] == "." or part == "__MACOSX" for part in path.parts)
+        if name.lower().endswith(PHOTOGRAPHS) and not left_out and (not title or path.parent.name == title):
+            found.append(name)
+    return sorted(found)
 
 
 def chosen_and_others(names: list, count: int, seed: int) -> tuple:

@@ -107,7 +107,7 @@ def _mnist() -> list:
 
 
 def _published() -> list:
-    """The recipes that are trained for as long as their authors did."""
+    """The recipes that are trained for as long as in their publication."""
     return [
         # 200 epochs of 9 batches: its author updates G with each batch, and D with every fifth.
         Plan("cbr-gan-published", "published", "cbr-gan", 360, note="as published"),

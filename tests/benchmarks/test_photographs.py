@@ -30,7 +30,7 @@ def archive(tmp_path):
             *reversed(NAMES),
             "horse/0000.png",
             "ship/note.txt",
-            "__MACOSX/ship/._0000.png",
+            "__MACOSX/ship/1.png",
             ".old/ship/1.png",
         ]:
             written.writestr(name, png(rng.integers(0, 256, (8, 8, 3)).astype(np.uint8)))
@@ -101,3 +101,11 @@ def test_photographs_of_the_same_name_are_refused(tmp_path):
                 written.writestr(f"{part}/dog/{number}.png", png(np.zeros((8, 8, 3), np.uint8)))
     with pytest.raises(ArgumentError, match="have the same name"):
         few_folders(tmp_path / "a.zip", "dog", 5, 0, tmp_path / "few")
+
+
+def test_members_have_the_names_of_the_archive(tmp_path):
+    pixels = np.zeros((4, 4, 3), np.uint8)
+    with zipfile.ZipFile(tmp_path / "c.zip", "w") as written:
+        written.writestr("./ship/0.png", png(pixels))
+    with zipfile.ZipFile(tmp_path / "c.zip") as written:
+        assert [written.read(name) for name in members(written, "ship")] == [png(pixels)]
