@@ -31,7 +31,7 @@ own widths. 16,384 samples of
 11.32 and MS-SSIM 0.1395, to be compared with "the same, padded"); 10,000 of the others. "digits right" is, of `cgan`
 and `acgan`, the share of samples that show the digit asked for; of `ssgan`, the share of test images that D puts into
 their class: with D's own weights, or with their average. `cbr-gan` has a third of its published width; it and
-`encoder-decoder-gan` are trained on 10,000 images, and compared with these. "with the remedies": `--lr 1 --set
+`encoder-decoder-gan` are trained on 10,000 images, and compared with these. "three settings changed": `--lr 1 --set
 fixed_latents=false --set generator_updates=1`.""",
     "published": """The settings, the width and the number of updates of the authors, on MNIST: 200 epochs. `cbr-gan`
 has 900 images; its author updates G with each batch and D with every fifth, which makes 360 steps of one update of D

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
-import zipfile
-from pathlib import Path, PurePosixPath
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 
+from mxgan.data.archives import Archive
+from mxgan.data.image_files import MAX_BYTES
 from mxgan.errors import ArgumentError
 from mxgan.runtime.draws import rng_for
 from mxgan.runtime.files import new_folder, one_at_a_time, write_whole
@@ -18,18 +20,10 @@ CHOSEN, OTHERS = "chosen", "others"
 PHOTOGRAPHS = (".jpg", ".jpeg", ".png")
 
 
-def members(archive: zipfile.ZipFile, title: str = "") -> list:
-    """The names of the photographs in an archive, sorted; with a title, those in the class folder of this name.
-
-    Left out, as in `mxgan.data.archives`: hidden files and folders, and `__MACOSX` of macOS.
-    """
-    found = []
-    for name in archive.namelist():  # as the archive has it: "./a.png" is read by that name alone
-        path = PurePosixPath(name)
-        left_out = any(part[0] == "." or part == "__MACOSX" for part in path.parts)
-        if name.lower().endswith(PHOTOGRAPHS) and not left_out and (not title or path.parent.name == title):
-            found.append(name)
-    return sorted(found)
+def members(archive: Archive, title: str = "") -> list:
+    """The paths of the photographs in an archive, in order; with a title, those in the class folder of this name."""
+    found = [file for file in archive.files if file.suffix.lower() in PHOTOGRAPHS]
+    return [file for file in found if not title or file.parent.name == title]
 
 
 def chosen_and_others(names: list, count: int, seed: int) -> tuple:
@@ -51,9 +45,9 @@ def few_folders(archive_path: Path, title: str, count: int, seed: int, folder: P
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Runs on the same photographs may begin at the same time.
-    with zipfile.ZipFile(archive_path) as archive, one_at_a_time(folder.parent):
+    with closing(Archive(archive_path)) as archive, one_at_a_time(folder.parent):
         parts = dict(zip((CHOSEN, OTHERS), chosen_and_others(members(archive, title), count, seed)))
-        wanted = {part: {PurePosixPath(name).name for name in names} for part, names in parts.items()}
+        wanted = {part: {file.name for file in files} for part, files in parts.items()}
         if len(set.union(*wanted.values())) < sum(map(len, parts.values())):
             raise ArgumentError(f"photographs of {title!r} in {archive_path} have the same name; rename them.")
         if folder.is_dir():
@@ -62,10 +56,10 @@ def few_folders(archive_path: Path, title: str, count: int, seed: int, folder: P
                 raise ArgumentError(f"{folder} has other photographs than these: move it away, and give its runs up.")
             return folder
         with new_folder(folder) as beside:
-            for part, names in parts.items():
+            for part, files in parts.items():
                 (beside / part).mkdir()
-                for name in names:
-                    write_whole(beside / part / PurePosixPath(name).name, archive.read(name))
+                for file in files:
+                    write_whole(beside / part / file.name, archive.read(file, MAX_BYTES))
     return folder
 
 
@@ -75,11 +69,11 @@ def cropped(archive_path: Path, size: int) -> np.ndarray:
     The shorter side is resized to `size` (torchvision's Resize: Pillow's bilinear filter), then the middle is cut out
     (CenterCrop).
     """
-    with zipfile.ZipFile(archive_path) as archive:
-        names = members(archive)
-        images = np.empty((len(names), 3, size, size), np.uint8)
-        for image, name in zip(images, names):
-            image[...] = _cropped(archive.read(name), size).transpose(2, 0, 1)
+    with closing(Archive(archive_path)) as archive:
+        files = members(archive)
+        images = np.empty((len(files), 3, size, size), np.uint8)
+        for image, file in zip(images, files):
+            image[...] = _cropped(archive.read(file, MAX_BYTES), size).transpose(2, 0, 1)
     return images
 
 

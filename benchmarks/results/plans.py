@@ -11,7 +11,7 @@ PUBLISHED = 16_384  # number of images in the only published SWD of a DCGAN on M
 SMALL = "--nc 1 --ngf 32 --ndf 32 --image-size 32"
 MEDIUM = "--nc 1 --ngf 32 --ndf 32"  # 64×64
 THIRD = "--set width=1 --nc 1 --batch-size 32 --limit 10000"  # of the width of cbr-gan
-MENDED = "--lr 1 --set fixed_latents=false --set generator_updates=1"  # what makes cbr-gan learn
+MENDED = "--lr 1 --set fixed_latents=false --set generator_updates=1"  # the settings with which cbr-gan learns
 THREE = (0, 1, 2)
 AVERAGED = "--ema 0.999"
 COLOUR = "--nc 3 --image-size 32"
@@ -102,7 +102,7 @@ def _mnist() -> list:
         Plan("mlp-gan-64", "mnist", "mlp-gan-64", 3_000, "steps", "--nc 1"),
         Plan("encoder-decoder-gan", "mnist", "encoder-decoder-gan", 1_600, "steps", "--nc 1"),
         Plan("cbr-gan", "mnist", "cbr-gan", 500, "steps", THIRD),
-        Plan("cbr-gan-mended", "mnist", "cbr-gan", 624, "steps", f"{THIRD} {MENDED}", note="with the remedies"),
+        Plan("cbr-gan-mended", "mnist", "cbr-gan", 624, "steps", f"{THIRD} {MENDED}", note="three settings changed"),
     ]
 
 

@@ -131,7 +131,7 @@ def test_runs_of_each_same_time_are_compared_and_none_is_chosen():
     for each, length in zip(peer, (25, 60)):
         each["length"] = length
     told, reached = found_of("PyTorch", [*ours, *peer])
-    assert told.startswith("60 minutes of the whole machine: Fréchet 1.00 against 3.00")
+    assert told.startswith("After 60 minutes of the whole machine: Fréchet 1.00 against 3.00")
     assert ". After 25 minutes of the whole machine: Fréchet 2.00 against 5.00" in told
     assert reached is True
     ours[0]["evaluation"]["results"]["frechet"]["value"] = 2.6  # more than half, in the shorter time alone
@@ -141,11 +141,23 @@ def test_runs_of_each_same_time_are_compared_and_none_is_chosen():
     for each in (ours[1], peer[1]):  # not the shorter one of the same clock any more
         each["clock"] = "cpu"
     told, reached = found_of("PyTorch", [*ours, *peer])
-    assert told.startswith("60 minutes of one CPU: Fréchet 1.00 against 3.00")
+    assert told.startswith("After 60 minutes of one CPU: Fréchet 1.00 against 3.00")
     assert reached is False
     ours[1]["clock"] = "wall"
-    assert found_of("PyTorch", [*ours, *peer])[0].startswith("25 minutes of the whole machine: Fréchet 2.60 against 5")
+    assert found_of("PyTorch", [*ours, *peer])[0].startswith("After 25 minutes of the whole machine: Fréchet 2.60")
     assert found_of("PyTorch", [ours[2], *peer]) is None
+
+
+def test_the_weights_used_by_default_count_and_the_mean_of_their_seeds():
+    """Neither the better kind of weights nor the better seed is chosen, and a seed that diverged is not left out."""
+    name = "cifar-sngan-projection"
+    rows = [row(name, weights="raw", class_agreement=0.7), row(name, weights="ema", class_agreement=0.5)]
+    assert found_of("`sngan-projection`", rows) == ("50.0 %", False)
+    seeds = [row("cifar-sngan", seed, weights="ema", frechet=value) for seed, value in enumerate((1.0, 3.0))]
+    peer = row("cifar-pytorch", weights="batch", frechet=3.0)
+    assert "Fréchet 2.00 against 3.00" in found_of("PyTorch", [*seeds, peer])[0]
+    seeds[0]["evaluation"]["results"]["frechet"]["value"] = None
+    assert found_of("PyTorch", [*seeds, peer]) is None
 
 
 def test_minutes_of_a_cpu_are_named_as_such():
