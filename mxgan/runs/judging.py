@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Optional, Union
@@ -14,7 +15,15 @@ from mxgan.evaluation.judges.features import FeatureNetwork
 from mxgan.evaluation.judges.settings import training_of
 from mxgan.evaluation.metrics import METRICS
 
-__all__ = ["given_judge", "held_out_accuracy", "labels_known", "misleading", "planned_judge", "without_judge"]
+__all__ = [
+    "given_judge",
+    "held_out_accuracy",
+    "labels_known",
+    "misleading",
+    "planned_judge",
+    "warn_of_chance",
+    "without_judge",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -129,6 +138,25 @@ def misleading(judge: Optional[FeatureNetwork], names: Sequence[str]) -> dict:
         for name in names
         if share < LEAST_ACCURACY.get(name, 0)
     }
+
+
+def warn_of_chance(judge: Optional[FeatureNetwork]) -> None:
+    """Warn of a judge that is right on about as many held-out images as one that guesses, within two errors."""
+    share, count = (None, None) if judge is None else (judge.record.get(key) for key in ("accuracy", "test_images"))
+    if share is None or not count:
+        return
+    chance = 1 / judge.network.classes
+    error = math.sqrt(chance * (1 - chance) / count)
+    if share <= chance + 2 * error:
+        logger.warning(
+            "The judge is right on %.0f %% of %d held-out images; one that guesses is right on %.0f ± %.0f %%. The "
+            "figures that it gives may mean nothing. Give more images, or a judge of other images "
+            "(--classifier FOLDER).",
+            100 * share,
+            count,
+            100 * chance,
+            100 * error,
+        )
 
 
 def labels_known(data, judge) -> bool:

@@ -16,18 +16,20 @@ from mxgan.evaluation.metrics import METRICS, NEEDS
 from mxgan.runs.data import held_out_split, trained_split
 from mxgan.runs.judging import without_judge
 
-__all__ = ["reasons_against", "refuse_without_inception", "without"]
+__all__ = ["UNTOLD", "reasons_against", "refuse_without_inception", "without"]
 
 logger = logging.getLogger(__name__)
 
 NO_INCEPTION = f"needs --inception FILE.onnx: {NEEDS['inception'].remedy}"
 _FLAG = re.compile(r"--[a-z-]+ [\w.=]*\w")  # in an advice
 FEW = "needs at least"  # so many images: the user may have more
-UNTOLD = ("fid", "class_agreement")  # few runs can measure them, so there is no message that they are left out
+UNTOLD = ("fid", "class_agreement")  # few runs can measure them: no message says that their needs are not there
 
 
-def without(reasons: Mapping[str, str], wanted: Sequence[str], asked: Optional[Sequence[str]]) -> list:
-    """The wanted metrics without those that have a reason, which are logged.
+def without(
+    reasons: Mapping[str, str], wanted: Sequence[str], asked: Optional[Sequence[str]], untold: Sequence[str] = ()
+) -> list:
+    """The wanted metrics without those that have a reason, which are logged, but for the `untold`.
 
     Raises ArgumentError if one of those was `asked` for, or nothing is left.
     """
@@ -35,7 +37,7 @@ def without(reasons: Mapping[str, str], wanted: Sequence[str], asked: Optional[S
     if reasons and (asked is not None or not chosen):
         name, reason = next(iter(reasons.items()))
         raise ArgumentError(f"{name} {reason}.")
-    _log_left_out(reasons)
+    _log_left_out({name: reason for name, reason in reasons.items() if name not in untold})
     return chosen
 
 
@@ -99,8 +101,7 @@ def _log_left_out(reasons: Mapping[str, str]) -> None:
     """Log the metrics that are left out, those of one reason in one line."""
     names: dict = {}
     for name, reason in reasons.items():
-        if name not in UNTOLD:
-            names.setdefault(reason, []).append(name)
+        names.setdefault(reason, []).append(name)
     for reason, left_out in names.items():
         level = logging.WARNING if FEW in reason else logging.INFO
         why, _, advice = reason.partition(";")

@@ -24,8 +24,9 @@ from mxgan.runs.judging import (
     labels_known,
     misleading,
     planned_judge,
+    warn_of_chance,
 )
-from mxgan.runs.left_out import reasons_against, refuse_without_inception, without
+from mxgan.runs.left_out import UNTOLD, reasons_against, refuse_without_inception, without
 from mxgan.runtime.progress import tracked
 
 __all__ = ["PlannedReference", "open_reference", "plan_reference"]
@@ -76,6 +77,7 @@ class PlannedReference:
         is_trained = not isinstance(judge, LabelledData)
         classifier = judge if is_trained else self.trained(judge, progress=self.progress)
         networks = Networks(classifier, self.inception)
+        warn_of_chance(classifier)
         # A run in training is followed by what judge it has: its figures are compared with each other alone.
         weak = misleading(classifier, self.names) if self.trained is kept_classifier else {}
         names, count = without(weak, self.names, self.asked), self.count
@@ -143,7 +145,7 @@ def plan_reference(
     networks = Networks(side.judge, looking)
     reasons = reasons_against(config, side.data, networks, wanted, side.known, held_out, place)
     count = min(count, side.data.num_images)
-    chosen = without(reasons, wanted, names)
+    chosen = without(reasons, wanted, names, UNTOLD)
     return PlannedReference(chosen, config, names, looking, count, kept, trained, progress, against, side)
 
 

@@ -55,8 +55,8 @@ KERNEL_VARIABLES = ("DNNL_", "MKL_", "MXNET_MKLDNN", "MXNET_ONEDNN", "NUMBA_", "
 WITHOUT_EFFECT = ("_VERBOSE", "_DIR")
 
 # The number of times an idle thread looks for work before it sleeps. libgomp's default, 300,000, makes MXNet very slow
-# if other programs compute too; this value costs nothing if no other program does (see `thread_environment`).
-SPIN_COUNT = "10000"
+# if other programs compute too, and keeps a core from the threads of our own operators (see `thread_environment`).
+SPIN_COUNT = "1000"
 IN_PROGRESS = 32 * 2**20  # bytes of the items that `ordered_map` has read ahead
 
 _chosen: Optional[Threads] = None  # set after MXNet has been loaded with it
@@ -143,9 +143,14 @@ def thread_environment() -> Iterator[None]:
     itself is loaded, but only if OMP_NUM_THREADS is not set. So MXNET_OMP_MAX_THREADS works in every order of
     imports, and the threads of other libraries do not change.
 
-    Measured on two cores, one discriminator step at width 32: 0.036 s both with and without SPIN_COUNT; beside two
-    busy processes 0.07 to 0.12 s with it and 0.62 to 0.64 s without it. With OMP_WAIT_POLICY=passive instead: 0.040 s
-    alone, and 0.09 to 0.16 s beside two busy processes.
+    Measured on two cores, one discriminator step of MXNet's operators at width 32: 0.036 s with a count of 10,000 as
+    with libgomp's own; beside two busy processes 0.07 to 0.12 s with it and 0.62 to 0.64 s without it. With
+    OMP_WAIT_POLICY=passive instead: 0.040 s alone, and 0.09 to 0.16 s beside two busy processes.
+
+    An operator of ours often follows one of MXNet's, whose idle thread still holds the second core. Images per second
+    of `sngan` (32×32, width 32, medians of three reports of one run): 494 with 50,000, 517 with 10,000, 572 with 3,000,
+    574 with 1,000, 486 with 100. `dcgan` (64×64, width 64) has 190 with 10,000 and 189 with 1,000, `mlp-gan` 6,926 and
+    7,625, each within 5 % from run to run.
     """
     global _chosen
     chosen, loaded = threads(), _loaded_openmp()

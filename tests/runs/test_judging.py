@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -18,11 +19,12 @@ from mxgan.evaluation.judges.features import FeatureNetwork
 from mxgan.evaluation.judges.settings import RotationTraining
 from mxgan.runs import judging
 from mxgan.runs.evaluate import evaluate
-from mxgan.runs.judging import given_judge, misleading
+from mxgan.runs.judging import given_judge, misleading, warn_of_chance
 from mxgan.runs.reference import open_reference, plan_reference
 from tests.cli.test_commands import mxgan as command
 from tests.evaluating import cache_with_classifier, quick_classifier
 from tests.support import tiny_config
+from tests.test_recipes import small
 
 
 @pytest.fixture(autouse=True)
@@ -143,6 +145,22 @@ def test_a_judge_that_is_often_wrong_misleads():
     assert misleading(unknown, names) == {}
 
 
+@pytest.mark.parametrize("share, count, told", [(0.0, 10, True), (0.8, 10, True), (0.9, 10, False), (0.6, 100, True),
+                                                (0.61, 100, False), (None, 10, False), (0.3, None, False)])  # fmt: skip
+def test_a_judge_that_may_only_guess_is_told(caplog, share, count, told):
+    """One that guesses between 2 classes is right on 50 ± 16 % of 10 images: 0.5² / 10 is the square of 0.158."""
+    record = {"accuracy": share, "test_images": count}
+    warn_of_chance(SimpleNamespace(network=SimpleNamespace(classes=2), record=record))
+    assert ("one that guesses is right on" in caplog.text) is told
+
+
+def test_the_chance_of_a_judge_is_that_of_its_classes(tmp_path, caplog):
+    judge_with(accuracy=0.2, test_images=10).save(tmp_path / "weak")
+    planned = plan_reference(tiny_config(steps=1), ["label_kl"], count=20, classifier=tmp_path / "weak")
+    assert planned.open().names == ["label_kl"]
+    assert "right on 20 % of 10 held-out images; one that guesses is right on 10 ± 9 %" in caplog.text
+
+
 def test_what_misleads_is_left_out_or_refused(tmp_path, caplog):
     judge_with(accuracy=0.64).save(tmp_path / "weak")
     caplog.set_level("INFO", "mxgan")
@@ -150,6 +168,10 @@ def test_what_misleads_is_left_out_or_refused(tmp_path, caplog):
     planned = plan_reference(tiny_config(steps=1), names, count=20, classifier=tmp_path / "weak")
     assert planned.open().names == planned.names == ["label_kl"]
     assert "Left out: missing_classes: misleads with a classifier that is right on 64.0 % of its test" in caplog.text
+    conditional, names = small("cgan", steps=1), ["label_kl", "class_agreement"]
+    with_classes = plan_reference(conditional, names, count=20, classifier=tmp_path / "weak")
+    assert with_classes.open().names == ["label_kl"]
+    assert "Left out: class_agreement: misleads" in caplog.text
     with pytest.raises(ArgumentError, match=r"64.0 % of its test images; it needs 9\d %; give a better one"):
         open_reference(tiny_config(steps=1), [], ["missing_classes"], count=20, classifier=tmp_path / "weak")
 
