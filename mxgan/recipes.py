@@ -19,7 +19,7 @@ from mxgan.training.optimizers import OptimizerConfig
 from mxgan.training.recipe import Recipe
 from mxgan.training.schedule import InstanceNoise, Schedule
 
-__all__ = ["OF_IMPORTS", "RECIPES", "get_recipe"]
+__all__ = ["EARLIER_SUMMARIES", "OF_IMPORTS", "RECIPES", "get_recipe"]
 
 BALANCED = {"real_label": 0.9, "instance_noise": InstanceNoise(0.3)}  # keeps D from winning
 # An average of G's weights, which pictures and samples show: Karras et al. 2018, appendix A; Yazici et al. 2019.
@@ -64,7 +64,7 @@ RECIPES = {
         **AVERAGED,
     ),
     "dcgan-original": Recipe(
-        summary="DCGAN with the settings of MXNet's own example, whose discriminator wins",
+        summary="DCGAN with the settings of MXNet's own example",
         source="example/gan/dcgan.py of MXNet, which had it up to 1.0.0",
         algorithm="direct",
         run_defaults={"show_every": 10},
@@ -214,6 +214,9 @@ RECIPES = {
     ),
 }
 
+
+# {summary of a recipe in an earlier version, by which its runs know it: name}; the source is the same.
+EARLIER_SUMMARIES = {"DCGAN with the settings of MXNet's own example, whose discriminator wins": "dcgan-original"}
 
 # The settings of PyTorch's DCGAN example too: Adam 2e-4, beta1 0.5, batches of 64, cross-entropy.
 OF_IMPORTS = "dcgan-original"  # with whose settings an imported network goes on, unless told otherwise

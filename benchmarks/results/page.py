@@ -25,14 +25,16 @@ average of G's weights (`--ema`). In brackets: what real images get. [What the m
 """
 
 HOW = {
-    "mnist": """One channel, and width 32 of DCGAN's networks, but for README's own command; other networks have their
-own widths. 16,384 samples of
-`dcgan` and `dcgan-original`, the number of the only published figure of a DCGAN on MNIST at 64×64 (MMGeneration: SWD
-11.32 and MS-SSIM 0.1395, to be compared with "the same, padded"); 10,000 of the others. "digits right" is, of `cgan`
-and `acgan`, the share of samples that show the digit asked for; of `ssgan`, the share of test images that D puts into
-their class: with D's own weights, or with their average. `cbr-gan` has a third of its published width; it and
-`encoder-decoder-gan` are trained on 10,000 images, and compared with these. "three settings changed": `--lr 1 --set
-fixed_latents=false --set generator_updates=1`.""",
+    "mnist": """One channel, and width 32 of DCGAN's networks; README's own command has three channels and width 64.
+Other networks have their own widths. "side" is the height and width of an image in pixels. Each row is of 10,000
+samples; `dcgan` and `dcgan-original` have 16,384, as the only published figure of a DCGAN on MNIST at 64×64 has
+(MMGeneration: SWD 11.32, MS-SSIM 0.1395). Compare that SWD with "the same, padded", which is computed by
+[the rules of MMGeneration](evaluation.md#the-padded-pyramid).
+
+"digits right": of `cgan` and `acgan`, the share of samples that show the digit asked for; of `ssgan`, the share of test
+images that D puts into their class, with D's own weights or with their average. `cbr-gan` has a third of its published
+width. `cbr-gan` and `encoder-decoder-gan` are trained on 10,000 images, and compared with these. "three settings
+changed": `--lr 1 --set fixed_latents=false --set generator_updates=1`.""",
     "published": """The settings, the width and the number of updates of the authors, on MNIST: 200 epochs. `cbr-gan`
 has 900 images; its author updates G with each batch and D with every fifth, which makes 360 steps of one update of D
 and five of G, in colour (three channels). The runs are measured against the images that they were trained on.""",
@@ -48,14 +50,16 @@ pictures. The better one counts. `sngan` and `sngan-projection` have the setting
 examples/sngan_projection.py. "class as asked" is the share of the samples that the judge puts into the class asked for.
 90 minutes are allowed for each run; the column "minutes" has what it was given.""",
     "few": """Some photographs of one class of CIFAR-10, drawn by the seed, and nothing else. The samples are judged
-against the *other* photographs of that class, which no run has seen. `copies`: ½ is perfect, 1 is a copy of a training
-image; smooth images lie near all images and raise it too. The column beside it, which smoothness does not change, is
-the goal: the share of samples whose nearest real image is a training image and not one of 2,000 others, ± its standard
-deviation if it were by chance. 45 minutes are allowed for each run; the column "minutes" has what it was given.""",
+against the *other* photographs of that class, which no run has seen. `copies`: ½ is perfect; near 1, samples are copies
+of training images, or smooth images, which are near all images. The column beside it is the goal, because smoothness
+does not change it: the share of samples whose nearest real image is a training image and not one of 2,000 others. In
+brackets stands this share by chance, and behind ± its standard deviation by chance. 45 minutes are allowed for each
+run; the column "minutes" has what it was given.""",
 }
 
 PICTURES = {
-    "mnist": (("results-wgan-gp", "`wgan-gp`: the critic's estimate and the Fréchet distance"),),
+    "mnist": (("results-wgan-gp", "`wgan-gp`: the critic's estimate, and the Fréchet distance in training (1,000 "
+               "samples, quick judge: not the table's)"),),
     "published": (("results-cbr-gan-published", "`cbr-gan` after 360 steps, the 200 epochs of its author"),
                   ("results-mlp-gan-published", "`mlp-gan` after 200 epochs")),
     "cifar": (("results-cifar-sngan", "`sngan`"),

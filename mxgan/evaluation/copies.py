@@ -116,8 +116,8 @@ def measure_copies(reference: Bundle, samples: Bundle, settings: Settings) -> di
 def _ownership(near: tuple, far: tuple, counts: tuple) -> Ownership:
     """From (indices, distances) of the training and of the held-out image nearest to each sample, and their numbers.
 
-    By chance: it is drawn anew which of all these real images are training images; the number of samples that are
-    nearest to each stays, so that many samples nearest to one image count as one.
+    By chance: the roles "training" and "held-out" are given to these real images at random. The number of samples that
+    are nearest to each image stays, so that many samples nearest to one image count as one.
     """
     trained = np.where(near[1] == far[1], 0.5, near[1] < far[1])
     samples, images = len(trained), sum(counts)
@@ -132,8 +132,9 @@ def _warn_of_smooth(found: CopyTest, owned: Ownership) -> None:
     is_near = found.share > PERFECT + CLEAR * found.standard_error
     if is_near and owned.nearest_trained <= owned.by_chance + CLEAR * owned.by_chance_error:
         logger.warning(
-            "copies is %.3g, and no sign of copies: of %.3g of the samples the nearest real image is a training image, "
-            "as by chance (%.3g ± %.2g). Smooth and blank samples lie near all images; look at them.",
+            "copies is %.3g, but that is no sign of copies: for a share of %.3g of the samples the nearest real image "
+            "is a training image, as often as by chance (%.3g ± %.2g). Smooth and blank samples are near all images; "
+            "look at them.",
             found.share,
             owned.nearest_trained,
             owned.by_chance,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Optional
 
-from mxgan.recipes import RECIPES
+from mxgan.recipes import EARLIER_SUMMARIES, RECIPES
 
 __all__ = ["published_name"]
 
 _NAMES = {(recipe.summary, recipe.source): name for name, recipe in RECIPES.items()}
+_NAMES.update({(summary, RECIPES[name].source): name for summary, name in EARLIER_SUMMARIES.items()})
 
 
 def published_name(recipe: Mapping) -> Optional[str]:

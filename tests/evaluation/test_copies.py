@@ -68,7 +68,7 @@ def test_blank_samples_are_no_copies_and_are_near_1_too(caplog):
     )
     assert score["copies"].details["by_chance"] == 0.5
     assert score["copies"].details["by_chance_error"] == pytest.approx(0.5, abs=0.01), "all lie nearest to one image"
-    assert "no sign of copies: of " in caplog.text
+    assert "no sign of copies: for a share of " in caplog.text
     assert "blank ones are near 1 too" in METRICS["copies"].summary
 
 

@@ -15,6 +15,7 @@ from mxgan.errors import ArgumentError
 from mxgan.runs.command import command_of
 from mxgan.runs.config import RunConfig
 from mxgan.runs.given import default_config
+from mxgan.runs.published import published_name
 from mxgan.runtime.config import override, to_dict
 from tests.support import tiny_config
 
@@ -91,6 +92,15 @@ def test_the_defaults_of_a_recipe_of_ones_own_are_in_its_run():
     said = said_by(command_of(RunConfig(recipe=own, epochs=100, log_every=3)))
     assert said["log_every"] == 3
     assert said["recipe"]["summary"] == "mine"
+
+
+def test_a_run_keeps_the_recipe_whose_text_an_earlier_version_wrote():
+    name, earlier = "dcgan-original", "DCGAN with the settings of MXNet's own example, whose discriminator wins"
+    recipe = replace(mxgan.RECIPES[name], summary=earlier)
+    assert published_name(to_dict(recipe)) == name
+    assert published_name(to_dict(replace(recipe, source="elsewhere"))) is None
+    command = check(override(default_config(recipe, {}), {"dataset": "digits"}))
+    assert command == f"mxgan train --recipe {name} " + shlex.join(["--set", f"summary={earlier}"])
 
 
 def test_what_no_command_can_give_is_said_and_no_command_is_printed(monkeypatch):
