@@ -13,7 +13,9 @@ import mxgan
 from mxgan.cli import main
 from mxgan.data.folder import load_folder
 from mxgan.errors import ArgumentError
+from mxgan.pictures.grid import image_grid
 from tests.support import tiny_config
+from tests.test_recipes import small
 
 
 def run_mxgan(*arguments):
@@ -25,6 +27,14 @@ def run(tmp_path_factory):
     """A run of one step."""
     folder = tmp_path_factory.mktemp("sample") / "run"
     mxgan.start(tiny_config(steps=1), folder, display="none").run()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def conditional(tmp_path_factory):
+    """A run of one step, of ten classes."""
+    folder = tmp_path_factory.mktemp("conditional") / "run"
+    mxgan.start(small("cgan", steps=1), folder, display="none").run()
     return folder
 
 
@@ -59,6 +69,15 @@ def test_a_zip_has_numbered_pictures_that_folder_trains_on(run, tmp_path, cache)
         found = [np.asarray(Image.open(io.BytesIO(archive.read(name)))) for name in archive.namelist()]
     np.testing.assert_array_equal(found, bytes_of)
     np.testing.assert_array_equal(load_folder(first, 16).images, bytes_of)
+
+
+@pytest.mark.parametrize("num, columns", [(8, 3), (10, 10), (64, 10), (225, 20)])
+def test_each_column_is_of_one_class_and_the_grid_nearly_square(num, columns, conditional, tmp_path):
+    assert run_mxgan("sample", conditional, "--num", num, "--output", tmp_path / "s.png").exit_code == 0
+    sampler = mxgan.load_sampler(conditional)
+    expected = image_grid(sampler.draw(num), columns)
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "s.png")), expected)
+    assert num < 10 or len(set(sampler.classes_of(num)[::columns])) == 1
 
 
 def test_the_range_of_an_array(run, tmp_path):
