@@ -22,7 +22,7 @@ from benchmarks.results.photographs import CHOSEN
 from benchmarks.results.pictures import draw_estimate
 from benchmarks.results.plans import PLANS, SUITES, UNITS, plan_named
 from benchmarks.results.record import publish, rows_in
-from benchmarks.results.tables import COLUMNS, joined, table, tables
+from benchmarks.results.tables import COLUMNS, joined, table, tables, title_of
 from mxgan.evaluation.metrics import DEFINITIONS
 from mxgan.recipes import RECIPES
 from mxgan.runtime import cv2
@@ -41,6 +41,14 @@ def row(name="dcgan", seed=0, weights="raw", minutes=12.4, **results):
     told.update(seed=seed, weights=weights, minutes=minutes, steps=6000, folder=f"{name}-{seed}", busy_cpus=None)
     told.update(machine=MACHINE, clock="wall", threads=None)
     return {**told, "evaluation": {"results": found, "protocol": protocol}}
+
+
+def test_a_row_is_named_by_its_recipe_and_what_its_plan_says_beside_it():
+    named = {"dcgan": "`dcgan`", "headline": "`dcgan`, README's command", "ship-100-few": "`few`, ship 100"}
+    assert {name: title_of(row(name)) for name in named} == named
+    assert title_of(row("cifar-pytorch")) == "PyTorch's DCGAN"
+    assert title_of(row("cifar-pytorch", weights="real")) == "other photographs"
+    assert title_of({**row("headline"), "name": "a plan that is gone"}) == "`dcgan`"
 
 
 def test_every_recipe_has_a_plan_and_every_plan_is_whole():
