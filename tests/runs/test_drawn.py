@@ -41,7 +41,7 @@ def test_recipes_keep_an_average_unless_they_are_as_published_or_learn_slowly():
 
 def test_the_docs_name_the_recipes_without_an_average():
     (line,) = [line for line in RECIPES_PAGE.read_text().splitlines() if line.startswith("| `--ema none`")]
-    named = re.search(r"It is 0.999, and 0.995 for `few`, but for (.*), which have none", line).group(1)
+    named = re.search(r"The default is 0.999, and 0.995 for `few`. (.*) have none", line).group(1)
     assert set(re.findall(r"`(.+?)`", named)) == PUBLISHED | SLOW
 
 
