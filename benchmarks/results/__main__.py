@@ -70,6 +70,13 @@ ARCHIVE = "cifar10_train.zip"
     help="Of each timed run; left out: 90 of a run on CIFAR-10, 45 of one on few photographs.",
 )
 @click.option("--clock", type=click.Choice([*CLOCKS]), default="wall", show_default=True, help="Of timed runs.")
+@click.option(
+    "--ranks",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes of each timed run of mxgan, over MPI. PyTorch has one process with as many threads as CPUs.",
+)
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Runs of steps at a time.")
 @click.option(
     "--output",
@@ -85,11 +92,11 @@ ARCHIVE = "cifar10_train.zip"
     help="Add the rows to this folder's results.json too, and write its results.md and pictures anew: docs.",
 )
 @click.option("--list", "only_list", is_flag=True, help="Print the runs and their length, and stop.")
-def main(suites, names, data_dir, photographs, seeds, share, minutes, clock, jobs, output, into, only_list):
+def main(suites, names, data_dir, photographs, seeds, share, minutes, clock, ranks, jobs, output, into, only_list):
     """Train and judge the runs of some suites, and print their tables."""
     plans = chosen_plans(suites, names)
     places = Places(output.resolve(), data_dir and data_dir.resolve(), _archive(photographs, plans, only_list))
-    wanted = jobs_of(plans, places, share, seeds, minutes, clock)
+    wanted = jobs_of(plans, places, share, seeds, minutes, clock, ranks)
     if only_list:
         for job in wanted:
             click.echo(f"{job.plan.suite:10}{job.plan.name:26}seed {job.seed}  {job.length:,g} {job.plan.unit}")
@@ -162,7 +169,7 @@ def _rows(job: Job, places: Places, threads: Optional[int]) -> list:
     found = figures_of(job, places, threads)
     same = {"name": job.plan.name, "suite": job.plan.suite, "recipe": job.plan.recipe, "seed": job.seed}
     same.update(length=job.length, unit=job.plan.unit, folder=job.folder.name, busy_cpus=known.get("busy_cpus"))
-    same.update(machine=known.get("machine"), clock=job.clock, threads=known.get("threads"))
+    same.update(machine=known.get("machine"), clock=job.clock, threads=known.get("threads"), ranks=job.ranks)
     timed = {"steps": known.get("steps"), "images": known.get("images"), "minutes": None}
     if job.plan.is_timed:  # the time of others says little: several at a time, beside whatever else the machine does
         timed["minutes"] = known["seconds"] / 60

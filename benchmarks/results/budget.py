@@ -87,7 +87,8 @@ def trained(words: Sequence[str], folder: Path, seconds: float, clock: Callable[
 
     Returns
     -------
-    {"seconds", "steps", "images" (real images that D has seen), "finished"}, also written to FOLDER.time.json.
+    {"seconds", "steps", "images" (real images that D has seen), "finished"}, also written to FOLDER.time.json; the same
+    on all ranks.
     """
     config = _with_end(config_of(words), folder, seconds, clock)
     budget = TimeBudget(seconds, clock)
@@ -95,8 +96,9 @@ def trained(words: Sequence[str], folder: Path, seconds: float, clock: Callable[
         session = mxgan.start_or_resume(config, folder, "none", callbacks=[budget])
     except RunFinishedError:
         return _noted(folder, True)
-    if budget.is_over:
-        session.lock.release()
+    if mxgan.all_ranks().any(budget.is_over):  # the time is that of the first rank, whose callbacks are called
+        if session.lock is not None:
+            session.lock.release()
         return _noted(folder, True)
     with stop_on_signals(session.trainer):
         session.run()
@@ -104,7 +106,12 @@ def trained(words: Sequence[str], folder: Path, seconds: float, clock: Callable[
 
 
 def _noted(folder: Path, finished: bool) -> dict:
-    """What the newest checkpoint says of the training, written beside the run."""
+    """What the newest checkpoint says of the training, written beside the run by the first rank."""
+    ranks = mxgan.all_ranks()
+    return ranks.from_first(_written(folder, finished) if ranks.is_first else None)
+
+
+def _written(folder: Path, finished: bool) -> dict:
     run = RunFolder.open(folder)
     state, recipe = read_state(run.latest_checkpoint()), recorded_config(run).recipe
     images = state["step"] * recipe.schedule.real_batches * recipe.batch_size
@@ -158,8 +165,10 @@ def _steps_in(config: RunConfig, seconds: float, clock: Callable[[], float]) -> 
     with tempfile.TemporaryDirectory() as place:
         trial = replace(config, steps=TRIAL_STEPS, epochs=None, checkpoint_every=TRIAL_STEPS)
         mxgan.start(trial, Path(place) / "trial", "none", callbacks=[speed]).run()
-    steps = max(1, round(seconds / speed.seconds))
-    click.echo(f"trial: {speed.seconds:.3f} s per step, so the training has {steps:,} steps")
+    ranks = mxgan.all_ranks()
+    each = ranks.from_first(speed.seconds if ranks.is_first else None)  # callbacks are those of the first rank
+    steps = max(1, round(seconds / each))
+    click.echo(f"trial: {each:.3f} s per step, so the training has {steps:,} steps")
     return steps
 
 

@@ -16,6 +16,9 @@ import click
 from benchmarks.machine import LOAD_ALLOWED, busy_cpus, describe
 from benchmarks.results.photographs import CHOSEN, few_folders
 from benchmarks.results.plans import SUITES, Plan
+from mxgan.errors import MXGANError
+from mxgan.runs.launching.mpirun import find_mpirun, mpirun_command
+from mxgan.runs.launching.options import Options
 from mxgan.runtime.cpus import usable_cpus
 from mxgan.runtime.files import write_whole
 
@@ -38,13 +41,20 @@ _machine = functools.cache(describe)  # it begins a process of PyTorch
 
 
 class Job(NamedTuple):
-    """One run of a plan: its seed, its length in the plan's unit, its folder; the key in CLOCKS of its time."""
+    """One run of a plan.
+
+    Attributes
+    ----------
+    plan, seed : what is trained. length : in the plan's unit. folder : of the run.
+    clock : the key in CLOCKS of its time. ranks : the number of its processes, each on a CPU of its own.
+    """
 
     plan: Plan
     seed: int
     length: float
     folder: Path
     clock: str = "wall"
+    ranks: int = 1
 
     @property
     def time_file(self) -> Path:
@@ -59,35 +69,56 @@ def jobs_of(
     seeds: Sequence[int] = (),
     minutes: Optional[float] = None,
     clock: str = "wall",
+    ranks: int = 1,
 ) -> list:
     """The jobs of these plans: `share` of their length, with their own seeds unless some are given.
 
-    `minutes` and `clock` are the time of the timed ones and whose it is; None: that of the plan.
+    `minutes` and `clock` are the time of the timed ones and whose it is; None: that of the plan. `ranks` is the number
+    of processes of those that mxgan trains for a time of the wall's clock.
+
+    Raises
+    ------
+    ClickException : several ranks and another clock, which is that of one process.
     """
+    if ranks > 1 and clock != "wall":
+        raise click.ClickException(f"--ranks {ranks} and --clock {clock}: give the wall's clock to several ranks.")
     found = []
     for plan in plans:
         length = share * (minutes if plan.is_timed and minutes is not None else plan.length)
         length = length if plan.is_timed else max(1, round(length))
         for seed in dict.fromkeys(seeds or plan.seeds):
             of_cpu = "-cpu" if plan.is_timed and clock == "cpu" else ""
-            folder = places.output / f"{plan.name}-{seed}-{length:g}{plan.unit}{of_cpu}"
-            found.append(Job(plan, seed, length, folder, clock if plan.is_timed else "wall"))
+            several = ranks if plan.is_timed and plan.recipe else 1  # the peer has its threads
+            of_ranks = f"-{several}ranks" if several > 1 else ""
+            folder = places.output / f"{plan.name}-{seed}-{length:g}{plan.unit}{of_cpu}{of_ranks}"
+            found.append(Job(plan, seed, length, folder, clock if plan.is_timed else "wall", several))
     return found
 
 
-def ran(arguments: Sequence, log: Path, threads: Optional[int] = None, module: str = "mxgan") -> None:
+def ran(arguments: Sequence, log: Path, threads: Optional[int] = None, module: str = "mxgan", ranks: int = 1) -> None:
     """Run `python -m MODULE …`, its output at the end of a log file; ClickException with the log's path if it fails.
 
-    `threads` bounds the threads of MXNet; None: as it chooses.
+    `threads` bounds the threads of MXNet; None: as it chooses. Several `ranks` are processes of one training.
     """
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "PYTHONPATH": path, **({"OMP_NUM_THREADS": str(threads)} if threads else {})}
     words = [str(each) for each in arguments]
+    command = [sys.executable, "-m", module, *words]
+    if ranks > 1:
+        # A CPU for each: ranks that move between two CPUs were a tenth slower.
+        options = Options(ranks, [], mpirun_options=("--bind-to core:overload-allowed",))
+        command = mpirun_command(_mpirun(options), options, command, environment)
     with log.open("a") as stream:
-        command = [sys.executable, "-m", module, *words]
         found = subprocess.run(command, env=environment, stdout=stream, stderr=subprocess.STDOUT, check=False)
     if found.returncode:
         raise click.ClickException(f"{module} {' '.join(words)} ended with {found.returncode}: see {log}")
+
+
+def _mpirun(options: Options) -> str:
+    try:
+        return find_mpirun(options)
+    except MXGANError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def trained(job: Job, places: Places, threads: Optional[int] = None) -> dict:
@@ -123,8 +154,8 @@ def _trained_for_a_time(job: Job, places: Places, threads: Optional[int], known:
         ran([*words, *job.plan.flags.split()], _log(job), threads, "benchmarks.results.peer")
     else:
         words = [*seconds, "--", *_words(job, places), *TIMED.split()]
-        ran(words, _log(job), threads, "benchmarks.results.budget")
-    found = {**json.loads(job.time_file.read_text()), "threads": threads or usable_cpus()}
+        ran(words, _log(job), threads, "benchmarks.results.budget", job.ranks)
+    found = {**json.loads(job.time_file.read_text()), "threads": threads or usable_cpus(), "ranks": job.ranks}
     return found if busy is None else {**found, "busy_cpus": round(busy, 2)}
 
 

@@ -124,7 +124,9 @@ def _minutes(found: Sequence[dict]) -> str:
         return ""
     threads = found[0].get("threads")
     of_cpu = f" of {threads} CPU{'s' * (threads > 1)}" if found[0]["clock"] == "cpu" else ""
-    return f"{np.mean(known):.0f}{of_cpu}"
+    ranks = found[0].get("ranks", 1)
+    of_ranks = f", {ranks} ranks" if ranks > 1 else ""
+    return f"{np.mean(known):.0f}{of_cpu}{of_ranks}"
 
 
 def values_of(rows: Sequence[dict], metric: str, **wanted) -> list:

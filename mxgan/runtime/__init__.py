@@ -23,6 +23,7 @@ The files, in reading order::
     x11.py              X11 for OpenCV's windows, and an error where there is no display
     mpi.py              the place of this process among the ranks of a job
     rank_limits.py      limits in seconds for the ranks of a job
+    blas.py             the kernels of OpenBLAS for processors that it does not know
     cpus.py             the processor: number of threads, instruction sets; a parallel map
     memory.py           the memory available to this process
     config.py           configuration dataclasses
@@ -53,13 +54,22 @@ import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Optional, Union
 
 from mxgan import __version__
 from mxgan.errors import ArgumentError, RuntimeUnavailableError, first_line
 from mxgan.runtime import binding, mxnet_modules, nvidia
-from mxgan.runtime.cpus import Threads, cpu_features, kernel_variables, thread_environment, threads
+from mxgan.runtime.blas import mend_kernels, mended_kernels
+from mxgan.runtime.cpus import (
+    Threads,
+    cpu_features,
+    kernel_variables,
+    lacking_instructions,
+    thread_environment,
+    threads,
+)
 from mxgan.runtime.mpi import world
 from mxgan.runtime.streams import open_standard_files
 from mxgan.runtime.x11 import guard_windows, lost_x_events
@@ -178,10 +188,10 @@ def contexts(gpu: Union[str, Sequence[int], None] = None) -> list[Any]:
 def versions() -> dict[str, Any]:
     """Return the versions and CPU properties that a run's results depend on, for its config.json."""
     opencv = _opencv_wheel()
-    name = wheel()
+    name, mx = wheel(), __getattr__("mx")  # its kernels are chosen while it is loaded
     return {
         "mxgan": __version__,
-        "mxnet": version_of(name) if name else __getattr__("mx").__version__,
+        "mxnet": version_of(name) if name else mx.__version__,
         "wheel": name,
         "numpy": version_of("numpy"),
         "opencv": version_of(opencv) if opencv else None,
@@ -189,7 +199,7 @@ def versions() -> dict[str, Any]:
         "platform": platform.platform(),
         "threads": asdict(threads()),
         "cpu_features": cpu_features(),
-        "kernel_variables": kernel_variables(),
+        "kernel_variables": [*kernel_variables(), *mended_kernels()],
         "numba": version_of("numba"),
         **({"ranks": world().size} if world().size > 1 else {}),
     }
@@ -223,7 +233,10 @@ def _import_mxnet() -> ModuleType:
         # With -W error, MXNet's deprecated calls and escapes would make the import fail.
         for category in (DeprecationWarning, SyntaxWarning):
             warnings.simplefilter("ignore", category)
-        return _guarded_import("mxnet", "MXNet", f"pip install --force-reinstall --no-deps {name or 'mxnet'}==1.9.1")
+        mxnet = _guarded_import("mxnet", "MXNet", f"pip install --force-reinstall --no-deps {name or 'mxnet'}==1.9.1")
+    if not lacking_instructions():
+        mend_kernels(Path(mxnet.__file__).parent)
+    return mxnet
 
 
 def _import_opencv() -> ModuleType:

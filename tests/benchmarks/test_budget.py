@@ -16,6 +16,7 @@ from benchmarks.results.clocks import CLOCKS
 from mxgan.runs.config import recorded_config
 from mxgan.training.learning_rates import LearningRateSchedule
 from mxgan.training.run_folder import RunFolder
+from tests.ranks import run_ranks, said_by
 from tests.tiny_run import ROOT, environment
 
 PATIENCE = 120.0  # seconds in which a process must begin to train
@@ -83,6 +84,24 @@ def test_only_a_recipe_whose_rate_falls_is_measured_first(tmp_path, monkeypatch)
     assert found["finished"]
     assert 1 <= found["steps"] <= steps < ENDLESS
     assert trained(falling, tmp_path / "run", 0.5) == found  # with the end that it began with, and no second trial
+
+
+def test_ranks_end_at_the_same_step_and_are_one_run(tmp_path):
+    program = """
+        from benchmarks.results import budget
+
+        budget.TRIAL_STEPS = 12
+        budget.main()
+    """
+    falling = [*WORDS, "--set", "generator_optimizer.schedule=linear"]
+    words = ["--run-dir", tmp_path / "run", "--seconds", 1, "--", *falling]
+    told = [json.loads(line) for line in said_by(run_ranks(2, program, *words)) if line.startswith("{")]
+    noted = json.loads((tmp_path / "run.time.json").read_text())
+    assert told == [noted, noted]
+    assert noted["finished"]
+    run = RunFolder.open(tmp_path / "run")
+    assert json.loads(run.config_path.read_text())["versions"]["ranks"] == 2
+    assert 1 <= noted["steps"] <= recorded_config(run).steps < ENDLESS
 
 
 def test_flags_become_the_configuration_of_a_training():

@@ -27,7 +27,8 @@ def test_each_image_is_of_its_own_class_whatever_the_batch(sampler):
     assert images.shape == (7, 3, 16, 16)
     for one in range(7):
         for other in range(7):
-            assert np.array_equal(images[one], images[other]) == (classes[one] == classes[other])
+            # A product of matrices rounds differently in different rows.
+            assert np.allclose(images[one], images[other], rtol=0, atol=1e-5) == (classes[one] == classes[other])
 
 
 def test_draw_goes_through_the_classes_or_keeps_to_one(sampler):
