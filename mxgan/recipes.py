@@ -215,7 +215,7 @@ RECIPES = {
 }
 
 
-# {summary of a recipe in an earlier version, by which its runs know it: name}; the source is the same.
+# {summary that a recipe once had: its name}: runs that saved it are known as runs of this recipe, with the same source.
 EARLIER_SUMMARIES = {"DCGAN with the settings of MXNet's own example, whose discriminator wins": "dcgan-original"}
 
 # The settings of PyTorch's DCGAN example too: Adam 2e-4, beta1 0.5, batches of 64, cross-entropy.

@@ -39,22 +39,24 @@ changed": `--lr 1 --set fixed_latents=false --set generator_updates=1`.""",
 has 900 images; its author updates G with each batch and D with every fifth, which makes 360 steps of one update of D
 and five of G, in colour (three channels). The runs are measured against the images that they were trained on.""",
     "cifar": """Each run was trained for a time: alone on the machine with all its CPUs, by the wall's clock, or where
-the table says "of 1 CPU" with one thread beside other programs, by its process's own time. The clock of both sides runs
-from the first step to the last, with reading batches, pictures and saving; decoding the archive into memory comes
-before it on both sides. PyTorch's example is written after its published settings: 64×64, width 64,
-latents of 100, Adam 2·10⁻⁴ and 0.5, batches of 64. Its images are resized and cut as it does, but only once. 10,000
-samples of each are judged against 10,000 of the training images, all at 32×32: a larger sample is brought to it by
-area. "other photographs" are 10,000 more photographs, judged as if they were samples. PyTorch's G is sampled in two
-ways: with the moving averages of BatchNorm, and with the statistics of batches of 64, as the example draws its
-pictures. The better one counts. `sngan` and `sngan-projection` have the settings of examples/sngan.py and
-examples/sngan_projection.py. "class as asked" is the share of the samples that the judge puts into the class asked for.
-90 minutes are allowed for each run; the column "minutes" has what it was given.""",
+the table says "of 1 CPU" with one thread beside other programs, by its process's own time. "2 ranks" are two processes
+of one training, [each on a CPU of its own](machines.md); PyTorch has one process with as many threads as CPUs, and two
+threads make it 1.96 times as fast as one. The clock of both sides runs from the first step to the last, with reading
+batches, pictures and saving; decoding the archive into memory comes before it on both sides. PyTorch's example is
+written after its published settings: 64×64, width 64, latents of 100, Adam 2·10⁻⁴ and 0.5, batches of 64. Its images
+are resized and cut as it does, but only once. 10,000 samples of each are judged against 10,000 of the training images,
+all at 32×32: a larger sample is brought to it by area. "other photographs" are 10,000 more photographs, judged as if
+they were samples. PyTorch's G is sampled in two ways: with the moving averages of BatchNorm, and with the statistics of
+batches of 64, as the example draws its pictures. The better one counts. `sngan` and `sngan-projection` have the
+settings of examples/sngan.py and examples/sngan_projection.py. "class as asked" is the share of the samples that the
+judge puts into the class asked for. The column "minutes" has the time of each run; without `--minutes N` it is 90
+minutes.""",
     "few": """Some photographs of one class of CIFAR-10, drawn by the seed, and nothing else. The samples are judged
 against the *other* photographs of that class, which no run has seen. `copies`: ½ is perfect; near 1, samples are copies
 of training images, or smooth images, which are near all images. The column beside it is the goal, because smoothness
 does not change it: the share of samples whose nearest real image is a training image and not one of 2,000 others. In
-brackets stands this share by chance, and behind ± its standard deviation by chance. 45 minutes are allowed for each
-run; the column "minutes" has what it was given.""",
+brackets stands this share by chance, and behind ± its standard deviation by chance. Each row is of 5,000 samples. The
+column "minutes" has the time of each run; without `--minutes N` it is 45 minutes.""",
 }
 
 PICTURES = {

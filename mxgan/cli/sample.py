@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from typing import Optional
 
 import click
@@ -84,14 +83,6 @@ def classes_of(sampler, text: Optional[str], most: Optional[int] = None) -> list
     return found
 
 
-def _columns(classes: int, count: int) -> Optional[int]:
-    """The columns of a grid of `count` images of so many classes in turn: each of one class, the grid nearly square.
-
-    None if not even one image of each class is there: then no column could be of one class.
-    """
-    return classes * max(1, round(math.sqrt(count) / classes)) if classes <= count else None
-
-
 @click.command()
 @click.argument("source", type=click.Path())
 @click.option("--num", default=64, show_default=True, help="Number of images.")
@@ -128,11 +119,13 @@ def sample(
 ) -> None:
     """Draw images from a run, a folder of `mxgan export`, or a generator's .params file of mxgan, MXNet or Gluon.
 
-    With a conditional generator, image i has the class i mod K, and each column of the grid is of one class. A .params
-    file is drawn by the symbol beside it (PREFIX-symbol.json for PREFIX-0090.params) or by --symbol.
+    With a conditional generator, image i has the class i mod K; with K images or more, each column of the grid is of
+    one class. A .params file is drawn by the symbol beside it (PREFIX-symbol.json for PREFIX-0090.params) or by
+    --symbol.
     """
     with readable_errors(debug):
         from mxgan.cli.outputs import ImageOutput
+        from mxgan.pictures.grid import columns_of_classes
 
         show_log(err=True)
         target = ImageOutput.checked(output, kind, values, overwrite)
@@ -140,7 +133,7 @@ def sample(
         sampler = opened(source, algorithm=algorithm, **of_generator)
         (only,) = classes_of(sampler, of_class, most=1) or [None]
         images, labels = sampler.draw(num, seed, only, psi), sampler.classes_of(num, only)
-        columns = _columns(sampler.classes, num) if sampler.classes and only is None else None
+        columns = columns_of_classes(sampler.classes, num) if sampler.classes and only is None else None
         target.write(images, labels, columns, sampler.class_names)
         shown = "" if only is None else f" of class {only}"
         named = f" ({sampler.class_names[only]!r})" if shown and sampler.class_names else ""

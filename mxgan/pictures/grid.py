@@ -16,7 +16,17 @@ from mxgan.errors import ArgumentError, OutputError, ShapeError
 from mxgan.runtime import cv2
 from mxgan.runtime.files import write_whole
 
-__all__ = ["GAP", "bgr", "checked_grid", "image_grid", "png_bytes", "save_grid", "save_png", "standardize"]
+__all__ = [
+    "GAP",
+    "bgr",
+    "checked_grid",
+    "columns_of_classes",
+    "image_grid",
+    "png_bytes",
+    "save_grid",
+    "save_png",
+    "standardize",
+]
 
 GAP = 2  # black pixels between the images; without them, digits that fill their images would touch
 
@@ -54,6 +64,14 @@ def image_grid(images, columns: Optional[int] = None, padding: int = GAP) -> np.
     cells = cells.reshape(rows, columns, height + padding, width + padding, 3)
     sheet = cells.transpose(0, 2, 1, 3, 4).reshape(rows * (height + padding), columns * (width + padding), 3)
     return sheet[: sheet.shape[0] - padding, : sheet.shape[1] - padding].copy()
+
+
+def columns_of_classes(classes: int, count: int) -> Optional[int]:
+    """The columns of a nearly square grid of `count` images whose `classes` take turns: each column is of one class.
+
+    None for fewer images than classes: then no column could be of one class.
+    """
+    return classes * max(1, round(math.sqrt(count) / classes)) if classes <= count else None
 
 
 def _numpy(array) -> np.ndarray:

@@ -15,7 +15,7 @@ from mxgan.export.card import Card, card_of, check_license
 from mxgan.export.card_parts import image_shape
 from mxgan.export.checking import Agreement, agreement
 from mxgan.export.model import Model
-from mxgan.pictures.grid import save_grid
+from mxgan.pictures.grid import columns_of_classes, save_grid
 from mxgan.runs.file_settings import FileSettings, refuse
 from mxgan.runs.load import sampler_of
 from mxgan.runs.model import model_of
@@ -170,7 +170,9 @@ def _files(folder: Path) -> tuple:
 def _picture(model: Model, path: Path) -> int:
     """Draw a grid, a column for each class if there are few; return the number of images."""
     most = min(MOST_COLUMNS, max(FEWEST_COLUMNS, WIDEST // image_shape(model)[2]))
-    columns = model.classes if 1 < model.classes <= MOST_CLASSES else most
-    images = sampler_of(model).draw(columns * most)
+    has_columns = 1 < model.classes <= MOST_CLASSES
+    count = most * (model.classes if has_columns else most)
+    columns = columns_of_classes(model.classes, count) if has_columns else most
+    images = sampler_of(model).draw(count)
     save_grid(path, images, columns)
     return len(images)

@@ -141,21 +141,27 @@ def misleading(judge: Optional[FeatureNetwork], names: Sequence[str]) -> dict:
 
 
 def warn_of_chance(judge: Optional[FeatureNetwork]) -> None:
-    """Warn of a judge that is right on about as many held-out images as one that guesses, within two errors."""
-    share, count = (None, None) if judge is None else (judge.record.get(key) for key in ("accuracy", "test_images"))
+    """Warn of a classifier that is right on about as many held-out images as one that guesses, within two errors.
+
+    One that guesses names each class equally often. A judge that tells turns is not meant: at 31 % of the turns the
+    features of one put all changes of the test into their order (docs/judges.md).
+    """
+    if judge is None or not judge.classes:
+        return
+    share, count = (judge.record.get(key) for key in ("accuracy", "test_images"))
     if share is None or not count:
         return
-    chance = 1 / judge.network.classes
+    chance = 1 / judge.classes
     error = math.sqrt(chance * (1 - chance) / count)
     if share <= chance + 2 * error:
         logger.warning(
-            "The judge is right on %.0f %% of %d held-out images; one that guesses is right on %.0f ± %.0f %%. The "
-            "figures that it gives may mean nothing. Give more images, or a judge of other images "
-            "(--classifier FOLDER).",
+            "The judge is right on %.1f %% of its held-out images (%d); one that guesses is right on %.1f %%, and by "
+            "luck on up to %.1f %%. The figures that it gives may mean nothing. Give more images, or a judge of other "
+            "images (--classifier FOLDER).",
             100 * share,
             count,
             100 * chance,
-            100 * error,
+            100 * min(1.0, chance + 2 * error),
         )
 
 

@@ -29,7 +29,7 @@ UNTOLD = ("fid", "class_agreement")  # few runs can measure them: no message say
 def without(
     reasons: Mapping[str, str], wanted: Sequence[str], asked: Optional[Sequence[str]], untold: Sequence[str] = ()
 ) -> list:
-    """The wanted metrics without those that have a reason, which are logged, but for the `untold`.
+    """The wanted metrics without those that have a reason. Each reason is logged, but those of the metrics in `untold`.
 
     Raises ArgumentError if one of those was `asked` for, or nothing is left.
     """

@@ -149,8 +149,8 @@ def thread_environment() -> Iterator[None]:
 
     An operator of ours often follows one of MXNet's, whose idle thread still holds the second core. Images per second
     of `sngan` (32×32, width 32, medians of three reports of one run): 494 with 50,000, 517 with 10,000, 572 with 3,000,
-    574 with 1,000, 486 with 100. `dcgan` (64×64, width 64) has 190 with 10,000 and 189 with 1,000, `mlp-gan` 6,926 and
-    7,625, each within 5 % from run to run.
+    574 with 1,000, 486 with 100. `dcgan` has 190 with 10,000 and 189 with 1,000, `mlp-gan` 6,926 and 7,625, each within
+    5 % from run to run. Beside two busy processes, 1,000 was as fast as 10,000.
     """
     global _chosen
     chosen, loaded = threads(), _loaded_openmp()

@@ -150,15 +150,24 @@ def test_a_judge_that_is_often_wrong_misleads():
 def test_a_judge_that_may_only_guess_is_told(caplog, share, count, told):
     """One that guesses between 2 classes is right on 50 ± 16 % of 10 images: 0.5² / 10 is the square of 0.158."""
     record = {"accuracy": share, "test_images": count}
-    warn_of_chance(SimpleNamespace(network=SimpleNamespace(classes=2), record=record))
+    warn_of_chance(SimpleNamespace(classes=2, record=record))
     assert ("one that guesses is right on" in caplog.text) is told
+
+
+def test_a_judge_that_tells_turns_is_not_told_to_guess(caplog):
+    warn_of_chance(SimpleNamespace(classes=None, record={"accuracy": 0.25, "test_images": 100}))
+    warn_of_chance(None)
+    assert not caplog.text
 
 
 def test_the_chance_of_a_judge_is_that_of_its_classes(tmp_path, caplog):
     judge_with(accuracy=0.2, test_images=10).save(tmp_path / "weak")
     planned = plan_reference(tiny_config(steps=1), ["label_kl"], count=20, classifier=tmp_path / "weak")
     assert planned.open().names == ["label_kl"]
-    assert "right on 20 % of 10 held-out images; one that guesses is right on 10 ± 9 %" in caplog.text
+    told = (
+        "right on 20.0 % of its held-out images (10); one that guesses is right on 10.0 %, and by luck on up to 29.0 %"
+    )
+    assert told in caplog.text
 
 
 def test_what_misleads_is_left_out_or_refused(tmp_path, caplog):
