@@ -18,8 +18,10 @@ from tests.launched import hosts, launched  # noqa: F401
 MOST_PROCESSES = 4  # each imports all that the tests use: seconds, and up to 1 GB
 os.environ["MXGAN_REPORT"] = "0"  # no report at the end of each training; tests of the report take it away
 _DATA = os.environ.get("MXGAN_DATA")  # read once: some tests take it out of the environment
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as behind a shell's `&`; programs of the tests would inherit it
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# Programs of the tests would inherit what the suite ignores: SIGINT behind a shell's `&`, SIGHUP behind nohup.
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 
 @pytest.hookimpl(tryfirst=True)
