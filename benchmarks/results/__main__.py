@@ -20,7 +20,7 @@ import click
 
 from benchmarks.results import pictures
 from benchmarks.results.clocks import CLOCKS
-from benchmarks.results.jobs import Job, Places, few_place, jobs_of, trained
+from benchmarks.results.jobs import Job, Places, check_ranks, few_place, jobs_of, trained
 from benchmarks.results.judging import figures_of, real_figures
 from benchmarks.results.page import STRIPS, page
 from benchmarks.results.plans import PLANS, SUITES
@@ -101,6 +101,7 @@ def main(suites, names, data_dir, photographs, seeds, share, minutes, clock, ran
         for job in wanted:
             click.echo(f"{job.plan.suite:10}{job.plan.name:26}seed {job.seed}  {job.length:,g} {job.plan.unit}")
         return
+    check_ranks(ranks)
     if into is not None:
         check_target(into, places.output)
     places.output.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ from mxgan.runs.launching.options import Options
 from mxgan.runtime.cpus import usable_cpus
 from mxgan.runtime.files import write_whole
 
-__all__ = ["Job", "Places", "data_words", "few_of", "few_place", "jobs_of", "ran", "trained"]
+__all__ = ["Job", "Places", "check_ranks", "data_words", "few_of", "few_place", "jobs_of", "ran", "trained"]
 
 ROOT = Path(__file__).resolve().parents[2]
 # A timed run is saved every five minutes, and by the clock alone; two checkpoints of the newest are enough.
@@ -107,16 +107,18 @@ def ran(arguments: Sequence, log: Path, threads: Optional[int] = None, module: s
     if ranks > 1:
         # A CPU for each: ranks that move between two CPUs were a tenth slower.
         options = Options(ranks, [], mpirun_options=("--bind-to core:overload-allowed",))
-        command = mpirun_command(_mpirun(options), options, command, environment)
+        command = mpirun_command(find_mpirun(options), options, command, environment)
     with log.open("a") as stream:
         found = subprocess.run(command, env=environment, stdout=stream, stderr=subprocess.STDOUT, check=False)
     if found.returncode:
         raise click.ClickException(f"{module} {' '.join(words)} ended with {found.returncode}: see {log}")
 
 
-def _mpirun(options: Options) -> str:
+def check_ranks(ranks: int) -> None:
+    """Raise ClickException, before anything is trained, if several ranks are wanted and cannot be started."""
     try:
-        return find_mpirun(options)
+        if ranks > 1:
+            find_mpirun(Options(ranks, []))
     except MXGANError as error:
         raise click.ClickException(str(error)) from error
 

@@ -39,9 +39,8 @@ changed": `--lr 1 --set fixed_latents=false --set generator_updates=1`.""",
 has 900 images; its author updates G with each batch and D with every fifth, which makes 360 steps of one update of D
 and five of G, in colour (three channels). The runs are measured against the images that they were trained on.""",
     "cifar": """Each run was trained for a time: alone on the machine with all its CPUs, by the wall's clock, or where
-the table says "of 1 CPU" with one thread beside other programs, by its process's own time. "2 ranks" are two processes
-of one training, [each on a CPU of its own](machines.md); PyTorch has one process with as many threads as CPUs, and two
-threads make it 1.96 times as fast as one. The clock of both sides runs from the first step to the last, with reading
+the table says "of 1 CPU" with one thread beside other programs, by its process's own time. "2 ranks" are
+[two processes](machines.md) of one training. The clock of both sides runs from the first step to the last, with reading
 batches, pictures and saving; decoding the archive into memory comes before it on both sides. PyTorch's example is
 written after its published settings: 64×64, width 64, latents of 100, Adam 2·10⁻⁴ and 0.5, batches of 64. Its images
 are resized and cut as it does, but only once. 10,000 samples of each are judged against 10,000 of the training images,

@@ -13,6 +13,7 @@ MXNet nor NumPy. OpenCV is imported in the same way: ``from mxgan.runtime import
 The files, in reading order::
 
     __init__.py         `mx` and `cv2` with their checks; GPU contexts; versions
+    guarded_import.py   an import whose error says what to install
     mxnet_modules.py    a loader for MXNet's Python modules on any NumPy
     late_imports.py     modules that MXNet imports and hardly uses, imported at the first use
     deconvolution.py    Deconvolutions that a CPU cannot compute, and other ways to compute them
@@ -70,6 +71,7 @@ from mxgan.runtime.cpus import (
     thread_environment,
     threads,
 )
+from mxgan.runtime.guarded_import import guarded_import
 from mxgan.runtime.mpi import world
 from mxgan.runtime.streams import open_standard_files
 from mxgan.runtime.x11 import guard_windows, lost_x_events
@@ -92,22 +94,6 @@ OPENCV_WHEELS = (
     "opencv-python-headless",
     "opencv-contrib-python-headless",
 )
-
-# Shared libraries that the wheels of MXNet and OpenCV take from the system, and their Debian packages.
-DEBIAN_PACKAGES = {
-    "libgomp": "libgomp1",
-    "libquadmath": "libquadmath0",
-    "libGL": "libgl1",
-    "libEGL": "libegl1",
-    "libgthread-2.0": "libglib2.0-0",
-    "libglib-2.0": "libglib2.0-0",
-    "libSM": "libsm6",
-    "libICE": "libice6",
-    "libX11": "libx11-6",
-    "libXext": "libxext6",
-    "libXrender": "libxrender1",
-    "libstdc++": "libstdc++6",
-}
 
 _lock = threading.RLock()
 
@@ -233,7 +219,7 @@ def _import_mxnet() -> ModuleType:
         # With -W error, MXNet's deprecated calls and escapes would make the import fail.
         for category in (DeprecationWarning, SyntaxWarning):
             warnings.simplefilter("ignore", category)
-        mxnet = _guarded_import("mxnet", "MXNet", f"pip install --force-reinstall --no-deps {name or 'mxnet'}==1.9.1")
+        mxnet = guarded_import("mxnet", "MXNet", f"pip install --force-reinstall --no-deps {name or 'mxnet'}==1.9.1")
     if not lacking_instructions():
         mend_kernels(Path(mxnet.__file__).parent)
     return mxnet
@@ -245,7 +231,7 @@ def _import_opencv() -> ModuleType:
         raise RuntimeUnavailableError(f"OpenCV is not installed. Install it: {INSTALL_OPENCV}.")
     lost_x_events()
     name = _opencv_wheel() or "opencv-python"  # another wheel would overwrite the installed one
-    cv2 = _guarded_import("cv2", "OpenCV", f"pip install --force-reinstall --no-deps {name}")
+    cv2 = guarded_import("cv2", "OpenCV", f"pip install --force-reinstall --no-deps {name}")
     _check_age("OpenCV", cv2.__version__, OLDEST_OPENCV, f"Update it: pip install --upgrade {name}")
     guard_windows(cv2)
     return cv2
@@ -287,20 +273,6 @@ def _check_age(title: str, given: str, oldest: tuple, remedy: str) -> None:
         raise RuntimeUnavailableError(
             f"{title} {given} is too old: mxgan runs with {title} {'.'.join(map(str, oldest))} and newer. {remedy}."
         )
-
-
-def _guarded_import(module: str, title: str, install: str) -> ModuleType:
-    try:
-        return importlib.import_module(module)
-    except Exception as error:
-        missing = re.search(r"(lib[^\s:/]+?)\.so[.\d]*: cannot open shared object file", str(error))
-        if missing is None:
-            remedy = f"Install it again: {install}."
-        elif missing.group(1) in DEBIAN_PACKAGES:
-            remedy = f"On Debian or Ubuntu: apt-get install {DEBIAN_PACKAGES[missing.group(1)]}."
-        else:
-            remedy = f"Install the package that holds {missing.group(1)}.so."
-        raise RuntimeUnavailableError(f"{title} cannot be imported: {first_line(error)}. {remedy}") from error
 
 
 def version_of(distribution: str) -> Optional[str]:

@@ -1,8 +1,8 @@
 """The kernels of OpenBLAS, by which MXNet computes `dot` on a CPU.
 
-OpenBLAS 0.3.13, which MXNet's wheel brings, knows the processors of 2020. A newer one of Intel's gets the kernels of
-the Prescott of 2004: on a Xeon with AVX-512, `dot` was 2.4 times slower. Such a processor gets the kernels for AVX2
-here. OPENBLAS_CORETYPE decides if it is set.
+OpenBLAS 0.3.13, which MXNet's wheel brings, gives a processor of Intel's that it does not know the kernels of the
+Prescott of 2004. Seen on a Xeon with AVX-512 (family 6, model 167), whose `dot` was 2.4 times slower. Such a processor
+gets the kernels for AVX2 here. OPENBLAS_CORETYPE decides if it is set.
 """
 
 from __future__ import annotations

@@ -217,3 +217,13 @@ def test_larger_arrays_are_brought_to_the_judged_size_by_area():
     assert made.shape == (300, 3, 32, 32)
     by_area = (images / 127.5 - 1).reshape(300, 3, 32, 2, 32, 2).mean(axis=(3, 5))
     np.testing.assert_allclose(made, by_area, atol=1e-6)
+
+
+def test_ranks_without_mpirun_are_refused_before_anything_is_trained(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))  # no mpirun beside it
+    monkeypatch.setenv("PATH", str(tmp_path))
+    flags = ["--suite", "cifar", "--ranks", "2", "--photographs", __file__, "--output", str(tmp_path / "out")]
+    found = CliRunner().invoke(main, flags)
+    assert found.exit_code == 1
+    assert "mpi4py, which is missing" in found.output or "neither beside" in found.output
+    assert not (tmp_path / "out").exists()

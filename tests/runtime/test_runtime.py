@@ -14,6 +14,7 @@ import pytest
 from mxgan import runtime
 from mxgan.errors import ArgumentError, RuntimeUnavailableError
 from mxgan.runtime import cpus, nvidia
+from mxgan.runtime.guarded_import import guarded_import
 from mxgan.runtime.mpi import World
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -247,7 +248,7 @@ def test_missing_system_library_is_named_with_its_package(tmp_path, monkeypatch,
     make_package(tmp_path, "lacking", text)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(RuntimeUnavailableError) as caught:
-        runtime._guarded_import("lacking", "OpenCV", "pip install opencv-python")
+        guarded_import("lacking", "OpenCV", "pip install opencv-python")
     assert str(caught.value).startswith(f"OpenCV cannot be imported: {library}: cannot open shared object file")
     assert remedy in str(caught.value)
 
@@ -256,7 +257,7 @@ def test_any_other_failure_names_the_installation(tmp_path, monkeypatch):
     make_package(tmp_path, "broken", "raise ValueError('first line\\nsecond')")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(RuntimeUnavailableError, match=r"^MXNet cannot be imported: first line\. .*: pip install m\.$"):
-        runtime._guarded_import("broken", "MXNet", "pip install m")
+        guarded_import("broken", "MXNet", "pip install m")
 
 
 def test_opencv_missing():
